@@ -1,0 +1,38 @@
+# Each target installs what it needs first. PYTHON names the interpreter that makes the environment (3.11 or later).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST_ARGS ?= -n 2
+
+.DEFAULT_GOAL := help
+.PHONY: help install serve test check bench format fuzz
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+install: $(VENV)/.installed ## the development environment, every extra, into .venv
+
+$(VENV)/.installed: requirements/dev.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+serve: install ## the server on 127.0.0.1:8000 with the example agent: no key, no network
+	$(BIN)/turnstream serve examples/agent.yaml
+
+test: install ## everything is tested
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: install ## format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	PYTHONPATH=src $(BIN)/lint-imports --no-cache | tail -n 20
+
+format: install ## rewrite the code in our format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: install ## what a token costs: table, JSON and plot in bench/results
+	$(BIN)/python -m bench

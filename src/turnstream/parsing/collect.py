@@ -1,0 +1,124 @@
+"""One model call's events, collected: what was said, what is asked for, what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from turnstream.events import (
+    AssistantMessage,
+    AssistantPart,
+    Finish,
+    ItemAdded,
+    ModelEvent,
+    ReasoningDelta,
+    ReasoningPart,
+    RefusalDelta,
+    TextDelta,
+    TextPart,
+    ToolCall,
+    ToolCallDelta,
+    ToolCallMalformed,
+    ToolCallStart,
+    Usage,
+    UsageReport,
+)
+
+
+class Collector:
+    """Builds the assistant message of one model call; how its deltas were cut never matters."""
+
+    def __init__(self) -> None:
+        self._parts: list[_Piece] = []
+        self._calls: dict[int, _Call] = {}
+        self.usage: Usage | None = None
+        self.finish: Finish | None = None
+
+    def feed(self, events: Iterable[ModelEvent]) -> None:
+        for event in events:
+            match event:
+                case TextDelta(text=text):
+                    self._append("text", text)
+                case ReasoningDelta(text=text):
+                    self._append("reasoning", text)
+                case RefusalDelta(text=text):
+                    self._append("refusal", text)
+                case ToolCallDelta(index=index, arguments=arguments):
+                    self._call(index).arguments.append(arguments)
+                case ToolCallStart(index=index):
+                    call = self._call(index)
+                    call.id, call.name, call.extra = event.id, event.name, event.extra
+                case ToolCallMalformed(index=index, reason=reason, raw=raw):
+                    call = self._call(index)
+                    call.malformed, call.raw = reason, raw
+                case ItemAdded(item=item):
+                    self._parts.append(_Piece("item", [], item))
+                case UsageReport(usage=usage):
+                    self.usage = usage
+                case Finish():
+                    self.finish = event
+                case _:  # hosted tools and sources are shown, not kept: the vendor keeps them in its own items
+                    pass
+
+    def _append(self, kind: str, text: str) -> None:
+        if self._parts and self._parts[-1].kind == kind:
+            self._parts[-1].texts.append(text)
+        else:
+            self._parts.append(_Piece(kind, [text]))
+
+    def _call(self, index: int) -> _Call:
+        call = self._calls.get(index)
+        if call is None:
+            call = self._calls[index] = _Call()
+            self._parts.append(_Piece("call", [], call))
+        return call
+
+    @property
+    def text(self) -> str:
+        return self._joined("text")
+
+    @property
+    def reasoning(self) -> str:
+        return self._joined("reasoning")
+
+    @property
+    def refusal(self) -> str:
+        return self._joined("refusal")
+
+    def _joined(self, kind: str) -> str:
+        return "".join("".join(piece.texts) for piece in self._parts if piece.kind == kind)
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        return tuple(call.whole() for call in self._calls.values())
+
+    def message(self) -> AssistantMessage:
+        """The answer as a message. A refusal is text there: the history has no other place for it."""
+        return AssistantMessage(tuple(piece.whole() for piece in self._parts))
+
+
+class _Call:
+    __slots__ = ("arguments", "extra", "id", "malformed", "name", "raw")
+
+    def __init__(self) -> None:
+        self.id = self.name = self.raw = ""
+        self.extra: dict[str, object] | None = None
+        self.arguments: list[str] = []
+        self.malformed: str | None = None
+
+    def whole(self) -> ToolCall:
+        return ToolCall(self.id, self.name, "".join(self.arguments) or self.raw, self.extra, self.malformed)
+
+
+class _Piece:
+    __slots__ = ("kind", "texts", "value")
+
+    def __init__(self, kind: str, texts: list[str], value: object = None) -> None:
+        self.kind, self.texts, self.value = kind, texts, value
+
+    def whole(self) -> AssistantPart:
+        if isinstance(self.value, _Call):
+            return self.value.whole()
+        if self.value is not None:
+            return self.value  # type: ignore[return-value]
+        text = "".join(self.texts)
+        return ReasoningPart(text) if self.kind == "reasoning" else TextPart(text)

@@ -1,0 +1,1 @@
+"""The ASGI application: routes, keys, limits and the streamed response."""

@@ -1,0 +1,53 @@
+"""What a server serves: agents by name, and the settings of the server. `turnstream.config` makes it from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Literal
+
+from turnstream.agent import Agent
+
+StatusMode = Literal["extension", "metadata", "off"]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """Times are in seconds, sizes in bytes. ``keys`` are the API keys that open the server; none means no key is asked.
+
+    ``forward_headers`` is the allow-list of request headers (lower case) that tools may see.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    keys: tuple[str, ...] = ()
+    allow_unauthenticated: bool = False
+    cors_origins: tuple[str, ...] = ()
+    max_body: int = 8 * 1024 * 1024
+    heartbeat: float = 10.0
+    shutdown_grace: float = 30.0
+    statuses: StatusMode = "extension"
+    forward_headers: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Service:
+    """Agents by name, the first being the default. Entering it opens what the agents own, leaving it closes that."""
+
+    agents: Mapping[str, Agent]
+    settings: ServerSettings = field(default_factory=ServerSettings)
+    _stack: AsyncExitStack = field(default_factory=AsyncExitStack, repr=False)
+
+    async def __aenter__(self) -> Service:
+        async with AsyncExitStack() as stack:
+            for agent in self.agents.values():
+                await stack.enter_async_context(agent)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()

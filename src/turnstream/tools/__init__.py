@@ -1,0 +1,1 @@
+"""Toolboxes: Python functions, and what else an agent can reach."""
