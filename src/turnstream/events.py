@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+import msgspec
 from msgspec import Struct
 
 # ---------------------------------------------------------------------------------------------------------- messages
@@ -128,6 +129,10 @@ def content_text(content: Content) -> str:
 Effect: TypeAlias = Literal["none", "idempotent", "once"]
 
 
+def _no_parameters() -> dict[str, Any]:
+    return {"type": "object", "properties": {}}
+
+
 class ToolSpec(Struct, frozen=True):
     """A tool as the model sees it, and how the run treats it.
 
@@ -138,7 +143,7 @@ class ToolSpec(Struct, frozen=True):
 
     name: str
     description: str = ""
-    parameters: dict[str, Any] = {"type": "object", "properties": {}}
+    parameters: dict[str, Any] = msgspec.field(default_factory=_no_parameters)
     strict: bool | None = None
     timeout: float | None = None
     effect: Effect = "none"
