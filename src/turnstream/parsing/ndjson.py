@@ -16,8 +16,10 @@ class Decoder:
         self._error: ProtocolError | None = None
 
     def feed(self, piece: bytes) -> list[bytes]:
-        """The lines that ``piece`` completes. Raises `ProtocolError` for a line above the limit, once the lines ahead of
-        it were given."""
+        """The lines that ``piece`` completes.
+
+        Raises `ProtocolError` for a line above the limit, once the lines ahead of it were given.
+        """
         self._check()
         size = self._pending_size + len(piece)
         lines = piece.split(b"\n")
