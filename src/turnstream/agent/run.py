@@ -1,42 +1,228 @@
-"""One request being answered, from first byte to end."""
+"""One request being answered, from first byte to end: ask the model, run its tools, ask again."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+import asyncio
+import logging
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from turnstream.events import Message, RunEvent, RunRequest, TerminalEvent, Usage
+from turnstream.agent import history, options
+from turnstream.agent.calls import Answer
+from turnstream.agent.execution import Execution
+from turnstream.agent.protocols import ModelStream
+from turnstream.agent.toolset import Toolset
+from turnstream.events import (
+    ClientToolCalls,
+    HostedToolCall,
+    HostedToolResult,
+    MaxStepsReached,
+    Message,
+    ModelEvent,
+    ModelRequest,
+    ReasoningDelta,
+    RefusalDelta,
+    RunCancelled,
+    RunContext,
+    RunEvent,
+    RunFailed,
+    RunFinished,
+    RunRequest,
+    RunStarted,
+    RunTimeout,
+    SourceFound,
+    StepStarted,
+    TerminalEvent,
+    TextDelta,
+    ToolCallsDetected,
+    ToolsExecuted,
+    TurnstreamError,
+    Usage,
+)
+from turnstream.parsing.collect import Collector
 
 if TYPE_CHECKING:
     from typing import Self
 
     from turnstream.agent.agent import Agent
 
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_VISIBLE = frozenset({TextDelta, ReasoningDelta, RefusalDelta, HostedToolCall, HostedToolResult, SourceFound})
+
 
 class Run:
-    """``async with`` it and iterate: events one by one, or `batches`, each the events of one network read."""
+    """``async with`` it and iterate, once: events one by one, or `batches`, each the events of one network read.
+
+    Leaving the block cancels the model call and the tools. While and after it runs, ``messages`` are those that it
+    added to the conversation, ``usage`` is the sum over its model calls, and ``outcome`` is its terminal event, None
+    before the end. The event at position ``n`` of all events has seq ``n``.
+    """
 
     def __init__(self, agent: Agent, request: RunRequest, *, run_id: str | None = None) -> None:
         self.agent = agent
         self.request = request
-        self.id = run_id or ""
+        self.id = run_id or f"run_{uuid.uuid4().hex}"
         self.messages: list[Message] = []
         self.usage = Usage()
         self.outcome: TerminalEvent | None = None
+        self._step = 0
+        self._last_step = False
+        self._deadline: float | None = None
+        self._history: tuple[Message, ...] = ()
+        self._toolset = Toolset()
+        self._execution: Execution | None = None
+        self._generator: AsyncGenerator[list[RunEvent]] | None = None
 
     async def __aenter__(self) -> Self:
+        await self.agent.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        return None
+        try:
+            if self._generator is not None:
+                await self._generator.aclose()
+            if self.outcome is None:
+                self.outcome = RunCancelled(self.usage)
+        finally:
+            await self.agent.__aexit__(kind, error, trace)
 
     async def __aiter__(self) -> AsyncIterator[RunEvent]:
         async for batch in self.batches():
             for event in batch:
                 yield event
 
-    async def batches(self) -> AsyncGenerator[list[RunEvent]]:
-        yield []
+    def batches(self) -> AsyncGenerator[list[RunEvent]]:
+        """The run's events, as many at a time as came at once. The last event of the last batch is the terminal one."""
+        if self._generator is not None:
+            raise RuntimeError("a run can be iterated only once")
+        self._generator = self._events()
+        return self._generator
+
+    async def _events(self) -> AsyncGenerator[list[RunEvent]]:
+        """The loop, and the one place that turns exceptions into events."""
+        try:
+            yield [RunStarted(self.id, self.agent.name, self.request.thread_id)]
+            await self._prepare()
+            while self.outcome is None:
+                self._step += 1
+                yield [StepStarted(self._step)]
+                collector = Collector()
+                async with AsyncExitStack() as stack:
+                    stream = await self._in_time(stack.enter_async_context(self.agent.model.stream(self._request())))
+                    while (batch := await self._read(stream)) is not None:
+                        collector.feed(batch)
+                        if visible := [event for event in batch if type(event) in _VISIBLE]:
+                            yield visible  # type: ignore[misc]  # mypy cannot narrow a union by a set of its types
+                answer = self._answered(collector)
+                if answer.ours:
+                    yield [ToolCallsDetected(self._step, answer.ours)]
+                    self._execution = self._start_tools(answer)
+                    while events := await self._in_time(self._execution.next()):
+                        yield events
+                    yield [self._tools_executed(self._execution)]
+                if ending := self._ending(answer):
+                    yield ending
+        except (asyncio.CancelledError, GeneratorExit):
+            self.outcome = RunCancelled(self.usage)
+            raise
+        except TurnstreamError as error:
+            log.warning("run %s failed: %s %s", self.id, error.message, getattr(error, "detail", ""))
+            self.outcome = RunFailed(error.code, error.message, error.status, self.usage)
+            yield [self.outcome]
+        except Exception:  # whatever it is, the run ends with one terminal event
+            log.exception("run %s failed", self.id)
+            text = "The run failed because of an error in the server; its log has the details."
+            self.outcome = RunFailed("internal_error", text, 500, self.usage)
+            yield [self.outcome]
+        finally:
+            if self._execution is not None:
+                await self._execution.cancel()
+
+    async def _prepare(self) -> None:
+        if self.agent.run_timeout is not None:
+            self._deadline = asyncio.get_running_loop().time() + self.agent.run_timeout
+        self._toolset = await self._in_time(Toolset.of(self.agent.toolboxes, self._context(), self.agent.tool_timeout))
+        self._history = history.prepare(self.agent.instructions, self.request.messages, self.agent.history_limit)
+
+    def _context(self) -> RunContext:
+        request = self.request
+        return RunContext(
+            run_id=self.id,
+            thread_id=request.thread_id,
+            user=request.user,
+            values=request.context,
+            headers=request.headers,
+        )
+
+    def _request(self) -> ModelRequest:
+        """The next model call. The last one after ``max_steps`` has no tools, so that the user gets an answer."""
+        asked = options.merged(self.agent.options, self.request.options)
+        messages = (*self._history, *self.messages)
+        if self._last_step:
+            return ModelRequest(messages, (), options.without_tools(asked))
+        if self._step > 1:
+            asked = options.after_first_step(asked)
+        return ModelRequest(messages, self._toolset.offered(self.request.tools), asked)
+
+    async def _read(self, stream: ModelStream) -> list[ModelEvent] | None:
+        try:
+            return await self._in_time(stream.__anext__())
+        except StopAsyncIteration:
+            return None
+
+    async def _in_time(self, awaitable: Awaitable[T]) -> T:
+        """Wait no longer than the run's deadline."""
+        try:
+            async with asyncio.timeout_at(self._deadline) as limit:
+                return await awaitable
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            seconds = self.agent.run_timeout
+            raise RunTimeout(f"The run did not finish within its {seconds:g} seconds.") from None
+
+    def _answered(self, collector: Collector) -> Answer:
+        """Book one model call: its usage, its message, and the calls that it asks for."""
+        if collector.usage is not None:
+            self.usage += collector.usage
+        answer = Answer.of(
+            collector,
+            prefix=f"call_{self.id[-12:]}_{self._step}",
+            used=history.call_ids((*self._history, *self.messages)),
+            theirs=self._toolset.names_left_to_client(self.request.tools),
+            with_calls=not self._last_step,
+        )
+        if answer.message.parts:
+            self.messages.append(answer.message)
+        return answer
+
+    def _start_tools(self, answer: Answer) -> Execution:
+        return Execution(self._step, answer.ours, self._toolset, self._context(), self.agent.tool_timeout)
+
+    def _tools_executed(self, execution: Execution) -> ToolsExecuted:
+        results = execution.results
+        self.messages += [history.tool_message(result) for result in results]
+        return ToolsExecuted(self._step, results)
+
+    def _ending(self, answer: Answer) -> list[RunEvent]:
+        """What follows a step: the end of the run, the announcement of its last step, or nothing but the next step."""
+        if answer.theirs:
+            self.outcome = RunFinished("tool_calls", self.usage, self._step)
+            return [ClientToolCalls(self._step, answer.theirs), self.outcome]
+        if not answer.ours and answer.finish != "pause":
+            self.outcome = RunFinished(answer.finish, self.usage, self._step)
+            return [self.outcome]
+        if self._last_step or self._step < self.agent.max_steps:
+            return []
+        if self.agent.on_max_steps == "stop":
+            self.outcome = RunFinished("max_steps", self.usage, self._step)
+            return [MaxStepsReached(self._step), self.outcome]
+        self._last_step = True
+        return [MaxStepsReached(self._step)]

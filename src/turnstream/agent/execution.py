@@ -1,0 +1,119 @@
+"""The tool calls of one step, all at once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+
+from turnstream.agent.toolset import Toolset
+from turnstream.events import (
+    RunContext,
+    RunEvent,
+    SourceFound,
+    ToolCall,
+    ToolError,
+    ToolOutput,
+    ToolProgress,
+    ToolResult,
+)
+
+log = logging.getLogger(__name__)
+
+_MOST_WAITING_PROGRESS = 1000
+_GRACE_ON_CANCEL = 1.0
+
+
+class Execution:
+    """Runs ``calls`` concurrently from the moment it is made. `next` gives events as they come, ``results`` all in
+    order.
+
+    A tool that fails, is unknown or exceeds its time-out has a result that says so. A tool that does not let itself be
+    cancelled holds up nothing: it is left behind.
+    """
+
+    def __init__(
+        self, step: int, calls: Sequence[ToolCall], toolset: Toolset, context: RunContext, timeout: float | None
+    ) -> None:
+        self._step = step
+        self._calls = tuple(calls)
+        self._toolset = toolset
+        self._timeout = timeout
+        self._loop = asyncio.get_running_loop()
+        self._events: asyncio.Queue[RunEvent] = asyncio.Queue()
+        self._results: dict[int, ToolResult] = {}
+        self._reported = 0
+        self._started = self._loop.time()
+        self._tasks: set[asyncio.Task[ToolOutput] | asyncio.Task[None]] = {
+            asyncio.create_task(self._run(at, call, context)) for at, call in enumerate(self._calls)
+        }
+
+    @property
+    def results(self) -> tuple[ToolResult, ...]:
+        """In call order; of those that have one."""
+        return tuple(self._results[at] for at in sorted(self._results))
+
+    async def next(self) -> list[RunEvent]:
+        """The events since the last time, at least one; none when all tools have been reported."""
+        if self._reported == len(self._calls) and self._events.empty():
+            return []
+        events = [await self._events.get()]
+        while not self._events.empty():
+            events.append(self._events.get_nowait())
+        self._reported += sum(isinstance(event, ToolResult) for event in events)
+        return events
+
+    async def cancel(self) -> None:
+        """Cancel what still runs, and wait for it a moment."""
+        running = [task for task in self._tasks if not task.done()]
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running, timeout=_GRACE_ON_CANCEL)
+
+    async def _run(self, at: int, call: ToolCall, context: RunContext) -> None:
+        timeout = self._toolset.timeout(call.name, self._timeout)
+        own = replace(context, tool_call_id=call.id, progress=partial(self._progress, call))
+        task = asyncio.create_task(self._output(call, own))
+        self._tasks.add(task)
+        try:
+            done, _ = await asyncio.wait((task,), timeout=timeout)
+        finally:
+            task.cancel()
+        if not done:
+            output = ToolOutput(f"The tool {call.name} gave no result within {timeout:g} seconds.", is_error=True)
+        elif task.cancelled():
+            output = ToolOutput(f"The tool {call.name} was cancelled.", is_error=True)
+        else:
+            output = task.result()
+        self._finish(at, call, output)
+
+    async def _output(self, call: ToolCall, context: RunContext) -> ToolOutput:
+        try:
+            return await self._toolset.call(call, context)
+        except ToolError as error:
+            return ToolOutput(error.message, is_error=True)
+        except Exception as error:  # a broken tool is told to the model and never takes the run with it
+            log.exception("tool %s failed in run %s", call.name, context.run_id)
+            first_line = (str(error).splitlines() or [""])[0][:300]
+            return ToolOutput(f"The tool {call.name} failed: {type(error).__name__}: {first_line}", is_error=True)
+
+    def _finish(self, at: int, call: ToolCall, output: ToolOutput) -> None:
+        result = ToolResult(self._step, call, output, self._loop.time() - self._started)
+        self._results[at] = result
+        self._events.put_nowait(result)
+        for source in output.sources:
+            self._events.put_nowait(SourceFound(source, call.id))
+
+    def _progress(self, call: ToolCall, message: str, fraction: float | None = None) -> None:
+        """From any thread. Progress that nobody reads in time is dropped: it must not fill the memory."""
+        event = ToolProgress(call.id, call.name, message, fraction)
+        with suppress(RuntimeError):  # the loop is closed: a thread outlived everybody who could have listened
+            self._loop.call_soon_threadsafe(self._put_progress, event)
+
+    def _put_progress(self, event: ToolProgress) -> None:
+        if self._events.qsize() < _MOST_WAITING_PROGRESS:
+            self._events.put_nowait(event)

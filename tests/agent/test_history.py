@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from turnstream.agent import history
+from turnstream.events import AssistantMessage, Message, SystemMessage, TextPart, ToolCall, ToolMessage, UserMessage
+
+ids = st.sampled_from(["a", "b", "c"])
+calling = st.lists(ids, min_size=0, max_size=2, unique=True).map(
+    lambda wanted: AssistantMessage((TextPart("…"), *(ToolCall(id, "f", "{}") for id in wanted)))
+)
+messages = st.lists(
+    st.one_of(
+        st.just(SystemMessage("s")),
+        st.just(UserMessage("u")),
+        calling,
+        ids.map(lambda id: ToolMessage(id, "r")),
+    ),
+    max_size=20,
+)
+
+
+def sound(conversation: tuple[Message, ...]) -> bool:
+    """Each tool message answers a call of the assistant message before it, and each call is answered."""
+    waiting: list[str] = []
+    for message in conversation:
+        if isinstance(message, ToolMessage):
+            if message.tool_call_id not in waiting:
+                return False
+            waiting.remove(message.tool_call_id)
+        elif waiting:
+            return False
+        elif isinstance(message, AssistantMessage):
+            waiting = [call.id for call in message.tool_calls]
+    return not waiting
+
+
+@given(messages, st.integers(1, 10))
+@settings(deadline=None, max_examples=300)
+def test_whatever_comes_in_no_tool_message_is_ever_orphaned(conversation: list[Message], limit: int) -> None:
+    assert sound(history.prepare("", conversation, limit))
+
+
+@given(messages)
+@settings(deadline=None)
+def test_repairing_twice_changes_nothing(conversation: list[Message]) -> None:
+    once = history.repaired(conversation)
+    assert history.repaired(once) == once
+
+
+CALL = AssistantMessage((ToolCall("a", "f", "{}"),))
+RESULT = ToolMessage("a", "r")
+
+
+def test_the_oldest_exchanges_go_first_and_go_whole() -> None:
+    old, new = UserMessage("old"), UserMessage("new")
+    conversation = (SystemMessage("s"), old, CALL, RESULT, new)
+    assert history.trimmed(conversation, 4) == (SystemMessage("s"), new)
+
+
+def test_the_last_exchange_stays_whole_however_long_it_is() -> None:
+    conversation = (UserMessage("old"), UserMessage("new"), CALL, RESULT, CALL, RESULT)
+    assert history.trimmed((AssistantMessage((TextPart("x"),)), *conversation), 2) == conversation
+
+
+def test_a_short_history_is_left_alone() -> None:
+    conversation = (UserMessage("u"), CALL, RESULT)
+    assert history.prepare("", conversation, 3) == conversation
+
+
+def test_instructions_stand_before_the_clients_system_message() -> None:
+    prepared = history.prepare("ours", (SystemMessage("theirs"), UserMessage("u")), None)
+    assert prepared == (SystemMessage("ours"), SystemMessage("theirs"), UserMessage("u"))
+
+
+def test_an_unanswered_call_is_answered_with_an_error() -> None:
+    [_, _, answer, _] = history.repaired((UserMessage("u"), CALL, UserMessage("v")))
+    assert isinstance(answer, ToolMessage)
+    assert answer.is_error
+    assert answer.tool_call_id == "a"
