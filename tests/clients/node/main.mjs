@@ -1,0 +1,30 @@
+// Reads one job a line from the standard input, runs jobs as they come, writes one outcome a line: {"id", "outcome"}.
+// The shapes of a job and an outcome are those of job.py beside this folder.
+
+import { createInterface } from 'node:readline'
+import * as langchain from './langchain.mjs'
+import * as openai from './openai.mjs'
+import * as vercel from './vercel.mjs'
+
+const clients = {
+  'openai-node raw': openai.raw,
+  'openai-node stream': openai.helper,
+  'ai-sdk streamText': vercel.run,
+  'langchain-js': langchain.run,
+}
+
+async function answer({ id, job }) {
+  const outcome = {
+    text: '', reasoning: '', finish: null, role: null, usage: null, calls: [], problems: [], error: null,
+  }
+  try {
+    await clients[job.client](job, outcome)
+  } catch (error) {
+    outcome.error = { message: String(error?.message ?? error), status: error?.status ?? error?.statusCode ?? null }
+  }
+  process.stdout.write(JSON.stringify({ id, outcome }) + '\n')
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  void answer(JSON.parse(line))
+}

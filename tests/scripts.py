@@ -1,0 +1,128 @@
+"""The scripted model: what it says depends on the agent's name and on the conversation so far, and on nothing else.
+
+One script serves both layers: in the server's process as a model, and behind HTTP as a vendor (`tests.upstream`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from turnstream.events import (
+    Finish,
+    FinishReason,
+    ModelEvent,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStart,
+    Usage,
+    UsageReport,
+)
+
+GREETING = "Hello, wörld! 🌍 \u2028 A second line.\n"
+ANSWER = Usage(input=11, output=7)
+
+
+class Conversation(Struct, frozen=True):
+    """What the scripts look at: the results of the tools so far, in order, and the names of the tools on offer."""
+
+    results: tuple[str, ...] = ()
+    tools: frozenset[str] = frozenset()
+
+
+class Broken(Struct, frozen=True):
+    """At this place the vendor fails."""
+
+    reason: str = "The oracle is out: secret-4711."
+
+
+Said = ModelEvent | Broken
+Script = Callable[[Conversation], list[Said]]
+
+
+def text(content: str) -> list[Said]:
+    """One delta for each word."""
+    first, *rest = content.split(" ")
+    return [TextDelta(first), *(TextDelta(" " + word) for word in rest)]
+
+
+def calls(*wanted: tuple[str, str]) -> list[Said]:
+    """Tool calls with one argument, ``city``, its JSON in two pieces."""
+    said: list[Said] = []
+    for index, (name, city) in enumerate(wanted):
+        said.append(ToolCallStart(index, f"call_{name}_{city}", name))
+        said += [ToolCallDelta(index, '{"city":'), ToolCallDelta(index, f'"{city}"}}')]
+    return said
+
+
+def end(reason: FinishReason = "stop") -> list[Said]:
+    return [UsageReport(ANSWER), Finish(reason, reason)]
+
+
+def plain(conversation: Conversation) -> list[Said]:
+    return [*text(GREETING), *end()]
+
+
+def reasoning(conversation: Conversation) -> list[Said]:
+    return [ReasoningDelta("Two and two"), ReasoningDelta(" are four."), *text("It is 4."), *end()]
+
+
+def two_rounds(conversation: Conversation) -> list[Said]:
+    """The server's tool, once, then twice at once, then the answer."""
+    match conversation.results:
+        case ():
+            return [*text("Let me look. "), *calls(("weather", "Paris")), *end("tool_calls")]
+        case (_,):
+            return [*calls(("weather", "Rome"), ("weather", "Oslo")), *end("tool_calls")]
+        case results:
+            return [*text("; ".join(results)), *end()]
+
+
+def client_tool(conversation: Conversation) -> list[Said]:
+    if not conversation.results:
+        return [*calls(("local_time", "Paris")), *end("tool_calls")]
+    return [*text("It is " + conversation.results[0] + "."), *end()]
+
+
+def client_tools(conversation: Conversation) -> list[Said]:
+    """Two calls of the client's tool at once."""
+    if not conversation.results:
+        return [*text("One moment."), *calls(("local_time", "Paris"), ("local_time", "Oslo")), *end("tool_calls")]
+    return [*text("; ".join(conversation.results)), *end()]
+
+
+def mixed(conversation: Conversation) -> list[Said]:
+    """A tool of the server and one of the client, asked for together."""
+    if not conversation.results:
+        return [*calls(("weather", "Rome"), ("local_time", "Paris")), *end("tool_calls")]
+    return [*text("; ".join(conversation.results)), *end()]
+
+
+def silent(conversation: Conversation) -> list[Said]:
+    """A tool that says nothing for a long time."""
+    if not conversation.results:
+        return [*calls(("slow_weather", "Paris")), *end("tool_calls")]
+    return [*text("; ".join(conversation.results)), *end()]
+
+
+def broken_start(conversation: Conversation) -> list[Said]:
+    return [Broken()]
+
+
+def broken_middle(conversation: Conversation) -> list[Said]:
+    return [*text("Half an"), Broken()]
+
+
+SCRIPTS: dict[str, Script] = {
+    "plain": plain,
+    "reasoning": reasoning,
+    "two-rounds": two_rounds,
+    "client-tool": client_tool,
+    "client-tools": client_tools,
+    "mixed": mixed,
+    "silent": silent,
+    "broken-start": broken_start,
+    "broken-middle": broken_middle,
+}
