@@ -1,0 +1,1 @@
+"""What the suites share: a mock upstream, a load generator, the servers under test, and their measures."""
