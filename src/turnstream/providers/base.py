@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Generator
+from typing import Any, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -10,12 +11,37 @@ from turnstream.events import ModelEvent, ModelOptions, ModelRequest, ProviderEr
 
 
 class HttpRequest(Struct, frozen=True):
-    """An HTTP request as data: header names in lower case, ``body`` ready to send."""
+    """An HTTP request as data: header names in lower case, ``body`` ready to send.
+
+    ``notes`` has a sentence for each thing that was asked for and that this vendor cannot be told. Whoever sends the
+    request logs each sentence once per model.
+    """
 
     method: str
     url: str
     headers: dict[str, str]
     body: bytes
+    notes: tuple[str, ...] = ()
+
+
+class HttpResponse(Struct, frozen=True):
+    """A whole HTTP response as data: header names in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Token(Struct, frozen=True):
+    """A bearer token that was exchanged for the operator's credentials. ``expires_at`` is in seconds since the epoch;
+    a provider names a moment early enough for a request to be sent with it.
+    """
+
+    value: str
+    expires_at: float
+
+
+TokenExchange: TypeAlias = Generator[HttpRequest, HttpResponse, Token]
 
 
 class Settings(Struct, frozen=True):
@@ -52,3 +78,27 @@ class Provider(Protocol):
 
     @property
     def Decoder(self) -> type[Decoder]: ...
+
+
+class TokenProvider(Provider, Protocol):
+    """A provider whose key must be exchanged for a token first.
+
+    `turnstream.providers.http` drives the exchange: it sends each request that the generator yields, sends back its
+    response, keeps the token until it expires, and lets concurrent calls wait for one exchange. The token then
+    stands in ``settings.api_key`` when ``request`` is called.
+    """
+
+    def exchange(self, settings: Settings, now: float) -> TokenExchange | None:
+        """None if ``settings.api_key`` can be used as it is. ``now`` is in seconds since the epoch.
+
+        The generator raises `ProviderError` for a refused exchange.
+        """
+        ...
+
+
+class SigningProvider(Provider, Protocol):
+    """A provider whose requests are signed one by one, each try anew."""
+
+    def sign(self, settings: Settings, request: HttpRequest) -> HttpRequest:
+        """The request with its signature. May block, to look credentials up: call it in a thread."""
+        ...
