@@ -2,9 +2,199 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import asyncio
+import functools
+import inspect
+import logging
+import re
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, ParamSpec, TypeVar, overload
+
+from turnstream.events import ConfigurationError, Effect, RunContext, ToolCall, ToolError, ToolOutput, ToolSpec
+from turnstream.tools import results
+from turnstream.tools.arguments import Arguments
+from turnstream.tools.threads import Threads
+
+log = logging.getLogger("turnstream.tools")
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # what every vendor accepts
 
 
-def tool(function: Callable[..., Any]) -> Any:
-    raise NotImplementedError
+@overload
+def tool(function: Callable[P, R], /) -> FunctionTool[P, R]: ...
+
+
+@overload
+def tool(
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    timeout: float | None = None,
+    effect: Effect = "none",
+    threads: int = 16,
+) -> Callable[[Callable[P, R]], FunctionTool[P, R]]: ...
+
+
+def tool(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    timeout: float | None = None,
+    effect: Effect = "none",
+    threads: int = 16,
+) -> Any:
+    """Make a tool of a function, sync or async: ``@tool``, or ``@tool(name=…, timeout=…)``.
+
+    The name is the function's, the description its docstring's, the schema that of its annotations. A parameter
+    annotated `RunContext` gets the run's context and is not shown to the model. ``timeout`` is in seconds, None takes
+    the agent's. A function that is not async runs in a thread, at most ``threads`` calls at a time. Raises
+    `ConfigurationError` for a name that vendors refuse; for a signature that cannot be described, that comes when the
+    tool is first used or entered.
+    """
+    namespace = _caller_locals()
+
+    def make(function: Callable[..., Any]) -> FunctionTool[..., Any]:
+        if isinstance(function, FunctionTool):
+            function = function.function
+        return FunctionTool(
+            function,
+            name=name,
+            description=description,
+            timeout=timeout,
+            effect=effect,
+            threads=threads,
+            namespace=namespace,
+        )
+
+    return make if function is None else make(function)
+
+
+class FunctionTool(Generic[P, R]):
+    """A toolbox of one function, which can still be called as the function that it is.
+
+    It may be used without being entered; entering it (any number of times) keeps its threads for the next call, and
+    makes its schema at once.
+    """
+
+    def __init__(
+        self,
+        function: Callable[P, R],
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        timeout: float | None = None,
+        effect: Effect = "none",
+        threads: int = 16,
+        namespace: Mapping[str, Any] | None = None,
+    ) -> None:
+        if not callable(function):
+            raise ConfigurationError(f"a tool must be a function, not {function!r}")
+        self.__name__ = _name(function)
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.name = name or _name(function)
+        if not _NAME.fullmatch(self.name):
+            raise ConfigurationError(f"tool {self.name!r}: a name is 1 to 64 of A-Z, a-z, 0-9, _ and -; give it name=…")
+        self._options: dict[str, Any] = {
+            "name": name, "description": description, "timeout": timeout, "effect": effect, "threads": threads,
+            "namespace": namespace,
+        }  # fmt: skip
+        self._is_async = _is_async(function)
+        self._threads = Threads(f"tool-{self.name}", threads)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.function(*args, **kwargs)
+
+    def __get__(self, instance: object, owner: type | None = None) -> FunctionTool[..., R]:
+        """A decorated method is a tool of its instance, without ``self``."""
+        if instance is None:
+            return self
+        method: Callable[..., R] = self.function.__get__(instance, owner)
+        return FunctionTool(method, **self._options)
+
+    @functools.cached_property
+    def _arguments(self) -> Arguments:
+        return Arguments(self.function, self.name, self._options["namespace"])
+
+    @functools.cached_property
+    def spec(self) -> ToolSpec:
+        """The tool as the model sees it. Raises `ConfigurationError` for a signature that cannot be described."""
+        description = self._options["description"]
+        return ToolSpec(
+            self.name,
+            self._arguments.description if description is None else description,
+            self._arguments.schema,
+            timeout=self._options["timeout"],
+            effect=self._options["effect"],
+        )
+
+    async def __aenter__(self) -> FunctionTool[P, R]:
+        _ = self.spec
+        self._threads.__enter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._threads.__exit__()
+
+    async def tools(self, context: RunContext) -> tuple[ToolSpec, ...]:
+        return (self.spec,)
+
+    async def call(self, call: ToolCall, context: RunContext) -> ToolOutput:
+        """Check the arguments, call the function, give its result.
+
+        Raises `ToolError` for bad arguments and when the function does. Whatever else the function raises is logged
+        and told to the model; the run goes on.
+        """
+        if call.name != self.name:
+            raise ToolError(f"There is no tool named {call.name}; there is {self.name}.", code="unknown_tool")
+        try:
+            args, kwargs = self._arguments.bind(call.arguments, context)
+            value = await self._execute(args, kwargs)
+            return results.output(value)
+        except ToolError:
+            raise
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            return self._failed(error, context)  # something inside the function was cancelled, not this call
+        except (Exception, SystemExit) as error:  # the boundary to code that is not ours: nothing of it ends a run
+            return self._failed(error, context)
+
+    async def _execute(self, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        if self._is_async:
+            return await self.function(*args, **kwargs)  # type: ignore[misc]  # P is what bind made sure of
+        value = await self._threads.run(self.function, *args, **kwargs)
+        return await value if inspect.isawaitable(value) else value
+
+    def _failed(self, error: BaseException, context: RunContext) -> ToolOutput:
+        log.error("tool %s failed in run %s", self.name, context.run_id, exc_info=error)
+        return results.failure(error)
+
+    def __repr__(self) -> str:
+        return f"FunctionTool({self.name!r})"
+
+
+def _name(function: Callable[..., Any]) -> str:
+    while isinstance(function, functools.partial):
+        function = function.func
+    return getattr(function, "__name__", type(function).__name__)
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
+        raise ConfigurationError(f"tool {_name(function)} yields: return its result, and report progress by RunContext")
+    call = getattr(function, "__call__", None)  # noqa: B004
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
+
+
+def _caller_locals() -> Mapping[str, Any] | None:
+    """The local names where a function is decorated: annotations that are text may mean a type defined there."""
+    frame = sys._getframe(2)
+    return None if frame.f_locals is frame.f_globals else dict(frame.f_locals)

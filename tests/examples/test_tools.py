@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from examples import tools
+from turnstream.events import RunContext, ToolCall, ToolError, ToolOutput
+from turnstream.tools.python import FunctionTool
+
+
+async def call(tool: FunctionTool[..., Any], **arguments: object) -> ToolOutput:
+    return await tool.call(ToolCall("c", tool.name, json.dumps(arguments)), RunContext())
+
+
+async def test_the_weather_of_a_city_is_always_the_same_and_says_that_it_is_pretended() -> None:
+    first, second = await call(tools.get_weather, city="Paris"), await call(tools.get_weather, city=" paris")
+    assert first.data["temperature"] == second.data["temperature"]
+    assert "pretend" in str(first.content)
+
+
+@pytest.mark.parametrize(
+    ("expression", "result"),
+    [("12*7", "84"), ("2 ** 10", "1024"), ("-(1 + 2) / 2", "-1.5"), ("2^3", "8"), ("7 % 4", "3")],
+)
+async def test_arithmetic_is_calculated(expression: str, result: str) -> None:
+    assert (await call(tools.calculate, expression=expression)).content == result
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "1/0",
+        "9**9**9**9",
+        "10**10**10",
+        "__import__('os')",
+        "(-8)**0.5",
+        "1e999",
+        "(" * 199,
+        "a",
+        "",
+        "True",
+        "9" * 300,
+    ],
+)
+async def test_what_is_no_arithmetic_or_too_large_is_told_to_the_model(expression: str) -> None:
+    with pytest.raises(ToolError, match=r"divides by zero|cannot be calculated"):
+        await call(tools.calculate, expression=expression)
+
+
+async def test_the_time_is_told_in_a_time_zone() -> None:
+    assert (await call(tools.get_time, timezone="UTC")).data["time"].endswith("+00:00")
+    for bad in ("Mars/Base", "../../etc/passwd", ""):
+        with pytest.raises(ToolError, match="no time zone"):
+            await call(tools.get_time, timezone=bad)
+
+
+async def test_waiting_reports_its_progress() -> None:
+    seen: list[tuple[str, float | None]] = []
+    context = RunContext(progress=lambda message, fraction: seen.append((message, fraction)))
+    output = await tools.wait.call(ToolCall("c", "wait", '{"seconds": 0.02}'), context)
+    assert output.content == "Waited 0.02 seconds."
+    assert seen == [("waited 0 of 0.02 seconds", 0.0)]

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from turnstream.tools import docstrings
+
+GOOGLE = """Find books.
+
+    Looks into the catalogue.
+
+    Args:
+        title (str): What it is called,
+            or a part of that.
+        limit: The most books.
+
+    Returns:
+        Books.
+
+    Raises:
+        ValueError: never
+    """
+NUMPY = """Find books.
+
+    Looks into the catalogue.
+
+    Parameters
+    ----------
+    title : str
+        What it is called,
+        or a part of that.
+    limit : int, optional
+        The most books.
+
+    Returns
+    -------
+    list
+        Books.
+    """
+SPHINX = """Find books.
+
+    Looks into the catalogue.
+
+    :param title: What it is called,
+        or a part of that.
+    :type title: str
+    :param int limit: The most books.
+    :returns: Books.
+    :raises ValueError: never"""
+
+
+@pytest.mark.parametrize("text", [GOOGLE, NUMPY, SPHINX], ids=["google", "numpy", "sphinx"])
+def test_each_style_tells_what_the_function_and_its_arguments_are(text: str) -> None:
+    docs = docstrings.read(text, ["title", "limit"])
+    assert docs.description == "Find books.\n\nLooks into the catalogue."
+    assert docs.arguments == {"title": "What it is called, or a part of that.", "limit": "The most books."}
+
+
+def test_a_sphinx_docstring_whose_only_field_is_its_last_line_is_read() -> None:
+    docs = docstrings.read("Find books.\n\n:param title: the title", ["title"])
+    assert docs == docstrings.Docs("Find books.", {"title": "the title"})
+
+
+def test_sections_about_results_are_left_out_even_when_no_argument_is_documented() -> None:
+    assert docstrings.read("Find books.\n\nReturns:\n    Books.", ["title"]).description == "Find books."
+
+
+def test_a_note_is_kept_for_the_model() -> None:
+    docs = docstrings.read("Find books.\n\nNote:\n    Slow on Sundays.", [])
+    assert docs.description == "Find books.\n\nNote: Slow on Sundays."
+
+
+def test_no_docstring_is_an_empty_description() -> None:
+    assert docstrings.read(None, ["title"]) == docstrings.Docs()
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.text(st.sampled_from("Args:Returns \n\t-param*()_xy,."), max_size=120))
+def test_any_text_is_a_docstring(text: str) -> None:
+    docs = docstrings.read(text, ["x", "y"])
+    assert all(isinstance(value, str) for value in (docs.description, *docs.arguments.values()))
