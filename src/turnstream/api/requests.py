@@ -1,0 +1,121 @@
+"""The bodies of chat completion requests, as data: what clients really send, which is more than they should.
+
+Unknown keys are skipped. Only types are checked here (an error of ``msgspec`` names the path of the field);
+`turnstream.dialects.chat_request` checks the meaning.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+
+class ImageUrl(Struct):
+    url: str
+    detail: str | None = None
+
+
+class InputAudio(Struct):
+    data: str
+    format: str = "wav"
+
+
+class InputFile(Struct):
+    """``file_data`` is a ``data:`` URL, or a web address."""
+
+    file_data: str | None = None
+    file_id: str | None = None
+    filename: str | None = None
+
+
+class Part(Struct):
+    type: str = "text"
+    text: str | None = None
+    refusal: str | None = None
+    image_url: str | ImageUrl | None = None
+    input_audio: InputAudio | None = None
+    file: InputFile | None = None
+
+
+class Function(Struct):
+    """``arguments`` is JSON text, or (watsonx Orchestrate) the object itself."""
+
+    name: str
+    arguments: str | dict[str, Any] | None = None
+
+
+class MessageToolCall(Struct):
+    function: Function
+    id: str | None = None
+    extra_content: dict[str, Any] | None = None
+
+
+class ChatMessage(Struct):
+    """``function_call`` and the role ``function`` are OpenAI's forms of 2023, which old histories still hold."""
+
+    role: str
+    content: str | list[Part | str] | None = None
+    name: str | None = None
+    tool_calls: list[MessageToolCall] | None = None
+    tool_call_id: str | None = None
+    function_call: Function | None = None
+    refusal: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+
+
+class FunctionSpec(Struct):
+    name: str
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class Tool(Struct):
+    type: str = "function"
+    function: FunctionSpec | None = None
+
+
+class StreamOptions(Struct):
+    include_usage: bool | None = None
+
+
+class ChatRequest(Struct):
+    """``POST /v1/chat/completions``. ``model`` names an agent; without it the default agent answers."""
+
+    messages: list[ChatMessage]
+    model: str | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    include_status_updates: bool | None = None
+    tools: list[Tool] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    stop: str | list[str] | None = None
+    seed: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    response_format: dict[str, Any] | None = None
+    reasoning_effort: str | None = None
+    n: int | None = None
+    user: str | None = None
+    thread_id: str | None = None
+    metadata: dict[str, Any] | None = None
+    context: dict[str, Any] | None = None
+    extra_body: dict[str, Any] | None = None
+    functions: list[FunctionSpec] | None = None
+    # passed on to the model as they are
+    logit_bias: dict[str, Any] | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    repetition_penalty: float | None = None
+    verbosity: str | None = None
+    service_tier: str | None = None
+    chat_template_kwargs: dict[str, Any] | None = None
+    enable_thinking: bool | None = None
+    thinking: dict[str, Any] | None = None

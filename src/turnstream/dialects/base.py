@@ -1,0 +1,177 @@
+"""The seam between the server and the protocols that clients speak.
+
+A dialect is one file and one row in `turnstream.dialects.DIALECTS`. It does no I/O: bytes of a request in, a `Call`
+out; run events in, bytes out. The server knows nothing else of it. Clock and ids come in with the request.
+
+::
+
+    ClientRequest ─ Dialect.decode ─▶ Call ─ .request ─▶ a run ─ events ─▶ Call.encoder().feed ─▶ bytes   (stream)
+                                                                 └───────▶ compact ─▶ Call.reply ─▶ Reply (whole)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Protocol
+
+import msgspec
+from msgspec import Struct
+
+from turnstream.events import (
+    ReasoningDelta,
+    RefusalDelta,
+    RunCancelled,
+    RunEvent,
+    RunFailed,
+    RunFinished,
+    RunRequest,
+    TerminalEvent,
+    TextDelta,
+    TurnstreamError,
+)
+
+
+class Route(Struct, frozen=True):
+    """``path`` may hold parameters: ``/ag-ui/{agent}``. With ``header``, only requests that carry it are meant.
+
+    ``summary``, ``request`` and ``event`` are for the OpenAPI document: the JSON Schema of the body, and the name of
+    the wire model that each event of the stream is.
+    """
+
+    method: str
+    path: str
+    header: str | None = None
+    summary: str = ""
+    request: type[Struct] | None = None
+    event: str | None = None
+
+
+class ClientRequest(Struct, frozen=True):
+    """One HTTP request as data. Header names are in lower case. ``id`` is the run's id to be, ``time`` the Unix time
+    of its arrival; ``statuses`` is the server's default for the dialects that let the client choose.
+    """
+
+    body: bytes
+    id: str
+    time: float
+    headers: Mapping[str, str] = {}
+    path_params: Mapping[str, str] = {}
+    query: Mapping[str, str] = {}
+    statuses: str = "extension"
+
+
+class Reply(Struct, frozen=True):
+    """A whole HTTP answer. The server adds the headers that every answer has."""
+
+    status: int
+    body: bytes
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = {}
+
+
+class Encoder(Protocol):
+    """One run's events, in order, as the bytes of its stream. Holds the state of that run alone."""
+
+    def feed(self, events: Sequence[RunEvent]) -> bytes:
+        """What these events add to the stream, ready for one write; empty if they show nothing. Nothing follows what
+        a terminal event gave."""
+        ...
+
+    def heartbeat(self) -> bytes:
+        """What keeps a silent connection open and means nothing to the client. May stand between any two feeds."""
+        ...
+
+    def close(self) -> bytes:
+        """The end of the stream. A run that ended without a terminal event is an error of the stream, never a clean
+        end."""
+        ...
+
+
+class Call(Protocol):
+    """A request that asks for a run, and how to answer it. The client's word decides whether it is a ``stream``."""
+
+    @property
+    def request(self) -> RunRequest: ...
+
+    @property
+    def stream(self) -> bool: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Headers of the streamed answer that this protocol asks for, beyond those of every event stream."""
+        ...
+
+    def encoder(self, agent: str) -> Encoder:
+        """``agent`` is the name of the agent that answers."""
+        ...
+
+    def reply(self, agent: str, events: Sequence[RunEvent]) -> Reply:
+        """The whole answer of a run that did not fail; ``events`` are all of it, `compact`."""
+        ...
+
+
+class Dialect(Protocol):
+    """One object per server, so whatever a protocol remembers between its requests lives in it."""
+
+    name: ClassVar[str]
+    routes: ClassVar[Sequence[Route]]
+
+    def decode(self, request: ClientRequest) -> Call | Reply:
+        """Raises `RequestError`. A request that needs no run (a card, a stored answer) gets its `Reply` at once."""
+        ...
+
+    def error(self, error: TurnstreamError) -> Reply:
+        """What this protocol answers while nothing of the stream has been sent."""
+        ...
+
+
+def compact(events: Iterable[RunEvent]) -> list[RunEvent]:
+    """The same events, neighbouring deltas of one kind joined: how the answer was cut no longer shows."""
+    whole: list[RunEvent] = []
+    texts: list[str] = []
+    kind: type[TextDelta] | type[ReasoningDelta] | type[RefusalDelta] | None = None
+    for event in events:
+        if isinstance(event, TextDelta | ReasoningDelta | RefusalDelta):
+            if type(event) is not kind:
+                if kind is not None:
+                    whole.append(kind("".join(texts)))
+                kind, texts = type(event), []
+            texts.append(event.text)
+            continue
+        if kind is not None:
+            whole.append(kind("".join(texts)))
+            kind = None
+        whole.append(event)
+    if kind is not None:
+        whole.append(kind("".join(texts)))
+    return whole
+
+
+def outcome(events: Sequence[RunEvent]) -> TerminalEvent | None:
+    """The terminal event, which is the last one, if the run has ended."""
+    last = events[-1] if events else None
+    return last if isinstance(last, RunFinished | RunFailed | RunCancelled) else None
+
+
+def clean(text: str) -> str:
+    """``text`` with each lone surrogate as U+FFFD, so that it can be encoded; halves of one character are joined."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def json(value: Any) -> bytes:
+    """JSON without white space; characters beyond ASCII as they are; lone surrogates as U+FFFD."""
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(cleaned(msgspec.to_builtins(value)))
+
+
+def cleaned(value: Any) -> Any:
+    """A JSON value with each of its strings `clean`."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {clean(key): cleaned(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [cleaned(item) for item in value]
+    return value

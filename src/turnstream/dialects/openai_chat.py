@@ -1,0 +1,360 @@
+"""OpenAI chat completions, streamed and not: the default dialect. The rules are in docs/chat-completions.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal, assert_never
+
+import msgspec
+
+from turnstream.api.requests import ChatRequest
+from turnstream.dialects import chat_request, statuses
+from turnstream.dialects.base import Call as AnyCall
+from turnstream.dialects.base import ClientRequest, Reply, Route, clean, json, outcome
+from turnstream.dialects.body import decode
+from turnstream.events import (
+    ClientToolCalls,
+    HostedToolCall,
+    HostedToolResult,
+    MaxStepsReached,
+    ProviderError,
+    ReasoningDelta,
+    RefusalDelta,
+    RequestError,
+    RunCancelled,
+    RunEvent,
+    RunFailed,
+    RunFinished,
+    RunRequest,
+    RunStarted,
+    Source,
+    SourceFound,
+    StepStarted,
+    TextDelta,
+    ToolCall,
+    ToolCallsDetected,
+    ToolProgress,
+    ToolResult,
+    ToolsExecuted,
+    TurnstreamError,
+    Usage,
+)
+
+StatusMode = Literal["extension", "metadata", "off"]
+
+STATUS_HEADER = "x-agent-status"
+DONE = b"data: [DONE]\n\n"
+
+_string = msgspec.json.Encoder().encode
+
+
+class ChatCompletions:
+    name: ClassVar[str] = "openai_chat"
+    routes: ClassVar[Sequence[Route]] = (
+        Route(
+            "POST",
+            "/v1/chat/completions",
+            summary="Ask an agent; the answer is a stream of chunks, or one completion.",
+            request=ChatRequest,
+            event="SSEChunk",
+        ),
+    )
+
+    def decode(self, request: ClientRequest) -> AnyCall | Reply:
+        body = decode(request.body, ChatRequest)
+        return Call(request, body, chat_request.run_request(body, request.headers))
+
+    def error(self, error: TurnstreamError) -> Reply:
+        headers: dict[str, str] = {}
+        if isinstance(error, ProviderError) and error.retry_after is not None:
+            headers["retry-after"] = str(max(1, round(error.retry_after)))
+        param = error.param if isinstance(error, RequestError) else None
+        return Reply(error.status, json(envelope(error.message, error.status, error.code, param)), headers=headers)
+
+
+class Call:
+    """One chat completions request."""
+
+    headers: Mapping[str, str] = {}
+
+    def __init__(self, client: ClientRequest, body: ChatRequest, request: RunRequest) -> None:
+        self.request = request
+        self.stream = bool(body.stream)
+        self.statuses = _status_mode(client, body)
+        self.usage = bool(body.stream_options and body.stream_options.include_usage)
+        self.id = f"chatcmpl-{client.id}"
+        self.created = int(client.time)
+
+    def encoder(self, agent: str) -> Encoder:
+        return Encoder(
+            self.id,
+            self.created,
+            agent,
+            thread_id=self.request.thread_id,
+            statuses=self.statuses,
+            usage=self.usage,
+        )
+
+    def reply(self, agent: str, events: Sequence[RunEvent]) -> Reply:
+        completion = {
+            "id": self.id,
+            "object": "chat.completion",
+            "created": self.created,
+            "model": agent,
+            "choices": [_choice(events)],
+        }
+        end = outcome(events)
+        if isinstance(end, RunFinished):
+            completion["usage"] = usage_object(end.usage)
+        if self.request.thread_id is not None:
+            completion["thread_id"] = self.request.thread_id
+        return Reply(200, json(completion))
+
+
+def _status_mode(client: ClientRequest, body: ChatRequest) -> StatusMode:
+    if body.include_status_updates is not None:
+        return "metadata" if body.include_status_updates else "off"
+    chosen = client.headers.get(STATUS_HEADER, "").strip().lower() or client.statuses
+    match chosen:
+        case "extension" | "metadata" | "off":
+            return chosen
+        case _:
+            message = "X-Agent-Status: must be 'extension', 'metadata' or 'off'."
+            raise RequestError(message, param="X-Agent-Status", code="invalid_value")
+
+
+class Encoder:
+    """Writes the constant parts of a chunk once a run and splices the JSON in: no object is made per token."""
+
+    def __init__(
+        self,
+        id: str,
+        created: int,
+        model: str,
+        *,
+        thread_id: str | None = None,
+        statuses: StatusMode = "extension",
+        usage: bool = False,
+    ) -> None:
+        self._id, self._created, self._model = id, created, model
+        self._statuses, self._usage = statuses, usage
+        self._thread = b"" if thread_id is None else b',"thread_id":' + json(thread_id)
+        self._head = self._start(id) + b',"choices":[{"index":0,"delta":'
+        self._tail = b"}]" + self._thread  # what still may follow: extension members, then "}\n\n"
+        self._text = self._head + b'{"content":'
+        self._text_end = b"}" + self._tail + b"}\n\n"
+        self._opened = self._ended = False
+        self._client_calls = 0
+        self._sources: dict[str, Source] = {}
+
+    def _start(self, id: str) -> bytes:
+        head = {"id": id, "object": "chat.completion.chunk", "created": self._created, "model": self._model}
+        return b"data: " + json(head)[:-1]
+
+    def feed(self, events: Sequence[RunEvent]) -> bytes:
+        if self._ended:
+            return b""
+        pieces: list[bytes] = [] if self._opened else [self._open()]
+        for event in events:
+            if type(event) is TextDelta:
+                try:
+                    text = _string(event.text)
+                except UnicodeEncodeError:
+                    text = _string(clean(event.text))
+                pieces.append(self._text + text + self._text_end)
+            else:
+                pieces.append(self._event(event))
+                if isinstance(event, RunFinished | RunFailed | RunCancelled):
+                    break
+        return b"".join(pieces)
+
+    def heartbeat(self) -> bytes:
+        if self._ended:
+            return b""
+        return self._chunk(b"{}") if self._opened else self._open()
+
+    def close(self) -> bytes:
+        if self._ended:
+            return b""
+        return self.feed([RunFailed("internal_error", "The run ended without an answer.", 500, Usage())])
+
+    def _open(self) -> bytes:
+        self._opened = True
+        return self._chunk(b'{"role":"assistant","content":""}')
+
+    def _chunk(self, delta: bytes, finish_reason: str | None = None, extension: bytes = b"") -> bytes:
+        """``extension`` is further top-level members of the chunk: ``,"name":…``."""
+        finish = b"" if finish_reason is None else b',"finish_reason":' + json(finish_reason)
+        return self._head + delta + finish + self._tail + extension + b"}\n\n"
+
+    def _event(self, event: RunEvent) -> bytes:
+        match event:
+            case TextDelta(text=text):
+                return self._chunk(json({"content": text}))
+            case ReasoningDelta(text=text):
+                return self._chunk(json({"reasoning_content": text, "reasoning": text}))
+            case RefusalDelta(text=text):
+                return self._chunk(json({"refusal": text}))
+            case StepStarted() | ToolCallsDetected() | ToolsExecuted() | MaxStepsReached():
+                return self._status(event)
+            case ToolProgress() | ToolResult() | HostedToolCall() | HostedToolResult():
+                return self._activity(event)
+            case ClientToolCalls(tool_calls=calls):
+                return b"".join([self._client_call(call) for call in calls])
+            case SourceFound(source=source):
+                self._sources.setdefault(source.url or source.id, source)
+                return self._extension({"source": source}) if self._statuses == "extension" else b""
+            case RunStarted():
+                return b""
+            case RunFinished():
+                return self._finish(event)
+            case RunFailed(code=code, message=message, status=status):
+                return self._fail(message, status, code)
+            case RunCancelled():
+                return self._fail("The run was cancelled.", 499, "cancelled")
+            case _:
+                assert_never(event)
+
+    # ------------------------------------------------------------------------------------------------------- parts
+
+    def _extension(self, members: dict[str, Any]) -> bytes:
+        return self._chunk(b"{}", extension=b"," + json(members)[1:-1])
+
+    def _status(self, event: statuses.StatusEvent) -> bytes:
+        if self._statuses == "off":
+            return b""
+        word, details = statuses.status(event)
+        if self._statuses == "extension":
+            return self._extension({"agent": {"status": word, "details": details}, "event": open_webui_status(event)})
+        delta = {"role": "system", "metadata": {"status": word, **details}}
+        start = self._start("status_" + self._id.removeprefix("chatcmpl-"))
+        return start + b',"choices":[{"index":0,"delta":' + json(delta) + self._tail + b"}\n\n"
+
+    def _activity(self, event: ToolProgress | ToolResult | HostedToolCall | HostedToolResult) -> bytes:
+        if self._statuses != "extension":
+            return b""
+        match event:
+            case ToolProgress(tool_call_id=id, name=name, message=message, fraction=fraction):
+                progress = {"id": id, "name": name, "message": message, "fraction": fraction}
+                return self._extension({"tool_progress": progress, "event": _open_webui(f"{name}: {message}")})
+            case ToolResult(step=step):
+                return self._extension({"tool_result": {"step": step, **statuses.result_details(event)}})
+            case HostedToolCall(id=id, name=name, arguments=arguments):
+                return self._extension({"hosted_tool_call": {"id": id, "name": name, "arguments": arguments}})
+            case HostedToolResult(id=id, name=name, ok=ok, content=content):
+                result = {"id": id, "name": name, "ok": ok, "excerpt": statuses.excerpt(content)}
+                return self._extension({"hosted_tool_result": result})
+
+    def _client_call(self, call: ToolCall) -> bytes:
+        delta = {"tool_calls": [{"index": self._client_calls, **_call_object(call)}]}
+        self._client_calls += 1
+        return self._chunk(json(delta))
+
+    def _finish(self, end: RunFinished) -> bytes:
+        self._ended = True
+        pieces: list[bytes] = []
+        annotations = _annotations(self._sources.values())
+        if annotations:
+            # One chunk for all: openai-python cannot merge a second list of objects into the first.
+            pieces.append(self._chunk(json({"annotations": annotations})))
+        pieces.append(self._chunk(b"{}", finish_reason(end, bool(self._client_calls))))
+        if self._usage:
+            usage = b',"usage":' + json(usage_object(end.usage))
+            pieces.append(self._start(self._id) + b',"choices":[]' + self._thread + usage + b"}\n\n")
+        pieces.append(DONE)
+        return b"".join(pieces)
+
+    def _fail(self, message: str, status: int, code: str) -> bytes:
+        self._ended = True
+        return b"data: " + json(envelope(message, status, code)) + b"\n\n"
+
+
+# ------------------------------------------------------------------------------------------------------------ objects
+
+
+def _choice(events: Sequence[RunEvent]) -> dict[str, Any]:
+    """The one choice of a whole answer: what the stream's deltas add up to."""
+    text = "".join(event.text for event in events if isinstance(event, TextDelta))
+    reasoning = "".join(event.text for event in events if isinstance(event, ReasoningDelta))
+    refusal = "".join(event.text for event in events if isinstance(event, RefusalDelta))
+    calls = [call for event in events if isinstance(event, ClientToolCalls) for call in event.tool_calls]
+    sources = {event.source.url or event.source.id: event.source for event in events if isinstance(event, SourceFound)}
+    message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": refusal or None}
+    if not text and (calls or refusal):
+        message["content"] = None
+    if reasoning:
+        message |= {"reasoning_content": reasoning, "reasoning": reasoning}
+    if calls:
+        message["tool_calls"] = [_call_object(call) for call in calls]
+    annotations = _annotations(sources.values())
+    if annotations:
+        message["annotations"] = annotations
+    end = outcome(events)
+    reason = finish_reason(end, bool(calls)) if isinstance(end, RunFinished) else "stop"
+    return {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
+
+
+def finish_reason(end: RunFinished, client_calls: bool) -> str:
+    """The reason in OpenAI's words; clients break on any other. A limit of steps is no error, so it is ``stop``."""
+    if client_calls:
+        return "tool_calls"
+    match end.reason:
+        case "length" | "content_filter":
+            return end.reason
+        case "stop" | "tool_calls" | "pause" | "unknown" | "max_steps":
+            return "stop"
+        case _:
+            assert_never(end.reason)
+
+
+def _call_object(call: ToolCall) -> dict[str, Any]:
+    made = {
+        "id": call.id,
+        "type": "function",
+        "function": {"name": call.name, "arguments": call.arguments or "{}"},
+    }
+    return made if call.extra is None else {**made, "extra_content": call.extra}
+
+
+def _annotations(sources: Any) -> list[dict[str, Any]]:
+    """Sources that have an address, as OpenAI's citations. The whole answer is what they are cited for: no run knows
+    more, and clients want the indices."""
+    return [
+        {
+            "type": "url_citation",
+            "url_citation": {"start_index": 0, "end_index": 0, "url": source.url, "title": source.title or source.url},
+        }
+        for source in sources
+        if source.url
+    ]
+
+
+def usage_object(usage: Usage) -> dict[str, Any]:
+    return {
+        "prompt_tokens": usage.input,
+        "completion_tokens": usage.output,
+        "total_tokens": usage.total,
+        "prompt_tokens_details": {"cached_tokens": usage.cached, "cache_write_tokens": usage.cache_write},
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning},
+    }
+
+
+def envelope(message: str, status: int, code: str | None, param: str | None = None) -> dict[str, Any]:
+    """OpenAI's error object. Its ``type`` follows from the HTTP status."""
+    if status == 401:
+        kind = "authentication_error"
+    elif status == 429:
+        kind = "rate_limit_error"
+    else:
+        kind = "invalid_request_error" if 400 <= status < 499 else "server_error"
+    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+
+def open_webui_status(event: statuses.StatusEvent) -> dict[str, Any]:
+    """Open WebUI's status line. It shows its own sign of life while the model thinks, so those are hidden."""
+    hidden = isinstance(event, StepStarted)
+    return _open_webui(statuses.description(event), done=not isinstance(event, ToolCallsDetected), hidden=hidden)
+
+
+def _open_webui(description: str, *, done: bool = False, hidden: bool = False) -> dict[str, Any]:
+    return {"type": "status", "data": {"description": description, "done": done, "hidden": hidden}}

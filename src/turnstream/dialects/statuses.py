@@ -1,0 +1,72 @@
+"""What a run's statuses say to a client: one table for every dialect that shows them. See docs/statuses.md."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from turnstream.events import (
+    MaxStepsReached,
+    StepStarted,
+    ToolCall,
+    ToolCallsDetected,
+    ToolResult,
+    ToolsExecuted,
+    content_text,
+)
+
+StatusEvent = StepStarted | ToolCallsDetected | ToolsExecuted | MaxStepsReached
+
+EXCERPT = 500  # characters of a tool result that a status shows
+
+
+def status(event: StatusEvent) -> tuple[str, dict[str, Any]]:
+    """The status word and its details."""
+    match event:
+        case StepStarted(step=step):
+            return "starting_generation" if step == 1 else "continuing_generation", {"step": step}
+        case ToolCallsDetected(step=step, tool_calls=calls):
+            return "tool_call_detected", {"step": step, "tool_calls": [call_details(call) for call in calls]}
+        case ToolsExecuted(step=step, results=results):
+            return "tools_executed", {"step": step, "results": [result_details(result) for result in results]}
+        case MaxStepsReached(step=step):
+            return "max_depth_reached", {"step": step}
+
+
+def call_details(call: ToolCall) -> dict[str, Any]:
+    return {"id": call.id, "name": call.name, "arguments": call.arguments}
+
+
+def result_details(result: ToolResult) -> dict[str, Any]:
+    """``duration`` is in seconds; ``excerpt`` holds at most `EXCERPT` characters of the text."""
+    return {
+        "id": result.tool_call.id,
+        "name": result.tool_call.name,
+        "ok": result.ok,
+        "duration": round(result.duration, 3),
+        "excerpt": excerpt(content_text(result.output.content)),
+    }
+
+
+def excerpt(text: str) -> str:
+    return text if len(text) <= EXCERPT else text[: EXCERPT - 1] + "…"
+
+
+def description(event: StatusEvent) -> str:
+    """One line for a person."""
+    match event:
+        case StepStarted(step=1):
+            return "Thinking"
+        case StepStarted():
+            return "Continuing with the results"
+        case ToolCallsDetected(tool_calls=calls):
+            return "Running " + _names([call.name for call in calls])
+        case ToolsExecuted(results=results):
+            failed = [result.tool_call.name for result in results if not result.ok]
+            ran = "Ran " + _names([result.tool_call.name for result in results])
+            return f"{ran}; failed: {_names(failed)}" if failed else ran
+        case MaxStepsReached():
+            return "Reached the limit of steps"
+
+
+def _names(names: list[str]) -> str:
+    return ", ".join(dict.fromkeys(names))

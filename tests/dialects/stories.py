@@ -1,0 +1,114 @@
+"""Runs, as the events that a dialect is fed: the same stories for every dialect. A list is a batch."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from turnstream.events import (
+    ClientToolCalls,
+    HostedToolCall,
+    HostedToolResult,
+    MaxStepsReached,
+    ReasoningDelta,
+    RefusalDelta,
+    RunCancelled,
+    RunEvent,
+    RunFailed,
+    RunFinished,
+    RunStarted,
+    Source,
+    SourceFound,
+    StepStarted,
+    TextDelta,
+    ToolCall,
+    ToolCallsDetected,
+    ToolOutput,
+    ToolProgress,
+    ToolResult,
+    ToolsExecuted,
+    Usage,
+)
+
+Story: TypeAlias = list[list[RunEvent]]
+
+USAGE = Usage(input=30, output=12, cached=8, reasoning=4)
+
+WEATHER = ToolCall("call_1", "get_weather", '{"city":"Paris"}')
+CLOCK = ToolCall("call_2", "get_time", '{"zone":"Europe/Paris"}')
+CLIENTS = ToolCall("call_3", "open_window", '{"room":"kitchen"}')
+
+SUNNY = ToolResult(1, WEATHER, ToolOutput("18 °C, sunny"), 0.25)
+LATE = ToolResult(1, CLOCK, ToolOutput("the clock is broken", is_error=True), 0.125)
+
+START: list[RunEvent] = [RunStarted("run1", "assistant"), StepStarted(1)]
+
+
+def text(*pieces: str) -> list[RunEvent]:
+    return [TextDelta(piece) for piece in pieces]
+
+
+STORIES: dict[str, Story] = {
+    "text": [START, text("Hel", "lo"), text(" there."), [RunFinished("stop", USAGE, 1)]],
+    "nothing": [START, [RunFinished("stop", Usage(), 1)]],
+    "reasoning": [
+        START,
+        [ReasoningDelta("Let me "), ReasoningDelta("think.")],
+        text("42"),
+        [RunFinished("stop", USAGE, 1)],
+    ],
+    "tool_round": [
+        START,
+        text("I look it up. "),
+        [ToolCallsDetected(1, (WEATHER,))],
+        [ToolProgress("call_1", "get_weather", "asking the station", 0.5)],
+        [SUNNY],
+        [ToolsExecuted(1, (SUNNY,)), StepStarted(2)],
+        text("It is ", "sunny."),
+        [RunFinished("stop", USAGE, 2)],
+    ],
+    "parallel_tools": [
+        START,
+        [ToolCallsDetected(1, (WEATHER, CLOCK))],
+        [LATE],
+        [SUNNY, ToolsExecuted(1, (SUNNY, LATE)), StepStarted(2)],
+        text("Sunny, but who knows when."),
+        [RunFinished("stop", USAGE, 2)],
+    ],
+    "client_tools": [
+        START,
+        text("Please open it."),
+        [ClientToolCalls(1, (CLIENTS, ToolCall("call_4", "ring", "")))],
+        [RunFinished("tool_calls", USAGE, 1)],
+    ],
+    "mixed_tools": [
+        START,
+        [ToolCallsDetected(1, (WEATHER,))],
+        [SUNNY, ToolsExecuted(1, (SUNNY,)), ClientToolCalls(1, (CLIENTS,))],
+        [RunFinished("tool_calls", USAGE, 1)],
+    ],
+    "max_steps_answer": [
+        START,
+        [ToolCallsDetected(1, (WEATHER,))],
+        [SUNNY, ToolsExecuted(1, (SUNNY,)), MaxStepsReached(1)],
+        text("As far as I got: sunny."),
+        [RunFinished("stop", USAGE, 2)],
+    ],
+    "max_steps_stop": [START, [MaxStepsReached(1), RunFinished("max_steps", USAGE, 1)]],
+    "length": [START, text("And then"), [RunFinished("length", USAGE, 1)]],
+    "refusal": [START, [RefusalDelta("I can not "), RefusalDelta("do that.")], [RunFinished("stop", USAGE, 1)]],
+    "sources": [
+        START,
+        [SourceFound(Source("1", "A page", "https://example.org/a")), SourceFound(Source("2", "A note"))],
+        text("It says so [1]."),
+        [SourceFound(Source("3", "", "https://example.org/b"), "call_1"), RunFinished("stop", USAGE, 1)],
+    ],
+    "hosted_tools": [
+        START,
+        [HostedToolCall("ws_1", "web_search", '{"query":"x"}'), HostedToolResult("ws_1", "web_search", "found")],
+        text("Found."),
+        [RunFinished("stop", USAGE, 1)],
+    ],
+    "error_at_once": [START, [RunFailed("provider_error", "The model is not reachable.", 502, Usage())]],
+    "error_midway": [START, text("Half an ans"), [RunFailed("provider_error", "The model fell silent.", 502, USAGE)]],
+    "cancelled": [START, text("Half an ans"), [RunCancelled(USAGE)]],
+}
