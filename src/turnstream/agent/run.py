@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
 from turnstream.agent import history, options
 from turnstream.agent.calls import Answer
+from turnstream.agent.deadline import Deadline
 from turnstream.agent.execution import Execution
 from turnstream.agent.protocols import ModelStream
 from turnstream.agent.toolset import Toolset
@@ -32,7 +33,6 @@ from turnstream.events import (
     RunFinished,
     RunRequest,
     RunStarted,
-    RunTimeout,
     SourceFound,
     StepStarted,
     TerminalEvent,
@@ -72,7 +72,7 @@ class Run:
         self.outcome: TerminalEvent | None = None
         self._step = 0
         self._last_step = False
-        self._deadline: float | None = None
+        self._deadline = Deadline(None)
         self._history: tuple[Message, ...] = ()
         self._toolset = Toolset()
         self._execution: Execution | None = None
@@ -115,7 +115,9 @@ class Run:
                 yield [StepStarted(self._step)]
                 collector = Collector()
                 async with AsyncExitStack() as stack:
-                    stream = await self._in_time(stack.enter_async_context(self.agent.model.stream(self._request())))
+                    stream = await self._deadline.wait(
+                        stack.enter_async_context(self.agent.model.stream(self._request()))
+                    )
                     while (batch := await self._read(stream)) is not None:
                         collector.feed(batch)
                         if visible := [event for event in batch if type(event) in _VISIBLE]:
@@ -124,7 +126,7 @@ class Run:
                 if answer.ours:
                     yield [ToolCallsDetected(self._step, answer.ours)]
                     self._execution = self._start_tools(answer)
-                    while events := await self._in_time(self._execution.next()):
+                    while events := await self._deadline.wait(self._execution.next()):
                         yield events
                     yield [self._tools_executed(self._execution)]
                 if ending := self._ending(answer):
@@ -142,13 +144,15 @@ class Run:
             self.outcome = RunFailed("internal_error", text, 500, self.usage)
             yield [self.outcome]
         finally:
+            self._deadline.close()
             if self._execution is not None:
                 await self._execution.cancel()
 
     async def _prepare(self) -> None:
-        if self.agent.run_timeout is not None:
-            self._deadline = asyncio.get_running_loop().time() + self.agent.run_timeout
-        self._toolset = await self._in_time(Toolset.of(self.agent.toolboxes, self._context(), self.agent.tool_timeout))
+        self._deadline = Deadline(self.agent.run_timeout)
+        self._toolset = await self._deadline.wait(
+            Toolset.of(self.agent.toolboxes, self._context(), self.agent.tool_timeout)
+        )
         self._history = history.prepare(self.agent.instructions, self.request.messages, self.agent.history_limit)
 
     def _context(self) -> RunContext:
@@ -173,20 +177,9 @@ class Run:
 
     async def _read(self, stream: ModelStream) -> list[ModelEvent] | None:
         try:
-            return await self._in_time(stream.__anext__())
+            return await self._deadline.wait(stream.__anext__())
         except StopAsyncIteration:
             return None
-
-    async def _in_time(self, awaitable: Awaitable[T]) -> T:
-        """Wait no longer than the run's deadline."""
-        try:
-            async with asyncio.timeout_at(self._deadline) as limit:
-                return await awaitable
-        except TimeoutError:
-            if not limit.expired():
-                raise
-            seconds = self.agent.run_timeout
-            raise RunTimeout(f"The run did not finish within its {seconds:g} seconds.") from None
 
     def _answered(self, collector: Collector) -> Answer:
         """Book one model call: its usage, its message, and the calls that it asks for."""
