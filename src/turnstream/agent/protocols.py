@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -10,11 +10,14 @@ from turnstream.events import ModelEvent, ModelRequest, RunContext, ToolCall, To
 
 
 class ModelStream(Protocol):
-    """The answer of one model call: an async iterator of batches, each the events of one network read."""
+    """The answer of one model call: an async iterator of batches, each the events of one network read.
 
-    def __aiter__(self) -> ModelStream: ...
+    An async generator will do.
+    """
 
-    async def __anext__(self) -> list[ModelEvent]: ...
+    def __aiter__(self) -> AsyncIterator[list[ModelEvent]]: ...
+
+    def __anext__(self) -> Awaitable[list[ModelEvent]]: ...
 
 
 class Model(Protocol):
