@@ -1,0 +1,165 @@
+"""Tools for a chat endpoint that knows none: definitions in the system message, calls and results as plain text.
+
+The calls are spelt as the model's family spells them (`Style`), so that it meets the form which it was trained on;
+the rest of the conversation goes through the endpoint's own template.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+
+import msgspec
+from msgspec import Struct
+
+from turnstream.events import (
+    AssistantMessage,
+    AssistantPart,
+    Message,
+    ModelRequest,
+    SystemMessage,
+    TextPart,
+    ToolCall,
+    ToolMessage,
+    ToolSpec,
+    UserMessage,
+    content_text,
+)
+from turnstream.prompts.chat_template import arguments_object, tool_object
+
+
+class Style(Struct, frozen=True):
+    """How a family spells calls: an example for the instructions, and past calls and results for the history."""
+
+    example: str
+    calls: Callable[[Sequence[ToolCall]], str]
+    result: Callable[[ToolMessage], str]
+
+
+def prompted(request: ModelRequest, format: str) -> ModelRequest:
+    """``request`` without tools, saying in words what it said in tools. ``format`` as in `parsing.text_calls`."""
+    style = STYLES.get(format, STYLES["hermes"])
+    messages = [_in_words(message, style) for message in request.messages]
+    if request.tools:
+        messages = _with_instructions(messages, _instructions(request.tools, style, request.options.tool_choice))
+    options = msgspec.structs.replace(request.options, tool_choice=None, parallel_tool_calls=None)
+    return ModelRequest(tuple(_merged(messages)), (), options)
+
+
+def _instructions(tools: Sequence[ToolSpec], style: Style, choice: object) -> str:
+    lines = "\n".join(json.dumps(tool_object(tool), ensure_ascii=False) for tool in tools)
+    text = (
+        "# Tools\n\nYou can call the functions whose signatures stand between <tools></tools>:\n"
+        f"<tools>\n{lines}\n</tools>\n\n"
+        f"To call one, write exactly this form and nothing after it:\n{style.example}\n"
+        "You are then given the result. Call only functions that are listed, and call none when you need none."
+    )
+    if choice == "required":
+        text += " In your next answer you must call at least one."
+    elif isinstance(choice, dict):
+        text += f" In your next answer you must call {choice.get('name')}."
+    return text
+
+
+def _with_instructions(messages: list[Message], instructions: str) -> list[Message]:
+    if messages and isinstance(messages[0], SystemMessage):
+        return [SystemMessage(f"{messages[0].content}\n\n{instructions}"), *messages[1:]]
+    return [SystemMessage(instructions), *messages]
+
+
+def _in_words(message: Message, style: Style) -> Message:
+    match message:
+        case ToolMessage():
+            return UserMessage(style.result(message))
+        case AssistantMessage(parts=parts) if message.tool_calls:
+            said: tuple[AssistantPart, ...] = tuple(part for part in parts if not isinstance(part, ToolCall))
+            return AssistantMessage((*said, TextPart(style.calls(message.tool_calls))))
+        case _:
+            return message
+
+
+def _merged(messages: Sequence[Message]) -> list[Message]:
+    """Results of parallel calls become one user message: many templates want the roles to alternate."""
+    merged: list[Message] = []
+    for message in messages:
+        last = merged[-1] if merged else None
+        match last, message:
+            case UserMessage(content=str(before)), UserMessage(content=str(after)):
+                merged[-1] = UserMessage(f"{before}\n{after}")
+            case _:
+                merged.append(message)
+    return merged
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _tagged_json(calls: Sequence[ToolCall]) -> str:
+    return "\n".join(
+        f"<tool_call>\n{_json({'name': call.name, 'arguments': arguments_object(call)})}\n</tool_call>"
+        for call in calls
+    )
+
+
+def _tagged_result(message: ToolMessage) -> str:
+    return f"<tool_response>\n{content_text(message.content)}\n</tool_response>"
+
+
+def _named_result(message: ToolMessage) -> str:
+    return f"Result of {message.name or message.tool_call_id}: {content_text(message.content)}"
+
+
+def _json_list(calls: Sequence[ToolCall]) -> str:
+    return _json([{"name": call.name, "arguments": arguments_object(call)} for call in calls])
+
+
+def _parameters(calls: Sequence[ToolCall]) -> str:
+    return "; ".join(_json({"name": call.name, "parameters": arguments_object(call)}) for call in calls)
+
+
+def _python(calls: Sequence[ToolCall]) -> str:
+    def one(call: ToolCall) -> str:
+        arguments = ", ".join(f"{key}={value!r}" for key, value in arguments_object(call).items())
+        return f"{call.name}({arguments})"
+
+    return f"[{', '.join(one(call) for call in calls)}]"
+
+
+def _xml(calls: Sequence[ToolCall]) -> str:
+    def one(call: ToolCall) -> str:
+        parameters = "".join(
+            f"<parameter={key}>\n{value if isinstance(value, str) else _json(value)}\n</parameter>\n"
+            for key, value in arguments_object(call).items()
+        )
+        return f"<tool_call>\n<function={call.name}>\n{parameters}</function>\n</tool_call>"
+
+    return "\n".join(one(call) for call in calls)
+
+
+_HERMES = Style(
+    '<tool_call>\n{"name": <function-name>, "arguments": <args-json-object>}\n</tool_call>',
+    _tagged_json,
+    _tagged_result,
+)
+STYLES: dict[str, Style] = {
+    "hermes": _HERMES,
+    "granite4": _HERMES,
+    "granite3": Style(
+        '<|tool_call|>[{"name": <function-name>, "arguments": <args-json-object>}]',
+        lambda calls: "<|tool_call|>" + _json_list(calls),
+        _named_result,
+    ),
+    "llama3_json": Style('{"name": <function-name>, "parameters": <args-json-object>}', _parameters, _named_result),
+    "mistral_json_array": Style(
+        '[TOOL_CALLS][{"name": <function-name>, "arguments": <args-json-object>}]',
+        lambda calls: "[TOOL_CALLS]" + _json_list(calls),
+        _named_result,
+    ),
+    "pythonic": Style("[function_name(argument=value, other=value)]", _python, _named_result),
+    "qwen3_coder_xml": Style(
+        "<tool_call>\n<function=NAME>\n<parameter=KEY>\nVALUE\n</parameter>\n</function>\n</tool_call>",
+        _xml,
+        _tagged_result,
+    ),
+}
