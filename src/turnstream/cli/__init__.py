@@ -1,0 +1,74 @@
+"""The command ``turnstream``. Each command is a file and a row of `COMMANDS`.
+
+A command's file imports nothing heavy at its top: ``turnstream --help`` reads them all.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from turnstream.cli import chat, check, decode, dev, schema, serve, version
+from turnstream.events import TurnstreamError
+
+COMMANDS: Sequence[Callable[..., Any]] = (
+    dev.dev,
+    serve.serve,
+    chat.chat,
+    check.check,
+    decode.decode,
+    schema.schema,
+    version.version,
+)
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="turnstream",
+    no_args_is_help=True,
+    rich_markup_mode=None,  # drawing the help with rich takes longer than all the rest of it
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+@app.callback()
+def _all(debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False) -> None:
+    """Serve LLM agents as streams, in the protocol that the client already speaks.
+
+    Begin with "turnstream dev": it needs no file, no key and no network.
+    """
+
+
+for _command in COMMANDS:
+    app.command()(_command)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Exits with 0 for success, 1 for failure, 2 for a command line that cannot be understood, 130 for Ctrl-C."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    words = [word for word in given if word != "--debug"]
+    try:
+        app(args=words, prog_name="turnstream")
+    except TurnstreamError as error:
+        if debug:
+            raise
+        _fail(error.message)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # the reader of our output went away, as `head` does
+        sys.stderr.close()
+        sys.exit(1)
+    except Exception as error:  # the last boundary: a sentence instead of a traceback
+        if debug:
+            raise
+        _fail(f"unexpected error: {type(error).__name__}: {error}. Run it again with --debug to see where.")
+
+
+def _fail(message: str) -> None:
+    sys.stderr.write(f"turnstream: {message}\n")
+    sys.exit(1)

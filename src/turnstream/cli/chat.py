@@ -1,0 +1,148 @@
+"""``turnstream chat``: a conversation in the terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from turnstream.cli.options import ModelName, Target
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from turnstream.agent import Agent
+    from turnstream.cli.printer import Printer
+    from turnstream.events import Message
+    from turnstream.service import Service
+
+HELP = "/new begins a new conversation, /agent NAME asks another agent, /quit or Ctrl-D ends. Ctrl-C stops an answer."
+
+
+def chat(
+    target: Target = None,
+    model: ModelName = None,
+    message: Annotated[str | None, typer.Option("--message", help="Ask this one thing, and exit.")] = None,
+    agent: Annotated[str | None, typer.Option("--agent", help="Which agent, where there are several.")] = None,
+    url: Annotated[str | None, typer.Option(help="Talk to a running server: http://127.0.0.1:8000")] = None,
+    key: Annotated[str | None, typer.Option(envvar="TURNSTREAM_KEY", help="The API key of that server.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show the answers alone.")] = False,
+) -> None:
+    """Chat with an agent in the terminal.
+
+    Answers are streamed, with the run's statuses and tool calls.
+
+    Example: turnstream chat agent.yaml
+
+    Example: turnstream chat --message "What is 12*7?"
+    """
+    import asyncio
+
+    from turnstream.cli.printer import Printer
+    from turnstream.cli.target import discovered, remote
+
+    service, why = remote(url, agent, key) if url else discovered(target, model)
+    printer = Printer(quiet=quiet)
+    printer.note(why)
+    with asyncio.Runner() as runner:
+        conversation = Conversation(service, agent, printer)
+        runner.run(conversation.open())
+        try:
+            _talk(runner, conversation, message)
+        finally:
+            runner.run(conversation.close())
+
+
+def _talk(runner: asyncio.Runner, conversation: Conversation, message: str | None) -> None:
+    """The loop sleeps while the user types, so that Ctrl-C at the prompt needs no thread to be woken."""
+    if message is not None:
+        if not runner.run(conversation.ask(message)):
+            raise typer.Exit(1)
+        return
+    if sys.stdin.isatty():
+        import readline  # noqa: F401 - gives `input` line editing and history
+
+        conversation.printer.note(HELP)
+    ok = True
+    while (line := _line()) is not None:
+        if line.startswith("/"):
+            if not conversation.command(line):
+                return
+        elif line:
+            try:
+                ok = runner.run(conversation.ask(line))
+            except KeyboardInterrupt:
+                conversation.printer.note("stopped")
+    if not ok and not sys.stdin.isatty():
+        raise typer.Exit(1)
+
+
+def _line() -> str | None:
+    """What the user typed, without blanks around it; None at the end of the input, or for Ctrl-C."""
+    try:
+        return input("\n> " if sys.stdin.isatty() else "").strip()
+    except EOFError:
+        return None
+    except KeyboardInterrupt:
+        typer.echo()
+        return None
+
+
+class Conversation:
+    """Its agent and what was said. An answer that was stopped or failed leaves no trace in it."""
+
+    def __init__(self, service: Service, agent: str | None, printer: Printer) -> None:
+        self.service = service
+        self.printer = printer
+        self.agent = self._agent(agent) if agent else next(iter(service.agents.values()))
+        self.messages: list[Message] = []
+
+    def _agent(self, name: str) -> Agent:
+        from turnstream.events import ConfigurationError
+
+        if name not in self.service.agents:
+            raise ConfigurationError(f"there is no agent {name!r}; there are: {', '.join(self.service.agents)}")
+        return self.service.agents[name]
+
+    async def open(self) -> None:
+        await self.service.__aenter__()
+
+    async def close(self) -> None:
+        await self.service.__aexit__(None, None, None)
+
+    def command(self, line: str) -> bool:
+        """False if it ends the conversation."""
+        from turnstream.events import ConfigurationError
+
+        match line.split():
+            case ["/quit" | "/exit" | "/q"]:
+                return False
+            case ["/new" | "/reset"]:
+                self.messages.clear()
+                self.printer.note("a new conversation")
+            case ["/agent", name]:
+                try:
+                    self.agent = self._agent(name)
+                    self.messages.clear()
+                except ConfigurationError as error:
+                    self.printer.note(error.message)
+            case _:
+                self.printer.note(HELP)
+        return True
+
+    async def ask(self, text: str) -> bool:
+        """Print the answer as it comes. False if the run failed."""
+        from turnstream.events import RunFinished, UserMessage
+
+        question = [*self.messages, UserMessage(text)]
+        try:
+            async with self.agent.run(question) as run:
+                async for batch in run.batches():
+                    self.printer.show(batch)
+        finally:
+            self.printer.end()
+        if not isinstance(run.outcome, RunFinished):
+            return False
+        self.messages = [*question, *run.messages]
+        return True

@@ -1,0 +1,132 @@
+"""``turnstream dev``: the server on this machine, started anew whenever a file changes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from turnstream.cli.options import Host, ModelName, Port, Target
+
+PATIENCE = 5.0
+"""Seconds that a server gets to stop before it is killed."""
+WATCHED = (".py", ".yaml", ".yml", ".md", ".txt", ".json", ".env")
+
+
+def dev(
+    target: Target = None,
+    host: Host = None,
+    port: Port = None,
+    model: ModelName = None,
+    reload: Annotated[bool, typer.Option("--reload/--no-reload", help="Start anew when a file changes.")] = True,
+) -> None:
+    """Serve while you build; reloads on change.
+
+    Works with no file and no key. Without a configuration it takes the first API key in the environment, else a local
+    Ollama, else a built-in demo model, and says which.
+
+    Example: turnstream dev
+
+    Example: turnstream dev agent.yaml --port 8080
+    """
+    if reload:
+        _supervise(_command(target, host, port, model), *_watched(target))
+    else:
+        _serve(target, host, port, model)
+
+
+def _serve(target: str | None, host: str | None, port: int | None, model: str | None) -> None:
+    from turnstream.cli.serve import run, with_settings
+    from turnstream.cli.target import discovered
+
+    service, why = discovered(target, model)
+    service = with_settings(service, host, port)
+    typer.echo(why, err=True)
+    run(service)
+
+
+def _command(target: str | None, host: str | None, port: int | None, model: str | None) -> list[str]:
+    command = [sys.executable, "-m", "turnstream", "dev", "--no-reload"]
+    for option, value in (("--host", host), ("--port", port), ("--model", model)):
+        if value is not None:
+            command += [option, str(value)]
+    return [*command, "--", target] if target is not None else command
+
+
+def _watched(target: str | None) -> tuple[Path, bool]:
+    """The folder whose files a configuration is made of, and whether its subfolders belong to it."""
+    path = Path(target) if target is not None else next(filter(Path.exists, map(Path, ("agent.yaml", "agents"))), None)
+    if path is None:
+        return Path(), False
+    if path.is_dir():
+        return path, True
+    return (path.parent, True) if path.is_file() else (Path(), True)
+
+
+def _supervise(command: Sequence[str], folder: Path, recursive: bool) -> None:
+    """Ends when the server ends well, or by Ctrl-C or SIGTERM, which the server gets too."""
+    from watchfiles import DefaultFilter, watch
+
+    class Sources(DefaultFilter):
+        def __call__(self, change: object, path: str) -> bool:
+            return path.endswith(WATCHED) and super().__call__(change, path)  # type: ignore[arg-type]
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    server = _Server(command)
+    try:
+        for changes in watch(
+            folder, watch_filter=Sources(), recursive=recursive, yield_on_timeout=True, rust_timeout=500
+        ):
+            if changes:
+                names = sorted({os.path.relpath(path) for _, path in changes})
+                names[3:] = ["…"] if len(names) > 3 else []
+                typer.echo(f"Changed: {', '.join(names)}. Starting anew.", err=True)
+                server.restart()
+            elif server.ended_well():
+                break
+    except KeyboardInterrupt:
+        pass
+    finally:
+        server.stop()
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+class _Server:
+    """The process that serves."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._command = command
+        self._process = subprocess.Popen(command)
+        self._failed = False
+
+    def ended_well(self) -> bool:
+        """Says once that it ended otherwise: what is wrong stands above, and the next change may mend it."""
+        code = self._process.poll()
+        if code and not self._failed:
+            self._failed = True
+            typer.echo("The server is not running. Waiting for a change.", err=True)
+        return code == 0
+
+    def restart(self) -> None:
+        self.stop()
+        self._process = subprocess.Popen(self._command)
+        self._failed = False
+
+    def stop(self) -> None:
+        if self._process.poll() is None:
+            self._process.terminate()
+        try:
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()

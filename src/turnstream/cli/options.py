@@ -1,0 +1,25 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Target = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="FILE",
+        help="agent.yaml, a folder of such files, or module:agent; else agent.yaml or agents/, if there is one.",
+        show_default=False,
+    ),
+]
+ModelName = Annotated[
+    str | None,
+    typer.Option("--model", "-m", metavar="PROVIDER:MODEL", help="Use this model instead.", show_default=False),
+]
+Host = Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")]
+Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 lets the system choose.", show_default="8000")]
+Unauthenticated = Annotated[
+    bool, typer.Option("--allow-unauthenticated", help="Serve on an address that is not loopback without keys.")
+]

@@ -1,0 +1,133 @@
+"""Run events → the terminal. Where the output is no terminal it has no colours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from rich.console import Console
+
+from turnstream.events import (
+    ClientToolCalls,
+    HostedToolCall,
+    MaxStepsReached,
+    ReasoningDelta,
+    RefusalDelta,
+    RunCancelled,
+    RunEvent,
+    RunFailed,
+    RunFinished,
+    SourceFound,
+    StepStarted,
+    TextDelta,
+    ToolCall,
+    ToolCallsDetected,
+    ToolProgress,
+    ToolResult,
+    ToolsExecuted,
+    content_text,
+)
+
+EXCERPT = 120
+_CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
+"""What a model or a tool says must not steer the terminal."""
+
+
+class Printer:
+    """Answers go to standard output; statuses, notes and failures to standard error, unless ``quiet``."""
+
+    def __init__(self, *, quiet: bool = False, output: Console | None = None, notes: Console | None = None) -> None:
+        self.output = output or Console(highlight=False, soft_wrap=True)
+        self.notes = notes or Console(stderr=True, highlight=False, soft_wrap=True)
+        self.quiet = quiet
+        self._open = False  # in the middle of a line of the answer
+        self._thinking = False
+
+    def note(self, text: str) -> None:
+        """A line beside the answers."""
+        if not self.quiet:
+            self.end()
+            self._line(text, "dim")
+
+    def show(self, events: Iterable[RunEvent]) -> None:
+        for event in events:
+            match event:
+                case TextDelta(text=text) | RefusalDelta(text=text):
+                    self._text(text)
+                case ReasoningDelta(text=text):
+                    self._reasoning(text)
+                case RunFailed(message=message):
+                    self.end()
+                    self._line(f"✗ {message}", "red")
+                case _:
+                    self._status(event)
+        self.output.file.flush()
+
+    def _status(self, event: RunEvent) -> None:
+        match event:
+            case StepStarted(step=step):
+                self.note("· starting_generation" if step == 1 else "· continuing_generation")
+            case ToolCallsDetected(tool_calls=calls) | ClientToolCalls(tool_calls=calls):
+                self.note("· tool_call_detected")
+                for call in calls:
+                    self.note(f"  → {spell(call)}")
+            case ToolProgress(name=name, message=message):
+                self.note(f"  … {name}: {message}")
+            case ToolResult(ok=ok, tool_call=call, output=output, duration=duration):
+                text = " ".join(content_text(output.content).split())
+                self.note(f"  {'✓' if ok else '✗'} {call.name} ({duration:.1f} s): {excerpt(text)}")
+            case ToolsExecuted():
+                self.note("· tools_executed")
+            case MaxStepsReached():
+                self.note("· max_depth_reached")
+            case HostedToolCall(name=name, arguments=arguments):
+                self.note(f"  → {name}({excerpt(arguments)}), run by the model's vendor")
+            case SourceFound(source=source):
+                self.note(f"  [{source.id}] {source.title} {source.url or ''}".rstrip())
+            case RunFinished(usage=usage, steps=steps, reason=reason):
+                cut = "" if reason == "stop" else f", ended by {reason}"
+                self.note(f"{steps} step{'s' if steps > 1 else ''}, {usage.input} + {usage.output} tokens{cut}")
+            case RunCancelled():
+                self.note("stopped")
+            case _:
+                pass
+
+    def _text(self, text: str) -> None:
+        if self._thinking:
+            self.end()
+        self._write(self.output, text)
+
+    def _reasoning(self, text: str) -> None:
+        if self.quiet:
+            return
+        if not self._thinking:
+            self.end()
+            self._thinking = True
+        self._write(self.notes, text, "dim italic")
+
+    def _write(self, console: Console, text: str, style: str | None = None) -> None:
+        console.print(text.translate(_CONTROLS), style=style, end="", markup=False, emoji=False)
+        self._open = not text.endswith("\n")
+
+    def _line(self, text: str, style: str) -> None:
+        self.notes.print(text.translate(_CONTROLS), style=style, markup=False, emoji=False)
+
+    def end(self) -> None:
+        """Close the line that is being written."""
+        if self._open:
+            (self.notes if self._thinking else self.output).print()
+        self._open = self._thinking = False
+
+
+def spell(call: ToolCall) -> str:
+    """``weather(city="Paris")``."""
+    try:
+        arguments = json.loads(call.arguments or "{}")
+        inside = ", ".join(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in arguments.items())
+    except (ValueError, AttributeError):
+        inside = call.arguments
+    return f"{call.name}({excerpt(inside)})"
+
+
+def excerpt(text: str) -> str:
+    return text if len(text) <= EXCERPT else text[:EXCERPT] + "…"

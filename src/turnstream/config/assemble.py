@@ -1,0 +1,94 @@
+"""Validated sections → an agent and the server's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from turnstream import providers
+from turnstream.agent import Agent
+from turnstream.agent.protocols import Model
+from turnstream.config import automatic
+from turnstream.config.document import Document
+from turnstream.config.schema import AgentSection, ModelSection, Options, ServerSection
+from turnstream.config.tools import Place, Tool, build
+from turnstream.events import ConfigurationError, ModelOptions
+from turnstream.service import ServerSettings
+
+
+def make_settings(section: ServerSection) -> ServerSettings:
+    """Header names become lower case: that is how requests carry them."""
+    values = section.model_dump()
+    for name in ("keys", "cors_origins", "forward_headers"):
+        values[name] = tuple(values[name])
+    values["forward_headers"] = tuple(name.lower() for name in values["forward_headers"])
+    return ServerSettings(**values)
+
+
+def make_agent(section: AgentSection, document: Document, place: Place, *, default_name: str) -> Agent:
+    """Raises `ConfigurationError` with everything that model, tools and instructions have against them."""
+    problems: list[str] = []
+    model: Model | None = None
+    try:
+        model = make_model(section.model, place)
+    except ConfigurationError as error:
+        problems.append(document.error(("model",), error.message))
+    tools: list[Tool] = []
+    for index, entry in enumerate(section.tools):
+        try:
+            tools.extend(build(entry, place))
+        except ConfigurationError as error:
+            problems.append(document.error(("tools", index), error.message))
+    instructions = _instructions(section, document, place, problems)
+    if problems or model is None:
+        raise ConfigurationError("\n".join(problems))
+    return Agent(
+        model,
+        tools,
+        instructions,
+        name=section.name or default_name,
+        description=section.description,
+        max_steps=section.max_steps,
+        on_max_steps=section.on_max_steps,
+        tool_timeout=section.tool_timeout,
+        run_timeout=section.run_timeout,
+        history_limit=section.history_limit,
+        options=make_options(section.options),
+    )
+
+
+def make_options(section: Options) -> ModelOptions:
+    values = section.model_dump(exclude_none=True)
+    if "stop" in values:
+        values["stop"] = tuple(values["stop"])
+    return ModelOptions(**values)
+
+
+def make_model(section: ModelSection, place: Place) -> Model:
+    """Only what the file says is passed on: the provider's defaults stand in one place, its own."""
+    name = section.full_name
+    if name == "auto":
+        name = automatic.choose(place.environ).model
+    given = section.model_fields_set
+    more: dict[str, Any] = {key: getattr(section, key) for key in ("base_url", "api_key", "headers") if key in given}
+    if "quirks" in given:
+        more["quirks"] = section.quirks
+    if "options" in given:
+        more["options"] = make_options(section.options)
+    if "retries" in given:
+        more["retries"] = section.retries
+    if "timeouts" in given:
+        more["timeouts"] = section.timeouts.model_dump()
+    make: Callable[..., Model] = providers.model
+    return make(name, environ=place.environ, **more)
+
+
+def _instructions(section: AgentSection, document: Document, place: Place, problems: list[str]) -> str:
+    if section.instructions_file is None:
+        return section.instructions or section.system_prompt or ""
+    path = place.folder / section.instructions_file
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        problems.append(document.error(("instructions_file",), "there is no such file, or it is not UTF-8 text"))
+        return ""

@@ -1,0 +1,49 @@
+"""The JSON Schema of a configuration, for editors: what `turnstream schema` prints."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from turnstream.config.schema import AgentSection
+
+_ENVIRONMENT = {"type": "string", "pattern": r"\$\{"}
+_TEXT = {"type": "string", "minLength": 1}
+
+
+def json_schema() -> dict[str, Any]:
+    """Draft 2020-12. A number, a switch or a list may also be written as ``${NAME}``."""
+    schema = AgentSection.model_json_schema()
+    for section in (schema, *schema["$defs"].values()):
+        for name, field in section.get("properties", {}).items():
+            section["properties"][name] = _widened(field)
+    properties = schema["properties"]
+    properties["model"] = {
+        "description": properties["model"]["description"],
+        "anyOf": [_TEXT, {"$ref": properties["model"]["$ref"]}],
+    }
+    properties["tools"]["items"] = {"anyOf": [_TEXT, properties["tools"]["items"]]}
+    schema["$defs"]["ToolSection"] |= {"minProperties": 1, "maxProperties": 1}
+    del schema["required"]
+    schema["anyOf"] = [{"required": ["model"]}, {"required": ["server"]}]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Turnstream agent"}
+
+
+def text() -> str:
+    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _widened(field: dict[str, Any]) -> dict[str, Any]:
+    if "anyOf" in field:
+        if any(_typed(option) for option in field["anyOf"]):
+            field = {**field, "anyOf": [*field["anyOf"], _ENVIRONMENT]}
+        return field
+    if not _typed(field):
+        return field
+    outer: dict[str, Any] = {key: field[key] for key in ("title", "description", "default") if key in field}
+    return {**outer, "anyOf": [{key: field[key] for key in field if key not in outer}, _ENVIRONMENT]}
+
+
+def _typed(schema: dict[str, Any]) -> bool:
+    kind = schema.get("type")
+    return kind in ("integer", "number", "boolean") or (kind == "array" and schema["items"].get("type") == "string")

@@ -1,0 +1,194 @@
+"""What a configuration may say. The published JSON Schema is made of these models, so their descriptions are public."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from turnstream.config.document import Substituted
+
+
+def _typed(value: Any) -> Any:
+    return value.typed() if isinstance(value, Substituted) else value
+
+
+def _listed(value: Any) -> Any:
+    if isinstance(value, Substituted):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """Values whose type is the vendor's business, typed as YAML would type them."""
+    match value:
+        case Substituted():
+            return value.typed()
+        case dict():
+            return {key: _plain(item) for key, item in value.items()}
+        case list():
+            return [_plain(item) for item in value]
+        case _:
+            return value
+
+
+FromEnvironment = BeforeValidator(_typed)
+Whole = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonEmpty = Annotated[str, Field(min_length=1)]
+Texts = Annotated[list[NonEmpty], BeforeValidator(_listed)]
+Anything = Annotated[dict[str, Any], BeforeValidator(_plain)]
+
+
+class Section(BaseModel):
+    """Strict, closed, and silent about its input: a bad value may be a secret in the wrong place."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, use_attribute_docstrings=True)
+
+
+class Options(Section):
+    """Sampling and output parameters; those left out are the vendor's defaults."""
+
+    temperature: Annotated[float | None, Field(ge=0, allow_inf_nan=False), FromEnvironment] = None
+    top_p: Annotated[float | None, Field(ge=0, le=1, allow_inf_nan=False), FromEnvironment] = None
+    max_tokens: Annotated[Whole | None, FromEnvironment] = None
+    max_completion_tokens: Annotated[Whole | None, FromEnvironment] = None
+    stop: Annotated[list[str] | None, BeforeValidator(_listed)] = None
+    seed: Annotated[int | None, FromEnvironment] = None
+    presence_penalty: Annotated[float | None, Field(ge=-2, le=2), FromEnvironment] = None
+    frequency_penalty: Annotated[float | None, Field(ge=-2, le=2), FromEnvironment] = None
+    response_format: Anything | None = None
+    """OpenAI's `response_format` object: `{type: json_schema, json_schema: …}`."""
+    reasoning_effort: str | None = None
+    tool_choice: str | Anything | None = None
+    """`auto`, `none`, `required`, or one tool as `{name: …}`."""
+    parallel_tool_calls: Annotated[bool | None, FromEnvironment] = None
+    extra: Anything | None = None
+    """Merged into the provider's request body as it is."""
+
+
+class Timeouts(Section):
+    """In seconds; null means no limit."""
+
+    connect: Annotated[Seconds | None, FromEnvironment] = 10.0
+    """Until the connection to the model's server stands."""
+    first_token: Annotated[Seconds | None, FromEnvironment] = 60.0
+    """From the request to the first byte of the answer's body."""
+    idle: Annotated[Seconds | None, FromEnvironment] = 60.0
+    """Between two reads of the answer."""
+
+
+class ModelSection(Section):
+    """A model, and how to reach it."""
+
+    name: NonEmpty
+    """`provider:model`, or the model alone where `provider` is given; `auto` takes what the environment offers."""
+    provider: NonEmpty | None = None
+    """`openai`, `ollama`, `openai-compatible` (with `base_url`), …"""
+    base_url: NonEmpty | None = None
+    """The address before `/chat/completions`: `http://127.0.0.1:8080/v1`."""
+    api_key: Annotated[str | None, Field(repr=False)] = None
+    """Best as `${NAME}`; without it the provider's usual environment variable is read."""
+    headers: dict[str, str] = Field(default_factory=dict, repr=False)
+    """Sent with each request to the model."""
+    options: Options = Field(default_factory=Options)
+    timeouts: Timeouts = Field(default_factory=Timeouts)
+    retries: Annotated[int, Field(ge=0), FromEnvironment] = 2
+    """Tries after the first one, all before the first byte of an answer."""
+    quirks: Anything = Field(default_factory=dict)
+    """The provider's own switches."""
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.provider}:{self.name}" if self.provider else self.name
+
+
+class ToolSection(Section):
+    """One source of tools: exactly one of the keys."""
+
+    python: Annotated[str | None, Field(pattern=r"^[^:]+:[A-Za-z_][A-Za-z0-9_.]*$")] = None
+    """A function or a toolbox: `package.module:name`, or `tools.py:name` next to this file."""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> ToolSection:
+        if len(self.model_fields_set) != 1 or getattr(self, self.kind) is None:
+            raise ValueError(f"give exactly one of: {', '.join(type(self).model_fields)}")
+        return self
+
+    @property
+    def kind(self) -> str:
+        return next(iter(self.model_fields_set))
+
+
+class ServerSection(Section):
+    """The server. In a folder of agents one file may have this section."""
+
+    host: NonEmpty = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535), FromEnvironment] = 8000
+    """0 lets the system choose."""
+    keys: Annotated[Texts, Field(repr=False)] = Field(default_factory=list)
+    """API keys that open the server. None means that no key is asked, which only a loopback host may do."""
+    allow_unauthenticated: Annotated[bool, FromEnvironment] = False
+    """Serve on a host that is not loopback without keys."""
+    cors_origins: Texts = Field(default_factory=list)
+    """Origins of browsers' pages that may call the server: `https://chat.example.com`, or `*`."""
+    max_body: Annotated[Whole, FromEnvironment] = 8 * 1024 * 1024
+    """Bytes of a request's body."""
+    heartbeat: Annotated[Seconds, FromEnvironment] = 10.0
+    """Seconds of silence after which a stream sends a sign of life."""
+    shutdown_grace: Annotated[float, Field(ge=0, allow_inf_nan=False), FromEnvironment] = 30.0
+    """Seconds that running streams get when the server is told to stop."""
+    statuses: Literal["extension", "metadata", "off"] = "extension"
+    """How the statuses of a run are streamed, where the request does not choose."""
+    forward_headers: Texts = Field(default_factory=list)
+    """Request headers that tools may see."""
+
+
+class AgentSection(Section):
+    """An agent: a model, its tools and its instructions."""
+
+    name: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = None
+    """What clients name as their model; without it the name of the file."""
+    description: str = ""
+    model: ModelSection
+    """`provider:model`, or a mapping that says how to reach it."""
+    instructions: str | None = None
+    """The system prompt."""
+    system_prompt: str | None = None
+    """Another name of `instructions`."""
+    instructions_file: NonEmpty | None = None
+    """A text file with the system prompt; its path is relative to this file."""
+    tools: list[ToolSection] = Field(default_factory=list)
+    """Each `tools.py:function`, `package.module:function`, or a mapping with one key, the kind of tool."""
+    max_steps: Annotated[Whole, FromEnvironment] = 10
+    """The most model calls of one run that may ask for tools."""
+    on_max_steps: Literal["answer", "stop"] = "answer"
+    """After them: one last model call without tools, or the end."""
+    tool_timeout: Annotated[Seconds | None, FromEnvironment] = 60.0
+    """Seconds that one tool call may take; null means no limit."""
+    run_timeout: Annotated[Seconds | None, FromEnvironment] = 600.0
+    """Seconds that one run may take; null means no limit."""
+    history_limit: Annotated[Whole | None, FromEnvironment] = None
+    """The most messages of a conversation that the model is shown; older ones go by whole exchanges."""
+    options: Options = Field(default_factory=Options)
+    server: ServerSection | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_forms(cls, value: Any) -> Any:
+        """``model: NAME`` and ``tools: [NAME]`` stand for mappings, so that an error's path is one of the file's."""
+        if not isinstance(value, dict):
+            return value
+        long = dict(value)
+        if isinstance(long.get("model"), str):
+            long["model"] = {"name": long["model"]}
+        if isinstance(long.get("tools"), list):
+            long["tools"] = [{"python": tool} if isinstance(tool, str) else tool for tool in long["tools"]]
+        return long
+
+    @model_validator(mode="after")
+    def _one_prompt(self) -> AgentSection:
+        given = [self.instructions, self.system_prompt, self.instructions_file]
+        if sum(prompt is not None for prompt in given) > 1:
+            raise ValueError("give one of instructions, system_prompt and instructions_file")
+        return self

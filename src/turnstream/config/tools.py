@@ -1,0 +1,115 @@
+"""The kinds of tools that a configuration can name: one row each, from its section to toolboxes or functions."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeAlias
+
+from turnstream.agent.protocols import Toolbox
+from turnstream.config.errors import meant
+from turnstream.config.schema import ToolSection
+from turnstream.events import ConfigurationError
+
+Tool: TypeAlias = Toolbox | Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a configuration lives: its folder, and the environment that it is read with."""
+
+    folder: Path
+    environ: Mapping[str, str]
+
+
+Builder: TypeAlias = Callable[[Any, Place], Iterable[Tool]]
+
+
+def build(section: ToolSection, place: Place) -> list[Tool]:
+    """The tools of one entry. Raises `ConfigurationError`, without file and line."""
+    return list(BUILDERS[section.kind](getattr(section, section.kind), place))
+
+
+def _python(reference: str, place: Place) -> Iterable[Tool]:
+    found = resolve(reference, place.folder)
+    for tool in found if isinstance(found, list | tuple) else (found,):
+        if not callable(tool) and not (hasattr(tool, "tools") and hasattr(tool, "call")):
+            raise ConfigurationError("it names neither a function nor a toolbox, nor a list of them")
+        yield tool
+
+
+BUILDERS: Mapping[str, Builder] = {"python": _python}
+"""A new kind is a field of `ToolSection` and a row here."""
+
+
+def resolve(reference: str, folder: Path) -> Any:
+    """The object that ``package.module:name`` or ``file.py:name`` (relative to ``folder``) names.
+
+    Modules are found in ``folder`` too, after everything else that is installed.
+    """
+    home, _, name = reference.rpartition(":")
+    _searched(folder)
+    module = _file(folder / home) if home.endswith(".py") else _module(home)
+    value: Any = module
+    for part in name.split("."):
+        if not hasattr(value, part):
+            known = [key for key in vars(value) if not key.startswith("_")] if hasattr(value, "__dict__") else []
+            raise ConfigurationError(f"{home} has no {part!r}{meant(part, known)}")
+        value = getattr(value, part)
+    return value
+
+
+def _searched(folder: Path) -> None:
+    entry = str(folder.resolve())
+    if entry not in sys.path:
+        sys.path.append(entry)
+
+
+def _module(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (name == error.name or name.startswith(error.name + ".")):
+            raise ConfigurationError(f"there is no module {name!r}") from None
+        raise ConfigurationError(f"the module {name!r} imports {error.name!r}, which is not installed") from error
+    except Exception as error:  # a user's module may raise anything while it is imported
+        raise _failed(name, error) from error
+
+
+def _file(path: Path) -> ModuleType:
+    path = path.resolve()
+    name = f"{path.stem}_{sha256(str(path).encode()).hexdigest()[:12]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    if not path.is_file():
+        raise ConfigurationError(f"there is no file {path}")
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ConfigurationError(f"{path.name} is no Python file")
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except ModuleNotFoundError as error:
+        del sys.modules[name]
+        raise ConfigurationError(f"{path.name} imports {error.name!r}, which is not installed") from error
+    except Exception as error:  # a user's file may raise anything while it is imported
+        del sys.modules[name]
+        raise _failed(path.name, error) from error
+    return module
+
+
+def _failed(name: str, error: Exception) -> ConfigurationError:
+    trace, line = error.__traceback__, ""
+    while trace is not None:
+        if Path(trace.tb_frame.f_code.co_filename).name in (name, name.rpartition(".")[2] + ".py"):
+            line = f", line {trace.tb_lineno}"
+        trace = trace.tb_next
+    if isinstance(error, SyntaxError):
+        return ConfigurationError(f"{name}, line {error.lineno}, is not valid Python")
+    return ConfigurationError(f"{name} cannot be imported: {type(error).__name__}{line}")

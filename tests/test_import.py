@@ -1,0 +1,47 @@
+"""What `import turnstream` costs, and that its lazy names are the right ones."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+import turnstream
+
+MOST_MODULES = 60
+HEAVY = ("pydantic", "aiohttp", "fastapi")
+
+
+def loaded_by(code: str) -> set[str]:
+    """Modules beyond the standard library and what the interpreter itself loads, such as the editable install's."""
+    script = f"import sys; before = set(sys.modules)\n{code}\nprint(*set(sys.modules) - before)"
+    names = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    return {name for name in names if name.partition(".")[0] not in sys.stdlib_module_names}
+
+
+@pytest.mark.parametrize("code", ["import turnstream", "from turnstream import Agent, Run, RunContext, TextDelta"])
+def test_importing_the_package_loads_little_and_nothing_heavy(code: str) -> None:
+    modules = loaded_by(code)
+    assert "turnstream" in modules
+    assert len(modules) < MOST_MODULES
+    assert not {name.partition(".")[0] for name in modules} & set(HEAVY)
+
+
+@pytest.mark.parametrize("name", [name for name in turnstream.__all__ if name != "__version__"])
+def test_every_public_name_is_the_one_of_its_module(name: str) -> None:
+    module = turnstream._HOME[name]
+    assert getattr(turnstream, name) is getattr(import_module(module), name)
+    assert name in dir(turnstream)
+
+
+def test_the_type_checker_sees_the_same_names_as_the_interpreter() -> None:
+    with open(turnstream.__file__, encoding="utf-8") as file:
+        declared = [line.split(" as ")[-1].strip() for line in file if line.startswith("    from turnstream.")]
+    assert sorted(declared) == sorted(turnstream._HOME)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Agnet'"):
+        _ = turnstream.Agnet
