@@ -459,12 +459,13 @@ class RunFinished(Struct, frozen=True, tag="run_finished"):
 
 
 class RunFailed(Struct, frozen=True, tag="run_failed"):
-    """Terminal. ``message`` is safe to show to the client; the log has the rest."""
+    """Terminal. ``message`` is safe to show to the client; the log has the rest. ``retry_after`` is in seconds."""
 
     code: str
     message: str
     status: int
     usage: Usage
+    retry_after: float | None = None
 
 
 class RunCancelled(Struct, frozen=True, tag="run_cancelled"):

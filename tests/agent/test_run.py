@@ -11,6 +11,7 @@ from turnstream.agent import Agent, Run
 from turnstream.events import (
     AssistantMessage,
     ClientToolCalls,
+    Effect,
     Finish,
     MaxStepsReached,
     ModelOptions,
@@ -305,6 +306,22 @@ async def test_a_provider_error_ends_the_run_with_a_failure_and_never_a_clean_st
     events = await collect(Agent(Scripted([[TextDelta("Hel")], error])).run("hi"))
     assert events[-1] == RunFailed("overloaded", "The model's server failed.", 503, Usage())
     assert "secret" not in repr(events)
+
+
+async def test_a_failure_says_when_to_try_again() -> None:
+    events = await collect(Agent(Scripted([ProviderError("Too busy.", status=429, retry_after=7)])).run("hi"))
+    assert events[-1] == RunFailed("provider_error", "Too busy.", 429, Usage(), retry_after=7)
+
+
+@pytest.mark.parametrize(("effect", "acted"), [("none", False), ("idempotent", False), ("once", True)])
+async def test_a_run_knows_whether_it_acted_on_the_world(effect: Effect, acted: bool) -> None:
+    class Lever(Box):
+        async def tools(self, context: RunContext) -> list[ToolSpec]:
+            return [ToolSpec("echo", effect=effect)]
+
+    run = Agent(Scripted(calls(("echo", "{}")), says("done")), [Lever(echo=echo)]).run("hi")
+    await collect(run)
+    assert run.acted is acted
 
 
 async def test_an_unexpected_error_ends_the_run_without_its_words() -> None:

@@ -60,7 +60,8 @@ class Run:
 
     Leaving the block cancels the model call and the tools. While and after it runs, ``messages`` are those that it
     added to the conversation, ``usage`` is the sum over its model calls, and ``outcome`` is its terminal event, None
-    before the end. The event at position ``n`` of all events has seq ``n``.
+    before the end. ``acted`` says whether a tool was called whose effect is ``once``: then asking the same again may do
+    harm. The event at position ``n`` of all events has seq ``n``.
     """
 
     def __init__(self, agent: Agent, request: RunRequest, *, run_id: str | None = None) -> None:
@@ -70,6 +71,7 @@ class Run:
         self.messages: list[Message] = []
         self.usage = Usage()
         self.outcome: TerminalEvent | None = None
+        self.acted = False
         self._step = 0
         self._last_step = False
         self._deadline = Deadline(None)
@@ -136,7 +138,8 @@ class Run:
             raise
         except TurnstreamError as error:
             log.warning("run %s failed: %s %s", self.id, error.message, getattr(error, "detail", ""))
-            self.outcome = RunFailed(error.code, error.message, error.status, self.usage)
+            retry_after = getattr(error, "retry_after", None)
+            self.outcome = RunFailed(error.code, error.message, error.status, self.usage, retry_after)
             yield [self.outcome]
         except Exception:  # whatever it is, the run ends with one terminal event
             log.exception("run %s failed", self.id)
@@ -197,6 +200,7 @@ class Run:
         return answer
 
     def _start_tools(self, answer: Answer) -> Execution:
+        self.acted = self.acted or any(self._toolset.effect(call.name) == "once" for call in answer.ours)
         return Execution(self._step, answer.ours, self._toolset, self._context(), self.agent.tool_timeout)
 
     def _tools_executed(self, execution: Execution) -> ToolsExecuted:

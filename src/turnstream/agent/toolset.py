@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from turnstream.agent.protocols import Toolbox
-from turnstream.events import RunContext, ToolCall, ToolError, ToolOutput, ToolSpec
+from turnstream.events import Effect, RunContext, ToolCall, ToolError, ToolOutput, ToolSpec
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +48,9 @@ class Toolset:
         """In seconds, None for no limit."""
         spec = self._tools[name][0] if name in self._tools else None
         return default if spec is None or spec.timeout is None else spec.timeout
+
+    def effect(self, name: str) -> Effect:
+        return self._tools[name][0].effect if name in self._tools else "none"
 
     async def call(self, call: ToolCall, context: RunContext) -> ToolOutput:
         """Raises `ToolError` for a call that is malformed or of a tool that there is not."""
