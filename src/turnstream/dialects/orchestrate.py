@@ -1,0 +1,206 @@
+"""IBM watsonx Orchestrate's external agents: chat completions with run steps.
+
+Source: the external agent specification of the watsonx Orchestrate developer toolkit, and the validator that IBM ships
+(``orchestrate evaluations validate-external``). Frames are ``data:`` lines only, each with ``id``, ``object``,
+``choices`` and ``thread_id``; text is ``thread.message.delta``, what the agent does is ``thread.run.step.delta`` with
+``step_details`` of type thinking, tool_calls or tool_response. The protocol has no error event: a failure is told as
+text, without a finish reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, assert_never
+
+import msgspec
+
+from turnstream.api.requests import ChatRequest
+from turnstream.dialects import chat_request, openai_chat
+from turnstream.dialects.base import Call as AnyCall
+from turnstream.dialects.base import ClientRequest, Reply, Route, json
+from turnstream.dialects.body import decode
+from turnstream.dialects.openai_chat import DONE, finish_reason
+from turnstream.events import (
+    AssistantMessage,
+    ClientToolCalls,
+    HostedToolCall,
+    HostedToolResult,
+    MaxStepsReached,
+    Message,
+    ReasoningDelta,
+    RefusalDelta,
+    RunCancelled,
+    RunEvent,
+    RunFailed,
+    RunFinished,
+    RunStarted,
+    SourceFound,
+    StepStarted,
+    TextDelta,
+    ToolCall,
+    ToolCallsDetected,
+    ToolMessage,
+    ToolProgress,
+    ToolResult,
+    ToolsExecuted,
+    TurnstreamError,
+    content_text,
+)
+
+_HANDED_OVER = "transfer_to_"
+
+
+class Orchestrate:
+    name: ClassVar[str] = "orchestrate"
+    routes: ClassVar[Sequence[Route]] = (
+        Route(
+            "POST",
+            "/orchestrate/chat/completions",
+            summary="Ask an agent as watsonx Orchestrate does.",
+            request=ChatRequest,
+            event="SSEChunk",
+        ),
+        Route("POST", "/v1/chat/completions", header="x-ibm-thread-id", request=ChatRequest, event="SSEChunk"),
+    )
+
+    def __init__(self) -> None:
+        self._chat = openai_chat.ChatCompletions()
+
+    def decode(self, request: ClientRequest) -> AnyCall | Reply:
+        body = decode(request.body, ChatRequest)
+        asked = chat_request.run_request(body, request.headers)
+        thread = asked.thread_id or request.headers.get("x-thread-id") or f"thread-{request.id}"
+        messages = without_hand_over(asked.messages)
+        return Call(request, body, msgspec.structs.replace(asked, thread_id=thread, messages=messages))
+
+    def error(self, error: TurnstreamError) -> Reply:
+        return self._chat.error(error)
+
+
+def without_hand_over(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """Orchestrate's own call that chose this agent, and its result, end the history; they are no turn of the talk."""
+    match tuple(messages):
+        case (*before, AssistantMessage() as call, ToolMessage()) if before and call.tool_calls:
+            if all(one.name.startswith(_HANDED_OVER) for one in call.tool_calls):
+                return tuple(before)
+    return tuple(messages)
+
+
+class Call(openai_chat.Call):
+    """The same request as chat completions; the answer in one piece is the same too."""
+
+    def encoder(self, agent: str) -> Encoder:  # type: ignore[override]  # the seam asks for any encoder
+        return Encoder(self.id.removeprefix("chatcmpl-"), self.created, agent, self.request.thread_id or "")
+
+
+class Encoder:
+    """Orchestrate shows steps, not deltas, of what the agent thinks: reasoning is told when it is complete."""
+
+    def __init__(self, id: str, created: int, model: str, thread_id: str) -> None:
+        self._id = id
+        self._common = {"thread_id": thread_id, "model": model, "created": created}
+        self._text = self._start(f"run-{id}", "thread.message.delta") + b'{"role":"assistant","content":'
+        self._reasoning: list[str] = []
+        self._steps = self._client_calls = 0
+        self._ended = False
+
+    def _start(self, id: str, object: str) -> bytes:
+        head = {"id": id, "object": object, **self._common}
+        return b"data: " + json(head)[:-1] + b',"choices":[{"index":0,"delta":'
+
+    def feed(self, events: Sequence[RunEvent]) -> bytes:
+        pieces: list[bytes] = []
+        for event in events:
+            if self._ended:
+                break
+            if not isinstance(event, ReasoningDelta):
+                pieces.append(self._thought())
+            pieces.append(self._event(event))
+        return b"".join(pieces)
+
+    def heartbeat(self) -> bytes:
+        return b"" if self._ended else self._message({})
+
+    def close(self) -> bytes:
+        return b"" if self._ended else self._fail("The run ended without an answer.")
+
+    def _event(self, event: RunEvent) -> bytes:
+        match event:
+            case TextDelta(text=text) | RefusalDelta(text=text):
+                return self._text + plain(json(text)) + b"}}]}\n\n"
+            case ReasoningDelta(text=text):
+                self._reasoning.append(text)
+                return b""
+            case ToolCallsDetected(tool_calls=calls):
+                told = [{"id": call.id, "name": call.name, "args": arguments(call)} for call in calls]
+                return self._step({"type": "tool_calls", "tool_calls": told})
+            case ToolResult(tool_call=call, output=output):
+                return self._response(call.id, call.name, content_text(output.content))
+            case HostedToolCall(id=id, name=name, arguments=text):
+                hosted = {"id": id, "name": name, "args": arguments(ToolCall(id, name, text))}
+                return self._step({"type": "tool_calls", "tool_calls": [hosted]})
+            case HostedToolResult(id=id, name=name, content=content):
+                return self._response(id, name, content)
+            case ClientToolCalls(tool_calls=calls):
+                return b"".join([self._client_call(call) for call in calls])
+            case RunStarted() | StepStarted() | ToolsExecuted() | ToolProgress() | SourceFound() | MaxStepsReached():
+                return b""
+            case RunFinished():
+                return self._finish(event)
+            case RunFailed(message=message):
+                return self._fail(message)
+            case RunCancelled():
+                return self._fail("The run was cancelled.")
+            case _:
+                assert_never(event)
+
+    def _message(self, delta: dict[str, Any], finish: str | None = None) -> bytes:
+        end = b"}]}\n\n" if finish is None else b',"finish_reason":' + json(finish) + b"}]}\n\n"
+        return self._start(f"run-{self._id}", "thread.message.delta") + plain(json(delta)) + end
+
+    def _step(self, details: Mapping[str, Any]) -> bytes:
+        self._steps += 1
+        delta = {"role": "assistant", "step_details": details}
+        start = self._start(f"step-{self._id}-{self._steps}", "thread.run.step.delta")
+        return start + plain(json(delta)) + b"}]}\n\n"
+
+    def _response(self, id: str, name: str, content: str) -> bytes:
+        return self._step({"type": "tool_response", "content": content, "name": name, "tool_call_id": id})
+
+    def _thought(self) -> bytes:
+        if not self._reasoning:
+            return b""
+        text = "".join(self._reasoning)
+        self._reasoning.clear()
+        return self._step({"type": "thinking", "content": text})
+
+    def _client_call(self, call: ToolCall) -> bytes:
+        function = {"name": call.name, "arguments": call.arguments or "{}"}
+        made = {"index": self._client_calls, "id": call.id, "type": "function", "function": function}
+        self._client_calls += 1
+        return self._message({"role": "assistant", "tool_calls": [made]})
+
+    def _finish(self, end: RunFinished) -> bytes:
+        self._ended = True
+        told = b""
+        if end.reason == "max_steps":
+            told = self._message({"role": "assistant", "content": "The agent reached its limit of steps."})
+        return told + self._message({}, finish_reason(end, bool(self._client_calls))) + DONE
+
+    def _fail(self, message: str) -> bytes:
+        self._ended = True
+        return self._thought() + self._message({"role": "assistant", "content": message}) + DONE
+
+
+def arguments(call: ToolCall) -> dict[str, Any]:
+    """The arguments as an object, as this protocol wants them; text that is none is shown as it is."""
+    try:
+        return msgspec.json.decode(call.arguments or "{}", type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        return {"arguments": call.arguments}
+
+
+def plain(encoded: bytes) -> bytes:
+    """The same JSON without the words "data:" and "event:", which IBM's validator takes for the start of a field
+    wherever they stand; the colon is escaped."""
+    return encoded.replace(b"data:", b"data\\u003a").replace(b"event:", b"event\\u003a")
