@@ -226,7 +226,7 @@ class Encoder:
         word, details = statuses.status(event)
         if self._statuses == "extension":
             return self._extension({"agent": {"status": word, "details": details}, "event": open_webui_status(event)})
-        delta = {"role": "system", "metadata": {"status": word, **details}}
+        delta = {"role": "system", "metadata": {"status": word, **_indexed(details)}}
         start = self._start("status_" + self._id.removeprefix("chatcmpl-"))
         return start + b',"choices":[{"index":0,"delta":' + json(delta) + self._tail + b"}\n\n"
 
@@ -305,6 +305,14 @@ def finish_reason(end: RunFinished, client_calls: bool) -> str:
             return "stop"
         case _:
             assert_never(end.reason)
+
+
+def _indexed(details: dict[str, Any]) -> dict[str, Any]:
+    """With an index in each member of a list: openai-python's helper, which adds up deltas, fails on one without."""
+    return {
+        name: [{"index": index, **item} for index, item in enumerate(value)] if isinstance(value, list) else value
+        for name, value in details.items()
+    }
 
 
 def _call_object(call: ToolCall) -> dict[str, Any]:
