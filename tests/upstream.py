@@ -25,12 +25,13 @@ class Refused(Exception):
 
 
 class Upstream:
-    """``requests`` are the bodies that came, in order; ``url`` is the base URL."""
+    """``requests`` are the bodies that came, in order, ``headers`` their headers; ``url`` is the base URL."""
 
     def __init__(self, scripts: Mapping[str, Script], key: str = "upstream-key") -> None:
         self.scripts = scripts
         self.key = key
         self.requests: list[dict[str, Any]] = []
+        self.headers: list[Mapping[str, str]] = []
         self.url = ""
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -38,6 +39,7 @@ class Upstream:
             return error(401, "Incorrect API key provided.", "invalid_api_key")
         body = json.loads(await request.read())
         self.requests.append(body)
+        self.headers.append(request.headers)
         try:
             said = self.scripts[body["model"]](conversation(body))
         except KeyError:

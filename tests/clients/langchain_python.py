@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 import openai
 from langchain_core.messages import AIMessageChunk, BaseMessage, HumanMessage, ToolMessage
 from langchain_openai import ChatOpenAI
@@ -11,13 +12,14 @@ from langchain_openai import ChatOpenAI
 from tests.clients.job import LOCAL_TIME, Call, Failure, Job, Outcome, local_time
 
 
-def model(job: Job) -> Any:
+def model(job: Job, client: httpx.AsyncClient) -> Any:
     chat = ChatOpenAI(
         model=job.model,
         base_url=job.base_url,
         api_key=lambda: job.api_key,
         default_headers=job.headers,
         stream_usage=job.usage,
+        http_async_client=client,  # its own would outlive the test
         max_retries=0,
         timeout=30,
     )
@@ -25,7 +27,12 @@ def model(job: Job) -> Any:
 
 
 async def run(job: Job) -> Outcome:
-    chat, outcome = model(job), Outcome()
+    async with httpx.AsyncClient() as client:
+        return await converse(job, model(job, client))
+
+
+async def converse(job: Job, chat: Any) -> Outcome:
+    outcome = Outcome()
     messages: list[BaseMessage] = [HumanMessage(job.prompt)]
     try:
         while True:

@@ -56,8 +56,7 @@ class Talk:
             self.outcome.usage = (chunk.usage.prompt_tokens, chunk.usage.completion_tokens)
         for choice in chunk.choices:
             delta = choice.delta
-            if delta.role:
-                self.outcome.role = (self.outcome.role or "") + delta.role
+            self.outcome.role = self.outcome.role or delta.role
             self.outcome.text += delta.content or ""
             self.outcome.reasoning += getattr(delta, "reasoning_content", None) or ""
             for part in delta.tool_calls or ():

@@ -46,3 +46,10 @@ async def test_a_failure_in_mid_stream_has_no_status(client: Client, driver: Nod
     outcome = await ask(client, driver, "broken-middle")
     assert outcome.error is not None
     assert "The oracle is out" in outcome.error.message
+
+
+async def test_headers_are_sent(client: Client, driver: NodeProcess | None) -> None:
+    async with upstream.serve(SCRIPTS) as vendor:
+        job = Job(client.name, vendor.url, "plain", api_key=vendor.key, headers={"X-Agent-Status": "metadata"})
+        await converse(job, driver)
+    assert [headers["X-Agent-Status"] for headers in vendor.headers] == ["metadata"]

@@ -9,7 +9,7 @@ export async function run(job, outcome) {
     model: job.model,
     apiKey: job.api_key,
     configuration: { baseURL: job.base_url, defaultHeaders: job.headers },
-    streamUsage: job.usage,
+    streamUsage: job.usage || undefined,
     maxRetries: 0,
     timeout: 30_000,
   })

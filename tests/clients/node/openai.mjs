@@ -37,7 +37,7 @@ async function addUp(client, body, outcome) {
   for await (const chunk of await client.chat.completions.create({ ...body, stream: true })) {
     if (chunk.usage) outcome.usage = [chunk.usage.prompt_tokens, chunk.usage.completion_tokens]
     for (const { delta, finish_reason } of chunk.choices) {
-      message.role += delta.role ?? ''
+      message.role ||= delta.role
       message.content += delta.content ?? ''
       message.reasoning_content += delta.reasoning_content ?? ''
       for (const part of delta.tool_calls ?? []) addCall(message.tool_calls, part)
