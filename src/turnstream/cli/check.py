@@ -20,30 +20,29 @@ def check(
 
     Example: turnstream check agent.yaml
     """
-    import asyncio
-
     from turnstream.config import load
 
     service = load(target)
-    lines = asyncio.run(report(service))
-    typer.echo("\n".join(lines))
+    typer.echo("\n".join(report(service)))
 
 
-async def report(service: Service) -> list[str]:
+def report(service: Service) -> list[str]:
     settings = service.settings
-    lines = [line for agent in service.agents.values() for line in await _agent(agent)]
+    lines = [line for agent in service.agents.values() for line in _agent(agent)]
     keys = f"{len(settings.keys)} API keys" if settings.keys else "no API key"
     return [*lines, f"server: {settings.host}:{settings.port}, {keys}, statuses {settings.statuses}"]
 
 
-async def _agent(agent: Agent) -> list[str]:
-    from turnstream.events import RunContext
+def _agent(agent: Agent) -> list[str]:
+    from turnstream.tools.python import FunctionTool
 
     lines = [f"agent {agent.name}", f"  model         {agent.model.name}"]
     for toolbox in agent.toolboxes:
-        for spec in await toolbox.tools(RunContext()):
-            summary = spec.description.strip().splitlines()
-            lines.append(f"  tool          {spec.name}{': ' + summary[0] if summary else ''}")
+        if not isinstance(toolbox, FunctionTool):  # others may ask a server, which a check must not
+            lines.append(f"  tools         of {type(toolbox).__name__}")
+            continue
+        summary = toolbox.spec.description.strip().splitlines()
+        lines.append(f"  tool          {toolbox.name}{': ' + summary[0] if summary else ''}")
     if agent.instructions:
         lines.append(f"  instructions  {len(agent.instructions)} characters")
     timeout = f"{agent.run_timeout:g} s a run" if agent.run_timeout is not None else "no limit on time"

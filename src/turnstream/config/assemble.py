@@ -7,13 +7,14 @@ from typing import Any
 
 from turnstream import providers
 from turnstream.agent import Agent
-from turnstream.agent.protocols import Model
+from turnstream.agent.protocols import Model, Toolbox
 from turnstream.config import automatic
 from turnstream.config.document import Document
 from turnstream.config.schema import AgentSection, ModelSection, Options, ServerSection
-from turnstream.config.tools import Place, Tool, build
+from turnstream.config.tools import Place, build
 from turnstream.events import ConfigurationError, ModelOptions
 from turnstream.service import ServerSettings
+from turnstream.tools.python import FunctionTool
 
 
 def make_settings(section: ServerSection) -> ServerSettings:
@@ -33,12 +34,7 @@ def make_agent(section: AgentSection, document: Document, place: Place, *, defau
         model = make_model(section.model, place)
     except ConfigurationError as error:
         problems.append(document.error(("model",), error.message))
-    tools: list[Tool] = []
-    for index, entry in enumerate(section.tools):
-        try:
-            tools.extend(build(entry, place))
-        except ConfigurationError as error:
-            problems.append(document.error(("tools", index), error.message))
+    tools = _tools(section, document, place, problems)
     instructions = _instructions(section, document, place, problems)
     if problems or model is None:
         raise ConfigurationError("\n".join(problems))
@@ -55,6 +51,23 @@ def make_agent(section: AgentSection, document: Document, place: Place, *, defau
         history_limit=section.history_limit,
         options=make_options(section.options),
     )
+
+
+def _tools(section: AgentSection, document: Document, place: Place, problems: list[str]) -> list[Toolbox]:
+    tools: list[Toolbox] = []
+    names: set[str] = set()
+    for index, entry in enumerate(section.tools):
+        try:
+            made = build(entry, place)
+        except ConfigurationError as error:
+            problems.append(document.error(("tools", index), error.message))
+            continue
+        for name in (tool.name for tool in made if isinstance(tool, FunctionTool)):
+            if name in names:
+                problems.append(document.error(("tools", index), f"there is a tool named {name} already"))
+            names.add(name)
+        tools.extend(made)
+    return tools
 
 
 def make_options(section: Options) -> ModelOptions:

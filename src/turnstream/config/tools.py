@@ -1,4 +1,4 @@
-"""The kinds of tools that a configuration can name: one row each, from its section to toolboxes or functions."""
+"""The kinds of tools that a configuration can name: one row each, from its section to toolboxes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from turnstream.agent.protocols import Toolbox
 from turnstream.config.errors import meant
 from turnstream.config.schema import ToolSection
 from turnstream.events import ConfigurationError
-
-Tool: TypeAlias = Toolbox | Callable[..., Any]
+from turnstream.tools import python
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +27,26 @@ class Place:
     environ: Mapping[str, str]
 
 
-Builder: TypeAlias = Callable[[Any, Place], Iterable[Tool]]
+Builder: TypeAlias = Callable[[Any, Place], Iterable[Toolbox]]
 
 
-def build(section: ToolSection, place: Place) -> list[Tool]:
-    """The tools of one entry. Raises `ConfigurationError`, without file and line."""
+def build(section: ToolSection, place: Place) -> list[Toolbox]:
+    """The toolboxes of one entry. Raises `ConfigurationError`, without file and line."""
     return list(BUILDERS[section.kind](getattr(section, section.kind), place))
 
 
-def _python(reference: str, place: Place) -> Iterable[Tool]:
+def _python(reference: str, place: Place) -> Iterable[Toolbox]:
     found = resolve(reference, place.folder)
     for tool in found if isinstance(found, list | tuple) else (found,):
-        if not callable(tool) and not (hasattr(tool, "tools") and hasattr(tool, "call")):
+        if hasattr(tool, "tools") and hasattr(tool, "call"):
+            toolbox: Toolbox = tool
+        elif callable(tool):
+            toolbox = python.tool(tool)
+        else:
             raise ConfigurationError("it names neither a function nor a toolbox, nor a list of them")
-        yield tool
+        if isinstance(toolbox, python.FunctionTool):
+            _ = toolbox.spec  # a signature that cannot be described is found now
+        yield toolbox
 
 
 BUILDERS: Mapping[str, Builder] = {"python": _python}

@@ -1,0 +1,62 @@
+"""Agents for the command line to run: a model that follows a script, with a tool of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from turnstream import Agent
+from turnstream.events import (
+    Finish,
+    ModelEvent,
+    ModelRequest,
+    ProviderError,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStart,
+    ToolMessage,
+    Usage,
+    UsageReport,
+    UserMessage,
+)
+
+
+class Scripted:
+    """Calls ``double`` once, then tells what it heard; fails for ``fail``, never ends for ``wait``."""
+
+    name = "scripted"
+
+    @asynccontextmanager
+    async def stream(self, request: ModelRequest) -> AsyncIterator[AsyncIterator[list[ModelEvent]]]:
+        yield self._answer(request)
+
+    async def _answer(self, request: ModelRequest) -> AsyncIterator[list[ModelEvent]]:
+        last = request.messages[-1]
+        if isinstance(last, ToolMessage):
+            yield [
+                TextDelta("It is "),
+                TextDelta(f"{last.content}.\x1b[31m"),
+                UsageReport(Usage(7, 3)),
+                Finish("stop"),
+            ]
+        elif isinstance(last, UserMessage) and last.content == "fail":
+            raise ProviderError("The model's vendor refused.")
+        elif isinstance(last, UserMessage) and last.content == "wait":
+            yield [TextDelta("waiting")]
+            await asyncio.Event().wait()
+        elif isinstance(last, UserMessage) and last.content == "count":
+            yield [TextDelta(f"{len(request.messages)} messages"), Finish("stop")]
+        else:
+            yield [ReasoningDelta("Doubling."), ToolCallStart(0, "c1", "double"), ToolCallDelta(0, '{"number": 21}')]
+            yield [Finish("tool_calls")]
+
+
+def double(number: int) -> int:
+    """Twice a number."""
+    return 2 * number
+
+
+agent = Agent(Scripted(), [double], "Be brief.", name="doubler")
+agents = [agent, Agent(Scripted(), name="other")]
