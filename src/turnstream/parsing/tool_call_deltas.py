@@ -1,0 +1,125 @@
+"""Tool calls that come as fragments, the way chat completions stream them, put together again.
+
+The contract is a list of fragments ``{index, id, function: {name, arguments}}``, where the first fragment of a call has
+its id and its name and the others have arguments only. Vendors break each part of it: no index, an index that starts
+at 3 or is shared by two calls, an id or a name that is repeated, null, empty or absent, a whole call in one
+fragment. What tells a new call from more of the old one is decided here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from turnstream.events import ModelEvent, ToolCallDelta, ToolCallMalformed, ToolCallStart
+
+
+class Assembler:
+    """Fragments of one answer in, `ToolCallStart` and `ToolCallDelta` out, numbered from 0 by first appearance."""
+
+    def __init__(self) -> None:
+        self._calls: list[_Call] = []
+        self._by_index: dict[int, _Call] = {}  # the newest call under each index of the vendor
+        self._last: _Call | None = None
+
+    @property
+    def started(self) -> bool:
+        """Whether the answer has any call."""
+        return bool(self._calls)
+
+    def feed(
+        self,
+        index: int | None,
+        call_id: str | None,
+        name: str | None,
+        arguments: str | None,
+        out: list[ModelEvent],
+        extra: dict[str, Any] | None = None,
+    ) -> None:
+        """One fragment; what it makes known is appended to ``out``."""
+        if call_id == "null":  # Mistral's word for no id
+            call_id = None
+        call = self._last if index is None else self._by_index.get(index)
+        if index is None and call_id and (call is None or call.id != call_id):
+            call = next((known for known in self._calls if known.id == call_id), call)
+        if call is None or call.ended_by(call_id, name, arguments, alone=index is None):
+            if self._last is not None:
+                self._last.start(out)
+            call = _Call(len(self._calls))
+            self._calls.append(call)
+        if index is not None:
+            self._by_index[index] = call
+        self._last = call
+        call.add(call_id, name, arguments, extra, out)
+
+    def close(self, out: list[ModelEvent]) -> None:
+        """The answer is over: start what waited for an id, and report what never got a name."""
+        for call in self._calls:
+            call.start(out)
+            if not call.started:
+                out.append(ToolCallMalformed(call.index, "it has no name", "".join(call.arguments)))
+        self._calls.clear()
+
+
+class _Call:
+    __slots__ = ("arguments", "extra", "id", "index", "name", "started")
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.id = self.name = ""
+        self.extra: dict[str, Any] | None = None
+        self.arguments: list[str] = []  # until the start, what is held back; afterwards, what was said
+        self.started = False
+
+    def ended_by(self, call_id: str | None, name: str | None, arguments: str | None, *, alone: bool) -> bool:
+        """Whether a fragment with this id and name begins another call; ``alone`` says that it has no index.
+
+        Only a fragment with a name can. A new id or another name then says so, unless the arguments so far
+        stop in the middle: some vendors make up a new id for every fragment. Where there are no ids at all, arguments
+        that are complete say so.
+        """
+        if not name or not self.name:
+            return False
+        if call_id and self.id:
+            return call_id != self.id and (alone or name != self.name or self._complete())
+        if name != self.name:
+            return True
+        if self.id:
+            return False
+        return (alone and not self.arguments) or (bool(arguments) and self._complete())
+
+    def _complete(self) -> bool:
+        try:
+            msgspec.json.decode("".join(self.arguments))
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return False
+        return True
+
+    def add(
+        self,
+        call_id: str | None,
+        name: str | None,
+        arguments: str | None,
+        extra: dict[str, Any] | None,
+        out: list[ModelEvent],
+    ) -> None:
+        if not self.started:
+            self.id = self.id or call_id or ""
+            self.name = self.name or name or ""
+            self.extra = self.extra or extra
+        if arguments:
+            self.arguments.append(arguments)
+        if self.started:
+            if arguments:
+                out.append(ToolCallDelta(self.index, arguments))
+        elif self.name and (self.id or self.arguments):
+            self.start(out)
+
+    def start(self, out: list[ModelEvent]) -> None:
+        """Say that the call begins, if it can be said: it has a name."""
+        if self.started or not self.name:
+            return
+        self.started = True
+        out.append(ToolCallStart(self.index, self.id, self.name, self.extra))
+        out.extend(ToolCallDelta(self.index, piece) for piece in self.arguments)

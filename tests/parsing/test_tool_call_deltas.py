@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from turnstream.events import ModelEvent, ToolCallDelta, ToolCallMalformed, ToolCallStart
+from turnstream.parsing.collect import Collector
+from turnstream.parsing.tool_call_deltas import Assembler
+
+Fragment: TypeAlias = tuple[int | None, str | None, str | None, str | None]
+
+
+def events(*fragments: Fragment) -> list[ModelEvent]:
+    assembler, out = Assembler(), list[ModelEvent]()
+    for fragment in fragments:
+        assembler.feed(*fragment, out)
+    assembler.close(out)
+    return out
+
+
+def calls(*fragments: Fragment) -> list[tuple[str, str, str]]:
+    collector = Collector()
+    collector.feed(events(*fragments))
+    return [(call.id, call.name, call.arguments) for call in collector.tool_calls]
+
+
+def test_the_contract_two_calls_in_fragments() -> None:
+    found = calls(
+        (0, "a", "f", ""), (0, None, None, '{"x"'), (1, "b", "g", ""), (0, None, None, ":1}"), (1, None, None, "{}")
+    )
+    assert found == [("a", "f", '{"x":1}'), ("b", "g", "{}")]
+
+
+def test_a_call_starts_as_soon_as_its_name_and_id_are_known() -> None:
+    out: list[ModelEvent] = []
+    Assembler().feed(0, "a", "f", "", out)
+    assert out == [ToolCallStart(0, "a", "f")]
+
+
+def test_whole_calls_without_index_and_id_are_each_a_call() -> None:
+    assert calls((None, None, "f", "{}"), (None, None, "f", '{"a":1}')) == [("", "f", "{}"), ("", "f", '{"a":1}')]
+
+
+def test_fragments_without_index_belong_to_the_last_call() -> None:
+    found = calls((None, "a", "f", '{"x"'), (None, None, None, ":1}"), (None, "b", "g", ""), (None, "", "", "{}"))
+    assert found == [("a", "f", '{"x":1}'), ("b", "g", "{}")]
+
+
+def test_fragments_without_index_find_their_call_by_its_id() -> None:
+    found = calls((None, "a", "f", "{"), (None, "b", "g", "{"), (None, "a", None, "}"), (None, "b", None, "}"))
+    assert found == [("a", "f", "{}"), ("b", "g", "{}")]
+
+
+def test_an_index_that_starts_above_zero_is_renumbered() -> None:
+    assert events((3, "a", "f", "{}")) == [ToolCallStart(0, "a", "f"), ToolCallDelta(0, "{}")]
+
+
+def test_two_calls_under_one_index_are_two_calls() -> None:
+    found = calls((0, "a", "f", '{"x":1}'), (0, "b", "f", '{"x":2}'), (0, "c", "g", ""), (0, None, None, "{}"))
+    assert found == [("a", "f", '{"x":1}'), ("b", "f", '{"x":2}'), ("c", "g", "{}")]
+
+
+def test_two_calls_under_one_index_without_ids_are_two_calls() -> None:
+    assert calls((0, None, "f", "{}"), (0, None, "g", "{}"), (0, None, "g", "{}")) == [
+        ("", "f", "{}"),
+        ("", "g", "{}"),
+        ("", "g", "{}"),
+    ]
+
+
+def test_id_and_name_repeated_in_every_fragment_are_one_call() -> None:
+    assert calls((0, "a", "f", ""), (0, "a", "f", '{"x"'), (0, "a", "f", ":1}")) == [("a", "f", '{"x":1}')]
+
+
+def test_a_name_repeated_without_an_id_is_one_call_while_the_arguments_are_unfinished() -> None:
+    assert calls((0, None, "f", ""), (0, None, "f", '{"x"'), (0, None, "f", ":1}")) == [("", "f", '{"x":1}')]
+
+
+def test_a_name_repeated_at_the_end_begins_nothing() -> None:
+    assert calls((0, "a", "f", "{}"), (0, None, "f", "{}")) == [("a", "f", "{}{}")]
+    assert calls((0, None, "f", "{}"), (0, None, "f", "")) == [("", "f", "{}")]
+
+
+def test_an_id_that_changes_in_every_fragment_keeps_the_first() -> None:
+    assert calls((0, "a", "f", '{"x"'), (0, "b", "f", ":1"), (0, "c", None, "}")) == [("a", "f", '{"x":1}')]
+
+
+def test_null_and_empty_names_and_ids_overwrite_nothing() -> None:
+    assert calls((0, "a", "f", "{"), (0, None, None, '"x"'), (0, "", "", ":1"), (0, "null", "", "}")) == [
+        ("a", "f", '{"x":1}')
+    ]
+
+
+def test_an_id_that_follows_its_name_is_taken() -> None:
+    assert calls((0, None, "f", None), (0, "a", None, "{}")) == [("a", "f", "{}")]
+
+
+def test_a_name_that_follows_its_arguments_gets_them_all() -> None:
+    assert calls((0, "a", None, '{"x"'), (0, None, "f", ":1}")) == [("a", "f", '{"x":1}')]
+
+
+def test_null_or_empty_arguments_are_a_call_without_arguments() -> None:
+    assert calls((0, "a", "f", None), (1, "b", "g", "")) == [("a", "f", ""), ("b", "g", "")]
+
+
+def test_a_call_without_parameters_may_still_get_some_under_a_repeated_header() -> None:
+    assert calls((0, "0", "f", ""), (0, "0", "f", "{}")) == [("0", "f", "{}")]
+
+
+def test_duplicate_ids_under_two_indexes_are_two_calls() -> None:
+    assert calls((0, "a", "f", "{}"), (1, "a", "g", "{}")) == [("a", "f", "{}"), ("a", "g", "{}")]
+
+
+def test_a_call_that_never_gets_a_name_is_malformed() -> None:
+    assert events((0, "a", None, '{"x":1}')) == [ToolCallMalformed(0, "it has no name", '{"x":1}')]
+
+
+def test_the_providers_own_part_of_a_call_is_kept() -> None:
+    out: list[ModelEvent] = []
+    Assembler().feed(0, "a", "f", "", out, {"signature": "s"})
+    assert out == [ToolCallStart(0, "a", "f", {"signature": "s"})]
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.integers(1, 4), st.data())
+def test_calls_that_keep_the_contract_come_out_however_they_are_cut_and_interleaved(
+    count: int, data: st.DataObject
+) -> None:
+    wanted = [(f"id{n}", f"f{n % 2}", f'{{"n":{n},"text":"{"x" * n}"}}') for n in range(count)]
+    lines: list[list[Fragment]] = []
+    for n, (call_id, name, arguments) in enumerate(wanted):
+        cut = data.draw(st.integers(0, len(arguments)))
+        lines.append([(n, call_id, name, ""), (n, None, None, arguments[:cut]), (n, None, None, arguments[cut:])])
+    mixed = [line.pop(0) for line in lines]
+    while any(lines):
+        mixed.append(data.draw(st.sampled_from([line for line in lines if line])).pop(0))
+    assert calls(*mixed) == wanted
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.lists(
+        st.tuples(
+            st.none() | st.integers(-1, 3),
+            st.sampled_from([None, "", "a", "b", "null"]),
+            st.sampled_from([None, "", "f", "g"]),
+            st.sampled_from([None, "", "{", "}", '{"a":1}', "\ud800", "[" * 2000]),
+        ),
+        max_size=12,
+    )
+)
+def test_any_fragments_give_each_call_at_most_one_start_and_lose_no_argument(fragments: list[Fragment]) -> None:
+    out = events(*fragments)
+    starts = [event.index for event in out if isinstance(event, ToolCallStart)]
+    assert len(starts) == len(set(starts))
+    said = sum(len(event.arguments) for event in out if isinstance(event, ToolCallDelta))
+    said += sum(len(event.raw) for event in out if isinstance(event, ToolCallMalformed))
+    assert said == sum(len(fragment[3] or "") for fragment in fragments)
