@@ -56,14 +56,26 @@ class Settings(Struct, frozen=True):
 
 
 class Decoder(Protocol):
-    """Response bytes in, model events out. The law of cuts holds: how the bytes are cut into pieces never matters."""
+    """Response bytes in, model events out. The law of cuts holds: how the bytes are cut into pieces never matters.
+
+    So an error never swallows the events ahead of it in the same piece: they are given, and the next call raises.
+    ``feed(b"")`` asks for nothing but that.
+    """
+
+    @property
+    def done(self) -> bool:
+        """Whether the answer is complete, so that nothing after it is worth waiting for."""
+        ...
 
     def feed(self, piece: bytes) -> list[ModelEvent]:
         """The events that are complete now. Raises `ProviderError` for an error that the vendor put into the stream."""
         ...
 
     def close(self) -> list[ModelEvent]:
-        """The rest, at the end of the body. Raises `ProtocolError` if the stream ended before its answer did."""
+        """The rest, at the end of the body. Raises `ProtocolError` if the stream ended before its answer did.
+
+        Call it until it gives nothing: where there is both a rest and an error, the first call gives the rest.
+        """
         ...
 
 

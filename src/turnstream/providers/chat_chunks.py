@@ -1,0 +1,188 @@
+"""The chunk of a chat completion stream: only what is read of it, typed, and read leniently where vendors differ."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from turnstream.events import ProtocolError
+
+
+class Function(Struct, gc=False):
+    name: str | None = None
+    arguments: str | dict[str, Any] | None = None
+
+
+class ToolCallFragment(Struct, gc=False):
+    index: int | None = None
+    id: str | None = None
+    function: Function | None = None
+    extra_content: dict[str, Any] | None = None
+
+
+class Delta(Struct, gc=False):
+    """``content`` is a list of typed parts with Magistral and Databricks. Reasoning has four names."""
+
+    content: str | list[Any] | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    reasoning_text: str | None = None
+    reasoning_details: list[Any] | None = None
+    refusal: str | None = None
+    tool_calls: list[ToolCallFragment] | None = None
+    function_call: Function | None = None
+    annotations: list[Any] | None = None
+    executed_tools: list[Any] | None = None
+
+
+class Choice(Struct, gc=False):
+    index: int | None = None
+    delta: Delta | None = None
+    finish_reason: str | None = None
+    message: msgspec.Raw = msgspec.Raw()
+
+
+class Chunk(Struct, gc=False):
+    choices: list[Choice] | None = None
+    usage: dict[str, Any] | None = None
+    error: Any = None
+    x_groq: dict[str, Any] | None = None
+    citations: msgspec.Raw = msgspec.Raw()
+    search_results: msgspec.Raw = msgspec.Raw()
+
+
+_decode = msgspec.json.Decoder(Chunk).decode
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def decode(data: bytes) -> Chunk:
+    """Raises `ProtocolError` for what is no JSON object. Fields of a wrong type are read as absent."""
+    try:
+        return _decode(data)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return _lenient(data)
+
+
+def _lenient(data: bytes) -> Chunk:
+    """For lone surrogates, invalid UTF-8, NaN and fields of unexpected types: slower, and rare."""
+    try:
+        raw = json.loads(data.decode("utf-8", "replace"))
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError("The model's stream has an event that is no JSON.", detail=_excerpt(data)) from error
+    if not isinstance(raw, dict):
+        raise ProtocolError("The model's stream has an event that is no JSON object.", detail=_excerpt(data))
+    try:
+        return _chunk(_clean(raw))
+    except RecursionError as error:
+        raise ProtocolError("The model's stream has an event that is nested too deep.") from error
+
+
+def _excerpt(data: bytes) -> str:
+    return data[:500].decode("utf-8", "replace")
+
+
+def _clean(value: Any) -> Any:
+    """Lone surrogates become U+FFFD."""
+    if isinstance(value, str):
+        return _SURROGATES.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_clean(item) for item in value]
+    if isinstance(value, dict):
+        return {_clean(key): _clean(item) for key, item in value.items()}
+    return value
+
+
+def _chunk(raw: dict[str, Any]) -> Chunk:
+    choices = raw.get("choices")
+    return Chunk(
+        choices=[_choice(choice) for choice in choices if isinstance(choice, dict)]
+        if isinstance(choices, list)
+        else None,
+        usage=_dict(raw.get("usage")),
+        error=raw.get("error"),
+        x_groq=_dict(raw.get("x_groq")),
+        citations=msgspec.Raw(msgspec.json.encode(raw.get("citations"))),
+        search_results=msgspec.Raw(msgspec.json.encode(raw.get("search_results"))),
+    )
+
+
+def _choice(raw: dict[str, Any]) -> Choice:
+    delta = raw.get("delta")
+    return Choice(
+        index=_int(raw.get("index")),
+        delta=_delta(delta) if isinstance(delta, dict) else None,
+        finish_reason=_str(raw.get("finish_reason")),
+        message=msgspec.Raw(msgspec.json.encode(raw.get("message"))),
+    )
+
+
+def _delta(raw: dict[str, Any]) -> Delta:
+    calls = raw.get("tool_calls")
+    if isinstance(calls, dict):
+        calls = [calls]
+    content = raw.get("content")
+    call = raw.get("function_call")
+    return Delta(
+        content=content if isinstance(content, str | list) else None,
+        reasoning_content=_str(raw.get("reasoning_content")),
+        reasoning=_str(raw.get("reasoning")),
+        reasoning_text=_str(raw.get("reasoning_text")),
+        reasoning_details=_list(raw.get("reasoning_details")),
+        refusal=_str(raw.get("refusal")),
+        tool_calls=[_fragment(call) for call in calls if isinstance(call, dict)] if isinstance(calls, list) else None,
+        function_call=_function(call) if isinstance(call, dict) else None,
+        annotations=_list(raw.get("annotations")),
+        executed_tools=_list(raw.get("executed_tools")),
+    )
+
+
+def _fragment(raw: dict[str, Any]) -> ToolCallFragment:
+    call_id, function = raw.get("id"), raw.get("function")
+    return ToolCallFragment(
+        index=_int(raw.get("index")),
+        id=str(call_id) if isinstance(call_id, str | int) else None,
+        function=_function(function) if isinstance(function, dict) else None,
+        extra_content=_dict(raw.get("extra_content")),
+    )
+
+
+def _function(raw: dict[str, Any]) -> Function:
+    arguments = raw.get("arguments")
+    if isinstance(arguments, list):
+        arguments = msgspec.json.encode(arguments).decode()
+    return Function(_str(raw.get("name")), arguments if isinstance(arguments, str | dict) else None)
+
+
+def _int(value: Any) -> int | None:
+    if isinstance(value, str) and value.isdecimal() and len(value) < 10:
+        return int(value)
+    return int(value) if isinstance(value, int | float) and -1e9 < value < 1e9 else None
+
+
+def _str(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _dict(value: Any) -> dict[str, Any] | None:
+    return value if isinstance(value, dict) else None
+
+
+def _list(value: Any) -> list[Any] | None:
+    return value if isinstance(value, list) else None
+
+
+def whole(data: bytes) -> Chunk:
+    """An answer that was not streamed: its messages, read as if each were one delta."""
+    chunk = decode(data)
+    for choice in chunk.choices or ():
+        raw = bytes(choice.message)
+        if choice.delta is None and raw[:1] == b"{":
+            try:
+                choice.delta = msgspec.json.decode(raw, type=Delta)
+            except (msgspec.DecodeError, UnicodeError, RecursionError):
+                choice.delta = _lenient(b'{"choices":[{"delta":' + raw + b"}]}").choices[0].delta  # type: ignore[index]
+    return chunk

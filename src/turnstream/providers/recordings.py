@@ -1,0 +1,79 @@
+"""Recorded response bodies, decoded: what ``turnstream decode`` prints."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from turnstream.events import ConfigurationError, ModelEvent, ProviderError, ToolCallStart
+from turnstream.parsing.collect import Collector
+from turnstream.providers.base import Decoder
+
+# the wire protocol's name -> the provider file that reads it
+APIS: dict[str, str] = {
+    "openai.chat": "turnstream.providers.openai",
+}
+
+
+def decoder(api: str) -> Decoder:
+    """A fresh decoder for a wire protocol. Raises `ConfigurationError` for a name that is none."""
+    if api not in APIS:
+        raise ConfigurationError(f"There is no api {api!r}. There are: {', '.join(sorted(APIS))}.")
+    made: Decoder = importlib.import_module(APIS[api]).Decoder()
+    return made
+
+
+def pieces(body: bytes, cut: int | None) -> Iterator[bytes]:
+    """The body in pieces of ``cut`` bytes, whole for None."""
+    if cut is not None and cut < 1:
+        raise ConfigurationError(f"A piece has at least 1 byte, not {cut}.")
+    size = cut or max(len(body), 1)
+    return (body[at : at + size] for at in range(0, len(body), size))
+
+
+def batches(reader: Decoder, body: Iterable[bytes]) -> Iterator[list[ModelEvent]]:
+    """Everything that a body says, by the contract of `Decoder`. Raises `ProviderError` where it says that."""
+    for piece in body:
+        if batch := reader.feed(piece):
+            yield batch
+    while batch := reader.close():
+        yield batch
+
+
+def events(api: str, body: bytes, *, cut: int | None = None) -> tuple[list[ModelEvent], ProviderError | None]:
+    """All events of one body, and the error that ended it."""
+    found: list[ModelEvent] = []
+    try:
+        for batch in batches(decoder(api), pieces(body, cut)):
+            found.extend(batch)
+    except ProviderError as error:
+        return found, error
+    return found, None
+
+
+def decoded(api: str, file: str, body: bytes, *, cut: int | None = None) -> dict[str, Any]:
+    """One body as the members of a JSON line: what was said, in the vendor's own words where there are such.
+
+    A tool call's ``id`` is None if the wire had none. ``error`` is the vendor's error object, or our sentence.
+    """
+    found, error = events(api, body, cut=cut)
+    collector = Collector()
+    collector.feed(found)
+    named = {event.index for event in found if isinstance(event, ToolCallStart)}
+    whole: dict[str, Any] = {
+        "file": file,
+        "text": collector.text,
+        "reasoning": collector.reasoning,
+        "tool_calls": [
+            {"id": call.id or None, "name": call.name, "arguments": call.arguments}
+            for call in collector.tool_calls
+            if call.name or not named
+        ],
+        "finish_reason": collector.finish.raw if collector.finish else None,
+        "usage": collector.usage.raw if collector.usage else None,
+        "error": None if error is None else (error.message if error.body is None else error.body),
+    }
+    if collector.refusal:
+        whole["refusal"] = collector.refusal
+    return whole
