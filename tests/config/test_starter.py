@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from turnstream.config.starter import calculate, sample_weather
+from turnstream.config.starter import calculate, get_weather
 from turnstream.events import ToolError
 
 
@@ -37,6 +37,6 @@ def test_no_expression_raises_anything_else(expression: str) -> None:
         pass
 
 
-def test_the_sample_weather_is_the_same_every_day_and_says_what_it_is() -> None:
-    assert sample_weather("Paris") == {**sample_weather("paris"), "city": "Paris"}
-    assert sample_weather("Oslo")["note"] == "sample data"
+def test_the_get_weather_is_the_same_every_day_and_says_what_it_is() -> None:
+    assert get_weather("Paris") == {**get_weather("paris"), "city": "Paris"}
+    assert get_weather("Oslo")["note"] == "sample data"

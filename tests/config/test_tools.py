@@ -72,6 +72,11 @@ def test_a_file_that_fails_says_where_and_not_with_what(folder: Path) -> None:
     assert error("broken:x", folder) == "broken cannot be imported: RuntimeError, line 3"
 
 
+def test_a_file_that_raises_our_own_error_is_quoted(folder: Path) -> None:
+    (folder / "wrong.py").write_text("from turnstream import tool\n\ntool(name='no good')(print)\n")
+    assert error("wrong.py:x", folder).startswith("wrong.py, line 3: tool 'no good': a name is 1 to 64 of ")
+
+
 def test_a_file_that_is_no_python_says_so(folder: Path) -> None:
     (folder / "bad_syntax.py").write_text("x = 1\ndef f(:\n")
     assert error("bad_syntax.py:x", folder) == "bad_syntax.py, line 2, is not valid Python"

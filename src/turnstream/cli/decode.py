@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from turnstream.events import ConfigurationError
 
 
 def decode(
@@ -20,6 +22,23 @@ def decode(
 
     Example: turnstream decode --api openai.chat answer.sse
     """
-    from turnstream.events import ConfigurationError
+    import msgspec
 
-    raise ConfigurationError("decode is not there yet")
+    from turnstream.providers import recordings
+
+    for file in files:
+        body = _body(file)
+        if events:
+            found, error = recordings.events(api, body, cut=cut)
+            lines: list[Any] = [*found, *([] if error is None else [{"type": "error", "message": error.message}])]
+        else:
+            lines = [recordings.decoded(api, str(file), body, cut=cut)]
+        for line in lines:
+            typer.echo(msgspec.json.encode(line).decode())
+
+
+def _body(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"{file}: {(error.strerror or 'cannot be read').lower()}") from None

@@ -39,7 +39,7 @@ def starter(
     make: Callable[..., Model] = providers.model
     agent = Agent(
         make(choice.model, environ=environ),
-        [calculate, current_time, sample_weather] if choice.model == automatic.DEMO else [calculate, current_time],
+        [calculate, get_time, get_weather] if choice.model == automatic.DEMO else [calculate, get_time],
         INSTRUCTIONS,
         name="assistant",
         description="The starter agent: a model and a few small tools.",
@@ -75,12 +75,12 @@ def _value(node: ast.expr) -> int | float:
     raise ValueError("only numbers and + - * / // % ** are known")
 
 
-def current_time() -> str:
+def get_time() -> str:
     """The current date and time in UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def sample_weather(city: str) -> dict[str, Any]:
+def get_weather(city: str) -> dict[str, Any]:
     """The weather of a city: sample data, the same every day.
 
     Args:

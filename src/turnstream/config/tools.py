@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from turnstream.agent.protocols import Toolbox
 from turnstream.config.errors import meant
 from turnstream.config.schema import ToolSection
-from turnstream.events import ConfigurationError
+from turnstream.events import ConfigurationError, TurnstreamError
 from turnstream.tools import python
 
 
@@ -117,4 +117,6 @@ def _failed(name: str, error: Exception) -> ConfigurationError:
         trace = trace.tb_next
     if isinstance(error, SyntaxError):
         return ConfigurationError(f"{name}, line {error.lineno}, is not valid Python")
+    if isinstance(error, TurnstreamError):
+        return ConfigurationError(f"{name}{line}: {error.message}")
     return ConfigurationError(f"{name} cannot be imported: {type(error).__name__}{line}")
