@@ -7,8 +7,8 @@ from types import ModuleType
 import msgspec
 import pytest
 
-from tests.providers.streams import decoded
 from tests.providers.stories import EVENTS, SECOND_REQUEST, anthropic, told
+from tests.providers.streams import decoded
 
 VENDORS: dict[str, ModuleType] = {
     "anthropic": anthropic,

@@ -33,10 +33,12 @@ from turnstream.events import (
     UsageReport,
 )
 from turnstream.parsing import sse
+from turnstream.providers import errors
 from turnstream.providers.anthropic_request import PROVIDER, body, has_file_ids
 from turnstream.providers.base import HttpRequest, Settings
 from turnstream.providers.decoding import SseDecoder
-from turnstream.providers.failure import broken, json_body, refused
+from turnstream.providers.failure import broken
+from turnstream.providers.translate import encoded
 
 BASE_URL = "https://api.anthropic.com"
 _VERSION = "2023-06-01"
@@ -93,18 +95,14 @@ def request(settings: Settings, model_request: ModelRequest) -> HttpRequest:
         "POST",
         f"{settings.base_url or BASE_URL}/v1/messages",
         headers | settings.headers,
-        msgspec.json.encode(whole),
+        encoded(whole),
         tuple(notes),
     )
 
 
 def error(status: int, body: bytes) -> ProviderError:
-    decoded = json_body(body)
-    match decoded:
-        case {"error": {"type": str(kind), "message": str(message)}}:
-            return refused(PROVIDER, status, message, kind=kind, body=decoded)
-        case _:
-            return refused(PROVIDER, status, str(decoded), body=decoded)
+    value = errors.parsed(body)
+    return errors.from_status(PROVIDER, status, value, errors.described(value))
 
 
 class _Delta(Struct):
@@ -355,11 +353,10 @@ def usage_of(raw: dict[str, Any]) -> Usage:
 
 
 def _stream_error(reported: Any) -> ProviderError:
-    match reported:
-        case {"type": str(kind), "message": str(message)}:
-            return refused(PROVIDER, _STATUSES.get(kind, 500), message, kind=kind, body={"error": reported})
-        case _:
-            return refused(PROVIDER, 500, str(reported), body={"error": reported})
+    """``{"type": …, "message": …}``: the type stands for the status that the answer can no longer have."""
+    kind = reported.get("type") if isinstance(reported, dict) else None
+    body = {"type": "error", "error": reported}
+    return errors.from_status(PROVIDER, _STATUSES.get(str(kind), 500), body, errors.described(body))
 
 
 def _citation(data: dict[str, Any]) -> Source:

@@ -32,6 +32,7 @@ from turnstream.providers.translate import (
     closed,
     forced_name,
     json_answer,
+    options_of,
     parts_of,
     system_text,
 )
@@ -47,7 +48,7 @@ _OPENING = "(The conversation begins with the assistant.)"
 
 def body(settings: Settings, model_request: ModelRequest, notes: list[str]) -> dict[str, Any]:
     """The body, without what depends on where it is sent. What cannot be said to this vendor goes to ``notes``."""
-    options = model_request.options
+    options = options_of(settings, model_request)
     claude = capabilities(settings.model)
     made: dict[str, Any] = {
         "max_tokens": options.output_limit or settings.quirks.get("max_tokens") or claude.output_limit,
@@ -55,7 +56,7 @@ def body(settings: Settings, model_request: ModelRequest, notes: list[str]) -> d
     }
     if text := system_text(model_request.messages):
         made["system"] = [{"type": "text", "text": text}]
-    _add_tools(made, model_request, notes)
+    _add_tools(made, model_request, options)
     _add_thinking(made, claude, options, model_request.messages, notes)
     _add_sampling(made, claude, options, notes)
     _add_format(made, claude, settings.model, options, notes)
@@ -191,9 +192,8 @@ def has_file_ids(messages: tuple[Message, ...]) -> bool:
 # ------------------------------------------------------------------------------------------------------------- tools
 
 
-def _add_tools(made: dict[str, Any], model_request: ModelRequest, notes: list[str]) -> None:
+def _add_tools(made: dict[str, Any], model_request: ModelRequest, options: ModelOptions) -> None:
     """A history with tool calls needs tools beside it: where none are offered, they are listed and forbidden."""
-    options = model_request.options
     tools = [_tool(spec) for spec in model_request.tools]
     choice: Block | None = None
     if not tools:

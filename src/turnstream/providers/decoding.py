@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from turnstream.events import ModelEvent, ProtocolError, ProviderError
-from turnstream.parsing import sse
+from turnstream.parsing import answers, sse
+from turnstream.providers import errors
 from turnstream.providers.failure import broken, ended_early
 
 
@@ -11,14 +12,14 @@ class SseDecoder:
     """A subclass says what one event means (``take``) and what is due at the end (``end``).
 
     ``take`` may append to ``out`` and then raise: the events are given first, the error with the next call.
-    ``self.done`` is True once the answer is whole; what the stream says after that is not read.
+    ``done`` is True once the answer is whole; what the stream says after that is not read.
     """
 
     provider = ""
 
     def __init__(self) -> None:
         self.done = False
-        self._sse = sse.Decoder()
+        self._answer = answers.Decoder()
         self._error: ProviderError | None = None
         self._held = 0
 
@@ -27,13 +28,12 @@ class SseDecoder:
             raise self._error
         out: list[ModelEvent] = []
         try:
-            for event in self._sse.feed(piece):
+            for event in self._answer.feed(piece):
                 if self.done:
                     break
                 self.take(event, out)
         except ProviderError as error:
-            error.provider = self.provider
-            self._error = error
+            self._fail(error)
             if not out:
                 raise
         return out
@@ -49,21 +49,31 @@ class SseDecoder:
             if not self.done:
                 self.end(out)
         except ProviderError as error:
-            error.provider = self.provider
-            self._error = error
+            self._fail(error)
             if not out:
                 raise
         return out
 
     def _last(self, out: list[ModelEvent]) -> None:
-        try:
-            for event in self._sse.close():
+        for event in self._answer.close():
+            try:
                 self.take(event, out)
-        except ProtocolError:  # the torn half of an event: whether the answer is whole without it, `end` knows
-            pass
+            except ProtocolError:  # the torn half of an event: whether the answer is whole without it, `end` knows
+                pass
+        if self._answer.document is not None:
+            self.document(self._answer.document, out)
+
+    def _fail(self, error: ProviderError) -> None:
+        error.provider = self.provider
+        self._error = error
 
     def take(self, event: sse.Event, out: list[ModelEvent]) -> None:
         raise NotImplementedError
+
+    def document(self, body: bytes, out: list[ModelEvent]) -> None:
+        """The body was one JSON document instead of a stream; with a status of 200 that is still a refusal."""
+        value = errors.parsed(body)
+        raise errors.from_status(self.provider, None, value, errors.described(value))
 
     def end(self, out: list[ModelEvent]) -> None:
         """The body is over and the answer is not whole. A stream that needs no closing event gives the rest here."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -14,12 +15,36 @@ from turnstream.events import (
     Content,
     ContentPart,
     Message,
+    ModelOptions,
+    ModelRequest,
     RequestError,
     SystemMessage,
     TextPart,
     ToolCall,
     ToolMessage,
 )
+from turnstream.providers.base import Settings
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def encoded(body: dict[str, Any]) -> bytes:
+    """The body as JSON. Lone surrogates, which UTF-8 cannot carry, become U+FFFD."""
+    try:
+        return msgspec.json.encode(body)
+    except UnicodeEncodeError:
+        return _SURROGATES.sub("\ufffd", json.dumps(body, ensure_ascii=False)).encode()
+
+
+def options_of(settings: Settings, model_request: ModelRequest) -> ModelOptions:
+    """The options of the settings, overlaid by those of the request. ``extra`` is merged."""
+    base, over = settings.options, model_request.options
+    given = {name: value for name in over.__struct_fields__ if (value := getattr(over, name)) is not None}
+    if over.output_limit is not None:
+        base = msgspec.structs.replace(base, max_tokens=None, max_completion_tokens=None)
+    if base.extra and over.extra:
+        given["extra"] = {**base.extra, **over.extra}
+    return msgspec.structs.replace(base, **given)
 
 
 def arguments_object(call: ToolCall) -> dict[str, Any]:

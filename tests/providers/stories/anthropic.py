@@ -20,8 +20,8 @@ def stream(*events: dict[str, Any], reason: str = "end_turn") -> bytes:
         "type": "message_start",
         "message": {"role": "assistant", "usage": {"input_tokens": 10, "output_tokens": 1}},
     }
-    end = {"type": "message_delta", "delta": {"stop_reason": reason}, "usage": {"output_tokens": 5}}
-    whole = (start, {"type": "ping"}, *events, end, {"type": "message_stop"})
+    end: dict[str, Any] = {"type": "message_delta", "delta": {"stop_reason": reason}, "usage": {"output_tokens": 5}}
+    whole: tuple[dict[str, Any], ...] = (start, {"type": "ping"}, *events, end, {"type": "message_stop"})
     return b"".join(b"event: %s\ndata: %s\n\n" % (e["type"].encode(), msgspec.json.encode(e)) for e in whole)
 
 
