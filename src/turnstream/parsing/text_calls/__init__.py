@@ -1,0 +1,11 @@
+"""Tool calls that a model writes into its text, in any of the forms that model families use.
+
+>>> from turnstream.parsing import text_calls
+>>> text_calls.parse('<tool_call>{"name": "add", "arguments": {"x": 1}}</tool_call>', "hermes").tool_calls
+(Call(name='add', arguments='{"x": 1}'),)
+"""
+
+from turnstream.parsing.text_calls.decoder import Broken, Call, Decoder, Parsed, parse
+from turnstream.parsing.text_calls.formats import FORMATS, Format
+
+__all__ = ["FORMATS", "Broken", "Call", "Decoder", "Format", "Parsed", "parse"]

@@ -1,0 +1,111 @@
+"""What a parse says: text, reasoning and calls, gathered into events."""
+
+from __future__ import annotations
+
+from turnstream.events import ModelEvent, ReasoningDelta, TextDelta, ToolCallDelta, ToolCallMalformed, ToolCallStart
+
+
+class Output:
+    """Joins what belongs together and keeps white space that only separates text from a marker out of the text.
+
+    White space at the end of a text is held until it is known what follows: more text (it is given) or a marker (it
+    is kept aside). What stands aside between two texts is given when the second begins, so that they stay apart.
+    """
+
+    __slots__ = ("_aside", "_began", "_events", "_gap", "_index", "_kind", "_parts", "calls")
+
+    def __init__(self) -> None:
+        self._events: list[ModelEvent] = []
+        self._kind = ""
+        self._parts: list[str] = []
+        self._index = 0
+        self._began = False  # some text was given
+        self._aside = False  # the last thing was a marker
+        self._gap: list[str] = []  # white space whose fate is open
+        self.calls = 0
+
+    def take(self) -> list[ModelEvent]:
+        """The events since the last time."""
+        self._flush()
+        events, self._events = self._events, []
+        return events
+
+    def text(self, piece: str) -> None:
+        if not piece:
+            return
+        body = piece.rstrip()
+        if not body:
+            self._gap.append(piece)
+            return
+        gap = piece[len(body) :]
+        if self._aside and not self._began:
+            body = body.lstrip()
+        elif self._gap:
+            body = "".join(self._gap) + body
+        self._gap = [gap] if gap else []
+        self._began, self._aside = True, False
+        self._say("text", body)
+
+    @property
+    def plain(self) -> bool:
+        """Whether a piece of text that does not end in white space would be given as it is, at once."""
+        return self._began and not (self._aside or self._gap or self._parts)
+
+    def marker(self) -> None:
+        """A marker stands here: what separates it from the text is not text."""
+        self._aside = True
+        if not self._began:
+            self._gap.clear()
+
+    def reasoning(self, piece: str) -> None:
+        if piece:
+            self._say("reasoning", piece)
+
+    def end(self) -> None:
+        """The stream is over."""
+        if self._gap and not self._aside:
+            self._say("text", "".join(self._gap))
+        self._gap.clear()
+
+    def start(self, name: str) -> int:
+        """A call begins; its index."""
+        self._flush()
+        self.marker()
+        self._index = self.calls
+        self.calls += 1
+        self._events.append(ToolCallStart(self._index, "", name))
+        return self._index
+
+    def arguments(self, piece: str) -> None:
+        """A fragment of the arguments of the call that began last."""
+        if piece:
+            self._say("arguments", piece)
+
+    def malformed(self, reason: str, raw: str, *, started: bool) -> None:
+        """The call that began last, or one that has no name yet, is broken."""
+        self._flush()
+        self.marker()
+        if not started:
+            self._index = self.calls
+            self.calls += 1
+        self._events.append(ToolCallMalformed(self._index, reason, raw))
+
+    def _say(self, kind: str, piece: str) -> None:
+        if kind != self._kind:
+            self._flush()
+            self._kind = kind
+        self._parts.append(piece)
+
+    def _flush(self) -> None:
+        if not self._parts:
+            return
+        piece = "".join(self._parts)
+        self._parts.clear()
+        match self._kind:
+            case "text":
+                self._events.append(TextDelta(piece))
+            case "reasoning":
+                self._events.append(ReasoningDelta(piece))
+            case _:
+                self._events.append(ToolCallDelta(self._index, piece))
+        self._kind = ""

@@ -1,0 +1,198 @@
+"""A cursor over a stream that is still arriving.
+
+The engines are generators: they ask the reader for what they need and are suspended until it is there. The answer to
+every question below depends on the stream alone and never on where a piece of it ended, so the law of cuts holds for
+whatever is written with them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator, Iterable
+from functools import lru_cache
+from typing import TypeVar
+
+T = TypeVar("T")
+Steps = Generator[None, None, T]
+"""A parse in progress: it is suspended while the next piece is awaited, and returns a T."""
+
+_NOT_SPACE = re.compile(r"\S")
+
+
+class Stops:
+    """A set of markers to search for, all at once."""
+
+    def __init__(self, literals: Iterable[str]) -> None:
+        self.literals = tuple(sorted(set(literals), key=len, reverse=True))
+        self.longest = len(self.literals[0]) if self.literals else 0
+        self.search = re.compile("|".join(map(re.escape, self.literals)) or r"(?!)").search
+        self.prefixes = frozenset(text[:end] for text in self.literals for end in range(1, len(text)))
+        self._grows = frozenset(text for text in self.literals if text in self.prefixes)
+        firsts = "".join(sorted({re.escape(text[0]) for text in self.literals}))
+        self.first = re.compile(f"[{firsts}]" if firsts else r"(?!)").search
+
+    def live(self, text: str, start: int) -> int:
+        """Where the longest tail of ``text[start:]`` begins that could still become a marker; ``len(text)`` if none."""
+        end = len(text)
+        at = max(start, end - self.longest + 1)
+        while (found := self.first(text, at)) is not None:
+            at = found.start()
+            if text[at:] in self.prefixes:
+                return at
+            at += 1
+        return end
+
+    def find(self, text: str, start: int, ended: bool) -> tuple[int, str]:
+        """The leftmost, longest marker as (its position, itself); or (the end of what is surely none, "")."""
+        found = self.search(text, start)
+        if found is None:
+            return (len(text) if ended else self.live(text, start)), ""
+        at, marker = found.start(), found[0]
+        if ended or len(text) - at >= self.longest:
+            return at, marker
+        if (live := self.live(text, start)) < at:
+            return live, ""
+        if marker in self._grows and text[at:] in self.prefixes:
+            return at, ""
+        return at, marker
+
+
+@lru_cache(maxsize=512)
+def stops(*literals: str) -> Stops:
+    return Stops(literals)
+
+
+class Reader:
+    """``text[pos:]`` is what has come and is not consumed. ``ended`` says that nothing more will come."""
+
+    __slots__ = ("_before", "_tape", "_taped", "ended", "pos", "text")
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.pos = 0
+        self.ended = False
+        self._tape: list[str] | None = None
+        self._taped = 0
+        self._before = 0
+
+    def feed(self, piece: str) -> None:
+        if self._tape is not None:
+            self._tape.append(self.text[self._taped : self.pos])
+            self._before += self.pos - self._taped
+            self._taped = 0
+        self.text = self.text[self.pos :] + piece if self.pos < len(self.text) else piece
+        self.pos = 0
+
+    # What is consumed from here on can be had again, as it was.
+
+    def record(self, back: int = 0) -> None:
+        """Keep what is consumed from now on; ``back`` characters just consumed (and still at hand) are kept too."""
+        self._tape = []
+        self._taped = self.pos - back
+        self._before = 0
+
+    @property
+    def offset(self) -> int:
+        """How many characters were recorded."""
+        return self._before + self.pos - self._taped
+
+    def recorded(self) -> str:
+        return "".join(self._tape or ()) + self.text[self._taped : self.pos]
+
+    def forget(self) -> None:
+        self._tape = None
+
+    # Questions and moves.
+
+    def peek(self, count: int = 1) -> Steps[str]:
+        """The next ``count`` characters, fewer only at the end of the stream."""
+        while len(self.text) - self.pos < count and not self.ended:
+            yield
+        return self.text[self.pos : self.pos + count]
+
+    def at(self, *literals: str) -> Steps[str]:
+        """The longest of the literals that the stream goes on with, or ""; nothing is consumed."""
+        while True:
+            text, pos = self.text, self.pos
+            best, waits = "", False
+            rest = len(text) - pos
+            for literal in literals:
+                if text.startswith(literal, pos):
+                    if len(literal) > len(best):
+                        best = literal
+                elif rest < len(literal) and literal.startswith(text[pos:]):
+                    waits = True
+            if not waits or self.ended:
+                return best
+            yield
+
+    def take(self, *literals: str) -> Steps[str]:
+        """As `at`, and what was found is consumed."""
+        found = yield from self.at(*literals)
+        self.pos += len(found)
+        return found
+
+    def space(self) -> Steps[str]:
+        """Consume white space and return it."""
+        seen = ""
+        while True:
+            found = _NOT_SPACE.search(self.text, self.pos)
+            end = found.start() if found else len(self.text)
+            seen += self.text[self.pos : end]
+            self.pos = end
+            if found or self.ended:
+                return seen
+            yield
+
+    def until(self, marks: Stops, sink: Callable[[str], object]) -> Steps[str]:
+        """Give everything before the next marker to ``sink`` as it comes; consume the marker and return it.
+
+        "" is returned at the end of the stream. Only a tail that may become a marker is held back.
+        """
+        while True:
+            at, marker = marks.find(self.text, self.pos, self.ended)
+            if at > self.pos:
+                sink(self.text[self.pos : at])
+                self.pos = at
+            if marker:
+                self.pos = at + len(marker)
+                return marker
+            if self.ended:
+                return ""
+            yield
+
+    def run(self, outside: re.Pattern[str], limit: int = 1 << 30) -> Steps[str]:
+        """Consume and return what stands before the next match of ``outside``, or some more than ``limit``."""
+        seen: list[str] = []
+        size = 0
+        while True:
+            found = outside.search(self.text, self.pos)
+            end = found.start() if found else len(self.text)
+            seen.append(self.text[self.pos : end])
+            size += end - self.pos
+            self.pos = end
+            if found or self.ended or size > limit:
+                return "".join(seen)
+            yield
+
+    def before(self, marks: Stops, sink: Callable[[str], object]) -> Steps[str]:
+        """As `until`, but the marker is not consumed."""
+        marker = yield from self.until(marks, sink)
+        self.pos -= len(marker)
+        return marker
+
+    def ahead(self, end: re.Pattern[str], skip: int = 0, limit: int = 256) -> Steps[str]:
+        """What stands up to and with what ``end`` matches, from ``skip`` on; not consumed; "" if it is too far."""
+        while True:
+            found = end.search(self.text, self.pos + skip, self.pos + limit)
+            if found:
+                return self.text[self.pos : found.end()]
+            if self.ended or len(self.text) - self.pos >= limit:
+                return ""
+            yield
+
+    def collect(self, *marks: str) -> Steps[tuple[str, str]]:
+        """(what stands before the next marker, the marker); the marker is "" at the end of the stream."""
+        parts: list[str] = []
+        marker = yield from self.until(stops(*marks), parts.append)
+        return "".join(parts), marker
