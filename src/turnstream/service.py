@@ -17,7 +17,9 @@ StatusMode = Literal["extension", "metadata", "off"]
 class ServerSettings:
     """Times are in seconds, sizes in bytes. ``keys`` are the API keys that open the server; none means no key is asked.
 
-    ``forward_headers`` is the allow-list of request headers (lower case) that tools may see.
+    ``forward_headers`` is the allow-list of request headers (lower case) that tools may see. ``first_byte_hold`` is how
+    long a stream's HTTP status waits for the model's first word or failure. ``send_timeout`` ends a run whose client
+    has stopped reading for so long.
     """
 
     host: str = "127.0.0.1"
@@ -27,6 +29,8 @@ class ServerSettings:
     cors_origins: tuple[str, ...] = ()
     max_body: int = 8 * 1024 * 1024
     heartbeat: float = 10.0
+    first_byte_hold: float = 2.0
+    send_timeout: float = 120.0
     shutdown_grace: float = 30.0
     statuses: StatusMode = "extension"
     forward_headers: tuple[str, ...] = ()

@@ -1,0 +1,176 @@
+"""The ASGI application of a service. FastAPI routes and documents; the answers are our own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+import msgspec
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from turnstream import __version__
+from turnstream.agent import Agent
+from turnstream.dialects import DIALECTS
+from turnstream.dialects.base import Dialect, Reply, Route, json
+from turnstream.events import RequestError, RunRequest, TurnstreamError
+from turnstream.server import openapi, replies
+from turnstream.server.answer import answer
+from turnstream.server.guard import Guard
+from turnstream.server.intake import client_request
+from turnstream.server.state import RETRY_AFTER, State
+from turnstream.service import Service
+
+
+def app(service: Service, state: State | None = None) -> ASGIApp:
+    """``state`` is for who wants to drain the server; see `turnstream.server.run`."""
+    state = state or State()
+    settings = service.settings
+    api = _Api(service, state).api
+    guarded: ASGIApp = Guard(api, settings, state)
+    if settings.cors_origins:
+        return CORSMiddleware(
+            guarded,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["*"],
+            expose_headers=["x-request-id", "retry-after"],
+            max_age=600,
+        )
+    return guarded
+
+
+class _Api:
+    def __init__(self, service: Service, state: State) -> None:
+        self._service, self._state = service, state
+        self._created = int(time.time())
+        self.api = FastAPI(
+            title="Turnstream",
+            version=__version__,
+            summary="Agents, streamed.",
+            lifespan=self._lifespan,
+            redoc_url=None,
+            exception_handlers={HTTPException: _http_error},
+        )
+        self._add_dialects([dialect() for dialect in DIALECTS])
+        self._add_models()
+        self._add_health()
+
+    @asynccontextmanager
+    async def _lifespan(self, api: FastAPI) -> AsyncIterator[None]:
+        async with self._service:
+            yield
+
+    # ---------------------------------------------------------------------------------------------------- dialects
+
+    def _add_dialects(self, dialects: Sequence[Dialect]) -> None:
+        places: dict[tuple[str, str], list[tuple[Route, Dialect]]] = {}
+        for dialect in dialects:
+            for route in dialect.routes:
+                places.setdefault((route.method, route.path), []).append((route, dialect))
+        for (method, path), rows in places.items():
+            route, dialect = rows[-1]
+            self.api.add_api_route(
+                path,
+                self._endpoint(rows),
+                methods=[method],
+                summary=route.summary,
+                tags=[dialect.name],
+                response_class=Response,
+                openapi_extra=openapi.operation(route),
+            )
+        routes = [route for rows in places.values() for route, _ in rows]
+
+        def document() -> dict[str, object]:
+            if self.api.openapi_schema is None:
+                self.api.openapi_schema = openapi.document(self.api, routes)
+            return self.api.openapi_schema
+
+        self.api.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way
+
+    def _endpoint(self, rows: Sequence[tuple[Route, Dialect]]):  # type: ignore[no-untyped-def]  # FastAPI reads it
+        async def endpoint(request: Request) -> Response:
+            fitting = (dialect for route, dialect in rows if route.header is None or route.header in request.headers)
+            return await self._answer(request, next(fitting))
+
+        return endpoint
+
+    async def _answer(self, request: Request, dialect: Dialect) -> Response:
+        try:
+            call = dialect.decode(await client_request(request, self._service.settings))
+            if isinstance(call, Reply):
+                return replies.respond(request.scope, call)
+            agent = self._agent(call.request.agent)
+            asked = self._with_headers(call.request, request.headers)
+            run = agent.run(asked, run_id=replies.request_id(request.scope))
+            return answer(run, call, dialect, self._state, self._service.settings)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except TurnstreamError as error:
+            return replies.respond(request.scope, dialect.error(error))
+
+    def _agent(self, name: str | None) -> Agent:
+        agents = self._service.agents
+        if name is None:
+            return next(iter(agents.values()))
+        if name not in agents:
+            raise RequestError(f"There is no agent named '{name}'.", param="model", code="model_not_found", status=404)
+        return agents[name]
+
+    def _with_headers(self, request: RunRequest, headers: Mapping[str, str]) -> RunRequest:
+        allowed = {name: headers[name] for name in self._service.settings.forward_headers if name in headers}
+        return msgspec.structs.replace(request, headers=allowed) if allowed else request
+
+    # ------------------------------------------------------------------------------------------------------- models
+
+    def _add_models(self) -> None:
+        @self.api.get("/v1/models", tags=["models"], response_class=Response, summary="The agents.")
+        async def models(request: Request) -> Response:
+            data = [self._model(name, agent) for name, agent in self._service.agents.items()]
+            return replies.respond(request.scope, Reply(200, json({"object": "list", "data": data})))
+
+        @self.api.get("/v1/models/{model:path}", tags=["models"], response_class=Response, summary="One agent.")
+        async def model(request: Request, model: str) -> Response:
+            agent = self._service.agents.get(model)
+            if agent is None:
+                message = f"There is no agent named '{model}'."
+                return replies.error(request.scope, 404, message, "model_not_found", param="model")
+            return replies.respond(request.scope, Reply(200, json(self._model(model, agent))))
+
+    def _model(self, name: str, agent: Agent) -> dict[str, object]:
+        """What a client may know of an agent: never its instructions, model, keys or addresses."""
+        made = {"id": name, "object": "model", "created": self._created, "owned_by": "turnstream"}
+        return {**made, "description": agent.description} if agent.description else made
+
+    # ------------------------------------------------------------------------------------------------------- health
+
+    def _add_health(self) -> None:
+        @self.api.get("/health", tags=["health"], response_class=Response, summary="As /healthz.")
+        @self.api.get("/healthz", tags=["health"], response_class=Response, summary="The process is alive.")
+        async def healthz(request: Request) -> Response:
+            return replies.respond(request.scope, Reply(200, b'{"status":"ok"}'))
+
+        @self.api.get("/readyz", tags=["health"], response_class=Response, summary="New runs are taken.")
+        async def readyz(request: Request) -> Response:
+            if self._state.draining:
+                retry = {"retry-after": str(RETRY_AFTER)}
+                return replies.respond(request.scope, Reply(503, b'{"status":"draining"}'), retry)
+            return replies.respond(request.scope, Reply(200, b'{"status":"ready"}'))
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    """What routing refuses: 404, 405."""
+    assert isinstance(error, HTTPException)
+    method, path = request.method, request.url.path
+    if error.status_code == 405:
+        message, code = f"{method} is not allowed for {path}.", "method_not_allowed"
+    elif error.status_code == 404:
+        message, code = f"There is nothing at {path}.", "not_found"
+    else:
+        message, code = str(error.detail), "http_error"
+    return replies.error(request.scope, error.status_code, message, code, headers=error.headers)

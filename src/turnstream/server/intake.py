@@ -1,0 +1,52 @@
+"""From an HTTP request to a dialect's `ClientRequest`, within limits."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from starlette.requests import Request
+
+from turnstream.dialects.base import ClientRequest
+from turnstream.events import RequestError
+from turnstream.server import replies
+from turnstream.service import ServerSettings
+
+BODY_TIMEOUT = 60.0  # seconds for the whole body to arrive
+
+
+async def client_request(request: Request, settings: ServerSettings) -> ClientRequest:
+    """Raises `RequestError` for a body that is too large or too slow."""
+    return ClientRequest(
+        body=await _body(request, settings.max_body),
+        id=replies.request_id(request.scope),
+        time=time.time(),
+        headers=dict(request.headers),
+        path_params={name: str(value) for name, value in request.path_params.items()},
+        query=dict(request.query_params),
+        statuses=settings.statuses,
+    )
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > limit:
+        raise _too_large(limit)
+    pieces: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT):
+            async for piece in request.stream():
+                size += len(piece)
+                if size > limit:
+                    raise _too_large(limit)
+                pieces.append(piece)
+    except TimeoutError:
+        text = f"The request body did not arrive within {BODY_TIMEOUT:g} seconds."
+        raise RequestError(text, code="request_timeout", status=408) from None
+    return b"".join(pieces)
+
+
+def _too_large(limit: int) -> RequestError:
+    text = f"The request body is larger than {limit} bytes."
+    return RequestError(text, code="request_too_large", status=413)

@@ -1,0 +1,99 @@
+"""The server process: uvicorn with uvloop and httptools, and an end that drains."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import socket
+import time
+from types import FrameType
+
+import uvicorn
+
+from turnstream.events import ConfigurationError
+from turnstream.server.app import app
+from turnstream.server.guard import is_loopback
+from turnstream.server.state import State
+from turnstream.service import ServerSettings, Service
+
+log = logging.getLogger(__name__)
+
+LAST_WORDS = 3  # seconds for the errors that end the last streams to be sent
+KEEP_ALIVE = 75  # seconds; longer than load balancers keep their idle connections, so that they close first
+
+
+def serve(service: Service) -> None:
+    """Serve until SIGTERM or SIGINT. Raises `ConfigurationError` if that is not safe or not possible."""
+    server(service).run_on(listen(service.settings))
+
+
+def server(service: Service) -> Server:
+    check(service.settings)
+    state = State()
+    config = uvicorn.Config(
+        app(service, state),
+        loop="uvloop" if importlib.util.find_spec("uvloop") else "asyncio",
+        http="httptools" if importlib.util.find_spec("httptools") else "h11",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=LAST_WORDS,
+    )
+    return Server(config, state, service.settings.shutdown_grace)
+
+
+def check(settings: ServerSettings) -> None:
+    """A server that others can reach needs keys, unless its operator says that it does not."""
+    if settings.keys or settings.allow_unauthenticated or is_loopback(settings.host):
+        return
+    raise ConfigurationError(
+        f"The server would listen on {settings.host} without any API key: set keys, or allow it with"
+        " allow_unauthenticated (--allow-unauthenticated)."
+    )
+
+
+def listen(settings: ServerSettings) -> socket.socket:
+    """``port`` 0 takes one that is free."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host.strip("[]"), settings.port), family=family, backlog=2048)
+    except OSError as error:
+        where = f"{settings.host}:{settings.port}"
+        raise ConfigurationError(f"The server can not listen on {where}: {error.strerror or error}.") from None
+
+
+class Server(uvicorn.Server):
+    """The first signal drains: runs have ``grace`` seconds to finish, then they end with an error, then the server.
+    The second one ends it at once.
+    """
+
+    def __init__(self, config: uvicorn.Config, state: State, grace: float) -> None:
+        super().__init__(config)
+        self.state, self._grace = state, grace
+        self._until: float | None = None
+
+    def run_on(self, listener: socket.socket) -> None:
+        host, port = listener.getsockname()[:2]
+        log.info("listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
+        with listener:
+            self.run(sockets=[listener])
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.state.draining:
+            self.should_exit = self.force_exit = True
+        else:
+            self.drain()
+
+    def drain(self) -> None:
+        self.state.draining = True
+        self._until = time.monotonic() + self._grace
+        log.info("draining: %d runs have %g seconds to finish", len(self.state.running), self._grace)
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._until is not None and not (self.state.running and time.monotonic() < self._until):
+            self.state.stop_all()
+            self.should_exit = True
+        return await super().on_tick(counter)
