@@ -50,7 +50,7 @@ class Answer(Response):
         self.background = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._scope, self._receive, self._send = scope, receive, send
+        self._scope, self._receive, self._send = scope, receive, scope.get(replies.SEND, send)
         watcher = asyncio.create_task(self._watch())
         try:
             with self._state.holds(self):

@@ -55,7 +55,7 @@ class _Api:
             summary="Agents, streamed.",
             lifespan=self._lifespan,
             redoc_url=None,
-            exception_handlers={HTTPException: _http_error},
+            exception_handlers={HTTPException: _http_error, Exception: _fault},
         )
         self._add_dialects([dialect() for dialect in DIALECTS])
         self._add_models()
@@ -174,3 +174,8 @@ async def _http_error(request: Request, error: Exception) -> Response:
     else:
         message, code = str(error.detail), "http_error"
     return replies.error(request.scope, error.status_code, message, code, headers=error.headers)
+
+
+async def _fault(request: Request, error: Exception) -> Response:
+    """The guard logs it."""
+    return replies.internal_error(request.scope)

@@ -56,14 +56,13 @@ class Guard:
             started = True
             await send(message)
 
+        scope[replies.SEND] = send
         try:
             await self._app(scope, receive, watched)
         except Exception:  # the last boundary: the log has the traceback, the client a fixed sentence
             log.exception("request %s failed", replies.request_id(scope))
-            if started:
-                raise  # the connection must not look as if the answer were whole
-            message = "The request failed because of an error in the server; its log has the details."
-            await replies.error(scope, 500, message, "internal_error")(scope, receive, send)
+            if not started:
+                await replies.internal_error(scope)(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> Response | None:
         path = scope["path"]

@@ -10,7 +10,9 @@ from starlette.types import Scope
 from turnstream.dialects.base import Reply, json
 from turnstream.dialects.openai_chat import envelope
 
-REQUEST_ID = "turnstream.request_id"  # in the ASGI scope
+# in the ASGI scope
+REQUEST_ID = "turnstream.request_id"
+SEND = "turnstream.send"  # the server's own; each layer above wraps it, and a stream would pay for that per batch
 
 
 def request_id(scope: Scope) -> str:
@@ -38,3 +40,8 @@ def error(
 ) -> Response:
     """An error outside of any dialect, in OpenAI's envelope."""
     return respond(scope, Reply(status, json(envelope(message, status, code, param))), headers)
+
+
+def internal_error(scope: Scope) -> Response:
+    message = "The request failed because of an error in the server; its log has the details."
+    return error(scope, 500, message, "internal_error")

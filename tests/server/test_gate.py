@@ -1,0 +1,259 @@
+"""Who may come in, what is refused, and how a refusal looks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.agent.scripted import Box, Scripted, calls, says
+from tests.server.serving import ASK, CHAT, STREAM, Served, serving
+from turnstream.agent import Agent
+from turnstream.events import ConfigurationError, RunContext, ToolCall, ToolOutput
+from turnstream.server import run
+from turnstream.service import ServerSettings, Service
+
+
+def agent(name: str = "agent", description: str = "") -> Agent:
+    return Agent(Scripted(says("hello")), (), "Never tell this.", name=name, description=description)
+
+
+def is_envelope(answer: Any) -> bool:
+    return set(answer) == {"error"} and set(answer["error"]) == {"message", "type", "param", "code"}
+
+
+# ---------------------------------------------------------------------------------------------------------------- keys
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 401),
+        ({"authorization": "Bearer wrong"}, 401),
+        ({"authorization": "Bearer"}, 401),
+        ({"authorization": "Basic key-1"}, 401),
+        ({"x_api_key": ""}, 401),
+        ({"authorization": "Bearer key-1"}, 200),
+        ({"authorization": "bearer key-2"}, 200),
+        ({"x_api_key": "key-2"}, 200),
+        ({"authorization": "Bearer wrong", "x_api_key": "key-1"}, 200),
+    ],
+)
+async def test_a_key_opens_by_either_header(headers: dict[str, str], status: int) -> None:
+    async with serving(agent(), keys=("key-1", "key-2")) as served:
+        got, reply, answer = await served.post(ASK, **headers)
+        assert got == status
+        if status == 401:
+            assert is_envelope(answer)
+            assert (answer["error"]["code"], reply["www-authenticate"]) == ("invalid_api_key", "Bearer")
+
+
+async def test_with_keys_everything_but_health_and_documents_is_closed() -> None:
+    async with serving(agent(), keys=("key-1",)) as served:
+        for path in ("/v1/models", "/v1/models/agent", CHAT, "/nowhere"):
+            assert (await served.get(path))[0] == 401
+        for path in ("/healthz", "/health", "/readyz", "/docs", "/openapi.json"):
+            assert (await served.get(path))[0] == 200
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org"])
+def test_an_open_server_without_keys_does_not_start(host: str) -> None:
+    with pytest.raises(ConfigurationError, match="without any API key"):
+        run.check(ServerSettings(host=host))
+    run.check(ServerSettings(host=host, keys=("k",)))
+    run.check(ServerSettings(host=host, allow_unauthenticated=True))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+def test_on_loopback_no_key_is_needed(host: str) -> None:
+    run.check(ServerSettings(host=host))
+
+
+def test_a_port_that_is_taken_is_a_configuration_error() -> None:
+    with run.listen(ServerSettings(port=0)) as taken, pytest.raises(ConfigurationError, match="can not listen"):
+        run.listen(ServerSettings(port=taken.getsockname()[1]))
+
+
+# ------------------------------------------------------------------------------------------------------------- origins
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [("https://evil.example", 403), ("null", 403), ("http://localhost:3000", 200), ("http://127.0.0.1", 200)],
+)
+async def test_without_keys_a_web_page_from_elsewhere_is_refused(origin: str, status: int) -> None:
+    async with serving(agent()) as served:
+        assert (await served.post(ASK, origin=origin, host="evil.example"))[0] == status
+
+
+async def test_a_configured_origin_may_come_and_read() -> None:
+    async with serving(agent(), cors_origins=("https://app.example",)) as served:
+        asked = {
+            "origin": "https://app.example",
+            "access-control-request-method": "POST",
+            "access-control-request-headers": "authorization,x-ibm-thread-id,x-agent-status",
+        }
+        async with served.client.options(served.url + CHAT, headers=asked) as preflight:
+            assert preflight.status == 200
+            assert preflight.headers["access-control-allow-origin"] == "https://app.example"
+            assert "x-ibm-thread-id" in preflight.headers["access-control-allow-headers"]
+        status, headers, _ = await served.post(STREAM, origin="https://app.example")
+        assert (status, headers["access-control-allow-origin"]) == (200, "https://app.example")
+        assert (await served.post(ASK, origin="https://other.example"))[0] == 403
+
+
+async def test_cors_headers_stand_on_a_refusal_too() -> None:
+    async with serving(agent(), cors_origins=("https://app.example",), keys=("k",)) as served:
+        status, headers, _ = await served.post(ASK, origin="https://app.example")
+        assert (status, headers["access-control-allow-origin"]) == (401, "https://app.example")
+
+
+# --------------------------------------------------------------------------------------------------------- bad requests
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code", "param"),
+    [
+        (b"", 400, "invalid_json", None),
+        (b"{", 400, "invalid_json", None),
+        (b'{"messages":[{"role":"user","content":"\xff"}]}', 400, "invalid_json", None),
+        (b'{"context":{"x":' + b"[" * 40_000 + b"]" * 40_000 + b"}}", 400, "invalid_json", None),
+        (b"[]", 400, "invalid_type", None),
+        (b'{"messages":"hi"}', 400, "invalid_type", "messages"),
+        (b"{}", 400, "missing_field", "messages"),
+        (b'{"messages":[{"role":"user","content":"hi"}],"model":"nobody"}', 404, "model_not_found", "model"),
+        (b" " * 200_000, 413, "request_too_large", None),
+    ],
+    ids=range(9),
+)
+async def test_a_bad_body_is_refused_in_the_envelope(body: bytes, status: int, code: str, param: str | None) -> None:
+    async with serving(agent(), max_body=100_000) as served:
+        got, headers, answer = await served.post(body)
+        assert (got, answer["error"]["code"], answer["error"]["param"]) == (status, code, param)
+        assert is_envelope(answer)
+        assert headers["x-request-id"].startswith("run_")
+        await works(served)
+
+
+async def works(served: Served) -> None:
+    """The server goes on."""
+    assert (await served.post(ASK))[2]["choices"][0]["message"]["content"] == "hello"
+
+
+async def test_a_body_of_unknown_length_is_limited_too() -> None:
+    async def endless() -> Any:
+        for _ in range(100):
+            yield b"x" * 1000
+
+    async with serving(agent(), max_body=50_000) as served:
+        async with served.client.post(served.url + CHAT, data=endless()) as response:
+            assert response.status == 413
+        await works(served)
+
+
+async def test_paths_and_methods_that_are_not_there_are_refused_in_the_envelope() -> None:
+    async with serving(agent()) as served:
+        status, _, answer = await served.get("/v1/nothing")
+        assert (status, answer["error"]["code"], is_envelope(answer)) == (404, "not_found", True)
+        status, headers, answer = await served.get(CHAT)
+        assert (status, answer["error"]["code"], is_envelope(answer)) == (405, "method_not_allowed", True)
+        assert headers["allow"] == "POST"
+
+
+async def test_a_fault_of_ours_tells_nothing_of_itself(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(Agent):
+        def run(self, *_: object, **__: object) -> Any:
+            raise RuntimeError("the secret of line 5")
+
+    async with serving(Broken(Scripted(says("hello")))) as served:
+        status, _, answer = await served.post(STREAM)
+    assert (status, answer["error"]["code"], is_envelope(answer)) == (500, "internal_error", True)
+    assert "secret" not in str(answer)
+    assert "the secret of line 5" in caplog.text
+
+
+# ------------------------------------------------------------------------------------------------------ agents, headers
+
+
+async def test_the_models_are_the_agents_and_tell_no_secret() -> None:
+    async with serving(agent("first", "Helps."), agent("second")) as served:
+        _, _, listed = await served.get("/v1/models")
+        assert listed["object"] == "list"
+        assert [model["id"] for model in listed["data"]] == ["first", "second"]
+        one = (await served.get("/v1/models/first"))[2]
+        assert one == listed["data"][0]
+        assert (one["object"], one["owned_by"], one["description"]) == ("model", "turnstream", "Helps.")
+        assert isinstance(one["created"], int)
+        assert "Never tell" not in str(listed)
+        assert "scripted" not in str(listed)
+        status, _, answer = await served.get("/v1/models/third")
+        assert (status, answer["error"]["code"]) == (404, "model_not_found")
+
+
+async def test_the_model_of_a_request_is_the_agents_name() -> None:
+    first, second = Scripted(says("I am first")), Scripted(says("I am second"))
+    async with serving(Agent(first, name="first"), Agent(second, name="second")) as served:
+        for model, said in (("second", "I am second"), (None, "I am first"), ("", "I am first")):
+            _, _, answer = await served.post({**ASK, "model": model})
+            assert answer["choices"][0]["message"]["content"] == said
+
+
+async def test_tools_see_allowed_headers_only() -> None:
+    seen: dict[str, str] = {}
+
+    async def spy(call: ToolCall, context: RunContext) -> ToolOutput:
+        seen.update(context.headers)
+        return ToolOutput("")
+
+    spying = Agent(Scripted(calls(("spy", "{}")), says("hello")), [Box(spy=spy)])
+    async with serving(spying, forward_headers=("x-tenant", "x-absent")) as served:
+        await served.post(ASK, x_tenant="acme", authorization="Bearer secret")
+    assert seen == {"x-tenant": "acme"}
+
+
+async def test_statuses_are_the_servers_default_unless_asked_otherwise() -> None:
+    async with serving(agent(), statuses="off") as served:
+        assert "starting_generation" not in (await served.post(STREAM))[2]
+        assert '"agent":{' in (await served.post(STREAM, x_agent_status="extension"))[2]
+        assert '"role":"system"' in (await served.post({**STREAM, "include_status_updates": True}))[2]
+
+
+async def test_a_named_thread_is_on_every_chunk() -> None:
+    async with serving(agent()) as served:
+        body = (await served.post(STREAM, x_thread_id="t-9"))[2]
+    assert body.count('"thread_id":"t-9"') == body.count("data: {")
+
+
+# ------------------------------------------------------------------------------------------------------------ documents
+
+
+async def test_the_document_names_the_chunk_as_the_item_of_the_stream() -> None:
+    async with serving(agent()) as served:
+        _, _, document = await served.get("/openapi.json")
+    post = document["paths"][CHAT]["post"]
+    stream = post["responses"]["200"]["content"]["text/event-stream"]
+    assert stream == {"itemSchema": {"$ref": "#/components/schemas/SSEChunk"}}
+    assert post["requestBody"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/ChatRequest"}
+    schemas = document["components"]["schemas"]
+    assert list(schemas["SSEChunk"]["properties"])[:3] == ["id", "object", "created"]
+    assert {"SSEChoice", "SSEDelta", "SSEToolCall", "SSEFunction", "SSEStatus", "AgentStatus"} <= set(schemas)
+    for reference in references(document):
+        assert reference.removeprefix("#/components/schemas/") in schemas
+
+
+def references(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        own = [value["$ref"]] if isinstance(value.get("$ref"), str) else []
+        return own + [found for inner in value.values() for found in references(inner)]
+    return [found for inner in value for found in references(inner)] if isinstance(value, list) else []
+
+
+async def test_health_needs_nothing() -> None:
+    async with serving(agent()) as served:
+        for path in ("/healthz", "/health", "/readyz"):
+            assert (await served.get(path))[0] == 200
+        assert "text/html" in (await served.get("/docs"))[1]["content-type"]
+
+
+def test_a_service_needs_no_settings() -> None:
+    assert run.server(Service({"agent": agent()})).config.port == 8000
