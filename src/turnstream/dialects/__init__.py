@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from turnstream.dialects.ag_ui import AgUi
 from turnstream.dialects.base import Dialect
 from turnstream.dialects.openai_chat import ChatCompletions
 from turnstream.dialects.orchestrate import Orchestrate
+from turnstream.dialects.vercel import Vercel
 
 # A row for each dialect. Where two share a path, the first whose route fits the request answers: rows with a header
 # stand before rows without.
-DIALECTS: tuple[type[Dialect], ...] = (Orchestrate, ChatCompletions)
+DIALECTS: tuple[type[Dialect], ...] = (Orchestrate, ChatCompletions, AgUi, Vercel)
 
 __all__ = ["DIALECTS"]

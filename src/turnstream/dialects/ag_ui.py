@@ -1,0 +1,360 @@
+"""AG-UI 1.0: the Agent User Interaction Protocol (``ag-ui-protocol``; "Events", and the client's event verifier).
+
+``POST /ag-ui/{agent}`` with a ``RunAgentInput``; the answer is a stream of ``data:`` frames, camel case, absent members
+left out, no end marker. Between RUN_STARTED and RUN_FINISHED every step, message and tool call that opens is closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, assert_never
+
+from msgspec import Struct
+
+from turnstream.dialects import statuses
+from turnstream.dialects.base import Call as AnyCall
+from turnstream.dialects.base import ClientRequest, Reply, Route, json
+from turnstream.dialects.blocks import Blocks, Kind
+from turnstream.dialects.body import bounded, decode
+from turnstream.events import (
+    AssistantMessage,
+    AssistantPart,
+    AudioPart,
+    ClientToolCalls,
+    Content,
+    ContentPart,
+    FilePart,
+    HostedToolCall,
+    HostedToolResult,
+    ImagePart,
+    MaxStepsReached,
+    Message,
+    ReasoningDelta,
+    RefusalDelta,
+    RequestError,
+    RunCancelled,
+    RunEvent,
+    RunFailed,
+    RunFinished,
+    RunRequest,
+    RunStarted,
+    SourceFound,
+    StepStarted,
+    SystemMessage,
+    TextDelta,
+    TextPart,
+    ToolCall,
+    ToolCallsDetected,
+    ToolMessage,
+    ToolProgress,
+    ToolResult,
+    ToolsExecuted,
+    ToolSpec,
+    TurnstreamError,
+    Usage,
+    UserMessage,
+    content_text,
+)
+
+
+class PartSource(Struct, rename="camel"):
+    type: str
+    value: str
+    mime_type: str | None = None
+
+
+class Part(Struct, rename="camel"):
+    type: str
+    text: str = ""
+    source: PartSource | None = None
+    url: str | None = None
+    data: str | None = None
+    mime_type: str | None = None
+
+
+class Function(Struct):
+    name: str
+    arguments: str = ""
+
+
+class SaidCall(Struct):
+    id: str
+    function: Function
+
+
+class Said(Struct, rename="camel"):
+    role: str
+    content: str | list[Part] | dict[str, Any] | None = None
+    name: str | None = None
+    tool_calls: list[SaidCall] | None = None
+    tool_call_id: str = ""
+    error: str | None = None
+
+
+class Tool(Struct):
+    name: str
+    description: str = ""
+    parameters: dict[str, Any] | None = None
+
+
+class Context(Struct):
+    description: str
+    value: str
+
+
+class RunAgentInput(Struct, rename="camel"):
+    """The request body. Unknown members are ignored."""
+
+    thread_id: str
+    run_id: str
+    messages: list[Said]
+    tools: list[Tool] | None = None
+    context: list[Context] | None = None
+    state: Any = None
+    forwarded_props: Any = None
+
+
+class AgUi:
+    name: ClassVar[str] = "ag_ui"
+    routes: ClassVar[Sequence[Route]] = (
+        Route("POST", "/ag-ui/{agent}", summary="Run an agent for an AG-UI front end.", request=RunAgentInput),
+    )
+
+    def decode(self, request: ClientRequest) -> AnyCall | Reply:
+        body = decode(request.body, RunAgentInput)
+        return Call(body, request.path_params.get("agent"))
+
+    def error(self, error: TurnstreamError) -> Reply:
+        """The protocol knows no error outside a stream; front ends show the status and this object."""
+        return Reply(error.status, json({"message": error.message, "code": error.code}))
+
+
+class Call:
+    stream = True
+    headers: Mapping[str, str] = {}
+
+    def __init__(self, body: RunAgentInput, agent: str | None) -> None:
+        self._body = body
+        self.request = RunRequest(
+            messages=tuple(message for said in body.messages for message in _message(said)),
+            agent=agent,
+            tools=tuple(ToolSpec(tool.name, tool.description, **_parameters(tool)) for tool in body.tools or ()),
+            thread_id=body.thread_id,
+            context=_context(body),
+        )
+
+    def encoder(self, agent: str) -> Encoder:
+        return Encoder(self._body.thread_id, self._body.run_id)
+
+    def reply(self, agent: str, events: Sequence[RunEvent]) -> Reply:
+        """AG-UI has no other answer than the stream."""
+        encoder = self.encoder(agent)
+        return Reply(200, encoder.feed(events) + encoder.close(), "text/event-stream")
+
+
+def _parameters(tool: Tool) -> dict[str, Any]:
+    return {} if tool.parameters is None else {"parameters": bounded(tool.parameters, f"tools.{tool.name}")}
+
+
+def _context(body: RunAgentInput) -> dict[str, Any]:
+    context: dict[str, Any] = {item.description: item.value for item in body.context or ()}
+    for name, value in (("state", body.state), ("forwarded_props", body.forwarded_props)):
+        if value is not None:
+            context[name] = bounded(value, name)
+    return context
+
+
+def _message(said: Said) -> list[Message]:
+    """A message of the history; none for what only a front end shows (activities, reasoning)."""
+    match said.role:
+        case "user":
+            return [UserMessage(_content(said.content), said.name)]
+        case "system" | "developer":
+            return [SystemMessage(content_text(_content(said.content)))]
+        case "assistant":
+            parts: list[AssistantPart] = []
+            text = content_text(_content(said.content))
+            if text:
+                parts.append(TextPart(text))
+            parts += [
+                ToolCall(call.id, call.function.name, call.function.arguments or "{}") for call in said.tool_calls or ()
+            ]
+            return [AssistantMessage(tuple(parts))]
+        case "tool":
+            content = said.error or _content(said.content)
+            return [ToolMessage(said.tool_call_id, content, is_error=said.error is not None)]
+        case _:
+            return []
+
+
+def _content(content: str | list[Part] | dict[str, Any] | None) -> Content:
+    if isinstance(content, list):
+        return tuple(_part(part) for part in content)
+    return content if isinstance(content, str) else ""
+
+
+def _part(part: Part) -> ContentPart:
+    if part.type == "text":
+        return TextPart(part.text)
+    source = part.source
+    if part.type == "binary":  # the form before 1.0
+        mime = part.mime_type or "application/octet-stream"
+        source = PartSource("url", part.url, mime) if part.url else PartSource("data", part.data or "", mime)
+    if source is None:
+        raise RequestError(f"messages: a part of type '{part.type}' has no source.", param="messages")
+    mime = source.mime_type or ""
+    url = f"data:{mime};base64,{source.value}" if source.type == "data" else source.value
+    if source.type == "file":
+        return FilePart(file_id=source.value)
+    if part.type == "image" or mime.startswith("image/"):
+        return ImagePart(url)
+    if part.type == "audio" and source.type == "data":
+        return AudioPart(source.value, mime.partition("/")[2] or "wav")
+    return FilePart(url=url)
+
+
+class Encoder:
+    def __init__(self, thread_id: str, run_id: str) -> None:
+        self._run = {"threadId": thread_id, "runId": run_id}
+        self._run_id = run_id
+        self._blocks = Blocks(f"{run_id}-message-", self._opening, self._closing)
+        self._delta = b""
+        self._step: int | None = None
+        self._text_id: str | None = None  # the message of this step that a tool call belongs to
+        self._started = self._ended = False
+        self._pending: list[str] = []
+
+    def feed(self, events: Sequence[RunEvent]) -> bytes:
+        pieces: list[bytes] = []
+        for event in events:
+            if self._ended:
+                break
+            if isinstance(event, TextDelta | RefusalDelta):
+                pieces.append(self._say("text", event.text))
+            elif isinstance(event, ReasoningDelta):
+                pieces.append(self._say("reasoning", event.text))
+            else:
+                pieces += (self._blocks.leave(), self._event(event))
+        return b"".join(pieces)
+
+    def heartbeat(self) -> bytes:
+        return b"" if self._ended else b": heartbeat\n\n"
+
+    def close(self) -> bytes:
+        return self.feed([RunFailed("internal_error", "The run ended without an answer.", 500, Usage())])
+
+    def _say(self, kind: Kind, text: str) -> bytes:
+        if not text:  # the protocol forbids empty deltas
+            return b""
+        opened = self._blocks.enter(kind)
+        return opened + self._delta + json(text) + b"}\n\n"
+
+    def _opening(self, kind: Kind, id: str) -> bytes:
+        if kind == "text":
+            self._text_id = id
+            self._delta = _frame("TEXT_MESSAGE_CONTENT", messageId=id)[:-3] + b',"delta":'
+            return _frame("TEXT_MESSAGE_START", messageId=id, role="assistant")
+        self._delta = _frame("REASONING_MESSAGE_CONTENT", messageId=id)[:-3] + b',"delta":'
+        start = _frame("REASONING_MESSAGE_START", messageId=id, role="reasoning")
+        return _frame("REASONING_START", messageId=id) + start
+
+    def _closing(self, kind: Kind, id: str) -> bytes:
+        if kind == "text":
+            return _frame("TEXT_MESSAGE_END", messageId=id)
+        return _frame("REASONING_MESSAGE_END", messageId=id) + _frame("REASONING_END", messageId=id)
+
+    def _event(self, event: RunEvent) -> bytes:
+        match event:
+            case TextDelta() | ReasoningDelta() | RefusalDelta():
+                return b""  # said before
+            case RunStarted():
+                self._started = True
+                return _frame("RUN_STARTED", **self._run)
+            case StepStarted(step=step):
+                return self._end_step() + self._start_step(step) + _status(event)
+            case ToolCallsDetected(tool_calls=calls):
+                return b"".join([self._call(call) for call in calls]) + _status(event)
+            case ToolResult(tool_call=call, output=output):
+                return self._result(call.id, content_text(output.content))
+            case ToolsExecuted():
+                return _status(event) + self._end_step()
+            case MaxStepsReached():
+                return _status(event)
+            case ClientToolCalls(tool_calls=calls):
+                self._pending = [call.id for call in calls]
+                return b"".join([self._call(call) for call in calls])
+            case HostedToolCall(id=id, name=name, arguments=arguments):
+                return self._call(ToolCall(id, name, arguments))
+            case HostedToolResult(id=id, content=content):
+                return self._result(id, content)
+            case ToolProgress(tool_call_id=id, message=message, fraction=fraction):
+                return _custom("tool.progress", {"toolCallId": id, "message": message, "fraction": fraction})
+            case SourceFound(source=source, tool_call_id=id):
+                return _custom("source", {"toolCallId": id, "source": source})
+            case RunFinished(usage=usage):
+                pending = {"pendingToolCallIds": self._pending} if self._pending else {}
+                return self._finish({"type": "success", **pending}, usage)
+            case RunCancelled(usage=usage):
+                return self._finish({"type": "cancelled"}, usage)
+            case RunFailed(code=code, message=message, usage=usage):
+                ended = self._start() + self._end_step()
+                self._ended = True
+                return ended + _frame("RUN_ERROR", message=message, code=code, usage=[_usage(usage)])
+            case _:
+                assert_never(event)
+
+    def _start(self) -> bytes:
+        return b"" if self._started else self._event(RunStarted("", ""))
+
+    def _finish(self, outcome: dict[str, Any], usage: Usage) -> bytes:
+        ended = self._start() + self._end_step()
+        self._ended = True
+        return ended + _frame("RUN_FINISHED", **self._run, outcome=outcome, usage=[_usage(usage)])
+
+    def _start_step(self, step: int) -> bytes:
+        self._step, self._text_id = step, None
+        return _frame("STEP_STARTED", stepName=f"step {step}")
+
+    def _end_step(self) -> bytes:
+        if self._step is None:
+            return b""
+        step, self._step = self._step, None
+        return _frame("STEP_FINISHED", stepName=f"step {step}")
+
+    def _call(self, call: ToolCall) -> bytes:
+        parent = {} if self._text_id is None else {"parentMessageId": self._text_id}
+        return b"".join(
+            (
+                _frame("TOOL_CALL_START", toolCallId=call.id, toolCallName=call.name, **parent),
+                _frame("TOOL_CALL_ARGS", toolCallId=call.id, delta=call.arguments or "{}"),
+                _frame("TOOL_CALL_END", toolCallId=call.id),
+            )
+        )
+
+    def _result(self, id: str, content: str) -> bytes:
+        message = f"{self._run_id}-result-{id}"
+        return _frame("TOOL_CALL_RESULT", messageId=message, toolCallId=id, content=content, role="tool")
+
+
+def _frame(type: str, **members: Any) -> bytes:
+    return b"data: " + json({"type": type, **members}) + b"\n\n"
+
+
+def _custom(name: str, value: Any) -> bytes:
+    return _frame("CUSTOM", name=name, value=value)
+
+
+def _status(event: statuses.StatusEvent) -> bytes:
+    word, details = statuses.status(event)
+    return _custom("agent.status", {"status": word, "details": details})
+
+
+def _usage(usage: Usage) -> dict[str, int]:
+    return {
+        "inputTokens": usage.input,
+        "outputTokens": usage.output,
+        "totalTokens": usage.total,
+        "reasoningTokens": usage.reasoning,
+        "cachedInputTokens": usage.cached,
+        "cacheWriteInputTokens": usage.cache_write,
+    }

@@ -1,0 +1,345 @@
+"""The Vercel AI SDK's UI message stream, version 1 (``ai`` 7, ``src/ui-message-stream``; docs "Stream Protocols").
+
+``POST /vercel/{agent}`` takes what ``useChat``'s transport sends: a chat's ``id`` and its UI messages. The answer is
+a stream of ``data:`` frames that ends with ``[DONE]``. Tools that we run are ``providerExecuted``, so that the front
+end shows and does not execute them; they are ``dynamic``, because it does not know them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, assert_never
+
+import msgspec
+from msgspec import Struct
+
+from turnstream.dialects import statuses
+from turnstream.dialects.base import Call as AnyCall
+from turnstream.dialects.base import ClientRequest, Reply, Route, json
+from turnstream.dialects.blocks import Blocks, Kind
+from turnstream.dialects.body import bounded, decode
+from turnstream.dialects.openai_chat import DONE
+from turnstream.events import (
+    AssistantMessage,
+    AssistantPart,
+    ClientToolCalls,
+    ContentPart,
+    FilePart,
+    HostedToolCall,
+    HostedToolResult,
+    ImagePart,
+    MaxStepsReached,
+    Message,
+    ReasoningDelta,
+    RefusalDelta,
+    RequestError,
+    RunCancelled,
+    RunEvent,
+    RunFailed,
+    RunFinished,
+    RunRequest,
+    RunStarted,
+    Source,
+    SourceFound,
+    StepStarted,
+    SystemMessage,
+    TextDelta,
+    TextPart,
+    ToolCall,
+    ToolCallsDetected,
+    ToolMessage,
+    ToolProgress,
+    ToolResult,
+    ToolsExecuted,
+    ToolSpec,
+    TurnstreamError,
+    Usage,
+    UserMessage,
+    content_text,
+)
+
+
+class Part(Struct, rename="camel"):
+    """One part of a UI message; which members count depends on ``type``."""
+
+    type: str
+    text: str = ""
+    url: str = ""
+    media_type: str = ""
+    filename: str | None = None
+    tool_call_id: str = ""
+    tool_name: str = ""
+    state: str = ""
+    input: Any = None
+    output: Any = None
+    error_text: str | None = None
+
+
+class UIMessage(Struct):
+    role: str
+    parts: list[Part] = []
+
+
+class Tool(Struct, rename="camel"):
+    name: str
+    description: str = ""
+    parameters: dict[str, Any] | None = None
+    input_schema: dict[str, Any] | None = None
+
+
+class ChatBody(Struct):
+    """The body that the AI SDK's transport sends, and ``tools``, for front ends that run some themselves."""
+
+    messages: list[UIMessage]
+    id: str | None = None
+    tools: list[Tool] | None = None
+
+
+class Vercel:
+    name: ClassVar[str] = "vercel"
+    routes: ClassVar[Sequence[Route]] = (
+        Route("POST", "/vercel/{agent}", summary="Answer a chat of the Vercel AI SDK's useChat.", request=ChatBody),
+    )
+
+    def decode(self, request: ClientRequest) -> AnyCall | Reply:
+        return Call(decode(request.body, ChatBody), request.path_params.get("agent"), request.id)
+
+    def error(self, error: TurnstreamError) -> Reply:
+        """The transport shows the body of a failed answer as the error's text."""
+        return Reply(error.status, error.message.encode("utf-8", "replace"), "text/plain; charset=utf-8")
+
+
+class Call:
+    stream = True
+    headers: Mapping[str, str] = {"x-vercel-ai-ui-message-stream": "v1"}
+
+    def __init__(self, body: ChatBody, agent: str | None, id: str) -> None:
+        self._id = id
+        self.request = RunRequest(
+            messages=tuple(message for said in body.messages for message in _messages(said)),
+            agent=agent,
+            tools=tuple(_tool(tool) for tool in body.tools or ()),
+            thread_id=body.id,
+        )
+
+    def encoder(self, agent: str) -> Encoder:
+        return Encoder(f"msg-{self._id}")
+
+    def reply(self, agent: str, events: Sequence[RunEvent]) -> Reply:
+        """This protocol has no other answer than the stream."""
+        encoder = self.encoder(agent)
+        return Reply(200, encoder.feed(events) + encoder.close(), "text/event-stream", self.headers)
+
+
+def _tool(tool: Tool) -> ToolSpec:
+    schema = tool.parameters or tool.input_schema
+    if schema is None:
+        return ToolSpec(tool.name, tool.description)
+    return ToolSpec(tool.name, tool.description, bounded(schema, f"tools.{tool.name}"))
+
+
+def _messages(said: UIMessage) -> list[Message]:
+    match said.role:
+        case "user":
+            return [UserMessage(tuple(_content(part) for part in said.parts if part.type in ("text", "file")))]
+        case "system":
+            return [SystemMessage("".join(part.text for part in said.parts if part.type == "text"))]
+        case "assistant":
+            return _steps(said.parts)
+        case role:
+            raise RequestError(f"messages: '{role}' is none of user, assistant or system.", param="messages")
+
+
+def _content(part: Part) -> ContentPart:
+    if part.type == "text":
+        return TextPart(part.text)
+    if part.media_type.startswith("image"):
+        return ImagePart(part.url)
+    return FilePart(url=part.url, filename=part.filename)
+
+
+def _steps(parts: Sequence[Part]) -> list[Message]:
+    """One UI message holds all steps of an answer: each becomes an assistant message and its tool messages."""
+    messages: list[Message] = []
+    said: list[AssistantPart] = []
+    results: list[Message] = []
+
+    def end() -> None:
+        if said:
+            messages.append(AssistantMessage(tuple(said)))
+        messages.extend(results)
+        said.clear()
+        results.clear()
+
+    for part in parts:
+        if part.type == "step-start" or (part.type == "text" and results):
+            end()
+        if part.type == "text" and part.text:
+            said.append(TextPart(part.text))
+        elif part.tool_call_id and (part.type == "dynamic-tool" or part.type.startswith("tool-")):
+            name = part.tool_name or part.type.removeprefix("tool-")
+            arguments = json(part.input if isinstance(part.input, dict) else {}).decode()
+            said.append(ToolCall(part.tool_call_id, name, arguments))
+            results += _result(part, name)
+    end()
+    return messages
+
+
+def _result(part: Part, name: str) -> list[Message]:
+    if part.error_text is not None:
+        return [ToolMessage(part.tool_call_id, part.error_text, name, is_error=True)]
+    if part.state == "output-available":
+        text = part.output if isinstance(part.output, str) else json(part.output).decode()
+        return [ToolMessage(part.tool_call_id, text, name)]
+    return []
+
+
+class Encoder:
+    def __init__(self, message_id: str) -> None:
+        self._id = message_id
+        self._blocks = Blocks(f"{message_id}-", self._opening, self._closing)
+        self._delta = b""
+        self._started = self._in_step = self._ended = False
+        self._sources = 0
+
+    def feed(self, events: Sequence[RunEvent]) -> bytes:
+        pieces: list[bytes] = []
+        for event in events:
+            if self._ended:
+                break
+            if isinstance(event, TextDelta | RefusalDelta):
+                pieces.append(self._say("text", event.text))
+            elif isinstance(event, ReasoningDelta):
+                pieces.append(self._say("reasoning", event.text))
+            else:
+                pieces += (self._blocks.leave(), self._event(event))
+        return b"".join(pieces)
+
+    def heartbeat(self) -> bytes:
+        return b"" if self._ended else b": heartbeat\n\n"
+
+    def close(self) -> bytes:
+        return self.feed([RunFailed("internal_error", "The run ended without an answer.", 500, Usage())])
+
+    def _say(self, kind: Kind, text: str) -> bytes:
+        if not text:
+            return b""
+        opened = self._blocks.enter(kind)
+        return opened + self._delta + json(text) + b"}\n\n"
+
+    def _opening(self, kind: Kind, id: str) -> bytes:
+        self._delta = _frame(f"{kind}-delta", id=id)[:-3] + b',"delta":'
+        return _frame(f"{kind}-start", id=id)
+
+    def _closing(self, kind: Kind, id: str) -> bytes:
+        return _frame(f"{kind}-end", id=id)
+
+    def _event(self, event: RunEvent) -> bytes:
+        match event:
+            case TextDelta() | ReasoningDelta() | RefusalDelta():
+                return b""  # said before
+            case RunStarted():
+                self._started = True
+                return _frame("start", messageId=self._id)
+            case StepStarted():
+                ended = self._end_step()
+                self._in_step = True
+                return ended + _frame("start-step") + _status(event)
+            case ToolCallsDetected(tool_calls=calls):
+                return b"".join([_call(call, **_OURS) for call in calls]) + _status(event)
+            case ToolResult(tool_call=call, output=output, ok=ok):
+                shown = output.data if output.data is not None else content_text(output.content)
+                return _result_of(call.id, shown, ok)
+            case ToolsExecuted():
+                return _status(event) + self._end_step()
+            case MaxStepsReached():
+                return _status(event)
+            case ClientToolCalls(tool_calls=calls):
+                return b"".join([_call(call) for call in calls])
+            case HostedToolCall(id=id, name=name, arguments=arguments):
+                return _call(ToolCall(id, name, arguments), **_OURS)
+            case HostedToolResult(id=id, content=content, ok=ok):
+                return _result_of(id, content, ok)
+            case ToolProgress(tool_call_id=id, name=name, message=message, fraction=fraction):
+                progress = {"toolCallId": id, "name": name, "message": message, "fraction": fraction}
+                return _frame("data-tool-progress", data=progress, transient=True)
+            case SourceFound(source=source):
+                return self._source(source)
+            case RunFinished() | RunFailed() | RunCancelled():
+                return self._end(event)
+            case _:
+                assert_never(event)
+
+    def _source(self, source: Source) -> bytes:
+        self._sources += 1
+        id, title = source.id or f"source-{self._sources}", source.title or source.id
+        if source.url:
+            return _frame("source-url", sourceId=id, url=source.url, title=title or source.url)
+        return _frame("source-document", sourceId=id, mediaType="text/plain", title=title or "source")
+
+    def _end_step(self) -> bytes:
+        if not self._in_step:
+            return b""
+        self._in_step = False
+        return _frame("finish-step")
+
+    def _end(self, event: RunFinished | RunFailed | RunCancelled) -> bytes:
+        self._ended = True
+        started = b"" if self._started else _frame("start", messageId=self._id)
+        ended = started + self._end_step()
+        match event:
+            case RunFinished(reason=reason, usage=usage):
+                finish = _frame("finish", finishReason=_REASONS[reason], messageMetadata={"usage": _usage(usage)})
+                return ended + finish + DONE
+            case RunFailed(message=message):
+                return ended + _frame("error", errorText=message) + _frame("finish", finishReason="error") + DONE
+            case RunCancelled():
+                return ended + _frame("abort", reason="The run was cancelled.") + DONE
+
+
+_OURS = {"providerExecuted": True, "dynamic": True}
+_REASONS = {
+    "stop": "stop",
+    "length": "length",
+    "tool_calls": "tool-calls",
+    "content_filter": "content-filter",
+    "max_steps": "other",
+    "pause": "other",
+    "unknown": "other",
+}
+
+
+def _frame(type: str, **members: Any) -> bytes:
+    return b"data: " + json({"type": type, **members}) + b"\n\n"
+
+
+def _call(call: ToolCall, **members: Any) -> bytes:
+    named = {"toolCallId": call.id, "toolName": call.name, **members}
+    start = _frame("tool-input-start", **named)
+    try:
+        given = msgspec.json.decode(call.arguments or "{}")
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        text = f"The arguments are not JSON: {call.arguments}"
+        return start + _frame("tool-input-error", **named, input=call.arguments, errorText=text)
+    return start + _frame("tool-input-available", **named, input=given)
+
+
+def _result_of(id: str, output: Any, ok: bool) -> bytes:
+    if ok:
+        return _frame("tool-output-available", toolCallId=id, output=output, **_OURS)
+    return _frame("tool-output-error", toolCallId=id, errorText=str(output), **_OURS)
+
+
+def _status(event: statuses.StatusEvent) -> bytes:
+    word, details = statuses.status(event)
+    return _frame("data-agent-status", data={"status": word, "details": details}, transient=True)
+
+
+def _usage(usage: Usage) -> dict[str, int]:
+    return {
+        "inputTokens": usage.input,
+        "outputTokens": usage.output,
+        "totalTokens": usage.total,
+        "reasoningTokens": usage.reasoning,
+        "cachedInputTokens": usage.cached,
+    }
