@@ -1,0 +1,149 @@
+"""Tool calls in a model's text: a wrapper for any model whose server does not read them itself.
+
+``text``: the tools are described in the system message, and the calls are read from the answer. ``auto``: the tools are
+offered natively, and calls that still leak into the text are caught. What a native server reads passes unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import TracebackType
+from typing import Any, Protocol
+
+import msgspec
+
+from turnstream.events import (
+    Finish,
+    ModelEvent,
+    ModelRequest,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallMalformed,
+    ToolCallStart,
+)
+from turnstream.parsing import text_calls
+from turnstream.prompts.chat_template import tool_object
+from turnstream.prompts.families import family_of
+from turnstream.prompts.system_message import prompted
+
+
+class Stream(Protocol):
+    def __aiter__(self) -> AsyncIterator[list[ModelEvent]]: ...
+
+    def __anext__(self) -> Awaitable[list[ModelEvent]]: ...
+
+
+class Model(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    def stream(self, request: ModelRequest) -> AbstractAsyncContextManager[Stream]: ...
+
+
+class TextCalls:
+    """Model events in, model events out: text is read for calls, everything else passes. No I/O.
+
+    Calls of both kinds are numbered anew, in the order in which they begin. An answer that ended with a call ends with
+    the finish reason ``tool_calls``; it is given last, after the rest of the text.
+    """
+
+    def __init__(self, format: str, tools: Sequence[dict[str, Any]] | None, *, reasoning_open: bool = False) -> None:
+        self._decoder = text_calls.Decoder(format, tools, reasoning_open=reasoning_open)
+        self._numbers: dict[tuple[bool, int], int] = {}
+        self._called = False
+        self._finish: Finish | None = None
+
+    def feed(self, events: Sequence[ModelEvent]) -> list[ModelEvent]:
+        given: list[ModelEvent] = []
+        for event in events:
+            if isinstance(event, TextDelta):
+                self._read(self._decoder.feed(event.text), given)
+            elif isinstance(event, Finish):
+                self._finish = event
+            elif isinstance(event, ToolCallStart | ToolCallDelta | ToolCallMalformed):
+                given.append(self._numbered(event, native=True))
+            else:
+                given.append(event)
+        return given
+
+    def close(self) -> list[ModelEvent]:
+        given: list[ModelEvent] = []
+        self._read(self._decoder.close(), given)
+        if self._finish is not None:
+            ended = self._called and self._finish.reason in ("stop", "unknown")
+            given.append(Finish("tool_calls", self._finish.raw) if ended else self._finish)
+        return given
+
+    def _read(self, events: Sequence[ModelEvent], given: list[ModelEvent]) -> None:
+        for event in events:
+            if isinstance(event, ToolCallStart | ToolCallDelta | ToolCallMalformed):
+                self._called = True
+                event = self._numbered(event, native=False)
+            given.append(event)
+
+    def _numbered(self, event: ToolCallStart | ToolCallDelta | ToolCallMalformed, *, native: bool) -> ModelEvent:
+        number = self._numbers.setdefault((native, event.index), len(self._numbers))
+        return event if number == event.index else msgspec.structs.replace(event, index=number)
+
+
+class TextMode:
+    """``model`` with its tool calls read from its text. ``format`` is a name of `text_calls.FORMATS`.
+
+    With ``describe`` the tools are described in the system message and not offered natively.
+    """
+
+    def __init__(self, model: Model, format: str, *, describe: bool = True, reasoning_open: bool = False) -> None:
+        self._model = model
+        self._format = format
+        self._describe = describe
+        self._reasoning_open = reasoning_open
+
+    @property
+    def name(self) -> str:
+        return self._model.name
+
+    @asynccontextmanager
+    async def stream(self, request: ModelRequest) -> AsyncIterator[Stream]:
+        asked = prompted(request, self._format) if self._describe else request
+        async with self._model.stream(asked) as stream:
+            if not request.tools and not self._reasoning_open:
+                yield stream  # no tools, no calls: text that looks like one is text
+                return
+            tools = [tool_object(tool) for tool in request.tools]
+            yield _Reading(stream, TextCalls(self._format, tools, reasoning_open=self._reasoning_open))
+
+    async def __aenter__(self) -> TextMode:
+        if isinstance(self._model, AbstractAsyncContextManager):
+            await self._model.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(self._model, AbstractAsyncContextManager):
+            await self._model.__aexit__(kind, error, trace)
+
+
+class _Reading:
+    def __init__(self, stream: Stream, calls: TextCalls) -> None:
+        self._stream, self._calls = stream, calls
+        self._closed = False
+
+    def __aiter__(self) -> _Reading:
+        return self
+
+    async def __anext__(self) -> list[ModelEvent]:
+        if self._closed:
+            raise StopAsyncIteration
+        try:
+            return self._calls.feed(await self._stream.__anext__())
+        except StopAsyncIteration:
+            self._closed = True
+            return self._calls.close()
+
+
+def best_format(model: str) -> str:
+    """The form that a model of this name writes its calls in; Hermes's, the commonest, for an unknown one."""
+    family = family_of(model)
+    return family.format if family else "hermes"
