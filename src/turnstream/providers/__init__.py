@@ -1,9 +1,86 @@
-"""One file for each wire protocol of model vendors: a pure ``request`` and a sans-IO ``Decoder``."""
+"""One file for each wire protocol of model vendors: a pure ``request`` and a sans-IO ``Decoder``.
+
+Models are named ``provider:model``. A provider that speaks chat completions is a row of
+`turnstream.providers.compatible`; one with a protocol of its own is a file here and a row of `PROTOCOLS`.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import difflib
+import importlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from turnstream.events import ConfigurationError, ModelOptions
+
+if TYPE_CHECKING:
+    from turnstream.providers import demo
+    from turnstream.providers.http import Client, HttpModel
+
+PROTOCOLS: dict[str, str] = {}
+"""Provider name -> the module that speaks its protocol: a `turnstream.providers.base.Provider` that also has
+``settings(given, environ) -> Settings``, which completes what was given from the environment, or raises a
+`ConfigurationError` that names the missing variable."""
 
 
-def model(name: str) -> Any:
-    raise NotImplementedError
+def model(
+    name: str,
+    *,
+    base_url: str | None = None,
+    api_key: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    options: ModelOptions | None = None,
+    quirks: Mapping[str, Any] | None = None,
+    timeouts: Mapping[str, float] | None = None,
+    retries: int = 2,
+    environ: Mapping[str, str] | None = None,
+    client: Client | None = None,
+) -> HttpModel | demo.Model:
+    """The model with that name: ``openai:gpt-5-mini``, ``ollama:qwen3``, ``openai-compatible:name`` with ``base_url``.
+
+    What is not given comes from ``environ``, by default the process's: the key (``OPENAI_API_KEY``, …) and, where the
+    vendor has a variable for it, the address. ``timeouts`` are seconds, by the names of `base.Timeouts`; ``retries``
+    is the number of tries after the first. Models that share a ``client`` share its connections.
+
+    ``demo`` is the built-in model that needs neither key nor network. Raises `ConfigurationError`.
+    """
+    provider, colon, wanted = name.partition(":")
+    if provider == "demo":
+        from turnstream.providers import demo
+
+        return demo.Model()
+    if not colon or not wanted:
+        raise ConfigurationError(f"A model is named provider:model, such as openai:gpt-5-mini; {name!r} is not.")
+
+    from turnstream.providers import compatible, http, openai
+    from turnstream.providers.base import Provider, Settings, Timeouts
+
+    environ = http.environment() if environ is None else environ
+    given = Settings(
+        model=wanted,
+        base_url=(base_url or "").rstrip("/"),
+        api_key=api_key or None,
+        headers={key.lower(): value for key, value in (headers or {}).items()},
+        options=options or ModelOptions(),
+        quirks=dict(quirks or {}),
+    )
+    speaker: Provider
+    if provider in compatible.VENDORS:
+        speaker, settings = openai, compatible.settings(provider, given, environ)
+    elif provider in PROTOCOLS:
+        module = importlib.import_module(PROTOCOLS[provider])
+        speaker, settings = cast("Provider", module), module.settings(given, environ)
+    else:
+        raise _unknown(provider, sorted({*compatible.VENDORS, *PROTOCOLS, "demo"}))
+    return http.HttpModel(
+        name, speaker, settings, client=client, timeouts=Timeouts(**(timeouts or {})), max_retries=retries
+    )
+
+
+def _unknown(provider: str, known: list[str]) -> ConfigurationError:
+    near = difflib.get_close_matches(provider, known, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return ConfigurationError(
+        f"There is no model provider {provider!r}.{hint} There are: {', '.join(known)}. "
+        "Any other server that speaks chat completions is openai-compatible:NAME with a base_url."
+    )

@@ -55,6 +55,16 @@ class Settings(Struct, frozen=True):
     quirks: dict[str, Any] = {}
 
 
+class Timeouts(Struct, frozen=True):
+    """In seconds. ``first_token`` runs from the request to the first event of the answer; comments and headers do not
+    count. ``idle`` is the longest silence after it.
+    """
+
+    connect: float = 10.0
+    first_token: float = 60.0
+    idle: float = 60.0
+
+
 class Decoder(Protocol):
     """Response bytes in, model events out. The law of cuts holds: how the bytes are cut into pieces never matters.
 

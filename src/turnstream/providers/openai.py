@@ -102,15 +102,13 @@ class Decoder:
         if self.done:
             return []
         out: list[ModelEvent] = []
-        for event in self._answer.feed(piece):
-            try:
-                ended = self._event(event, out)
-            except ProviderError as failure:
-                self._settle(out)
-                self._error = failure
-                break
-            if ended:
-                break
+        try:
+            for event in self._answer.feed(piece):
+                if self._event(event, out):
+                    break
+        except ProviderError as failure:
+            self._settle(out)
+            self._error = failure
         if not out:
             self._check()
         return out

@@ -1,0 +1,361 @@
+"""Sockets, status codes, time-outs and retries: how a provider file reaches its vendor. The one file here with I/O."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+
+from turnstream.events import ModelEvent, ModelRequest, ProviderError
+from turnstream.providers import redaction, retries
+from turnstream.providers.base import HttpRequest, Provider, Settings, Timeouts
+
+if TYPE_CHECKING:
+    from typing import Self
+
+_ERROR_BODY = 256 * 1024
+_ERROR_BODY_SECONDS = 5.0
+_DRAIN_SECONDS = 0.1  # what the end of a body may take after its answer, so that the connection can be used again
+_KEEP_ALIVE_SECONDS = 60.0
+
+
+def environment() -> Mapping[str, str]:
+    return os.environ
+
+
+class Client:
+    """A pool of connections, for any number of models. Entered more than once, the last to leave closes it."""
+
+    def __init__(self) -> None:
+        self._session: aiohttp.ClientSession | None = None
+        self._users = 0
+
+    async def __aenter__(self) -> Self:
+        self._users += 1
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._users -= 1
+        if self._users == 0 and self._session is not None:
+            session, self._session = self._session, None
+            await session.close()
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """Only to be used while entered."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, keepalive_timeout=_KEEP_ALIVE_SECONDS),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None),
+                # Not trust_env: it also reads ~/.netrc, in a thread for each request, and lets it override the key.
+                trust_env=False,
+                headers={"user-agent": "turnstream"},
+            )
+        return self._session
+
+
+class HttpModel:
+    """A model behind HTTP, spoken to in the protocol of ``provider``.
+
+    ``max_retries`` counts the tries after the first; there are none once the answer has begun. Proxies are taken from
+    the environment (``https_proxy``, ``no_proxy``, …). Without a ``client`` the model has a pool of its own.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        provider: Provider,
+        settings: Settings,
+        *,
+        client: Client | None = None,
+        timeouts: Timeouts | None = None,
+        max_retries: int = 2,
+    ) -> None:
+        self.name = name
+        self.provider = provider
+        self.settings = settings
+        self.client = client or Client()
+        self.timeouts = timeouts or Timeouts()
+        self.max_retries = max_retries
+
+    async def __aenter__(self) -> Self:
+        await self.client.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.client.__aexit__(kind, error, trace)
+
+    def stream(self, request: ModelRequest) -> Stream:
+        return Stream(self, self.provider.request(self.settings, request))
+
+    def __repr__(self) -> str:
+        return f"HttpModel({self.name!r})"
+
+
+class Stream:
+    """One answer, as `turnstream.agent.protocols.ModelStream`: ``async with`` it, then iterate batches of events.
+
+    Entering sends the request and returns when the answer has begun. Leaving gives the connection back to the pool if
+    the answer was read to its end, and otherwise closes it at once.
+    """
+
+    def __init__(self, model: HttpModel, request: HttpRequest) -> None:
+        self._model = model
+        self._request = request
+        self._decoder = model.provider.Decoder()
+        self._response: aiohttp.ClientResponse | None = None
+        self._watchdog: _Watchdog | None = None
+        self._broken: ProviderError | None = None
+        self._state = "reading"  # then "closing", then "ended"
+
+    async def __aenter__(self) -> Self:
+        await self._model.client.__aenter__()
+        try:
+            self._response, started = await _open(self._model, self._request)
+            self._watchdog = _Watchdog(self._response.content, self._model.timeouts, started)
+        except BaseException:
+            await self._model.client.__aexit__(None, None, None)
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._watchdog is not None:
+            self._watchdog.stop()
+        if self._response is not None:
+            if self._response.content.at_eof() and self._broken is None:
+                self._response.release()
+            else:
+                self._response.close()
+        await self._model.client.__aexit__(kind, error, trace)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> list[ModelEvent]:
+        """The events of one read. Raises `ProviderError`."""
+        try:
+            batch = await self._batch()
+        except ProviderError as error:
+            self._state = "ended"
+            self._broken = error
+            raise _labelled(error, self._model) from error.__cause__
+        if batch is None:
+            self._state = "ended"
+            raise StopAsyncIteration
+        return batch
+
+    async def _batch(self) -> list[ModelEvent] | None:
+        if self._response is None or self._watchdog is None:
+            raise RuntimeError("enter the stream before you iterate it")
+        decoder, content, watchdog = self._decoder, self._response.content, self._watchdog
+        while self._state == "reading":
+            decoder.feed(b"")  # raises the error that came in the same read as the last batch
+            if decoder.done:
+                await _drain(content)
+                return None
+            watchdog.waiting = True
+            try:
+                piece = await content.readany()
+            except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError, ValueError) as error:
+                self._broken = _cut_off(error)
+                piece = b""
+            watchdog.waiting = False
+            if not piece:
+                self._state = "closing"
+                break
+            batch = decoder.feed(piece)
+            if batch:
+                if not watchdog.begun:
+                    watchdog.begin()
+                return batch
+        return self._rest()
+
+    def _rest(self) -> list[ModelEvent] | None:
+        """What the decoder still had. A connection that broke is no error if the answer was complete by then."""
+        if self._state == "ended":
+            return None
+        try:
+            return self._decoder.close() or None
+        except ProviderError as error:
+            raise (self._broken or error) from error
+
+
+class _Watchdog:
+    """One timer for a whole stream: a read costs it an attribute, not a timer.
+
+    Until the first event the deadline stands; afterwards each read may take ``idle`` seconds, whatever it brings:
+    comments and pings keep a stream alive. A slow reader is nobody's silence, so only time spent waiting counts.
+    """
+
+    __slots__ = ("_content", "_deadline", "_loop", "_since", "_timeouts", "_timer", "_waiting", "begun")
+
+    def __init__(self, content: aiohttp.StreamReader, timeouts: Timeouts, started: float) -> None:
+        self._content = content
+        self._loop = asyncio.get_running_loop()
+        self._timeouts = timeouts
+        self.begun = False
+        self._waiting = False
+        self._since = started
+        self._deadline = started + timeouts.first_token
+        self._timer = self._loop.call_at(self._deadline, self._look)
+
+    @property
+    def waiting(self) -> bool:
+        return self._waiting
+
+    @waiting.setter
+    def waiting(self, value: bool) -> None:
+        self._waiting = value
+        if value:
+            self._since = self._loop.time()
+
+    def begin(self) -> None:
+        """The first event has come."""
+        self.begun = True
+        self._timer.cancel()
+        self._look()
+
+    def _look(self) -> None:
+        now = self._loop.time()
+        if self.begun:
+            silence = self._timeouts.idle
+            due = (self._since if self._waiting else now) + silence
+        else:
+            due, silence = self._deadline, self._timeouts.first_token
+        if now < due:
+            self._timer = self._loop.call_at(due, self._look)
+        else:
+            self._content.set_exception(_silent(silence))
+
+    def stop(self) -> None:
+        self._timer.cancel()
+
+
+async def _drain(content: aiohttp.StreamReader) -> None:
+    """Read what follows the answer, for a moment: a body that is at its end leaves its connection usable."""
+    if content.at_eof():
+        return
+    try:
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            while await content.readany():
+                pass
+    except (TimeoutError, aiohttp.ClientError, OSError, ProviderError):
+        pass  # then the connection is closed instead
+
+
+async def _open(model: HttpModel, request: HttpRequest) -> tuple[aiohttp.ClientResponse, float]:
+    """The response of the first try that was not refused, and when that try began. Raises what the last try met."""
+    attempt = 0
+    while True:
+        started = asyncio.get_running_loop().time()
+        try:
+            return await _try(model, request), started
+        except ProviderError as error:
+            again = retries.wait(attempt, error.retry_after, random.random()) if error.retryable else None
+            if attempt >= model.max_retries or again is None:
+                raise _labelled(error, model) from error.__cause__
+        attempt += 1
+        await asyncio.sleep(again)
+
+
+async def _try(model: HttpModel, request: HttpRequest) -> aiohttp.ClientResponse:
+    timeouts = model.timeouts
+    try:
+        async with asyncio.timeout(timeouts.first_token):
+            response = await model.client.session.request(
+                request.method,
+                request.url,
+                data=request.body,
+                headers=request.headers,
+                proxy=_proxy(request.url),
+                allow_redirects=False,  # a redirect would take the key along, or turn the POST into a GET
+                timeout=aiohttp.ClientTimeout(total=None, connect=timeouts.connect),
+            )
+    except aiohttp.ServerTimeoutError as error:
+        raise _unreachable(f"no connection within {timeouts.connect:g} seconds") from error
+    except TimeoutError as error:
+        raise _silent(timeouts.first_token) from error
+    except (aiohttp.InvalidURL, ValueError) as error:
+        raise ProviderError("The address of the model's vendor is not valid.", detail=str(error)) from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise _unreachable(str(error) or type(error).__name__) from error
+    if response.status < 300:
+        return response
+    try:
+        raise await _refused(model.provider, response)
+    finally:
+        response.close()
+
+
+async def _refused(provider: Provider, response: aiohttp.ClientResponse) -> ProviderError:
+    body = bytearray()
+    try:
+        async with asyncio.timeout(_ERROR_BODY_SECONDS):
+            while len(body) < _ERROR_BODY and (piece := await response.content.readany()):
+                body += piece
+    except (TimeoutError, aiohttp.ClientError, OSError):
+        pass  # the status alone must do
+    error = provider.error(response.status, bytes(body[:_ERROR_BODY]))
+    error.provider_status = response.status
+    if error.retry_after is None:
+        error.retry_after = retries.asked_wait(response.headers, time.time())
+    if location := response.headers.get("location"):
+        error.detail = f"redirected to {location}; {error.detail}"
+    return error
+
+
+def _proxy(url: str) -> str | None:
+    """The environment's proxy for this address; read each time, it is a few dictionary look-ups."""
+    if not any(name.lower().endswith("_proxy") for name in os.environ):
+        return None
+    parts = urlsplit(url)
+    if not parts.hostname or proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return None
+    proxies = getproxies()
+    return proxies.get(parts.scheme) or proxies.get("all")
+
+
+def _unreachable(detail: str) -> ProviderError:
+    return ProviderError(
+        "The model's vendor cannot be reached.", code="provider_unreachable", detail=detail, retryable=True
+    )
+
+
+def _silent(seconds: float) -> ProviderError:
+    message = f"The model's vendor sent nothing for {seconds:g} seconds."
+    return ProviderError(message, code="provider_timeout", status=504, detail=message)
+
+
+def _cut_off(error: BaseException) -> ProviderError:
+    failure = ProviderError(
+        "The connection to the model's vendor broke in the middle of the answer.",
+        code="provider_connection_lost",
+        detail=str(error) or type(error).__name__,
+    )
+    failure.__cause__ = error
+    return failure
+
+
+def _labelled(error: ProviderError, model: HttpModel) -> ProviderError:
+    """Says which model it was, and keeps the key out of what the log will read."""
+    if not error.provider or ":" not in error.provider:
+        error.provider = model.name
+    secrets = redaction.secrets(model.settings)
+    error.detail = redaction.without(secrets, error.detail)
+    error.body = redaction.without(secrets, error.body)
+    return error
