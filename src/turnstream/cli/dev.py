@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -15,6 +16,8 @@ import typer
 
 from turnstream.cli.options import Host, ModelName, Port, Target
 
+GRACE = 1.0
+"""Seconds that running streams get when a file has changed."""
 PATIENCE = 5.0
 """Seconds that a server gets to stop before it is killed."""
 WATCHED = (".py", ".yaml", ".yml", ".md", ".txt", ".json", ".env")
@@ -48,6 +51,7 @@ def _serve(target: str | None, host: str | None, port: int | None, model: str | 
 
     service, why = discovered(target, model)
     service = with_settings(service, host, port)
+    service.settings = dataclasses.replace(service.settings, shutdown_grace=min(GRACE, service.settings.shutdown_grace))
     typer.echo(why, err=True)
     run(service)
 

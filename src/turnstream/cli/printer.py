@@ -85,8 +85,12 @@ class Printer:
             case SourceFound(source=source):
                 self.note(f"  [{source.id}] {source.title} {source.url or ''}".rstrip())
             case RunFinished(usage=usage, steps=steps, reason=reason):
-                cut = "" if reason == "stop" else f", ended by {reason}"
-                self.note(f"{steps} step{'s' if steps > 1 else ''}, {usage.input} + {usage.output} tokens{cut}")
+                said = [f"{steps} step{'s' if steps > 1 else ''}"]
+                if usage.total:
+                    said.append(f"{usage.input} + {usage.output} tokens")
+                if reason != "stop":
+                    said.append(f"ended by {reason}")
+                self.note(", ".join(said))
             case RunCancelled():
                 self.note("stopped")
             case _:

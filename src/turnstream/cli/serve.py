@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+
+import typer
 
 from turnstream.cli.options import Host, ModelName, Port, Target, Unauthenticated
 
 if TYPE_CHECKING:
     from turnstream.service import Service
+
+
+Level: TypeAlias = Literal["debug", "info", "warning", "error"]
 
 
 def serve(
@@ -17,6 +22,7 @@ def serve(
     port: Port = None,
     model: ModelName = None,
     allow_unauthenticated: Unauthenticated = False,
+    log_level: Annotated[Level, typer.Option(help="How much to log.")] = "info",
 ) -> None:
     """Serve the agents of a configuration until SIGTERM or Ctrl-C.
 
@@ -25,7 +31,7 @@ def serve(
     from turnstream.cli.target import configured
 
     service = with_settings(configured(target, model), host, port, allow_unauthenticated)
-    run(service)
+    run(service, log_level=log_level)
 
 
 def with_settings(
@@ -38,7 +44,24 @@ def with_settings(
     return service
 
 
-def run(service: Service) -> None:
-    from turnstream.events import ConfigurationError
+def run(service: Service, *, log_level: str = "info") -> None:
+    """Serve until told to stop. Raises `ConfigurationError` if that is not safe or not possible."""
+    import logging
 
-    raise ConfigurationError("serve is not there yet")
+    from turnstream.server.run import listen, server
+
+    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # its start and stop are said by ours
+    made = server(service)
+    listener = listen(service.settings)
+    typer.echo(banner(service, *listener.getsockname()[:2]), err=True)
+    made.run_on(listener)
+
+
+def banner(service: Service, host: str, port: int) -> str:
+    """What is served, and where."""
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    lines = [f"{address}/v1  for clients of OpenAI's API, {address}/docs  for people"]
+    for agent in service.agents.values():
+        lines.append(f"  {agent.name}  ({agent.model.name})")
+    return "\n".join(lines)

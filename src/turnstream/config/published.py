@@ -24,6 +24,9 @@ def json_schema() -> dict[str, Any]:
     }
     properties["tools"]["items"] = {"anyOf": [_TEXT, properties["tools"]["items"]]}
     schema["$defs"]["ToolSection"] |= {"minProperties": 1, "maxProperties": 1}
+    server = schema["$defs"]["ServerSection"]["properties"]
+    server["statuses"]["enum"].append(False)  # what YAML makes of an `off` without quotes
+    del server["statuses"]["type"]
     del schema["required"]
     schema["anyOf"] = [{"required": ["model"]}, {"required": ["server"]}]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Turnstream agent"}

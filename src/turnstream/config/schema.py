@@ -32,6 +32,11 @@ def _plain(value: Any) -> Any:
             return value
 
 
+def _off(value: Any) -> Any:
+    """``off`` without quotes is false in YAML."""
+    return "off" if value is False else value
+
+
 FromEnvironment = BeforeValidator(_typed)
 Whole = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -136,9 +141,13 @@ class ServerSection(Section):
     """Bytes of a request's body."""
     heartbeat: Annotated[Seconds, FromEnvironment] = 10.0
     """Seconds of silence after which a stream sends a sign of life."""
+    first_byte_hold: Annotated[float, Field(ge=0, allow_inf_nan=False), FromEnvironment] = 2.0
+    """Seconds that a stream's HTTP status waits for the model's first word or failure."""
+    send_timeout: Annotated[Seconds, FromEnvironment] = 120.0
+    """Seconds after which a run ends whose client has stopped reading."""
     shutdown_grace: Annotated[float, Field(ge=0, allow_inf_nan=False), FromEnvironment] = 30.0
     """Seconds that running streams get when the server is told to stop."""
-    statuses: Literal["extension", "metadata", "off"] = "extension"
+    statuses: Annotated[Literal["extension", "metadata", "off"], BeforeValidator(_off)] = "extension"
     """How the statuses of a run are streamed, where the request does not choose."""
     forward_headers: Texts = Field(default_factory=list)
     """Request headers that tools may see."""

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from turnstream.cli.dev import _command, _watched
+
+SUPERVISOR = """
+import sys
+from pathlib import Path
+from turnstream.cli.dev import _supervise
+_supervise([sys.executable, "-u", "server.py"], Path(), True)
+"""
+SERVER = "import os, time\nprint('started', os.getpid(), flush=True)\ntime.sleep(60)\n"
+
+
+@contextmanager
+def supervised(folder: Path, server: str) -> Iterator[subprocess.Popen[str]]:
+    (folder / "server.py").write_text(server)
+    command = [sys.executable, "-u", "-c", SUPERVISOR]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, cwd=folder) as supervisor:
+        try:
+            yield supervisor
+        finally:
+            supervisor.kill()
+
+
+def line(supervisor: subprocess.Popen[str]) -> str:
+    assert supervisor.stdout is not None
+    return supervisor.stdout.readline().rstrip()
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.timeout(30)
+def test_a_changed_file_starts_the_server_anew(tmp_path: Path) -> None:
+    with supervised(tmp_path, SERVER) as supervisor:
+        assert supervisor.stderr is not None
+        first = int(line(supervisor).split()[1])
+        while True:  # the watch may begin after the first of these writes
+            (tmp_path / "agent.yaml").write_text(f"# {os.urandom(4).hex()}")
+            if readable(supervisor, 1.0):
+                break
+        second = int(line(supervisor).split()[1])
+        assert first != second
+        assert not alive(first)
+        assert supervisor.stderr.readline() == "Changed: agent.yaml. Starting anew.\n"
+
+
+def readable(supervisor: subprocess.Popen[str], seconds: float) -> bool:
+    assert supervisor.stdout is not None
+    return bool(select.select([supervisor.stdout], [], [], seconds)[0])
+
+
+@pytest.mark.timeout(30)
+def test_the_server_ends_with_its_supervisor(tmp_path: Path) -> None:
+    with supervised(tmp_path, SERVER) as supervisor:
+        server = int(line(supervisor).split()[1])
+        supervisor.send_signal(signal.SIGTERM)
+        assert supervisor.wait(20) == 0
+        assert not alive(server)
+
+
+@pytest.mark.timeout(30)
+def test_a_server_that_fails_is_waited_for(tmp_path: Path) -> None:
+    with supervised(tmp_path, "print('broken', flush=True)\nraise SystemExit(1)") as supervisor:
+        assert supervisor.stderr is not None
+        assert line(supervisor) == "broken"
+        assert supervisor.stderr.readline() == "The server is not running. Waiting for a change.\n"
+        assert supervisor.poll() is None
+
+
+@pytest.mark.timeout(30)
+def test_a_server_that_ends_well_ends_the_command(tmp_path: Path) -> None:
+    with supervised(tmp_path, "print('done')") as supervisor:
+        assert supervisor.wait(20) == 0
+
+
+def test_the_server_gets_the_options_of_the_command() -> None:
+    assert _command("agent.yaml", None, 0, "demo")[3:] == [
+        *("dev", "--no-reload", "--port", "0", "--model", "demo", "--", "agent.yaml"),
+    ]
+    assert _command(None, "127.0.0.1", None, None)[3:] == ["dev", "--no-reload", "--host", "127.0.0.1"]
+
+
+def test_what_is_watched_is_the_folder_of_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert _watched(None) == (Path(), False)
+    (tmp_path / "agents").mkdir()
+    assert _watched(None) == (Path("agents"), True)
+    (tmp_path / "agents" / "a.yaml").touch()
+    assert _watched("agents/a.yaml") == (Path("agents"), True)
+    assert _watched("module:agent") == (Path(), True)

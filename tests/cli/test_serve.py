@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+AGENTS = "tests/cli/agents.py:agents"
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "turnstream", *arguments]
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The process and the address that it says it serves on."""
+    with subprocess.Popen(command(*arguments), stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        try:
+            assert process.stderr is not None
+            line = next(line for line in process.stderr if line.startswith("http://"))
+            yield process, line.split("/v1")[0]
+        finally:
+            process.kill()
+
+
+def failure(*arguments: str) -> str:
+    done = subprocess.run(
+        command(*arguments), capture_output=True, text=True, check=False, timeout=60, cwd=ROOT, env={"PATH": ""}
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    return done.stderr.removeprefix("turnstream: ").rstrip()
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(("how", "number"), [("serve", signal.SIGTERM), ("dev", signal.SIGINT)])
+def test_it_serves_until_it_is_told_to_stop(how: str, number: signal.Signals) -> None:
+    with running(how, AGENTS, "--port", "0") as (process, address):
+        with urlopen(f"{address}/v1/models", timeout=20) as answer:
+            names = [model["id"] for model in json.load(answer)["data"]]
+        assert names == ["doubler", "other"]
+        process.send_signal(number)
+        assert process.wait(20) == 0
+
+
+def test_without_a_configuration_it_says_what_to_do(tmp_path: Path) -> None:
+    done = subprocess.run(command("serve"), capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("turnstream: there is no agent.yaml and no agents/ here.")
+
+
+def test_an_open_address_without_keys_is_refused() -> None:
+    assert "set keys" in failure("serve", AGENTS, "--host", "0.0.0.0", "--port", "0")
+
+
+def test_a_taken_port_is_a_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert f"127.0.0.1:{port}" in failure("serve", AGENTS, "--port", port)
+
+
+def test_the_command_line_goes_before_the_file() -> None:
+    from turnstream.cli.serve import with_settings
+    from turnstream.service import ServerSettings, Service
+
+    service = with_settings(Service({}, ServerSettings(port=1, max_body=2)), "127.0.0.2", 0, True)
+    assert service.settings == ServerSettings("127.0.0.2", 0, allow_unauthenticated=True, max_body=2)
+    assert with_settings(service).settings is not None
