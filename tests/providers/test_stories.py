@@ -7,11 +7,12 @@ from types import ModuleType
 import msgspec
 import pytest
 
-from tests.providers.stories import EVENTS, SECOND_REQUEST, anthropic, told
+from tests.providers.stories import EVENTS, SECOND_REQUEST, anthropic, gemini, told
 from tests.providers.streams import decoded
 
 VENDORS: dict[str, ModuleType] = {
     "anthropic": anthropic,
+    "gemini": gemini,
 }
 WITHOUT_CALL_IDS: set[str] = set()
 

@@ -35,6 +35,7 @@ from turnstream.providers.translate import (
     options_of,
     parts_of,
     system_text,
+    with_extra,
 )
 
 Block = dict[str, Any]
@@ -62,7 +63,7 @@ def body(settings: Settings, model_request: ModelRequest, notes: list[str]) -> d
     _add_format(made, claude, settings.model, options, notes)
     if settings.quirks.get("prompt_cache", True):
         _mark_cache(made, settings.quirks.get("prompt_cache"))
-    return made | (options.extra or {})
+    return with_extra(made, options.extra)
 
 
 # ---------------------------------------------------------------------------------------------------------- messages

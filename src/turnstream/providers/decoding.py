@@ -45,7 +45,7 @@ class SseDecoder:
         out: list[ModelEvent] = []
         try:
             if not self.done:
-                self._last(out)
+                self._drain(out)
             if not self.done:
                 self.end(out)
         except ProviderError as error:
@@ -54,7 +54,7 @@ class SseDecoder:
                 raise
         return out
 
-    def _last(self, out: list[ModelEvent]) -> None:
+    def _drain(self, out: list[ModelEvent]) -> None:
         for event in self._answer.close():
             try:
                 self.take(event, out)

@@ -12,6 +12,7 @@ from turnstream.providers.base import Decoder
 
 # the wire protocol's name -> the provider file that reads it
 APIS: dict[str, str] = {
+    "gemini.streamGenerateContent": "turnstream.providers.gemini",
     "anthropic.messages": "turnstream.providers.anthropic",
     "openai.chat": "turnstream.providers.openai",
 }

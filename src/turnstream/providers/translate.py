@@ -36,6 +36,15 @@ def encoded(body: dict[str, Any]) -> bytes:
         return _SURROGATES.sub("\ufffd", json.dumps(body, ensure_ascii=False)).encode()
 
 
+def with_extra(body: dict[str, Any], extra: dict[str, Any] | None) -> dict[str, Any]:
+    """The body with the operator's own members: objects are merged into objects, anything else replaces."""
+    made = dict(body)
+    for key, value in (extra or {}).items():
+        before = made.get(key)
+        made[key] = with_extra(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
+    return made
+
+
 def options_of(settings: Settings, model_request: ModelRequest) -> ModelOptions:
     """The options of the settings, overlaid by those of the request. ``extra`` is merged."""
     base, over = settings.options, model_request.options

@@ -1,0 +1,354 @@
+"""Gemini's streamGenerateContent (https://ai.google.dev/api/generate-content), by API key and on Vertex AI.
+
+What a model of ours means here is in docs/models.md, section Gemini. The stream has no closing event: it is whole if
+it gave a finish reason, and what follows that (a second one, more text) still counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from turnstream.events import (
+    ConfigurationError,
+    Finish,
+    FinishReason,
+    HostedToolCall,
+    HostedToolResult,
+    ItemAdded,
+    ModelEvent,
+    ModelRequest,
+    ProviderError,
+    ProviderItem,
+    ReasoningDelta,
+    Source,
+    SourceFound,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStart,
+    Usage,
+    UsageReport,
+)
+from turnstream.parsing import sse
+from turnstream.providers import errors, google_token
+from turnstream.providers.base import HttpRequest, Settings, TokenExchange
+from turnstream.providers.decoding import SseDecoder
+from turnstream.providers.failure import broken
+from turnstream.providers.gemini_arguments import PartialArguments
+from turnstream.providers.gemini_request import PROVIDER, body
+from turnstream.providers.translate import encoded
+
+BASE_URL = "https://generativelanguage.googleapis.com"
+
+_REASONS: dict[str, FinishReason] = {
+    "STOP": "stop",
+    "MAX_TOKENS": "length",
+    "SAFETY": "content_filter",
+    "RECITATION": "content_filter",
+    "LANGUAGE": "content_filter",
+    "BLOCKLIST": "content_filter",
+    "PROHIBITED_CONTENT": "content_filter",
+    "SPII": "content_filter",
+    "MODEL_ARMOR": "content_filter",
+    "IMAGE_SAFETY": "content_filter",
+    "IMAGE_PROHIBITED_CONTENT": "content_filter",
+    "IMAGE_RECITATION": "content_filter",
+}
+
+
+# ----------------------------------------------------------------------------------------------------------- request
+
+
+def settings(given: Settings, environ: Mapping[str, str]) -> Settings:
+    """``given``, completed from the environment.
+
+    With a key (``GEMINI_API_KEY`` or ``GOOGLE_API_KEY``) it is the Gemini API; with ``GOOGLE_GENAI_USE_VERTEXAI``, or
+    a project in the quirks, Vertex AI. ``credentials_file`` among the quirks is a file still to be read.
+    """
+    quirks = dict(given.quirks)
+    vertex = "project" in quirks or environ.get("GOOGLE_GENAI_USE_VERTEXAI", "").lower() in ("1", "true")
+    key = given.api_key or environ.get("GEMINI_API_KEY") or environ.get("GOOGLE_API_KEY")
+    if not vertex:
+        if not key:
+            raise ConfigurationError("The model gemini:… needs a key: set GEMINI_API_KEY (or GOOGLE_API_KEY).")
+        base_url = given.base_url or environ.get("GOOGLE_GEMINI_BASE_URL") or BASE_URL
+        return msgspec.structs.replace(given, api_key=key, base_url=base_url.rstrip("/"))
+    for name, variable in (("project", "GOOGLE_CLOUD_PROJECT"), ("location", "GOOGLE_CLOUD_LOCATION")):
+        if value := quirks.get(name) or environ.get(variable):
+            quirks[name] = value
+    if "project" not in quirks:
+        raise ConfigurationError("The model gemini:… on Vertex AI needs a project: set GOOGLE_CLOUD_PROJECT.")
+    quirks.setdefault("location", "global")
+    if "credentials" not in quirks and (path := google_token.credentials_file(environ)):
+        quirks.setdefault("credentials_file", path)
+    base_url = given.base_url or environ.get("GOOGLE_VERTEX_BASE_URL") or vertex_url(str(quirks["location"]))
+    return msgspec.structs.replace(given, base_url=base_url.rstrip("/"), quirks=quirks)
+
+
+def vertex_url(location: str) -> str:
+    if location == "global":
+        return "https://aiplatform.googleapis.com"
+    if location in ("us", "eu"):
+        return f"https://aiplatform.{location}.rep.googleapis.com"
+    return f"https://{location}-aiplatform.googleapis.com"
+
+
+def exchange(settings: Settings, now: float) -> TokenExchange | None:
+    """On Vertex AI, unless the operator gave a token of their own."""
+    if "project" not in settings.quirks or settings.api_key:
+        return None
+    return google_token.exchange(PROVIDER, settings.quirks.get("credentials"), now)
+
+
+def request(settings: Settings, model_request: ModelRequest) -> HttpRequest:
+    """Raises `RequestError` for content that the vendor does not take."""
+    notes: list[str] = []
+    headers = {"content-type": "application/json", "accept": "text/event-stream"}
+    base, model = settings.base_url or BASE_URL, settings.model.removeprefix("models/")
+    if project := settings.quirks.get("project"):
+        path = f"/v1/projects/{project}/locations/{settings.quirks.get('location', 'global')}/publishers/google"
+        if settings.api_key:
+            headers["authorization"] = f"Bearer {settings.api_key}"
+    else:
+        path = "/v1beta"
+        if settings.api_key:
+            headers["x-goog-api-key"] = settings.api_key
+    url = f"{base}{path}/models/{model}:streamGenerateContent?alt=sse"
+    made = body(settings, model_request, notes)
+    return HttpRequest("POST", url, headers | settings.headers, encoded(made), tuple(notes))
+
+
+def error(status: int, body: bytes) -> ProviderError:
+    value = errors.parsed(body)
+    if isinstance(value, list) and len(value) == 1:  # without alt=sse a refusal is a list of one
+        value = value[0]
+    return errors.from_status(PROVIDER, status, value, errors.described(value))
+
+
+# ---------------------------------------------------------------------------------------------------------- decoding
+
+
+class _Call(Struct):
+    id: str | None = None
+    name: str | None = None
+    args: Any = None
+    partialArgs: Any = None
+    willContinue: bool | None = None
+
+
+class _Part(Struct):
+    text: str | None = None
+    thought: bool | None = None
+    thoughtSignature: str | None = None
+    functionCall: _Call | None = None
+
+
+class _Content(Struct):
+    parts: list[_Part] | None = None
+
+
+class _Candidate(Struct):
+    content: _Content | None = None
+    finishReason: str | None = None
+    index: int | None = None
+    groundingMetadata: dict[str, Any] | None = None
+    citationMetadata: dict[str, Any] | None = None
+
+
+class _Chunk(Struct):
+    candidates: list[_Candidate] | None = None
+    usageMetadata: msgspec.Raw = msgspec.Raw()
+    promptFeedback: dict[str, Any] | None = None
+    error: Any = None
+
+
+_decode = msgspec.json.Decoder(_Chunk).decode
+
+
+class Decoder(SseDecoder):
+    """Only the first candidate is read."""
+
+    provider = PROVIDER
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._calls = 0
+        self._partial: PartialArguments | None = None
+        self._usage = b""
+        self._finish: str | None = None
+        self._blocked: str | None = None
+        self._hosted = 0
+        self._sources: set[str] = set()
+
+    def take(self, event: sse.Event, out: list[ModelEvent]) -> None:
+        try:
+            chunk = _decode(event.data)
+        except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+            raise broken(PROVIDER, f"an event is not understood: {problem}") from None
+        for candidate in chunk.candidates or ():
+            if not candidate.index:
+                self._candidate(candidate, event.data, out)
+        if chunk.usageMetadata:
+            self._usage = bytes(chunk.usageMetadata)
+        if chunk.promptFeedback and (reason := chunk.promptFeedback.get("blockReason")):
+            self._blocked = str(reason)
+        if chunk.error is not None:
+            raise _reported(chunk.error)
+
+    def document(self, body: bytes, out: list[ModelEvent]) -> None:
+        """Without ``alt=sse`` the answer is one JSON list of the same chunks."""
+        try:
+            chunks = [bytes(chunk) for chunk in msgspec.json.decode(body, type=list[msgspec.Raw])]
+        except msgspec.DecodeError:
+            chunks = [body]
+        for chunk in chunks:
+            self.take(sse.Event(chunk), out)
+
+    def end(self, out: list[ModelEvent]) -> None:
+        if self._finish is None and self._blocked is None:
+            super().end(out)
+        self._close_call(out)
+        if self._usage:
+            usage = msgspec.json.decode(self._usage)
+            if isinstance(usage, dict) and usage:
+                out.append(UsageReport(usage_of(usage)))
+        if self._finish is None:
+            out.append(Finish("content_filter", self._blocked))
+        else:
+            reason = _REASONS.get(self._finish, "unknown")
+            out.append(Finish("tool_calls" if reason == "stop" and self._calls else reason, self._finish))
+        self.done = True
+
+    def _candidate(self, candidate: _Candidate, data: bytes, out: list[ModelEvent]) -> None:
+        parts = candidate.content.parts if candidate.content is not None else None
+        for at, part in enumerate(parts or ()):
+            if part.functionCall is not None:
+                self._function(part.functionCall, part.thoughtSignature, out)
+            elif part.text is not None or part.thoughtSignature is not None:
+                if part.text:
+                    out.append(ReasoningDelta(part.text) if part.thought else TextDelta(part.text))
+                if part.thoughtSignature is not None and not part.thought:
+                    out.append(_item({"text": "", "thoughtSignature": part.thoughtSignature}))
+            else:
+                self._other(_raw_part(data, candidate.index, at), out)
+        if candidate.finishReason is not None:
+            self._finish = candidate.finishReason
+        if candidate.groundingMetadata:
+            self._grounding(candidate.groundingMetadata, out)
+        if candidate.citationMetadata:
+            cited = candidate.citationMetadata
+            for source in _dicts(cited.get("citationSources") or cited.get("citations")):
+                self._source(source, out)
+
+    def _function(self, call: _Call, signature: str | None, out: list[ModelEvent]) -> None:
+        """A call comes whole, or (if that was asked for) begun with its name and continued by nameless parts."""
+        if call.name:
+            self._close_call(out)
+            own = {"thoughtSignature": signature, "id": call.id}
+            own = {key: value for key, value in own.items() if value}
+            out.append(ToolCallStart(self._calls, call.id or "", call.name, {PROVIDER: own} if own else None))
+            self._calls += 1
+            if not call.willContinue:
+                out.append(ToolCallDelta(self._calls - 1, msgspec.json.encode(call.args or {}).decode()))
+                return
+            self._partial = PartialArguments()
+        if self._partial is not None:
+            if call.partialArgs:
+                self.hold(len(msgspec.json.encode(call.partialArgs)))
+                self._partial.feed(call.partialArgs)
+            if not call.willContinue:
+                self._close_call(out)
+
+    def _close_call(self, out: list[ModelEvent]) -> None:
+        if self._partial is not None:
+            out.append(ToolCallDelta(self._calls - 1, msgspec.json.encode(self._partial.value).decode()))
+            self._partial = None
+
+    def _other(self, part: dict[str, Any], out: list[ModelEvent]) -> None:
+        """Google's own tools, and kinds of parts that have no event of ours: kept for the history."""
+        match part:
+            case {"executableCode": dict(code)}:
+                out.append(HostedToolCall(self._next(code), "code_execution", _json(code)))
+            case {"codeExecutionResult": dict(result)}:
+                ok = result.get("outcome") == "OUTCOME_OK"
+                out.append(HostedToolResult(self._last(result), "code_execution", str(result.get("output") or ""), ok))
+            case {"toolCall": dict(call)}:
+                out.append(HostedToolCall(self._next(call), _tool_name(call), _json(call.get("args") or {})))
+            case {"toolResponse": dict(response)}:
+                content = _json(response.get("response") or {})
+                out.append(HostedToolResult(self._last(response), _tool_name(response), content))
+            case _:
+                pass
+        if part:
+            out.append(_item(part))
+
+    def _next(self, call: dict[str, Any]) -> str:
+        self._hosted += 1
+        return self._last(call)
+
+    def _last(self, result: dict[str, Any]) -> str:
+        return str(result.get("id") or f"hosted_{self._hosted}")
+
+    def _grounding(self, metadata: dict[str, Any], out: list[ModelEvent]) -> None:
+        for chunk in _dicts(metadata.get("groundingChunks")):
+            for kind in ("web", "retrievedContext", "maps", "image"):
+                if isinstance(found := chunk.get(kind), dict):
+                    self._source(found, out)
+
+    def _source(self, found: dict[str, Any], out: list[ModelEvent]) -> None:
+        uri = found.get("uri") or found.get("sourceUri")
+        if isinstance(uri, str) and uri not in self._sources:
+            self.hold(len(uri))
+            self._sources.add(uri)
+            out.append(SourceFound(Source(uri, str(found.get("title") or ""), uri, str(found.get("text") or ""))))
+
+
+def usage_of(raw: dict[str, Any]) -> Usage:
+    """Gemini counts thoughts apart from the answer, and prompts of its own tools apart from ours."""
+
+    def count(name: str) -> int:
+        value = raw.get(name)
+        return value if isinstance(value, int) else 0
+
+    thoughts = count("thoughtsTokenCount")
+    return Usage(
+        input=count("promptTokenCount") + count("toolUsePromptTokenCount"),
+        output=count("candidatesTokenCount") + thoughts,
+        cached=count("cachedContentTokenCount"),
+        reasoning=thoughts,
+        raw=raw,
+    )
+
+
+def _reported(reported: Any) -> ProviderError:
+    status = reported.get("code") if isinstance(reported, dict) else None
+    body = {"error": reported}
+    return errors.from_status(PROVIDER, status if isinstance(status, int) else None, body, errors.described(body))
+
+
+def _raw_part(data: bytes, index: int | None, at: int) -> dict[str, Any]:
+    candidates = msgspec.json.decode(data)["candidates"]
+    for candidate in candidates:
+        if (candidate.get("index") or 0) == (index or 0):
+            part = candidate["content"]["parts"][at]
+            return part if isinstance(part, dict) else {}
+    return {}
+
+
+def _item(part: dict[str, Any]) -> ItemAdded:
+    return ItemAdded(ProviderItem(PROVIDER, part))
+
+
+def _tool_name(call: dict[str, Any]) -> str:
+    return str(call.get("toolType") or "tool").lower()
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,108 @@
+"""Access tokens of Google Cloud, as a generator of requests (https://google.aip.dev/auth/4110).
+
+Service-account keys (a signed JWT, RFC 7523), the user credentials that ``gcloud auth application-default login``
+leaves, and, where there is neither, the metadata server of the machine.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+
+from turnstream.events import ConfigurationError
+from turnstream.providers import errors
+from turnstream.providers.base import HttpRequest, HttpResponse, Token, TokenExchange
+
+SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+_TOKEN_URL = "https://oauth2.googleapis.com/token"
+_METADATA_URL = "http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/default/token"
+_LIFETIME = 3600
+_EARLY = 300
+_JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
+
+def credentials_file(environ: Mapping[str, str]) -> str | None:
+    """The key file that the operator named; None means the machine's own credentials."""
+    return environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+
+
+def exchange(provider: str, credentials: Any, now: float) -> TokenExchange:
+    """``credentials`` is the content of a key file, or None for the metadata server. Raises `ConfigurationError`."""
+    if credentials is None:
+        request = HttpRequest("GET", _METADATA_URL, {"metadata-flavor": "Google"}, b"")
+    else:
+        request = _token_request(credentials, now)
+    response = yield request
+    return _token(provider, response, now)
+
+
+def _token_request(credentials: Any, now: float) -> HttpRequest:
+    match credentials:
+        case {"type": "service_account", "client_email": str(), "private_key": str()}:
+            form = {"grant_type": _JWT_GRANT, "assertion": _assertion(credentials, now)}
+        case {"type": "authorized_user", "client_id": client, "client_secret": secret, "refresh_token": token}:
+            form = {
+                "grant_type": "refresh_token",
+                "client_id": client,
+                "client_secret": secret,
+                "refresh_token": token,
+            }
+        case {"type": kind}:
+            raise ConfigurationError(f"Google credentials of type {kind!r} are not supported: use a service account.")
+        case _:
+            raise ConfigurationError("The file named by GOOGLE_APPLICATION_CREDENTIALS has no Google credentials.")
+    url = str(credentials.get("token_uri") or _TOKEN_URL)
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    return HttpRequest("POST", url, headers, urlencode(form).encode())
+
+
+def _assertion(credentials: dict[str, Any], now: float) -> str:
+    """A JWT (RFC 7519), signed with RS256 by the service account's key."""
+    header: dict[str, Any] = {"alg": "RS256", "typ": "JWT"}
+    if key_id := credentials.get("private_key_id"):
+        header["kid"] = key_id
+    claims = {
+        "iss": credentials["client_email"],
+        "scope": SCOPE,
+        "aud": credentials.get("token_uri") or _TOKEN_URL,
+        "iat": int(now),
+        "exp": int(now) + _LIFETIME,
+    }
+    signed = b".".join(_base64(msgspec.json.encode(part)) for part in (header, claims))
+    return (signed + b"." + _base64(_signature(credentials["private_key"], signed))).decode()
+
+
+def _signature(private_key: str, message: bytes) -> bytes:
+    try:
+        from cryptography.hazmat.primitives.asymmetric import padding, rsa
+        from cryptography.hazmat.primitives.hashes import SHA256
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    except ImportError:
+        raise ConfigurationError(
+            "Service accounts on Vertex AI need the extra vertex: pip install 'turnstream[vertex]'."
+        ) from None
+    try:
+        key = load_pem_private_key(private_key.encode(), password=None)
+    except ValueError:
+        raise ConfigurationError("The service account's private_key cannot be read.") from None
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise ConfigurationError("The service account's private_key is not an RSA key.")
+    return key.sign(message, padding.PKCS1v15(), SHA256())
+
+
+def _base64(data: bytes) -> bytes:
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+
+def _token(provider: str, response: HttpResponse, now: float) -> Token:
+    value = errors.parsed(response.body)
+    match value:
+        case {"access_token": str(token), **rest} if response.status < 400:
+            lifetime = rest.get("expires_in")
+            return Token(token, now + (lifetime if isinstance(lifetime, int) else _LIFETIME) - _EARLY)
+        case _:
+            raise errors.from_status(provider, response.status, value, errors.described(value))
