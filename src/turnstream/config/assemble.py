@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Any
 
 from turnstream import providers
@@ -10,9 +11,11 @@ from turnstream.agent import Agent
 from turnstream.agent.protocols import Model, Toolbox
 from turnstream.config import automatic
 from turnstream.config.document import Document
-from turnstream.config.schema import AgentSection, ModelSection, Options, ServerSection
+from turnstream.config.schema import AgentSection, ModelSection, Options, ServerSection, TextCallsSection
 from turnstream.config.tools import Place, build
 from turnstream.events import ConfigurationError, ModelOptions
+from turnstream.parsing.text_calls import FORMATS
+from turnstream.providers.text_mode import TextMode, best_format
 from turnstream.service import ServerSettings
 from turnstream.tools.python import FunctionTool
 
@@ -93,7 +96,24 @@ def make_model(section: ModelSection, place: Place) -> Model:
     if "timeouts" in given:
         more["timeouts"] = section.timeouts.model_dump()
     make: Callable[..., Model] = providers.model
-    return make(name, environ=place.environ, **more)
+    return reading_calls(make(name, environ=place.environ, **more), section.tool_calls)
+
+
+def reading_calls(model: Model, how: str | TextCallsSection) -> Model:
+    """``model``, with the tool calls that it writes as text read by us."""
+    match how:
+        case "auto":
+            return TextMode(model, "auto", describe=False)
+        case "text":
+            return TextMode(model, best_format(model.name))
+        case TextCallsSection(format=format):
+            if format not in FORMATS:
+                close = get_close_matches(format, FORMATS, 3, 0.5)
+                hint = f" Did you mean {' or '.join(close)}?" if close else ""
+                raise ConfigurationError(f"there is no form of tool calls named {format!r}.{hint}")
+            return TextMode(model, format, describe=how.describe, reasoning_open=how.reasoning_open)
+        case _:
+            return model
 
 
 def _instructions(section: AgentSection, document: Document, place: Place, problems: list[str]) -> str:

@@ -83,6 +83,17 @@ class Timeouts(Section):
     """Between two reads of the answer."""
 
 
+class TextCallsSection(Section):
+    """A model that writes its tool calls as text."""
+
+    format: NonEmpty
+    """The form of the calls, by its name in docs/tool-calls-as-text.md."""
+    describe: Annotated[bool, FromEnvironment] = True
+    """Describe the tools in the system message; false leaves that to the server's own prompt."""
+    reasoning_open: Annotated[bool, FromEnvironment] = False
+    """The prompt ends within the model's reasoning, so an answer begins there."""
+
+
 class ModelSection(Section):
     """A model, and how to reach it."""
 
@@ -102,6 +113,9 @@ class ModelSection(Section):
     """Tries after the first one, all before the first byte of an answer."""
     quirks: Anything = Field(default_factory=dict)
     """The provider's own switches."""
+    tool_calls: Literal["native", "auto", "text"] | TextCallsSection = "native"
+    """`native`: the server reads the model's tool calls; `auto`: so it does, and calls that leak into the text are
+    caught; `text`: the model writes them as text, in the form of its family or in the one named by `format`."""
 
     @property
     def full_name(self) -> str:
