@@ -162,13 +162,19 @@ class Source(Struct, frozen=True):
 
 class ToolOutput(Struct, frozen=True):
     """What a tool gives back. ``content`` goes to the model; ``data`` is the same, structured, for clients that show
-    it.
+    it. ``shown`` is what clients see in place of the content, None if they may see that.
     """
 
     content: Content
     is_error: bool = False
     data: Any = None
     sources: tuple[Source, ...] = ()
+    shown: str | None = None
+
+    @property
+    def shown_text(self) -> str:
+        """The text for clients: an exception's message, for instance, may hold what only the model should hear."""
+        return content_text(self.content) if self.shown is None else self.shown
 
 
 Progress: TypeAlias = Callable[[str, float | None], None]

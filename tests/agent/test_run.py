@@ -481,3 +481,9 @@ async def test_a_finished_run_leaves_no_task_behind() -> None:
     for _ in range(5):
         await asyncio.sleep(0)
     assert asyncio.all_tasks() == before
+
+
+async def test_clients_are_not_shown_what_an_exception_says() -> None:
+    model = Scripted(calls(("crash", "{}")), says("done"))
+    [result] = results(await collect(Agent(model, [Box(crash=crash)]).run("hi")))
+    assert result.output.shown_text == "The tool crash failed."

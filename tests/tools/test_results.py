@@ -79,9 +79,10 @@ def test_a_result_that_contains_itself_is_a_clear_error() -> None:
 
 def test_a_failure_names_class_and_message_and_keeps_the_message_from_clients() -> None:
     failed = failure(ValueError("no such\n  book"))
-    assert failed == ToolOutput(
-        "The tool failed with ValueError: no such book", is_error=True, data={"error": "ValueError"}
-    )
+    assert failed.content == "The tool failed with ValueError: no such book"
+    assert failed.shown_text == "The tool failed with ValueError."
+    assert failed.is_error
+    assert failed.data is None
     assert failure(KeyboardInterrupt()).content == "The tool failed with KeyboardInterrupt."
 
 

@@ -99,7 +99,8 @@ class Execution:
         except Exception as error:  # a broken tool is told to the model and never takes the run with it
             log.exception("tool %s failed in run %s", call.name, context.run_id)
             first_line = (str(error).splitlines() or [""])[0][:300]
-            return ToolOutput(f"The tool {call.name} failed: {type(error).__name__}: {first_line}", is_error=True)
+            text = f"The tool {call.name} failed: {type(error).__name__}: {first_line}"
+            return ToolOutput(text, is_error=True, shown=f"The tool {call.name} failed.")
 
     def _finish(self, at: int, call: ToolCall, output: ToolOutput) -> None:
         result = ToolResult(self._step, call, output, self._loop.time() - self._started)

@@ -25,7 +25,6 @@ from turnstream.events import (
     ToolProgress,
     ToolResult,
     ToolsExecuted,
-    content_text,
 )
 
 EXCERPT = 120
@@ -74,7 +73,7 @@ class Printer:
             case ToolProgress(name=name, message=message):
                 self.note(f"  … {name}: {message}")
             case ToolResult(ok=ok, tool_call=call, output=output, duration=duration):
-                text = " ".join(content_text(output.content).split())
+                text = " ".join(output.shown_text.split())
                 self.note(f"  {'✓' if ok else '✗'} {call.name} ({duration:.1f} s): {excerpt(text)}")
             case ToolsExecuted():
                 self.note("· tools_executed")

@@ -275,7 +275,7 @@ class Encoder:
             case ToolCallsDetected(tool_calls=calls):
                 return b"".join([self._call(call) for call in calls]) + _status(event)
             case ToolResult(tool_call=call, output=output):
-                return self._result(call.id, content_text(output.content))
+                return self._result(call.id, output.shown_text)
             case ToolsExecuted():
                 return _status(event) + self._end_step()
             case MaxStepsReached():

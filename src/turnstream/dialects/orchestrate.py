@@ -44,7 +44,6 @@ from turnstream.events import (
     ToolResult,
     ToolsExecuted,
     TurnstreamError,
-    content_text,
 )
 
 _HANDED_OVER = "transfer_to_"
@@ -135,7 +134,7 @@ class Encoder:
                 told = [{"id": call.id, "name": call.name, "args": arguments(call)} for call in calls]
                 return self._step({"type": "tool_calls", "tool_calls": told})
             case ToolResult(tool_call=call, output=output):
-                return self._response(call.id, call.name, content_text(output.content))
+                return self._response(call.id, call.name, output.shown_text)
             case HostedToolCall(id=id, name=name, arguments=text):
                 hosted = {"id": id, "name": name, "args": arguments(ToolCall(id, name, text))}
                 return self._step({"type": "tool_calls", "tool_calls": [hosted]})

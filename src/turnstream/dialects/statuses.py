@@ -11,7 +11,6 @@ from turnstream.events import (
     ToolCallsDetected,
     ToolResult,
     ToolsExecuted,
-    content_text,
 )
 
 StatusEvent = StepStarted | ToolCallsDetected | ToolsExecuted | MaxStepsReached
@@ -43,7 +42,7 @@ def result_details(result: ToolResult) -> dict[str, Any]:
         "name": result.tool_call.name,
         "ok": result.ok,
         "duration": round(result.duration, 3),
-        "excerpt": excerpt(content_text(result.output.content)),
+        "excerpt": excerpt(result.output.shown_text),
     }
 
 

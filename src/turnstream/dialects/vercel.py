@@ -55,7 +55,6 @@ from turnstream.events import (
     TurnstreamError,
     Usage,
     UserMessage,
-    content_text,
 )
 
 
@@ -248,7 +247,7 @@ class Encoder:
             case ToolCallsDetected(tool_calls=calls):
                 return b"".join([_call(call, **_OURS) for call in calls]) + _status(event)
             case ToolResult(tool_call=call, output=output, ok=ok):
-                shown = output.data if output.data is not None else content_text(output.content)
+                shown = output.data if output.data is not None else output.shown_text
                 return _result_of(call.id, shown, ok)
             case ToolsExecuted():
                 return _status(event) + self._end_step()

@@ -63,9 +63,8 @@ def _unknown(value: Any) -> Any:
 def failure(error: BaseException) -> ToolOutput:
     """An exception, for the model: its class and its message, bounded, without what URLs carry besides an address.
 
-    ``data`` has the class alone: the message is for nobody but the model.
+    Clients are shown the class alone.
     """
-    name = type(error).__name__
+    bare = f"The tool failed with {type(error).__name__}"
     message = _URL.sub(r"\g<start>\g<rest>", " ".join(str(error)[: 8 * _MOST_MESSAGE].split()))[:_MOST_MESSAGE]
-    return ToolOutput(f"The tool failed with {name}: {message}" if message else f"The tool failed with {name}.",
-                      is_error=True, data={"error": name})  # fmt: skip
+    return ToolOutput(f"{bare}: {message}" if message else f"{bare}.", is_error=True, shown=f"{bare}.")
