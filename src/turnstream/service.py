@@ -29,7 +29,7 @@ class ServerSettings:
     cors_origins: tuple[str, ...] = ()
     max_body: int = 8 * 1024 * 1024
     heartbeat: float = 10.0
-    first_byte_hold: float = 2.0
+    first_byte_hold: float = 3.0
     send_timeout: float = 120.0
     shutdown_grace: float = 30.0
     statuses: StatusMode = "extension"

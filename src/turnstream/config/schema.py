@@ -155,7 +155,7 @@ class ServerSection(Section):
     """Bytes of a request's body."""
     heartbeat: Annotated[Seconds, FromEnvironment] = 10.0
     """Seconds of silence after which a stream sends a sign of life."""
-    first_byte_hold: Annotated[float, Field(ge=0, allow_inf_nan=False), FromEnvironment] = 2.0
+    first_byte_hold: Annotated[float, Field(ge=0, allow_inf_nan=False), FromEnvironment] = 3.0
     """Seconds that a stream's HTTP status waits for the model's first word or failure."""
     send_timeout: Annotated[Seconds, FromEnvironment] = 120.0
     """Seconds after which a run ends whose client has stopped reading."""
