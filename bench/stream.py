@@ -22,7 +22,7 @@ from bench.rig.plan import Mode
 from bench.rig.process import Process, cores, started
 from bench.rig.tables import DIRECT, FLOOR, TURNSTREAM, Samples, wide_console
 
-SERVERS = {FLOOR: "bench.rig.floor"}
+SERVERS = {FLOOR: "bench.rig.floor", TURNSTREAM: "bench.rig.product"}
 
 
 class Phase(Struct, frozen=True):
@@ -93,7 +93,7 @@ def schedule(rounds: int, phases: list[Phase]) -> Iterator[tuple[int, Phase, str
     for number in range(1, rounds + 1):
         for phase in phases:
             if number == rounds or not phase.once:
-                yield from ((number, phase, name) for name in phase.servers if name == DIRECT or name in SERVERS)
+                yield from ((number, phase, name) for name in phase.servers)
 
 
 def warm_up(server: Process, name: str, on: set[int]) -> None:
