@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
 
 from examples import tools
-from turnstream.events import RunContext, ToolCall, ToolError, ToolOutput
+from turnstream.agent import Agent, Toolbox
+from turnstream.events import AssistantMessage, RunContext, ToolCall, ToolCallsDetected, ToolError, ToolOutput
+from turnstream.providers import demo
 from turnstream.tools.python import FunctionTool
 
 
@@ -62,3 +65,26 @@ async def test_waiting_reports_its_progress() -> None:
     output = await tools.wait.call(ToolCall("c", "wait", '{"seconds": 0.02}'), context)
     assert output.content == "Waited 0.02 seconds."
     assert seen == [("waited 0 of 0.02 seconds", 0.0)]
+
+
+@pytest.mark.parametrize(
+    ("question", "calls", "told"),
+    [
+        ("what is 12*7?", ["calculate"], "says: 84"),
+        ("what is the weather in Paris?", ["get_weather"], "city: Paris, temperature: "),
+        (
+            "the weather in Paris, and what is 1/0?",
+            ["get_weather", "calculate"],
+            "calculate (expression: 1/0) failed: ",
+        ),
+    ],
+)
+async def test_the_demo_model_answers_with_what_the_tools_say(question: str, calls: list[str], told: str) -> None:
+    boxes: list[Toolbox] = [tools.get_weather, tools.calculate, tools.get_time, tools.wait]
+    async with asyncio.timeout(10), Agent(demo.Model(delay=0), boxes).run(question) as run:
+        detected = [event for event in [event async for event in run] if isinstance(event, ToolCallsDetected)]
+    assert [call.name for call in detected[0].tool_calls] == calls
+    answer = run.messages[-1]
+    assert isinstance(answer, AssistantMessage)
+    assert told in answer.text
+    assert "built-in demo model, not a language model" in answer.text

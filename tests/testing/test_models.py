@@ -36,9 +36,9 @@ async def batches(model: Model) -> list[list[ModelEvent]]:
 
 
 async def test_a_text_is_streamed_word_by_word_and_finished() -> None:
-    assert await batches(ScriptedModel(["Hello  you"])) == [
-        [TextDelta("Hello")], [TextDelta(" ")], [TextDelta(" you")], END,
-    ]  # fmt: skip
+    words: list[list[ModelEvent]] = [[TextDelta("Hello")], [TextDelta(" ")], [TextDelta(" you")]]
+    assert await batches(ScriptedModel(["Hello  you"])) == [*words, END]
+    assert await batches(ScriptedModel([["Hello  you", [Finish("length")]]])) == [*words, [Finish("length")]]
 
 
 async def test_calls_get_indices_and_ids_and_their_own_finish() -> None:

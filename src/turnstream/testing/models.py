@@ -35,7 +35,7 @@ class Call(Struct, frozen=True):
 
 Gate: TypeAlias = asyncio.Event | Awaitable[object] | Callable[[], Awaitable[object]]
 Item: TypeAlias = ModelEvent | Call | Exception | Gate | Sequence[ModelEvent | Call]
-Step: TypeAlias = str | Item | Sequence[Item]
+Step: TypeAlias = str | Item | Sequence[str | Item]
 
 
 def text(content: str) -> list[ModelEvent]:
@@ -54,6 +54,7 @@ class ScriptedModel:
 
     A step is a text, a tool call, or a list of items that are given one after the other:
 
+    - a text, which is given word by word;
     - an event, a `call`, or a list of them, which is one batch: what comes with one network read;
     - a gate, which is waited for: an `asyncio.Event`, an awaitable, or a function that gives one;
     - an exception, which is raised.
@@ -85,21 +86,21 @@ class ScriptedModel:
         return f"ScriptedModel(name={self.name!r}, steps={len(self.steps)})"
 
 
-def _items(step: Step) -> Sequence[Item]:
-    match step:
-        case str():
-            return text(step)
-        case list() | tuple():
-            items: Sequence[Item] = step
-            return items
-        case _:
-            return (cast("Item", step),)
+def _items(step: Step) -> list[Item]:
+    parts = step if isinstance(step, list | tuple) else (cast("Item | str", step),)
+    items: list[Item] = []
+    for part in parts:
+        if isinstance(part, str):
+            items += text(part)
+        else:
+            items.append(part)
+    return items
 
 
 class _Script:
     """One step being played."""
 
-    def __init__(self, items: Sequence[Item], number: int) -> None:
+    def __init__(self, items: list[Item], number: int) -> None:
         self._items = iter(items)
         self._number = number
         self._calls = 0
