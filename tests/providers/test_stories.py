@@ -7,12 +7,13 @@ from types import ModuleType
 import msgspec
 import pytest
 
-from tests.providers.stories import EVENTS, SECOND_REQUEST, anthropic, gemini, told
+from tests.providers.stories import EVENTS, SECOND_REQUEST, anthropic, gemini, openai_responses, told
 from tests.providers.streams import decoded
 
 VENDORS: dict[str, ModuleType] = {
     "anthropic": anthropic,
     "gemini": gemini,
+    "openai-responses": openai_responses,
 }
 WITHOUT_CALL_IDS: set[str] = set()
 

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from turnstream.providers import demo
     from turnstream.providers.http import Client, HttpModel
 
-PROTOCOLS: dict[str, str] = {}
+PROTOCOLS: dict[str, str] = {
+    "anthropic": "turnstream.providers.anthropic",
+    "gemini": "turnstream.providers.gemini",
+    "openai-responses": "turnstream.providers.openai_responses",
+}
 """Provider name -> the module that speaks its protocol: a `turnstream.providers.base.Provider` that also has
 ``settings(given, environ) -> Settings``, which completes what was given from the environment, or raises a
 `ConfigurationError` that names the missing variable."""

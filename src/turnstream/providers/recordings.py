@@ -14,6 +14,7 @@ from turnstream.providers.base import Decoder
 APIS: dict[str, str] = {
     "gemini.streamGenerateContent": "turnstream.providers.gemini",
     "anthropic.messages": "turnstream.providers.anthropic",
+    "openai.responses": "turnstream.providers.openai_responses",
     "openai.chat": "turnstream.providers.openai",
 }
 
