@@ -57,7 +57,7 @@ class Spread(Struct, frozen=True):
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
-        return cls(median(values), min(values), max(values))
+        return cls(float(median(values)), float(min(values)), float(max(values)))
 
     def __str__(self) -> str:
         whole = self.median.is_integer() and self.low.is_integer() and self.high.is_integer()
