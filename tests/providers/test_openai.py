@@ -388,6 +388,17 @@ def test_an_event_named_error_is_one_whatever_it_says() -> None:
         assert failure(b"event: error\ndata: " + body + b"\n\n")[1].detail == "no"
 
 
+def test_vllms_chunk_that_is_an_error_is_one() -> None:
+    found, error = failure(delta(content="a"), data({"object": "error", "message": "no", "code": 400}), DONE)
+    assert (found, error.detail, error.provider_status) == ([TextDelta("a")], "no 400", 400)
+
+
+def test_a_finish_reason_that_means_failure_is_one() -> None:
+    found, error = failure(delta("error", content="a"), DONE)
+    assert found == [TextDelta("a"), Finish("unknown", "error")]
+    assert error.code == "provider_error"
+
+
 def test_an_error_as_a_bare_string_is_one() -> None:
     assert failure(data({"error": "no"}))[1].body == "no"
 

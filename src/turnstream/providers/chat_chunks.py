@@ -11,6 +11,8 @@ from msgspec import Struct
 
 from turnstream.events import ProtocolError
 
+ABSENT = msgspec.Raw()
+
 
 class Function(Struct, gc=False):
     name: str | None = None
@@ -43,16 +45,17 @@ class Choice(Struct, gc=False):
     index: int | None = None
     delta: Delta | None = None
     finish_reason: str | None = None
-    message: msgspec.Raw = msgspec.Raw()
+    message: msgspec.Raw = ABSENT
 
 
 class Chunk(Struct, gc=False):
     choices: list[Choice] | None = None
     usage: dict[str, Any] | None = None
     error: Any = None
+    object: str | None = None
     x_groq: dict[str, Any] | None = None
-    citations: msgspec.Raw = msgspec.Raw()
-    search_results: msgspec.Raw = msgspec.Raw()
+    citations: msgspec.Raw = ABSENT
+    search_results: msgspec.Raw = ABSENT
 
 
 _decode = msgspec.json.Decoder(Chunk).decode
@@ -104,6 +107,7 @@ def _chunk(raw: dict[str, Any]) -> Chunk:
         else None,
         usage=_dict(raw.get("usage")),
         error=raw.get("error"),
+        object=_str(raw.get("object")),
         x_groq=_dict(raw.get("x_groq")),
         citations=msgspec.Raw(msgspec.json.encode(raw.get("citations"))),
         search_results=msgspec.Raw(msgspec.json.encode(raw.get("search_results"))),

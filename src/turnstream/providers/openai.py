@@ -34,7 +34,7 @@ from turnstream.parsing.sse import Event
 from turnstream.parsing.tool_call_deltas import Assembler
 from turnstream.providers import chat_body, chat_chunks, errors
 from turnstream.providers.base import HttpRequest, Settings
-from turnstream.providers.chat_chunks import Choice, Chunk, Delta, Function
+from turnstream.providers.chat_chunks import ABSENT, Choice, Chunk, Delta, Function
 from turnstream.providers.chat_usage import usage
 
 _REASONS: dict[str, FinishReason] = {
@@ -56,7 +56,7 @@ _REASONS: dict[str, FinishReason] = {
     "safety": "content_filter",
     "recitation": "content_filter",
 }
-_ABSENT = msgspec.Raw()
+_FAILED = ("error", "network_error", "server_error")
 
 
 def request(settings: Settings, model_request: ModelRequest) -> HttpRequest:
@@ -94,6 +94,7 @@ class Decoder:
         self._details: list[dict[str, Any]] = []
         self._sources: set[str] = set()
         self._last_sources: tuple[bytes, bytes] = (b"", b"")
+        self._settled = False
         self._error: ProviderError | None = None
 
     def feed(self, piece: bytes) -> list[ModelEvent]:
@@ -116,7 +117,7 @@ class Decoder:
     def close(self) -> list[ModelEvent]:
         """The rest. Call it until it gives nothing: if the stream also ended badly, the call after the rest raises."""
         self._check()
-        if self.done:
+        if self._settled:
             return []
         out: list[ModelEvent] = []
         try:
@@ -166,9 +167,11 @@ class Decoder:
             for choice in choices:
                 if not choice.index:
                     self._choice(choice, out)
+        elif choices is None and chunk.object == "error":  # vLLM: the error is the whole chunk
+            raise _reported(errors.parsed(data))
         if chunk.usage:
             self._usage = chunk.usage
-        if chunk.x_groq is not None or chunk.search_results is not _ABSENT or chunk.citations is not _ABSENT:
+        if chunk.x_groq is not None or chunk.search_results is not ABSENT or chunk.citations is not ABSENT:
             self._extras(chunk, out)
         if chunk.error or event.event == "error":
             raise _reported(chunk.error or errors.parsed(data))
@@ -246,16 +249,20 @@ class Decoder:
         self._end(out)
 
     def _end(self, out: list[ModelEvent]) -> None:
+        """Raises if the finish reason is that the vendor failed."""
         called = self._calls.started
-        if self._finish is None:
-            self._settle(out)
-            out.append(Finish("tool_calls" if called else "unknown"))
-        else:
-            self._settle(out)
+        self._settle(out)
         self.done = True
+        if self._finish is None:
+            out.append(Finish("tool_calls" if called else "unknown"))
+        elif self._finish.lower() in _FAILED:
+            raise errors.from_status("openai", None, None, f"finish reason {self._finish}")
 
     def _settle(self, out: list[ModelEvent]) -> None:
-        """What is known at the end, be it good or bad."""
+        """What is known at the end, be it good or bad; once."""
+        if self._settled:
+            return
+        self._settled = True
         called = self._calls.started
         self._calls.close(out)
         if any(not self._plain_reasoning or "signature" in detail or "data" in detail for detail in self._details):
