@@ -3,10 +3,12 @@ from __future__ import annotations
 import asyncio
 import enum
 import functools
+import gc
 import logging
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Optional
@@ -374,6 +376,24 @@ def test_types_that_are_defined_beside_a_nested_function_are_found() -> None:
     def f(a: Local) -> None: ...
 
     assert f.spec.parameters["properties"]["a"]["enum"] == ["one"]
+
+
+def test_nothing_else_of_the_place_of_a_function_is_kept_alive() -> None:
+    class Big:
+        pass
+
+    def make() -> tuple[FunctionTool[..., None], weakref.ref[Big]]:
+        big = Big()
+
+        @tool(timeout=1)
+        def f(a: int) -> None: ...
+
+        return f, weakref.ref(big)
+
+    f, big = make()
+    gc.collect()
+    assert f.name == "f"
+    assert big() is None
 
 
 def variadic(*args: int) -> None: ...

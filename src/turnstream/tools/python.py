@@ -22,6 +22,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # what every vendor accepts
+_IDENTIFIER = re.compile(r"[^\W\d]\w*")
 
 
 @overload
@@ -57,7 +58,7 @@ def tool(
     `ConfigurationError` for a name that vendors refuse; for a signature that cannot be described, that comes when the
     tool is first used or entered.
     """
-    namespace = _caller_locals()
+    scope = sys._getframe(1).f_locals
 
     def make(function: Callable[..., Any]) -> FunctionTool[..., Any]:
         if isinstance(function, FunctionTool):
@@ -69,7 +70,7 @@ def tool(
             timeout=timeout,
             effect=effect,
             threads=threads,
-            namespace=namespace,
+            namespace=_named_locals(function, scope),
         )
 
     return make if function is None else make(function)
@@ -194,7 +195,13 @@ def _is_async(function: Callable[..., Any]) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
 
 
-def _caller_locals() -> Mapping[str, Any] | None:
-    """The local names where a function is decorated: annotations that are text may mean a type defined there."""
-    frame = sys._getframe(2)
-    return None if frame.f_locals is frame.f_globals else dict(frame.f_locals)
+def _named_locals(function: Callable[..., Any], scope: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What the annotations of a nested function name in the scope where it is decorated; nothing else is kept alive.
+
+    Under ``from __future__ import annotations`` they are text, and a type that is defined in a function is found
+    nowhere else.
+    """
+    if "<locals>" not in getattr(function, "__qualname__", ""):
+        return None
+    texts = [text for text in getattr(function, "__annotations__", {}).values() if isinstance(text, str)]
+    return {name: scope[name] for name in _IDENTIFIER.findall(" ".join(texts)) if name in scope}

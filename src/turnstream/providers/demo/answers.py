@@ -78,11 +78,15 @@ def _introduction(question: str, tools: Sequence[ToolSpec]) -> str:
     if not tools:
         heard = f" You said: {_short(question, 200)}" if question.strip() else ""
         return f"{WHO}, and this agent has no tools that I could call for you.{heard}"
-    lines = "".join(f"\n- {tool.name}: {_short(tool.description.partition('. ')[0], 120)}" for tool in tools[:12])
+    lines = "".join(f"\n- {tool.name}: {_summary(tool.description)}" for tool in tools[:12])
     return (
         f"{WHO}: I pick a tool by the words of your message and tell what it says. None fits this one. I can call:"
         f"{lines}\nAsk me something that one of them can answer."
     )
+
+
+def _summary(description: str) -> str:
+    return _short(description.split("\n")[0].split(". ")[0].removesuffix("."), 120)
 
 
 def _ask(choice: Choice) -> str:

@@ -1,0 +1,100 @@
+"""What the schema allows, the function gets."""
+
+from __future__ import annotations
+
+import enum
+import json
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import jsonschema
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel, Field
+
+from turnstream.events import RunContext, ToolError
+from turnstream.tools.arguments import Arguments
+
+
+class Colour(enum.Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+@dataclass
+class Point:
+    x: int
+    name: str = ""
+
+
+class Tree(BaseModel):
+    value: float
+    children: list[Tree] = []
+
+
+def everything(
+    text: str,
+    number: Annotated[int, Field(ge=0, le=100)],
+    ratio: float = 1.0,
+    flag: bool | None = None,
+    choice: Literal["a", "b", 3] = "a",
+    colour: Colour = Colour.RED,
+    point: Point | None = None,
+    tree: Tree | None = None,
+    table: dict[str, list[int]] | None = None,
+) -> None: ...
+
+
+ARGUMENTS = Arguments(everything, "everything")
+VALIDATOR = jsonschema.Draft202012Validator(ARGUMENTS.schema)
+
+points = st.fixed_dictionaries({"x": st.integers(-9, 9)}, optional={"name": st.text(max_size=3)})
+trees = st.recursive(
+    st.fixed_dictionaries({"value": st.floats(-9, 9)}),
+    lambda inner: st.fixed_dictionaries({"value": st.integers(-9, 9), "children": st.lists(inner, max_size=2)}),
+    max_leaves=4,
+)
+good = st.fixed_dictionaries(
+    {"text": st.text(max_size=5), "number": st.integers(0, 100)},
+    optional={
+        "ratio": st.floats(-9, 9),
+        "flag": st.none() | st.booleans(),
+        "choice": st.sampled_from(["a", "b", 3]),
+        "colour": st.sampled_from(["red", "blue"]),
+        "point": st.none() | points,
+        "tree": st.none() | trees,
+        "table": st.none() | st.dictionaries(st.text(max_size=2), st.lists(st.integers(-9, 9), max_size=2), max_size=2),
+    },
+)
+
+
+@settings(deadline=None, max_examples=100)
+@given(good)
+def test_what_the_schema_allows_is_accepted(arguments: dict[str, Any]) -> None:
+    VALIDATOR.validate(arguments)
+    positional, named = ARGUMENTS.bind(json.dumps(arguments), RunContext())
+    assert positional == []
+    assert named.keys() == arguments.keys()
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    good, st.sampled_from(["text", "number", "choice", "colour", "point", "tree", "table"]), points | st.just([None])
+)
+def test_what_the_schema_forbids_is_refused(arguments: dict[str, Any], name: str, value: Any) -> None:
+    arguments = {**arguments, name: value}
+    if VALIDATOR.is_valid(arguments):
+        return
+    try:
+        ARGUMENTS.bind(json.dumps(arguments), RunContext())
+    except ToolError as error:
+        refused = error.message
+    else:
+        refused = ""
+    assert f" {name}" in refused
+
+
+def test_the_schema_is_a_valid_one_and_has_no_title() -> None:
+    jsonschema.Draft202012Validator.check_schema(ARGUMENTS.schema)
+    assert '"title"' not in json.dumps(ARGUMENTS.schema)
+    assert list(ARGUMENTS.schema["$defs"]) == ["Tree"]
