@@ -148,49 +148,44 @@ class Stream:
 
     async def __anext__(self) -> list[ModelEvent]:
         """The events of one read. Raises `ProviderError`."""
+        if self._response is None or self._watchdog is None:
+            raise RuntimeError("enter the stream before you iterate it")
+        decoder, content, watchdog = self._decoder, self._response.content, self._watchdog
         try:
-            batch = await self._batch()
+            while self._state == "reading":
+                decoder.feed(b"")  # raises the error that came in the same read as the last batch
+                if decoder.done:
+                    await _drain(content)
+                    self._state = "ended"
+                    break
+                watchdog.waiting_since = watchdog.now()
+                try:
+                    piece = await content.readany()
+                except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError, ValueError) as error:
+                    self._broken = _cut_off(error)
+                    piece = b""
+                watchdog.waiting_since = 0.0
+                if not piece:
+                    self._state = "closing"
+                elif batch := decoder.feed(piece):
+                    if not watchdog.begun:
+                        watchdog.begin()
+                    return batch
+            if batch := self._rest():
+                return batch
         except ProviderError as error:
             self._state = "ended"
             self._broken = error
             raise _labelled(error, self._model) from error.__cause__
-        if batch is None:
-            self._state = "ended"
-            raise StopAsyncIteration
-        return batch
+        self._state = "ended"
+        raise StopAsyncIteration
 
-    async def _batch(self) -> list[ModelEvent] | None:
-        if self._response is None or self._watchdog is None:
-            raise RuntimeError("enter the stream before you iterate it")
-        decoder, content, watchdog = self._decoder, self._response.content, self._watchdog
-        while self._state == "reading":
-            decoder.feed(b"")  # raises the error that came in the same read as the last batch
-            if decoder.done:
-                await _drain(content)
-                return None
-            watchdog.waiting = True
-            try:
-                piece = await content.readany()
-            except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError, ValueError) as error:
-                self._broken = _cut_off(error)
-                piece = b""
-            watchdog.waiting = False
-            if not piece:
-                self._state = "closing"
-                break
-            batch = decoder.feed(piece)
-            if batch:
-                if not watchdog.begun:
-                    watchdog.begin()
-                return batch
-        return self._rest()
-
-    def _rest(self) -> list[ModelEvent] | None:
+    def _rest(self) -> list[ModelEvent]:
         """What the decoder still had. A connection that broke is no error if the answer was complete by then."""
         if self._state == "ended":
-            return None
+            return []
         try:
-            return self._decoder.close() or None
+            return self._decoder.close()
         except ProviderError as error:
             raise (self._broken or error) from error
 
@@ -202,27 +197,17 @@ class _Watchdog:
     comments and pings keep a stream alive. A slow reader is nobody's silence, so only time spent waiting counts.
     """
 
-    __slots__ = ("_content", "_deadline", "_loop", "_since", "_timeouts", "_timer", "_waiting", "begun")
+    __slots__ = ("_content", "_deadline", "_loop", "_timeouts", "_timer", "begun", "now", "waiting_since")
 
     def __init__(self, content: aiohttp.StreamReader, timeouts: Timeouts, started: float) -> None:
         self._content = content
         self._loop = asyncio.get_running_loop()
         self._timeouts = timeouts
+        self.now = self._loop.time
         self.begun = False
-        self._waiting = False
-        self._since = started
+        self.waiting_since = 0.0  # 0 while nobody waits
         self._deadline = started + timeouts.first_token
         self._timer = self._loop.call_at(self._deadline, self._look)
-
-    @property
-    def waiting(self) -> bool:
-        return self._waiting
-
-    @waiting.setter
-    def waiting(self, value: bool) -> None:
-        self._waiting = value
-        if value:
-            self._since = self._loop.time()
 
     def begin(self) -> None:
         """The first event has come."""
@@ -231,10 +216,10 @@ class _Watchdog:
         self._look()
 
     def _look(self) -> None:
-        now = self._loop.time()
+        now = self.now()
         if self.begun:
             silence = self._timeouts.idle
-            due = (self._since if self._waiting else now) + silence
+            due = (self.waiting_since or now) + silence
         else:
             due, silence = self._deadline, self._timeouts.first_token
         if now < due:
