@@ -203,6 +203,15 @@ async def test_the_function_gets_typed_values_and_its_own_defaults() -> None:
     assert seen == [Colour.BLUE, Point(1), Book(title="Emma"), True]
 
 
+async def test_the_default_in_a_field_is_given_to_the_function() -> None:
+    @tool
+    def f(a: int = Field(3, ge=1), b: list[int] = Field(default_factory=list)) -> list[Any]:
+        return [a, b]
+
+    assert (await call(f)).data == [3, []]
+    assert f.spec.parameters.get("required") is None
+
+
 async def test_any_name_is_a_good_argument() -> None:
     @tool
     def f(json: str, _x: int, model_config: int, schema: int, self: int = 0, *, cls: int = 0) -> list[Any]:

@@ -31,6 +31,7 @@ class Arguments:
         self._order = tuple(parameters)
         parameters.pop(self.context_name or "", None)
         self._names = tuple(parameters)
+        self._field_defaults = {name for name, parameter in parameters.items() if _is_field(parameter.default)}
         docs = docstrings.read(inspect.getdoc(function), self._names)
         self.description = docs.description
         self._model = self._build(parameters, docs.arguments)
@@ -99,11 +100,11 @@ class Arguments:
             model = self._model.model_validate_json(text.encode("utf-8", "replace"))
         except ValidationError as error:
             raise ToolError(complaint(error, text, self._tool, self._names), code="invalid_arguments") from error
-        # what the model left out is left to the function's own defaults
+        # what the model left out is left to the function's own defaults, unless those are pydantic's Field(…)
         values = {
             name: getattr(model, f"arg_{position}")
             for position, name in enumerate(self._names)
-            if f"arg_{position}" in model.model_fields_set
+            if f"arg_{position}" in model.model_fields_set or name in self._field_defaults
         }
         if self.context_name is not None:
             values[self.context_name] = context
@@ -140,6 +141,12 @@ def _annotated_doc(annotation: Any) -> str | None:
 def _describes_itself(parameter: inspect.Parameter) -> bool:
     places = (*getattr(parameter.annotation, "__metadata__", ()), parameter.default)
     return any(isinstance(getattr(place, "description", None), str) for place in places)
+
+
+def _is_field(default: Any) -> bool:
+    from pydantic.fields import FieldInfo
+
+    return isinstance(default, FieldInfo)
 
 
 def _takes_context(annotation: Any) -> bool:

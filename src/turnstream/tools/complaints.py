@@ -28,9 +28,8 @@ def complaint(error: ValidationError, text: str, tool: str, names: Sequence[str]
     value = from_json(text.encode("utf-8", "replace"))
     problems: dict[str, list[str]] = {}  # by path, since each branch of a union has its own
     for detail in details:
-        problem = _problem(detail, names)
         found = problems.setdefault(_path(detail, value), [])
-        if problem not in found:
+        if len(problems) <= _MOST_PROBLEMS and (problem := _problem(detail, names)) not in found:
             found.append(problem)
     told = [f"{path}: {' or '.join(found)}" for path, found in problems.items()]
     more = f"; and {len(told) - _MOST_PROBLEMS} more" if len(told) > _MOST_PROBLEMS else ""
