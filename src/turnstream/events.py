@@ -237,11 +237,15 @@ class ModelOptions(Struct, frozen=True, omit_defaults=True):
 
 
 class ModelRequest(Struct, frozen=True):
-    """One model call. System messages stand first in ``messages``; a provider places them as its vendor wants."""
+    """One model call. System messages stand first in ``messages``; a provider places them as its vendor wants.
+
+    ``time`` is when it is asked, in seconds since the epoch, for prompts that tell the date.
+    """
 
     messages: tuple[Message, ...]
     tools: tuple[ToolSpec, ...] = ()
     options: ModelOptions = ModelOptions()
+    time: float = 0.0
 
 
 class RunRequest(Struct, frozen=True):

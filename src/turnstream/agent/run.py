@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack
@@ -173,10 +174,10 @@ class Run:
         asked = options.merged(self.agent.options, self.request.options)
         messages = (*self._history, *self.messages)
         if self._last_step:
-            return ModelRequest(messages, (), options.without_tools(asked))
+            return ModelRequest(messages, (), options.without_tools(asked), time.time())
         if self._step > 1:
             asked = options.after_first_step(asked)
-        return ModelRequest(messages, self._toolset.offered(self.request.tools), asked)
+        return ModelRequest(messages, self._toolset.offered(self.request.tools), asked, time.time())
 
     async def _read(self, stream: ModelStream) -> list[ModelEvent] | None:
         try:

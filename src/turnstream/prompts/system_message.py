@@ -43,7 +43,7 @@ def prompted(request: ModelRequest, format: str) -> ModelRequest:
     if request.tools:
         messages = _with_instructions(messages, _instructions(request.tools, style, request.options.tool_choice))
     options = msgspec.structs.replace(request.options, tool_choice=None, parallel_tool_calls=None)
-    return ModelRequest(tuple(_merged(messages)), (), options)
+    return ModelRequest(tuple(_merged(messages)), (), options, request.time)
 
 
 def _instructions(tools: Sequence[ToolSpec], style: Style, choice: object) -> str:

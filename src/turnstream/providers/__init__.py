@@ -16,15 +16,18 @@ from turnstream.events import ConfigurationError, ModelOptions
 if TYPE_CHECKING:
     from turnstream.providers import demo
     from turnstream.providers.http import Client, HttpModel
+    from turnstream.providers.text_mode import TextMode
 
 PROTOCOLS: dict[str, str] = {
     "anthropic": "turnstream.providers.anthropic",
     "gemini": "turnstream.providers.gemini",
+    "openai-completions": "turnstream.providers.openai_completions",
     "openai-responses": "turnstream.providers.openai_responses",
 }
 """Provider name -> the module that speaks its protocol: a `turnstream.providers.base.Provider` that also has
 ``settings(given, environ) -> Settings``, which completes what was given from the environment, or raises a
-`ConfigurationError` that names the missing variable."""
+`ConfigurationError` that names the missing variable. A module whose models write their tool calls as text also has
+``text_format(settings)``, which names the form."""
 
 
 def model(
@@ -39,7 +42,7 @@ def model(
     retries: int = 2,
     environ: Mapping[str, str] | None = None,
     client: Client | None = None,
-) -> HttpModel | demo.Model:
+) -> HttpModel | demo.Model | TextMode:
     """The model with that name: ``openai:gpt-5-mini``, ``ollama:qwen3``, ``openai-compatible:name`` with ``base_url``.
 
     What is not given comes from ``environ``, by default the process's: the key (``OPENAI_API_KEY``, …) and, where the
@@ -76,9 +79,15 @@ def model(
         speaker, settings = cast("Provider", module), module.settings(given, environ)
     else:
         raise _unknown(provider, sorted({*compatible.VENDORS, *PROTOCOLS, "demo"}))
-    return http.HttpModel(
+    made = http.HttpModel(
         name, speaker, settings, client=client, timeouts=Timeouts(**(timeouts or {})), max_retries=retries
     )
+    text_format = getattr(speaker, "text_format", None)
+    if text_format is None:
+        return made
+    from turnstream.providers.text_mode import TextMode
+
+    return TextMode(made, text_format(settings), describe=False)
 
 
 def _unknown(provider: str, known: list[str]) -> ConfigurationError:

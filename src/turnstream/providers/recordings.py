@@ -16,6 +16,7 @@ APIS: dict[str, str] = {
     "anthropic.messages": "turnstream.providers.anthropic",
     "openai.responses": "turnstream.providers.openai_responses",
     "openai.chat": "turnstream.providers.openai",
+    "openai.completions": "turnstream.providers.openai_completions",
 }
 
 
