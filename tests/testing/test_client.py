@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
-from turnstream.testing import streaming_client
+from turnstream import server
+from turnstream.agent import Agent
+from turnstream.service import Service
+from turnstream.testing import ScriptedModel, streaming_client
 
 Scope = Any
 
@@ -165,3 +168,15 @@ async def test_a_fastapi_application_is_served() -> None:
 
     async with streaming_client(app) as client, client.post("/add", [1, 2]) as response:
         assert await response.json() == 3
+
+
+async def test_leaving_a_turnstream_server_closes_its_model() -> None:
+    model = ScriptedModel([["one two", asyncio.Event()]])
+    request = {"stream": True, "messages": [{"role": "user", "content": "hi"}]}
+    async with streaming_client(server.app(Service({"a": Agent(model)}))) as client:
+        async with client.post("/v1/chat/completions", request) as response:
+            async for piece in response:
+                if b"two" in piece:
+                    break
+            assert model.open == 1
+        assert model.open == 0
