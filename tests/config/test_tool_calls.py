@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.agent.scripted import Scripted
 from turnstream.config.assemble import reading_calls
+from turnstream.config.load import load
 from turnstream.config.schema import ModelSection, TextCallsSection
 from turnstream.events import ConfigurationError
 from turnstream.providers.text_mode import TextMode
@@ -22,3 +25,20 @@ def test_a_text_mode_model_is_wrapped(how: str | TextCallsSection) -> None:
 def test_an_unknown_form_of_calls_is_refused_with_a_suggestion() -> None:
     with pytest.raises(ConfigurationError, match="Did you mean hermes"):
         reading_calls(Scripted(), TextCallsSection(format="hermse"))
+
+
+def test_a_template_file_next_to_the_configuration_is_the_models(tmp_path: Path) -> None:
+    (tmp_path / "mine.jinja").write_text("{{ messages[0].content }}")
+    file = tmp_path / "agent.yaml"
+    file.write_text(
+        "model: {name: my-model, provider: openai-completions, base_url: 'http://x/v1', template: mine.jinja}\n"
+    )
+    [agent] = load(str(file), environ={}).agents.values()
+    assert isinstance(agent.model, TextMode)
+
+
+def test_a_template_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "agent.yaml"
+    file.write_text("model: {name: my-model, provider: openai-completions, template: mine.jinja}\n")
+    with pytest.raises(ConfigurationError, match=r"mine\.jinja"):
+        load(str(file), environ={})

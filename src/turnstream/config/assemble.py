@@ -87,8 +87,8 @@ def make_model(section: ModelSection, place: Place) -> Model:
         name = automatic.choose(place.environ).model
     given = section.model_fields_set
     more: dict[str, Any] = {key: getattr(section, key) for key in ("base_url", "api_key", "headers") if key in given}
-    if "quirks" in given:
-        more["quirks"] = section.quirks
+    if "quirks" in given or section.template is not None:
+        more["quirks"] = {**section.quirks, **_template(section, place)}
     if "options" in given:
         more["options"] = make_options(section.options)
     if "retries" in given:
@@ -97,6 +97,15 @@ def make_model(section: ModelSection, place: Place) -> Model:
         more["timeouts"] = section.timeouts.model_dump()
     make: Callable[..., Model] = providers.model
     return reading_calls(make(name, environ=place.environ, **more), section.tool_calls)
+
+
+def _template(section: ModelSection, place: Place) -> dict[str, str]:
+    if section.template is None:
+        return {}
+    try:
+        return {"template": (place.folder / section.template).read_text("utf-8")}
+    except (OSError, UnicodeDecodeError):
+        raise ConfigurationError(f"there is no file {section.template!r}, or it is not UTF-8 text") from None
 
 
 def reading_calls(model: Model, how: str | TextCallsSection) -> Model:

@@ -113,6 +113,8 @@ class ModelSection(Section):
     """Tries after the first one, all before the first byte of an answer."""
     quirks: Anything = Field(default_factory=dict)
     """The provider's own switches."""
+    template: NonEmpty | None = None
+    """A file with the model's chat template (Jinja2), for `openai-completions`; its path is relative to this file."""
     tool_calls: Literal["native", "auto", "text"] | TextCallsSection = "native"
     """`native`: the server reads the model's tool calls; `auto`: so it does, and calls that leak into the text are
     caught; `text`: the model writes them as text, in the form of its family or in the one named by `format`."""
