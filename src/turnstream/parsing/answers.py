@@ -61,9 +61,10 @@ class Decoder:
         return events
 
     def _begin(self, piece: bytes) -> bytes:
-        """Drop blanks and a byte order mark until the first byte that tells what this is."""
+        """Drop blanks and byte order marks until the first byte that tells what this is."""
         text = (self._head + piece).lstrip(_BLANK)
-        text = text.removeprefix(_BOM).lstrip(_BLANK)
+        while text.startswith(_BOM):
+            text = text[len(_BOM) :].lstrip(_BLANK)
         if not text or (len(text) < len(_BOM) and _BOM.startswith(text)):
             self._head = text
             return b""
