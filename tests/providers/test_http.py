@@ -66,13 +66,25 @@ async def test_connections_are_kept_alive_between_runs() -> None:
     assert vendor.connections == 1
 
 
-async def test_models_that_share_a_client_share_its_connections() -> None:
-    client = Client()
-    async with upstream(says(*HELLO)) as vendor, client:
-        for _ in range(2):
-            async with made(vendor.base_url, client=client) as asked:
-                assert await text(asked) == "Hello"
+async def test_models_share_the_connections_of_the_process() -> None:
+    async with upstream(says(*HELLO)) as vendor, made(vendor.base_url) as one, made(vendor.base_url) as two:
+        assert await text(one) == await text(two) == "Hello"
     assert vendor.connections == 1
+
+
+async def test_models_with_clients_of_their_own_share_nothing() -> None:
+    async with upstream(says(*HELLO)) as vendor, Client() as one, Client() as two:
+        for client in (one, two):
+            assert await text(made(vendor.base_url, client=client)) == "Hello"
+    assert vendor.connections == 2
+
+
+def test_a_model_answers_in_one_event_loop_after_another() -> None:
+    async def once() -> str:
+        async with upstream(says(*HELLO)) as vendor:
+            return await text(made(vendor.base_url))
+
+    assert [asyncio.run(once()) for _ in range(2)] == ["Hello", "Hello"]
 
 
 async def test_an_answer_whose_body_does_not_end_is_over_at_done() -> None:

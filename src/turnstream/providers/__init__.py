@@ -47,7 +47,7 @@ def model(
 
     What is not given comes from ``environ``, by default the process's: the key (``OPENAI_API_KEY``, …) and, where the
     vendor has a variable for it, the address. ``timeouts`` are seconds, by the names of `base.Timeouts`; ``retries``
-    is the number of tries after the first. Models that share a ``client`` share its connections.
+    is the number of tries after the first. ``client`` is a pool of connections, by default the process's.
 
     ``demo`` is the built-in model that needs neither key nor network. Raises `ConfigurationError`.
     """

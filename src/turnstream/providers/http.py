@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
+from weakref import WeakKeyDictionary
 
 import aiohttp
 
@@ -32,29 +33,35 @@ def environment() -> Mapping[str, str]:
 
 
 class Client:
-    """A pool of connections, for any number of models. Entered more than once, the last to leave closes it."""
+    """A pool of connections, for any number of models, and one for each event loop that uses it.
+
+    Entered more than once in a loop, the last to leave closes that loop's pool.
+    """
 
     def __init__(self) -> None:
-        self._session: aiohttp.ClientSession | None = None
-        self._users = 0
+        self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pool] = WeakKeyDictionary()
 
     async def __aenter__(self) -> Self:
-        self._users += 1
+        self._pools.setdefault(asyncio.get_running_loop(), _Pool()).users += 1
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._users -= 1
-        if self._users == 0 and self._session is not None:
-            session, self._session = self._session, None
-            await session.close()
+        loop = asyncio.get_running_loop()
+        pool = self._pools[loop]
+        pool.users -= 1
+        if pool.users == 0:
+            del self._pools[loop]
+            if pool.session is not None:
+                await pool.session.close()
 
     @property
     def session(self) -> aiohttp.ClientSession:
         """Only to be used while entered."""
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
+        pool = self._pools[asyncio.get_running_loop()]
+        if pool.session is None:
+            pool.session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, keepalive_timeout=_KEEP_ALIVE_SECONDS),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None),
@@ -62,14 +69,26 @@ class Client:
                 trust_env=False,
                 headers={"user-agent": "turnstream"},
             )
-        return self._session
+        return pool.session
+
+
+class _Pool:
+    __slots__ = ("session", "users")
+
+    def __init__(self) -> None:
+        self.session: aiohttp.ClientSession | None = None
+        self.users = 0
+
+
+SHARED = Client()
+"""The process's own. It holds connections and nothing of any run."""
 
 
 class HttpModel:
     """A model behind HTTP, spoken to in the protocol of ``provider``.
 
     ``max_retries`` counts the tries after the first; there are none once the answer has begun. Proxies are taken from
-    the environment (``https_proxy``, ``no_proxy``, …). Without a ``client`` the model has a pool of its own.
+    the environment (``https_proxy``, ``no_proxy``, …). Without a ``client`` the model uses the process's.
     """
 
     def __init__(
@@ -85,7 +104,7 @@ class HttpModel:
         self.name = name
         self.provider = provider
         self.settings = settings
-        self.client = client or Client()
+        self.client = client or SHARED
         self.timeouts = timeouts or Timeouts()
         self.max_retries = max_retries
 
