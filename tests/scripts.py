@@ -107,6 +107,18 @@ def silent(conversation: Conversation) -> list[Said]:
     return [*text("; ".join(conversation.results)), *end()]
 
 
+def acting(conversation: Conversation) -> list[Said]:
+    """A tool that acts on the world, and then a failure."""
+    return [*calls(("send_card", "Paris")), *end("tool_calls")] if not conversation.results else [Broken()]
+
+
+def counting(conversation: Conversation) -> list[Said]:
+    """How often that tool has acted."""
+    if not conversation.results:
+        return [*calls(("cards_sent", "Paris")), *end("tool_calls")]
+    return [*text(conversation.results[0]), *end()]
+
+
 def broken_start(conversation: Conversation) -> list[Said]:
     return [Broken()]
 
@@ -123,6 +135,8 @@ SCRIPTS: dict[str, Script] = {
     "client-tools": client_tools,
     "mixed": mixed,
     "silent": silent,
+    "acting": acting,
+    "counting": counting,
     "broken-start": broken_start,
     "broken-middle": broken_middle,
 }

@@ -7,9 +7,12 @@ without a schema), so that what reaches it is proved as well as what it says.
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from aiohttp import web
@@ -71,6 +74,26 @@ async def serve(scripts: Mapping[str, Script]) -> AsyncIterator[Upstream]:
         yield upstream
     finally:
         await runner.cleanup()
+
+
+@contextmanager
+def serve_in_thread(scripts: Mapping[str, Script]) -> Iterator[Upstream]:
+    """The same beside a program that has an event loop of its own, or none."""
+    started: Future[Upstream] = Future()
+    ended = threading.Event()
+
+    async def run() -> None:
+        async with serve(scripts) as upstream:
+            started.set_result(upstream)
+            await asyncio.to_thread(ended.wait)
+
+    thread = threading.Thread(target=asyncio.run, args=(run(),))
+    thread.start()
+    try:
+        yield started.result(10)
+    finally:
+        ended.set()
+        thread.join(10)
 
 
 def error(status: int, message: str, code: str | None) -> web.Response:

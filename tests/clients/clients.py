@@ -15,7 +15,7 @@ from tests.clients.node_process import NodeProcess
 class Client(Struct, frozen=True):
     """``metadata`` says whether statuses in the shape of the wire models (role ``system`` in mid-stream) leave the
     client unharmed; those in the default shape must harm none. ``usage_unasked`` is a client that asks for usage by
-    itself. ``node`` marks those that run in Node.js.
+    itself. ``node`` marks those that run in Node.js. One does not stream, for comparison.
     """
 
     name: str
@@ -23,6 +23,7 @@ class Client(Struct, frozen=True):
     reasoning: bool = True
     usage_unasked: bool = False
     node: bool = False
+    streams: bool = True
 
 
 CLIENTS = (
@@ -31,6 +32,7 @@ CLIENTS = (
     Client("openai-python stream", metadata=False),
     Client("openai-python blocking raw"),
     Client("openai-python blocking stream", metadata=False),
+    Client("openai-python whole", usage_unasked=True, streams=False),
     Client("langchain-python", reasoning=False),
     Client("pydantic-ai", usage_unasked=True),
     Client("openai-node raw", node=True),
@@ -58,6 +60,8 @@ async def converse(job: Job, node: NodeProcess | None, seconds: float = 30) -> O
                 return await openai_python.raw(job)
             case "openai-python stream":
                 return await openai_python.helper(job)
+            case "openai-python whole":
+                return await openai_python.whole(job)
             case "langchain-python":
                 return await langchain_python.run(job)
             case "pydantic-ai":

@@ -1,4 +1,4 @@
-"""openai-python: the raw stream and the ``.stream()`` helper, each asynchronous and blocking."""
+"""openai-python: the raw stream and the ``.stream()`` helper, each asynchronous and blocking; and the whole answer."""
 
 from __future__ import annotations
 
@@ -112,6 +112,19 @@ async def raw(job: Job) -> Outcome:
             while not talk.ended:
                 async for chunk in await client.chat.completions.create(stream=True, **talk.arguments()):
                     talk.take(chunk)
+                talk.answer()
+    return talk.outcome
+
+
+async def whole(job: Job) -> Outcome:
+    """Not streamed."""
+    talk = Talk(job)
+    async with openai.AsyncOpenAI(**connection(job)) as client:
+        with talk.failing():
+            while not talk.ended:
+                asked = talk.arguments()
+                asked.pop("stream_options", None)  # the vendor allows it for streams alone
+                talk.take_whole(await client.chat.completions.create(stream=False, **asked))
                 talk.answer()
     return talk.outcome
 

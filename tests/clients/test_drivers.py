@@ -2,54 +2,74 @@
 
 from __future__ import annotations
 
-from tests import upstream
-from tests.clients.clients import Client, converse
+import pytest
+
+from tests.clients.clients import CLIENTS, Client, converse
 from tests.clients.job import Call, Job, Outcome
 from tests.clients.node_process import NodeProcess
-from tests.scripts import GREETING, SCRIPTS
+from tests.scripts import GREETING
+from tests.upstream import Upstream
 
 NOON = "noon in Paris; noon in Oslo"
 
 
-async def ask(
-    client: Client, node: NodeProcess | None, model: str, *, tools: bool = False, usage: bool = False
-) -> Outcome:
-    async with upstream.serve(SCRIPTS) as vendor:
-        job = Job(client.name, vendor.url, model, api_key=vendor.key, tools=tools, usage=usage)
-        return await converse(job, node)
+@pytest.fixture(params=[client for client in CLIENTS if client.streams], ids=lambda client: client.name)
+def client(request: pytest.FixtureRequest) -> Client:
+    client: Client = request.param
+    return client
 
 
-async def test_text_is_read(client: Client, driver: NodeProcess | None) -> None:
-    outcome = await ask(client, driver, "plain", usage=True)
+class Talk:
+    """Holds a conversation of one client with the vendor."""
+
+    def __init__(self, client: Client, vendor: Upstream, driver: NodeProcess | None) -> None:
+        self.client = client
+        self.vendor = vendor
+        self._driver = driver
+
+    async def __call__(
+        self, model: str, *, tools: bool = False, usage: bool = False, headers: dict[str, str] | None = None
+    ) -> Outcome:
+        vendor = self.vendor
+        return await converse(
+            Job(self.client.name, vendor.url, model, "Go.", vendor.key, tools, usage, headers or {}), self._driver
+        )
+
+
+@pytest.fixture
+def talk(client: Client, vendor: Upstream, driver: NodeProcess | None) -> Talk:
+    return Talk(client, vendor, driver)
+
+
+async def test_text_is_read(talk: Talk) -> None:
+    outcome = await talk("plain", usage=True)
     assert outcome == Outcome(text=GREETING, finish="stop", role="assistant", usage=(11, 7))
 
 
-async def test_parallel_calls_are_run_and_answered(client: Client, driver: NodeProcess | None) -> None:
-    outcome = await ask(client, driver, "client-tools", tools=True)
+async def test_parallel_calls_are_run_and_answered(talk: Talk) -> None:
+    outcome = await talk("client-tools", tools=True)
     assert (outcome.text, outcome.finish, outcome.problems, outcome.error) == (NOON, "stop", [], None)
     assert outcome.calls == [Call("local_time", {"city": "Paris"}), Call("local_time", {"city": "Oslo"})]
 
 
-async def test_reasoning_is_seen_or_dropped(client: Client, driver: NodeProcess | None) -> None:
-    outcome = await ask(client, driver, "reasoning")
+async def test_reasoning_is_seen_or_dropped(talk: Talk) -> None:
+    outcome = await talk("reasoning")
     assert outcome.text == "It is 4."
-    assert outcome.reasoning == ("Two and two are four." if client.reasoning else "")
+    assert outcome.reasoning == ("Two and two are four." if talk.client.reasoning else "")
 
 
-async def test_a_failure_before_the_first_byte_has_its_status(client: Client, driver: NodeProcess | None) -> None:
-    outcome = await ask(client, driver, "broken-start")
+async def test_a_failure_before_the_first_byte_has_its_status(talk: Talk) -> None:
+    outcome = await talk("broken-start")
     assert outcome.error is not None
     assert outcome.error.status == 500
 
 
-async def test_a_failure_in_mid_stream_has_no_status(client: Client, driver: NodeProcess | None) -> None:
-    outcome = await ask(client, driver, "broken-middle")
+async def test_a_failure_in_mid_stream_has_no_status(talk: Talk) -> None:
+    outcome = await talk("broken-middle")
     assert outcome.error is not None
     assert "The oracle is out" in outcome.error.message
 
 
-async def test_headers_are_sent(client: Client, driver: NodeProcess | None) -> None:
-    async with upstream.serve(SCRIPTS) as vendor:
-        job = Job(client.name, vendor.url, "plain", api_key=vendor.key, headers={"X-Agent-Status": "metadata"})
-        await converse(job, driver)
-    assert [headers["X-Agent-Status"] for headers in vendor.headers] == ["metadata"]
+async def test_headers_are_sent(talk: Talk) -> None:
+    await talk("plain", headers={"X-Agent-Status": "metadata"})
+    assert talk.vendor.headers[-1]["X-Agent-Status"] == "metadata"

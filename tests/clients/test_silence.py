@@ -1,0 +1,36 @@
+"""A tool that says nothing for longer than the heartbeat. All clients wait at once, so that it costs its time once."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.clients import raw
+from tests.clients.clients import CLIENTS, Client, converse
+from tests.clients.job import Job, Outcome
+from tests.clients.node_process import NodeProcess
+from tests.clients.server import KEY
+
+PLAIN = {"id", "object", "created", "model", "choices"}
+NOTHING = [{"index": 0, "delta": {}}]
+
+
+async def wait(client: Client, server: str, node: NodeProcess | None) -> str:
+    """What went wrong, "" if nothing."""
+    outcome = await converse(Job(client.name, server, "silent", api_key=KEY), node)
+    wanted = Outcome(text="Paris: fog", finish="stop", role="assistant", usage=outcome.usage)
+    return "" if outcome == wanted else f"{client.name}: {outcome}"
+
+
+async def test_a_long_silence_breaks_no_client(server: str, node_or_reason: NodeProcess | str) -> None:
+    node = node_or_reason if isinstance(node_or_reason, NodeProcess) else None
+    clients = [client for client in CLIENTS if node or not client.node]
+    complaints = await asyncio.gather(*(wait(client, server, node) for client in clients), heartbeat(server))
+    assert [complaint for complaint in complaints if complaint] == []
+
+
+async def heartbeat(server: str) -> str:
+    """The stream itself: between the call and its result there is a chunk that says nothing at all."""
+    body = {"model": "silent", "messages": [{"role": "user", "content": "Go."}], "stream": True}
+    answer = await raw.post(f"{server}/chat/completions", body)
+    beats = [chunk for chunk in answer.chunks[1:] if chunk.keys() == PLAIN and chunk["choices"] == NOTHING]
+    return "" if beats else "no heartbeat"
