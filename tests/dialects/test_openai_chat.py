@@ -283,6 +283,13 @@ def test_how_events_are_batched_never_shows(events: list[RunEvent], data: st.Dat
     assert encode.feed(events[:cut]) + encode.feed(events[cut:]) == encoder().feed(events)
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", STORIES)
+def test_how_a_run_is_batched_never_shows(name: str, mode: StatusMode) -> None:
+    story = [event for batch in STORIES[name] for event in batch]
+    assert told([[event] for event in story], mode) == told([story], mode) == told(STORIES[name], mode)
+
+
 @pytest.mark.parametrize("name", [name for name in STORIES if name not in FAILING])
 def test_the_whole_answer_is_what_the_stream_adds_up_to(name: str) -> None:
     stream, choice = told(STORIES[name]), json.loads(whole(STORIES[name]))["choices"][0]

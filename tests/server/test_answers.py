@@ -23,6 +23,9 @@ from turnstream.events import (
     ToolOutput,
     ToolSpec,
 )
+from turnstream.server import app
+from turnstream.service import Service
+from turnstream.testing import streaming_client
 
 
 async def test_a_stream_has_its_headers_its_text_and_its_end() -> None:
@@ -272,3 +275,20 @@ async def test_the_connection_serves_the_next_request() -> None:
             for _ in range(3):
                 async with client.post(served.url + CHAT, json=STREAM) as response:
                     assert text(await response.text()) == "hello"
+
+
+async def test_the_application_streams_in_process_too() -> None:
+    go_on = asyncio.Event()
+    model = Scripted([[TextDelta("first")], go_on, [TextDelta(" last"), Finish("stop")]])
+    service = Service({"agent": Agent(model)})
+    async with (
+        streaming_client(app(service)) as client,
+        client.post(CHAT, json=STREAM) as response,
+    ):
+        assert response.status == 200
+        seen = b""
+        async for piece in response:
+            seen += piece
+            if b"first" in seen:
+                go_on.set()
+    assert text(seen.decode()) == "first last"

@@ -10,8 +10,9 @@ from tests.agent.scripted import Box, Scripted, calls, says
 from tests.server.serving import ASK, CHAT, STREAM, Served, serving
 from turnstream.agent import Agent
 from turnstream.events import ConfigurationError, RunContext, ToolCall, ToolOutput
-from turnstream.server import run
+from turnstream.server import app, run
 from turnstream.service import ServerSettings, Service
+from turnstream.testing import streaming_client
 
 
 def agent(name: str = "agent", description: str = "") -> Agent:
@@ -62,6 +63,24 @@ def test_an_open_server_without_keys_does_not_start(host: str) -> None:
         run.check(ServerSettings(host=host))
     run.check(ServerSettings(host=host, keys=("k",)))
     run.check(ServerSettings(host=host, allow_unauthenticated=True))
+
+
+def test_an_empty_key_is_no_key() -> None:
+    with pytest.raises(ConfigurationError, match="empty"):
+        run.check(ServerSettings(keys=("k", "")))
+
+
+async def test_an_application_with_an_empty_key_opens_for_nobody() -> None:
+    application = app(Service({"agent": agent()}, ServerSettings(keys=("",))))
+    async with streaming_client(application) as client:
+        for headers in ({}, {"x-api-key": ""}, {"authorization": "Bearer "}):
+            async with client.get("/v1/models", headers=headers) as response:
+                assert response.status == 401
+
+
+async def test_a_key_may_have_letters_of_any_language() -> None:
+    async with serving(agent(), keys=("schlüssel",)) as served:
+        assert (await served.post(ASK, x_api_key="schlüssel"))[0] == 200
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])

@@ -124,7 +124,7 @@ def _message(message: ChatMessage, path: str, index: int, legacy: dict[str, str]
         case role:
             where = f"{path}.role"
             known = "user, assistant, system, developer or tool"
-            raise RequestError(f"{where}: '{role}' is none of {known}.", param=where, code="invalid_value")
+            raise RequestError(f"{where}: '{role[:50]}' is none of {known}.", param=where, code="invalid_value")
 
 
 def _assistant(message: ChatMessage, path: str, index: int, legacy: dict[str, str]) -> list[AssistantPart]:
@@ -181,7 +181,7 @@ def _part(part: Part | str, path: str) -> ContentPart:
             return FilePart(file.file_data, file.file_id, file.filename)
         case _:
             known = "text, image_url, input_audio or file with its content"
-            raise RequestError(f"{path}: '{part.type}' is no {known}.", param=path, code="invalid_value")
+            raise RequestError(f"{path}: '{part.type[:50]}' is no {known}.", param=path, code="invalid_value")
 
 
 # ----------------------------------------------------------------------------------------------- tools and parameters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -241,6 +241,3 @@ def failure_of(end: RunEvent | None) -> RunFailed:
 def answer(run: Run, call: Call, dialect: Dialect, state: State, settings: ServerSettings) -> Answer:
     kind = StreamedAnswer if call.stream else WholeAnswer
     return kind(run, call, dialect, state, settings)
-
-
-__all__: Sequence[str] = ["Answer", "answer"]

@@ -119,7 +119,8 @@ class _Api:
         if name is None:
             return next(iter(agents.values()))
         if name not in agents:
-            raise RequestError(f"There is no agent named '{name}'.", param="model", code="model_not_found", status=404)
+            message = f"There is no agent named '{name[:100]}'."
+            raise RequestError(message, param="model", code="model_not_found", status=404)
         return agents[name]
 
     def _with_headers(self, request: RunRequest, headers: Mapping[str, str]) -> RunRequest:
@@ -138,7 +139,7 @@ class _Api:
         async def model(request: Request, model: str) -> Response:
             agent = self._service.agents.get(model)
             if agent is None:
-                message = f"There is no agent named '{model}'."
+                message = f"There is no agent named '{model[:100]}'."
                 return replies.error(request.scope, 404, message, "model_not_found", param="model")
             return replies.respond(request.scope, Reply(200, json(self._model(model, agent))))
 

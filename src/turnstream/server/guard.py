@@ -35,7 +35,7 @@ def is_loopback(host: str) -> bool:
 class Guard:
     def __init__(self, app: ASGIApp, settings: ServerSettings, state: State) -> None:
         self._app, self._settings, self._state = app, settings, state
-        self._keys = [key.encode() for key in settings.keys]
+        self._keys = [key.encode() for key in settings.keys if key]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -72,7 +72,7 @@ class Guard:
             return replies.error(scope, 503, "The server is shutting down.", "server_shutdown", headers=retry)
         if path in PUBLIC:
             return None
-        if self._keys:
+        if self._settings.keys:
             if not self._has_key(headers):
                 message = "The API key is missing or wrong: send 'Authorization: Bearer <key>' or 'X-API-Key: <key>'."
                 challenge = {"www-authenticate": "Bearer"}
@@ -90,7 +90,7 @@ class Guard:
         found = False
         for candidate in given:
             for key in self._keys:  # all of them, so that the time tells nothing
-                found |= hmac.compare_digest(candidate.encode("utf-8", "surrogateescape"), key)
+                found |= hmac.compare_digest(candidate.encode("latin-1"), key)
         return found
 
     def _origin_may(self, headers: Headers) -> bool:

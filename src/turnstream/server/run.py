@@ -47,6 +47,8 @@ def server(service: Service) -> Server:
 
 def check(settings: ServerSettings) -> None:
     """A server that others can reach needs keys, unless its operator says that it does not."""
+    if not all(key.strip() for key in settings.keys):
+        raise ConfigurationError("One of the server's keys is empty.")
     if settings.keys or settings.allow_unauthenticated or is_loopback(settings.host):
         return
     raise ConfigurationError(
