@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from turnstream import providers
 from turnstream.config import automatic
 
 
@@ -34,12 +35,24 @@ def ollama() -> Iterator[str]:
 
 def test_a_named_model_goes_before_everything() -> None:
     environ = {"TURNSTREAM_MODEL": "ollama:x", "OPENAI_API_KEY": "k"}
-    assert automatic.choose(environ, lambda url: None) == ("ollama:x", "TURNSTREAM_MODEL names it")
+    assert automatic.choose(environ, lambda url: None) == ("ollama:x", None, "TURNSTREAM_MODEL names it")
+
+
+def test_the_first_key_of_the_table_that_is_set_decides() -> None:
+    environ = {"GROQ_API_KEY": "k", "OPENAI_API_KEY": "k"}
+    assert automatic.choose(environ, lambda url: None) == ("openai:gpt-5-mini", None, "OPENAI_API_KEY is set")
+    assert automatic.choose({**environ, "OPENAI_API_KEY": ""}, lambda url: None).model.startswith("groq:")
+
+
+@pytest.mark.parametrize(("variable", "model"), automatic.KEYS)
+def test_a_model_of_the_table_can_be_made_with_its_key_alone(variable: str, model: str) -> None:
+    if automatic.supported(model):
+        assert providers.model(model, environ={variable: "k"}).name == model
 
 
 def test_a_reachable_ollama_answers_with_its_first_model(ollama: str) -> None:
     choice = automatic.choose({"OLLAMA_HOST": ollama})
-    assert choice == ("ollama:qwen3:latest", f"Ollama answers at http://{ollama}")
+    assert choice == ("ollama:qwen3:latest", f"http://{ollama}/v1", f"Ollama answers at http://{ollama}")
 
 
 def test_an_ollama_without_models_is_passed_over() -> None:
@@ -50,7 +63,7 @@ def test_an_ollama_without_models_is_passed_over() -> None:
 
 def test_nothing_at_all_is_the_demo_model() -> None:
     choice = automatic.choose({"OLLAMA_HOST": "127.0.0.1:1"})
-    assert choice == ("demo", "no API key is set and Ollama at http://127.0.0.1:1 does not answer")
+    assert choice == ("demo", None, "no API key is set and Ollama at http://127.0.0.1:1 does not answer")
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,10 @@ import yaml
 from turnstream.config import published
 from turnstream.config.document import read
 from turnstream.config.errors import validated
-from turnstream.config.schema import AgentSection, Options, ServerSection, ToolSection
+from turnstream.config.schema import AgentSection, Options, ServerSection, Timeouts, ToolSection
 from turnstream.config.tools import BUILDERS
 from turnstream.events import ConfigurationError, ModelOptions
+from turnstream.providers import base
 from turnstream.service import ServerSettings
 
 ROOT = Path(__file__).parents[2]
@@ -201,3 +202,7 @@ def test_the_published_schema_takes_what_we_take(text: str) -> None:
 def test_the_published_schema_refuses_what_we_refuse(text: str) -> None:
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(yaml.safe_load(text), published.json_schema())
+
+
+def test_the_timeouts_are_those_of_the_models() -> None:
+    assert Timeouts().model_dump() == msgspec.structs.asdict(base.Timeouts())

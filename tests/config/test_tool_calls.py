@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.agent.scripted import Scripted
-from turnstream.config.assemble import reading_calls
+from turnstream.config.models import reading_calls
 from turnstream.config.load import load
 from turnstream.config.schema import ModelSection, TextCallsSection
 from turnstream.events import ConfigurationError

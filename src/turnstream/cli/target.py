@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from turnstream.events import ConfigurationError
 
 if TYPE_CHECKING:
-    from turnstream.agent.protocols import Model
     from turnstream.service import Service
 
 
@@ -54,7 +52,8 @@ def remote(url: str, agent: str | None, key: str | None) -> tuple[Service, str]:
     from turnstream.service import Service
 
     base = url.rstrip("/").removesuffix("/v1") + "/v1"
-    make: Callable[..., Model] = providers.model
-    model = make(f"openai-compatible:{agent or 'agent'}", base_url=base, api_key=key or "none", environ=os.environ)
+    model = providers.model(
+        f"openai-compatible:{agent or 'agent'}", base_url=base, api_key=key or "none", environ=os.environ
+    )
     name = agent or "agent"
     return Service({name: Agent(model, name=name)}), f"Server: {base}"

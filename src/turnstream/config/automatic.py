@@ -9,8 +9,8 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
 
-from turnstream import providers
-from turnstream.events import ConfigurationError
+from turnstream.providers import PROTOCOLS
+from turnstream.providers.compatible import VENDORS
 
 KEYS = (
     ("OPENAI_API_KEY", "openai:gpt-5-mini"),
@@ -31,9 +31,10 @@ PROBE_SECONDS = 0.3
 
 
 class Choice(NamedTuple):
-    """``model`` is a name for `turnstream.providers.model`; ``reason`` says in words why it is this one."""
+    """``model`` and ``base_url`` are for `turnstream.providers.model`; ``reason`` says in words why it is this one."""
 
     model: str
+    base_url: str | None
     reason: str
 
 
@@ -53,26 +54,22 @@ Probe = Callable[[str], "list[str] | None"]
 def choose(environ: Mapping[str, str], probe: Probe = ollama_models) -> Choice:
     """``TURNSTREAM_MODEL`` names one outright; `KEYS` are next, then Ollama (``OLLAMA_HOST``), then the demo model."""
     if named := environ.get("TURNSTREAM_MODEL"):
-        return Choice(named, "TURNSTREAM_MODEL names it")
+        return Choice(named, None, "TURNSTREAM_MODEL names it")
     for variable, model in KEYS:
         if environ.get(variable) and supported(model):
-            return Choice(model, f"{variable} is set")
+            return Choice(model, None, f"{variable} is set")
     address = ollama_address(environ)
     pulled = probe(address)
     if pulled:
-        return Choice(f"ollama:{pulled[0]}", f"Ollama answers at {address}")
+        return Choice(f"ollama:{pulled[0]}", f"{address}/v1", f"Ollama answers at {address}")
     why = "has no model yet (ollama pull qwen3)" if pulled == [] else "does not answer"
-    return Choice(DEMO, f"no API key is set and Ollama at {address} {why}")
+    return Choice(DEMO, None, f"no API key is set and Ollama at {address} {why}")
 
 
 def supported(model: str) -> bool:
-    """Whether this version has the provider: the table above is older or newer than that of the providers."""
-    make: Callable[..., object] = providers.model
-    try:
-        known = make(model, environ={variable: "-" for variable, _ in KEYS})
-    except ConfigurationError:
-        return False
-    return known is not None
+    """Whether this version has the provider: `KEYS` may name more of them."""
+    provider = model.partition(":")[0]
+    return provider in VENDORS or provider in PROTOCOLS
 
 
 def ollama_address(environ: Mapping[str, str]) -> str:

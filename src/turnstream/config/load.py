@@ -14,6 +14,7 @@ from turnstream.config.errors import validated
 from turnstream.config.schema import AgentSection, ServerSection
 from turnstream.config.tools import Place, resolve
 from turnstream.events import ConfigurationError
+from turnstream.providers.http import Client
 from turnstream.service import ServerSettings, Service
 
 SUFFIXES = (".yaml", ".yml")
@@ -54,9 +55,10 @@ def _assembled(files: Iterable[Path], environ: Mapping[str, str]) -> Service:
     homes: dict[str, Path] = {}
     settings: tuple[Path, ServerSettings] | None = None
     problems: list[str] = []
+    client = Client()
     for file in files:
         try:
-            agent, server = _file(file, environ)
+            agent, server = _file(file, Place(file.parent, environ, client))
         except ConfigurationError as error:
             problems.append(error.message)
             continue
@@ -75,24 +77,24 @@ def _assembled(files: Iterable[Path], environ: Mapping[str, str]) -> Service:
     return Service(agents, settings[1] if settings else ServerSettings())
 
 
-def _file(file: Path, environ: Mapping[str, str]) -> tuple[Agent | None, ServerSettings | None]:
+def _file(file: Path, place: Place) -> tuple[Agent | None, ServerSettings | None]:
     try:
         text = file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else f"cannot be read: {error.strerror}"
         raise ConfigurationError(f"{file}: {reason}") from None
-    document = read(text, str(file), environ)
+    document = read(text, str(file), place.environ)
     if document.value is None:
         raise ConfigurationError(f"{file}: the file is empty")
     if isinstance(document.value, dict) and set(document.value) == {"server"}:
         section = validated(ServerSection, document, document.value["server"], ("server",))
         return None, make_settings(section)
-    return _agent(document, file, environ)
+    return _agent(document, file, place)
 
 
-def _agent(document: Document, file: Path, environ: Mapping[str, str]) -> tuple[Agent, ServerSettings | None]:
+def _agent(document: Document, file: Path, place: Place) -> tuple[Agent, ServerSettings | None]:
     section: AgentSection = validated(AgentSection, document, document.value)
-    agent = make_agent(section, document, Place(file.parent, environ), default_name=_stem(file))
+    agent = make_agent(section, document, place, default_name=_stem(file))
     return agent, make_settings(section.server) if section.server else None
 
 

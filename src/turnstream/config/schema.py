@@ -73,14 +73,14 @@ class Options(Section):
 
 
 class Timeouts(Section):
-    """In seconds; null means no limit."""
+    """In seconds."""
 
-    connect: Annotated[Seconds | None, FromEnvironment] = 10.0
+    connect: Annotated[Seconds, FromEnvironment] = 10.0
     """Until the connection to the model's server stands."""
-    first_token: Annotated[Seconds | None, FromEnvironment] = 60.0
-    """From the request to the first byte of the answer's body."""
-    idle: Annotated[Seconds | None, FromEnvironment] = 60.0
-    """Between two reads of the answer."""
+    first_token: Annotated[Seconds, FromEnvironment] = 60.0
+    """From the request to the first event of the answer."""
+    idle: Annotated[Seconds, FromEnvironment] = 60.0
+    """The longest silence after that."""
 
 
 class TextCallsSection(Section):

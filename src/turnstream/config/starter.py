@@ -10,7 +10,6 @@ from typing import Any
 
 from turnstream import providers
 from turnstream.agent import Agent
-from turnstream.agent.protocols import Model
 from turnstream.config import automatic
 from turnstream.events import ToolError
 from turnstream.service import Service
@@ -35,10 +34,9 @@ def starter(
     environ: Mapping[str, str], model: str | None = None, probe: automatic.Probe = automatic.ollama_models
 ) -> tuple[Service, str]:
     """A service with one agent, and a sentence that says which model it has and why."""
-    choice = automatic.Choice(model, "the command line names it") if model else automatic.choose(environ, probe)
-    make: Callable[..., Model] = providers.model
+    choice = automatic.Choice(model, None, "the command line names it") if model else automatic.choose(environ, probe)
     agent = Agent(
-        make(choice.model, environ=environ),
+        providers.model(choice.model, base_url=choice.base_url, environ=environ),
         [calculate, get_time, get_weather] if choice.model == automatic.DEMO else [calculate, get_time],
         INSTRUCTIONS,
         name="assistant",

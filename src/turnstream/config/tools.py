@@ -16,15 +16,19 @@ from turnstream.agent.protocols import Toolbox
 from turnstream.config.errors import meant
 from turnstream.config.schema import ToolSection
 from turnstream.events import ConfigurationError, TurnstreamError
+from turnstream.providers.http import Client
 from turnstream.tools import python
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a configuration lives: its folder, and the environment that it is read with."""
+    """Where a configuration lives: its folder, the environment that it is read with, and the connections to models
+    that all of its agents share.
+    """
 
     folder: Path
     environ: Mapping[str, str]
+    client: Client
 
 
 Builder: TypeAlias = Callable[[Any, Place], Iterable[Toolbox]]

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from turnstream.config import find, load
+from turnstream.events import ConfigurationError, ModelOptions
+from turnstream.service import ServerSettings
+
+TOOLS = '''
+def weather(city: str) -> str:
+    """The weather of a city."""
+    return f"{city}: sunny"
+
+def weather_too(city: str) -> str:
+    return city
+
+both = [weather, weather_too]
+number = 7
+'''
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "tools.py").write_text(TOOLS)
+    return tmp_path
+
+
+def write(folder: Path, text: str, name: str = "agent.yaml") -> Path:
+    file = folder / name
+    file.write_text(text)
+    return file
+
+
+def error(target: Path) -> list[str]:
+    with pytest.raises(ConfigurationError) as caught:
+        load(target, {})
+    return [line.replace(f"{target.parent}/", "") for line in caught.value.message.splitlines()]
+
+
+async def test_every_key_of_an_agent_reaches_it(folder: Path) -> None:
+    text = """
+name: helper
+description: Helps.
+model: demo
+system_prompt: Be brief.
+tools: [tools.py:weather]
+max_steps: 3
+on_max_steps: stop
+tool_timeout: 1.5
+run_timeout: null
+history_limit: 20
+options: {temperature: 0.5, stop: [x], extra: {top_k: 4}}
+"""
+    agent = load(write(folder, text), {}).agents["helper"]
+    assert (agent.name, agent.description, agent.instructions) == ("helper", "Helps.", "Be brief.")
+    assert agent.model.name == "demo"
+    assert (agent.max_steps, agent.on_max_steps) == (3, "stop")
+    assert (agent.tool_timeout, agent.run_timeout, agent.history_limit) == (1.5, None, 20)
+    assert agent.options == ModelOptions(temperature=0.5, stop=("x",), extra={"top_k": 4})
+    assert len(agent.toolboxes) == 1
+
+
+async def test_what_is_left_out_is_as_agent_has_it(folder: Path) -> None:
+    from turnstream.agent import Agent
+
+    agent = load(write(folder, "model: demo"), {}).agents["agent"]
+    plain = Agent("demo")
+    for name in (
+        "max_steps",
+        "on_max_steps",
+        "tool_timeout",
+        "run_timeout",
+        "history_limit",
+        "options",
+        "instructions",
+    ):
+        assert getattr(agent, name) == getattr(plain, name)
+
+
+async def test_the_server_section_becomes_its_settings(folder: Path) -> None:
+    text = "model: demo\nserver: {port: '${P}', keys: ['${K}'], forward_headers: [X-Tenant], statuses: off}"
+    settings = load(write(folder, text), {"P": "99", "K": "k"}).settings
+    assert settings == ServerSettings(port=99, keys=("k",), forward_headers=("x-tenant",), statuses="off")
+
+
+async def test_instructions_may_stand_in_a_file(folder: Path) -> None:
+    write(folder, "Be kind.\n", "prompt.md")
+    service = load(write(folder, "model: demo\ninstructions_file: prompt.md"), {})
+    assert service.agents["agent"].instructions == "Be kind.\n"
+
+
+async def test_a_list_of_functions_is_several_tools(folder: Path) -> None:
+    service = load(write(folder, "model: demo\ntools: [{python: 'tools.py:both'}]"), {})
+    assert len(service.agents["agent"].toolboxes) == 2
+
+
+def test_everything_that_is_wrong_outside_the_file_is_said_at_once(folder: Path) -> None:
+    tools = "\n- tools.py:".join(("", "wether", "number", "both", "weather"))
+    text = f"model: nobody:knows\ninstructions_file: x.md\ntools:{tools}"
+    said = error(write(folder, text))
+    assert said[0].startswith("agent.yaml:1: model: ")
+    assert said[1:] == [
+        "agent.yaml:4: tools[0]: tools.py has no 'wether' (did you mean 'weather'?)",
+        "agent.yaml:5: tools[1]: it names neither a function nor a toolbox, nor a list of them",
+        "agent.yaml:7: tools[3]: there is a tool named weather already",
+        "agent.yaml:2: instructions_file: there is no such file, or it is not UTF-8 text",
+    ]
+
+
+async def test_a_folder_is_an_agent_for_each_file(folder: Path) -> None:
+    write(folder, "model: demo", "b.yaml")
+    write(folder, "model: demo\nname: first", "a.yml")
+    write(folder, "server: {port: 1}", "server.yaml")
+    write(folder, "not read", ".hidden.yaml")
+    service = load(folder, {})
+    assert list(service.agents) == ["first", "b"]
+    assert service.settings.port == 1
+
+
+def test_a_folder_tells_of_all_its_files_at_once(folder: Path) -> None:
+    write(folder, "modle: demo", "a.yaml")
+    write(folder, "model: demo\nserver: {}", "b.yaml")
+    write(folder, "model: demo\nname: b\nserver: {}", "c.yaml")
+    with pytest.raises(ConfigurationError) as caught:
+        load(folder, {})
+    said = caught.value.message.replace(f"{folder}/", "").splitlines()
+    assert said == [
+        "a.yaml:1: model: is missing",
+        "a.yaml:1: modle: unknown key (did you mean 'model'?)",
+        "c.yaml: the server section stands in b.yaml already; one file may have it",
+        "c.yaml: the name 'b' is taken by b.yaml",
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "# nothing", "server: {}", "just a text", "[]", "\xff"])
+def test_a_file_without_an_agent_is_an_error(text: str, folder: Path) -> None:
+    file = folder / "agent.yaml"
+    file.write_bytes(text.encode("latin-1"))
+    assert error(file)[0].startswith("agent.yaml")
+
+
+async def test_the_usual_names_are_found_in_order(folder: Path) -> None:
+    assert find(folder) is None
+    (folder / "agents").mkdir()
+    assert find(folder) == folder / "agents"
+    write(folder, "model: demo")
+    assert find(folder) == folder / "agent.yaml"
+
+
+async def test_a_strange_file_name_still_gives_a_name_that_clients_can_spell(folder: Path) -> None:
+    assert list(load(write(folder, "model: demo", "mein agent ü.yaml"), {}).agents) == ["mein-agent"]
