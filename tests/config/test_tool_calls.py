@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.agent.scripted import Scripted
-from turnstream.config.models import reading_calls
 from turnstream.config.load import load
+from turnstream.config.models import reading_calls
 from turnstream.config.schema import ModelSection, TextCallsSection
 from turnstream.events import ConfigurationError
 from turnstream.providers.text_mode import TextMode
@@ -40,5 +40,5 @@ def test_a_template_file_next_to_the_configuration_is_the_models(tmp_path: Path)
 def test_a_template_that_is_not_there_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "agent.yaml"
     file.write_text("model: {name: my-model, provider: openai-completions, template: mine.jinja}\n")
-    with pytest.raises(ConfigurationError, match=r"mine\.jinja"):
+    with pytest.raises(ConfigurationError, match="template"):
         load(str(file), environ={})

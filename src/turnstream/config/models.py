@@ -48,7 +48,7 @@ def _template(section: ModelSection, place: Place) -> dict[str, str]:
     try:
         return {"template": (place.folder / section.template).read_text("utf-8")}
     except (OSError, UnicodeDecodeError):
-        raise ConfigurationError("there is no such file of a template, or it is not UTF-8 text") from None
+        raise ConfigurationError("there is no file that template names, or it is not UTF-8 text") from None
 
 
 def reading_calls(model: Model, how: str | TextCallsSection) -> Model:
