@@ -7,11 +7,12 @@ from types import ModuleType
 import msgspec
 import pytest
 
-from tests.providers.stories import EVENTS, SECOND_REQUEST, anthropic, gemini, openai_responses, told
+from tests.providers.stories import EVENTS, SECOND_REQUEST, anthropic, bedrock, gemini, openai_responses, told
 from tests.providers.streams import decoded
 
 VENDORS: dict[str, ModuleType] = {
     "anthropic": anthropic,
+    "bedrock": bedrock,
     "gemini": gemini,
     "openai-responses": openai_responses,
 }

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PROTOCOLS: dict[str, str] = {
     "anthropic": "turnstream.providers.anthropic",
+    "bedrock": "turnstream.providers.bedrock",
     "gemini": "turnstream.providers.gemini",
     "openai-completions": "turnstream.providers.openai_completions",
     "openai-responses": "turnstream.providers.openai_responses",

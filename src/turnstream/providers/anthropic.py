@@ -37,7 +37,6 @@ from turnstream.providers import errors
 from turnstream.providers.anthropic_request import PROVIDER, body, has_file_ids
 from turnstream.providers.base import HttpRequest, Settings
 from turnstream.providers.decoding import SseDecoder
-from turnstream.providers.failure import broken
 from turnstream.providers.translate import encoded
 
 BASE_URL = "https://api.anthropic.com"
@@ -118,7 +117,7 @@ class _Delta(Struct):
     stop_details: dict[str, Any] | None = None
 
 
-class _Event(Struct):
+class Event(Struct):
     type: str = ""
     index: int = 0
     delta: _Delta | None = None
@@ -134,7 +133,7 @@ class _Raw(Struct):
     delta: dict[str, Any]
 
 
-_decode = msgspec.json.Decoder(_Event).decode
+_decode = msgspec.json.Decoder(Event).decode
 _decode_raw = msgspec.json.Decoder(_Raw).decode
 
 
@@ -167,13 +166,9 @@ class Decoder(SseDecoder):
         self._hosted: dict[str, str] = {}
 
     def take(self, event: sse.Event, out: list[ModelEvent]) -> None:
-        try:
-            decoded = _decode(event.data)
-        except (msgspec.DecodeError, UnicodeDecodeError) as problem:
-            raise broken(PROVIDER, f"an event of type {event.event!r} is not understood: {problem}") from None
-        self.message(decoded, event.data, out)
+        self.message(_decode(event.data), event.data, out)
 
-    def message(self, event: _Event, data: bytes, out: list[ModelEvent]) -> None:
+    def message(self, event: Event, data: bytes, out: list[ModelEvent]) -> None:
         """One event of the protocol, whatever frame it came in."""
         match event.type:
             case "content_block_delta":
@@ -200,7 +195,7 @@ class Decoder(SseDecoder):
             super().end(out)
         self._finished(out)
 
-    def _start(self, event: _Event, size: int, out: list[ModelEvent]) -> None:
+    def _start(self, event: Event, size: int, out: list[ModelEvent]) -> None:
         data = event.content_block or {}
         block = _Block(data, -1)
         self._keep(block, size)
@@ -218,7 +213,7 @@ class Decoder(SseDecoder):
         self.hold(size)
         block.size += size
 
-    def _delta(self, event: _Event, data: bytes, out: list[ModelEvent]) -> None:
+    def _delta(self, event: Event, data: bytes, out: list[ModelEvent]) -> None:
         delta = event.delta
         if delta is None:
             return
@@ -310,7 +305,7 @@ class Decoder(SseDecoder):
                 url = str(found.get("url") or "")
                 out.append(SourceFound(Source(url, str(found.get("title") or ""), url or None), ident))
 
-    def _message_delta(self, event: _Event, out: list[ModelEvent]) -> None:
+    def _message_delta(self, event: Event, out: list[ModelEvent]) -> None:
         if event.usage:
             self._count(event.usage)
         delta = event.delta

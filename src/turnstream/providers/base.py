@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any, Protocol, TypeAlias
 
 from msgspec import Struct
@@ -121,6 +121,8 @@ class TokenProvider(Provider, Protocol):
 class SigningProvider(Provider, Protocol):
     """A provider whose requests are signed one by one, each try anew."""
 
-    def sign(self, settings: Settings, request: HttpRequest) -> HttpRequest:
-        """The request with its signature. May block, to look credentials up: call it in a thread."""
+    def signer(self, settings: Settings) -> Callable[[HttpRequest], HttpRequest] | None:
+        """What signs; None where these settings need no signature. It may block, to look credentials up: call it in a
+        thread. It raises `ConfigurationError` where there are none.
+        """
         ...

@@ -1,25 +1,39 @@
-"""What decoders over server-sent events have in common: framing, and errors that never overtake events."""
+"""What decoders have in common, whatever frames their events come in: errors that never overtake events."""
 
 from __future__ import annotations
 
+from typing import Generic, Protocol, TypeVar
+
+import msgspec
+
 from turnstream.events import ModelEvent, ProtocolError, ProviderError
-from turnstream.parsing import answers, sse
+from turnstream.parsing import answers, aws_event_stream, sse
 from turnstream.providers import errors
 from turnstream.providers.failure import broken, ended_early
 
+Frame = TypeVar("Frame")
+_NOT_UNDERSTOOD = (msgspec.DecodeError, UnicodeError, RecursionError)
 
-class SseDecoder:
-    """A subclass says what one event means (``take``) and what is due at the end (``end``).
 
-    ``take`` may append to ``out`` and then raise: the events are given first, the error with the next call.
+class Framing(Protocol[Frame]):
+    def feed(self, piece: bytes) -> list[Frame]: ...
+
+    def close(self) -> list[Frame]: ...
+
+
+class FramedDecoder(Generic[Frame]):
+    """A subclass says what one frame means (``take``) and what is due at the end (``end``).
+
+    ``take`` may append to ``out`` and then raise: the events are given first, the error with the next call. What
+    msgspec raises is then a `ProtocolError`.
     ``done`` is True once the answer is whole; what the stream says after that is not read.
     """
 
     provider = ""
 
-    def __init__(self) -> None:
+    def __init__(self, framing: Framing[Frame]) -> None:
         self.done = False
-        self._answer = answers.Decoder()
+        self._framing = framing
         self._error: ProviderError | None = None
         self._held = 0
 
@@ -28,14 +42,14 @@ class SseDecoder:
             raise self._error
         out: list[ModelEvent] = []
         try:
-            for event in self._answer.feed(piece):
+            for frame in self._framing.feed(piece):
                 if self.done:
                     break
-                self.take(event, out)
-        except ProviderError as error:
-            self._fail(error)
+                self.take(frame, out)
+        except (ProviderError, *_NOT_UNDERSTOOD) as error:
+            failure = self._failed(error)
             if not out:
-                raise
+                raise failure from None
         return out
 
     def close(self) -> list[ModelEvent]:
@@ -45,35 +59,32 @@ class SseDecoder:
         out: list[ModelEvent] = []
         try:
             if not self.done:
-                self._drain(out)
+                self.drain(out)
             if not self.done:
                 self.end(out)
-        except ProviderError as error:
-            self._fail(error)
+        except (ProviderError, *_NOT_UNDERSTOOD) as error:
+            failure = self._failed(error)
             if not out:
-                raise
+                raise failure from None
         return out
 
-    def _drain(self, out: list[ModelEvent]) -> None:
-        for event in self._answer.close():
-            try:
-                self.take(event, out)
-            except ProtocolError:  # the torn half of an event: whether the answer is whole without it, `end` knows
-                pass
-        if self._answer.document is not None:
-            self.document(self._answer.document, out)
-
-    def _fail(self, error: ProviderError) -> None:
+    def _failed(self, error: Exception) -> ProviderError:
+        if not isinstance(error, ProviderError):
+            error = broken(self.provider, f"an event is not understood: {error}")
         error.provider = self.provider
         self._error = error
+        return error
 
-    def take(self, event: sse.Event, out: list[ModelEvent]) -> None:
+    def take(self, frame: Frame, out: list[ModelEvent]) -> None:
         raise NotImplementedError
 
-    def document(self, body: bytes, out: list[ModelEvent]) -> None:
-        """The body was one JSON document instead of a stream; with a status of 200 that is still a refusal."""
-        value = errors.parsed(body)
-        raise errors.from_status(self.provider, None, value, errors.described(value))
+    def drain(self, out: list[ModelEvent]) -> None:
+        """What the framing still has. A frame may be torn: whether the answer is whole without it, ``end`` knows."""
+        for frame in self._framing.close():
+            try:
+                self.take(frame, out)
+            except (ProtocolError, *_NOT_UNDERSTOOD):
+                pass
 
     def end(self, out: list[ModelEvent]) -> None:
         """The body is over and the answer is not whole. A stream that needs no closing event gives the rest here."""
@@ -87,3 +98,28 @@ class SseDecoder:
 
     def release(self, size: int) -> None:
         self._held -= size
+
+
+class SseDecoder(FramedDecoder[sse.Event]):
+    """Over server-sent events. A body that is one JSON document instead goes to ``document``."""
+
+    def __init__(self) -> None:
+        self._answer = answers.Decoder()
+        super().__init__(self._answer)
+
+    def drain(self, out: list[ModelEvent]) -> None:
+        super().drain(out)
+        if self._answer.document is not None:
+            self.document(self._answer.document, out)
+
+    def document(self, body: bytes, out: list[ModelEvent]) -> None:
+        """With a status of 200 it is still a refusal, unless the protocol has such answers."""
+        value = errors.parsed(body)
+        raise errors.from_status(self.provider, None, value, errors.described(value))
+
+
+class AwsDecoder(FramedDecoder[aws_event_stream.Message]):
+    """Over AWS event streams."""
+
+    def __init__(self) -> None:
+        super().__init__(aws_event_stream.Decoder())

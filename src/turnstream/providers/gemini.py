@@ -36,7 +36,6 @@ from turnstream.parsing import sse
 from turnstream.providers import errors, google_token
 from turnstream.providers.base import HttpRequest, Settings, TokenExchange
 from turnstream.providers.decoding import SseDecoder
-from turnstream.providers.failure import broken
 from turnstream.providers.gemini_arguments import PartialArguments
 from turnstream.providers.gemini_request import PROVIDER, body
 from turnstream.providers.translate import encoded
@@ -184,10 +183,7 @@ class Decoder(SseDecoder):
         self._sources: set[str] = set()
 
     def take(self, event: sse.Event, out: list[ModelEvent]) -> None:
-        try:
-            chunk = _decode(event.data)
-        except (msgspec.DecodeError, UnicodeDecodeError) as problem:
-            raise broken(PROVIDER, f"an event is not understood: {problem}") from None
+        chunk = _decode(event.data)
         for candidate in chunk.candidates or ():
             if not candidate.index:
                 self._candidate(candidate, event.data, out)

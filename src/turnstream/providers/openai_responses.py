@@ -36,7 +36,6 @@ from turnstream.parsing import sse
 from turnstream.providers import errors
 from turnstream.providers.base import HttpRequest, Settings
 from turnstream.providers.decoding import SseDecoder
-from turnstream.providers.failure import broken
 from turnstream.providers.responses_request import PHASE, PROVIDER, body
 from turnstream.providers.translate import encoded
 
@@ -131,10 +130,7 @@ class Decoder(SseDecoder):
         if event.data.strip() == b"[DONE]":
             self._ended(out)
             return
-        try:
-            decoded = _decode(event.data)
-        except (msgspec.DecodeError, UnicodeDecodeError) as problem:
-            raise broken(PROVIDER, f"an event of type {event.event!r} is not understood: {problem}") from None
+        decoded = _decode(event.data)
         match decoded.type or event.event:
             case "response.output_text.delta":
                 self._text(decoded, TextDelta, out)

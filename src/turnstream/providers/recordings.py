@@ -12,6 +12,8 @@ from turnstream.providers.base import Decoder
 
 # the wire protocol's name -> the provider file that reads it
 APIS: dict[str, str] = {
+    "bedrock.converse-stream": "turnstream.providers.bedrock",
+    "bedrock.invoke-stream": "turnstream.providers.bedrock_invoke",
     "gemini.streamGenerateContent": "turnstream.providers.gemini",
     "anthropic.messages": "turnstream.providers.anthropic",
     "openai.responses": "turnstream.providers.openai_responses",
