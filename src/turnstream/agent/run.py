@@ -118,9 +118,8 @@ class Run:
                 yield [StepStarted(self._step)]
                 collector = Collector()
                 async with AsyncExitStack() as stack:
-                    stream = await self._deadline.wait(
-                        stack.enter_async_context(self.agent.model.stream(self._request()))
-                    )
+                    with self._deadline:
+                        stream = await stack.enter_async_context(self.agent.model.stream(self._request()))
                     while (batch := await self._read(stream)) is not None:
                         collector.feed(batch)
                         if visible := [event for event in batch if type(event) in _VISIBLE]:
@@ -129,7 +128,7 @@ class Run:
                 if answer.ours:
                     yield [ToolCallsDetected(self._step, answer.ours)]
                     self._execution = self._start_tools(answer)
-                    while events := await self._deadline.wait(self._execution.next()):
+                    while events := await self._next_of(self._execution):
                         yield events
                     yield [self._tools_executed(self._execution)]
                 if ending := self._ending(answer):
@@ -154,9 +153,8 @@ class Run:
 
     async def _prepare(self) -> None:
         self._deadline = Deadline(self.agent.run_timeout)
-        self._toolset = await self._deadline.wait(
-            Toolset.of(self.agent.toolboxes, self._context(), self.agent.tool_timeout)
-        )
+        with self._deadline:
+            self._toolset = await Toolset.of(self.agent.toolboxes, self._context(), self.agent.tool_timeout)
         self._history = history.prepare(self.agent.instructions, self.request.messages, self.agent.history_limit)
 
     def _context(self) -> RunContext:
@@ -180,10 +178,12 @@ class Run:
         return ModelRequest(messages, self._toolset.offered(self.request.tools), asked, time.time())
 
     async def _read(self, stream: ModelStream) -> list[ModelEvent] | None:
-        try:
-            return await self._deadline.wait(stream.__anext__())
-        except StopAsyncIteration:
-            return None
+        with self._deadline:
+            return await anext(stream, None)
+
+    async def _next_of(self, execution: Execution) -> list[RunEvent]:
+        with self._deadline:
+            return await execution.next()
 
     def _answered(self, collector: Collector) -> Answer:
         """Book one model call: its usage, its message, and the calls that it asks for."""
