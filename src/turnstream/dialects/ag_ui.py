@@ -14,7 +14,7 @@ from msgspec import Struct
 from turnstream.dialects import statuses
 from turnstream.dialects.base import Call as AnyCall
 from turnstream.dialects.base import ClientRequest, Reply, Route, json
-from turnstream.dialects.blocks import Blocks, Kind
+from turnstream.dialects.blocks import BlockEncoder, Kind
 from turnstream.dialects.body import bounded, decode
 from turnstream.events import (
     AssistantMessage,
@@ -213,60 +213,36 @@ def _part(part: Part) -> ContentPart:
     return FilePart(url=url)
 
 
-class Encoder:
+class Encoder(BlockEncoder):
     def __init__(self, thread_id: str, run_id: str) -> None:
+        super().__init__(f"{run_id}-message-")
         self._run = {"threadId": thread_id, "runId": run_id}
         self._run_id = run_id
-        self._blocks = Blocks(f"{run_id}-message-", self._opening, self._closing)
-        self._delta = b""
         self._step: int | None = None
         self._text_id: str | None = None  # the message of this step that a tool call belongs to
-        self._started = self._ended = False
+        self._started = False
         self._pending: list[str] = []
 
-    def feed(self, events: Sequence[RunEvent]) -> bytes:
-        pieces: list[bytes] = []
-        for event in events:
-            if self._ended:
-                break
-            if isinstance(event, TextDelta | RefusalDelta):
-                pieces.append(self._say("text", event.text))
-            elif isinstance(event, ReasoningDelta):
-                pieces.append(self._say("reasoning", event.text))
-            else:
-                pieces += (self._blocks.leave(), self._event(event))
-        return b"".join(pieces)
-
-    def heartbeat(self) -> bytes:
-        return b"" if self._ended else b": heartbeat\n\n"
-
-    def close(self) -> bytes:
-        return self.feed([RunFailed("internal_error", "The run ended without an answer.", 500, Usage())])
-
-    def _say(self, kind: Kind, text: str) -> bytes:
-        if not text:  # the protocol forbids empty deltas
-            return b""
-        opened = self._blocks.enter(kind)
-        return opened + self._delta + json(text) + b"}\n\n"
-
-    def _opening(self, kind: Kind, id: str) -> bytes:
+    def opening(self, kind: Kind, id: str) -> bytes:
         if kind == "text":
             self._text_id = id
-            self._delta = _frame("TEXT_MESSAGE_CONTENT", messageId=id)[:-3] + b',"delta":'
             return _frame("TEXT_MESSAGE_START", messageId=id, role="assistant")
-        self._delta = _frame("REASONING_MESSAGE_CONTENT", messageId=id)[:-3] + b',"delta":'
         start = _frame("REASONING_MESSAGE_START", messageId=id, role="reasoning")
         return _frame("REASONING_START", messageId=id) + start
 
-    def _closing(self, kind: Kind, id: str) -> bytes:
+    def delta(self, kind: Kind, id: str) -> bytes:
+        type = "TEXT_MESSAGE_CONTENT" if kind == "text" else "REASONING_MESSAGE_CONTENT"
+        return _frame(type, messageId=id)[:-3] + b',"delta":'
+
+    def closing(self, kind: Kind, id: str) -> bytes:
         if kind == "text":
             return _frame("TEXT_MESSAGE_END", messageId=id)
         return _frame("REASONING_MESSAGE_END", messageId=id) + _frame("REASONING_END", messageId=id)
 
-    def _event(self, event: RunEvent) -> bytes:
+    def event(self, event: RunEvent) -> bytes:
         match event:
             case TextDelta() | ReasoningDelta() | RefusalDelta():
-                return b""  # said before
+                return b""  # in blocks
             case RunStarted():
                 self._started = True
                 return _frame("RUN_STARTED", **self._run)
@@ -298,17 +274,17 @@ class Encoder:
                 return self._finish({"type": "cancelled"}, usage)
             case RunFailed(code=code, message=message, usage=usage):
                 ended = self._start() + self._end_step()
-                self._ended = True
+                self.ended = True
                 return ended + _frame("RUN_ERROR", message=message, code=code, usage=[_usage(usage)])
             case _:
                 assert_never(event)
 
     def _start(self) -> bytes:
-        return b"" if self._started else self._event(RunStarted("", ""))
+        return b"" if self._started else self.event(RunStarted("", ""))
 
     def _finish(self, outcome: dict[str, Any], usage: Usage) -> bytes:
         ended = self._start() + self._end_step()
-        self._ended = True
+        self.ended = True
         return ended + _frame("RUN_FINISHED", **self._run, outcome=outcome, usage=[_usage(usage)])
 
     def _start_step(self, step: int) -> bytes:

@@ -2,36 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Literal
 
+from turnstream.dialects.base import json
+from turnstream.events import ReasoningDelta, RefusalDelta, RunEvent, RunFailed, TextDelta, Usage
+
 Kind = Literal["text", "reasoning"]
-Write = Callable[[Kind, str], bytes]
 
 
-class Blocks:
-    """At most one block is open, and each has an id of its own: ``prefix`` and a number."""
+class BlockEncoder:
+    """An `Encoder` whose deltas stand in blocks: at most one is open, and each has an id, ``prefix`` and a number.
 
-    __slots__ = ("_closing", "_count", "_opening", "_prefix", "id", "kind")
+    A subclass writes what opens a block, begins a delta in it (all before the JSON string) and closes it, and every
+    other event. It sets ``ended`` with its terminal frame; nothing follows that.
+    """
 
-    def __init__(self, prefix: str, opening: Write, closing: Write) -> None:
-        self._prefix, self._opening, self._closing = prefix, opening, closing
+    def __init__(self, prefix: str) -> None:
+        self.ended = False
+        self._prefix = prefix
         self._count = 0
-        self.kind: Kind | None = None
-        self.id = ""
+        self._kind: Kind | None = None
+        self._id = ""
+        self._delta = b""
 
-    def enter(self, kind: Kind) -> bytes:
-        """What must be written before a delta of that kind."""
-        if self.kind == kind:
+    def feed(self, events: Sequence[RunEvent]) -> bytes:
+        pieces: list[bytes] = []
+        for event in events:
+            if self.ended:
+                break
+            if isinstance(event, TextDelta | RefusalDelta):
+                pieces.append(self._say("text", event.text))
+            elif isinstance(event, ReasoningDelta):
+                pieces.append(self._say("reasoning", event.text))
+            else:
+                pieces += (self._leave(), self.event(event))
+        return b"".join(pieces)
+
+    def heartbeat(self) -> bytes:
+        return b"" if self.ended else b": heartbeat\n\n"
+
+    def close(self) -> bytes:
+        return self.feed([RunFailed("internal_error", "The run ended without an answer.", 500, Usage())])
+
+    def _say(self, kind: Kind, text: str) -> bytes:
+        if not text:  # clients refuse empty deltas
             return b""
-        closed = self.leave()
+        opened = b"" if self._kind == kind else self._enter(kind)
+        return opened + self._delta + json(text) + b"}\n\n"
+
+    def _enter(self, kind: Kind) -> bytes:
+        closed = self._leave()
         self._count += 1
-        self.kind, self.id = kind, f"{self._prefix}{self._count}"
-        return closed + self._opening(kind, self.id)
+        self._kind, self._id = kind, f"{self._prefix}{self._count}"
+        self._delta = self.delta(kind, self._id)
+        return closed + self.opening(kind, self._id)
 
-    def leave(self) -> bytes:
-        """What must be written before anything that is no delta. ``id`` stays that of the block just closed."""
-        if self.kind is None:
+    def _leave(self) -> bytes:
+        if self._kind is None:
             return b""
-        kind, self.kind = self.kind, None
-        return self._closing(kind, self.id)
+        kind, self._kind = self._kind, None
+        return self.closing(kind, self._id)
+
+    def opening(self, kind: Kind, id: str) -> bytes:
+        raise NotImplementedError
+
+    def delta(self, kind: Kind, id: str) -> bytes:
+        """A delta's frame up to its text, which ``}`` and a blank line follow."""
+        raise NotImplementedError
+
+    def closing(self, kind: Kind, id: str) -> bytes:
+        raise NotImplementedError
+
+    def event(self, event: RunEvent) -> bytes:
+        """Whatever is no delta."""
+        raise NotImplementedError

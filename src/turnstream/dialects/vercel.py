@@ -16,7 +16,7 @@ from msgspec import Struct
 from turnstream.dialects import statuses
 from turnstream.dialects.base import Call as AnyCall
 from turnstream.dialects.base import ClientRequest, Reply, Route, json
-from turnstream.dialects.blocks import Blocks, Kind
+from turnstream.dialects.blocks import BlockEncoder, Kind
 from turnstream.dialects.body import bounded, decode
 from turnstream.dialects.openai_chat import DONE
 from turnstream.events import (
@@ -193,53 +193,29 @@ def _result(part: Part, name: str) -> list[Message]:
     return []
 
 
-class Encoder:
+class Encoder(BlockEncoder):
     def __init__(self, message_id: str) -> None:
-        self._id = message_id
-        self._blocks = Blocks(f"{message_id}-", self._opening, self._closing)
-        self._delta = b""
-        self._started = self._in_step = self._ended = False
+        super().__init__(f"{message_id}-")
+        self._message_id = message_id
+        self._started = self._in_step = False
         self._sources = 0
 
-    def feed(self, events: Sequence[RunEvent]) -> bytes:
-        pieces: list[bytes] = []
-        for event in events:
-            if self._ended:
-                break
-            if isinstance(event, TextDelta | RefusalDelta):
-                pieces.append(self._say("text", event.text))
-            elif isinstance(event, ReasoningDelta):
-                pieces.append(self._say("reasoning", event.text))
-            else:
-                pieces += (self._blocks.leave(), self._event(event))
-        return b"".join(pieces)
-
-    def heartbeat(self) -> bytes:
-        return b"" if self._ended else b": heartbeat\n\n"
-
-    def close(self) -> bytes:
-        return self.feed([RunFailed("internal_error", "The run ended without an answer.", 500, Usage())])
-
-    def _say(self, kind: Kind, text: str) -> bytes:
-        if not text:
-            return b""
-        opened = self._blocks.enter(kind)
-        return opened + self._delta + json(text) + b"}\n\n"
-
-    def _opening(self, kind: Kind, id: str) -> bytes:
-        self._delta = _frame(f"{kind}-delta", id=id)[:-3] + b',"delta":'
+    def opening(self, kind: Kind, id: str) -> bytes:
         return _frame(f"{kind}-start", id=id)
 
-    def _closing(self, kind: Kind, id: str) -> bytes:
+    def delta(self, kind: Kind, id: str) -> bytes:
+        return _frame(f"{kind}-delta", id=id)[:-3] + b',"delta":'
+
+    def closing(self, kind: Kind, id: str) -> bytes:
         return _frame(f"{kind}-end", id=id)
 
-    def _event(self, event: RunEvent) -> bytes:
+    def event(self, event: RunEvent) -> bytes:
         match event:
             case TextDelta() | ReasoningDelta() | RefusalDelta():
-                return b""  # said before
+                return b""  # in blocks
             case RunStarted():
                 self._started = True
-                return _frame("start", messageId=self._id)
+                return _frame("start", messageId=self._message_id)
             case StepStarted():
                 ended = self._end_step()
                 self._in_step = True
@@ -283,8 +259,8 @@ class Encoder:
         return _frame("finish-step")
 
     def _end(self, event: RunFinished | RunFailed | RunCancelled) -> bytes:
-        self._ended = True
-        started = b"" if self._started else _frame("start", messageId=self._id)
+        self.ended = True
+        started = b"" if self._started else _frame("start", messageId=self._message_id)
         ended = started + self._end_step()
         match event:
             case RunFinished(reason=reason, usage=usage):
