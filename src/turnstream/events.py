@@ -235,6 +235,18 @@ class ModelOptions(Struct, frozen=True, omit_defaults=True):
         """The most tokens that the answer may have, whichever of its two names it came by."""
         return self.max_completion_tokens if self.max_completion_tokens is not None else self.max_tokens
 
+    def overlaid(self, over: ModelOptions) -> ModelOptions:
+        """These with what ``over`` sets. The two names of the output limit replace each other; ``extra`` is merged."""
+        given = {name: value for name in over.__struct_fields__ if (value := getattr(over, name)) is not None}
+        if not given:
+            return self
+        if self.extra and over.extra:
+            given["extra"] = {**self.extra, **over.extra}
+        base = self
+        if over.output_limit is not None:
+            base = msgspec.structs.replace(self, max_tokens=None, max_completion_tokens=None)
+        return msgspec.structs.replace(base, **given)
+
 
 class ModelRequest(Struct, frozen=True):
     """One model call. System messages stand first in ``messages``; a provider places them as its vendor wants.

@@ -169,7 +169,7 @@ class Run:
 
     def _request(self) -> ModelRequest:
         """The next model call. The last one after ``max_steps`` has no tools, so that the user gets an answer."""
-        asked = options.merged(self.agent.options, self.request.options)
+        asked = self.agent.options.overlaid(self.request.options)
         messages = (*self._history, *self.messages)
         if self._last_step:
             return ModelRequest(messages, (), options.without_tools(asked), time.time())

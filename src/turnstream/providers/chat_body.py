@@ -14,7 +14,6 @@ Quirks (``Settings.quirks``), each absent unless a vendor needs it:
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from typing import Any, assert_never
 
@@ -39,6 +38,7 @@ from turnstream.events import (
     UserMessage,
     content_text,
 )
+from turnstream.providers import translate
 from turnstream.providers.base import Settings
 
 _PLAIN = (
@@ -52,16 +52,11 @@ _PLAIN = (
     "response_format",
     "reasoning_effort",
 )
-_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def encoded(settings: Settings, request: ModelRequest) -> bytes:
     """The body as bytes. Lone surrogates, which UTF-8 cannot carry, become U+FFFD."""
-    whole = body(settings, request)
-    try:
-        return msgspec.json.encode(whole)
-    except UnicodeEncodeError:
-        return _SURROGATES.sub("\ufffd", json.dumps(whole, ensure_ascii=False)).encode()
+    return translate.encoded(body(settings, request))
 
 
 def body(settings: Settings, request: ModelRequest) -> dict[str, Any]:
@@ -72,25 +67,16 @@ def body(settings: Settings, request: ModelRequest) -> dict[str, Any]:
         whole["stream_options"] = {"include_usage": True}
     if request.tools:
         whole["tools"] = [_tool(tool) for tool in request.tools]
-    extra: dict[str, Any] = {}
-    limit: int | None = None
-    for options in (settings.options, request.options):
-        given = _options(options, with_tools=bool(request.tools))
-        if "max_tokens" in given or "max_completion_tokens" in given:
-            for name in ("max_tokens", "max_completion_tokens"):
-                whole.pop(name, None)
-            limit = options.output_limit
-        whole.update(given)
-        extra.update(options.extra or {})
+    options = settings.options.overlaid(request.options)
+    whole |= _options(options, with_tools=bool(request.tools))
     limit_name = quirks.get("output_limit")
-    if limit_name and limit is not None:
+    if limit_name and options.output_limit is not None:
         whole.pop("max_tokens", None)
         whole.pop("max_completion_tokens", None)
-        whole[limit_name] = limit
+        whole[limit_name] = options.output_limit
     for unwanted in quirks.get("without", ()):
         whole.pop(unwanted, None)
-    whole.update(extra)
-    return whole
+    return {**whole, **(options.extra or {})}
 
 
 def _options(options: ModelOptions, *, with_tools: bool) -> dict[str, Any]:

@@ -46,14 +46,8 @@ def with_extra(body: dict[str, Any], extra: dict[str, Any] | None) -> dict[str, 
 
 
 def options_of(settings: Settings, model_request: ModelRequest) -> ModelOptions:
-    """The options of the settings, overlaid by those of the request. ``extra`` is merged."""
-    base, over = settings.options, model_request.options
-    given = {name: value for name in over.__struct_fields__ if (value := getattr(over, name)) is not None}
-    if over.output_limit is not None:
-        base = msgspec.structs.replace(base, max_tokens=None, max_completion_tokens=None)
-    if base.extra and over.extra:
-        given["extra"] = {**base.extra, **over.extra}
-    return msgspec.structs.replace(base, **given)
+    """The options of the settings, overlaid by those of the request."""
+    return settings.options.overlaid(model_request.options)
 
 
 def arguments_object(call: ToolCall) -> dict[str, Any]:
