@@ -277,6 +277,16 @@ async def test_the_connection_serves_the_next_request() -> None:
                     assert text(await response.text()) == "hello"
 
 
+async def test_the_log_has_one_line_for_a_run_and_nothing_that_was_said(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="turnstream.server.answer")
+    async with serving(Agent(Scripted(says("hello")), name="helper")) as served:
+        _, headers, _ = await served.post(STREAM)
+    [record] = [record for record in caplog.records if record.name == "turnstream.server.answer"]
+    line = record.getMessage()
+    assert line.startswith(f"run {headers['x-request-id']} of helper finished (stop), steps: 1, 10 + 5 tokens, ")
+    assert "hello" not in line
+
+
 async def test_the_application_streams_in_process_too() -> None:
     go_on = asyncio.Event()
     model = Scripted([[TextDelta("first")], go_on, [TextDelta(" last"), Finish("stop")]])

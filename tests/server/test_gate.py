@@ -271,6 +271,8 @@ async def test_health_needs_nothing() -> None:
     async with serving(agent()) as served:
         for path in ("/healthz", "/health", "/readyz"):
             assert (await served.get(path))[0] == 200
+            async with served.client.head(served.url + path) as response:
+                assert response.status == 200
         assert "text/html" in (await served.get("/docs"))[1]["content-type"]
 
 

@@ -52,12 +52,14 @@ class Answer(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._scope, self._receive, self._send = scope, receive, scope.get(replies.SEND, send)
         watcher = asyncio.create_task(self._watch())
+        began = asyncio.get_running_loop().time()
         try:
             with self._state.holds(self):
                 await self._answer()
         finally:
             self._over = True
             watcher.cancel()
+            self._book(asyncio.get_running_loop().time() - began)
 
     async def _answer(self) -> None:
         try:
@@ -69,6 +71,19 @@ class Answer(Response):
                 self._failure = failure_of(None)
         if self._failure is not None:
             await self._fail(self._failure)
+
+    def _book(self, seconds: float) -> None:
+        """One line in the log for each run, without a word of what was said."""
+        run = self._run
+        match run.outcome:
+            case RunFinished(reason=reason, steps=steps):
+                end = f"finished ({reason}), steps: {steps}"
+            case RunFailed(code=code):
+                end = f"failed ({code})"
+            case _:
+                end = "was left by its client" if self._failure is None else f"was ended ({self._failure.code})"
+        used = f"{run.usage.input} + {run.usage.output} tokens"
+        log.info("run %s of %s %s, %s, %.2f s", run.id, run.agent.name, end, used, seconds)
 
     async def _watch(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
@@ -135,11 +150,17 @@ class StreamedAnswer(Answer):
             self._timer.cancel()
 
     async def _follow(self) -> None:
-        feed = self._encoder.feed
+        feed, send, now = self._encoder.feed, self._send, self._loop.time
         async for batch in self._run.batches():
             if self._open:
                 if data := feed(batch):
-                    await self._write(data)
+                    if self._aside is not None:
+                        await asyncio.shield(self._aside)
+                    # `_body`, written out: this is done for every network read
+                    self._sending = True
+                    await send({"type": "http.response.body", "body": data, "more_body": True})
+                    self._sending = False
+                    self._last = now()
                 continue
             failure = next((event for event in batch if isinstance(event, RunFailed | RunCancelled)), None)
             if failure is not None and is_quiet(batch[:-1]):
@@ -168,11 +189,6 @@ class StreamedAnswer(Answer):
         await self._send({"type": "http.response.start", "status": 200, "headers": raw})
         held, self._held = b"".join(self._held), []
         await self._body(held)
-
-    async def _write(self, data: bytes) -> None:
-        if self._aside is not None:
-            await asyncio.shield(self._aside)
-        await self._body(data)
 
     async def _body(self, data: bytes, more: bool = True) -> None:
         self._sending = True

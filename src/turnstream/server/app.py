@@ -151,17 +151,23 @@ class _Api:
     # ------------------------------------------------------------------------------------------------------- health
 
     def _add_health(self) -> None:
-        @self.api.get("/health", tags=["health"], response_class=Response, summary="As /healthz.")
-        @self.api.get("/healthz", tags=["health"], response_class=Response, summary="The process is alive.")
         async def healthz(request: Request) -> Response:
             return replies.respond(request.scope, Reply(200, b'{"status":"ok"}'))
 
-        @self.api.get("/readyz", tags=["health"], response_class=Response, summary="New runs are taken.")
         async def readyz(request: Request) -> Response:
             if self._state.draining:
                 retry = {"retry-after": str(RETRY_AFTER)}
                 return replies.respond(request.scope, Reply(503, b'{"status":"draining"}'), retry)
             return replies.respond(request.scope, Reply(200, b'{"status":"ready"}'))
+
+        for path, endpoint, summary in (
+            ("/healthz", healthz, "The process is alive."),
+            ("/health", healthz, "As /healthz."),
+            ("/readyz", readyz, "New runs are taken."),
+        ):
+            add = self.api.add_api_route
+            add(path, endpoint, methods=["GET"], tags=["health"], response_class=Response, summary=summary)
+            add(path, endpoint, methods=["HEAD"], include_in_schema=False)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
