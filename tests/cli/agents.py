@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from turnstream import Agent
+from turnstream import Agent, tool
 from turnstream.events import (
     Finish,
     ModelEvent,
@@ -60,3 +60,11 @@ def double(number: int) -> int:
 
 agent = Agent(Scripted(), [double], "Be brief.", name="doubler")
 agents = [agent, Agent(Scripted(), name="other")]
+
+
+def halve(number: int) -> float:
+    """Fails."""
+    return number / 0
+
+
+broken = Agent(Scripted(), [tool(name="double")(halve)], name="broken")

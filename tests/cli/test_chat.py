@@ -9,6 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 AGENT = "tests/cli/agents.py:agent"
+BROKEN = "tests/cli/agents.py:broken"
 
 
 def chat(*arguments: str, said: str = "") -> subprocess.CompletedProcess[str]:
@@ -45,6 +46,11 @@ def test_a_failed_run_is_a_failure_and_shows_no_traceback() -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines()[-1].startswith("✗ ")
     assert "Traceback" not in done.stderr
+
+
+def test_a_broken_tool_is_a_sentence_unless_one_debugs() -> None:
+    assert "Traceback" not in chat(BROKEN, "--message", "double 21").stderr
+    assert "Traceback" in chat(BROKEN, "--message", "double 21", "--debug").stderr
 
 
 def test_a_conversation_goes_on_and_can_begin_anew() -> None:

@@ -75,3 +75,24 @@ def test_the_command_line_goes_before_the_file() -> None:
     service = with_settings(Service({}, ServerSettings(port=1, max_body=2)), "127.0.0.2", 0, True)
     assert service.settings == ServerSettings("127.0.0.2", 0, allow_unauthenticated=True, max_body=2)
     assert with_settings(service).settings is not None
+
+
+@pytest.mark.timeout(60)
+def test_a_running_server_can_be_talked_to() -> None:
+    with running("serve", AGENTS, "--port", "0") as (_, address):
+        done = subprocess.run(
+            command("chat", "--url", address, "--quiet", "--message", "double 21"),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert (done.returncode, done.stdout) == (0, "It is 42.[31m\n")
+        assert "it has: doubler, other" in failure("chat", "--url", address, "--agent", "tripler", "--message", "x")
+
+
+def test_no_server_at_an_address_is_a_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    said = failure("chat", "--url", f"http://127.0.0.1:{port}", "--message", "x")
+    assert said == f"there is no server at http://127.0.0.1:{port}/v1, or it does not answer as one"

@@ -36,11 +36,15 @@ app = typer.Typer(
 
 
 @app.callback()
-def _all(debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False) -> None:
+def _all(
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
     """Serve LLM agents as streams, in the protocol that the client already speaks.
 
     Begin with "turnstream dev": it needs no file, no key and no network.
     """
+    context.obj = debug
 
 
 for _command in COMMANDS:
@@ -51,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Exits with 0 for success, 1 for failure, 2 for a command line that cannot be understood, 130 for Ctrl-C."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
-    words = [word for word in given if word != "--debug"]
+    words = ["--debug"] * debug + [word for word in given if word != "--debug"]  # it may stand anywhere
     try:
         app(args=words, prog_name="turnstream")
     except TurnstreamError as error:

@@ -21,6 +21,7 @@ HELP = "/new begins a new conversation, /agent NAME asks another agent, /quit or
 
 
 def chat(
+    context: typer.Context,
     target: Target = None,
     model: ModelName = None,
     message: Annotated[str | None, typer.Option("--message", help="Ask this one thing, and exit.")] = None,
@@ -39,9 +40,10 @@ def chat(
     """
     import asyncio
 
-    from turnstream.cli.printer import Printer
+    from turnstream.cli.printer import Printer, log_to_terminal
     from turnstream.cli.target import discovered, remote
 
+    log_to_terminal(tracebacks=bool(context.obj))
     service, why = remote(url, agent, key) if url else discovered(target, model)
     printer = Printer(quiet=quiet)
     printer.note(why)

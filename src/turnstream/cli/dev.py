@@ -66,7 +66,11 @@ def _command(target: str | None, host: str | None, port: int | None, model: str 
 
 def _watched(target: str | None) -> tuple[Path, bool]:
     """The folder whose files a configuration is made of, and whether its subfolders belong to it."""
-    path = Path(target) if target is not None else next(filter(Path.exists, map(Path, ("agent.yaml", "agents"))), None)
+    path = (
+        Path(target)
+        if target is not None
+        else next(filter(Path.exists, map(Path, ("agent.yaml", "agent.yml", "agents"))), None)
+    )
     if path is None:
         return Path(), False
     if path.is_dir():

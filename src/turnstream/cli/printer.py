@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable
 
 from rich.console import Console
@@ -120,6 +121,24 @@ class Printer:
         if self._open:
             (self.notes if self._thinking else self.output).print()
         self._open = self._thinking = False
+
+
+class _Sentences(logging.Formatter):
+    """The message alone: what a defect looks like inside is for `--debug`."""
+
+    def formatException(self, ei: object) -> str:
+        return ""
+
+    def format(self, record: logging.LogRecord) -> str:
+        record.exc_text = None
+        return super().format(record).rstrip()
+
+
+def log_to_terminal(*, tracebacks: bool) -> None:
+    """Warnings and errors of the run go to standard error."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter() if tracebacks else _Sentences())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
 
 
 def spell(call: ToolCall) -> str:

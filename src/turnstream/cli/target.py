@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,9 @@ from turnstream.events import ConfigurationError
 
 if TYPE_CHECKING:
     from turnstream.service import Service
+
+SECONDS = 10.0
+"""How long a running server has to say which agents it has."""
 
 
 def configured(target: str | None, model: str | None = None) -> Service:
@@ -46,14 +50,33 @@ def _with_model(service: Service, model: str | None) -> Service:
 
 
 def remote(url: str, agent: str | None, key: str | None) -> tuple[Service, str]:
-    """A running server, as the model of an agent without tools: it runs its own."""
+    """A running server, as the model of an agent without tools: it runs its own. Without a name, its first agent."""
     from turnstream import providers
     from turnstream.agent import Agent
     from turnstream.service import Service
 
     base = url.rstrip("/").removesuffix("/v1") + "/v1"
-    model = providers.model(
-        f"openai-compatible:{agent or 'agent'}", base_url=base, api_key=key or "none", environ=os.environ
-    )
-    name = agent or "agent"
-    return Service({name: Agent(model, name=name)}), f"Server: {base}"
+    names = _agents(base, key)
+    name = agent or next(iter(names), "agent")
+    if agent is not None and names and agent not in names:
+        raise ConfigurationError(f"the server has no agent {agent!r}; it has: {', '.join(names)}")
+    model = providers.model(f"openai-compatible:{name}", base_url=base, api_key=key or "none", environ=os.environ)
+    return Service({name: Agent(model, name=name)}), f"Server: {base}, agent {name}"
+
+
+def _agents(base: str, key: str | None) -> list[str]:
+    from urllib.error import HTTPError, URLError
+    from urllib.request import Request, urlopen
+
+    try:
+        request = Request(f"{base}/models", headers={"authorization": f"Bearer {key}"} if key else {})
+        with urlopen(request, timeout=SECONDS) as answer:
+            return [str(model["id"]) for model in json.load(answer)["data"]]
+    except HTTPError as error:
+        with error:
+            wants = " It wants a key: --key, or TURNSTREAM_KEY." if error.code in (401, 403) else ""
+            raise ConfigurationError(f"the server at {base} answers with status {error.code}.{wants}") from None
+    except (URLError, OSError, ValueError):
+        raise ConfigurationError(f"there is no server at {base}, or it does not answer as one") from None
+    except (LookupError, TypeError):
+        return []  # it lists its models in some other way: it may still answer
