@@ -21,7 +21,8 @@ from turnstream.events import (
     UsageReport,
 )
 
-GREETING = "Hello, wörld! 🌍 \u2028 A second line.\n"
+# Each of these has broken some client's or proxy's reading of a stream.
+GREETING = 'Hello, wörld! 🌍 e\u0301 \u2028 \u0085 \x00 "\\n" data: [DONE]\n\n event: error\r\n : ping\n\nThe end.\n'
 ANSWER = Usage(input=11, output=7)
 
 
