@@ -5,7 +5,9 @@ One script serves both layers: in the server's process as a model, and behind HT
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from typing import Any
 
 from msgspec import Struct
 
@@ -27,10 +29,14 @@ ANSWER = Usage(input=11, output=7)
 
 
 class Conversation(Struct, frozen=True):
-    """What the scripts look at: the results of the tools so far, in order, and the names of the tools on offer."""
+    """What the scripts look at: the results of the tools so far, in order, and the names of the tools on offer.
+
+    ``body`` is the whole request, where it came over HTTP.
+    """
 
     results: tuple[str, ...] = ()
     tools: frozenset[str] = frozenset()
+    body: dict[str, Any] = {}
 
 
 class Broken(Struct, frozen=True):
@@ -120,6 +126,17 @@ def counting(conversation: Conversation) -> list[Said]:
     return [*text(conversation.results[0]), *end()]
 
 
+def echo(conversation: Conversation) -> list[Said]:
+    """The request itself."""
+    return [TextDelta(json.dumps(conversation.body)), *end()]
+
+
+def structured(conversation: Conversation) -> list[Said]:
+    """The tool with which a client wants its answer given."""
+    wanted = "final_result" if "final_result" in conversation.tools else "City"
+    return [*calls((wanted, "Paris")), *end("tool_calls")]
+
+
 def broken_start(conversation: Conversation) -> list[Said]:
     return [Broken()]
 
@@ -138,6 +155,8 @@ SCRIPTS: dict[str, Script] = {
     "silent": silent,
     "acting": acting,
     "counting": counting,
+    "echo": echo,
+    "structured": structured,
     "broken-start": broken_start,
     "broken-middle": broken_middle,
 }

@@ -123,7 +123,7 @@ def conversation(body: dict[str, Any]) -> Conversation:
             open_calls.add(call["id"])
     if open_calls:
         raise Refused(f"Tool calls are unanswered: {sorted(open_calls)}.")
-    return Conversation(tuple(results), frozenset(tool_name(tool) for tool in body.get("tools") or ()))
+    return Conversation(tuple(results), frozenset(tool_name(tool) for tool in body.get("tools") or ()), body)
 
 
 def tool_name(tool: dict[str, Any]) -> str:
