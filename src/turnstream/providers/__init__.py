@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from turnstream.events import ConfigurationError, ModelOptions
@@ -78,6 +79,8 @@ def model(
     elif provider in PROTOCOLS:
         module = importlib.import_module(PROTOCOLS[provider])
         speaker, settings = cast("Provider", module), module.settings(given, environ)
+        if hasattr(module, "key_files"):
+            settings = _with_key_file(module, settings, environ)
     else:
         raise _unknown(provider, sorted({*compatible.VENDORS, *PROTOCOLS, "demo"}))
     made = http.HttpModel(
@@ -89,6 +92,19 @@ def model(
     from turnstream.providers.text_mode import TextMode
 
     return TextMode(made, text_format(settings), describe=False)
+
+
+def _with_key_file(module: Any, settings: Any, environ: Mapping[str, str]) -> Any:
+    """The settings with the first of the key files that is there; one that the operator named must be."""
+    for path, named in module.key_files(settings, environ):
+        try:
+            return module.with_key_file(settings, Path(path).expanduser().read_bytes())
+        except FileNotFoundError:
+            if named:
+                raise ConfigurationError(f"The key file {path} does not exist.") from None
+        except OSError as error:
+            raise ConfigurationError(f"The key file {path} cannot be read: {error.strerror}.") from None
+    return settings
 
 
 def _unknown(provider: str, known: list[str]) -> ConfigurationError:

@@ -65,7 +65,7 @@ def settings(given: Settings, environ: Mapping[str, str]) -> Settings:
     """``given``, completed from the environment.
 
     With a key (``GEMINI_API_KEY`` or ``GOOGLE_API_KEY``) it is the Gemini API; with ``GOOGLE_GENAI_USE_VERTEXAI``, or
-    a project in the quirks, Vertex AI. ``credentials_file`` among the quirks is a file still to be read.
+    a project in the quirks, Vertex AI.
     """
     quirks = dict(given.quirks)
     vertex = "project" in quirks or environ.get("GOOGLE_GENAI_USE_VERTEXAI", "").lower() in ("1", "true")
@@ -81,10 +81,20 @@ def settings(given: Settings, environ: Mapping[str, str]) -> Settings:
     if "project" not in quirks:
         raise ConfigurationError("The model gemini:… on Vertex AI needs a project: set GOOGLE_CLOUD_PROJECT.")
     quirks.setdefault("location", "global")
-    if "credentials" not in quirks and (path := google_token.credentials_file(environ)):
-        quirks.setdefault("credentials_file", path)
     base_url = given.base_url or environ.get("GOOGLE_VERTEX_BASE_URL") or vertex_url(str(quirks["location"]))
     return msgspec.structs.replace(given, base_url=base_url.rstrip("/"), quirks=quirks)
+
+
+def key_files(settings: Settings, environ: Mapping[str, str]) -> list[tuple[str, bool]]:
+    """Where the key may be, and whether the operator named that file; none on a machine of Google's own."""
+    if "project" not in settings.quirks or "credentials" in settings.quirks or settings.api_key:
+        return []
+    return google_token.key_files(settings.quirks.get("credentials_file"), environ)
+
+
+def with_key_file(settings: Settings, content: bytes) -> Settings:
+    credentials = google_token.credentials(content)
+    return msgspec.structs.replace(settings, quirks={**settings.quirks, "credentials": credentials})
 
 
 def vertex_url(location: str) -> str:

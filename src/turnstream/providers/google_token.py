@@ -25,9 +25,19 @@ _EARLY = 300
 _JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
-def credentials_file(environ: Mapping[str, str]) -> str | None:
-    """The key file that the operator named; None means the machine's own credentials."""
-    return environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+def key_files(named: Any, environ: Mapping[str, str]) -> list[tuple[str, bool]]:
+    """Where a key file may be, and whether the operator named it."""
+    if path := named or environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
+        return [(str(path), True)]
+    return [(environ.get("CLOUDSDK_CONFIG", "~/.config/gcloud") + "/application_default_credentials.json", False)]
+
+
+def credentials(content: bytes) -> dict[str, Any]:
+    """The content of a key file. Raises `ConfigurationError` for what is none."""
+    try:
+        return msgspec.json.decode(content, type=dict[str, Any])
+    except msgspec.DecodeError:
+        raise ConfigurationError("The Google key file is no JSON object.") from None
 
 
 def exchange(provider: str, credentials: Any, now: float) -> TokenExchange:
@@ -54,7 +64,9 @@ def _token_request(credentials: Any, now: float) -> HttpRequest:
         case {"type": kind}:
             raise ConfigurationError(f"Google credentials of type {kind!r} are not supported: use a service account.")
         case _:
-            raise ConfigurationError("The file named by GOOGLE_APPLICATION_CREDENTIALS has no Google credentials.")
+            raise ConfigurationError(
+                "The Google key file has no credentials in it: set GOOGLE_APPLICATION_CREDENTIALS to one that has."
+            )
     url = str(credentials.get("token_uri") or _TOKEN_URL)
     headers = {"content-type": "application/x-www-form-urlencoded"}
     return HttpRequest("POST", url, headers, urlencode(form).encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import random
 import time
@@ -14,13 +15,17 @@ from urllib.request import getproxies, proxy_bypass
 from weakref import WeakKeyDictionary
 
 import aiohttp
+from yarl import URL
 
 from turnstream.events import ModelEvent, ModelRequest, ProviderError
 from turnstream.providers import redaction, retries
-from turnstream.providers.base import HttpRequest, Provider, Settings, Timeouts
+from turnstream.providers.authorization import Authorization
+from turnstream.providers.base import HttpRequest, HttpResponse, Provider, Settings, Timeouts
 
 if TYPE_CHECKING:
     from typing import Self
+
+log = logging.getLogger(__name__)
 
 _ERROR_BODY = 256 * 1024
 _ERROR_BODY_SECONDS = 5.0
@@ -107,6 +112,8 @@ class HttpModel:
         self.client = client or SHARED
         self.timeouts = timeouts or Timeouts()
         self.max_retries = max_retries
+        self.authorization = Authorization(provider, settings)
+        self._noted: set[str] = set()
 
     async def __aenter__(self) -> Self:
         await self.client.__aenter__()
@@ -118,7 +125,11 @@ class HttpModel:
         await self.client.__aexit__(kind, error, trace)
 
     def stream(self, request: ModelRequest) -> Stream:
-        return Stream(self, self.provider.request(self.settings, request))
+        made = self.provider.request(self.settings, request)
+        for note in set(made.notes) - self._noted:
+            self._noted.add(note)
+            log.warning("%s: %s", self.name, note)
+        return Stream(self, request, made)
 
     def __repr__(self) -> str:
         return f"HttpModel({self.name!r})"
@@ -131,8 +142,9 @@ class Stream:
     the answer was read to its end, and otherwise closes it at once.
     """
 
-    def __init__(self, model: HttpModel, request: HttpRequest) -> None:
+    def __init__(self, model: HttpModel, asked: ModelRequest, request: HttpRequest) -> None:
         self._model = model
+        self._asked = asked
         self._request = request
         self._decoder = model.provider.Decoder()
         self._response: aiohttp.ClientResponse | None = None
@@ -143,7 +155,7 @@ class Stream:
     async def __aenter__(self) -> Self:
         await self._model.client.__aenter__()
         try:
-            self._response, started = await _open(self._model, self._request)
+            self._response, started = await _open(self._model, self._asked, self._request)
             self._watchdog = _Watchdog(self._response.content, self._model.timeouts, started)
         except BaseException:
             await self._model.client.__aexit__(None, None, None)
@@ -262,14 +274,21 @@ async def _drain(content: aiohttp.StreamReader) -> None:
         pass  # then the connection is closed instead
 
 
-async def _open(model: HttpModel, request: HttpRequest) -> tuple[aiohttp.ClientResponse, float]:
-    """The response of the first try that was not refused, and when that try began. Raises what the last try met."""
-    attempt = 0
+async def _open(model: HttpModel, asked: ModelRequest, request: HttpRequest) -> tuple[aiohttp.ClientResponse, float]:
+    """The response of the first try that was not refused, and when that try began. Raises what the last try met.
+
+    A token that the vendor refuses before its time is renewed, once.
+    """
+    attempt, renewed = 0, False
     while True:
         started = asyncio.get_running_loop().time()
         try:
-            return await _try(model, request), started
+            authorized = await model.authorization.applied(asked, request, lambda one: _fetch(model, one))
+            return await _try(model, authorized), started
         except ProviderError as error:
+            if error.provider_status == 401 and not renewed and model.authorization.expire():
+                renewed = True
+                continue
             again = retries.wait(attempt, error.retry_after, random.random()) if error.retryable else None
             if attempt >= model.max_retries or again is None:
                 raise _labelled(error, model) from error.__cause__
@@ -278,12 +297,32 @@ async def _open(model: HttpModel, request: HttpRequest) -> tuple[aiohttp.ClientR
 
 
 async def _try(model: HttpModel, request: HttpRequest) -> aiohttp.ClientResponse:
+    response = await _sent(model, request)
+    if response.status < 300:
+        return response
+    try:
+        raise await _refused(model.provider, response)
+    finally:
+        response.close()
+
+
+async def _fetch(model: HttpModel, request: HttpRequest) -> HttpResponse:
+    """A whole response, whatever its status: for the exchange of a token."""
+    response = await _sent(model, request)
+    try:
+        body = await _beginning(response)
+    finally:
+        response.close()
+    return HttpResponse(response.status, {name.lower(): value for name, value in response.headers.items()}, body)
+
+
+async def _sent(model: HttpModel, request: HttpRequest) -> aiohttp.ClientResponse:
     timeouts = model.timeouts
     try:
         async with asyncio.timeout(timeouts.first_token):
-            response = await model.client.session.request(
+            return await model.client.session.request(
                 request.method,
-                request.url,
+                URL(request.url, encoded="%" in request.url),  # an escape must arrive as it was signed
                 data=request.body,
                 headers=request.headers,
                 proxy=_proxy(request.url),
@@ -298,23 +337,22 @@ async def _try(model: HttpModel, request: HttpRequest) -> aiohttp.ClientResponse
         raise ProviderError("The address of the model's vendor is not valid.", detail=str(error)) from error
     except (aiohttp.ClientError, OSError) as error:
         raise _unreachable(str(error) or type(error).__name__) from error
-    if response.status < 300:
-        return response
-    try:
-        raise await _refused(model.provider, response)
-    finally:
-        response.close()
 
 
-async def _refused(provider: Provider, response: aiohttp.ClientResponse) -> ProviderError:
+async def _beginning(response: aiohttp.ClientResponse) -> bytes:
+    """The body, as far as it comes in time: for refusals, the status alone must do otherwise."""
     body = bytearray()
     try:
         async with asyncio.timeout(_ERROR_BODY_SECONDS):
             while len(body) < _ERROR_BODY and (piece := await response.content.readany()):
                 body += piece
     except (TimeoutError, aiohttp.ClientError, OSError):
-        pass  # the status alone must do
-    error = provider.error(response.status, bytes(body[:_ERROR_BODY]))
+        pass
+    return bytes(body[:_ERROR_BODY])
+
+
+async def _refused(provider: Provider, response: aiohttp.ClientResponse) -> ProviderError:
+    error = provider.error(response.status, await _beginning(response))
     error.provider_status = response.status
     if error.retry_after is None:
         error.retry_after = retries.asked_wait(response.headers, time.time())
@@ -359,7 +397,7 @@ def _labelled(error: ProviderError, model: HttpModel) -> ProviderError:
     """Says which model it was, and keeps the key out of what the log will read."""
     if not error.provider or ":" not in error.provider:
         error.provider = model.name
-    secrets = redaction.secrets(model.settings)
+    secrets = [*redaction.secrets(model.settings), *model.authorization.secrets]
     error.detail = redaction.without(secrets, error.detail)
     error.body = redaction.without(secrets, error.body)
     return error

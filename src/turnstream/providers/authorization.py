@@ -1,0 +1,79 @@
+"""Tokens that are exchanged for credentials, and signatures: what a provider's request needs before it is sent."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias, cast
+from weakref import WeakKeyDictionary
+
+import msgspec
+
+from turnstream.events import ModelRequest
+from turnstream.providers.base import (
+    HttpRequest,
+    HttpResponse,
+    Provider,
+    Settings,
+    SigningProvider,
+    Token,
+    TokenExchange,
+    TokenProvider,
+)
+
+Fetch: TypeAlias = Callable[[HttpRequest], Awaitable[HttpResponse]]
+
+
+class Authorization:
+    """Of one model. Its token is shared by all calls; while it is renewed they wait for one exchange."""
+
+    def __init__(self, provider: Provider, settings: Settings) -> None:
+        self._provider = provider
+        self._settings = settings
+        self._token: Token | None = None
+        self._locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+        self._exchanges = hasattr(provider, "exchange")
+        self._sign = cast("SigningProvider", provider).signer(settings) if hasattr(provider, "signer") else None
+
+    @property
+    def secrets(self) -> list[str]:
+        return [self._token.value] if self._token is not None else []
+
+    async def applied(self, asked: ModelRequest, request: HttpRequest, fetch: Fetch) -> HttpRequest:
+        """``request``, which was made of ``asked`` without a token, ready to be sent.
+
+        Raises `ProviderError` for a refused exchange, `ConfigurationError` for credentials that are missing.
+        """
+        if self._exchanges and (token := await self._current(fetch)) is not None:
+            request = self._provider.request(msgspec.structs.replace(self._settings, api_key=token.value), asked)
+        if self._sign is not None:
+            request = await asyncio.to_thread(self._sign, request)
+        return request
+
+    def expire(self) -> bool:
+        """Forget a token that the vendor no longer takes; False if there was none."""
+        had, self._token = self._token is not None, None
+        return had
+
+    async def _current(self, fetch: Fetch) -> Token | None:
+        if self._token is not None and time.time() < self._token.expires_at:
+            return self._token
+        lock = self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+        async with lock:
+            now = time.time()
+            if self._token is None or now >= self._token.expires_at:
+                exchange = cast("TokenProvider", self._provider).exchange(self._settings, now)
+                self._token = None if exchange is None else await _driven(exchange, fetch)
+            return self._token
+
+
+async def _driven(exchange: TokenExchange, fetch: Fetch) -> Token:
+    try:
+        request = next(exchange)
+        while True:
+            request = exchange.send(await fetch(request))
+    except StopIteration as done:
+        return cast("Token", done.value)
+    finally:
+        exchange.close()
