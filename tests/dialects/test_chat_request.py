@@ -181,6 +181,7 @@ def test_where_a_thread_is_named(headers: dict[str, str], body: dict[str, Any], 
 
 def test_the_user_is_the_bodys_or_open_webuis() -> None:
     assert request(user="u").user == "u"
+    assert request(user={"id": "u", "name": "U"}).user == "u"
     assert request(headers={"x_openwebui_user_id": "w"}).user == "w"
 
 

@@ -82,7 +82,9 @@ class StreamOptions(Struct):
 
 
 class ChatRequest(Struct):
-    """``POST /v1/chat/completions``. ``model`` names an agent; without it the default agent answers."""
+    """``POST /v1/chat/completions``. ``model`` names an agent; without it the default agent answers. ``user`` may be
+    an object with an ``id``, which Open WebUI sends to pipelines.
+    """
 
     messages: list[ChatMessage]
     model: str | None = None
@@ -103,7 +105,7 @@ class ChatRequest(Struct):
     response_format: dict[str, Any] | None = None
     reasoning_effort: str | None = None
     n: int | None = None
-    user: str | None = None
+    user: str | dict[str, Any] | None = None
     thread_id: str | None = None
     metadata: dict[str, Any] | None = None
     context: dict[str, Any] | None = None

@@ -63,7 +63,7 @@ def run_request(body: ChatRequest, headers: Mapping[str, str]) -> RunRequest:
         tools=_tools(body.tools or ()),
         options=_options(body),
         thread_id=thread_id(body, headers),
-        user=_named(body.user, "user") or headers.get(USER_HEADER) or None,
+        user=_user(body, headers),
         context=_context(body.context),
     )
 
@@ -78,6 +78,11 @@ def thread_id(body: ChatRequest, headers: Mapping[str, str]) -> str | None:
         if isinstance(found, str) and found:
             return _named(found, f"{path}.thread_id".lstrip("."))
     return None
+
+
+def _user(body: ChatRequest, headers: Mapping[str, str]) -> str | None:
+    user = body.user.get("id") if isinstance(body.user, dict) else body.user
+    return _named(user if isinstance(user, str) else None, "user") or headers.get(USER_HEADER) or None
 
 
 def _named(value: str | None, path: str) -> str | None:

@@ -76,6 +76,7 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self.state, self._grace = state, grace
         self._until: float | None = None
+        self._said = False
 
     def run_on(self, listener: socket.socket) -> None:
         host, port = listener.getsockname()[:2]
@@ -90,11 +91,14 @@ class Server(uvicorn.Server):
             self.drain()
 
     def drain(self) -> None:
+        """Also from a signal handler, so nothing is logged here."""
         self.state.draining = True
         self._until = time.monotonic() + self._grace
-        log.info("draining: %d runs have %g seconds to finish", len(self.state.running), self._grace)
 
     async def on_tick(self, counter: int) -> bool:
+        if self._until is not None and not self._said:
+            self._said = True
+            log.info("draining: %d runs have %g seconds to finish", len(self.state.running), self._grace)
         if self._until is not None and not (self.state.running and time.monotonic() < self._until):
             self.state.stop_all()
             self.should_exit = True
