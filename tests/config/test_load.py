@@ -6,6 +6,7 @@ import pytest
 
 from turnstream.config import find, load
 from turnstream.events import ConfigurationError, ModelOptions
+from turnstream.providers.http import HttpModel
 from turnstream.service import ServerSettings
 
 TOOLS = '''
@@ -151,3 +152,37 @@ async def test_the_usual_names_are_found_in_order(folder: Path) -> None:
 
 async def test_a_strange_file_name_still_gives_a_name_that_clients_can_spell(folder: Path) -> None:
     assert list(load(write(folder, "model: demo", "mein agent ü.yaml"), {}).agents) == ["mein-agent"]
+
+
+async def test_auto_is_what_the_environment_offers(folder: Path) -> None:
+    (agent,) = load(write(folder, "model: auto"), {"OPENAI_API_KEY": "k"}).agents.values()
+    assert agent.model.name == "openai:gpt-5-mini"
+
+
+async def test_the_agents_of_a_folder_share_their_connections(folder: Path) -> None:
+    for name in ("a", "b"):
+        write(folder, f"model: {{name: 'openai:{name}', api_key: k}}", f"{name}.yaml")
+    first, second = (agent.model for agent in load(folder, {}).agents.values())
+    assert isinstance(first, HttpModel)
+    assert isinstance(second, HttpModel)
+    assert first.client is second.client
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "model: ${KEY}",
+        "model: '${KEY}:x'",
+        "model: {name: 'openai:x', api_key: k, base_url: 'ftp://u:${KEY}@h'}",
+        "model: demo\ntools: ['tools.py:${KEY}']",
+        "model: demo\ntools: ['${KEY}:x']",
+        "model: demo\ninstructions_file: ${KEY}",
+        "model: {name: 'openai:x', api_key: k, tool_calls: {format: '${KEY}'}}",
+        "model: {name: 'openai-completions:x', base_url: 'http://h', template: '${KEY}'}",
+    ],
+)
+def test_a_key_in_the_wrong_place_is_not_repeated(text: str, folder: Path) -> None:
+    file = write(folder, text)
+    with pytest.raises(ConfigurationError) as caught:
+        load(file, {"KEY": "skfiveup3rsecret"})
+    assert "skfiveup3rsecret" not in caught.value.message

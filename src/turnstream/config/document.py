@@ -16,6 +16,8 @@ from turnstream.events import ConfigurationError
 
 Path: TypeAlias = tuple[str | int, ...]
 
+SHORTEST_SECRET = 6
+"""Characters. Shorter values are not looked for in errors: they stand in ordinary words."""
 _VARIABLE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{")
 _MERGE = "tag:yaml.org,2002:merge"
 _TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
@@ -38,11 +40,14 @@ class Substituted(str):
 
 @dataclass(slots=True)
 class Document:
-    """One YAML file, read. ``file`` is its name as errors spell it; ``lines`` knows the line of each path in it."""
+    """One YAML file, read. ``file`` is its name as errors spell it; ``lines`` knows the line of each path in it,
+    ``filled`` what the environment put into it, by variable.
+    """
 
     file: str
     value: Any
     lines: dict[Path, int] = field(default_factory=dict)
+    filled: dict[str, str] = field(default_factory=dict)
 
     def line(self, path: Path) -> int:
         """The line of the value at ``path``, or of the nearest thing around it. Lines count from 1."""
@@ -51,8 +56,11 @@ class Document:
         return self.lines.get(path, 1)
 
     def error(self, path: Path, message: str) -> str:
-        """``agent.yaml:12: tools[1].python: message``."""
+        """``agent.yaml:12: tools[1].python: message``. What came from the environment is shown as its variable."""
         where = spell(path)
+        for name, value in sorted(self.filled.items(), key=lambda item: -len(item[1])):
+            if len(value) >= SHORTEST_SECRET:
+                message = message.replace(value, f"${{{name}}}")
         return f"{self.file}:{self.line(path)}: {where + ': ' if where else ''}{message}"
 
 
@@ -155,12 +163,17 @@ class _Reader:
                 self._problem(path, "'${' begins a variable: write ${NAME}, ${NAME:-default}, or $${ for itself")
                 return ""
             if default is not None:
-                return self.environ.get(name) or default
+                return self._filled(name) or default
             if name not in self.environ:
                 self._problem(path, f"the environment variable {name} is not set (${{{name}:-…}} gives a default)")
-            return self.environ.get(name, "")
+            return self._filled(name)
 
         return Substituted(_VARIABLE.sub(fill, text))
+
+    def _filled(self, name: str) -> str:
+        value = self.environ.get(name, "")
+        self.document.filled[name] = value
+        return value
 
     def _problem(self, path: Path, message: str) -> None:
         self.problems.append(self.document.error(path, message))
