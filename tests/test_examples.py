@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
 import pytest
 import yaml
 
+from tests.cli.test_serve import running
 from turnstream.cli.check import report
 from turnstream.config import load
 
@@ -42,3 +46,19 @@ async def test_the_example_agent_answers_with_its_tools_and_no_key() -> None:
     assert isinstance(run.outcome, RunFinished)
     assert any(isinstance(event, ToolsExecuted) for event in events)
     assert "84" in str(run.messages[-1])
+
+
+@pytest.mark.timeout(90)
+def test_the_client_with_a_tool_of_its_own_gets_its_answer() -> None:
+    with running("serve", "examples/agent.yaml", "--port", "0") as (_, address):
+        done = subprocess.run(
+            [sys.executable, "examples/client_tools.py"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+            cwd=ROOT,
+            env={**os.environ, "TURNSTREAM_URL": f"{address}/v1"},
+        )
+    assert "[read_file ran here" in done.stdout
+    assert "[build-system]" in done.stdout

@@ -73,6 +73,12 @@ def test_lines_are_those_of_keys_and_items() -> None:
     ]
 
 
+def test_a_variable_between_brackets_that_lacks_quotes_is_explained() -> None:
+    said = "expected ',' or ']', but got '{' (between brackets, '${NAME}' needs quotes)"
+    assert error("a: [${KEY}]") == f"agent.yaml:1: not valid YAML: {said}"
+    assert "cannot start any token" in error("a: 1\n\tb: 2")
+
+
 def test_a_key_given_twice_is_an_error() -> None:
     assert error("a: 1\nb: 2\na: 3") == "agent.yaml:3: a: the key is given twice"
 

@@ -18,10 +18,12 @@ Path: TypeAlias = tuple[str | int, ...]
 
 SHORTEST_SECRET = 6
 """Characters. Shorter values are not looked for in errors: they stand in ordinary words."""
+_IN_BRACKETS = " (between brackets, '${NAME}' needs quotes)"
+_MARKS = ("\\t", "<block end>", "<stream end>", "<scalar>", "<document start>")
 _VARIABLE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{")
 _MERGE = "tag:yaml.org,2002:merge"
 _TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
-_QUOTED = re.compile(r"'(?!<)[^']{2,}'")
+_QUOTED = re.compile(r"'([^']*)'")
 
 
 class Substituted(str):
@@ -76,7 +78,9 @@ def read(text: str, file: str, environ: Mapping[str, str]) -> Document:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigurationError(f"{file}:{line}: not valid YAML: {_plain(error.problem)}") from None
+        spelled = text.splitlines()[line - 1 : line] if error.problem_mark else []
+        hint = _IN_BRACKETS if any("${" in part for part in spelled) else ""
+        raise ConfigurationError(f"{file}:{line}: not valid YAML: {_plain(error.problem)}{hint}") from None
     except (yaml.YAMLError, ValueError, RecursionError):
         raise ConfigurationError(f"{file}:1: not valid YAML: a character or a nesting that YAML forbids") from None
     document = Document(file, None)
@@ -94,7 +98,7 @@ def _plain(problem: str | None) -> str:
         return "it cannot be read"
     if problem.startswith("mapping values are not allowed"):
         return "a ':' stands where none may be (indentation, or a value that needs quotes)"
-    return _QUOTED.sub("(…)", problem)
+    return _QUOTED.sub(lambda match: match[0] if len(match[1]) < 2 or match[1] in _MARKS else "(…)", problem)
 
 
 class _Reader:
