@@ -46,6 +46,19 @@ async def test_after_the_grace_a_stream_ends_with_an_error() -> None:
         await eventually(lambda: model.open == 0)
 
 
+async def test_a_second_signal_ends_the_grace() -> None:
+    model = Scripted([[TextDelta("first")], asyncio.Event()])
+    async with (
+        serving(Agent(model)) as served,
+        served.client.post(served.url + CHAT, json=STREAM) as response,
+    ):
+        await until(response.content, b"first")
+        for _ in range(2):
+            served.server.handle_exit(signal.SIGTERM, None)
+        rest = (await asyncio.wait_for(response.content.read(), 10)).decode()
+        assert events(rest)[-1]["error"]["code"] == "server_shutdown"
+
+
 async def test_after_the_grace_an_answer_not_begun_is_a_503() -> None:
     model = Scripted([asyncio.Event()])
     async with serving(Agent(model), shutdown_grace=0.1) as served:

@@ -69,7 +69,7 @@ def listen(settings: ServerSettings) -> socket.socket:
 
 class Server(uvicorn.Server):
     """The first signal drains: runs have ``grace`` seconds to finish, then they end with an error, then the server.
-    The second one ends it at once.
+    The second ends the grace, the third waits for nothing.
     """
 
     def __init__(self, config: uvicorn.Config, state: State, grace: float) -> None:
@@ -85,10 +85,13 @@ class Server(uvicorn.Server):
             self.run(sockets=[listener])
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if self.state.draining:
-            self.should_exit = self.force_exit = True
-        else:
+        now = time.monotonic()
+        if self._until is None:
             self.drain()
+        elif now < self._until:
+            self._until = now
+        else:
+            self.should_exit = self.force_exit = True
 
     def drain(self) -> None:
         """Also from a signal handler, so nothing is logged here."""
