@@ -21,7 +21,7 @@ def fields(model: type[BaseModel]) -> list[tuple[str, Any]]:
 
 def test_the_five_statuses() -> None:
     assert [(status.name, status.value) for status in AgentStatus] == [
-        ("STARTED", "starting_generation"),
+        ("STARTING", "starting_generation"),
         ("TOOL_DETECTED", "tool_call_detected"),
         ("TOOLS_EXECUTED", "tools_executed"),
         ("MAX_DEPTH", "max_depth_reached"),
@@ -31,7 +31,7 @@ def test_the_five_statuses() -> None:
 
 def test_a_status_is_a_string_whose_str_is_its_enum_name() -> None:
     assert AgentStatus.__mro__[1:3] == (str, Enum)
-    assert str(AgentStatus.STARTED) == "AgentStatus.STARTED"
+    assert str(AgentStatus.STARTING) == "AgentStatus.STARTING"
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,10 @@ from typing import Any
 from pydantic import BaseModel
 
 
-class AgentStatus(str, Enum):  # noqa: UP042  str(StrEnum member) is its value; clients know "AgentStatus.STARTED"
+class AgentStatus(str, Enum):  # noqa: UP042  str(StrEnum member) is its value; clients know "AgentStatus.STARTING"
     """Where a run stands."""
 
-    STARTED = "starting_generation"
+    STARTING = "starting_generation"
     TOOL_DETECTED = "tool_call_detected"
     TOOLS_EXECUTED = "tools_executed"
     MAX_DEPTH = "max_depth_reached"
