@@ -184,6 +184,31 @@ async def test_an_empty_body_is_a_protocol_error() -> None:
         assert "empty body" in (await failure(made(vendor.base_url))).message
 
 
+@pytest.mark.parametrize(
+    "said", [b"SSH-2.0-OpenSSH_9\r\n\r\n", b"HTTP/1.1 200 OK\r\nx: " + b"y" * 100_000 + b"\r\n\r\n"]
+)
+async def test_what_is_no_http_is_a_protocol_error(said: bytes) -> None:
+    async def garbage(writer: asyncio.StreamWriter) -> None:
+        writer.write(said)
+
+    async with upstream(garbage) as vendor:
+        error = await failure(made(vendor.base_url))
+    assert isinstance(error, ProtocolError)
+
+
+@pytest.mark.parametrize(
+    "length", [b"transfer-encoding: chunked\r\n\r\nzz\r\n", b"content-length: 9999\r\n\r\n" + HELLO[0]]
+)
+async def test_a_body_that_breaks_its_framing_is_a_lost_connection(length: bytes) -> None:
+    async def broken(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n" + length)
+        await writer.drain()
+        writer.close()
+
+    async with upstream(broken) as vendor:
+        assert (await failure(made(vendor.base_url))).code in ("provider_connection_lost", "provider_protocol_error")
+
+
 async def test_half_a_stream_gives_its_events_and_then_an_error() -> None:
     collector = Collector()
     async with upstream(says(chunk("Hel"))) as vendor, made(vendor.base_url).stream(ASK) as stream:

@@ -125,7 +125,9 @@ def test_options_and_quirks_reach_the_request() -> None:
 
 
 def test_a_models_repr_shows_no_key() -> None:
-    assert "sk-1" not in repr(made("openai:m", api_key="sk-1"))
+    found = made("openai:m", api_key="sk-1")
+    shown = [found, found.settings, found.provider.request(found.settings, ASK)]
+    assert "sk-1" not in repr(shown)
 
 
 def test_naming_providers_loads_no_http_client() -> None:

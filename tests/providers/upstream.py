@@ -68,7 +68,7 @@ def says(
 
     async def answer(writer: asyncio.StreamWriter) -> None:
         writer.write(f"HTTP/1.1 {status}\r\n{headers}\r\ntransfer-encoding: chunked\r\n\r\n".encode())
-        for piece in pieces:
+        for piece in filter(None, pieces):  # an empty chunk would be the end
             writer.write(b"%x\r\n%b\r\n" % (len(piece), piece))
             await writer.drain()
         if end:

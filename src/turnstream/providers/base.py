@@ -23,6 +23,9 @@ class HttpRequest(Struct, frozen=True):
     body: bytes
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:  # headers and body may hold secrets, and so may a query
+        return f"HttpRequest({self.method!r}, {self.url.partition('?')[0]!r})"
+
 
 class HttpResponse(Struct, frozen=True):
     """A whole HTTP response as data: header names in lower case."""
@@ -40,6 +43,9 @@ class Token(Struct, frozen=True):
     value: str
     expires_at: float
 
+    def __repr__(self) -> str:
+        return f"Token(expires_at={self.expires_at!r})"
+
 
 TokenExchange: TypeAlias = Generator[HttpRequest, HttpResponse, Token]
 
@@ -53,6 +59,9 @@ class Settings(Struct, frozen=True):
     headers: dict[str, str] = {}
     options: ModelOptions = ModelOptions()
     quirks: dict[str, Any] = {}
+
+    def __repr__(self) -> str:  # what is logged or shown in a traceback has no key
+        return f"Settings({self.model!r}, {self.base_url!r})"
 
 
 class Timeouts(Struct, frozen=True):

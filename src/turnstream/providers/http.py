@@ -4,89 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import random
 import time
-from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
-from weakref import WeakKeyDictionary
 
 import aiohttp
-from yarl import URL
 
 from turnstream.events import ModelEvent, ModelRequest, ProviderError
 from turnstream.providers import redaction, retries
 from turnstream.providers.authorization import Authorization
 from turnstream.providers.base import HttpRequest, HttpResponse, Provider, Settings, Timeouts
+from turnstream.providers.connections import SHARED, send, short_body, silent
+from turnstream.providers.connections import Client as Client
+from turnstream.providers.connections import environment as environment
 
 if TYPE_CHECKING:
     from typing import Self
 
 log = logging.getLogger(__name__)
 
-_ERROR_BODY = 256 * 1024
-_ERROR_BODY_SECONDS = 5.0
 _DRAIN_SECONDS = 0.1  # what the end of a body may take after its answer, so that the connection can be used again
-_KEEP_ALIVE_SECONDS = 60.0
-
-
-def environment() -> Mapping[str, str]:
-    return os.environ
-
-
-class Client:
-    """A pool of connections, for any number of models, and one for each event loop that uses it.
-
-    Entered more than once in a loop, the last to leave closes that loop's pool.
-    """
-
-    def __init__(self) -> None:
-        self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pool] = WeakKeyDictionary()
-
-    async def __aenter__(self) -> Self:
-        self._pools.setdefault(asyncio.get_running_loop(), _Pool()).users += 1
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        loop = asyncio.get_running_loop()
-        pool = self._pools[loop]
-        pool.users -= 1
-        if pool.users == 0:
-            del self._pools[loop]
-            if pool.session is not None:
-                await pool.session.close()
-
-    @property
-    def session(self) -> aiohttp.ClientSession:
-        """Only to be used while entered."""
-        pool = self._pools[asyncio.get_running_loop()]
-        if pool.session is None:
-            pool.session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, keepalive_timeout=_KEEP_ALIVE_SECONDS),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None),
-                # Not trust_env: it also reads ~/.netrc, in a thread for each request, and lets it override the key.
-                trust_env=False,
-                headers={"user-agent": "turnstream"},
-            )
-        return pool.session
-
-
-class _Pool:
-    __slots__ = ("session", "users")
-
-    def __init__(self) -> None:
-        self.session: aiohttp.ClientSession | None = None
-        self.users = 0
-
-
-SHARED = Client()
-"""The process's own. It holds connections and nothing of any run."""
 
 
 class HttpModel:
@@ -256,7 +194,7 @@ class _Watchdog:
         if now < due:
             self._timer = self._loop.call_at(due, self._look)
         else:
-            self._content.set_exception(_silent(silence))
+            self._content.set_exception(silent(silence))
 
     def stop(self) -> None:
         self._timer.cancel()
@@ -297,90 +235,23 @@ async def _open(model: HttpModel, asked: ModelRequest, request: HttpRequest) -> 
 
 
 async def _try(model: HttpModel, request: HttpRequest) -> aiohttp.ClientResponse:
-    response = await _sent(model, request)
+    response = await send(model.client, request, model.timeouts)
     if response.status < 300:
         return response
-    try:
-        raise await _refused(model.provider, response)
-    finally:
-        response.close()
-
-
-async def _fetch(model: HttpModel, request: HttpRequest) -> HttpResponse:
-    """A whole response, whatever its status: for the exchange of a token."""
-    response = await _sent(model, request)
-    try:
-        body = await _beginning(response)
-    finally:
-        response.close()
-    return HttpResponse(response.status, {name.lower(): value for name, value in response.headers.items()}, body)
-
-
-async def _sent(model: HttpModel, request: HttpRequest) -> aiohttp.ClientResponse:
-    timeouts = model.timeouts
-    try:
-        async with asyncio.timeout(timeouts.first_token):
-            return await model.client.session.request(
-                request.method,
-                URL(request.url, encoded="%" in request.url),  # an escape must arrive as it was signed
-                data=request.body,
-                headers=request.headers,
-                proxy=_proxy(request.url),
-                allow_redirects=False,  # a redirect would take the key along, or turn the POST into a GET
-                timeout=aiohttp.ClientTimeout(total=None, connect=timeouts.connect),
-            )
-    except aiohttp.ServerTimeoutError as error:
-        raise _unreachable(f"no connection within {timeouts.connect:g} seconds") from error
-    except TimeoutError as error:
-        raise _silent(timeouts.first_token) from error
-    except (aiohttp.InvalidURL, ValueError) as error:
-        raise ProviderError("The address of the model's vendor is not valid.", detail=str(error)) from error
-    except (aiohttp.ClientError, OSError) as error:
-        raise _unreachable(str(error) or type(error).__name__) from error
-
-
-async def _beginning(response: aiohttp.ClientResponse) -> bytes:
-    """The body, as far as it comes in time: for refusals, the status alone must do otherwise."""
-    body = bytearray()
-    try:
-        async with asyncio.timeout(_ERROR_BODY_SECONDS):
-            while len(body) < _ERROR_BODY and (piece := await response.content.readany()):
-                body += piece
-    except (TimeoutError, aiohttp.ClientError, OSError):
-        pass
-    return bytes(body[:_ERROR_BODY])
-
-
-async def _refused(provider: Provider, response: aiohttp.ClientResponse) -> ProviderError:
-    error = provider.error(response.status, await _beginning(response))
+    error = model.provider.error(response.status, await short_body(response))
     error.provider_status = response.status
     if error.retry_after is None:
         error.retry_after = retries.asked_wait(response.headers, time.time())
     if location := response.headers.get("location"):
         error.detail = f"redirected to {location}; {error.detail}"
-    return error
+    raise error
 
 
-def _proxy(url: str) -> str | None:
-    """The environment's proxy for this address; read each time, it is a few dictionary look-ups."""
-    if not any(name.lower().endswith("_proxy") for name in os.environ):
-        return None
-    parts = urlsplit(url)
-    if not parts.hostname or proxy_bypass(parts.netloc.rpartition("@")[2]):
-        return None
-    proxies = getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")
-
-
-def _unreachable(detail: str) -> ProviderError:
-    return ProviderError(
-        "The model's vendor cannot be reached.", code="provider_unreachable", detail=detail, retryable=True
-    )
-
-
-def _silent(seconds: float) -> ProviderError:
-    message = f"The model's vendor sent nothing for {seconds:g} seconds."
-    return ProviderError(message, code="provider_timeout", status=504, detail=message)
+async def _fetch(model: HttpModel, request: HttpRequest) -> HttpResponse:
+    """A whole response, whatever its status: for the exchange of a token."""
+    response = await send(model.client, request, model.timeouts)
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return HttpResponse(response.status, headers, await short_body(response))
 
 
 def _cut_off(error: BaseException) -> ProviderError:

@@ -1,0 +1,142 @@
+"""Connections: one pool, one request, one response. What the response means is for whoever sent the request."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+from weakref import WeakKeyDictionary
+
+import aiohttp
+from yarl import URL
+
+from turnstream.events import ProtocolError, ProviderError
+from turnstream.providers.base import HttpRequest, Timeouts
+
+if TYPE_CHECKING:
+    from typing import Self
+
+_SHORT_BODY = 256 * 1024
+_SHORT_BODY_SECONDS = 5.0
+_KEEP_ALIVE_SECONDS = 30.0
+
+
+def environment() -> Mapping[str, str]:
+    return os.environ
+
+
+class Client:
+    """A pool of connections, for any number of models, and one for each event loop that uses it.
+
+    Entered more than once in a loop, the last to leave closes that loop's pool.
+    """
+
+    def __init__(self) -> None:
+        self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pool] = WeakKeyDictionary()
+
+    async def __aenter__(self) -> Self:
+        self._pools.setdefault(asyncio.get_running_loop(), _Pool()).users += 1
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        pool = self._pools[loop]
+        pool.users -= 1
+        if pool.users == 0:
+            del self._pools[loop]
+            if pool.session is not None:
+                await pool.session.close()
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """Only to be used while entered."""
+        pool = self._pools[asyncio.get_running_loop()]
+        if pool.session is None:
+            pool.session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, keepalive_timeout=_KEEP_ALIVE_SECONDS),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None),
+                # Not trust_env: it also reads ~/.netrc, in a thread for each request, and lets it override the key.
+                trust_env=False,
+                headers={"user-agent": "turnstream"},
+            )
+        return pool.session
+
+
+class _Pool:
+    __slots__ = ("session", "users")
+
+    def __init__(self) -> None:
+        self.session: aiohttp.ClientSession | None = None
+        self.users = 0
+
+
+SHARED = Client()
+"""The process's own. It holds connections and nothing of any run."""
+
+
+async def send(client: Client, request: HttpRequest, timeouts: Timeouts) -> aiohttp.ClientResponse:
+    """The response, its body still to be read. Raises `ProviderError` if there is none."""
+    try:
+        async with asyncio.timeout(timeouts.first_token):
+            return await client.session.request(
+                request.method,
+                URL(request.url, encoded="%" in request.url),  # an escape must arrive as it was signed
+                data=request.body,
+                headers=request.headers,
+                proxy=_proxy(request.url),
+                allow_redirects=False,  # a redirect would take the key along, or turn the POST into a GET
+                timeout=aiohttp.ClientTimeout(total=None, connect=timeouts.connect),
+            )
+    except aiohttp.ServerTimeoutError as error:
+        raise _unreachable(f"no connection within {timeouts.connect:g} seconds") from error
+    except TimeoutError as error:
+        raise silent(timeouts.first_token) from error
+    except (aiohttp.InvalidURL, ValueError) as error:
+        raise ProviderError("The address of the model's vendor is not valid.", detail=str(error)) from error
+    except aiohttp.ClientResponseError as error:
+        raise ProtocolError("The model's vendor answered with something that is no HTTP.", detail=str(error)) from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise _unreachable(str(error) or type(error).__name__) from error
+
+
+async def short_body(response: aiohttp.ClientResponse) -> bytes:
+    """As much of a small body as comes in time, and then no more: the connection is closed."""
+    body = bytearray()
+    try:
+        async with asyncio.timeout(_SHORT_BODY_SECONDS):
+            while len(body) < _SHORT_BODY and (piece := await response.content.readany()):
+                body += piece
+    except (TimeoutError, aiohttp.ClientError, OSError):
+        pass  # the status must do
+    finally:
+        response.close()
+    return bytes(body[:_SHORT_BODY])
+
+
+def _proxy(url: str) -> str | None:
+    """The environment's proxy for this address; read each time, it is a few dictionary look-ups."""
+    if not any(name.lower().endswith("_proxy") for name in os.environ):
+        return None
+    parts = urlsplit(url)
+    if not parts.hostname or proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return None
+    proxies = getproxies()
+    return proxies.get(parts.scheme) or proxies.get("all")
+
+
+def _unreachable(detail: str) -> ProviderError:
+    return ProviderError(
+        "The model's vendor cannot be reached.", code="provider_unreachable", detail=detail, retryable=True
+    )
+
+
+def silent(seconds: float) -> ProviderError:
+    message = f"The model's vendor sent nothing for {seconds:g} seconds."
+    return ProviderError(message, code="provider_timeout", status=504, detail=message)
