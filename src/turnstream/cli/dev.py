@@ -79,7 +79,7 @@ def _watched(target: str | None) -> tuple[Path, bool]:
 
 
 def _supervise(command: Sequence[str], folder: Path, recursive: bool) -> None:
-    """Ends when the server ends well, or by Ctrl-C or SIGTERM, which the server gets too."""
+    """Ends when the server ends well, or by Ctrl-C or SIGTERM, and the server with it."""
     from watchfiles import DefaultFilter, watch
 
     class Sources(DefaultFilter):
@@ -110,11 +110,11 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 
 
 class _Server:
-    """The process that serves."""
+    """The process that serves. A group of its own keeps the terminal's Ctrl-C from it: we tell it to stop, once."""
 
     def __init__(self, command: Sequence[str]) -> None:
         self._command = command
-        self._process = subprocess.Popen(command)
+        self._process = self._start()
         self._failed = False
 
     def ended_well(self) -> bool:
@@ -127,8 +127,11 @@ class _Server:
 
     def restart(self) -> None:
         self.stop()
-        self._process = subprocess.Popen(self._command)
+        self._process = self._start()
         self._failed = False
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(self._command, process_group=0 if os.name == "posix" else None)
 
     def stop(self) -> None:
         if self._process.poll() is None:
