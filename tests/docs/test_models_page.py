@@ -19,14 +19,10 @@ def rows(heading: str) -> dict[str, str]:
 
 def test_every_provider_has_its_row_with_its_key_and_its_address() -> None:
     listed = rows("Providers")
-    assert set(listed) == {*compatible.VENDORS, "demo"}
+    assert set(listed) == {*compatible.VENDORS, *providers.PROTOCOLS, "demo"}
     for name, vendor in compatible.VENDORS.items():
         for word in (*vendor.keys, *vendor.urls, vendor.base_url):
             assert word in listed[name]
-
-
-def test_every_protocol_is_named() -> None:
-    assert all(f"`{name}`" in PAGE for name in providers.PROTOCOLS)
 
 
 def test_every_quirk_of_a_vendor_is_explained() -> None:
