@@ -7,13 +7,14 @@ from types import ModuleType
 import msgspec
 import pytest
 
-from tests.providers.stories import EVENTS, SECOND_REQUEST, anthropic, bedrock, gemini, openai_responses, told
+from tests.providers.stories import EVENTS, SECOND_REQUEST, anthropic, bedrock, gemini, mistral, openai_responses, told
 from tests.providers.streams import decoded
 
 VENDORS: dict[str, ModuleType] = {
     "anthropic": anthropic,
     "bedrock": bedrock,
     "gemini": gemini,
+    "mistral": mistral,
     "openai-responses": openai_responses,
 }
 WITHOUT_CALL_IDS: set[str] = set()

@@ -23,6 +23,7 @@ PROTOCOLS: dict[str, str] = {
     "anthropic": "turnstream.providers.anthropic",
     "bedrock": "turnstream.providers.bedrock",
     "gemini": "turnstream.providers.gemini",
+    "mistral": "turnstream.providers.mistral",
     "openai-completions": "turnstream.providers.openai_completions",
     "openai-responses": "turnstream.providers.openai_responses",
 }

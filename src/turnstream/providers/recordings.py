@@ -16,6 +16,7 @@ APIS: dict[str, str] = {
     "bedrock.invoke-stream": "turnstream.providers.bedrock_invoke",
     "gemini.streamGenerateContent": "turnstream.providers.gemini",
     "anthropic.messages": "turnstream.providers.anthropic",
+    "mistral.chat": "turnstream.providers.mistral",
     "openai.responses": "turnstream.providers.openai_responses",
     "openai.chat": "turnstream.providers.openai",
     "openai.completions": "turnstream.providers.openai_completions",

@@ -60,6 +60,21 @@ def arguments_object(call: ToolCall) -> dict[str, Any]:
         return {"arguments": call.arguments}
 
 
+def object_text(call: ToolCall) -> str:
+    """The arguments as the text of a JSON object, for vendors that parse those of the history."""
+    text = call.arguments.strip() or "{}"
+    try:
+        msgspec.json.decode(text, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return json.dumps({"arguments": call.arguments})
+    return text
+
+
+def marked_error(text: str, *, failed: bool) -> str:
+    """A tool's result for a protocol without a mark for a failure: then the text says it."""
+    return f"Error: {text}" if failed and "error" not in text[:40].lower() else text
+
+
 def parts_of(content: Content) -> tuple[ContentPart, ...]:
     """The parts with something in them; a plain string is one text part."""
     parts = (TextPart(content),) if isinstance(content, str) else content
