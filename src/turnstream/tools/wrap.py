@@ -1,0 +1,233 @@
+"""Wrappers around any toolbox, with a toolbox's own two methods, so they stack.
+
+>>> box = Prefixed(Filtered(files, deny=["delete_*"]), "fs_")
+
+Each forwards ``async with`` to what it wraps. A wrapper that remembers something (`Cached`, `RateLimited`) keeps it
+apart for each user.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from fnmatch import fnmatchcase
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from turnstream.events import RunContext, ToolCall, ToolError, ToolOutput, ToolSpec
+
+if TYPE_CHECKING:
+    from typing import Self
+
+
+class Toolbox(Protocol):
+    async def tools(self, context: RunContext) -> Sequence[ToolSpec]: ...
+
+    async def call(self, call: ToolCall, context: RunContext) -> ToolOutput: ...
+
+
+class _Owner:
+    """Enters the toolboxes that own something, and leaves them."""
+
+    def __init__(self, *boxes: Toolbox) -> None:
+        self._boxes = boxes
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            for box in self._boxes:
+                if isinstance(box, AbstractAsyncContextManager):
+                    await stack.enter_async_context(box)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.__aexit__(kind, error, trace)
+
+
+class Combined(_Owner):
+    """Several toolboxes as one. Of two tools with one name, the first counts."""
+
+    async def tools(self, context: RunContext) -> list[ToolSpec]:
+        offered = await asyncio.gather(*(box.tools(context) for box in self._boxes))
+        named: dict[str, ToolSpec] = {}
+        for spec in (spec for specs in offered for spec in specs):
+            named.setdefault(spec.name, spec)
+        return list(named.values())
+
+    async def call(self, call: ToolCall, context: RunContext) -> ToolOutput:
+        for box in self._boxes:
+            if any(spec.name == call.name for spec in await box.tools(context)):
+                return await box.call(call, context)
+        raise ToolError(f"There is no tool named {call.name!r}.")
+
+
+class Wrapper(_Owner):
+    """Passes everything on; a subclass changes what it is there for."""
+
+    def __init__(self, box: Toolbox) -> None:
+        super().__init__(box)
+        self.box = box
+
+    async def tools(self, context: RunContext) -> list[ToolSpec]:
+        return list(await self.box.tools(context))
+
+    async def call(self, call: ToolCall, context: RunContext) -> ToolOutput:
+        return await self.box.call(call, context)
+
+
+class Prefixed(Wrapper):
+    """Each tool's name with ``prefix`` before it, for two sources that use the same names."""
+
+    def __init__(self, box: Toolbox, prefix: str) -> None:
+        super().__init__(box)
+        self._prefix = prefix
+
+    async def tools(self, context: RunContext) -> list[ToolSpec]:
+        specs = await self.box.tools(context)
+        return [msgspec.structs.replace(spec, name=self._prefix + spec.name) for spec in specs]
+
+    async def call(self, call: ToolCall, context: RunContext) -> ToolOutput:
+        return await self.box.call(msgspec.structs.replace(call, name=call.name.removeprefix(self._prefix)), context)
+
+
+class Filtered(Wrapper):
+    """Only tools whose names match a pattern of ``allow`` (``*`` is anything; None allows all) and none of ``deny``."""
+
+    def __init__(self, box: Toolbox, allow: Sequence[str] | None = None, deny: Sequence[str] = ()) -> None:
+        super().__init__(box)
+        self._allow, self._deny = allow, tuple(deny)
+
+    def _offers(self, name: str) -> bool:
+        allowed = self._allow is None or any(fnmatchcase(name, pattern) for pattern in self._allow)
+        return allowed and not any(fnmatchcase(name, pattern) for pattern in self._deny)
+
+    async def tools(self, context: RunContext) -> list[ToolSpec]:
+        return [spec for spec in await self.box.tools(context) if self._offers(spec.name)]
+
+    async def call(self, call: ToolCall, context: RunContext) -> ToolOutput:
+        if not self._offers(call.name):
+            raise ToolError(f"There is no tool named {call.name!r}.")
+        return await self.box.call(call, context)
+
+
+class Timed(Wrapper):
+    """Each call takes at most ``seconds``, whatever its tool and its agent allow."""
+
+    def __init__(self, box: Toolbox, seconds: float) -> None:
+        super().__init__(box)
+        self._seconds = seconds
+
+    async def tools(self, context: RunContext) -> list[ToolSpec]:
+        return [msgspec.structs.replace(spec, timeout=self._limit(spec)) for spec in await self.box.tools(context)]
+
+    def _limit(self, spec: ToolSpec) -> float:
+        return self._seconds if spec.timeout is None else min(spec.timeout, self._seconds)
+
+    async def call(self, call: ToolCall, context: RunContext) -> ToolOutput:
+        try:
+            async with asyncio.timeout(self._seconds) as limit:
+                return await self.box.call(call, context)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise ToolError(f"The tool {call.name} gave no result within {self._seconds:g} seconds.") from None
+
+
+class Cached(Wrapper):
+    """The result of the same call by the same user again, for ``seconds``; at most ``size`` results are kept.
+
+    Only tools with ``effect="none"`` are cached, and only good results. Users are told apart by everything that a tool
+    can see of a request: user, context values and forwarded headers.
+    """
+
+    def __init__(
+        self, box: Toolbox, seconds: float, *, size: int = 1000, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__(box)
+        self._seconds, self._size, self._clock = seconds, size, clock
+        self._kept: OrderedDict[bytes, tuple[float, ToolOutput]] = OrderedDict()
+
+    async def call(self, call: ToolCall, context: RunContext) -> ToolOutput:
+        key = _key(call, context)
+        kept = self._kept.get(key)
+        if kept is not None and self._clock() - kept[0] < self._seconds:
+            return kept[1]
+        output = await self.box.call(call, context)
+        if not output.is_error and await self._has_no_effect(call.name, context):
+            self._kept[key] = (self._clock(), output)
+            self._kept.move_to_end(key)
+            while len(self._kept) > self._size:
+                self._kept.popitem(last=False)
+        return output
+
+    async def _has_no_effect(self, name: str, context: RunContext) -> bool:
+        return any(spec.name == name and spec.effect == "none" for spec in await self.box.tools(context))
+
+
+def _key(call: ToolCall, context: RunContext) -> bytes:
+    """The arguments count as JSON: their order and spacing do not matter."""
+    try:
+        arguments = msgspec.json.decode(call.arguments or "{}")
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        arguments = call.arguments.encode("utf-8", "surrogatepass")
+    seen = [call.name, arguments, context.user, dict(context.values), dict(context.headers)]
+    return msgspec.json.encode(seen, order="deterministic", enc_hook=repr)
+
+
+class RateLimited(Wrapper):
+    """At most ``calls`` in any ``seconds``, for each user; one more is refused with the time to wait."""
+
+    def __init__(
+        self, box: Toolbox, calls: int, seconds: float, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__(box)
+        self._calls, self._seconds, self._clock = calls, seconds, clock
+        self._made: OrderedDict[str | None, deque[float]] = OrderedDict()
+
+    async def call(self, call: ToolCall, context: RunContext) -> ToolOutput:
+        now = self._clock()
+        made = self._made.setdefault(context.user, deque())
+        self._made.move_to_end(context.user)
+        self._forget(now)
+        while made and now - made[0] >= self._seconds:
+            made.popleft()
+        if len(made) >= self._calls:
+            wait = self._seconds - (now - made[0])
+            raise ToolError(f"The tool {call.name} was called too often; it can be called again in {wait:.0f} seconds.")
+        made.append(now)
+        return await self.box.call(call, context)
+
+    def _forget(self, now: float) -> None:
+        """Users whose last call is long past; the one used longest ago stands first."""
+        while len(self._made) > 1:
+            user, made = next(iter(self._made.items()))
+            if made and now - made[-1] < self._seconds:
+                return
+            del self._made[user]
+
+
+Ask = Callable[[ToolCall, RunContext], Awaitable[bool]]
+
+
+class Approved(Wrapper):
+    """A call waits until ``ask`` says yes or no; a no is told to the model. ``needs`` says which calls must ask.
+
+    The tool's time-out counts while the call waits. Leaving the run cancels the question.
+    """
+
+    def __init__(self, box: Toolbox, ask: Ask, needs: Callable[[ToolCall], bool] = lambda call: True) -> None:
+        super().__init__(box)
+        self._ask, self._needs = ask, needs
+
+    async def call(self, call: ToolCall, context: RunContext) -> ToolOutput:
+        if self._needs(call) and not await self._ask(call, context):
+            raise ToolError(f"The call of {call.name} was not approved, so it was not executed.")
+        return await self.box.call(call, context)
