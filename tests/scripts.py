@@ -45,7 +45,11 @@ class Broken(Struct, frozen=True):
     reason: str = "The oracle is out: secret-4711."
 
 
-Said = ModelEvent | Broken
+class Silence(Struct, frozen=True):
+    """From here on the model says nothing, until it is left."""
+
+
+Said = ModelEvent | Broken | Silence
 Script = Callable[[Conversation], list[Said]]
 
 
@@ -137,6 +141,17 @@ def structured(conversation: Conversation) -> list[Said]:
     return [*calls((wanted, "Paris")), *end("tool_calls")]
 
 
+def lingering(conversation: Conversation) -> list[Said]:
+    return [TextDelta("Hold on."), Silence()]
+
+
+def departed(conversation: Conversation) -> list[Said]:
+    """Whether somebody has left the lingering model."""
+    if not conversation.results:
+        return [*calls(("departure", "Paris")), *end("tool_calls")]
+    return [*text(conversation.results[0]), *end()]
+
+
 def broken_start(conversation: Conversation) -> list[Said]:
     return [Broken()]
 
@@ -157,6 +172,8 @@ SCRIPTS: dict[str, Script] = {
     "counting": counting,
     "echo": echo,
     "structured": structured,
+    "lingering": lingering,
+    "departed": departed,
     "broken-start": broken_start,
     "broken-middle": broken_middle,
 }

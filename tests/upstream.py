@@ -62,7 +62,7 @@ class Upstream:
 async def serve(scripts: Mapping[str, Script]) -> AsyncIterator[Upstream]:
     """The endpoint, on a port that the system chooses."""
     upstream = Upstream(scripts)
-    application = web.Application()
+    application = web.Application(client_max_size=64 * 1024 * 1024)
     application.router.add_post("/v1/chat/completions", upstream.answer)
     runner = web.AppRunner(application, shutdown_timeout=1)
     await runner.setup()

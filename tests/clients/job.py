@@ -28,7 +28,8 @@ def local_time(city: str) -> str:
 class Job(Struct, frozen=True):
     """One conversation of one client: it asks ``prompt``, runs the tools that it is asked to run, and asks again.
 
-    ``tools`` declares `LOCAL_TIME`, ``usage`` asks for usage in the way that the client has for it.
+    ``tools`` declares `LOCAL_TIME`, ``usage`` asks for usage in the way that the client has for it. With ``leave`` it
+    goes away at the first text, in the way that the client has for that.
     """
 
     client: str
@@ -39,6 +40,7 @@ class Job(Struct, frozen=True):
     tools: bool = False
     usage: bool = False
     headers: dict[str, str] = {}
+    leave: bool = False
 
 
 class Call(Struct, frozen=True):

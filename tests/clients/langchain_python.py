@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import Any
 
 import httpx
@@ -37,10 +38,13 @@ async def converse(job: Job, chat: Any) -> Outcome:
     try:
         while True:
             whole: Any = None
-            async for chunk in chat.astream(messages):
-                if not isinstance(chunk, AIMessageChunk):
-                    outcome.problems.append(f"a {type(chunk).__name__}")
-                whole = chunk if whole is None else whole + chunk
+            async with aclosing(chat.astream(messages)) as stream:
+                async for chunk in stream:
+                    if not isinstance(chunk, AIMessageChunk):
+                        outcome.problems.append(f"a {type(chunk).__name__}")
+                    whole = chunk if whole is None else whole + chunk
+                    if job.leave and chunk.text:
+                        return outcome
             messages.append(whole)
             if not whole.tool_calls:
                 return finish(outcome, whole)

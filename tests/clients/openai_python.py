@@ -50,8 +50,12 @@ class Talk:
     def arguments(self) -> dict[str, Any]:
         return arguments(self.job, self.messages)
 
-    def take(self, chunk: ChatCompletionChunk) -> None:
-        """One chunk of the raw stream, added up as the documentation of the library shows."""
+    def leaves(self, chunk: ChatCompletionChunk) -> bool:
+        """Whether this is where the client goes away."""
+        return self.job.leave and any(choice.delta.content for choice in chunk.choices)
+
+    def take(self, chunk: ChatCompletionChunk) -> bool:
+        """One chunk of the raw stream, added up as the documentation of the library shows; whether to go away now."""
         if chunk.usage:
             self.outcome.usage = (chunk.usage.prompt_tokens, chunk.usage.completion_tokens)
         for choice in chunk.choices:
@@ -66,6 +70,7 @@ class Talk:
                     call["name"] += part.function.name or ""
                     call["arguments"] += part.function.arguments or ""
             self.outcome.finish = choice.finish_reason or self.outcome.finish
+        return self.leaves(chunk)
 
     def take_whole(self, completion: ChatCompletion) -> None:
         """What the ``.stream()`` helper added up itself."""
@@ -110,8 +115,10 @@ async def raw(job: Job) -> Outcome:
     async with openai.AsyncOpenAI(**connection(job)) as client:
         with talk.failing():
             while not talk.ended:
-                async for chunk in await client.chat.completions.create(stream=True, **talk.arguments()):
-                    talk.take(chunk)
+                async with await client.chat.completions.create(stream=True, **talk.arguments()) as stream:
+                    async for chunk in stream:
+                        if talk.take(chunk):
+                            return talk.outcome
                 talk.answer()
     return talk.outcome
 
@@ -135,6 +142,9 @@ async def helper(job: Job) -> Outcome:
         with talk.failing():
             while not talk.ended:
                 async with client.chat.completions.stream(**talk.arguments()) as stream:
+                    async for event in stream:
+                        if event.type == "chunk" and talk.leaves(event.chunk):
+                            return talk.outcome
                     talk.take_whole(await stream.get_final_completion())
                 talk.answer()
     return talk.outcome
@@ -144,8 +154,10 @@ def blocking_raw(job: Job) -> Outcome:
     talk = Talk(job)
     with openai.OpenAI(**connection(job)) as client, talk.failing():
         while not talk.ended:
-            for chunk in client.chat.completions.create(stream=True, **talk.arguments()):
-                talk.take(chunk)
+            with client.chat.completions.create(stream=True, **talk.arguments()) as stream:
+                for chunk in stream:
+                    if talk.take(chunk):
+                        return talk.outcome
             talk.answer()
     return talk.outcome
 
@@ -155,6 +167,9 @@ def blocking_helper(job: Job) -> Outcome:
     with openai.OpenAI(**connection(job)) as client, talk.failing():
         while not talk.ended:
             with client.chat.completions.stream(**talk.arguments()) as stream:
+                for event in stream:
+                    if event.type == "chunk" and talk.leaves(event.chunk):
+                        return talk.outcome
                 talk.take_whole(stream.get_final_completion())
             talk.answer()
     return talk.outcome

@@ -5,7 +5,7 @@ from __future__ import annotations
 import openai
 from pydantic_ai import Agent, AgentRunResultEvent, FunctionToolCallEvent
 from pydantic_ai.exceptions import AgentRunError, ModelHTTPError
-from pydantic_ai.messages import ModelResponse
+from pydantic_ai.messages import ModelResponse, PartStartEvent
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
@@ -23,6 +23,8 @@ async def run(job: Job) -> Outcome:
         try:
             async with agent.run_stream_events(job.prompt) as events:
                 async for event in events:
+                    if job.leave and isinstance(event, PartStartEvent):
+                        break
                     if isinstance(event, FunctionToolCallEvent):
                         outcome.calls.append(Call(event.part.tool_name, event.part.args_as_dict()))
                     elif isinstance(event, AgentRunResultEvent):

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
 from tests import upstream
-from tests.scripts import SCRIPTS, Broken, Conversation, Script
+from tests.scripts import SCRIPTS, Broken, Conversation, Script, Silence
 from turnstream.agent import Agent, Model, ModelStream
 from turnstream.events import ModelEvent, ModelRequest, ProviderError, ToolMessage, content_text
 from turnstream.providers import openai
@@ -53,12 +53,32 @@ class PostOffice:
         return self._sent.count(city)
 
 
+class Door:
+    """Who leaves a silent model goes through it."""
+
+    def __init__(self) -> None:
+        self._left = asyncio.Semaphore(0)
+
+    async def linger(self) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self._left.release()
+
+    async def departure(self, city: str) -> str:
+        """Wait for one departure that nobody has waited for yet."""
+        async with asyncio.timeout(5):
+            await self._left.acquire()
+        return "one left"
+
+
 class ScriptModel:
     """A model that says what the script says, an event at a time."""
 
-    def __init__(self, name: str, script: Script) -> None:
+    def __init__(self, name: str, script: Script, door: Door) -> None:
         self.name = f"script:{name}"
         self._script = script
+        self._door = door
 
     @asynccontextmanager
     async def stream(self, request: ModelRequest) -> AsyncIterator[ModelStream]:
@@ -68,7 +88,10 @@ class ScriptModel:
         for event in self._script(conversation(request)):
             if isinstance(event, Broken):
                 raise ProviderError("The model's vendor failed.", provider="script", detail=event.reason)
-            yield [event]
+            if isinstance(event, Silence):
+                await self._door.linger()
+            else:
+                yield [event]
 
 
 def conversation(request: ModelRequest) -> Conversation:
@@ -77,11 +100,12 @@ def conversation(request: ModelRequest) -> Conversation:
 
 
 def service(vendor: upstream.Upstream) -> Service:
-    tools = (weather, slow_weather, *PostOffice().tools)
+    door = Door()
+    tools = (weather, slow_weather, door.departure, *PostOffice().tools)
     agents: dict[str, Agent] = {}
     for name, script in SCRIPTS.items():
         settings = Settings(model=name, base_url=vendor.url, api_key=vendor.key)
-        models: tuple[Model, ...] = (ScriptModel(name, script), HttpModel(name, openai, settings, max_retries=0))
+        models: tuple[Model, ...] = (ScriptModel(name, script, door), HttpModel(name, openai, settings, max_retries=0))
         for agent, model in zip((name, f"vendor-{name}"), models, strict=True):
             agents[agent] = Agent(model, tools, "Answer.", name=agent)
     return Service(agents, ServerSettings(port=0, keys=(KEY,)))

@@ -75,7 +75,7 @@ async def test_the_clients_tools_reach_the_vendor_beside_the_servers(client: ope
     function = {"name": "local_time", "description": "The time.", "parameters": schema, "strict": True}
     body = await reached(client, tools=[{"type": "function", "function": function}])
     named = {tool["function"]["name"]: tool["function"] for tool in body["tools"]}
-    assert named.keys() == {"local_time", "weather", "slow_weather", "send_card", "cards_sent"}
+    assert named.keys() == {"local_time", "weather", "slow_weather", "departure", "send_card", "cards_sent"}
     assert named["local_time"] == function
     assert named["weather"]["description"] == "The weather in a city."
     assert named["weather"]["parameters"]["properties"]["city"]["type"] == "string"

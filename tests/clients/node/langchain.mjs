@@ -16,7 +16,7 @@ export async function run(job, outcome) {
   const model = job.tools ? chat.bindTools([declaration]) : chat
   const messages = [new HumanMessage(job.prompt)]
   for (;;) {
-    const whole = await ask(model, messages, outcome)
+    const whole = await ask(model, messages, outcome, job.leave)
     take(whole, outcome)
     if (!whole.tool_calls?.length) return
     messages.push(whole)
@@ -27,11 +27,12 @@ export async function run(job, outcome) {
   }
 }
 
-async function ask(model, messages, outcome) {
+async function ask(model, messages, outcome, leave) {
   let whole
   for await (const chunk of await model.stream(messages)) {
     if (!(chunk instanceof AIMessageChunk)) outcome.problems.push(`a ${chunk.constructor.name}`)
     whole = whole === undefined ? chunk : whole.concat(chunk)
+    if (leave && chunk.text) break  // which aborts the request
   }
   return whole
 }

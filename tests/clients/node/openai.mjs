@@ -12,7 +12,7 @@ async function converse(job, outcome, ask) {
   })
   const messages = [{ role: 'user', content: job.prompt }]
   for (;;) {
-    const message = await ask(client, { ...question(job), messages: [...messages] }, outcome)
+    const message = await ask(client, { ...question(job), messages: [...messages] }, outcome, job.leave)
     outcome.text = message.content ?? ''
     outcome.reasoning = message.reasoning_content ?? ''
     outcome.role = message.role
@@ -32,7 +32,7 @@ function question(job) {
   return body
 }
 
-async function addUp(client, body, outcome) {
+async function addUp(client, body, outcome, leave) {
   const message = { role: '', content: '', reasoning_content: '', tool_calls: [] }
   for await (const chunk of await client.chat.completions.create({ ...body, stream: true })) {
     if (chunk.usage) outcome.usage = [chunk.usage.prompt_tokens, chunk.usage.completion_tokens]
@@ -42,6 +42,7 @@ async function addUp(client, body, outcome) {
       message.reasoning_content += delta.reasoning_content ?? ''
       for (const part of delta.tool_calls ?? []) addCall(message.tool_calls, part)
       outcome.finish = finish_reason ?? outcome.finish
+      if (leave && delta.content) return { ...message, tool_calls: undefined }  // which aborts the request
     }
   }
   if (!message.tool_calls.length) delete message.tool_calls
@@ -56,10 +57,11 @@ function addCall(calls, part) {
   call.function.arguments += part.function?.arguments ?? ''
 }
 
-async function letTheLibraryAddUp(client, body, outcome) {
+async function letTheLibraryAddUp(client, body, outcome, leave) {
   const stream = client.chat.completions.stream(body)
   let reasoning = ''  // the helper adds up the fields that it knows; of others it keeps the last
   stream.on('chunk', ({ choices }) => { reasoning += choices[0]?.delta.reasoning_content ?? '' })
+  if (leave) stream.on('content', () => stream.abort())
   const completion = await stream.finalChatCompletion()
   if (completion.usage) outcome.usage = [completion.usage.prompt_tokens, completion.usage.completion_tokens]
   outcome.finish = completion.choices[0].finish_reason

@@ -8,6 +8,7 @@ export async function run(job, outcome) {
   const provider = createOpenAICompatible({
     name: 'turnstream', baseURL: job.base_url, apiKey: job.api_key, headers: job.headers, includeUsage: job.usage,
   })
+  const leaving = new AbortController()
   const { description } = declaration.function
   const local_time = tool({ description, inputSchema: jsonSchema(parameters), execute: localTime })
   const result = streamText({
@@ -16,9 +17,13 @@ export async function run(job, outcome) {
     tools: job.tools ? { local_time } : undefined,
     stopWhen: stepCountIs(5),
     maxRetries: 0,
+    abortSignal: leaving.signal,
     onError: () => {},
   })
-  for await (const part of result.stream) take(part, outcome)
+  for await (const part of result.stream) {
+    take(part, outcome)
+    if (job.leave && part.type === 'text-delta') leaving.abort()
+  }
 }
 
 function take(part, outcome) {
