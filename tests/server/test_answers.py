@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from tests.agent.scripted import Box, Scripted, calls, echo, says
-from tests.server.serving import ASK, CHAT, STREAM, events, eventually, serving, text, until
+from tests.server.serving import ASK, CHAT, STREAM, Served, events, eventually, serving, text, until
 from turnstream.agent import Agent
 from turnstream.events import (
     Finish,
@@ -252,6 +252,28 @@ async def test_two_users_at_once_get_their_own_answers() -> None:
         answers = await asyncio.gather(*(served.post(body) for body in asked))
     assert [text(body) for _, _, body in answers] == [f"secret {n}" for n in range(50)]
     assert len({headers["x-request-id"] for _, headers, _ in answers}) == 50
+
+
+async def test_of_a_hundred_streams_those_that_leave_disturb_nobody() -> None:
+    go_on = asyncio.Event()
+    model = Scripted([[TextDelta("first")], go_on, [TextDelta(" last"), Finish("stop")]])
+
+    async def ask(served: Served, leaves: bool) -> str:
+        async with served.client.post(served.url + CHAT, json=STREAM) as response:
+            seen = await until(response.content, b"first")
+            if leaves:
+                response.close()
+                return ""
+            return text((seen + await response.content.read()).decode())
+
+    async with serving(Agent(model)) as served:
+        asking = [asyncio.create_task(ask(served, leaves=bool(n % 2))) for n in range(100)]
+        await eventually(lambda: sum(task.done() for task in asking) == 50)
+        await eventually(lambda: model.open == len(served.server.state.running) == 50)
+        go_on.set()
+        answers = await asyncio.gather(*asking)
+        await eventually(lambda: model.open == len(served.server.state.running) == 0)
+    assert answers == ["first last", ""] * 50
 
 
 async def test_ten_thousand_messages_are_answered() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import logging
 import socket
@@ -81,6 +82,9 @@ class Server(uvicorn.Server):
     def run_on(self, listener: socket.socket) -> None:
         host, port = listener.getsockname()[:2]
         log.info("listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
+        # What is loaded by now stays. Without it, each full collection stops all streams for tens of milliseconds.
+        gc.collect()
+        gc.freeze()
         with listener:
             self.run(sockets=[listener])
 
