@@ -1,0 +1,373 @@
+"""OpenAI Responses, streamed and not (openai-openapi, "Responses", streaming events).
+
+Frames are ``event:`` and ``data:`` lines; every event has a dense ``sequence_number``; the stream ends with
+``response.completed``, ``.incomplete`` or ``.failed`` and has no ``[DONE]``. Tools that we ran stand in the output as a
+``function_call`` with its ``function_call_output``; a call without output is the client's to run.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, assert_never
+
+from turnstream.dialects import openai_chat
+from turnstream.dialects.base import Call as AnyCall
+from turnstream.dialects.base import ClientRequest, Reply, Route, json
+from turnstream.dialects.body import decode
+from turnstream.dialects.responses_input import ResponsesRequest, run_request
+from turnstream.events import (
+    AssistantMessage,
+    AssistantPart,
+    ClientToolCalls,
+    HostedToolCall,
+    HostedToolResult,
+    MaxStepsReached,
+    Message,
+    ReasoningDelta,
+    RefusalDelta,
+    RequestError,
+    RunCancelled,
+    RunEvent,
+    RunFailed,
+    RunFinished,
+    RunRequest,
+    RunStarted,
+    Source,
+    SourceFound,
+    StepStarted,
+    SystemMessage,
+    TextDelta,
+    TextPart,
+    ToolCall,
+    ToolCallsDetected,
+    ToolMessage,
+    ToolProgress,
+    ToolResult,
+    ToolsExecuted,
+    TurnstreamError,
+    Usage,
+)
+
+_KEPT = 1000  # answers that previous_response_id can name
+
+Remember = Callable[[str, Sequence[Message]], None]
+
+
+class Responses:
+    name: ClassVar[str] = "openai_responses"
+    routes: ClassVar[Sequence[Route]] = (
+        Route("POST", "/v1/responses", summary="Ask an agent; the answer is a response.", request=ResponsesRequest),
+    )
+
+    def __init__(self) -> None:
+        self._chat = openai_chat.ChatCompletions()
+        self._conversations: OrderedDict[str, tuple[Message, ...]] = OrderedDict()
+
+    def decode(self, request: ClientRequest) -> AnyCall | Reply:
+        body = decode(request.body, ResponsesRequest)
+        before = self._before(body.previous_response_id)
+        return Call(body, request, run_request(body, request.headers, before), self._remember)
+
+    def _before(self, id: str | None) -> tuple[Message, ...]:
+        if id is None:
+            return ()
+        if id not in self._conversations:
+            message = "previous_response_id: this server does not have that response, or no longer."
+            raise RequestError(message, param="previous_response_id", code="previous_response_not_found", status=404)
+        return self._conversations[id]
+
+    def _remember(self, id: str, messages: Sequence[Message]) -> None:
+        """Instructions are the request's own and do not carry over, as with OpenAI."""
+        self._conversations[id] = tuple(message for message in messages if not isinstance(message, SystemMessage))
+        while len(self._conversations) > _KEPT:
+            self._conversations.popitem(last=False)
+
+    def error(self, error: TurnstreamError) -> Reply:
+        return self._chat.error(error)
+
+
+class Call:
+    headers: Mapping[str, str] = {}
+
+    def __init__(self, body: ResponsesRequest, client: ClientRequest, request: RunRequest, remember: Remember) -> None:
+        self.request = request
+        self.stream = bool(body.stream)
+        self._remember = remember
+        self._shell = {
+            "id": f"resp_{client.id}",
+            "object": "response",
+            "created_at": int(client.time),
+            "error": None,
+            "incomplete_details": None,
+            "instructions": body.instructions,
+            "metadata": {key: str(value) for key, value in (body.metadata or {}).items()},
+            "parallel_tool_calls": body.parallel_tool_calls is not False,
+            "previous_response_id": body.previous_response_id,
+            "temperature": body.temperature,
+            "top_p": body.top_p,
+            "max_output_tokens": body.max_output_tokens,
+            "tool_choice": body.tool_choice or "auto",
+            "tools": [_tool_object(tool) for tool in request.tools],
+        }
+
+    def encoder(self, agent: str) -> Encoder:
+        return Encoder({**self._shell, "model": agent}, self.request.messages, self._remember)
+
+    def reply(self, agent: str, events: Sequence[RunEvent]) -> Reply:
+        encoder = self.encoder(agent)
+        encoder.feed(events)
+        encoder.close()
+        return Reply(200, json(encoder.response))
+
+
+def _tool_object(tool: Any) -> dict[str, Any]:
+    return {
+        "type": "function",
+        "name": tool.name,
+        "description": tool.description,
+        "parameters": tool.parameters,
+        "strict": bool(tool.strict),
+    }
+
+
+class Encoder:
+    """``response`` is the response object as it stands; it is whole after the terminal event."""
+
+    def __init__(self, shell: Mapping[str, Any], messages: Sequence[Message], remember: Remember) -> None:
+        self.response: dict[str, Any] = {**shell, "status": "in_progress", "output": [], "usage": None}
+        self._id = str(shell["id"]).removeprefix("resp_")
+        self._messages = list(messages)
+        self._remember = remember
+        self._number = 0
+        self._item: _Text | None = None
+        self._said: list[AssistantPart] = []
+        self._sources: list[Source] = []
+        self._started = self._ended = False
+
+    def feed(self, events: Sequence[RunEvent]) -> bytes:
+        pieces: list[bytes] = [] if self._started else [self._start()]
+        for event in events:
+            if self._ended:
+                break
+            match event:
+                case TextDelta(text=text):
+                    pieces.append(self._say(_OUTPUT, text))
+                case ReasoningDelta(text=text):
+                    pieces.append(self._say(_REASONING, text))
+                case RefusalDelta(text=text):
+                    pieces.append(self._say(_REFUSAL, text))
+                case _:
+                    pieces.append(self._event(event))
+        return b"".join(pieces)
+
+    def heartbeat(self) -> bytes:
+        return b"" if self._ended else b": heartbeat\n\n"
+
+    def close(self) -> bytes:
+        return self.feed([RunFailed("internal_error", "The run ended without an answer.", 500, Usage())])
+
+    # ---------------------------------------------------------------------------------------------------- frames
+
+    def _frame(self, type: str, **members: Any) -> bytes:
+        data = json({"type": type, **members, "sequence_number": self._number})
+        self._number += 1
+        return b"event: " + type.encode() + b"\ndata: " + data + b"\n\n"
+
+    def _start(self) -> bytes:
+        self._started = True
+        created = self._frame("response.created", response=self.response)
+        return created + self._frame("response.in_progress", response=self.response)
+
+    @property
+    def _index(self) -> int:
+        return len(self.response["output"])
+
+    def _whole(self, item: dict[str, Any]) -> bytes:
+        """An item that is complete at once."""
+        index = self._index
+        added = self._frame("response.output_item.added", output_index=index, item=item)
+        self.response["output"].append(item)
+        return added + self._frame("response.output_item.done", output_index=index, item=item)
+
+    # ------------------------------------------------------------------------------------------------------ text
+
+    def _say(self, kind: _Kind, text: str) -> bytes:
+        if not text:
+            return b""
+        opened = b""
+        if self._item is None or self._item.kind is not kind:
+            opened = self._leave() + self._enter(kind)
+        assert self._item is not None
+        self._item.pieces.append(text)
+        data = self._item.head + json(text) + b',"sequence_number":%d}\n\n' % self._number
+        self._number += 1
+        return opened + data
+
+    def _enter(self, kind: _Kind) -> bytes:
+        index = self._index
+        item = _Text(kind, f"{kind.prefix}_{self._id}_{index}", index)
+        self._item = item
+        added = self._frame("response.output_item.added", output_index=index, item=item.object("in_progress", []))
+        part = kind.part("", [])
+        return added + self._frame("response.content_part.added", **item.place, part=part)
+
+    def _leave(self) -> bytes:
+        item, self._item = self._item, None
+        if item is None:
+            return b""
+        text = "".join(item.pieces)
+        if item.kind is not _REASONING:
+            self._said.append(TextPart(text))
+        frames, annotations = self._annotations(item)
+        part = item.kind.part(text, annotations)
+        done = {item.kind.member: text, **({"logprobs": []} if item.kind is _OUTPUT else {})}
+        whole = item.object("completed", [part])
+        self.response["output"].append(whole)
+        return b"".join(
+            (
+                *frames,
+                self._frame(item.kind.done, **item.place, **done),
+                self._frame("response.content_part.done", **item.place, part=part),
+                self._frame("response.output_item.done", output_index=item.index, item=whole),
+            )
+        )
+
+    def _annotations(self, item: _Text) -> tuple[list[bytes], list[dict[str, Any]]]:
+        """The sources found so far are cited by the text that follows them."""
+        if item.kind is not _OUTPUT:
+            return [], []
+        cited = [
+            {"type": "url_citation", "start_index": 0, "end_index": 0, "url": source.url, "title": source.title}
+            for source in self._sources
+            if source.url
+        ]
+        self._sources.clear()
+        added = "response.output_text.annotation.added"
+        frames = [self._frame(added, **item.place, annotation_index=at, annotation=one) for at, one in enumerate(cited)]
+        return frames, cited
+
+    # ---------------------------------------------------------------------------------------------- other events
+
+    def _event(self, event: RunEvent) -> bytes:
+        match event:
+            case SourceFound(source=source):
+                self._sources.append(source)
+                return b""
+            case TextDelta() | ReasoningDelta() | RefusalDelta() | RunStarted() | StepStarted():
+                return b""
+            case ToolProgress() | ToolsExecuted() | MaxStepsReached():
+                return b""
+            case ToolCallsDetected(tool_calls=calls) | ClientToolCalls(tool_calls=calls):
+                left = self._leave()
+                self._said.extend(calls)
+                self._flush()
+                return left + b"".join([self._call(call) for call in calls])
+            case ToolResult(tool_call=call, output=output):
+                self._messages.append(ToolMessage(call.id, output.content, call.name, output.is_error))
+                return self._leave() + self._output(call.id, output.shown_text)
+            case HostedToolCall(id=id, name=name, arguments=arguments):
+                return self._leave() + self._call(ToolCall(id, name, arguments))
+            case HostedToolResult(id=id, content=content):
+                return self._leave() + self._output(id, content)
+            case RunFinished() | RunFailed() | RunCancelled():
+                return self._end(event)
+            case _:
+                assert_never(event)
+
+    def _flush(self) -> None:
+        if self._said:
+            self._messages.append(AssistantMessage(tuple(self._said)))
+            self._said.clear()
+
+    def _call(self, call: ToolCall) -> bytes:
+        index = self._index
+        arguments = call.arguments or "{}"
+        item = {"type": "function_call", "id": f"fc_{self._id}_{index}", "call_id": call.id, "name": call.name}
+        begun = {**item, "arguments": "", "status": "in_progress"}
+        whole = {**item, "arguments": arguments, "status": "completed"}
+        place = {"item_id": item["id"], "output_index": index}
+        self.response["output"].append(whole)
+        return b"".join(
+            (
+                self._frame("response.output_item.added", output_index=index, item=begun),
+                self._frame("response.function_call_arguments.delta", **place, delta=arguments),
+                self._frame("response.function_call_arguments.done", **place, name=call.name, arguments=arguments),
+                self._frame("response.output_item.done", output_index=index, item=whole),
+            )
+        )
+
+    def _output(self, call_id: str, text: str) -> bytes:
+        id = f"fco_{self._id}_{self._index}"
+        return self._whole(
+            {"type": "function_call_output", "id": id, "call_id": call_id, "output": text, "status": "completed"}
+        )
+
+    def _end(self, end: RunFinished | RunFailed | RunCancelled) -> bytes:
+        left = self._leave()
+        self._ended = True
+        self.response["usage"] = usage_object(end.usage)
+        match end:
+            case RunFinished(reason="length"):
+                status, change = "incomplete", {"incomplete_details": {"reason": "max_output_tokens"}}
+            case RunFinished(reason="content_filter"):
+                status, change = "incomplete", {"incomplete_details": {"reason": "content_filter"}}
+            case RunFinished():
+                status, change = "completed", {}
+            case RunFailed(status=code, message=message):
+                kind = "rate_limit_exceeded" if code == 429 else "server_error"
+                status, change = "failed", {"error": {"code": kind, "message": message}}
+            case RunCancelled():
+                status, change = "failed", {"error": {"code": "server_error", "message": "The run was cancelled."}}
+        self.response |= {"status": status, **change}
+        if status != "failed":
+            self._flush()
+            self._remember(str(self.response["id"]), self._messages)
+        return left + self._frame(f"response.{status}", response=self.response)
+
+
+# -------------------------------------------------------------------------------------------------------------- kinds
+
+
+class _Kind:
+    """How one kind of text is spelt: its part's type, the member that holds the text, and its events."""
+
+    def __init__(self, prefix: str, type: str, member: str, event: str) -> None:
+        self.prefix, self.type, self.member = prefix, type, member
+        self.delta, self.done = f"response.{event}.delta", f"response.{event}.done"
+
+    def part(self, text: str, annotations: list[dict[str, Any]]) -> dict[str, Any]:
+        more = {"annotations": annotations, "logprobs": []} if self.type == "output_text" else {}
+        return {"type": self.type, self.member: text, **more}
+
+
+_OUTPUT = _Kind("msg", "output_text", "text", "output_text")
+_REFUSAL = _Kind("msg", "refusal", "refusal", "refusal")
+_REASONING = _Kind("rs", "reasoning_text", "text", "reasoning_text")
+
+
+class _Text:
+    """A message or a reasoning item while its text comes."""
+
+    def __init__(self, kind: _Kind, id: str, index: int) -> None:
+        self.kind, self.id, self.index = kind, id, index
+        self.pieces: list[str] = []
+        self.place = {"item_id": id, "output_index": index, "content_index": 0}
+        logprobs: dict[str, Any] = {"logprobs": []} if kind is _OUTPUT else {}
+        head = json({"type": kind.delta, **self.place, **logprobs})
+        self.head = b"event: " + kind.delta.encode() + b"\ndata: " + head[:-1] + b',"delta":'
+
+    def object(self, status: str, parts: list[dict[str, Any]]) -> dict[str, Any]:
+        if self.kind is _REASONING:
+            return {"type": "reasoning", "id": self.id, "summary": [], "content": parts, "status": status}
+        return {"type": "message", "id": self.id, "role": "assistant", "content": parts, "status": status}
+
+
+def usage_object(usage: Usage) -> dict[str, Any]:
+    return {
+        "input_tokens": usage.input,
+        "input_tokens_details": {"cached_tokens": usage.cached, "cache_write_tokens": usage.cache_write},
+        "output_tokens": usage.output,
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning},
+        "total_tokens": usage.total,
+    }

@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from openai.types.responses import Response, ResponseStreamEvent
+from pydantic import TypeAdapter
+
+from tests import golden_files
+from tests.dialects.sequences import batched, runs
+from tests.dialects.stories import STORIES, Story
+from turnstream.dialects.base import Call, ClientRequest, Reply, compact
+from turnstream.dialects.openai_responses import Responses
+from turnstream.events import (
+    AssistantMessage,
+    FilePart,
+    ImagePart,
+    Message,
+    ModelOptions,
+    RequestError,
+    RunEvent,
+    RunFinished,
+    SystemMessage,
+    TextDelta,
+    TextPart,
+    ToolCall,
+    ToolMessage,
+    ToolSpec,
+    Usage,
+    UserMessage,
+)
+
+official: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
+HI = {"model": "assistant", "input": "hi", "stream": True}
+
+
+def call(body: dict[str, Any], dialect: Responses | None = None, id: str = "run1") -> Call:
+    decoded = (dialect or Responses()).decode(ClientRequest(json.dumps(body).encode(), id, 1760000000.0))
+    assert not isinstance(decoded, Reply)
+    return decoded
+
+
+def told(story: Story) -> bytes:
+    encoder = call(HI).encoder("assistant")
+    return b"".join(encoder.feed(batch) for batch in story) + encoder.close()
+
+
+def events_of(stream: bytes) -> list[dict[str, Any]]:
+    found = []
+    for frame in stream.decode().removesuffix("\n\n").split("\n\n"):
+        event, data = frame.split("\n")
+        found.append(json.loads(data.removeprefix("data: ")))
+        assert event == f"event: {found[-1]['type']}"
+    return found
+
+
+def of(events: list[dict[str, Any]], type: str) -> list[dict[str, Any]]:
+    return [event for event in events if event["type"] == type]
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_each_story_gives_its_golden_bytes(name: str) -> None:
+    golden_files.check(f"openai_responses/{name}.sse", told(STORIES[name]))
+
+
+@given(runs(), st.lists(st.integers(0, 4), max_size=8))
+@settings(deadline=None, max_examples=200)
+def test_any_run_is_read_by_the_official_types_and_opens_and_closes_in_order(
+    run: list[RunEvent], sizes: list[int]
+) -> None:
+    stream = told(batched(sizes, run))
+    events = events_of(stream)
+    assert [event["sequence_number"] for event in events] == list(range(len(events)))
+    assert [event["type"] for event in events[:2]] == ["response.created", "response.in_progress"]
+    assert events[-1]["type"] in ("response.completed", "response.incomplete", "response.failed")
+    for event in events:
+        official.validate_python(event)
+    done = [event["item"] for event in of(events, "response.output_item.done")]
+    assert done == events[-1]["response"]["output"]
+    assert len(of(events, "response.output_item.added")) == len(done)
+    assert stream == told([run])
+
+
+@given(runs())
+@settings(deadline=None, max_examples=100)
+def test_the_deltas_of_an_item_add_up_to_it(run: list[RunEvent]) -> None:
+    events = events_of(told([run]))
+    for kind, member in (("output_text", "text"), ("reasoning_text", "text"), ("refusal", "refusal")):
+        for done in of(events, f"response.{kind}.done"):
+            deltas = [
+                event["delta"] for event in of(events, f"response.{kind}.delta") if event["item_id"] == done["item_id"]
+            ]
+            assert "".join(deltas) == done[member]
+
+
+def test_a_tool_of_ours_stands_with_its_output_and_a_clients_alone() -> None:
+    ours = events_of(told(STORIES["parallel_tools"]))[-1]["response"]["output"]
+    assert [item["type"] for item in ours[:4]] == ["function_call"] * 2 + ["function_call_output"] * 2
+    assert {item["call_id"] for item in ours[:2]} == {item["call_id"] for item in ours[2:4]}
+    theirs = events_of(told(STORIES["client_tools"]))[-1]["response"]["output"]
+    assert [item["type"] for item in theirs] == ["message", "function_call", "function_call"]
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "reason"),
+    [
+        ("length", "incomplete", "max_output_tokens"),
+        ("max_steps_answer", "completed", None),
+        ("text", "completed", None),
+    ],
+)
+def test_how_a_run_ends(name: str, status: str, reason: str | None) -> None:
+    response = events_of(told(STORIES[name]))[-1]["response"]
+    assert response["status"] == status
+    assert (response["incomplete_details"] or {}).get("reason") == reason
+
+
+@pytest.mark.parametrize("name", ["error_at_once", "error_midway", "cancelled"])
+def test_a_failure_is_a_failed_response(name: str) -> None:
+    last = events_of(told(STORIES[name]))[-1]
+    assert last["type"] == "response.failed"
+    assert last["response"]["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in STORIES if name not in ("error_at_once", "error_midway", "cancelled")]
+)
+def test_the_whole_answer_is_what_the_stream_ended_with(name: str) -> None:
+    events = [event for batch in STORIES[name] for event in batch]
+    reply = call({**HI, "stream": False}).reply("assistant", compact(events))
+    whole = json.loads(reply.body)
+    Response.model_validate(whole)
+    assert whole == events_of(told(STORIES[name]))[-1]["response"]
+
+
+def test_sources_are_cited_by_the_text_that_follows_them() -> None:
+    events = events_of(told(STORIES["sources"]))
+    [item] = [item for item in events[-1]["response"]["output"] if item["type"] == "message"]
+    assert item["content"][0]["annotations"][0]["type"] == "url_citation"
+    assert of(events, "response.output_text.annotation.added")
+
+
+def test_a_response_can_be_continued_by_its_id() -> None:
+    dialect = Responses()
+    first = call({"input": "my name is Ann", "instructions": "Be kind."}, dialect, "one")
+    first.reply("assistant", [TextDelta("Hello Ann."), RunFinished("stop", Usage(), 1)])
+    second = call({"input": "who am I?", "previous_response_id": "resp_one"}, dialect, "two")
+    expected: tuple[Message, ...] = (
+        UserMessage("my name is Ann"),
+        AssistantMessage((TextPart("Hello Ann."),)),
+        UserMessage("who am I?"),
+    )
+    assert second.request.messages == expected
+
+
+def test_a_continued_response_knows_the_tools_that_ran() -> None:
+    dialect = Responses()
+    call({"input": "weather?"}, dialect, "one").reply(
+        "assistant", [e for batch in STORIES["tool_round"] for e in batch]
+    )
+    messages = call({"input": "thanks", "previous_response_id": "resp_one"}, dialect).request.messages
+    assert [type(message).__name__ for message in messages] == [
+        "UserMessage",
+        "AssistantMessage",
+        "ToolMessage",
+        "AssistantMessage",
+        "UserMessage",
+    ]
+
+
+def test_an_unknown_previous_response_is_refused() -> None:
+    with pytest.raises(RequestError) as caught:
+        call({"input": "hi", "previous_response_id": "resp_x"})
+    assert (caught.value.param, caught.value.status) == ("previous_response_id", 404)
+
+
+def test_the_items_of_a_conversation_become_our_messages() -> None:
+    request = call(
+        {
+            "instructions": "Be kind.",
+            "input": [
+                {"role": "developer", "content": "Be short."},
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "input_text", "text": "see"},
+                        {"type": "input_image", "image_url": "https://x/y.png"},
+                    ],
+                },
+                {"type": "reasoning", "id": "rs_1", "summary": []},
+                {"type": "message", "role": "assistant", "id": "m", "content": [{"type": "output_text", "text": "…"}]},
+                {"type": "function_call", "call_id": "c1", "name": "look", "arguments": '{"a":1}'},
+                {"type": "function_call", "call_id": "c2", "name": "look", "arguments": "{}"},
+                {"type": "function_call_output", "call_id": "c1", "output": "r1"},
+                {"type": "function_call_output", "call_id": "c2", "output": [{"type": "input_text", "text": "r2"}]},
+                {"role": "user", "content": [{"type": "input_file", "file_id": "f-1"}]},
+            ],
+            "tools": [{"type": "function", "name": "look", "parameters": {"type": "object"}, "strict": True}],
+        }
+    ).request
+    assert request.messages == (
+        SystemMessage("Be kind."),
+        SystemMessage("Be short."),
+        UserMessage((TextPart("see"), ImagePart("https://x/y.png"))),
+        AssistantMessage((TextPart("…"), ToolCall("c1", "look", '{"a":1}'), ToolCall("c2", "look", "{}"))),
+        ToolMessage("c1", "r1"),
+        ToolMessage("c2", "r2"),
+        UserMessage((FilePart(file_id="f-1"),)),
+    )
+    assert request.tools == (ToolSpec("look", "", {"type": "object"}, strict=True),)
+
+
+def test_parameters_are_spelt_as_the_model_layer_knows_them() -> None:
+    body = {
+        "input": "hi",
+        "max_output_tokens": 9,
+        "temperature": 0.5,
+        "reasoning": {"effort": "low"},
+        "tool_choice": {"type": "function", "name": "look"},
+        "text": {"format": {"type": "json_schema", "name": "n", "schema": {}, "strict": True}},
+    }
+    assert call(body).request.options == ModelOptions(
+        temperature=0.5,
+        max_completion_tokens=9,
+        reasoning_effort="low",
+        tool_choice={"name": "look"},
+        response_format={"type": "json_schema", "json_schema": {"name": "n", "schema": {}, "strict": True}},
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"input": 1},
+        {"input": [{"role": "x", "content": "y"}]},
+        {"input": "hi", "tools": [{"type": "web_search"}]},
+        {"input": "hi", "background": True},
+        {"input": [{"role": "user", "content": [{"type": "input_image"}]}]},
+    ],
+)
+def test_a_bad_body_is_the_clients_fault_and_names_the_field(body: dict[str, Any]) -> None:
+    with pytest.raises(RequestError) as caught:
+        call(body)
+    assert caught.value.param
