@@ -90,7 +90,7 @@ def serve_in_thread(scripts: Mapping[str, Script]) -> Iterator[Upstream]:
     thread = threading.Thread(target=asyncio.run, args=(run(),))
     thread.start()
     try:
-        yield started.result(10)
+        yield started.result(30)
     finally:
         ended.set()
         thread.join(10)

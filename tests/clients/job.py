@@ -48,6 +48,14 @@ class Call(Struct, frozen=True):
     arguments: dict[str, Any]
 
 
+class Shown(Struct, frozen=True):
+    """A tool call that a front end shows, with its result."""
+
+    name: str
+    arguments: dict[str, Any]
+    result: Any = None
+
+
 class Failure(Struct, frozen=True):
     """``status`` is the HTTP status, None when the error came after the first byte."""
 
@@ -58,7 +66,8 @@ class Failure(Struct, frozen=True):
 class Outcome(Struct):
     """``text``, ``reasoning``, ``finish`` and ``usage`` are of the last answer, ``calls`` of all of them.
 
-    ``problems`` are complaints after which the client carried on.
+    ``problems`` are complaints after which the client carried on. ``shown`` and ``statuses`` are for protocols that
+    tell the front end what the agent does.
     """
 
     text: str = ""
@@ -69,3 +78,5 @@ class Outcome(Struct):
     calls: list[Call] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     error: Failure | None = None
+    shown: list[Shown] = field(default_factory=list)
+    statuses: list[str] = field(default_factory=list)

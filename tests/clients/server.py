@@ -67,7 +67,7 @@ class Door:
 
     async def departure(self, city: str) -> str:
         """Wait for one departure that nobody has waited for yet."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await self._left.acquire()
         return "one left"
 

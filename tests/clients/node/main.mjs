@@ -2,20 +2,25 @@
 // The shapes of a job and an outcome are those of job.py beside this folder.
 
 import { createInterface } from 'node:readline'
+import * as agUi from './ag_ui.mjs'
 import * as langchain from './langchain.mjs'
 import * as openai from './openai.mjs'
 import * as vercel from './vercel.mjs'
+import * as vercelChat from './vercel_chat.mjs'
 
 const clients = {
   'openai-node raw': openai.raw,
   'openai-node stream': openai.helper,
   'ai-sdk streamText': vercel.run,
   'langchain-js': langchain.run,
+  'ai-sdk chat': vercelChat.run,
+  'ag-ui HttpAgent': agUi.run,
 }
 
 async function answer({ id, job }) {
   const outcome = {
     text: '', reasoning: '', finish: null, role: null, usage: null, calls: [], problems: [], error: null,
+    shown: [], statuses: [],
   }
   try {
     await clients[job.client](job, outcome)
