@@ -6,7 +6,6 @@ What a model of ours means here is in docs/models.md, section Amazon Bedrock.
 from __future__ import annotations
 
 import base64
-import binascii
 import importlib.util
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -364,7 +363,7 @@ def _joined(pieces: list[str]) -> str:
         return pieces[0]
     try:
         return base64.b64encode(b"".join(map(base64.b64decode, pieces))).decode()
-    except binascii.Error:
+    except ValueError:
         return "".join(pieces)
 
 

@@ -6,7 +6,6 @@ Chunks of Claude are Anthropic's events and those of Nova are Converse's, so the
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Any
 
 import msgspec
@@ -60,7 +59,7 @@ class Decoder(AwsDecoder):
             raise bedrock.reported(frame)
         try:
             data = base64.b64decode(_decode_frame(frame.payload).bytes)
-        except binascii.Error:
+        except ValueError:
             raise broken(PROVIDER, "a chunk is no base64") from None
         chunk = _decode_any(data)
         if self._claude is not None or "type" in chunk:

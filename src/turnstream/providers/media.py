@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from urllib.parse import unquote_to_bytes
 
 from msgspec import Struct
@@ -25,7 +24,7 @@ class Media(Struct, frozen=True):
         """The content as text; bytes that are no UTF-8 are replaced, what is no base64 is given as it stands."""
         try:
             return self.content.decode("utf-8", "replace")
-        except binascii.Error:
+        except ValueError:
             return self.base64
 
 

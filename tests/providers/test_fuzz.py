@@ -1,0 +1,158 @@
+"""No input makes a decoder raise anything but its declared errors, whatever bytes, and whatever JSON, a stream has."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.providers.stories import anthropic as anthropic_stories
+from tests.providers.stories import bedrock as bedrock_stories
+from tests.providers.stories import gemini as gemini_stories
+from tests.providers.stories import openai_responses as responses_stories
+from tests.providers.streams import decoded
+from turnstream.events import ProtocolError, ProviderError
+from turnstream.providers import anthropic, bedrock, bedrock_invoke, gemini, openai_responses
+from turnstream.providers.base import Decoder
+
+ROUNDS = 400
+NOISE: list[Any] = [
+    None,
+    True,
+    -1,
+    2**70,
+    1.5,
+    "",
+    "x",
+    [],
+    {},
+    [None],
+    [[]],
+    {"a": None},
+    {"type": "text"},
+    "\ud7ff",
+    "stop",
+]
+
+STREAMS: dict[str, tuple[type[Decoder], dict[str, bytes]]] = {
+    "anthropic": (anthropic.Decoder, anthropic_stories.STORIES),
+    "gemini": (gemini.Decoder, gemini_stories.STORIES),
+    "openai-responses": (openai_responses.Decoder, responses_stories.STORIES),
+    "bedrock": (bedrock.Decoder, bedrock_stories.STORIES),
+}
+decoders = pytest.mark.parametrize("name", STREAMS)
+
+
+def survives(new: Callable[[], Decoder], body: bytes, cut: int) -> None:
+    """Whole and cut it says the same, and every error is a `ProviderError`, or this raises."""
+    whole, error = decoded(new(), [body])
+    again, same = decoded(new(), [body[:cut], body[cut:]])
+    assert again == whole
+    assert type(same) is type(error)
+    assert error is None or isinstance(error, ProviderError)
+
+
+@decoders
+def test_noise_among_the_bytes(name: str) -> None:
+    new, stories = STREAMS[name]
+    draw = random.Random(name)
+    for _ in range(ROUNDS):
+        body = bytearray(draw.choice(list(stories.values())))
+        for _ in range(draw.randint(1, 5)):
+            body[draw.randrange(len(body))] = draw.choice(b'{}[]",:\n\r \x00\xff0an')
+        survives(new, bytes(body), draw.randrange(len(body)))
+
+
+def mutations(payloads: list[Any], draw: random.Random) -> Iterator[list[Any]]:
+    """The same JSON events with some values replaced by others, some events twice, some missing."""
+    for _ in range(ROUNDS):
+        changed = msgspec.json.decode(msgspec.json.encode(payloads))
+        for _ in range(draw.randint(1, 3)):
+            _replace(changed[draw.randrange(len(changed))], draw)
+        if draw.random() < 0.3:
+            changed.insert(draw.randrange(len(changed)), deepcopy(draw.choice(changed)))
+        if draw.random() < 0.3:
+            del changed[draw.randrange(len(changed))]
+        yield changed
+
+
+def _replace(value: Any, draw: random.Random) -> None:
+    keys = list(value) if isinstance(value, dict) else list(range(len(value))) if isinstance(value, list) else []
+    if not keys:
+        return
+    key = draw.choice(keys)
+    if isinstance(value[key], dict | list) and draw.random() < 0.75:
+        _replace(value[key], draw)
+    else:
+        value[key] = deepcopy(draw.choice(NOISE))
+
+
+@pytest.mark.parametrize("name", [name for name in STREAMS if name != "bedrock"])
+def test_other_json_than_the_vendor_would_send(name: str) -> None:
+    new, stories = STREAMS[name]
+    draw = random.Random(name)
+    for story in stories.values():
+        lines = story.replace(b"\r", b"").split(b"\n")
+        payloads = [msgspec.json.decode(line[6:]) for line in lines if line.startswith(b"data: {")]
+        for changed in mutations(payloads, draw):
+            body = b"".join(b"data: " + msgspec.json.encode(event) + b"\n\n" for event in changed)
+            survives(new, body, draw.randrange(len(body)))
+
+
+def test_other_json_than_bedrock_would_send() -> None:
+    draw = random.Random(1)
+    start = {"toolUse": {"toolUseId": "a", "name": "n", "type": "server_tool_use"}}
+    payloads: list[Any] = [
+        ["contentBlockStart", {"contentBlockIndex": 0, "start": start}],
+        ["contentBlockDelta", {"contentBlockIndex": 0, "delta": {"toolUse": {"input": "{}"}}}],
+        ["contentBlockDelta", {"contentBlockIndex": 1, "delta": {"toolResult": [{"text": "x"}, {"json": {}}]}}],
+        ["contentBlockDelta", {"contentBlockIndex": 2, "delta": {"reasoningContent": {"redactedContent": "eA=="}}}],
+        ["contentBlockDelta", {"contentBlockIndex": 3, "delta": {"citation": {"location": {"web": {"url": "u"}}}}}],
+        *(["contentBlockStop", {"contentBlockIndex": at}] for at in range(4)),
+        ["messageStop", {"stopReason": "end_turn"}],
+        ["metadata", {"usage": {"inputTokens": 1}}],
+    ]
+    for changed in mutations(payloads, draw):
+        events = [event for event in changed if isinstance(event, list) and len(event) == 2]
+        frames = [
+            bedrock_stories.frame(msgspec.json.encode(body), event_type=str(kind), message_type="event")
+            for kind, body in events
+        ]
+        survives(bedrock.Decoder, b"".join(frames), 11)
+
+
+def test_other_json_than_an_invoked_model_would_send() -> None:
+    draw = random.Random(2)
+    payloads: list[Any] = [
+        {"messageStart": {"role": "assistant"}, "contentBlockDelta": {"delta": {"text": "x"}, "contentBlockIndex": 0}},
+        {"outputs": [{"text": "x", "stop_reason": "stop"}], "generation": "x"},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "x"}},
+        {"amazon-bedrock-invocationMetrics": {"inputTokenCount": 1}},
+    ]
+    for changed in mutations(payloads, draw):
+        draw.shuffle(changed)
+        frames = [
+            bedrock_stories.frame(msgspec.json.encode({"bytes": msgspec.json.encode(chunk)}), message_type="event")
+            for chunk in changed
+        ]
+        survives(bedrock_invoke.Decoder, b"".join(frames), 11)
+
+
+@pytest.mark.parametrize("name", ["anthropic", "gemini", "openai-responses"])
+def test_deeply_nested_json_is_a_protocol_error(name: str) -> None:
+    nested = b"data: " + b'{"a":' * 100_000 + b"1" + b"}" * 100_000 + b"\n\n"
+    error = decoded(STREAMS[name][0](), [nested])[1]
+    assert isinstance(error, ProviderError)
+
+
+def test_thinking_without_end_is_an_error_before_it_fills_the_memory() -> None:
+    decoder = anthropic.Decoder()
+    decoder.feed(b'data: {"type":"content_block_start","index":0,"content_block":{"type":"thinking"}}\n\n')
+    delta = {"type": "thinking_delta", "thinking": "x" * 1_000_000}
+    more = b"data: " + msgspec.json.encode({"type": "content_block_delta", "index": 0, "delta": delta}) + b"\n\n"
+    error = decoded(decoder, [more] * 20)[1]
+    assert isinstance(error, ProtocolError)
