@@ -7,7 +7,17 @@ from types import ModuleType
 import msgspec
 import pytest
 
-from tests.providers.stories import EVENTS, SECOND_REQUEST, anthropic, bedrock, gemini, mistral, openai_responses, told
+from tests.providers.stories import (
+    EVENTS,
+    SECOND_REQUEST,
+    anthropic,
+    bedrock,
+    gemini,
+    mistral,
+    openai_responses,
+    told,
+    watsonx,
+)
 from tests.providers.streams import decoded
 
 VENDORS: dict[str, ModuleType] = {
@@ -16,6 +26,7 @@ VENDORS: dict[str, ModuleType] = {
     "gemini": gemini,
     "mistral": mistral,
     "openai-responses": openai_responses,
+    "watsonx": watsonx,
 }
 WITHOUT_CALL_IDS: set[str] = set()
 

@@ -26,6 +26,8 @@ PROTOCOLS: dict[str, str] = {
     "mistral": "turnstream.providers.mistral",
     "openai-completions": "turnstream.providers.openai_completions",
     "openai-responses": "turnstream.providers.openai_responses",
+    "watsonx": "turnstream.providers.watsonx",
+    "watsonx-generation": "turnstream.providers.watsonx_generation",
 }
 """Provider name -> the module that speaks its protocol: a `turnstream.providers.base.Provider` that also has
 ``settings(given, environ) -> Settings``, which completes what was given from the environment, or raises a

@@ -66,7 +66,7 @@ def body(settings: Settings, request: ModelRequest) -> dict[str, Any]:
     if not quirks.get("no_stream_options"):
         whole["stream_options"] = {"include_usage": True}
     if request.tools:
-        whole["tools"] = [_tool(tool) for tool in request.tools]
+        whole["tools"] = [tool(spec) for spec in request.tools]
     options = settings.options.overlaid(request.options)
     whole |= _options(options, with_tools=bool(request.tools))
     limit_name = quirks.get("output_limit")
@@ -94,10 +94,11 @@ def _options(options: ModelOptions, *, with_tools: bool) -> dict[str, Any]:
     return given
 
 
-def _tool(tool: ToolSpec) -> dict[str, Any]:
-    function: dict[str, Any] = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
-    if tool.strict is not None:
-        function["strict"] = tool.strict
+def tool(spec: ToolSpec) -> dict[str, Any]:
+    """A tool as chat completions spell it."""
+    function: dict[str, Any] = {"name": spec.name, "description": spec.description, "parameters": spec.parameters}
+    if spec.strict is not None:
+        function["strict"] = spec.strict
     return {"type": "function", "function": function}
 
 

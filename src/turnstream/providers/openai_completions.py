@@ -1,23 +1,18 @@
 """Text completions (``POST /completions``): OpenAI's older protocol, which vLLM, llama.cpp and others still serve.
 
-The prompt is the conversation through a chat template (`turnstream.prompts`). Quirks: ``family`` names one of
-`prompts.families.FAMILIES`, by default that of the model's name; ``template`` is the text of a template of one's
-own, with ``format`` (a name of `text_calls.FORMATS`), ``bos``, ``eos`` and ``stop`` beside it; ``variables`` are
-passed to the template. Tool calls come back as text: `text_format` says in which form.
+The prompt is the conversation through a chat template, see `turnstream.providers.template_prompts` for its quirks. Tool
+calls come back as text: `text_format` says in which form.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from turnstream.events import (
-    ConfigurationError,
     Finish,
     FinishReason,
     ModelEvent,
@@ -27,16 +22,17 @@ from turnstream.events import (
     UsageReport,
 )
 from turnstream.parsing import sse
-from turnstream.prompts.chat_template import ChatTemplate
-from turnstream.prompts.families import FAMILIES, Family, family_of, with_short_ids
 from turnstream.providers import compatible, errors
 from turnstream.providers.base import HttpRequest, Settings
 from turnstream.providers.chat_usage import usage
 from turnstream.providers.decoding import SseDecoder
 from turnstream.providers.failure import broken
+from turnstream.providers.template_prompts import prompt, text_format, with_family
 from turnstream.providers.translate import encoded, options_of, with_extra
 
 PROVIDER = "openai-completions"
+
+__all__ = ["Decoder", "error", "request", "settings", "text_format"]
 
 _REASONS: dict[str, FinishReason] = {
     "stop": "stop",
@@ -54,38 +50,7 @@ _UNKNOWN_HERE = ("response_format", "reasoning_effort", "tool_choice", "parallel
 def settings(given: Settings, environ: Mapping[str, str]) -> Settings:
     """``given`` with its address, its key and its family's template. Raises `ConfigurationError`."""
     completed = compatible.settings("openai-compatible", given, environ)
-    quirks = dict(completed.quirks)
-    if "template" not in quirks:
-        quirks = {**_of_family(_family(given)), **quirks}
-    return msgspec.structs.replace(completed, quirks=quirks)
-
-
-def _family(given: Settings) -> Family:
-    named = given.quirks.get("family")
-    family = FAMILIES.get(str(named)) if named else family_of(given.model)
-    if family is None:
-        known = ", ".join(FAMILIES)
-        raise ConfigurationError(
-            f"openai-completions:{given.model} needs a chat template: set the quirk family to one of {known}, "
-            "or template to a template's text."
-        )
-    return family
-
-
-def _of_family(family: Family) -> dict[str, Any]:
-    return {
-        "template": family.source(),
-        "format": family.format,
-        "bos": family.bos,
-        "eos": family.eos,
-        "stop": list(family.stop),
-        "short_ids": family.short_ids,
-    }
-
-
-def text_format(settings: Settings) -> str:
-    """The form in which this model writes its tool calls, by its name in `text_calls.FORMATS`."""
-    return str(settings.quirks.get("format") or "hermes")
+    return msgspec.structs.replace(completed, quirks=with_family(PROVIDER, completed))
 
 
 def request(settings: Settings, model_request: ModelRequest) -> HttpRequest:
@@ -113,24 +78,6 @@ def request(settings: Settings, model_request: ModelRequest) -> HttpRequest:
     return HttpRequest(
         "POST", settings.base_url + "/completions", headers, encoded(with_extra(whole, options.extra)), notes
     )
-
-
-def prompt(settings: Settings, model_request: ModelRequest) -> str:
-    quirks = settings.quirks
-    messages = with_short_ids(model_request.messages) if quirks.get("short_ids") else model_request.messages
-    return _template(quirks["template"]).render(
-        messages,
-        model_request.tools,
-        now=datetime.fromtimestamp(model_request.time, UTC),
-        bos_token=quirks.get("bos", ""),
-        eos_token=quirks.get("eos", ""),
-        **quirks.get("variables", {}),
-    )
-
-
-@lru_cache(maxsize=32)
-def _template(source: str) -> ChatTemplate:
-    return ChatTemplate(source)
 
 
 def error(status: int, body: bytes) -> ProviderError:

@@ -20,6 +20,8 @@ APIS: dict[str, str] = {
     "openai.responses": "turnstream.providers.openai_responses",
     "openai.chat": "turnstream.providers.openai",
     "openai.completions": "turnstream.providers.openai_completions",
+    "watsonx.chat_stream": "turnstream.providers.watsonx",
+    "watsonx.generation_stream": "turnstream.providers.watsonx_generation",
 }
 
 

@@ -1,0 +1,96 @@
+"""IBM watsonx.ai, ``/ml/v1/text/chat_stream`` (https://cloud.ibm.com/apidocs/watsonx-ai, "Text chat stream").
+
+Messages and chunks are those of chat completions; the rest is watsonx's own. For models that take a prompt there is
+`turnstream.providers.watsonx_generation`. Addresses and tokens: `turnstream.providers.watsonx_access`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from turnstream.events import (
+    FilePart,
+    ModelEvent,
+    ModelOptions,
+    ModelRequest,
+    ProviderError,
+    RequestError,
+    ToolMessage,
+    UserMessage,
+)
+from turnstream.parsing.sse import Event
+from turnstream.providers import chat_body, chat_decoding, errors
+from turnstream.providers.base import HttpRequest, Settings
+from turnstream.providers.translate import encoded, forced_name, options_of, with_extra
+from turnstream.providers.watsonx_access import PROVIDER, error, exchange, post, settings
+
+__all__ = ["Decoder", "error", "exchange", "request", "settings"]
+
+_PLAIN = ("temperature", "top_p", "seed", "presence_penalty", "frequency_penalty", "response_format")
+_EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
+
+
+def request(settings: Settings, model_request: ModelRequest) -> HttpRequest:
+    """Raises `RequestError` for content that the vendor does not take."""
+    options = options_of(settings, model_request)
+    notes: list[str] = []
+    _check(model_request)
+    made: dict[str, Any] = {"messages": chat_body.messages(model_request.messages, settings.quirks)}
+    if model_request.tools:
+        made["tools"] = [chat_body.tool(spec) for spec in model_request.tools]
+        if (forced := forced_name(options.tool_choice)) is not None:
+            made["tool_choice"] = {"type": "function", "function": {"name": forced}}
+        elif options.tool_choice is not None:
+            made["tool_choice_option"] = options.tool_choice
+        if options.parallel_tool_calls is False:
+            notes.append("parallel_tool_calls is left out: this vendor cannot be told to make one call at a time.")
+    made |= {name: value for name in _PLAIN if (value := getattr(options, name)) is not None}
+    if options.output_limit is not None:
+        made[str(settings.quirks.get("output_limit", "max_completion_tokens"))] = options.output_limit
+    if options.stop:
+        made["stop"] = list(options.stop)
+    _add_effort(made, options, notes)
+    url, headers, body = post(settings, "chat_stream", made)
+    return HttpRequest("POST", url, headers, encoded(with_extra(body, options.extra)), tuple(notes))
+
+
+def _check(model_request: ModelRequest) -> None:
+    for at, message in enumerate(model_request.messages):
+        if isinstance(message, UserMessage | ToolMessage) and not isinstance(message.content, str):
+            for number, part in enumerate(message.content):
+                if isinstance(part, FilePart):
+                    where = f"messages[{at}].content[{number}]"
+                    raise RequestError("watsonx.ai takes text, images and sound, but no files.", param=where)
+
+
+def _add_effort(made: dict[str, Any], options: ModelOptions, notes: list[str]) -> None:
+    effort = options.reasoning_effort
+    if effort is None:
+        return
+    if effort == "none":
+        notes.append("reasoning_effort none is sent as low: this vendor knows low, medium and high.")
+    made["reasoning_effort"] = _EFFORTS.get(effort, "low")
+
+
+class Decoder(chat_decoding.Decoder):
+    """Chat completions, which end with the body or with ``event: close``; failures come as a list ``errors``."""
+
+    provider = PROVIDER
+
+    def _event(self, event: Event, out: list[ModelEvent]) -> bool:
+        if b'"errors"' in event.data and (failure := _reported(event.data)) is not None:
+            raise failure
+        if super()._event(event, out):
+            return True
+        if event.event == "close" and self._finish is not None:
+            self._end(out)
+        return self.done
+
+
+def _reported(data: bytes) -> ProviderError | None:
+    """``{"errors": [{"code", "message"}], "trace", "status_code"}`` inside a stream; None for anything else."""
+    value = errors.parsed(data)
+    if not isinstance(value, dict) or not isinstance(value.get("errors"), list) or value.get("choices"):
+        return None
+    status = value.get("status_code")
+    return errors.from_status(PROVIDER, status if isinstance(status, int) else None, value, errors.described(value))

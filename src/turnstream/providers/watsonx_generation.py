@@ -1,0 +1,168 @@
+"""IBM watsonx.ai, ``/ml/v1/text/generation_stream`` (https://cloud.ibm.com/apidocs/watsonx-ai, "Text generation").
+
+For models that take a prompt: the conversation goes through a chat template and tool calls come back as text, see
+`turnstream.providers.template_prompts`. The decoder reads IBM's older Big AI Models streams, of the same form, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from turnstream.events import (
+    Finish,
+    FinishReason,
+    ModelEvent,
+    ModelOptions,
+    ModelRequest,
+    TextDelta,
+    Usage,
+    UsageReport,
+)
+from turnstream.parsing import sse
+from turnstream.providers import errors, watsonx_access
+from turnstream.providers.base import HttpRequest, Settings
+from turnstream.providers.decoding import SseDecoder
+from turnstream.providers.failure import broken
+from turnstream.providers.template_prompts import prompt, text_format, with_family
+from turnstream.providers.translate import encoded, options_of, with_extra
+from turnstream.providers.watsonx_access import error, exchange, post
+
+__all__ = ["Decoder", "error", "exchange", "request", "settings", "text_format"]
+
+PROVIDER = "watsonx-generation"
+
+_DEFAULT_LIMIT = 1024  # the vendor's own default is 20 tokens
+_MOST_STOPS = 6
+_UNKNOWN_HERE = (
+    "presence_penalty",
+    "frequency_penalty",
+    "response_format",
+    "reasoning_effort",
+    "tool_choice",
+    "parallel_tool_calls",
+)
+_REASONS: dict[str, FinishReason] = {
+    "eos_token": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "token_limit": "length",
+    "time_limit": "length",
+    "cancelled": "unknown",
+}
+
+
+def settings(given: Settings, environ: Mapping[str, str]) -> Settings:
+    """Raises `ConfigurationError`."""
+    completed = watsonx_access.settings(given, environ)
+    return msgspec.structs.replace(completed, quirks=with_family(PROVIDER, completed))
+
+
+def request(settings: Settings, model_request: ModelRequest) -> HttpRequest:
+    """Raises `RequestError` if the template refuses the conversation."""
+    options = options_of(settings, model_request)
+    notes = [
+        f"{name} is left out: text generation does not have it"
+        for name in _UNKNOWN_HERE
+        if getattr(options, name) not in (None, "auto", True)
+    ]
+    made = {"input": prompt(settings, model_request), "parameters": _parameters(settings, options, notes)}
+    url, headers, body = post(settings, "generation_stream", made)
+    return HttpRequest("POST", url, headers, encoded(with_extra(body, options.extra)), tuple(notes))
+
+
+def _parameters(settings: Settings, options: ModelOptions, notes: list[str]) -> dict[str, Any]:
+    made: dict[str, Any] = {"max_new_tokens": options.output_limit or _DEFAULT_LIMIT, "decoding_method": "greedy"}
+    if options.temperature or (options.temperature is None and options.top_p is not None):
+        sampling = {"temperature": options.temperature, "top_p": options.top_p, "random_seed": options.seed}
+        made["decoding_method"] = "sample"
+        made |= {name: value for name, value in sampling.items() if value is not None}
+    elif options.seed is not None:
+        notes.append("seed is left out: without a temperature nothing is drawn by chance.")
+    stops = list(dict.fromkeys([*(options.stop or ()), *settings.quirks.get("stop", ())]))
+    if len(stops) > _MOST_STOPS:
+        notes.append(f"Only {_MOST_STOPS} stop sequences are sent: this vendor takes no more.")
+    if stops:
+        made |= {"stop_sequences": stops[:_MOST_STOPS], "include_stop_sequence": False}
+    return made
+
+
+class _Result(Struct, gc=False):
+    generated_text: str | None = None
+    generated_token_count: int | None = None
+    input_token_count: int | None = None
+    stop_reason: str | None = None
+
+
+class _Chunk(Struct, gc=False):
+    results: list[_Result] | None = None
+    errors: Any = None
+    error: Any = None
+
+
+_chunk = msgspec.json.Decoder(_Chunk)
+
+
+class Decoder(SseDecoder):
+    """Only the first result of a chunk is read. Counts of tokens come in pieces of their own, some of them 0."""
+
+    provider = PROVIDER
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._finish: str | None = None
+        self._counts: dict[str, int] = {}
+
+    def take(self, event: sse.Event, out: list[ModelEvent]) -> None:
+        data = event.data.strip()
+        if data and data != b"[DONE]":
+            self._read(data, event.event == "error", out)
+        if event.event == "close" and self._finish is not None:
+            self.end(out)
+
+    def document(self, body: bytes, out: list[ModelEvent]) -> None:
+        """A gateway that does not stream answers in one document of the same form."""
+        value = errors.parsed(body)
+        if not isinstance(value, dict) or not isinstance(value.get("results"), list):
+            super().document(body, out)
+        self._read(body, False, out)
+
+    def end(self, out: list[ModelEvent]) -> None:
+        if self._finish is None:
+            super().end(out)
+        if self._counts:
+            raw = dict(self._counts)
+            count = Usage(raw.get("input_token_count", 0), raw.get("generated_token_count", 0), raw=raw)
+            out.append(UsageReport(count))
+        finish = str(self._finish)
+        out.append(Finish(_REASONS.get(finish.lower(), "unknown"), finish))
+        self.done = True
+
+    def _read(self, data: bytes, failed: bool, out: list[ModelEvent]) -> None:
+        try:
+            chunk = _chunk.decode(data)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            raise broken(PROVIDER, "an event is no piece of a generation") from None
+        if chunk.results:
+            self._result(chunk.results[0], out)
+        if chunk.errors or chunk.error or failed:
+            value = errors.parsed(data)
+            status = value.get("status_code") if isinstance(value, dict) else None
+            known = status if isinstance(status, int) else None
+            raise errors.from_status(PROVIDER, known, value, errors.described(value))
+
+    def _result(self, result: _Result, out: list[ModelEvent]) -> None:
+        if result.generated_text:
+            out.append(TextDelta(result.generated_text))
+        for name in ("generated_token_count", "input_token_count"):
+            count = getattr(result, name)
+            if count is not None and count >= 0:
+                self._counts[name] = max(count, self._counts.get(name, 0))
+        reason = result.stop_reason
+        if reason and reason.lower() != "not_finished":
+            if reason.lower() == "error":
+                raise errors.from_status(PROVIDER, None, None, "stop reason error")
+            self._finish = reason
