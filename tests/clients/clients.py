@@ -44,6 +44,9 @@ CLIENTS = (
     Client("langchain-js", node=True, metadata=False, usage_unasked=True),
 )
 
+# Clients of other protocols than chat completions.
+FRONT_ENDS = ("ai-sdk chat", "ag-ui HttpAgent")
+
 BLOCKING: dict[str, Callable[[Job], Outcome]] = {
     "openai-python blocking raw": openai_python.blocking_raw,
     "openai-python blocking stream": openai_python.blocking_helper,

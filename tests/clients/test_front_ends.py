@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.clients.clients import converse
+from tests.clients.clients import FRONT_ENDS, converse
 from tests.clients.job import Call, Job, Outcome, Shown
 from tests.clients.node_process import NodeProcess
 from tests.scripts import GREETING
 
-NAMES = ("ai-sdk chat", "ag-ui HttpAgent")
 RUN = ["starting_generation"] + 2 * ["tool_call_detected", "tools_executed", "continuing_generation"]
 
 
@@ -24,7 +23,7 @@ class Talk:
         return await converse(job, self._node)
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(params=FRONT_ENDS)
 def talk(request: pytest.FixtureRequest, server: str, node: NodeProcess) -> Talk:
     return Talk(request.param, server, node)
 
