@@ -123,7 +123,7 @@ def test_a_custom_tools_input_is_its_arguments() -> None:
 
 
 def test_parts_of_a_summary_are_paragraphs() -> None:
-    deltas = [
+    deltas: list[dict[str, Any]] = [
         {"type": "response.reasoning_summary_text.delta", "summary_index": at, "delta": text}
         for at, text in ((0, "a"), (0, "b"), (1, "c"))
     ]
@@ -131,7 +131,7 @@ def test_parts_of_a_summary_are_paragraphs() -> None:
 
 
 def test_the_text_of_reasoning_is_reasoning_and_its_summary_not_again() -> None:
-    deltas = [
+    deltas: list[dict[str, Any]] = [
         {"type": "response.reasoning_text.delta", "delta": "Hm."},
         {"type": "response.reasoning_summary_text.delta", "summary_index": 0, "delta": "He thinks."},
     ]
