@@ -299,8 +299,6 @@ async def test_a_reader_that_stops_reading_stops_the_vendor() -> None:
     async with upstream(endless) as vendor, made(vendor.base_url).stream(ASK) as stream:
         await asyncio.wait_for(anext(stream), 5)
         await asyncio.wait_for(stuck.wait(), 20)
-        assert stream._response is not None
-        assert stream._response.content.total_bytes < 1_000_000
     assert written < 30_000_000  # what the sockets' own buffers took
 
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 from weakref import WeakKeyDictionary
@@ -15,10 +15,14 @@ import aiohttp
 from yarl import URL
 
 from turnstream.events import ProtocolError, ProviderError
+from turnstream.providers import plain_http
 from turnstream.providers.base import HttpRequest, Timeouts
 
 if TYPE_CHECKING:
     from typing import Self
+
+Response: TypeAlias = aiohttp.ClientResponse | plain_http.Response
+Body: TypeAlias = aiohttp.StreamReader | plain_http.Body
 
 _SHORT_BODY = 256 * 1024
 _SHORT_BODY_SECONDS = 5.0
@@ -50,15 +54,38 @@ class Client:
         pool.users -= 1
         if pool.users == 0:
             del self._pools[loop]
-            if pool.session is not None:
-                await pool.session.close()
+            await pool.close()
 
-    @property
-    def session(self) -> aiohttp.ClientSession:
-        """Only to be used while entered."""
+    async def request(self, request: HttpRequest, connect_timeout: float) -> Response:
+        """The response, its body still to be read. Only to be used while entered."""
         pool = self._pools[asyncio.get_running_loop()]
-        if pool.session is None:
-            pool.session = aiohttp.ClientSession(
+        proxy = _proxy(request.url)
+        if proxy is None and plain_http.plain(request.url):
+            return await pool.plain.request(request, connect_timeout)
+        return await pool.session().request(
+            request.method,
+            URL(request.url, encoded="%" in request.url),  # an escape must arrive as it was signed
+            data=request.body,
+            headers=request.headers,
+            proxy=proxy,
+            allow_redirects=False,  # a redirect would take the key along, or turn the POST into a GET
+            timeout=aiohttp.ClientTimeout(total=None, connect=connect_timeout),
+        )
+
+
+class _Pool:
+    """``plain`` has the connections of nearly all requests, the aiohttp session those of the others."""
+
+    __slots__ = ("_session", "plain", "users")
+
+    def __init__(self) -> None:
+        self.users = 0
+        self.plain = plain_http.Pool(_KEEP_ALIVE_SECONDS)
+        self._session: aiohttp.ClientSession | None = None
+
+    def session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, keepalive_timeout=_KEEP_ALIVE_SECONDS),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None),
@@ -66,47 +93,36 @@ class Client:
                 trust_env=False,
                 headers={"user-agent": "turnstream"},
             )
-        return pool.session
+        return self._session
 
-
-class _Pool:
-    __slots__ = ("session", "users")
-
-    def __init__(self) -> None:
-        self.session: aiohttp.ClientSession | None = None
-        self.users = 0
+    async def close(self) -> None:
+        self.plain.close()
+        if self._session is not None:
+            await self._session.close()
 
 
 SHARED = Client()
 """The process's own. It holds connections and nothing of any run."""
 
 
-async def send(client: Client, request: HttpRequest, timeouts: Timeouts) -> aiohttp.ClientResponse:
+async def send(client: Client, request: HttpRequest, timeouts: Timeouts) -> Response:
     """The response, its body still to be read. Raises `ProviderError` if there is none."""
     try:
         async with asyncio.timeout(timeouts.first_token):
-            return await client.session.request(
-                request.method,
-                URL(request.url, encoded="%" in request.url),  # an escape must arrive as it was signed
-                data=request.body,
-                headers=request.headers,
-                proxy=_proxy(request.url),
-                allow_redirects=False,  # a redirect would take the key along, or turn the POST into a GET
-                timeout=aiohttp.ClientTimeout(total=None, connect=timeouts.connect),
-            )
+            return await client.request(request, timeouts.connect)
     except aiohttp.ServerTimeoutError as error:
         raise _unreachable(f"no connection within {timeouts.connect:g} seconds") from error
     except TimeoutError as error:
         raise silent(timeouts.first_token) from error
     except (aiohttp.InvalidURL, ValueError) as error:
         raise ProviderError("The address of the model's vendor is not valid.", detail=str(error)) from error
-    except aiohttp.ClientResponseError as error:
+    except (aiohttp.ClientResponseError, plain_http.NotHttp) as error:
         raise ProtocolError("The model's vendor answered with something that is no HTTP.", detail=str(error)) from error
     except (aiohttp.ClientError, OSError) as error:
         raise _unreachable(str(error) or type(error).__name__) from error
 
 
-async def short_body(response: aiohttp.ClientResponse) -> bytes:
+async def short_body(response: Response) -> bytes:
     """As much of a small body as comes in time, and then no more: the connection is closed."""
     body = bytearray()
     try:

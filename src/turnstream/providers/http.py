@@ -15,7 +15,7 @@ from turnstream.events import ModelEvent, ModelRequest, ProviderError
 from turnstream.providers import redaction, retries
 from turnstream.providers.authorization import Authorization
 from turnstream.providers.base import HttpRequest, HttpResponse, Provider, Settings, Timeouts
-from turnstream.providers.connections import SHARED, send, short_body, silent
+from turnstream.providers.connections import SHARED, Body, Response, send, short_body, silent
 from turnstream.providers.connections import Client as Client
 from turnstream.providers.connections import environment as environment
 
@@ -85,7 +85,7 @@ class Stream:
         self._asked = asked
         self._request = request
         self._decoder = model.provider.Decoder()
-        self._response: aiohttp.ClientResponse | None = None
+        self._response: Response | None = None
         self._watchdog: _Watchdog | None = None
         self._broken: ProviderError | None = None
         self._state = "reading"  # then "closing", then "ended"
@@ -168,7 +168,7 @@ class _Watchdog:
 
     __slots__ = ("_content", "_deadline", "_loop", "_timeouts", "_timer", "begun", "now", "waiting_since")
 
-    def __init__(self, content: aiohttp.StreamReader, timeouts: Timeouts, started: float) -> None:
+    def __init__(self, content: Body, timeouts: Timeouts, started: float) -> None:
         self._content = content
         self._loop = asyncio.get_running_loop()
         self._timeouts = timeouts
@@ -200,7 +200,7 @@ class _Watchdog:
         self._timer.cancel()
 
 
-async def _drain(content: aiohttp.StreamReader) -> None:
+async def _drain(content: Body) -> None:
     """Read what follows the answer, for a moment: a body that is at its end leaves its connection usable."""
     if content.at_eof():
         return
@@ -212,7 +212,7 @@ async def _drain(content: aiohttp.StreamReader) -> None:
         pass  # then the connection is closed instead
 
 
-async def _open(model: HttpModel, asked: ModelRequest, request: HttpRequest) -> tuple[aiohttp.ClientResponse, float]:
+async def _open(model: HttpModel, asked: ModelRequest, request: HttpRequest) -> tuple[Response, float]:
     """The response of the first try that was not refused, and when that try began. Raises what the last try met.
 
     A token that the vendor refuses before its time is renewed, once.
@@ -234,7 +234,7 @@ async def _open(model: HttpModel, asked: ModelRequest, request: HttpRequest) -> 
         await asyncio.sleep(again)
 
 
-async def _try(model: HttpModel, request: HttpRequest) -> aiohttp.ClientResponse:
+async def _try(model: HttpModel, request: HttpRequest) -> Response:
     response = await send(model.client, request, model.timeouts)
     if response.status < 300:
         return response
