@@ -33,7 +33,7 @@ from turnstream.events import (
     UsageReport,
 )
 from turnstream.parsing import sse
-from turnstream.providers import errors
+from turnstream.providers import errors, tolerant
 from turnstream.providers.anthropic_request import PROVIDER, body, has_file_ids
 from turnstream.providers.base import HttpRequest, Settings
 from turnstream.providers.decoding import SseDecoder
@@ -133,7 +133,7 @@ class _Raw(Struct):
     delta: dict[str, Any]
 
 
-_decode = msgspec.json.Decoder(Event).decode
+_decode = tolerant.decoder(Event)
 _decode_raw = msgspec.json.Decoder(_Raw).decode
 
 

@@ -35,7 +35,7 @@ from turnstream.events import (
     UsageReport,
 )
 from turnstream.parsing.aws_event_stream import Message
-from turnstream.providers import errors
+from turnstream.providers import errors, tolerant
 from turnstream.providers.base import HttpRequest, Settings
 from turnstream.providers.bedrock_request import PROVIDER, body
 from turnstream.providers.decoding import AwsDecoder
@@ -161,7 +161,7 @@ class Event(Struct):
     usage: dict[str, Any] | None = None
 
 
-_decode = msgspec.json.Decoder(Event).decode
+_decode = tolerant.decoder(Event)
 
 
 class _Block:

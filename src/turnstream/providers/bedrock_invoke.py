@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from turnstream.events import Finish, FinishReason, ModelEvent, TextDelta, UsageReport
 from turnstream.parsing.aws_event_stream import Message
-from turnstream.providers import anthropic, bedrock
+from turnstream.providers import anthropic, bedrock, tolerant
 from turnstream.providers.bedrock_request import PROVIDER
 from turnstream.providers.decoding import AwsDecoder
 from turnstream.providers.failure import broken
@@ -36,8 +36,8 @@ class _Frame(Struct):
     bytes: str = ""
 
 
-_decode_frame = msgspec.json.Decoder(_Frame).decode
-_decode_claude = msgspec.json.Decoder(anthropic.Event).decode
+_decode_frame = tolerant.decoder(_Frame)
+_decode_claude = tolerant.decoder(anthropic.Event)
 _decode_any = msgspec.json.Decoder(dict[str, Any]).decode
 _NOVA = ("messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop", "messageStop", "metadata")
 
@@ -93,7 +93,7 @@ class Decoder(AwsDecoder):
             self._nova = bedrock.Decoder()
         for name in _NOVA:
             if isinstance(inner := chunk.get(name), dict):
-                self._nova.event(name, msgspec.convert(inner, bedrock.Event), size, out)
+                self._nova.event(name, tolerant.fitted(bedrock.Event, inner), size, out)
         self.done = self._nova.done
 
     def _of_others(self, chunk: dict[str, Any], out: list[ModelEvent]) -> None:

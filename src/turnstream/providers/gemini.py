@@ -33,7 +33,7 @@ from turnstream.events import (
     UsageReport,
 )
 from turnstream.parsing import sse
-from turnstream.providers import errors, google_token
+from turnstream.providers import errors, google_token, tolerant
 from turnstream.providers.base import HttpRequest, Settings, TokenExchange
 from turnstream.providers.decoding import SseDecoder
 from turnstream.providers.gemini_arguments import PartialArguments
@@ -174,7 +174,7 @@ class _Chunk(Struct):
     error: Any = None
 
 
-_decode = msgspec.json.Decoder(_Chunk).decode
+_decode = tolerant.decoder(_Chunk)
 
 
 class Decoder(SseDecoder):

@@ -33,7 +33,7 @@ from turnstream.events import (
     UsageReport,
 )
 from turnstream.parsing import sse
-from turnstream.providers import errors
+from turnstream.providers import errors, tolerant
 from turnstream.providers.base import HttpRequest, Settings
 from turnstream.providers.decoding import SseDecoder
 from turnstream.providers.responses_request import PHASE, PROVIDER, body
@@ -100,7 +100,7 @@ class _Event(Struct):
     error: Any = None
 
 
-_decode = msgspec.json.Decoder(_Event).decode
+_decode = tolerant.decoder(_Event)
 
 
 class _Item:
