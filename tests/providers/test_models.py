@@ -47,7 +47,7 @@ def test_a_missing_key_is_an_error_that_names_its_variable(provider: str) -> Non
         providers.model(f"{provider}:m", base_url="http://x/v1", environ={variable: ""})
 
 
-@pytest.mark.parametrize("provider", ["ollama", "vllm", "llamacpp", "lmstudio"])
+@pytest.mark.parametrize("provider", ["ollama", "ollama-openai", "vllm", "llamacpp", "lmstudio"])
 def test_local_servers_need_no_key(provider: str) -> None:
     assert "authorization" not in asked(f"{provider}:m").headers
 
@@ -73,7 +73,7 @@ def test_the_whole_address_of_chat_completions_is_taken_for_its_base() -> None:
     ],
 )
 def test_ollamas_own_variable_is_understood(host: str, url: str) -> None:
-    assert asked("ollama:m", {"OLLAMA_HOST": host}).url == url
+    assert asked("ollama-openai:m", {"OLLAMA_HOST": host}).url == url
 
 
 def test_azure_takes_its_endpoint_and_its_own_header() -> None:
@@ -120,7 +120,9 @@ def test_time_outs_and_retries_are_passed_on() -> None:
 
 
 def test_options_and_quirks_reach_the_request() -> None:
-    request = asked("ollama:m", options=ModelOptions(max_completion_tokens=5), quirks={"system_role": "developer"})
+    request = asked(
+        "ollama-openai:m", options=ModelOptions(max_completion_tokens=5), quirks={"system_role": "developer"}
+    )
     assert b'"max_tokens":5' in request.body
 
 

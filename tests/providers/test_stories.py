@@ -14,6 +14,7 @@ from tests.providers.stories import (
     bedrock,
     gemini,
     mistral,
+    ollama,
     openai_responses,
     told,
     watsonx,
@@ -25,6 +26,7 @@ VENDORS: dict[str, ModuleType] = {
     "bedrock": bedrock,
     "gemini": gemini,
     "mistral": mistral,
+    "ollama": ollama,
     "openai-responses": openai_responses,
     "watsonx": watsonx,
 }

@@ -24,6 +24,7 @@ PROTOCOLS: dict[str, str] = {
     "bedrock": "turnstream.providers.bedrock",
     "gemini": "turnstream.providers.gemini",
     "mistral": "turnstream.providers.mistral",
+    "ollama": "turnstream.providers.ollama",
     "openai-completions": "turnstream.providers.openai_completions",
     "openai-responses": "turnstream.providers.openai_responses",
     "watsonx": "turnstream.providers.watsonx",

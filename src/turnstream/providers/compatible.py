@@ -46,7 +46,7 @@ VENDORS: dict[str, Vendor] = {
     # servers of one's own
     "openai-compatible": Vendor("", ("OPENAI_COMPATIBLE_API_KEY",), ("OPENAI_COMPATIBLE_BASE_URL",), needs_key=False),
     "vllm": Vendor("http://127.0.0.1:8000/v1", ("VLLM_API_KEY",), ("VLLM_BASE_URL",), needs_key=False),
-    "ollama": Vendor(
+    "ollama-openai": Vendor(
         "http://127.0.0.1:11434/v1", ("OLLAMA_API_KEY",), ("OLLAMA_HOST",), False, "/v1", {"output_limit": "max_tokens"}
     ),
     "llamacpp": Vendor("http://127.0.0.1:8080/v1", ("LLAMACPP_API_KEY",), ("LLAMACPP_BASE_URL",), needs_key=False),

@@ -17,6 +17,8 @@ APIS: dict[str, str] = {
     "gemini.streamGenerateContent": "turnstream.providers.gemini",
     "anthropic.messages": "turnstream.providers.anthropic",
     "mistral.chat": "turnstream.providers.mistral",
+    "ollama.chat": "turnstream.providers.ollama",
+    "ollama.generate": "turnstream.providers.ollama",
     "openai.responses": "turnstream.providers.openai_responses",
     "openai.chat": "turnstream.providers.openai",
     "openai.completions": "turnstream.providers.openai_completions",

@@ -1,0 +1,191 @@
+"""Ollama's own protocol, ``POST /api/chat`` (https://docs.ollama.com/api/chat): newline-delimited JSON.
+
+Quirks: ``num_ctx``, the size of the context (the server's own default is small, and what is longer is cut off without
+a word); ``keep_alive``, how long the model stays loaded. The decoder reads ``/api/generate`` too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from turnstream.events import (
+    AssistantMessage,
+    Content,
+    ImagePart,
+    Message,
+    ModelOptions,
+    ModelRequest,
+    ProviderError,
+    RequestError,
+    SystemMessage,
+    TextPart,
+    ToolCall,
+    ToolMessage,
+    UserMessage,
+    content_text,
+)
+from turnstream.providers import chat_body, errors
+from turnstream.providers.base import HttpRequest, Settings
+from turnstream.providers.media import inline
+from turnstream.providers.ollama_decoding import PROVIDER, Decoder
+from turnstream.providers.translate import (
+    arguments_object,
+    encoded,
+    json_answer,
+    marked_error,
+    options_of,
+    system_text,
+    tool_names,
+    with_extra,
+)
+
+__all__ = ["Decoder", "error", "request", "settings"]
+
+BASE_URL = "http://127.0.0.1:11434"
+_MISSING = re.compile(r"model ['\"]?([^'\"]+?)['\"]? (?:was )?not found")
+_LEVELS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
+
+
+def settings(given: Settings, environ: Mapping[str, str]) -> Settings:
+    """``OLLAMA_HOST`` is the address, as Ollama itself reads it. A key is only needed for its cloud."""
+    found = given.base_url or environ.get("OLLAMA_HOST") or BASE_URL
+    if "://" not in found:
+        host, colon, port = found.partition(":")
+        found = f"http://{host}:{port if colon else 11434}"
+    found = found.replace("://0.0.0.0", "://127.0.0.1").rstrip("/")
+    for path in ("/api/chat", "/api", "/v1"):
+        found = found.removesuffix(path)
+    return msgspec.structs.replace(given, base_url=found, api_key=given.api_key or environ.get("OLLAMA_API_KEY"))
+
+
+def request(settings: Settings, model_request: ModelRequest) -> HttpRequest:
+    """Raises `RequestError` for content that Ollama does not take."""
+    options, quirks = options_of(settings, model_request), settings.quirks
+    notes: list[str] = []
+    made: dict[str, Any] = {
+        "model": settings.model,
+        "messages": _messages(model_request.messages),
+        "stream": True,
+    }
+    if model_request.tools and _offers_tools(options, notes):
+        made["tools"] = [chat_body.tool(spec) for spec in model_request.tools]
+    if sampling := _sampling(options, quirks):
+        made["options"] = sampling
+    if (answer := json_answer(options.response_format)) is not None:
+        made["format"] = answer.schema or "json"
+    if (think := _think(settings.model, options, notes)) is not None:
+        made["think"] = think
+    if "keep_alive" in quirks:
+        made["keep_alive"] = quirks["keep_alive"]
+    headers = {"content-type": "application/json", "accept": "application/x-ndjson"}
+    if settings.api_key:
+        headers["authorization"] = f"Bearer {settings.api_key}"
+    url = f"{settings.base_url}/api/chat"
+    return HttpRequest("POST", url, headers | settings.headers, encoded(with_extra(made, options.extra)), tuple(notes))
+
+
+def error(status: int, body: bytes) -> ProviderError:
+    """A model that is not on the server is an error that says how to get it."""
+    value = errors.parsed(body)
+    made = errors.from_status(PROVIDER, status, value, errors.described(value))
+    if status == 404 and (missing := _MISSING.search(made.detail)):
+        made.message = "The Ollama server does not have this model: it must be pulled first."
+        made.detail = f"{made.detail}: run `ollama pull {missing[1]}`"
+    return made
+
+
+def _offers_tools(options: ModelOptions, notes: list[str]) -> bool:
+    choice = options.tool_choice
+    if choice == "none":
+        return False
+    if choice not in (None, "auto"):
+        notes.append("tool_choice is left out: Ollama cannot be told to call a tool.")
+    if options.parallel_tool_calls is False:
+        notes.append("parallel_tool_calls is left out: Ollama cannot be told to make one call at a time.")
+    return True
+
+
+def _sampling(options: ModelOptions, quirks: dict[str, Any]) -> dict[str, Any]:
+    given = {
+        "temperature": options.temperature,
+        "top_p": options.top_p,
+        "seed": options.seed,
+        "num_predict": options.output_limit,
+        "stop": list(options.stop) if options.stop else None,
+        "presence_penalty": options.presence_penalty,
+        "frequency_penalty": options.frequency_penalty,
+        "num_ctx": quirks.get("num_ctx"),
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _think(model: str, options: ModelOptions, notes: list[str]) -> bool | str | None:
+    effort = options.reasoning_effort
+    if effort is None:
+        return None
+    if "gpt-oss" in model:  # the one family that has levels, and that cannot be told not to think
+        if effort == "none":
+            notes.append("reasoning_effort none: this model always thinks; it is asked for its least.")
+        return _LEVELS.get(effort, "low")
+    if effort not in ("none", "high"):
+        notes.append(f"reasoning_effort {effort}: this model thinks or does not; it is told to.")
+    return effort != "none"
+
+
+def _messages(history: tuple[Message, ...]) -> list[dict[str, Any]]:
+    names = tool_names(history)
+    made: list[dict[str, Any]] = []
+    if text := system_text(history):
+        made.append({"role": "system", "content": text})
+    loop = max((at for at, message in enumerate(history) if isinstance(message, UserMessage)), default=-1)
+    for at, message in enumerate(history):
+        where = f"messages[{at}].content"
+        match message:
+            case UserMessage(content=content):
+                made.append({"role": "user", **_content(content, where)})
+            case AssistantMessage():
+                made.append(_answer(message, thinking=at > loop))
+            case ToolMessage():
+                made.append(_result(message, names, where))
+            case SystemMessage():
+                pass
+    return made
+
+
+def _answer(message: AssistantMessage, *, thinking: bool) -> dict[str, Any]:
+    made: dict[str, Any] = {"role": "assistant", "content": message.text}
+    if thinking and message.reasoning:
+        made["thinking"] = message.reasoning
+    if message.tool_calls:
+        made["tool_calls"] = [_call(call) for call in message.tool_calls]
+    return made
+
+
+def _call(call: ToolCall) -> dict[str, Any]:
+    return {"id": call.id, "function": {"name": call.name, "arguments": arguments_object(call)}}
+
+
+def _result(message: ToolMessage, names: dict[str, str], where: str) -> dict[str, Any]:
+    made = {"role": "tool", **_content(message.content, where), "tool_call_id": message.tool_call_id}
+    made["content"] = marked_error(made["content"], failed=message.is_error)
+    name = message.name or names.get(message.tool_call_id, "")
+    return made | ({"tool_name": name} if name else {})
+
+
+def _content(content: Content, where: str) -> dict[str, Any]:
+    """Text, and images as base64: Ollama fetches no URLs and reads no files."""
+    if isinstance(content, str):
+        return {"content": content}
+    images: list[str] = []
+    for at, part in enumerate(content):
+        if isinstance(part, TextPart):
+            continue
+        media = inline(part.url) if isinstance(part, ImagePart) else None
+        if media is None:
+            raise RequestError("Ollama takes text, and images as data: URLs.", param=f"{where}[{at}]")
+        images.append(media.base64)
+    return {"content": content_text(content)} | ({"images": images} if images else {})
