@@ -22,6 +22,12 @@ def test_a_recording_is_told_in_the_vendors_own_words(cut: int | None) -> None:
     }
 
 
+def test_a_plan_is_told_apart_from_the_text() -> None:
+    plan = b'data: {"type":"tool-plan-delta","delta":{"message":{"tool_plan":"I look."}}}\n\n'
+    told = recordings.decoded("cohere.v2.chat", "x", plan + b'data: {"type":"message-end","delta":{}}\n\n')
+    assert (told["text"], told["reasoning"], told["tool_plan"]) == ("", "", "I look.")
+
+
 def test_what_was_said_before_the_error_is_told_too() -> None:
     told = recordings.decoded("openai.chat", "x", BODY)
     assert (told["text"], told["error"]) == ("a", "The model's stream ended before its answer did.")

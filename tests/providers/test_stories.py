@@ -12,6 +12,7 @@ from tests.providers.stories import (
     SECOND_REQUEST,
     anthropic,
     bedrock,
+    cohere,
     gemini,
     mistral,
     ollama,
@@ -24,6 +25,7 @@ from tests.providers.streams import decoded
 VENDORS: dict[str, ModuleType] = {
     "anthropic": anthropic,
     "bedrock": bedrock,
+    "cohere": cohere,
     "gemini": gemini,
     "mistral": mistral,
     "ollama": ollama,

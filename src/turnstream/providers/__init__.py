@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 PROTOCOLS: dict[str, str] = {
     "anthropic": "turnstream.providers.anthropic",
     "bedrock": "turnstream.providers.bedrock",
+    "cohere": "turnstream.providers.cohere",
     "gemini": "turnstream.providers.gemini",
     "mistral": "turnstream.providers.mistral",
     "ollama": "turnstream.providers.ollama",

@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from turnstream.events import ConfigurationError, ModelEvent, ProviderError, ToolCallStart
+from turnstream.events import ConfigurationError, ItemAdded, ModelEvent, ProviderError, ToolCallStart
 from turnstream.parsing.collect import Collector
 from turnstream.providers.base import Decoder
 
@@ -14,6 +14,7 @@ from turnstream.providers.base import Decoder
 APIS: dict[str, str] = {
     "bedrock.converse-stream": "turnstream.providers.bedrock",
     "bedrock.invoke-stream": "turnstream.providers.bedrock_invoke",
+    "cohere.v2.chat": "turnstream.providers.cohere",
     "gemini.streamGenerateContent": "turnstream.providers.gemini",
     "anthropic.messages": "turnstream.providers.anthropic",
     "mistral.chat": "turnstream.providers.mistral",
@@ -87,4 +88,7 @@ def decoded(api: str, file: str, body: bytes, *, cut: int | None = None) -> dict
     }
     if collector.refusal:
         whole["refusal"] = collector.refusal
+    plans = [event.item.data.get("tool_plan") for event in found if isinstance(event, ItemAdded)]
+    if plan := "".join(str(plan) for plan in plans if plan):  # Cohere's
+        whole["tool_plan"] = plan
     return whole

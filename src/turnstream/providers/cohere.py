@@ -1,0 +1,204 @@
+"""Cohere's v2 chat (https://docs.cohere.com/reference/chat-stream).
+
+Quirks: ``thinking`` says whether the model can think (by default, if its name says ``reasoning``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from turnstream.events import (
+    AssistantMessage,
+    ConfigurationError,
+    Content,
+    ContentPart,
+    ImagePart,
+    Message,
+    ModelOptions,
+    ModelRequest,
+    ProviderError,
+    ProviderItem,
+    RequestError,
+    SystemMessage,
+    TextPart,
+    ToolCall,
+    ToolMessage,
+    UserMessage,
+    content_text,
+)
+from turnstream.providers import chat_body, errors
+from turnstream.providers.base import HttpRequest, Settings
+from turnstream.providers.cohere_decoding import PROVIDER, Decoder
+from turnstream.providers.translate import (
+    encoded,
+    forced_name,
+    json_answer,
+    marked_error,
+    object_text,
+    options_of,
+    parts_of,
+    system_text,
+    with_extra,
+)
+
+__all__ = ["Decoder", "error", "request", "settings"]
+
+BASE_URL = "https://api.cohere.com"
+
+_MOST_STOPS = 5
+
+
+def settings(given: Settings, environ: Mapping[str, str]) -> Settings:
+    """Raises `ConfigurationError` without a key."""
+    key = given.api_key or environ.get("COHERE_API_KEY") or environ.get("CO_API_KEY")
+    if not key and "authorization" not in given.headers:
+        raise ConfigurationError(f"The model cohere:{given.model} needs a key: set COHERE_API_KEY (or CO_API_KEY).")
+    base_url = (given.base_url or environ.get("CO_API_URL") or BASE_URL).rstrip("/").removesuffix("/v2")
+    return msgspec.structs.replace(given, api_key=key, base_url=base_url)
+
+
+def request(settings: Settings, model_request: ModelRequest) -> HttpRequest:
+    """Raises `RequestError` for what the vendor does not take."""
+    options, notes = options_of(settings, model_request), list[str]()
+    made: dict[str, Any] = {
+        "model": settings.model,
+        "messages": _messages(model_request.messages),
+        "stream": True,
+        **_sampling(options, notes),
+    }
+    if model_request.tools:
+        _add_tools(made, model_request, options, notes)
+    if (answer := json_answer(options.response_format)) is not None:
+        if model_request.tools:
+            raise RequestError("Cohere cannot hold an answer to JSON while it offers tools.", param="response_format")
+        schema = {} if answer.schema is None else {"json_schema": answer.schema}
+        made["response_format"] = {"type": "json_object", **schema}
+    _add_thinking(made, settings, options, notes)
+    headers = {"content-type": "application/json", "accept": "text/event-stream"}
+    if settings.api_key:
+        headers["authorization"] = f"Bearer {settings.api_key}"
+    url = f"{settings.base_url or BASE_URL}/v2/chat"
+    return HttpRequest("POST", url, headers | settings.headers, encoded(with_extra(made, options.extra)), tuple(notes))
+
+
+def error(status: int, body: bytes) -> ProviderError:
+    value = errors.parsed(body)
+    return errors.from_status(PROVIDER, status, value, errors.described(value))
+
+
+def _sampling(options: ModelOptions, notes: list[str]) -> dict[str, Any]:
+    if len(options.stop or ()) > _MOST_STOPS:
+        notes.append(f"Only {_MOST_STOPS} stop sequences are sent: this vendor takes no more.")
+    given = {
+        "temperature": options.temperature,
+        "p": options.top_p,
+        "max_tokens": options.output_limit,
+        "stop_sequences": list(options.stop[:_MOST_STOPS]) if options.stop else None,
+        "seed": options.seed,
+        "presence_penalty": options.presence_penalty,
+        "frequency_penalty": options.frequency_penalty,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _add_tools(made: dict[str, Any], asked: ModelRequest, options: ModelOptions, notes: list[str]) -> None:
+    """A tool that must be called is the only one offered: the vendor can be told to call some tool, not which."""
+    forced = forced_name(options.tool_choice)
+    offered = [spec for spec in asked.tools if forced in (None, spec.name)] or list(asked.tools)
+    made["tools"] = [chat_body.tool(msgspec.structs.replace(spec, strict=None)) for spec in offered]
+    if all(spec.strict for spec in offered):
+        made["strict_tools"] = True
+    if forced is not None or options.tool_choice == "required":
+        made["tool_choice"] = "REQUIRED"
+    elif options.tool_choice == "none":
+        made["tool_choice"] = "NONE"
+    if options.parallel_tool_calls is False:
+        notes.append("parallel_tool_calls is left out: this vendor cannot be told to make one call at a time.")
+
+
+def _add_thinking(made: dict[str, Any], settings: Settings, options: ModelOptions, notes: list[str]) -> None:
+    effort = options.reasoning_effort
+    if effort is None:
+        return
+    if not settings.quirks.get("thinking", "reasoning" in settings.model):
+        notes.append("reasoning_effort is left out: this model does not think.")
+        return
+    made["thinking"] = {"type": "disabled" if effort == "none" else "enabled"}
+    if effort not in ("none", "high"):
+        notes.append(f"reasoning_effort {effort}: this model thinks or does not; it is told to.")
+
+
+def _messages(history: tuple[Message, ...]) -> list[dict[str, Any]]:
+    """A tool message holds text only, so what tools gave besides follows their messages, as the user's."""
+    made: list[dict[str, Any]] = []
+    shown: list[dict[str, Any]] = []
+    if text := system_text(history):
+        made.append({"role": "system", "content": text})
+    for at, message in enumerate(history):
+        if shown and not isinstance(message, ToolMessage):
+            made.append({"role": "user", "content": shown})
+            shown = []
+        where = f"messages[{at}].content"
+        match message:
+            case UserMessage(content=content):
+                made.append({"role": "user", "content": _content(content, where)})
+            case AssistantMessage():
+                if answer := _answer(message):
+                    made.append({"role": "assistant", **answer})
+            case ToolMessage(tool_call_id=ident, content=content, is_error=failed):
+                text = marked_error(content_text(content), failed=failed)
+                made.append({"role": "tool", "tool_call_id": ident, "content": text})
+                shown += _shown(message, where)
+            case SystemMessage():
+                pass
+    if shown:
+        made.append({"role": "user", "content": shown})
+    return made
+
+
+def _answer(message: AssistantMessage) -> dict[str, Any]:
+    """Cohere's models say what they are about to do in a plan of its own, which goes back as it came."""
+    made: dict[str, Any] = {}
+    if message.text:
+        made["content"] = message.text
+    if message.tool_calls:
+        made["tool_calls"] = [_call(call) for call in message.tool_calls]
+        plans = [
+            str(part.data.get("tool_plan") or "")
+            for part in message.parts
+            if isinstance(part, ProviderItem) and part.provider == PROVIDER
+        ]
+        if any(plans):
+            made["tool_plan"] = "".join(plans)
+    return made
+
+
+def _call(call: ToolCall) -> dict[str, Any]:
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": object_text(call)}}
+
+
+def _shown(message: ToolMessage, where: str) -> list[dict[str, Any]]:
+    if isinstance(message.content, str):
+        return []
+    parts = [_part(part, where) for part in message.content if not isinstance(part, TextPart)]
+    label = f"What the tool {message.name or message.tool_call_id} gave:"
+    return [{"type": "text", "text": label}, *parts] if parts else []
+
+
+def _content(content: Content, where: str) -> str | list[dict[str, Any]]:
+    if isinstance(content, str):
+        return content
+    return [_part(part, f"{where}[{at}]") for at, part in enumerate(parts_of(content))]
+
+
+def _part(part: ContentPart, where: str) -> dict[str, Any]:
+    match part:
+        case TextPart(text=text):
+            return {"type": "text", "text": text}
+        case ImagePart(url=url, detail=detail):
+            return {"type": "image_url", "image_url": {"url": url, **({"detail": detail} if detail else {})}}
+        case _:
+            raise RequestError("Cohere takes text and images, but no files and no sound.", param=where)
