@@ -135,6 +135,8 @@ class Decoder:
         for block in blocks:
             if block[:6] == b"data: " and b"\n" not in block:
                 events.append(Event(block[6:], "", ident))
+            elif block[:7] == b"event: " and (named := _named(block, ident)) is not None:
+                events.append(named)
             elif block:
                 self._block(block, events)
                 ident = self._id
@@ -163,3 +165,11 @@ class Decoder:
             events.append(Event(b"\n".join(data), kind, self._id))
         elif failure is not None:
             events.append(Event(failure, "error", self._id))
+
+
+def _named(block: bytes, ident: str) -> Event | None:
+    """The other usual form: a name, then one line of data. None for any other block."""
+    at = block.find(b"\n")
+    if block[at : at + 7] != b"\ndata: " or block.find(b"\n", at + 7) >= 0:
+        return None
+    return Event(block[at + 7 :], block[7:at].decode("utf-8", "replace"), ident)

@@ -186,7 +186,7 @@ class Decoder(SseDecoder):
         super().__init__()
         self._calls = 0
         self._partial: PartialArguments | None = None
-        self._usage = b""
+        self._usage = msgspec.Raw()
         self._finish: str | None = None
         self._blocked: str | None = None
         self._hosted = 0
@@ -198,7 +198,7 @@ class Decoder(SseDecoder):
             if not candidate.index:
                 self._candidate(candidate, event.data, out)
         if chunk.usageMetadata:
-            self._usage = bytes(chunk.usageMetadata)
+            self._usage = chunk.usageMetadata
         if chunk.promptFeedback and (reason := chunk.promptFeedback.get("blockReason")):
             self._blocked = str(reason)
         if chunk.error is not None:
@@ -231,7 +231,9 @@ class Decoder(SseDecoder):
     def _candidate(self, candidate: _Candidate, data: bytes, out: list[ModelEvent]) -> None:
         parts = candidate.content.parts if candidate.content is not None else None
         for at, part in enumerate(parts or ()):
-            if part.functionCall is not None:
+            if part.text and part.thoughtSignature is None:
+                out.append(ReasoningDelta(part.text) if part.thought else TextDelta(part.text))
+            elif part.functionCall is not None:
                 self._function(part.functionCall, part.thoughtSignature, out)
             elif part.text is not None or part.thoughtSignature is not None:
                 if part.text:
