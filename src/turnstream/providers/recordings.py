@@ -6,7 +6,15 @@ import importlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from turnstream.events import ConfigurationError, ItemAdded, ModelEvent, ProviderError, ToolCallStart
+from turnstream.events import (
+    ConfigurationError,
+    HostedToolCall,
+    ItemAdded,
+    ModelEvent,
+    ProviderError,
+    ToolCallDelta,
+    ToolCallStart,
+)
 from turnstream.parsing.collect import Collector
 from turnstream.providers.base import Decoder
 
@@ -26,6 +34,10 @@ APIS: dict[str, str] = {
     "watsonx.chat_stream": "turnstream.providers.watsonx",
     "watsonx.generation_stream": "turnstream.providers.watsonx_generation",
 }
+
+
+# those in AWS's binary framing
+FRAMED = frozenset({"bedrock.converse-stream", "bedrock.invoke-stream"})
 
 
 def decoder(api: str) -> Decoder:
@@ -56,6 +68,8 @@ def batches(reader: Decoder, body: Iterable[bytes]) -> Iterator[list[ModelEvent]
 def events(api: str, body: bytes, *, cut: int | None = None) -> tuple[list[ModelEvent], ProviderError | None]:
     """All events of one body, and the error that ended it."""
     found: list[ModelEvent] = []
+    if api in FRAMED and body[:1] == b"{":  # a refusal: a JSON document where a stream of frames was to be
+        return found, importlib.import_module(APIS[api]).error(400, body)
     try:
         for batch in batches(decoder(api), pieces(body, cut)):
             found.extend(batch)
@@ -71,7 +85,7 @@ def decoded(api: str, file: str, body: bytes, *, cut: int | None = None) -> dict
     """
     found, error = events(api, body, cut=cut)
     collector = Collector()
-    collector.feed(found)
+    collector.feed(_with_hosted_calls(found) if api in FRAMED else found)
     named = {event.index for event in found if isinstance(event, ToolCallStart)}
     whole: dict[str, Any] = {
         "file": file,
@@ -92,3 +106,15 @@ def decoded(api: str, file: str, body: bytes, *, cut: int | None = None) -> dict
     if plan := "".join(str(plan) for plan in plans if plan):  # Cohere's
         whole["tool_plan"] = plan
     return whole
+
+
+def _with_hosted_calls(events: list[ModelEvent]) -> list[ModelEvent]:
+    """Converse lists the calls that Bedrock runs itself among the others, so they are printed there too."""
+    listed: list[ModelEvent] = []
+    for at, event in enumerate(events):
+        if isinstance(event, HostedToolCall):
+            index = -1 - at  # no other call has it
+            listed += (ToolCallStart(index, event.id, event.name), ToolCallDelta(index, event.arguments))
+        else:
+            listed.append(event)
+    return listed
