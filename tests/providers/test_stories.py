@@ -11,6 +11,7 @@ from tests.providers.stories import (
     EVENTS,
     SECOND_REQUEST,
     anthropic,
+    azure,
     bedrock,
     cohere,
     gemini,
@@ -24,6 +25,7 @@ from tests.providers.streams import decoded
 
 VENDORS: dict[str, ModuleType] = {
     "anthropic": anthropic,
+    "azure": azure,
     "bedrock": bedrock,
     "cohere": cohere,
     "gemini": gemini,

@@ -36,13 +36,6 @@ VENDORS: dict[str, Vendor] = {
         ("OPENAI_BASE_URL",),
         quirks={"output_limit": "max_completion_tokens"},
     ),
-    "azure": Vendor(
-        "",
-        ("AZURE_OPENAI_API_KEY",),
-        ("AZURE_OPENAI_ENDPOINT",),
-        path="/openai/v1",
-        quirks={"output_limit": "max_completion_tokens", "key_header": "api-key"},
-    ),
     # servers of one's own
     "openai-compatible": Vendor("", ("OPENAI_COMPATIBLE_API_KEY",), ("OPENAI_COMPATIBLE_BASE_URL",), needs_key=False),
     "vllm": Vendor("http://127.0.0.1:8000/v1", ("VLLM_API_KEY",), ("VLLM_BASE_URL",), needs_key=False),
