@@ -125,6 +125,12 @@ def test_what_a_vendor_attached_to_a_call_goes_back_to_it() -> None:
     assert sent["extra_content"] == extra["extra_content"]
 
 
+def test_what_another_protocol_keeps_with_a_call_does_not_go_to_this_one() -> None:
+    call = ToolCall("c1", "f", "{}", {"gemini": {"thoughtSignature": "s"}})
+    (sent,) = body(AssistantMessage((call,)))["messages"][0]["tool_calls"]
+    assert set(sent) == {"id", "type", "function"}
+
+
 def test_reasoning_goes_back_in_the_current_tool_loop_only_and_only_where_asked_for() -> None:
     thought = AssistantMessage((ReasoningPart("hm"), CALL))
     history = (UserMessage("a"), thought, ToolMessage("c1", "1"), UserMessage("b"), thought, ToolMessage("c1", "1"))

@@ -38,6 +38,11 @@ def test_raw_members_survive_a_misfit_beside_them() -> None:
     assert bytes(decode(b'{"name":1,"raw":{"a":[1]}}').raw) == b'{"a":[1]}'
 
 
+def test_half_of_a_surrogate_pair_and_broken_utf_8_are_replaced() -> None:
+    assert decode(b'{"name":"a\\ud83d"}') == Outer("a\ufffd")
+    assert decode(b'{"name":"a\xff"}') == Outer("a\ufffd")
+
+
 @pytest.mark.parametrize("data", [b"[]", b"5", b"{", b"\xff", b""])
 def test_what_is_no_object_is_a_decode_error(data: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):

@@ -41,6 +41,7 @@ from turnstream.events import (
 from turnstream.providers import translate
 from turnstream.providers.base import Settings
 
+_KEPT = "extra_content"  # the one member that this protocol gives a call to be sent back; others are other protocols'
 _PLAIN = (
     "temperature",
     "top_p",
@@ -186,7 +187,8 @@ def _details(message: AssistantMessage) -> Iterator[Any]:
 
 def _call(call: ToolCall) -> dict[str, Any]:
     function = {"name": call.name, "arguments": _arguments(call.arguments)}
-    return {"id": call.id, "type": "function", "function": function, **(call.extra or {})}
+    kept = {key: value for key, value in (call.extra or {}).items() if key == _KEPT}
+    return {"id": call.id, "type": "function", "function": function, **kept}
 
 
 def _arguments(text: str) -> str:

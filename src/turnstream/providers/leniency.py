@@ -19,9 +19,14 @@ def read(decoder: msgspec.json.Decoder[T], data: bytes) -> T:
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         pass
     try:
-        return msgspec.convert(_clean(json.loads(data.decode("utf-8", "replace"))), decoder.type, strict=False)
+        return msgspec.convert(loads(data), decoder.type, strict=False)
     except (msgspec.MsgspecError, RecursionError, TypeError, OverflowError) as problem:
         raise ValueError(str(problem)) from None
+
+
+def loads(data: bytes) -> Any:
+    """Any JSON value, read as `read` reads it."""
+    return _clean(json.loads(data.decode("utf-8", "replace")))
 
 
 def _clean(value: Any) -> Any:

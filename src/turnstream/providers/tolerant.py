@@ -1,6 +1,7 @@
 """JSON into a Struct, at full speed where it fits; where a member has another type than it should, without that member.
 
-Vendors and their imitators do send a number for a string, or a null for a list. An answer must not break over that.
+Vendors and their imitators do send a number for a string, a null for a list, half of a surrogate pair, bytes that are
+no UTF-8. An answer must not break over that.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from typing import Any, TypeVar, get_args, get_origin
 
 import msgspec
 from msgspec import Struct
+
+from turnstream.providers.leniency import loads
 
 S = TypeVar("S", bound=Struct)
 
@@ -21,8 +24,14 @@ def decoder(kind: type[S]) -> Callable[[bytes], S]:
     def decode(data: bytes) -> S:
         try:
             return strict(data)
-        except msgspec.ValidationError:
-            return fitted(kind, msgspec.json.decode(data, type=dict[str, Any]))
+        except (msgspec.DecodeError, UnicodeError) as error:
+            try:
+                value = loads(data)
+            except ValueError:
+                value = None
+            if not isinstance(value, dict):
+                raise msgspec.DecodeError(str(error)) from None
+            return fitted(kind, value)
 
     return decode
 

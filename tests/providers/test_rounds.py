@@ -1,0 +1,57 @@
+"""An agent's whole round of tools with each vendor, over a socket: named, asked, read, asked again."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.agent.scripted import Box, echo
+from tests.providers.stories import anthropic, bedrock, gemini, openai_responses
+from tests.providers.upstream import says, upstream
+from turnstream import providers
+from turnstream.agent import Agent
+from turnstream.events import RunFinished, RunRequest, UserMessage
+
+STORIES: dict[str, Any] = {
+    "anthropic:claude-sonnet-4-5": anthropic,
+    "gemini:gemini-2.5-flash": gemini,
+    "openai-responses:gpt-5-mini": openai_responses,
+    "bedrock:us.amazon.nova-lite-v1:0": bedrock,
+}
+KEYS = {
+    "ANTHROPIC_API_KEY": "secret-key",
+    "GEMINI_API_KEY": "secret-key",
+    "OPENAI_API_KEY": "secret-key",
+    "AWS_BEARER_TOKEN_BEDROCK": "secret-key",
+    "AWS_REGION": "us-east-1",
+}
+
+
+@pytest.mark.parametrize("name", STORIES)
+async def test_a_round_of_tools_comes_to_an_answer(name: str) -> None:
+    stories = STORIES[name].STORIES
+    async with upstream(says(stories["two_tools"]), says(stories["tool_round"])) as vendor, asyncio.timeout(10):
+        model = providers.model(name, base_url=vendor.base_url, environ=KEYS)
+        agent = Agent(model, [Box(get_weather=echo, get_time=echo)])
+        async with agent.run(RunRequest((UserMessage("What is the weather in Paris, and the time?"),))) as run:
+            events = [event async for event in run]
+    assert isinstance(events[-1], RunFinished)
+    assert run.messages[-1].text == "It is 18 °C in Paris."  # type: ignore[union-attr]  # an answer is the last
+    assert (run.usage.input, run.usage.output) == (20, 10)
+    assert b'"Paris' in vendor.requests[1].replace(b"\\", b"")
+    assert b"secret-key" in vendor.requests[1].partition(b"\r\n\r\n")[0]
+
+
+@pytest.mark.parametrize("name", STORIES)
+async def test_a_refusal_reaches_the_run_without_the_vendors_words(name: str) -> None:
+    body = (
+        b'{"type":"error","error":{"type":"x","message":"key secret-key is wrong"},"message":"key secret-key is wrong"}'
+    )
+    async with upstream(says(body, status="401 Unauthorized")) as vendor, asyncio.timeout(10):
+        agent = Agent(providers.model(name, base_url=vendor.base_url, environ=KEYS))
+        async with agent.run(RunRequest((UserMessage("Hello"),))) as run:
+            events = [event async for event in run]
+    assert "secret-key" not in str(events)
+    assert "provider_authentication" in str(events[-1])
