@@ -45,11 +45,15 @@ class Broken(Struct, frozen=True):
     reason: str = "The oracle is out: secret-4711."
 
 
+class Refusal(Struct, frozen=True):
+    """The vendor refuses the request, over HTTP with status 403."""
+
+
 class Silence(Struct, frozen=True):
     """From here on the model says nothing, until it is left."""
 
 
-Said = ModelEvent | Broken | Silence
+Said = ModelEvent | Broken | Refusal | Silence
 Script = Callable[[Conversation], list[Said]]
 
 
@@ -152,6 +156,10 @@ def departed(conversation: Conversation) -> list[Said]:
     return [*text(conversation.results[0]), *end()]
 
 
+def refused(conversation: Conversation) -> list[Said]:
+    return [Refusal()]
+
+
 def broken_start(conversation: Conversation) -> list[Said]:
     return [Broken()]
 
@@ -174,6 +182,7 @@ SCRIPTS: dict[str, Script] = {
     "structured": structured,
     "lingering": lingering,
     "departed": departed,
+    "refused": refused,
     "broken-start": broken_start,
     "broken-middle": broken_middle,
 }

@@ -17,7 +17,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.scripts import Broken, Conversation, Said, Script
+from tests.scripts import Broken, Conversation, Refusal, Said, Script
 from turnstream.events import Finish, ReasoningDelta, TextDelta, ToolCallDelta, ToolCallStart, UsageReport
 
 HEAD = {"id": "chatcmpl-upstream", "object": "chat.completion.chunk", "created": 1760000000}
@@ -49,6 +49,8 @@ class Upstream:
             return error(404, f"The model {body.get('model')!r} does not exist.", "model_not_found")
         except Refused as refused:
             return error(400, str(refused), None)
+        if isinstance(said[0], Refusal):
+            return error(403, "This key may not use that model.", "forbidden")
         if isinstance(said[0], Broken):
             return error(500, said[0].reason, None)
         response = web.StreamResponse(headers={"content-type": "text/event-stream; charset=utf-8"})

@@ -481,13 +481,17 @@ class RunFinished(Struct, frozen=True, tag="run_finished"):
 
 
 class RunFailed(Struct, frozen=True, tag="run_failed"):
-    """Terminal. ``message`` is safe to show to the client; the log has the rest. ``retry_after`` is in seconds."""
+    """Terminal. ``message`` is safe to show to the client; the log has the rest. ``retry_after`` is in seconds.
+
+    ``retryable`` is False where the same request is known to fail again.
+    """
 
     code: str
     message: str
     status: int
     usage: Usage
     retry_after: float | None = None
+    retryable: bool = True
 
 
 class RunCancelled(Struct, frozen=True, tag="run_cancelled"):

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
 from tests import upstream
-from tests.scripts import SCRIPTS, Broken, Conversation, Script, Silence
+from tests.scripts import SCRIPTS, Broken, Conversation, Refusal, Script, Silence
 from turnstream.agent import Agent, Model, ModelStream
 from turnstream.events import ModelEvent, ModelRequest, ProviderError, ToolMessage, content_text
 from turnstream.providers import openai
@@ -88,6 +88,8 @@ class ScriptModel:
         for event in self._script(conversation(request)):
             if isinstance(event, Broken):
                 raise ProviderError("The model's vendor failed.", provider="script", detail=event.reason)
+            if isinstance(event, Refusal):
+                raise ProviderError("The vendor refuses.", provider="script", provider_status=403)
             if isinstance(event, Silence):
                 await self._door.linger()
             else:

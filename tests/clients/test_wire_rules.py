@@ -207,6 +207,14 @@ async def test_a_vendor_that_fails_at_once_is_502(server: str, agent: str) -> No
     assert answer.error["message"]
 
 
+@pytest.mark.parametrize("agent", ["refused", "vendor-refused"])
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_client_is_told_not_to_repeat_what_the_vendor_refuses(server: str, agent: str, stream: bool) -> None:
+    answer = await ask(server, agent, stream=stream)
+    assert answer.status == 502
+    assert answer.headers["x-should-retry"] == "false"
+
+
 # ---------------------------------------------------------------------------------------------------------- requests
 
 

@@ -25,6 +25,7 @@ from turnstream.events import (
     Message,
     ModelEvent,
     ModelRequest,
+    ProviderError,
     ReasoningDelta,
     RefusalDelta,
     RunCancelled,
@@ -138,8 +139,7 @@ class Run:
             raise
         except TurnstreamError as error:
             log.warning("run %s failed: %s %s", self.id, error.message, getattr(error, "detail", ""))
-            retry_after = getattr(error, "retry_after", None)
-            self.outcome = RunFailed(error.code, error.message, error.status, self.usage, retry_after)
+            self.outcome = _failed(error, self.usage)
             yield [self.outcome]
         except Exception:  # whatever it is, the run ends with one terminal event
             log.exception("run %s failed", self.id)
@@ -224,3 +224,10 @@ class Run:
             return [MaxStepsReached(self._step), self.outcome]
         self._last_step = True
         return [MaxStepsReached(self._step)]
+
+
+def _failed(error: TurnstreamError, usage: Usage) -> RunFailed:
+    if not isinstance(error, ProviderError):
+        return RunFailed(error.code, error.message, error.status, usage)
+    retryable = error.retryable or error.provider_status is None
+    return RunFailed(error.code, error.message, error.status, usage, error.retry_after, retryable)

@@ -106,7 +106,7 @@ class Answer(Response):
         error = ProviderError(
             failure.message, code=failure.code, status=failure.status, retry_after=failure.retry_after
         )
-        headers = {"x-should-retry": "false"} if self._run.acted else None
+        headers = {"x-should-retry": "false"} if self._run.acted or not failure.retryable else None
         response = replies.respond(self._scope, self._dialect.error(error), headers)
         self._over = True
         await response(self._scope, self._receive, self._send)
