@@ -6,6 +6,8 @@
 """
 
 from turnstream.parsing.text_calls.decoder import Broken, Call, Decoder, Parsed, parse
-from turnstream.parsing.text_calls.formats import FORMATS, Format
+from turnstream.parsing.text_calls.families import format_for
+from turnstream.parsing.text_calls.format import Format
+from turnstream.parsing.text_calls.formats import FORMATS
 
-__all__ = ["FORMATS", "Broken", "Call", "Decoder", "Format", "Parsed", "parse"]
+__all__ = ["FORMATS", "Broken", "Call", "Decoder", "Format", "Parsed", "format_for", "parse"]

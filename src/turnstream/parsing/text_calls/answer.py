@@ -11,7 +11,7 @@ from turnstream.parsing.text_calls.schema import Tools
 from turnstream.parsing.text_calls.values import escaped
 
 if TYPE_CHECKING:
-    from turnstream.parsing.text_calls.formats import Format
+    from turnstream.parsing.text_calls.format import Format
 
 CUT_OFF = "The call was cut off before its end."
 NOT_JSON = "The arguments are not valid JSON."
@@ -29,7 +29,7 @@ class Malformed(Exception):
 class Answer:
     """The stream (``r``), what is said of it (``out``), the offered tools and the format."""
 
-    __slots__ = ("call", "format", "out", "r", "tools")
+    __slots__ = ("call", "format", "out", "r", "reasoning", "tools")
 
     def __init__(self, format: Format, tools: Tools) -> None:
         self.r = Reader()
@@ -37,6 +37,7 @@ class Answer:
         self.format = format
         self.tools = tools
         self.call: Call | None = None
+        self.reasoning = False
 
     def start(self, name: str) -> Call:
         """A call begins; its name is known."""

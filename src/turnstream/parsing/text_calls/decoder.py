@@ -16,7 +16,8 @@ from turnstream.events import (
 )
 from turnstream.parsing.text_calls import machine
 from turnstream.parsing.text_calls.answer import Answer
-from turnstream.parsing.text_calls.formats import FORMATS, Format
+from turnstream.parsing.text_calls.format import Format
+from turnstream.parsing.text_calls.formats import FORMATS
 from turnstream.parsing.text_calls.schema import Tools
 
 
@@ -44,6 +45,10 @@ class Decoder:
     def feed(self, text: str) -> list[ModelEvent]:
         """What can be said now."""
         answer = self._answer
+        idle = answer.r.idle
+        if idle is not None and answer.out.steady and text and idle(text) is None:
+            answer.out.passed(text)
+            return [TextDelta(text)]
         answer.r.feed(text)
         if not self._over:
             try:

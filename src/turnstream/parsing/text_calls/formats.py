@@ -1,168 +1,296 @@
-"""The table of formats: one row each, named as in the catalogue."""
+"""The table of formats: one row each, named as in the catalogue (docs/tool-calls-as-text.md).
+
+A new format is a row: its markers, and which engine reads what follows them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from collections.abc import Mapping
 
+from turnstream.parsing.text_calls import mistral, nested, prose, tags, xtml
 from turnstream.parsing.text_calls.answer import Answer
-from turnstream.parsing.text_calls.named_json import Named
+from turnstream.parsing.text_calls.families import STEP3, with_auto
+from turnstream.parsing.text_calls.format import THINK, Format
+from turnstream.parsing.text_calls.json_calls import KEYED
+from turnstream.parsing.text_calls.messages import (
+    Messages,
+    atem_route,
+    harmony_route,
+    invokes_body,
+    json_body,
+    params_body,
+)
 from turnstream.parsing.text_calls.reader import Steps
 from turnstream.parsing.text_calls.regions import Engine, Region
-from turnstream.parsing.text_calls.starts import bare_json, python_list
-from turnstream.parsing.text_calls.tagged import Pairs, Tags
+from turnstream.parsing.text_calls.starts import bare_json, functools, python_list, python_offered
 
-Root: TypeAlias = Callable[[Answer, bool], Steps[None]]
-
-THINK = (("<think>", "</think>"),)
-
-
-@dataclass(frozen=True)
-class Format:
-    """How one family writes its answers.
-
-    ``opens`` says what reads on after each marker. ``start`` reads calls that no marker announces: it is tried where
-    an answer begins. ``thinks`` are the tags of reasoning; ``calls_end_reasoning`` says that a call ends it (else it
-    is reasoning). ``closes`` are swallowed once there was a call, ``noise`` always. A ``root`` reads the answer
-    instead of the common loop.
-    """
-
-    name: str
-    opens: Mapping[str, Engine] = field(default_factory=dict)
-    start: Engine | None = None
-    thinks: tuple[tuple[str, str], ...] = THINK
-    calls_end_reasoning: bool = True
-    closes: tuple[str, ...] = ()
-    noise: tuple[str, ...] = ()
-    root: Root | None = None
-
-
-# Tags that several families share.
-QWEN = Tags(
-    call=("<function=",), call_end=("</function>",), param=("<parameter=",), param_end=("</parameter>",),
-    wraps=("<tool_call>", "</tool_call>"),
-)  # fmt: skip
-SEED = replace(QWEN, wraps=("<seed:tool_call>", "</seed:tool_call>"))
-MIMO = replace(QWEN, trim=False)
-INVOKE = Tags(
-    call=("<invoke ",), call_end=("</invoke>",), param=("<parameter ",), param_end=("</parameter>",),
-    wraps=("</minimax:tool_call>", "<minimax:tool_call>"), trim=False,
-)  # fmt: skip
-GLM = Pairs("<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>", ("</tool_call>", "<tool_call>"))
-DSML = Tags(
-    call=("<｜DSML｜invoke",), call_end=("</｜DSML｜invoke>",),
-    param=("<｜DSML｜parameter",), param_end=("</｜DSML｜parameter>",), trim=False,
-)  # fmt: skip
-STEP3 = Tags(
-    call=("<steptml:invoke ",), call_end=("</steptml:invoke>",), param=("<steptml:parameter ",),
-    param_end=("</steptml:parameter>",), trim=False,
-    wraps=("<｜tool_call_end｜>", "<｜tool_calls_end｜>", "<｜tool_call_begin｜>"),
-)  # fmt: skip
-
-
-def _dsml(name: str, *words: str, space: str = "") -> Format:
-    closes = tuple(f"</｜DSML｜{space}{word}>" for word in words)
-    tags = replace(
-        DSML,
-        call=(f"<｜DSML｜{space}invoke",), call_end=(f"</｜DSML｜{space}invoke>",),
-        param=(f"<｜DSML｜{space}parameter",), param_end=(f"</｜DSML｜{space}parameter>",), wraps=closes,
-    )  # fmt: skip
-    region = Region(closes, tags=tags)
-    bare = Region((), json=None, tags=tags)
-    opens: dict[str, Engine] = {f"<｜DSML｜{space}{word}>": region for word in words}
-    return Format(
-        name, {**opens, tags.call[0]: bare}, closes=(*closes, *tags.call_end), noise=("<｜end▁of▁sentence｜>",)
-    )
-
-
-def _kimi_name(name: str) -> str:
-    """``functions.NAME:3`` names the tool NAME; the number counts the calls of the conversation."""
-    head, colon, tail = name.rpartition(":")
-    if colon and tail.strip().isdigit():
-        name = head
-    return name.strip().removeprefix("functions.")
-
-
-def _deepseek_name(name: str) -> str:
-    return name.removeprefix("function").lstrip() if name.startswith("function\n") else name
-
-
-_HERMES = Region(("</tool_call>",))
-_XML = Region(("</tool_call>",), tags=QWEN)
-_GLM = Region(("</tool_call>",), json=None, pairs=GLM)
-_ARRAY = Region(("</tool_calls>",))
-_PYTHON = Region(("<|python_end|>",), json=None, python=True)
-_MISTRAL_THINK = (("[THINK]", "[/THINK]"), ("<think>", "</think>"))
-_DEEPSEEK_OPENS = (
-    "<｜tool▁calls▁begin｜>",
-    "<｜tool_calls_begin｜>",
-    "<｜tool calls begin｜>",
-    "<｜tool\\_calls\\_begin｜>",
-)
-_DEEPSEEK_CLOSES = ("<｜tool▁calls▁end｜>", "<｜tool_calls_end｜>", "<｜tool calls end｜>", "<｜tool\\_calls\\_end｜>")
-_DEEPSEEK_NOISE = ("<｜end▁of▁sentence｜>",)
-_DEEPSEEK_V3 = Named(
-    begin=("<｜tool▁call▁begin｜>function<｜tool▁sep｜>", "<｜tool▁call▁begin｜>"), sep=("\n",),
-    fences=("```json", "```"), end=("<｜tool▁call▁end｜>",), closes=_DEEPSEEK_CLOSES,
-)  # fmt: skip
-_DEEPSEEK_V31 = Named(
-    begin=("<｜tool▁call▁begin｜>",), sep=("<｜tool▁sep｜>",), end=("<｜tool▁call▁end｜>",), closes=_DEEPSEEK_CLOSES
-)
-_KIMI = Named(
-    begin=("<|tool_call_begin|>",), sep=("<|tool_call_argument_begin|>",), end=("<|tool_call_end|>",),
-    closes=("<|tool_calls_section_end|>", "<|tool_call_section_end|>"), clean=_kimi_name,
-)  # fmt: skip
-_KIMI_OPENS = ("<|tool_calls_section_begin|>", "<|tool_call_section_begin|>", "<|tool_call_begin|>")
-_MISTRAL = Named(sep=("[ARGS]",), again=("[TOOL_CALLS]",))
-
-
-def _mistral(a: Answer, marker: str) -> Steps[None]:
-    yield from a.r.space()
-    if (yield from a.r.at("[TOOL_CALLS]")):
-        return
-    char = yield from a.r.peek()
-    yield from (Region(())(a, marker) if char and char in "[{" else _MISTRAL(a, marker))
+TOOL_CALL = "<tool_call>"
+HERMES = Region(("</tool_call>",), tags=tags.QWEN)
+XML = Region(("</tool_call>",), tags=tags.QWEN)
+BARE_XML = Region((), json=None, tags=tags.QWEN)
+GLM = Region(("</tool_call>",), pairs=tags.GLM)
+ARRAY = Region(("</tool_calls>",))
+FREE = Region(())
+"""JSON without a closer."""
+PYTHON = Region(("<|python_end|>",), json=None, python=True)
+GLM_NOISE = ("<|role_end|>", "<|user|>", "<|observation|>", "<|endoftext|>")
+COHERE_END = "<|END_OF_TURN_TOKEN|>"
+XML_CLOSES = ("</tool_call>", "</function>", "</parameter>")
 
 
 def _all(markers: tuple[str, ...], engine: Engine) -> dict[str, Engine]:
     return dict.fromkeys(markers, engine)
 
 
+def _skip_to(*ends: str) -> Engine:
+    """What stands up to one of these markers is protocol."""
+
+    def engine(a: Answer, marker: str) -> Steps[None]:
+        found = (yield from a.r.collect(*ends))[1]
+        if found != ">":
+            a.r.pos -= len(found)
+
+    return engine
+
+
+def _gigachat(a: Answer, marker: str) -> Steps[None]:
+    yield from a.r.space()
+    if (yield from a.r.take("function call<|role_sep|>")):
+        yield from FREE(a, marker)
+
+
+def _dsml(name: str, space: str) -> Format:
+    family = tags.dsml(space, "function_calls", "tool_calls", "toolcalls", "tool", "calls")
+    region = Region(family.wraps, tags=family)
+    opens = {close.replace("</", "<"): region for close in family.wraps}
+    bare = Region((), json=None, tags=family)
+    closes = (*family.wraps, *family.call_end)
+    return Format(name, {**opens, family.call[0]: bare}, closes=closes, noise=tags.DEEPSEEK_NOISE, loose=family.call)
+
+
+_MISTRAL = Format(
+    "mistral_v11",
+    {"[TOOL_CALLS]": mistral.call},
+    thinks=(("[THINK]", "[/THINK]"), *THINK),
+    closes=("[/TOOL_CALLS]",),
+    noise=("</s>",),
+)
+_INKLING_KINDS = (
+    "<|content_text|>",
+    "<|content_thinking|>",
+    "<|content_invoke_tool_json|>",
+    "<|content_invoke_tool_text|>",
+    "<|content_tool_error|>",
+    "<|end_message|>",
+    "<|message_model|>",
+)
+_HARMONY_ENDS = ("<|end|>", "<|call|>", "<|return|>")
 _ROWS = (
-    Format("hermes", {"<tool_call>": _HERMES}, closes=("</tool_call>",)),
+    # JSON between tags.
+    Format("hermes", {TOOL_CALL: HERMES}, closes=("</tool_call>",)),
+    Format("granite4", {TOOL_CALL: HERMES}, closes=("</tool_call>",)),
+    Format("ernie45", {TOOL_CALL: HERMES}, closes=("</tool_call>",), noise=("<response>", "</response>")),
+    Format("longcat", {"<longcat_tool_call>": Region(("</longcat_tool_call>",), pairs=tags.LONGCAT)}),
+    Format("longcat_json", {"<longcat_tool_call>": Region(("</longcat_tool_call>",), pairs=tags.LONGCAT)}),
     Format(
-        "qwen3_coder_xml",
-        {"<tool_call>": _XML, "<function=": Region((), json=None, tags=QWEN)},
-        closes=("</tool_call>", "</function>", "</parameter>"),
+        "hunyuan_a13b",
+        {"<tool_calls>": ARRAY},
+        calls_end_reasoning=False,
+        closes=("</tool_calls>",),
+        noise=("助手：", "<answer>", "</answer>"),
     ),
+    Format("jamba", {"<tool_calls>": ARRAY}, closes=("</tool_calls>",)),
+    Format("minimax_m1", {"<tool_calls>": ARRAY}, closes=("</tool_calls>",)),
+    Format(
+        "apriel_tool_calls",
+        {"<tool_calls>": ARRAY},
+        thinks=(*THINK, ("Here are my reasoning steps:\n", "[BEGIN FINAL RESPONSE]")),
+        closes=("</tool_calls>",),
+        noise=("<|end|>", "[END FINAL RESPONSE]"),
+    ),
+    Format("nemotron_toolcall_tag", {"<TOOLCALL>": Region(("</TOOLCALL>",))}, closes=("</TOOLCALL>",)),
+    Format(
+        "granite3",
+        {"<|tool_call|>": FREE, TOOL_CALL: HERMES},
+        thinks=(*THINK, ("Here is my thought process:", "Here is my response:")),
+        closes=("</tool_call>",),
+        noise=("<response>", "</response>", "<|end_of_text|>"),
+    ),
+    Format("granite_20b_fc", {"<function_call>": FREE}),
+    Format(
+        "apertus",
+        {"<|tools_prefix|>": Region(("<|tools_suffix|>",), json=KEYED)},
+        thinks=(("<|inner_prefix|>", "<|inner_suffix|>"), *THINK),
+        closes=("<|tools_suffix|>",),
+    ),
+    Format(
+        "cohere_command",
+        {"<|START_ACTION|>": Region(("<|END_ACTION|>",)), "</co:": _skip_to(">"), "<co:": _skip_to(">")},
+        thinks=(("<|START_THINKING|>", "<|END_THINKING|>"),),
+        noise=("<|START_RESPONSE|>", "<|END_RESPONSE|>", "<|START_TEXT|>", "<|END_TEXT|>", "<co>", COHERE_END),
+    ),
+    Format(
+        "internlm2", {"<|action_start|>": Region(("<|action_end|>",), inner=("<|plugin|>",))}, noise=("<|im_end|>",)
+    ),
+    Format(
+        "inkling",
+        {"<|content_invoke_tool_json|>": Region(("<|end_message|>",)), "<|message_model|>": _skip_to(*_INKLING_KINDS)},
+        thinks=(("<|content_thinking|>", "<|end_message|>"),),
+        noise=(
+            "<|content_text|>",
+            "<|end_message|>",
+            "<|content_tool_error|>",
+            "<|content_invoke_tool_text|>",
+            "<|content_model_end_sampling|>",
+        ),
+    ),
+    # JSON after a marker, or after none.
+    Format(
+        "llama3_json", {"<|python_tag|>": FREE, "\n{": bare_json}, start=bare_json, noise=("<|eot_id|>", "<|eom_id|>")
+    ),
+    Format("bare_json", {"{": bare_json, "[": bare_json}, start=bare_json),
+    Format("json_array", {"{": bare_json, "[": bare_json}, start=bare_json),
+    Format("fenced_json", {"```json": prose.fence, "```": prose.fence}),
+    Format(
+        "xlam",
+        {TOOL_CALL: HERMES, "[TOOL_CALLS]": mistral.call, "```json": prose.fence, "\n[": bare_json},
+        start=bare_json,
+        closes=("</tool_call>", "```"),
+    ),
+    Format("sarashina", {"<|tool_calls|>": FREE, "[{'": bare_json}, start=bare_json),
+    Format("phi4_mini", {"functools[": functools, "functools [": functools}),
+    Format("firefunction_v2", {"functools[": functools, "functools [": functools}),
+    Format("gigachat3", {"<|message_sep|>": _gigachat, "<|function_call|>": FREE}, noise=("</s>",)),
+    _MISTRAL,
+    Format("mistral_json_array", _MISTRAL.opens, thinks=_MISTRAL.thinks, closes=_MISTRAL.closes, noise=("</s>",)),
+    Format("command_r_plus", {"Action:": prose.action_json}),
+    Format("react", {"\nAction:": prose.action_input}, start=prose.react_start),
+    # A name between markers, then JSON.
+    Format(
+        "deepseek_v3", _all(tags.DEEPSEEK_OPENS, tags.DEEPSEEK), closes=tags.DEEPSEEK_CLOSES, noise=tags.DEEPSEEK_NOISE
+    ),
+    Format(
+        "deepseek_v31", _all(tags.DEEPSEEK_OPENS, tags.DEEPSEEK), closes=tags.DEEPSEEK_CLOSES, noise=tags.DEEPSEEK_NOISE
+    ),
+    Format("deepseek_v3_ascii", {"<|tool▁calls▁begin|>": tags.DEEPSEEK_ASCII}, noise=("<|end▁of▁sentence|>",)),
+    Format("kimi_k2", _all(tags.KIMI_OPENS, tags.KIMI), closes=tags.KIMI.closes, noise=("<|im_end|>",)),
+    Format(
+        "plamo3",
+        {"<|plamo:begin_tool_requests:plamo|>": tags.PLAMO},
+        thinks=(("<|plamo:begin_think:plamo|>", "<|plamo:end_think:plamo|>"),),
+        noise=("<|plamo:tag|>", "<|plamo:op|>", "<|plamo:msg|>"),
+    ),
+    Format(
+        "solar_open",
+        {"<|tool_call:begin|>": tags.SOLAR},
+        thinks=(("<|think|>", "<|end|>"), *THINK),
+        noise=("<|content|>",),
+    ),
+    Format("functionary_v31", {"<function=": BARE_XML}, closes=("</function>",), noise=("<|eom_id|>", "<|eot_id|>")),
+    Format("functionary_v32", root=prose.functionary),
+    # Parameters in tags.
+    Format("qwen3_coder_xml", {TOOL_CALL: XML, "<function=": BARE_XML}, closes=XML_CLOSES),
     Format(
         "seed_oss_xml",
-        {"<seed:tool_call>": Region(("</seed:tool_call>",), json=None, tags=SEED)},
+        {"<seed:tool_call>": Region(("</seed:tool_call>",), tags=tags.SEED)},
         thinks=(("<seed:think>", "</seed:think>"),),
     ),
-    Format("mimo_xml", {"<tool_call>": Region(("</tool_call>",), json=None, tags=MIMO)}, closes=("</tool_call>",)),
-    Format("glm45", {"<tool_call>": _GLM}, closes=("</tool_call>",)),
-    Format("glm47", {"<tool_call>": _GLM}, closes=("</tool_call>",)),
-    Format("llama3_json", {"<|python_tag|>": Region(())}, start=bare_json, noise=("<|eot_id|>", "<|eom_id|>")),
-    Format("pythonic", {"<|python_start|>": _PYTHON}, start=python_list, closes=("<|python_end|>",)),
-    Format("llama4_pythonic", {"<|python_start|>": _PYTHON}, start=python_list, closes=("<|python_end|>",)),
+    Format("mimo_xml", {TOOL_CALL: Region(("</tool_call>",), tags=tags.MIMO)}, closes=XML_CLOSES),
     Format(
-        "mistral_json_array",
-        {"[TOOL_CALLS]": _mistral},
-        thinks=_MISTRAL_THINK,
-        closes=("[/TOOL_CALLS]",),
-        noise=("</s>",),
+        "minimax_m2",
+        {"<minimax:tool_call>": Region(("</minimax:tool_call>",), json=None, tags=tags.INVOKE)},
+        closes=("</minimax:tool_call>", "</invoke>"),
+    ),
+    Format("minimax_m3", {nested.SIGN + TOOL_CALL: nested.region}, thinks=(("<mm:think>", "</mm:think>"),)),
+    Format("dots_xml", {"<dots_function_call>": Region(("</dots_function_call>",), tags=tags.DOTS)}),
+    Format("step3", {"<｜tool_calls_begin｜>": STEP3}),
+    Format(
+        "minicpm5_xml",
+        _all(tags.MINICPM.call, Region((), json=None, tags=tags.MINICPM)),
+        closes=("</function>", "</param>"),
+    ),
+    _dsml("deepseek_v32_dsml", ""),
+    _dsml("deepseek_v4_dsml", ""),
+    _dsml("deepseek_v41_dsml", " "),
+    # Parameters in pairs of tags.
+    Format("glm45", {TOOL_CALL: GLM}, closes=("</tool_call>",), noise=GLM_NOISE),
+    Format("glm47", {TOOL_CALL: GLM}, closes=("</tool_call>",), noise=GLM_NOISE),
+    Format(
+        "glm47_loose",
+        {TOOL_CALL: Region(("</tool_call>",), pairs=tags.GLM_LOOSE)},
+        closes=("</tool_call>",),
+        noise=GLM_NOISE,
     ),
     Format(
-        "mistral_v11", {"[TOOL_CALLS]": _mistral}, thinks=_MISTRAL_THINK, closes=("[/TOOL_CALLS]",), noise=("</s>",)
+        "poolside_v1",
+        {TOOL_CALL: GLM, "<user>": Region(("</user>",), pairs=tags.POOLSIDE_USER, weak=True), "\n{": bare_json},
+        start=bare_json,
+        closes=("</tool_call>", "</user>"),
     ),
-    Format("deepseek_v3", _all(_DEEPSEEK_OPENS, _DEEPSEEK_V3), closes=_DEEPSEEK_CLOSES, noise=_DEEPSEEK_NOISE),
-    Format("deepseek_v31", _all(_DEEPSEEK_OPENS, _DEEPSEEK_V31), closes=_DEEPSEEK_CLOSES, noise=_DEEPSEEK_NOISE),
-    _dsml("deepseek_v32_dsml", "function_calls"),
-    _dsml("deepseek_v4_dsml", "tool_calls", "toolcalls", "tool"),
-    _dsml("deepseek_v41_dsml", "calls", space=" "),
-    Format("kimi_k2", _all(_KIMI_OPENS, _KIMI), closes=_KIMI.closes),
+    Format("telechat4", {TOOL_CALL: Region(("</tool_call>",), pairs=tags.TELECHAT)}, closes=("</tool_call>",)),
+    Format(
+        "hy_v3", {"<tool_calls>": Region(("</tool_calls>",), pairs=tags.HUNYUAN, inner=(TOOL_CALL, "</tool_call>"))}
+    ),
+    Format(
+        "hy_v4", {"<tool_calls>": Region(("</tool_calls>",), pairs=tags.HUNYUAN, inner=(TOOL_CALL, "</tool_call>"))}
+    ),
+    Format(
+        "k2_horizon",
+        {
+            "<ifm|tool_calls>": Region(
+                ("</ifm|tool_calls>",), pairs=tags.IFM, inner=("<ifm|tool_call>", "</ifm|tool_call>")
+            )
+        },
+    ),
+    # Python.
+    Format(
+        "pythonic", {"<|python_start|>": PYTHON, "[": python_offered}, start=python_list, closes=("<|python_end|>",)
+    ),
+    Format(
+        "llama4_pythonic",
+        {"<|python_start|>": PYTHON, "[": python_offered},
+        start=python_list,
+        closes=("<|python_end|>",),
+    ),
+    Format(
+        "lfm2_pythonic",
+        {"<|tool_call_start|>": Region(("<|tool_call_end|>",), python=True)},
+        closes=("<|tool_call_end|>",),
+    ),
+    Format("olmo3_pythonic", {"<function_calls>": Region(("</function_calls>",), json=None, python=True)}),
+    Format(
+        "olmo3_think", {"<function_calls>": Region(("</function_calls>",), json=None, python=True)}, reasons_first=True
+    ),
+    # Gemma's own.
+    Format(
+        "gemma4",
+        {"<|tool_call>": tags.GEMMA4},
+        thinks=(
+            ("<|channel>thought\n", "<channel|>"),
+            ("<|channel>thought", "<channel|>"),
+            ("<|channel>", "<channel|>"),
+        ),
+        closes=("<tool_call|>",),
+        noise=("<turn|>", "<|tool_response>", "<tool_response|>"),
+    ),
+    Format(
+        "functiongemma",
+        {"<start_function_call>": tags.FUNCTION_GEMMA},
+        closes=("<end_function_call>",),
+        noise=("<end_of_turn>", "<start_function_response>"),
+    ),
+    # Messages.
+    Format("harmony", root=Messages(harmony_route, json_body, _HARMONY_ENDS)),
+    Format("beam", root=Messages(harmony_route, params_body(tags.RFL), _HARMONY_ENDS)),
+    Format(
+        "muse_atem",
+        root=Messages(
+            atem_route, invokes_body(tags.ATEM), ("<|eom|>",), over=("<|eot|>",), opens=("<atem:function_calls>",)
+        ),
+    ),
+    Format("kimi_k3", root=xtml.read),
+    Format("plain_text", thinks=()),
 )
 
-FORMATS: Mapping[str, Format] = {row.name: row for row in _ROWS}
+FORMATS: Mapping[str, Format] = with_auto(_ROWS)
+"""Every format by its name; ``auto`` is all of them."""

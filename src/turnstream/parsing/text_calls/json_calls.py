@@ -110,8 +110,12 @@ class _Object:
         else:
             self.early.append(piece)
 
-    def mend(self, whole: Any) -> None:
-        """Finish from the mended object. Raises Malformed or NotACall."""
+    def mend(self, raw: str) -> None:
+        """Finish from the raw text of the whole object. Raises Malformed or NotACall."""
+        try:
+            whole = repair.mended(raw)
+        except ValueError:
+            raise Malformed(NOT_JSON) from None
         if isinstance(whole, list) and len(whole) == 1:
             whole = whole[0]
         if not isinstance(whole, dict):
@@ -122,6 +126,8 @@ class _Object:
         if self.call is None:
             self.early = None
             name = next((whole[k] for k in self.shape.name if isinstance(whole.get(k), str)), "")
+            if f'"{name}"' not in raw and f"'{name}'" not in raw:
+                raise Malformed(NOT_JSON)  # a guess
             self.named(name)
         assert self.call is not None
         found: Any = next((whole[k] for k in ((self.key,) if self.key else self.shape.arguments) if k in whole), {})
@@ -170,8 +176,13 @@ def _unpacked(text: str) -> str:
     return repair.dumps(found)
 
 
-def one(a: Answer, shape: Shape = USUAL, *, ends: Stops = NEVER, weak: bool = False) -> Steps[None]:
-    """One call; the reader stands at its "{". ``ends`` is where to look no further if it is broken."""
+def one(
+    a: Answer, shape: Shape = USUAL, *, ends: Stops = NEVER, weak: bool = False, listed: bool = False
+) -> Steps[None]:
+    """One call; the reader stands at its "{". ``ends`` is where to look no further if it is broken.
+
+    An object in a list of calls that has neither a name nor arguments is passed over.
+    """
     r = a.r
     a.call = None
     start = r.offset
@@ -180,6 +191,8 @@ def one(a: Answer, shape: Shape = USUAL, *, ends: Stops = NEVER, weak: bool = Fa
     try:
         yield from it.read()
         if it.name is None:
+            if listed and it.early is None:
+                return
             raise NotACall if weak else Malformed(NO_NAME)
         assert it.call is not None
         it.call.end()
@@ -189,11 +202,7 @@ def one(a: Answer, shape: Shape = USUAL, *, ends: Stops = NEVER, weak: bool = Fa
         marker = yield from r.before(ends, _ignore)
         if not marker and ends.literals and not r.recorded().rstrip().endswith(("}", "]")):
             raise Malformed(CUT_OFF) from None
-        try:
-            whole = repair.mended(r.recorded()[start:])
-        except ValueError:
-            raise Malformed(NOT_JSON) from None
-        it.mend(whole)
+        it.mend(r.recorded()[start:])
     except Truncated:
         if weak and it.name is None:
             raise NotACall from None
@@ -214,7 +223,7 @@ def several(
             return
         char = yield from r.peek()
         if char == "{":
-            yield from one(a, shape, ends=marks, weak=weak)
+            yield from one(a, shape, ends=marks, weak=weak, listed=seen)
             weak, seen = False, True
             r.record()
         elif char == "[" and not depth:
@@ -225,6 +234,8 @@ def several(
             return
         elif char and char in between and (depth or ";" in between):
             r.pos += 1
+        elif char and depth and seen and char not in "]}":
+            yield from values.value(r, _ignore)  # what is no call is none of the calls
         elif char == "" and depth and not seen:
             raise Truncated
         elif not seen:

@@ -7,12 +7,17 @@ from dataclasses import dataclass
 
 from turnstream.parsing.text_calls import json_calls
 from turnstream.parsing.text_calls.answer import CUT_OFF, NO_NAME, NOT_JSON, Answer, Malformed, NotACall
-from turnstream.parsing.text_calls.reader import Steps, stops
+from turnstream.parsing.text_calls.reader import Reader, Steps, stops
 from turnstream.parsing.text_calls.values import Broken, Truncated
 
 
 def _same(name: str) -> str:
     return name
+
+
+def _not_a_name(name: str) -> bool:
+    name = name.strip()
+    return " " in name or name.isdigit()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class Named:
             yield from r.space()
             if self.closes and (yield from r.take(*self.closes)):
                 return
-            if self.begin and not (yield from r.take(*self.begin)):
+            if not (yield from self._begins(r)):
                 if not (yield from r.peek()):
                     if not seen:
                         raise Truncated
@@ -64,21 +69,33 @@ class Named:
             if not self.begin:
                 return
 
+    def _begins(self, r: Reader) -> Steps[bool]:
+        found = not self.begin
+        while self.begin and (yield from r.take(*self.begin)):
+            found = True
+            yield from r.space()
+        return found
+
     def _call(self, a: Answer) -> Steps[None]:
         r = a.r
         a.call = None
         stop = (*self.end, *self.closes, *self.begin, *self.again)
         name, mark = yield from r.collect(*self.sep, "{", *self.fences, *stop)
         if not mark:
-            raise Truncated
+            raise NotACall if not self.begin and _not_a_name(name) else Truncated
         if mark not in self.sep:
             r.pos -= len(mark)
         name = self.clean(name.strip())
+        if name.isdigit():  # a counter: clear only if one tool is offered
+            offered = list(a.tools.names)
+            name = offered[0] if len(offered) == 1 else ""
         if not name:
             raise Malformed(NO_NAME)
+        if not self.begin and _not_a_name(name):
+            raise NotACall
         it = a.start(name)
         yield from r.space()
-        if self.fences and (yield from r.take(*self.fences)):
+        while self.fences and (yield from r.take(*self.fences)):
             yield from r.space()
         if (yield from r.at(*stop)):
             it.end()
@@ -89,9 +106,8 @@ class Named:
 
     def _ended(self, a: Answer) -> Steps[None]:
         r = a.r
-        if self.fences:
+        marks = (*self.fences, *self.end)
+        while marks:
             yield from r.space()
-            yield from r.take(*self.fences)
-        if self.end:
-            yield from r.space()
-            yield from r.take(*self.end)
+            if not (yield from r.take(*marks)):
+                return

@@ -12,7 +12,19 @@ class Output:
     is kept aside). What stands aside between two texts is given when the second begins, so that they stay apart.
     """
 
-    __slots__ = ("_aside", "_began", "_events", "_gap", "_index", "_kind", "_parts", "calls")
+    __slots__ = (
+        "_aside",
+        "_began",
+        "_events",
+        "_gap",
+        "_index",
+        "_kind",
+        "_parts",
+        "_tail",
+        "calls",
+        "reasoned",
+        "steady",
+    )
 
     def __init__(self) -> None:
         self._events: list[ModelEvent] = []
@@ -23,6 +35,9 @@ class Output:
         self._aside = False  # the last thing was a marker
         self._gap: list[str] = []  # white space whose fate is open
         self.calls = 0
+        self.steady = False  # a text is going on, and nothing of it is held
+        self._tail = ""
+        self.reasoned = False  # reasoning was given since this was set to False
 
     def take(self) -> list[ModelEvent]:
         """The events since the last time."""
@@ -36,6 +51,8 @@ class Output:
         body = piece.rstrip()
         if not body:
             self._gap.append(piece)
+            self._remember(piece)
+            self.steady = False
             return
         gap = piece[len(body) :]
         if self._aside and not self._began:
@@ -44,21 +61,41 @@ class Output:
             body = "".join(self._gap) + body
         self._gap = [gap] if gap else []
         self._began, self._aside = True, False
+        self.steady = not gap
+        self._remember(piece)
         self._say("text", body)
+
+    def passed(self, piece: str) -> None:
+        """A piece was given as it is, as `steady` allows for what does not end in white space."""
+        self._remember(piece)
+
+    def _remember(self, piece: str) -> None:
+        tail = self._tail + piece
+        self._tail = tail if len(tail) < 256 else tail[-128:]
+
+    @property
+    def last_word(self) -> str:
+        """The word that stands right before a marker, "" if it is long or white space is between."""
+        tail = self._tail[-64:]
+        if not tail or tail[-1].isspace():
+            return ""
+        word = tail.split()[-1]
+        return word if len(word) < 64 else ""
 
     @property
     def plain(self) -> bool:
-        """Whether a piece of text that does not end in white space would be given as it is, at once."""
-        return self._began and not (self._aside or self._gap or self._parts)
+        """Whether a text is going on."""
+        return self._began and not self._aside
 
     def marker(self) -> None:
         """A marker stands here: what separates it from the text is not text."""
-        self._aside = True
+        self._aside, self.steady = True, False
         if not self._began:
             self._gap.clear()
 
     def reasoning(self, piece: str) -> None:
         if piece:
+            self.reasoned = True
             self._say("reasoning", piece)
 
     def end(self) -> None:

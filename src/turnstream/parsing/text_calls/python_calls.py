@@ -53,6 +53,13 @@ def _keywords(raw: str) -> dict[str, Any]:
     raise Malformed(NOT_JSON)
 
 
+def _goes_on(a: Answer) -> Steps[bool]:
+    """Whether a list may go on as it does after a call."""
+    yield from a.r.space()
+    char = yield from a.r.peek()
+    return not char or char in ",]<;"
+
+
 def several(a: Answer, *, ends: tuple[str, ...] = (), weak: bool = False) -> Steps[None]:
     """A list of calls, or calls one per line; up to (not with) one of ``ends`` or to what is no call."""
     r = a.r
@@ -76,6 +83,10 @@ def several(a: Answer, *, ends: tuple[str, ...] = (), weak: bool = False) -> Ste
                 return
             yield from one(a, ends=marks, weak=weak)
             weak, seen = False, True
+            if listed and not (yield from _goes_on(a)):
+                assert a.call is not None
+                a.call.done = False
+                raise Malformed(NOT_JSON)
             r.record()
         elif not char and not seen:
             raise Truncated

@@ -30,6 +30,8 @@ class Stops:
         self._grows = frozenset(text for text in self.literals if text in self.prefixes)
         firsts = "".join(sorted({re.escape(text[0]) for text in self.literals}))
         self.first = re.compile(f"[{firsts}]" if firsts else r"(?!)").search
+        self.quiet = re.compile(rf"[{firsts}]|\s\Z" if firsts else r"\s\Z").search
+        """Finds something in a piece of text that is more than text, or may become more."""
 
     def live(self, text: str, start: int) -> int:
         """Where the longest tail of ``text[start:]`` begins that could still become a marker; ``len(text)`` if none."""
@@ -65,7 +67,7 @@ def stops(*literals: str) -> Stops:
 class Reader:
     """``text[pos:]`` is what has come and is not consumed. ``ended`` says that nothing more will come."""
 
-    __slots__ = ("_before", "_tape", "_taped", "ended", "pos", "text")
+    __slots__ = ("_before", "_tape", "_taped", "ended", "idle", "pos", "text")
 
     def __init__(self) -> None:
         self.text = ""
@@ -74,6 +76,7 @@ class Reader:
         self._tape: list[str] | None = None
         self._taped = 0
         self._before = 0
+        self.idle: Callable[[str], re.Match[str] | None] | None = None
 
     def feed(self, piece: str) -> None:
         if self._tape is not None:
@@ -100,6 +103,13 @@ class Reader:
         return "".join(self._tape or ()) + self.text[self._taped : self.pos]
 
     def forget(self) -> None:
+        self._tape = None
+
+    def unread(self, count: int) -> None:
+        """Put the last ``count`` recorded characters back before what comes; the recording ends."""
+        text = self.recorded()
+        self.text = text[len(text) - count :] + self.text[self.pos :]
+        self.pos = 0
         self._tape = None
 
     # Questions and moves.
@@ -144,13 +154,24 @@ class Reader:
                 return seen
             yield
 
-    def until(self, marks: Stops, sink: Callable[[str], object]) -> Steps[str]:
+    def until(
+        self, marks: Stops, sink: Callable[[str], object], *, cut_short: bool = False, plain: bool = False
+    ) -> Steps[str]:
         """Give everything before the next marker to ``sink`` as it comes; consume the marker and return it.
 
-        "" is returned at the end of the stream. Only a tail that may become a marker is held back.
+        "" is returned at the end of the stream. Only a tail that may become a marker is held back; with
+        ``cut_short`` it is dropped if the stream ends there (and it is more than a character). ``plain`` says that
+        the sink is the answer's text: then `idle` tells, while nothing is held back, which pieces need no parsing.
         """
         while True:
             at, marker = marks.find(self.text, self.pos, self.ended)
+            if (
+                cut_short
+                and self.ended
+                and not marker
+                and len(self.text) - (live := marks.live(self.text, self.pos)) > 1
+            ):
+                at = live
             if at > self.pos:
                 sink(self.text[self.pos : at])
                 self.pos = at
@@ -158,8 +179,12 @@ class Reader:
                 self.pos = at + len(marker)
                 return marker
             if self.ended:
+                self.pos = len(self.text)
                 return ""
+            if plain and self.pos >= len(self.text):
+                self.idle = marks.quiet
             yield
+            self.idle = None
 
     def run(self, outside: re.Pattern[str], limit: int = 1 << 30) -> Steps[str]:
         """Consume and return what stands before the next match of ``outside``, or some more than ``limit``."""
@@ -175,9 +200,9 @@ class Reader:
                 return "".join(seen)
             yield
 
-    def before(self, marks: Stops, sink: Callable[[str], object]) -> Steps[str]:
+    def before(self, marks: Stops, sink: Callable[[str], object], *, plain: bool = False) -> Steps[str]:
         """As `until`, but the marker is not consumed."""
-        marker = yield from self.until(marks, sink)
+        marker = yield from self.until(marks, sink, plain=plain)
         self.pos -= len(marker)
         return marker
 

@@ -17,6 +17,9 @@ Engine: TypeAlias = Callable[[Answer, str], Steps[None]]
 """Reads what follows a marker (the second argument); everything recorded is given back on `NotACall`."""
 
 
+_PROSE = "`'\",.;:!?)*|"
+
+
 @dataclass(frozen=True, slots=True)
 class Region:
     """Up to one of ``closes`` (none: up to what is no call). ``inner`` are markers around each call, passed over."""
@@ -27,6 +30,8 @@ class Region:
     pairs: Pairs | None = None
     python: bool = False
     inner: tuple[str, ...] = ()
+    weak: bool = False
+    """The marker may well be text: only an offered tool's name makes it a call."""
 
     def __call__(self, a: Answer, marker: str) -> Steps[None]:
         r, tags = a.r, self.tags
@@ -41,22 +46,46 @@ class Region:
             try:
                 if self.inner and (yield from r.take(*self.inner)):
                     continue
-                if not (yield from self._call(a)):
-                    if not (yield from r.peek()):
-                        if a.out.calls == before:
-                            raise Truncated
-                        return
-                    if a.out.calls == before:
-                        raise NotACall
-                    return
+                found = yield from self._call(a)
+            except NotACall:
+                if a.out.calls != before:
+                    raise
+                found = False
             except (Broken, Malformed) as error:
-                yield from r.until(stops(*self.closes), lambda piece: None)
+                mark = yield from r.before(stops(*self.closes, *self.inner), lambda piece: None)
                 a.malformed(str(error) or NOT_JSON)
-                return
+                if not mark:
+                    return
+                found = True
             except Truncated:
                 a.malformed(CUT_OFF)
                 return
+            if not found:
+                if a.out.calls == before:
+                    yield from self._none(a, marker)
+                return
             r.record()
+
+    def _none(self, a: Answer, marker: str) -> Steps[None]:
+        """No call begins after the marker. Raises what it is then."""
+        char = yield from a.r.peek()
+        if not char and not self.weak:
+            raise Truncated
+        if char in _PROSE or self.weak or not self.closes:
+            raise NotACall  # somebody writes about the marker
+        ends = (close for _, close in a.format.thinks) if a.reasoning else ()
+        mark = yield from a.r.before(stops(*self.closes, marker, *ends), lambda piece: None)
+        if not mark and self._begins(a.r.recorded().removeprefix(marker).strip()):
+            raise Truncated
+        if mark not in self.closes:
+            raise NotACall
+        a.r.pos += len(mark)
+        a.malformed("The text between the tool call's markers is no call.")
+
+    def _begins(self, text: str) -> bool:
+        """Whether the stream ended within the tag that opens a call."""
+        openers = (*(self.tags.call if self.tags else ()), *self.inner)
+        return any(opener.startswith(text) for opener in openers)
 
     def _call(self, a: Answer) -> Steps[bool]:
         """Read a call, if one begins here."""
@@ -75,10 +104,10 @@ class Region:
             yield from python_calls.several(a, ends=ends)
             return True
         if self.json is not None and char and char in "{[":
-            yield from json_calls.several(a, self.json, ends=ends)
+            yield from json_calls.several(a, self.json, ends=ends, weak=self.weak)
             return True
         if self.pairs is not None and (char.isalpha() or char == "_"):
-            yield from tagged.pair_call(a, self.pairs)
+            yield from tagged.pair_call(a, self.pairs, weak=self.weak)
             return True
         return False
 

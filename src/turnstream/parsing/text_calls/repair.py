@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from typing import Any
 
 
@@ -11,6 +12,8 @@ def _refuse(word: str) -> Any:
     raise ValueError(word)
 
 
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_BARE_WORD = re.compile(r":\s*(?:(?!true|false|null|True|False|None)[A-Za-z_]|-?[0-9][0-9.]*[^0-9.eE,}\]\s+-])")
 _STRICT = json.JSONDecoder(parse_constant=_refuse)
 _LENIENT = json.JSONDecoder(parse_constant=_refuse, strict=False)
 
@@ -52,6 +55,8 @@ def mended(text: str) -> Any:
         return python_literal(text)
     except ValueError:
         pass
+    if _BARE_WORD.search(_STRING.sub('""', text)):
+        raise ValueError("a word that is no value")
     import json_repair  # slow to load and seldom needed
 
     try:

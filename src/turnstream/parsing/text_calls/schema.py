@@ -53,20 +53,28 @@ class Tools:
     def schema(self, name: str) -> Mapping[str, Any]:
         return self._schemas.get(name) or {}
 
+    def knows(self, name: str) -> bool:
+        """Whether the parameters of that tool are known."""
+        return bool(self.schema(name).get("properties"))
+
+    def properties(self, name: str) -> Iterable[str]:
+        root = self.schema(name)
+        return properties(root, root)
+
     def declares(self, name: str, key: str) -> bool:
-        return key in _properties(self.schema(name), self.schema(name))
+        return key in properties(self.schema(name), self.schema(name))
 
     def types(self, name: str, key: str) -> Types:
         """The types of a tool's parameter; ANY where the tool or the parameter is unknown."""
         found = self._types.get(name)
         if found is None:
             root = self.schema(name)
-            found = {k: types_of(v, root) for k, v in _properties(root, root).items()}
+            found = {k: types_of(v, root) for k, v in properties(root, root).items()}
             self._types[name] = found
         return found.get(key, ANY)
 
 
-def _properties(schema: Any, root: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
+def properties(schema: Any, root: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
     schema = resolved(schema, root)
     if not isinstance(schema, Mapping) or depth > 8:
         return {}
@@ -74,10 +82,10 @@ def _properties(schema: Any, root: Mapping[str, Any], depth: int = 0) -> dict[st
     for keyword in ("allOf", "anyOf", "oneOf"):
         parts = schema.get(keyword)
         for part in parts if isinstance(parts, list) else ():
-            found.update(_properties(part, root, depth + 1))
-    properties = schema.get("properties")
-    if isinstance(properties, Mapping):
-        found.update(properties)
+            found.update(properties(part, root, depth + 1))
+    own = schema.get("properties")
+    if isinstance(own, Mapping):
+        found.update(own)
     return found
 
 
@@ -154,6 +162,8 @@ _LITERALS = frozenset({"true", "false", "True", "False"})
 
 def _number(word: str, types: Types) -> str | None:
     if not _NUMBER.fullmatch(word):
+        if types and word.lstrip("+-").isdecimal() and word.isascii():
+            return str(int(word[:4000]))
         try:
             value = repair.python_literal(word)
         except ValueError:
@@ -192,7 +202,17 @@ def _compound(word: str) -> str | None:
             return "".join(parts)
     except (values.Broken, values.Truncated):
         pass
-    try:
-        return repair.dumps(repair.python_literal(word))
-    except (ValueError, TypeError):
-        return None
+    for read in (repair.python_literal, _unescaped):
+        try:
+            return repair.dumps(read(word))
+        except (ValueError, TypeError):
+            pass
+    return None
+
+
+def _unescaped(word: str) -> object:
+    """JSON that was escaped as if it stood in a JSON string. Raises ValueError."""
+    if '\\"' not in word:
+        raise ValueError("not escaped")
+    inner = repair.strict(f'"{word}"', raw_newlines=True)
+    return repair.strict(inner, raw_newlines=True)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from turnstream.parsing.text_calls import json_calls, values
 from turnstream.parsing.text_calls.answer import NO_NAME, Answer, Call, Malformed, NotACall
 from turnstream.parsing.text_calls.reader import Reader, Steps, stops
+from turnstream.parsing.text_calls.schema import typed
 from turnstream.parsing.text_calls.typed_value import TypedValue, json_or_string
 from turnstream.parsing.text_calls.values import Truncated
 
+_WHOLE = ("arguments", "parameters", "properties", "input")
+_LOOSE = re.compile(r"""([\w.-]+)=("[^"]*"|'[^']*'|\S+)""")
+_CONTROL = re.compile(r"<\|[^|<>]*\|>")
+_NOT_SPACE = re.compile(r"\S")
 _HEAD_END = re.compile(r"[>\n<]")
 _ATTRIBUTE = re.compile(r"""([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
 
@@ -29,6 +35,10 @@ class Tags:
     guess: bool = True
     """Without a schema a value that reads as JSON is JSON."""
     cdata: bool = False
+    ends_with_stream: bool = False
+    """The closer is a token that ends the answer, which servers cut off."""
+    clean: Callable[[str], str] = str
+    """Makes the tool's name of the tag's."""
 
 
 def attributes(head: str) -> dict[str, str]:
@@ -51,12 +61,8 @@ def call(a: Answer, tags: Tags) -> Steps[None]:
     """One call; the reader stands after ``tags.call``. It ends after its closer, or before what cannot be in it."""
     r = a.r
     a.call = None
-    head, mark = yield from r.collect(">", "\n", "<")
-    if not mark:
-        raise Truncated
-    if mark == "<":
-        r.pos -= 1
-    name, _ = _named(head)
+    head, mark = yield from _head(r)
+    name = tags.clean(_CONTROL.sub("", _named(head)[0]))
     if not name:
         raise Malformed(NO_NAME)
     if not _plausible(name):
@@ -65,14 +71,31 @@ def call(a: Answer, tags: Tags) -> Steps[None]:
     if mark == ">" and head.rstrip().endswith("/"):
         open_call.end()
         return
-    yield from _body(a, tags, open_call)
+    yield from members(a, tags, open_call)
+
+
+def _head(r: Reader) -> Steps[tuple[str, str]]:
+    """The inside of a tag and what ended it; a newline or another tag ends it too, unless they are quoted."""
+    head = ""
+    while True:
+        part, mark = yield from r.collect(">", "\n", "<")
+        head += part
+        if not mark:
+            raise Truncated
+        if head.count('"') % 2 == 0 or len(head) > 400:
+            break
+        head += mark
+    if mark == "<":
+        r.pos -= 1
+    return head, mark
 
 
 def _plausible(name: str) -> bool:
     return len(name) < 200 and not any(char in name for char in " {}()[]<>\"'")
 
 
-def _body(a: Answer, tags: Tags, it: Call) -> Steps[None]:
+def members(a: Answer, tags: Tags, it: Call) -> Steps[None]:
+    """The parameters of a call, and its closer."""
     r = a.r
     marks = (*tags.param, *tags.param_end, *tags.call_end, *tags.call, *tags.wraps)
     search = stops(*marks)
@@ -90,6 +113,9 @@ def _body(a: Answer, tags: Tags, it: Call) -> Steps[None]:
         elif found in tags.param_end:
             continue
         elif not found:
+            if tags.ends_with_stream and not first:
+                it.end()
+                return
             raise Truncated
         else:
             if found not in tags.call_end:
@@ -104,19 +130,38 @@ def _param(a: Answer, tags: Tags, it: Call) -> Steps[None]:
     if not mark:
         raise Truncated
     key, found = _named(head)
+    whole = key in _WHOLE and not it.given and a.tools.knows(it.name) and not a.tools.declares(it.name, key)
+    if whole and (yield from _wrapped(a, tags, it, key)):
+        return
     it.member(key)
     types = a.tools.types(it.name, key)
     as_text = found.get("string")
     if as_text == "false":
         parts: list[str] = []
         yield from _value(r, tags, parts.append, a, it)
-        it.emit(json_or_string("".join(parts), types))
+        it.emit(typed("".join(parts), types) if types else json_or_string("".join(parts)))
         return
     if as_text == "true":
         types = frozenset({"string"})
     it_value = TypedValue(it.emit, types, trim=tags.trim, guess=tags.guess)
     yield from _value(r, tags, it_value.push, a, it)
     it_value.close()
+
+
+def _wrapped(a: Answer, tags: Tags, it: Call, key: str) -> Steps[bool]:
+    """All arguments in one object, in a parameter that the tool does not have."""
+    yield from a.r.space()
+    if not (yield from a.r.at("{")):
+        return False
+    parts: list[str] = []
+    yield from _value(a.r, tags, parts.append, a, it)
+    text = typed("".join(parts), frozenset({"object"}))
+    if text.startswith("{"):
+        it.emit(text)
+    else:
+        it.member(key)
+        it.emit(text)
+    return True
 
 
 def _value(r: Reader, tags: Tags, sink: values.Emit, a: Answer, it: Call) -> Steps[None]:
@@ -176,9 +221,24 @@ class Pairs:
     type: str = ""
     type_end: str = ""
     trim: bool = False
+    loose: bool = False
+    """``NAME key=value key=value`` is a call too."""
 
 
-def pair_call(a: Answer, p: Pairs) -> Steps[None]:
+def _loose(a: Answer, text: str) -> bool:
+    name, _, rest = text.partition(" ")
+    found = _LOOSE.findall(rest)
+    if not found or _LOOSE.sub("", rest).strip():
+        return False
+    it = a.start(name)
+    for key, value in found:
+        it.member(key)
+        it.emit(typed(value.strip("\"'"), a.tools.types(name, key)))
+    it.end()
+    return True
+
+
+def pair_call(a: Answer, p: Pairs, *, weak: bool = False) -> Steps[None]:
     """``NAME`` and its pairs, or ``NAME`` and a JSON object; the reader stands where the name begins."""
     r = a.r
     a.call = None
@@ -187,9 +247,12 @@ def pair_call(a: Answer, p: Pairs) -> Steps[None]:
     name = name.strip()
     if not mark:
         raise Truncated
+    if p.loose and mark in p.ends and _loose(a, name):
+        r.pos -= len(mark)
+        return
     if mark == "\n" and not name:
         raise NotACall
-    if not name or not _plausible(name):
+    if not name or not _plausible(name) or (weak and not (a.tools.known and a.tools.offers(name))):
         raise NotACall
     if mark not in seps:
         r.pos -= len(mark)
@@ -233,25 +296,53 @@ def _pair(a: Answer, p: Pairs, it: Call) -> Steps[None]:
             name, _ = yield from r.collect(p.type_end)
             types = frozenset({name.strip()})
             yield from r.space()
-        if not (yield from r.take(p.value)):
-            return
+        if (yield from r.at(p.key, *p.ends)):
+            return  # a key without a value
+        yield from r.take(p.value)
     else:
         types = a.tools.types(it.name, key)
     it.member(key)
     value = TypedValue(it.emit, types, trim=p.trim)
-    yield from _pair_value(r, p, value.push)
+    yield from _pair_value(a, p, it, value.push)
     value.close()
 
 
-def _pair_value(r: Reader, p: Pairs, sink: values.Emit) -> Steps[None]:
-    marks = stops(p.value_end, p.key, *p.ends)
+def _pair_begins(a: Answer, p: Pairs, it: Call) -> Steps[bool]:
+    """Whether a whole key and the opener of its value stand here."""
+    head = yield from a.r.ahead(re.compile(re.escape(p.value)))
+    key, mark, between = head.removeprefix(p.key).partition(p.key_end)
+    if not mark or between.strip() != p.value or "<" in key or "\n" in key:
+        return False
+    return not a.tools.knows(it.name) or a.tools.declares(it.name, key.strip())
+
+
+def _ends_all(r: Reader, closer: str, openers: tuple[str, ...]) -> Steps[bool]:
+    """Whether after the closer at hand nothing follows, or another call."""
+    rest = yield from r.ahead(_NOT_SPACE, len(closer))
+    if not rest:
+        return r.ended
+    return False
+
+
+def _pair_value(a: Answer, p: Pairs, it: Call, sink: values.Emit) -> Steps[None]:
+    r = a.r
+    closes = tuple(end for end in p.ends if end.startswith("</"))
+    marks = stops(p.value_end, p.key, *closes)
     while True:
-        found = yield from r.until(marks, sink)
+        found = yield from r.before(marks, sink)
         if not found:
             raise Truncated
         if found != p.value_end:
-            r.pos -= len(found)
-            return
+            # Its closer was forgotten, if what follows can be nothing else.
+            if found == p.key:
+                if (yield from _pair_begins(a, p, it)):
+                    return
+            elif (yield from _ends_all(r, found, p.ends)):
+                return
+            sink(found)
+            r.pos += len(found)
+            continue
+        r.pos += len(found)
         space = yield from r.space()
         if (yield from r.at(p.key, p.value_end, *p.ends)) or not (yield from r.peek()):
             return

@@ -227,8 +227,11 @@ def _prefixed(r: Reader, emit: Emit, style: Style, prefix: str) -> Steps[bool]:
 
 def _string(r: Reader, emit: Emit, style: Style, quote: str, *, raw: bool = False) -> Steps[None]:
     emit('"')
+    inside = False
     while True:
-        if style.quote and (yield from r.take(style.quote)):
+        if inside:
+            yield from _short_string(r, emit, style, quote, raw)
+        elif style.quote and (yield from r.take(style.quote)):
             if not (yield from r.until(stops(style.quote), lambda piece: emit(escaped(piece)))):
                 raise Truncated
         elif style.python and (long := (yield from r.take('"""', "'''"))):
@@ -239,13 +242,15 @@ def _string(r: Reader, emit: Emit, style: Style, quote: str, *, raw: bool = Fals
         # A quote that nothing of the syntax follows was perhaps none.
         space = yield from r.space()
         after = yield from r.peek()
-        if after and after in ",:}])#/=":
+        if not after or after in ",:}])=" or (yield from r.at("#", "//", "/*")):
             break
-        if not after and r.ended:
-            break
-        if not (style.python and after in "\"'"):
+        if style.quote or raw or (after in "\"'" and not style.python):
             raise Broken
-        quote = after  # adjacent strings are one in Python
+        if after in "\"'" and space:
+            inside, quote = False, after  # adjacent strings are one in Python
+            continue
+        emit(escaped(quote + space))  # a quote within the string, not escaped
+        inside = True
     emit('"' + space if style.verbatim else '"')
 
 

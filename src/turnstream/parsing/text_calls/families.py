@@ -1,0 +1,209 @@
+"""Which format a model writes, from its name; and ``auto``, which finds out from the first marker."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from turnstream.parsing.text_calls import messages, prose, starts, tags, xtml
+from turnstream.parsing.text_calls.answer import Answer, NotACall
+from turnstream.parsing.text_calls.format import Format
+from turnstream.parsing.text_calls.reader import Steps
+from turnstream.parsing.text_calls.regions import Engine, Region
+
+# The first pattern that is found in the model's name (lower case) decides; the more special stand first.
+FAMILIES: tuple[tuple[str, str], ...] = (
+    (r"gpt-?oss", "harmony"),
+    (r"deepseek.*v?4\.1", "deepseek_v41_dsml"),
+    (r"deepseek.*v?4", "deepseek_v4_dsml"),
+    (r"deepseek.*v?3\.2", "deepseek_v32_dsml"),
+    (r"deepseek.*v?3\.1", "deepseek_v31"),
+    (r"deepseek-?(r1-distill-qwen|r1-distill-llama|r1|v3|chat|reasoner)|cogito", "deepseek_v3"),
+    (r"qwen-?3.*coder|qwen-?3\.[5-9]|qwen-?[4-9]|nemotron-?3|step-?3\.[5-9]|step-?5|intern-?s2", "qwen3_coder_xml"),
+    (r"qwen|qwq|hermes|smollm3|reka|mimo-vl", "hermes"),
+    (r"mimo", "mimo_xml"),
+    (r"seed-?oss", "seed_oss_xml"),
+    (r"glm-?4\.[56]", "glm45"),
+    (r"glm-?(4\.[7-9]|[5-9])|ling-?3|spark-?2", "glm47"),
+    (r"poolside|laguna", "poolside_v1"),
+    (r"kimi-?k3", "kimi_k3"),
+    (r"kimi", "kimi_k2"),
+    (r"minimax-?m1", "minimax_m1"),
+    (r"minimax-?m3", "minimax_m3"),
+    (r"minimax", "minimax_m2"),
+    (r"minicpm-?5", "minicpm5_xml"),
+    (r"granite.*20b.*function", "granite_20b_fc"),
+    (r"granite-?3", "granite3"),
+    (r"granite", "granite4"),
+    (r"hunyuan.*a13b", "hunyuan_a13b"),
+    (r"hy-?(v)?4|hunyuan-?4", "hy_v4"),
+    (r"hy-?(v)?3|hunyuan", "hy_v3"),
+    (r"jamba", "jamba"),
+    (r"apriel", "apriel_tool_calls"),
+    (r"apertus", "apertus"),
+    (r"nemotron|deci", "nemotron_toolcall_tag"),
+    (r"ernie", "ernie45"),
+    (r"longcat", "longcat"),
+    (r"command-?r-?plus|command-?r\+", "command_r_plus"),
+    (r"command|aya|cohere", "cohere_command"),
+    (r"intern", "internlm2"),
+    (r"step-?3", "step3"),
+    (r"inkling", "inkling"),
+    (r"muse", "muse_atem"),
+    (r"functionary.*3\.2", "functionary_v32"),
+    (r"functionary", "functionary_v31"),
+    (r"firefunction", "firefunction_v2"),
+    (r"phi-?4", "phi4_mini"),
+    (r"gigachat", "gigachat3"),
+    (r"functiongemma", "functiongemma"),
+    (r"gemma-?3|toolace", "pythonic"),
+    (r"gemma-?4", "gemma4"),
+    (r"lfm-?2", "lfm2_pythonic"),
+    (r"olmo-?3.*think", "olmo3_think"),
+    (r"olmo", "olmo3_pythonic"),
+    (r"xlam", "xlam"),
+    (r"sarashina", "sarashina"),
+    (r"plamo", "plamo3"),
+    (r"solar-?open", "solar_open"),
+    (r"telechat", "telechat4"),
+    (r"dots", "dots_xml"),
+    (r"k2-?horizon", "k2_horizon"),
+    (r"beam", "beam"),
+    (r"llama-?4", "llama4_pythonic"),
+    (r"llama-?3", "llama3_json"),
+    (r"mistral.*(v0\.[123]|nemo)|mixtral", "mistral_json_array"),
+    (r"mistral|ministral|magistral|devstral|codestral|pixtral", "mistral_v11"),
+)
+
+
+def format_for(model: str) -> str:
+    """The name of the format that a model writes; ``auto`` if its name tells nothing."""
+    name = model.lower().replace("_", "-")
+    return next((found for pattern, found in FAMILIES if re.search(pattern, name)), "auto")
+
+
+def auto(rows: Iterable[Format]) -> Format:
+    """All formats at once. The characters after a marker that families share decide between them.
+
+    What may as well be prose or data is a call only where the offered tools are known.
+    """
+    rows = tuple(row for row in rows if row.root is None)
+    opens: dict[str, Engine] = {}
+    for row in rows:
+        for marker, engine in row.opens.items():
+            if marker not in _WEAK:
+                opens.setdefault(marker, engine)
+    opens |= _SHARED
+    thinks = {pair: None for row in rows for pair in row.thinks if pair[0] not in _PROSE}
+    noise = {text for row in rows for text in row.noise if text[:2] in ("<|", "<｜")} - {"<|message_sep|>"}
+    closes = {text for row in rows for text in row.closes if text[0] == "<"} | {"[/TOOL_CALLS]"}
+    return Format(
+        "auto",
+        opens,
+        start=_start,
+        thinks=tuple(thinks),
+        closes=tuple(sorted(closes)),
+        noise=tuple(sorted(noise - set(opens))),
+    )
+
+
+_WEAK = frozenset({"{", "[", "\n{", "\n[", "[{'", "```", "```json", "Action:", "\nAction:", "<user>", "<co:", "</co:"})
+_PROSE = frozenset({"Here is my thought process:", "Here are my reasoning steps:\n", "<|channel>"})
+
+
+def _known(engine: Engine) -> Engine:
+    """Only where the offered tools are known."""
+
+    def guarded(a: Answer, marker: str) -> Steps[None]:
+        if not a.tools.known:
+            raise NotACall
+        yield from engine(a, marker)
+
+    return guarded
+
+
+def _body(a: Answer, name: str, ends: tuple[str, ...]) -> Steps[None]:
+    yield from a.r.space()
+    found = yield from a.r.at("<rfl:", "<atem:")
+    body = {"<rfl:": messages.params_body(tags.RFL), "<atem:": messages.invokes_body(tags.ATEM)}.get(found)
+    yield from (body or messages.json_body)(a, name, ends)
+
+
+def _route(header: str) -> messages.Route:
+    by_channel = messages.harmony_route(header)
+    return messages.atem_route(header) if "to=self" in header or by_channel.name == "commentary" else by_channel
+
+
+_MESSAGES = messages.Messages(_route, _body, ("<|end|>", "<|call|>", "<|return|>", "<|eom|>"), over=("<|eot|>",))
+
+
+def _hand_over(a: Answer, marker: str) -> Steps[None]:
+    """A protocol of messages or sections: it reads the rest of the answer."""
+    a.r.pos -= len(marker)
+    a.r.forget()
+    yield from (xtml.read if marker == xtml.OPEN else _MESSAGES)(a, False)
+
+
+def _start(a: Answer, marker: str) -> Steps[None]:
+    r = a.r
+    yield from r.space()
+    if (yield from r.at("to=")):
+        if (yield from r.ahead(messages.TO_HEADER, 3)).endswith("<|"):
+            yield from _hand_over(a, "")
+            return
+        raise NotACall
+    if a.tools.known and (yield from r.take("Action:")):
+        yield from _action(a, "")
+        return
+    char = yield from r.peek()
+    if not a.tools.known or not char or char not in "{[":
+        raise NotACall
+    yield from (starts.bare_json if char == "{" else starts.any_list)(a, "")
+
+
+_TOOL_CALL = Region(("</tool_call>",), tags=tags.QWEN, pairs=tags.GLM)
+_TELECHAT = Region(("</tool_call>",), pairs=tags.TELECHAT)
+_DECIDES = re.compile(r"<(?:param_key|arg_key|function)|</|[{\[\n]|\S\s")
+
+
+def _tool_call(a: Answer, marker: str) -> Steps[None]:
+    found = yield from a.r.ahead(_DECIDES)
+    yield from (_TELECHAT if found.endswith("<param_key") else _TOOL_CALL)(a, marker)
+
+
+def _tool_calls_begin(a: Answer, marker: str) -> Steps[None]:
+    """Step-3's marker, which some DeepSeek distillations write as well."""
+    yield from a.r.space()
+    yield from (STEP3 if (yield from a.r.at("<｜tool_call_begin｜>")) else tags.DEEPSEEK)(a, marker)
+
+
+def _action(a: Answer, marker: str) -> Steps[None]:
+    head = yield from a.r.ahead(_FENCE)
+    yield from (prose.action_json if head.strip() == "```" else prose.action_input)(a, marker)
+
+
+_FENCE = re.compile(r"\S(?:``)?(?=\s|\w)|\n\n")
+STEP3 = Region(
+    ("<｜tool_calls_end｜>",),
+    tags=tags.STEP3,
+    inner=("<｜tool_call_begin｜>", "<｜tool_call_end｜>", "function<｜tool_sep｜>", "<｜tool_sep｜>"),
+)
+
+_SHARED: Mapping[str, Engine] = {
+    "<tool_call>": _tool_call,
+    "<｜tool_calls_begin｜>": _tool_calls_begin,
+    "\nAction:": _known(_action),
+    "<tool_calls>": Region(("</tool_calls>",), pairs=tags.HUNYUAN, inner=("<tool_call>", "</tool_call>")),
+    "<|channel|>": _hand_over,
+    "<|start|>": _hand_over,
+    xtml.OPEN: _hand_over,
+    "\n{": _known(starts.bare_json),
+    "\n[": _known(starts.any_list),
+    "```json": _known(prose.fence),
+}
+
+
+def with_auto(rows: Iterable[Format]) -> Mapping[str, Format]:
+    """Every format by its name, and ``auto``."""
+    rows = tuple(rows)
+    return {row.name: row for row in (*rows, auto(rows))}
