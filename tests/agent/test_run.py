@@ -37,6 +37,7 @@ from turnstream.events import (
     ToolsExecuted,
     ToolSpec,
     Usage,
+    UsageReport,
     UserMessage,
 )
 
@@ -299,6 +300,28 @@ async def test_the_requests_options_overlay_the_agents() -> None:
 async def test_a_paused_answer_is_continued() -> None:
     model = Scripted(says("first ", Finish("pause", "pause_turn")), says("second"))
     assert text(await collect(Agent(model).run("hi"))) == "first second"
+
+
+async def test_an_answer_that_pauses_for_ever_ends_at_the_depth_limit() -> None:
+    model = Scripted(says("again ", Finish("pause", "pause_turn")))
+    events = await collect(Agent(model, max_steps=2).run("hi"))
+    assert text(events) == "again again again "
+    assert isinstance(events[-1], RunFinished)
+
+
+async def test_what_a_broken_model_call_used_is_counted() -> None:
+    step: Step = [[UsageReport(Usage(7, 1))], [TextDelta("a")], ProviderError("It broke.")]
+    events = await collect(Agent(Scripted(calls(("echo", "{}")), step), [Box(echo=echo)]).run("hi"))
+    assert isinstance(events[-1], RunFailed)
+    assert events[-1].usage == Usage(17, 6)
+
+
+async def test_what_a_run_that_was_left_used_is_counted() -> None:
+    async with Agent(Scripted([[UsageReport(Usage(7, 1)), TextDelta("a")], asyncio.Event()])).run("hi") as run:
+        async for event in run:
+            if isinstance(event, TextDelta):
+                break
+    assert run.outcome == RunCancelled(Usage(7, 1))
 
 
 async def test_a_provider_error_ends_the_run_with_a_failure_and_never_a_clean_stop() -> None:

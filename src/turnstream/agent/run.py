@@ -79,6 +79,7 @@ class Run:
         self._deadline = Deadline(None)
         self._history: tuple[Message, ...] = ()
         self._toolset = Toolset()
+        self._collector = Collector()
         self._execution: Execution | None = None
         self._generator: AsyncGenerator[list[RunEvent]] | None = None
 
@@ -117,7 +118,7 @@ class Run:
             while self.outcome is None:
                 self._step += 1
                 yield [StepStarted(self._step)]
-                collector = Collector()
+                collector = self._collector = Collector()
                 async with AsyncExitStack() as stack:
                     with self._deadline:
                         stream = await stack.enter_async_context(self.agent.model.stream(self._request()))
@@ -135,13 +136,16 @@ class Run:
                 if ending := self._ending(answer):
                     yield ending
         except (asyncio.CancelledError, GeneratorExit):
+            self._book_usage()
             self.outcome = RunCancelled(self.usage)
             raise
         except TurnstreamError as error:
+            self._book_usage()
             log.warning("run %s failed: %s %s", self.id, error.message, getattr(error, "detail", ""))
             self.outcome = _failed(error, self.usage)
             yield [self.outcome]
         except Exception:  # whatever it is, the run ends with one terminal event
+            self._book_usage()
             log.exception("run %s failed", self.id)
             text = "The run failed because of an error in the server; its log has the details."
             self.outcome = RunFailed("internal_error", text, 500, self.usage)
@@ -187,8 +191,7 @@ class Run:
 
     def _answered(self, collector: Collector) -> Answer:
         """Book one model call: its usage, its message, and the calls that it asks for."""
-        if collector.usage is not None:
-            self.usage += collector.usage
+        self._book_usage()
         answer = Answer.of(
             collector,
             prefix=f"call_{self.id[-12:]}_{self._step}",
@@ -199,6 +202,12 @@ class Run:
         if answer.message.parts:
             self.messages.append(answer.message)
         return answer
+
+    def _book_usage(self) -> None:
+        """Once for each model call, also for one that broke off: what it had used until then was used."""
+        if self._collector.usage is not None:
+            self.usage += self._collector.usage
+            self._collector = Collector()
 
     def _start_tools(self, answer: Answer) -> Execution:
         self.acted = self.acted or any(self._toolset.effect(call.name) == "once" for call in answer.ours)
@@ -214,7 +223,7 @@ class Run:
         if answer.theirs:
             self.outcome = RunFinished("tool_calls", self.usage, self._step)
             return [ClientToolCalls(self._step, answer.theirs), self.outcome]
-        if not answer.ours and answer.finish != "pause":
+        if not answer.ours and (answer.finish != "pause" or self._last_step):
             self.outcome = RunFinished(answer.finish, self.usage, self._step)
             return [self.outcome]
         if self._last_step or self._step < self.agent.max_steps:
