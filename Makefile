@@ -36,3 +36,6 @@ format: install ## rewrite the code in our format
 
 bench: install ## what a token costs: table, JSON and plot in bench/results
 	$(BIN)/python -m bench
+
+fuzz: install ## much more noise into every decoder than the tests have time for; FUZZ_SEED makes it other noise
+	FUZZ=50 $(BIN)/python -m pytest $(PYTEST_ARGS) --timeout=3600 tests/providers/test_fuzz.py

@@ -105,6 +105,20 @@ def test_input_that_comes_whole_with_the_start_is_not_lost() -> None:
     assert found[:2] == [ToolCallStart(0, "t", "now"), ToolCallDelta(0, '{"zone":"UTC"}')]
 
 
+def test_spaces_padded_inside_and_after_the_json_say_nothing() -> None:
+    padded = stream(*text(0, "a")).replace(b"}\n", b"}      \n").replace(b"}}", b"}    }")
+    assert events(padded) == events(stream(*text(0, "a")))
+
+
+def test_members_that_are_not_known_say_nothing() -> None:
+    usage = b'"usage":{"iterations":[{"type":"message"}],'
+    more = stream(*text(0, "a")).replace(
+        b'"usage":{"output', b'"context_management":{"applied_edits":[]},' + usage + b'"output'
+    )
+    assert events(more)[0] == TextDelta("a")
+    assert events(more)[-1] == Finish("stop", "end_turn")
+
+
 def test_an_empty_first_fragment_of_input_is_no_delta() -> None:
     found = events(stream(*tool(0, "t", "now", '{"zone":', '"UTC"}')))
     assert found[1:3] == [ToolCallDelta(0, '{"zone":'), ToolCallDelta(0, '"UTC"}')]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -19,7 +20,8 @@ from turnstream.events import ProtocolError, ProviderError
 from turnstream.providers import anthropic, bedrock, bedrock_invoke, gemini, openai_responses
 from turnstream.providers.base import Decoder
 
-ROUNDS = 400
+ROUNDS = 400 * int(os.environ.get("FUZZ", "1"))
+SEED = os.environ.get("FUZZ_SEED", "")
 NOISE: list[Any] = [
     None,
     True,
@@ -59,7 +61,7 @@ def survives(new: Callable[[], Decoder], body: bytes, cut: int) -> None:
 @decoders
 def test_noise_among_the_bytes(name: str) -> None:
     new, stories = STREAMS[name]
-    draw = random.Random(name)
+    draw = random.Random(name + SEED)
     for _ in range(ROUNDS):
         body = bytearray(draw.choice(list(stories.values())))
         for _ in range(draw.randint(1, 5)):
@@ -94,7 +96,7 @@ def _replace(value: Any, draw: random.Random) -> None:
 @pytest.mark.parametrize("name", [name for name in STREAMS if name != "bedrock"])
 def test_other_json_than_the_vendor_would_send(name: str) -> None:
     new, stories = STREAMS[name]
-    draw = random.Random(name)
+    draw = random.Random(name + SEED)
     for story in stories.values():
         lines = story.replace(b"\r", b"").split(b"\n")
         payloads = [msgspec.json.decode(line[6:]) for line in lines if line.startswith(b"data: {")]
@@ -104,7 +106,7 @@ def test_other_json_than_the_vendor_would_send(name: str) -> None:
 
 
 def test_other_json_than_bedrock_would_send() -> None:
-    draw = random.Random(1)
+    draw = random.Random("bedrock" + SEED)
     start = {"toolUse": {"toolUseId": "a", "name": "n", "type": "server_tool_use"}}
     payloads: list[Any] = [
         ["contentBlockStart", {"contentBlockIndex": 0, "start": start}],
@@ -126,7 +128,7 @@ def test_other_json_than_bedrock_would_send() -> None:
 
 
 def test_other_json_than_an_invoked_model_would_send() -> None:
-    draw = random.Random(2)
+    draw = random.Random("invoke" + SEED)
     payloads: list[Any] = [
         {"messageStart": {"role": "assistant"}, "contentBlockDelta": {"delta": {"text": "x"}, "contentBlockIndex": 0}},
         {"outputs": [{"text": "x", "stop_reason": "stop"}], "generation": "x"},

@@ -110,6 +110,15 @@ def test_an_empty_text_is_no_delta() -> None:
     assert events(chunk({"text": ""}) + texts("a") + END)[0] == TextDelta("a")
 
 
+@pytest.mark.parametrize("line_end", [b"\r\n", b"\n", b"\r"])
+def test_any_line_end_will_do(line_end: bytes) -> None:
+    assert events((texts("a") + END).replace(b"\r\n", line_end)) == events(texts("a") + END)
+
+
+def test_a_last_chunk_without_its_blank_line_still_counts() -> None:
+    assert events((texts("a") + END).rstrip(b"\r\n")) == events(texts("a") + END)
+
+
 def test_a_thought_is_reasoning() -> None:
     assert events(chunk({"text": "Hm.", "thought": True}) + END)[0] == ReasoningDelta("Hm.")
 
