@@ -35,6 +35,9 @@ class Collector:
 
     def feed(self, events: Iterable[ModelEvent]) -> None:
         for event in events:
+            if type(event) is TextDelta and self._parts and self._parts[-1].kind == "text":  # nearly all events
+                self._parts[-1].texts.append(event.text)
+                continue
             match event:
                 case TextDelta(text=text):
                     self._append("text", text)

@@ -80,7 +80,7 @@ class Decoder:
     def feed(self, piece: bytes) -> list[ModelEvent]:
         """Raises what the stream reported or broke, but not before the events ahead of it were given."""
         self._check()
-        if self.done:
+        if self.done or not piece:
             return []
         out: list[ModelEvent] = []
         try:

@@ -43,7 +43,11 @@ class Client:
         self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pool] = WeakKeyDictionary()
 
     async def __aenter__(self) -> Self:
-        self._pools.setdefault(asyncio.get_running_loop(), _Pool()).users += 1
+        loop = asyncio.get_running_loop()
+        pool = self._pools.get(loop)
+        if pool is None:
+            pool = self._pools[loop] = _Pool()
+        pool.users += 1
         return self
 
     async def __aexit__(

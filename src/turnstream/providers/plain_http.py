@@ -77,8 +77,8 @@ class Body:
     def at_eof(self) -> bool:
         return self._complete and not self._pieces
 
-    def set_exception(self, error: BaseException) -> None:
-        if self._error is None and not self._complete:
+    def set_exception(self, error: BaseException, *, even_if_complete: bool = False) -> None:
+        if self._error is None and (even_if_complete or not self._complete):
             self._error = error
             self.wake()
 
@@ -137,6 +137,8 @@ class Connection(asyncio.Protocol):
         self._until_close = False
         self._keep = False
         self._timer: asyncio.TimerHandle | None = None
+        self._arrived: list[bytes] = []
+        self.on_body = self._arrived.append  # the parser's callback: no frame of ours for each HTTP chunk
 
     async def ask(self, request: bytes) -> Response:
         """Send a request and wait for the head of its answer."""
@@ -196,9 +198,22 @@ class Connection(asyncio.Protocol):
                 self._fail(NotHttp("the head of the answer is too large"))
                 self.abort()
             return
+        self._deliver(body)
         if body.is_full() and self._transport is not None and not self._transport.is_closing():
             self._transport.pause_reading()
         body.wake()
+
+    def _deliver(self, body: Body) -> None:
+        """What one read brought of the body, as one piece."""
+        arrived = self._arrived
+        if arrived:
+            piece = arrived[0] if len(arrived) == 1 else b"".join(arrived)
+            arrived.clear()
+            try:
+                body.feed(piece)
+            except OSError as error:
+                body.set_exception(error, even_if_complete=True)
+                self.abort()
 
     def eof_received(self) -> None:
         if self._until_close and self._body is not None:
@@ -238,10 +253,6 @@ class Connection(asyncio.Protocol):
         response = Response(self, status, headers)
         self._body = response.content
         self._head.set_result(response)
-
-    def on_body(self, piece: bytes) -> None:
-        if self._body is not None:
-            self._body.feed(piece)
 
     def on_message_complete(self) -> None:
         if self._body is not None:
