@@ -84,6 +84,13 @@ def test_azure_takes_its_endpoint_and_its_own_header() -> None:
     assert "authorization" not in request.headers
 
 
+def test_a_variable_in_an_address_is_filled_in() -> None:
+    environ = {"DATABRICKS_TOKEN": "k", "DATABRICKS_HOST": "adb-1.azuredatabricks.net/"}
+    assert asked("databricks:m", environ).url == "https://adb-1.azuredatabricks.net/serving-endpoints/chat/completions"
+    with pytest.raises(ConfigurationError, match="SNOWFLAKE_ACCOUNT"):
+        providers.model("snowflake:m", environ={"SNOWFLAKE_TOKEN": "k"})
+
+
 def test_a_header_may_stand_for_the_key() -> None:
     request = asked("openai:m", headers={"Authorization": "Bearer mine"})
     assert request.headers["authorization"] == "Bearer mine"
