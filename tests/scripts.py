@@ -145,6 +145,11 @@ def structured(conversation: Conversation) -> list[Said]:
     return [*calls((wanted, "Paris")), *end("tool_calls")]
 
 
+def endless(conversation: Conversation) -> list[Said]:
+    """A tool, as long as there are any."""
+    return [*calls(("weather", "Paris")), *end("tool_calls")] if conversation.tools else [*text("Enough."), *end()]
+
+
 def lingering(conversation: Conversation) -> list[Said]:
     return [TextDelta("Hold on."), Silence()]
 
@@ -180,6 +185,7 @@ SCRIPTS: dict[str, Script] = {
     "counting": counting,
     "echo": echo,
     "structured": structured,
+    "endless": endless,
     "lingering": lingering,
     "departed": departed,
     "refused": refused,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from tests.clients import langchain_python, openai_python, pydantic_ai_python
+from tests.clients import anthropic_python, langchain_python, openai_python, openai_responses_python, pydantic_ai_python
 from tests.clients.job import Job, Outcome
 from tests.clients.node_process import NodeProcess
 
@@ -15,7 +15,8 @@ from tests.clients.node_process import NodeProcess
 class Client(Struct, frozen=True):
     """``metadata`` says whether statuses in the shape of the wire models (role ``system`` in mid-stream) leave the
     client unharmed; those in the default shape must harm none. ``usage_unasked`` is a client that asks for usage by
-    itself. ``node`` marks those that run in Node.js. One does not stream, for comparison.
+    itself. ``node`` marks those that run in Node.js. ``shows_tools`` says whether the client knows a form for tools
+    that it does not run itself. Those that do not stream are there for comparison.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Client(Struct, frozen=True):
     usage_unasked: bool = False
     node: bool = False
     streams: bool = True
+    shows_tools: bool = True
 
 
 CLIENTS = (
@@ -46,6 +48,17 @@ CLIENTS = (
 
 # Clients of other protocols than chat completions.
 FRONT_ENDS = ("ai-sdk chat", "ag-ui HttpAgent")
+VENDOR_CLIENTS = (
+    Client("anthropic-python stream", shows_tools=False),
+    Client("anthropic-python whole", streams=False, shows_tools=False),
+    Client("anthropic-python beta stream"),
+    Client("anthropic-python beta whole", streams=False),
+    Client("openai-python responses raw"),
+    Client("openai-python responses stream"),
+    Client("openai-python responses whole", streams=False),
+    Client("openai-node responses raw", node=True),
+    Client("openai-node responses stream", node=True),
+)
 
 BLOCKING: dict[str, Callable[[Job], Outcome]] = {
     "openai-python blocking raw": openai_python.blocking_raw,
@@ -69,5 +82,9 @@ async def converse(job: Job, node: NodeProcess | None, seconds: float = 30) -> O
                 return await langchain_python.run(job)
             case "pydantic-ai":
                 return await pydantic_ai_python.run(job)
+            case name if name.startswith("anthropic-python"):
+                return await anthropic_python.run(job)
+            case name if name.startswith("openai-python responses"):
+                return await openai_responses_python.run(job)
         assert node is not None, f"{job.client} needs Node.js"
         return await asyncio.wrap_future(node.run(job))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tests.clients.clients import CLIENTS, Client, converse
+from tests.clients.clients import CLIENTS, VENDOR_CLIENTS, Client, converse
 from tests.clients.job import Job
 from tests.clients.node_process import NodeProcess
 
 
-@pytest.fixture(params=[client for client in CLIENTS if client.streams], ids=lambda client: client.name)
+@pytest.fixture(
+    params=[client for client in (*CLIENTS, *VENDOR_CLIENTS) if client.streams], ids=lambda client: client.name
+)
 def client(request: pytest.FixtureRequest) -> Client:
     client: Client = request.param
     return client

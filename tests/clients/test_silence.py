@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from tests.clients import raw
-from tests.clients.clients import CLIENTS, FRONT_ENDS, converse
+from tests.clients.clients import CLIENTS, FRONT_ENDS, VENDOR_CLIENTS, converse
 from tests.clients.job import Job
 from tests.clients.node_process import NodeProcess
 from tests.clients.server import KEY
@@ -23,7 +23,8 @@ async def wait(name: str, server: str, node: NodeProcess | None) -> str:
 
 async def test_a_long_silence_breaks_no_client(server: str, node_or_reason: NodeProcess | str) -> None:
     node = node_or_reason if isinstance(node_or_reason, NodeProcess) else None
-    names = [client.name for client in CLIENTS if node or not client.node] + [*(FRONT_ENDS if node else ())]
+    clients = (*CLIENTS, *VENDOR_CLIENTS)
+    names = [client.name for client in clients if node or not client.node] + [*(FRONT_ENDS if node else ())]
     complaints = await asyncio.gather(*(wait(name, server, node) for name in names), heartbeat(server))
     assert [complaint for complaint in complaints if complaint] == []
 

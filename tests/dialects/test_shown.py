@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from turnstream.dialects import ag_ui, openai_chat, orchestrate, vercel
+from turnstream.dialects import ag_ui, anthropic_messages, openai_chat, orchestrate, vercel
 from turnstream.dialects.base import Encoder
 from turnstream.events import (
     RunEvent,
@@ -28,6 +28,7 @@ ENCODERS: dict[str, Encoder] = {
     "orchestrate": orchestrate.Encoder("run1", 1, "assistant", "t"),
     "ag_ui": ag_ui.Encoder("t", "run1"),
     "vercel": vercel.Encoder("m"),
+    "anthropic_messages": anthropic_messages.Encoder("msg_1", "assistant", shows_tools=True),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from turnstream.dialects.ag_ui import AgUi
+from turnstream.dialects.anthropic_messages import AnthropicMessages
 from turnstream.dialects.base import Dialect
 from turnstream.dialects.openai_chat import ChatCompletions
 from turnstream.dialects.openai_responses import Responses
@@ -11,6 +12,6 @@ from turnstream.dialects.vercel import Vercel
 
 # A row for each dialect. Where two share a path, the first whose route fits the request answers: rows with a header
 # stand before rows without.
-DIALECTS: tuple[type[Dialect], ...] = (Orchestrate, ChatCompletions, Responses, AgUi, Vercel)
+DIALECTS: tuple[type[Dialect], ...] = (Orchestrate, ChatCompletions, Responses, AgUi, Vercel, AnthropicMessages)
 
 __all__ = ["DIALECTS"]

@@ -27,6 +27,7 @@ from turnstream.events import (
     RunRequest,
     TerminalEvent,
     TextDelta,
+    ToolCall,
     TurnstreamError,
 )
 
@@ -175,3 +176,11 @@ def cleaned(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [cleaned(item) for item in value]
     return value
+
+
+def arguments(call: ToolCall) -> dict[str, Any]:
+    """The arguments as an object, as most protocols want them; text that is none is shown as it is."""
+    try:
+        return msgspec.json.decode(call.arguments or "{}", type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        return {"arguments": call.arguments}

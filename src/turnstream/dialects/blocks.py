@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 from turnstream.dialects.base import json
-from turnstream.events import ReasoningDelta, RefusalDelta, RunEvent, RunFailed, TextDelta, Usage
+from turnstream.events import (
+    ReasoningDelta,
+    RefusalDelta,
+    RunCancelled,
+    RunEvent,
+    RunFailed,
+    RunFinished,
+    TextDelta,
+    Usage,
+)
 
 Kind = Literal["text", "reasoning"]
 
@@ -18,8 +27,12 @@ class BlockEncoder:
     other event. It sets ``ended`` with its terminal frame; nothing follows that.
     """
 
+    delta_end: ClassVar[bytes] = b"}\n\n"
+    """What follows a delta's JSON string."""
+
     def __init__(self, prefix: str) -> None:
         self.ended = False
+        self.refused = False  # whether the model has declined
         self._prefix = prefix
         self._count = 0
         self._kind: Kind | None = None
@@ -27,16 +40,21 @@ class BlockEncoder:
         self._delta = b""
 
     def feed(self, events: Sequence[RunEvent]) -> bytes:
+        if self.ended:
+            return b""
         pieces: list[bytes] = []
         for event in events:
-            if self.ended:
-                break
-            if isinstance(event, TextDelta | RefusalDelta):
+            if type(event) is TextDelta:
                 pieces.append(self._say("text", event.text))
-            elif isinstance(event, ReasoningDelta):
+            elif type(event) is ReasoningDelta:
                 pieces.append(self._say("reasoning", event.text))
+            elif type(event) is RefusalDelta:
+                self.refused = True
+                pieces.append(self._say("text", event.text))
             else:
                 pieces += (self._leave(), self.event(event))
+                if isinstance(event, RunFinished | RunFailed | RunCancelled):
+                    break
         return b"".join(pieces)
 
     def heartbeat(self) -> bytes:
@@ -49,7 +67,7 @@ class BlockEncoder:
         if not text:  # clients refuse empty deltas
             return b""
         opened = b"" if self._kind == kind else self._enter(kind)
-        return opened + self._delta + json(text) + b"}\n\n"
+        return opened + self._delta + json(text) + self.delta_end
 
     def _enter(self, kind: Kind) -> bytes:
         closed = self._leave()
@@ -68,7 +86,7 @@ class BlockEncoder:
         raise NotImplementedError
 
     def delta(self, kind: Kind, id: str) -> bytes:
-        """A delta's frame up to its text, which ``}`` and a blank line follow."""
+        """A delta's frame up to its text, which ``delta_end`` follows."""
         raise NotImplementedError
 
     def closing(self, kind: Kind, id: str) -> bytes:

@@ -17,7 +17,7 @@ import msgspec
 from turnstream.api.requests import ChatRequest
 from turnstream.dialects import chat_request, openai_chat
 from turnstream.dialects.base import Call as AnyCall
-from turnstream.dialects.base import ClientRequest, Reply, Route, json
+from turnstream.dialects.base import ClientRequest, Reply, Route, arguments, json
 from turnstream.dialects.body import decode
 from turnstream.dialects.openai_chat import DONE, finish_reason
 from turnstream.events import (
@@ -189,14 +189,6 @@ class Encoder:
     def _fail(self, message: str) -> bytes:
         self._ended = True
         return self._thought() + self._message({"role": "assistant", "content": message}) + DONE
-
-
-def arguments(call: ToolCall) -> dict[str, Any]:
-    """The arguments as an object, as this protocol wants them; text that is none is shown as it is."""
-    try:
-        return msgspec.json.decode(call.arguments or "{}", type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeEncodeError):
-        return {"arguments": call.arguments}
 
 
 def plain(encoded: bytes) -> bytes:

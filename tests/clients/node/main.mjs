@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import * as agUi from './ag_ui.mjs'
 import * as langchain from './langchain.mjs'
 import * as openai from './openai.mjs'
+import * as responses from './responses.mjs'
 import * as vercel from './vercel.mjs'
 import * as vercelChat from './vercel_chat.mjs'
 
@@ -15,6 +16,8 @@ const clients = {
   'langchain-js': langchain.run,
   'ai-sdk chat': vercelChat.run,
   'ag-ui HttpAgent': agUi.run,
+  'openai-node responses raw': responses.raw,
+  'openai-node responses stream': responses.helper,
 }
 
 async function answer({ id, job }) {

@@ -1,0 +1,318 @@
+"""The body of an Anthropic Messages request as a `RunRequest` (https://platform.claude.com/docs/en/api/messages)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from turnstream.dialects.base import json
+from turnstream.dialects.body import bounded
+from turnstream.dialects.chat_request import THREAD_HEADERS
+from turnstream.events import (
+    AssistantMessage,
+    AssistantPart,
+    Content,
+    ContentPart,
+    FilePart,
+    ImagePart,
+    Message,
+    ModelOptions,
+    ReasoningPart,
+    RequestError,
+    RunRequest,
+    SystemMessage,
+    TextPart,
+    ToolCall,
+    ToolMessage,
+    ToolSpec,
+    UserMessage,
+    content_text,
+)
+
+
+class Source(Struct):
+    """Where an image or a document is: ``base64``, ``url``, ``text``, ``content`` or ``file``."""
+
+    type: str
+    media_type: str = ""
+    data: str = ""
+    url: str = ""
+    file_id: str = ""
+    content: Any = None
+
+
+class Block(Struct):
+    """One content block; which members count depends on ``type``."""
+
+    type: str
+    text: str = ""
+    thinking: str = ""
+    source: Source | str | None = None
+    title: str | None = None
+    id: str = ""
+    name: str = ""
+    input: Any = None
+    tool_use_id: str = ""
+    content: Any = None
+    is_error: bool | None = None
+
+
+class MessageParam(Struct):
+    role: str
+    content: str | list[Block]
+
+
+class Tool(Struct):
+    name: str
+    type: str | None = None
+    description: str | None = None
+    input_schema: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class ToolChoice(Struct):
+    type: str
+    name: str = ""
+    disable_parallel_tool_use: bool | None = None
+
+
+class MessagesRequest(Struct):
+    """What ``POST /v1/messages`` takes. Unknown members are ignored; ``max_tokens`` may be missing."""
+
+    messages: list[MessageParam]
+    model: str | None = None
+    max_tokens: int | None = None
+    system: str | list[Block] | None = None
+    stream: bool | None = None
+    tools: list[Tool] | None = None
+    tool_choice: ToolChoice | None = None
+    stop_sequences: list[str] | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    thinking: dict[str, Any] | None = None
+    output_config: dict[str, Any] | None = None
+    metadata: dict[str, Any] | None = None
+
+
+def run_request(body: MessagesRequest, headers: Mapping[str, str]) -> RunRequest:
+    if not body.messages:
+        raise RequestError("messages: there must be at least one message.", param="messages", code="invalid_value")
+    metadata = body.metadata or {}
+    system = _system(body.system)
+    return RunRequest(
+        messages=(*((SystemMessage(system),) if system else ()), *messages(body.messages)),
+        agent=body.model or None,
+        tools=tuple(_tool(tool, f"tools[{at}]") for at, tool in enumerate(body.tools or ())),
+        options=_options(body),
+        thread_id=_text(next(filter(None, map(headers.get, THREAD_HEADERS)), None) or metadata.get("thread_id")),
+        user=_text(metadata.get("user_id")),
+    )
+
+
+def _text(value: Any) -> str | None:
+    return value[:512] if isinstance(value, str) and value else None
+
+
+def _system(system: str | list[Block] | None) -> str:
+    if system is None or isinstance(system, str):
+        return system or ""
+    return "\n\n".join(block.text for block in system if block.type == "text")
+
+
+# ---------------------------------------------------------------------------------------------------------- messages
+
+
+def messages(given: Sequence[MessageParam]) -> list[Message]:
+    made: list[Message] = []
+    for at, message in enumerate(given):
+        path = f"messages[{at}]"
+        content = [Block("text", message.content)] if isinstance(message.content, str) else message.content
+        match message.role:
+            case "user":
+                made += _user(content, f"{path}.content")
+            case "assistant":
+                made += _assistant(content, f"{path}.content")
+            case "system":
+                made.append(SystemMessage(_system(content)))
+            case role:
+                text = f"{path}.role: '{role[:50]}' is neither user nor assistant."
+                raise RequestError(text, param=f"{path}.role", code="invalid_value")
+    return made
+
+
+def _user(blocks: Sequence[Block], path: str) -> list[Message]:
+    """Tool results first: they answer the message before."""
+    results: list[Message] = []
+    parts: list[ContentPart] = []
+    for at, block in enumerate(blocks):
+        if block.type == "tool_result":
+            results.append(_result(block, f"{path}[{at}]"))
+        else:
+            parts.append(_part(block, f"{path}[{at}]"))
+    return [*results, UserMessage(_content(parts))] if parts else results
+
+
+def _assistant(blocks: Sequence[Block], path: str) -> list[Message]:
+    """A message that holds what our tools gave is several of ours: what follows a result is the next step's."""
+    made: list[Message] = []
+    said: list[AssistantPart] = []
+    results: list[Message] = []
+
+    def end() -> None:
+        if said:
+            made.append(AssistantMessage(tuple(said)))
+        made.extend(results)
+        said.clear()
+        results.clear()
+
+    for at, block in enumerate(blocks):
+        if block.type.endswith("_tool_result"):
+            results.append(_result(block, f"{path}[{at}]"))
+            continue
+        if results:
+            end()
+        match block.type:
+            case "text":
+                said.append(TextPart(block.text))
+            case "thinking":
+                said.append(ReasoningPart(block.thinking))
+            case "tool_use" | "server_tool_use" | "mcp_tool_use":
+                given = block.input if isinstance(block.input, dict) else {}
+                arguments = json(bounded(given, f"{path}[{at}].input")).decode()
+                said.append(ToolCall(block.id, block.name, arguments))
+            case _:  # redacted thinking, uploads: their vendor is not ours to speak for
+                pass
+    end()
+    return made
+
+
+def _result(block: Block, path: str) -> ToolMessage:
+    """A result of the client's tool, of ours (``mcp_tool_result``), or of one that a vendor runs."""
+    if not block.tool_use_id:
+        where = f"{path}.tool_use_id"
+        raise RequestError(f"{where}: a result needs it.", param=where, code="missing_field")
+    content = bounded(block.content, f"{path}.content")
+    return ToolMessage(block.tool_use_id, _result_content(content, f"{path}.content"), is_error=bool(block.is_error))
+
+
+def _result_content(content: Any, path: str) -> Content:
+    if content is None or isinstance(content, str):
+        return content or ""
+    blocks = [_block(item) for item in content] if isinstance(content, list) else []
+    if not blocks or any(block is None for block in blocks):
+        return json(content).decode()
+    return _content([_part(block, f"{path}[{at}]") for at, block in enumerate(blocks) if block is not None])
+
+
+def _block(item: Any) -> Block | None:
+    """A block of a kind that a tool's result may hold, None for anything else."""
+    match item:
+        case {"type": "text", "text": str(text)}:
+            return Block("text", text)
+        case {"type": "image" | "document" as type, "source": {"type": str(kind), **rest}}:
+            known = {name: value for name, value in rest.items() if name in _SOURCE and isinstance(value, str)}
+            return Block(type, source=Source(kind, **known))
+        case _:
+            return None
+
+
+_SOURCE = frozenset({"media_type", "data", "url", "file_id"})
+
+
+def _content(parts: Sequence[ContentPart]) -> Content:
+    return content_text(tuple(parts)) if all(isinstance(part, TextPart) for part in parts) else tuple(parts)
+
+
+def _part(block: Block, path: str) -> ContentPart:
+    match block:
+        case Block(type="text"):
+            return TextPart(block.text)
+        case Block(type="image", source=Source() as source):
+            if source.type == "file":
+                return FilePart(file_id=source.file_id)
+            return ImagePart(_url(source))
+        case Block(type="document", source=Source(type="content", content=content)):
+            return TextPart(content_text(_result_content(bounded(content, f"{path}.source"), f"{path}.source")))
+        case Block(type="document", source=Source(type="text", data=text)):
+            return TextPart(f"{block.title}\n\n{text}" if block.title else text)
+        case Block(type="document", source=Source(type="file", file_id=id)):
+            return FilePart(file_id=id, filename=block.title)
+        case Block(type="document", source=Source() as source):
+            return FilePart(_url(source), filename=block.title)
+        case Block(type="search_result", source=source):
+            found = _result_content(bounded(block.content, f"{path}.content"), f"{path}.content")
+            return TextPart(f"{block.title or ''}\n{source or ''}\n{content_text(found)}".strip())
+        case _:
+            text = f"{path}: '{block.type[:50]}' is no text, image, document or tool_result with its content."
+            raise RequestError(text, param=path, code="invalid_value")
+
+
+def _url(source: Source) -> str:
+    if source.type == "base64":
+        return f"data:{source.media_type or 'application/octet-stream'};base64,{source.data}"
+    return source.url
+
+
+# ----------------------------------------------------------------------------------------------- tools and parameters
+
+
+def _tool(tool: Tool, path: str) -> ToolSpec:
+    if tool.type not in (None, "custom") or not tool.name:
+        text = f"{path}.type: only tools of type 'custom', with a name, can be declared."
+        raise RequestError(text, param=f"{path}.type", code="unsupported_parameter")
+    schema = bounded(tool.input_schema, f"{path}.input_schema") or {"type": "object", "properties": {}}
+    return ToolSpec(tool.name, tool.description or "", schema, tool.strict, source="client")
+
+
+def _options(body: MessagesRequest) -> ModelOptions:
+    choice = body.tool_choice
+    return ModelOptions(
+        temperature=body.temperature,
+        top_p=body.top_p,
+        max_completion_tokens=body.max_tokens,
+        stop=tuple(body.stop_sequences) if body.stop_sequences else None,
+        response_format=_format(body.output_config),
+        reasoning_effort=_effort(body),
+        tool_choice=None if choice is None else _tool_choice(choice),
+        parallel_tool_calls=False if choice is not None and choice.disable_parallel_tool_use else None,
+        extra=None if body.top_k is None else {"top_k": body.top_k},
+    )
+
+
+def _tool_choice(choice: ToolChoice) -> str | dict[str, Any]:
+    match choice.type:
+        case "auto" | "none":
+            return choice.type
+        case "any":
+            return "required"
+        case "tool" if choice.name:
+            return {"name": choice.name}
+        case _:
+            text = "tool_choice.type: must be 'auto', 'any', 'none', or 'tool' with a name."
+            raise RequestError(text, param="tool_choice", code="invalid_value")
+
+
+def _effort(body: MessagesRequest) -> str | None:
+    """``output_config.effort``, or the budget of ``thinking`` in the words of other vendors."""
+    effort = (body.output_config or {}).get("effort")
+    if isinstance(effort, str):
+        return effort
+    match body.thinking:
+        case {"type": "disabled"}:
+            return "none"
+        case {"type": "enabled", "budget_tokens": int(budget)}:
+            return "low" if budget <= 2048 else "medium" if budget <= 8192 else "high"
+        case _:
+            return None
+
+
+def _format(config: dict[str, Any] | None) -> dict[str, Any] | None:
+    match config:
+        case {"format": {"type": "json_schema", "schema": dict(schema)}}:
+            schema = bounded(schema, "output_config.format.schema")
+            return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": True}}
+        case _:
+            return None
