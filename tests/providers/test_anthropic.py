@@ -18,6 +18,7 @@ from turnstream.events import (
     Finish,
     HostedToolCall,
     HostedToolResult,
+    ImagePart,
     ItemAdded,
     ModelEvent,
     ModelOptions,
@@ -239,6 +240,12 @@ def test_events_without_names_and_a_done_at_the_end_are_read_as_well() -> None:
     assert events(b"\n".join(lines) + b"data: [DONE]\n\n") == events(stream(*text(0, "a")))
 
 
+def test_a_done_instead_of_the_last_event_is_an_end() -> None:
+    body = stream(*text(0, "a"))
+    body = body[: body.index(b"event: message_stop")] + b"data: [DONE]\n\n"
+    assert events(body) == events(stream(*text(0, "a")))
+
+
 # Requests
 
 
@@ -288,6 +295,13 @@ def test_call_ids_that_the_vendor_refuses_are_rewritten_alike_in_call_and_result
     assert [block["tool_use_id"] for block in result["content"]] == ids
     assert len({*ids}) == 3
     assert all(set(ident) <= set("a_0123456789") for ident in ids)
+
+
+def test_a_failed_result_has_content_and_it_is_text() -> None:
+    for content in ("", (ImagePart("data:image/png;base64,eA=="),)):
+        result = ToolMessage(CALL.id, content, is_error=True)
+        (block,) = sent(tooled(ASK, AssistantMessage((CALL,)), result))["messages"][-1]["content"]
+        assert block["content"] == [{"type": "text", "text": "The tool failed."}]
 
 
 def test_the_prompt_cache_is_marked_after_the_instructions_and_after_the_conversation() -> None:

@@ -214,6 +214,10 @@ def test_only_the_first_candidate_is_read() -> None:
     assert events(texts("a") + texts("b").replace(b'"index":0', b'"index":1') + END)[0] == TextDelta("a")
 
 
+def test_a_done_at_the_end_says_nothing() -> None:
+    assert events(texts("a") + END + b"data: [DONE]\n\n") == events(texts("a") + END)
+
+
 def test_an_answer_in_one_list_is_read_as_well() -> None:
     chunks = [line[6:] for line in (texts("a") + END).split(b"\r\n") if line]
     assert events(b"[" + b",\r\n".join(chunks) + b"]") == events(texts("a") + END)
@@ -346,6 +350,29 @@ def test_vertex_ai_is_asked_in_its_region(location: str | None, host: str) -> No
     request = gemini.request(gemini.settings(Settings("gemini-2.5-flash"), environ), said(ASK))
     path = f"/v1/projects/p/locations/{location or 'global'}/publishers/google/models/gemini-2.5-flash"
     assert request.url == f"https://{host}{path}:streamGenerateContent?alt=sse"
+
+
+@pytest.mark.parametrize(
+    ("model", "path"),
+    [
+        ("models/gemini-2.5-pro", "/v1beta/models/gemini-2.5-pro"),
+        ("tunedModels/mine", "/v1beta/tunedModels/mine"),
+    ],
+)
+def test_a_model_may_be_named_by_its_path(model: str, path: str) -> None:
+    assert gemini.request(Settings(model, "https://x.invalid"), said(ASK)).url.startswith(f"https://x.invalid{path}:")
+
+
+@pytest.mark.parametrize(
+    ("model", "path"),
+    [
+        ("endpoints/7", "/v1/projects/p/locations/global/endpoints/7"),
+        ("projects/q/locations/us/endpoints/7", "/v1/projects/q/locations/us/endpoints/7"),
+    ],
+)
+def test_a_model_on_vertex_ai_may_be_an_endpoint(model: str, path: str) -> None:
+    request = gemini.request(gemini.settings(Settings(model), VERTEX), said(ASK))
+    assert request.url.startswith(f"https://aiplatform.googleapis.com{path}:")
 
 
 @pytest.mark.parametrize(

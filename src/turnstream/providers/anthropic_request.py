@@ -44,6 +44,7 @@ PROVIDER = "anthropic"
 _IMAGES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 _BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 24_576, "xhigh": 30_000, "max": 30_000}
 _SMALLEST_BUDGET = 1024
+_FAILED = "The tool failed."
 _OPENING = "(The conversation begins with the assistant.)"
 
 
@@ -125,8 +126,8 @@ def _assistant(message: AssistantMessage, ids: Ids) -> list[Block]:
 def _tool_result(message: ToolMessage, ids: Ids, where: str) -> Block:
     made: Block = {"type": "tool_result", "tool_use_id": ids(message.tool_call_id)}
     content = _content(message.content, where)
-    if message.is_error:  # a result that is an error may be of text only
-        content = [block for block in content if block["type"] == "text"]
+    if message.is_error:  # such a result has to have content, and may have text only
+        content = [block for block in content if block["type"] == "text"] or [{"type": "text", "text": _FAILED}]
         made["is_error"] = True
     if content:
         made["content"] = content

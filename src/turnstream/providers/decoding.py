@@ -12,6 +12,8 @@ from turnstream.providers import errors
 from turnstream.providers.failure import broken, ended_early
 
 Frame = TypeVar("Frame")
+IGNORED = (b"", b"[DONE]")
+"""Data that imitators put into streams whose protocol has no such thing."""
 _NOT_UNDERSTOOD = (msgspec.DecodeError, UnicodeError, RecursionError)
 
 

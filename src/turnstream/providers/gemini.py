@@ -35,7 +35,7 @@ from turnstream.events import (
 from turnstream.parsing import sse
 from turnstream.providers import errors, google_token, tolerant
 from turnstream.providers.base import HttpRequest, Settings, TokenExchange
-from turnstream.providers.decoding import SseDecoder
+from turnstream.providers.decoding import IGNORED, SseDecoder
 from turnstream.providers.gemini_arguments import PartialArguments
 from turnstream.providers.gemini_request import PROVIDER, body
 from turnstream.providers.translate import encoded
@@ -116,18 +116,24 @@ def request(settings: Settings, model_request: ModelRequest) -> HttpRequest:
     """Raises `RequestError` for content that the vendor does not take."""
     notes: list[str] = []
     headers = {"content-type": "application/json", "accept": "text/event-stream"}
-    base, model = settings.base_url or BASE_URL, settings.model.removeprefix("models/")
-    if project := settings.quirks.get("project"):
-        path = f"/v1/projects/{project}/locations/{settings.quirks.get('location', 'global')}/publishers/google"
-        if settings.api_key:
-            headers["authorization"] = f"Bearer {settings.api_key}"
-    else:
-        path = "/v1beta"
-        if settings.api_key:
-            headers["x-goog-api-key"] = settings.api_key
-    url = f"{base}{path}/models/{model}:streamGenerateContent?alt=sse"
+    if settings.api_key and "project" in settings.quirks:
+        headers["authorization"] = f"Bearer {settings.api_key}"
+    elif settings.api_key:
+        headers["x-goog-api-key"] = settings.api_key
+    url = f"{settings.base_url or BASE_URL}{_path(settings)}:streamGenerateContent?alt=sse"
     made = body(settings, model_request, notes)
     return HttpRequest("POST", url, headers | settings.headers, encoded(made), tuple(notes))
+
+
+def _path(settings: Settings) -> str:
+    """A model with a slash in its name is the path of a tuned model, of an endpoint, or of a whole resource."""
+    model, quirks = settings.model, settings.quirks
+    if "project" not in quirks:
+        return f"/v1beta/{model}" if "/" in model else f"/v1beta/models/{model}"
+    if model.startswith("projects/"):
+        return f"/v1/{model}"
+    place = f"/v1/projects/{quirks['project']}/locations/{quirks.get('location', 'global')}"
+    return f"{place}/{model}" if "/" in model else f"{place}/publishers/google/models/{model}"
 
 
 def error(status: int, body: bytes) -> ProviderError:
@@ -193,6 +199,8 @@ class Decoder(SseDecoder):
         self._sources: set[str] = set()
 
     def take(self, event: sse.Event, out: list[ModelEvent]) -> None:
+        if event.data[:1] != b"{" and event.data.strip() in IGNORED:
+            return
         chunk = _decode(event.data)
         for candidate in chunk.candidates or ():
             if not candidate.index:
