@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PROTOCOLS: dict[str, str] = {
     "anthropic": "turnstream.providers.anthropic",
+    "anthropic-vertex": "turnstream.providers.anthropic_vertex",
     "azure": "turnstream.providers.azure",
     "bedrock": "turnstream.providers.bedrock",
     "cohere": "turnstream.providers.cohere",

@@ -81,7 +81,9 @@ def settings(given: Settings, environ: Mapping[str, str]) -> Settings:
     if "project" not in quirks:
         raise ConfigurationError("The model gemini:… on Vertex AI needs a project: set GOOGLE_CLOUD_PROJECT.")
     quirks.setdefault("location", "global")
-    base_url = given.base_url or environ.get("GOOGLE_VERTEX_BASE_URL") or vertex_url(str(quirks["location"]))
+    base_url = (
+        given.base_url or environ.get("GOOGLE_VERTEX_BASE_URL") or google_token.vertex_url(str(quirks["location"]))
+    )
     return msgspec.structs.replace(given, base_url=base_url.rstrip("/"), quirks=quirks)
 
 
@@ -95,14 +97,6 @@ def key_files(settings: Settings, environ: Mapping[str, str]) -> list[tuple[str,
 def with_key_file(settings: Settings, content: bytes) -> Settings:
     credentials = google_token.credentials(content)
     return msgspec.structs.replace(settings, quirks={**settings.quirks, "credentials": credentials})
-
-
-def vertex_url(location: str) -> str:
-    if location == "global":
-        return "https://aiplatform.googleapis.com"
-    if location in ("us", "eu"):
-        return f"https://aiplatform.{location}.rep.googleapis.com"
-    return f"https://{location}-aiplatform.googleapis.com"
 
 
 def exchange(settings: Settings, now: float) -> TokenExchange | None:

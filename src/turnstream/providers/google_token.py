@@ -1,4 +1,6 @@
-"""Access tokens of Google Cloud, as a generator of requests (https://google.aip.dev/auth/4110).
+"""Vertex AI's addresses, and Google Cloud's access tokens, as a generator of requests.
+
+See https://google.aip.dev/auth/4110.
 
 Service-account keys (a signed JWT, RFC 7523), the user credentials that ``gcloud auth application-default login``
 leaves, and, where there is neither, the metadata server of the machine.
@@ -23,6 +25,14 @@ _METADATA_URL = "http://metadata.google.internal/computeMetadata/v1/instance/ser
 _LIFETIME = 3600
 _EARLY = 300
 _JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
+
+def vertex_url(location: str) -> str:
+    if location == "global":
+        return "https://aiplatform.googleapis.com"
+    if location in ("us", "eu"):
+        return f"https://aiplatform.{location}.rep.googleapis.com"
+    return f"https://{location}-aiplatform.googleapis.com"
 
 
 def key_files(named: Any, environ: Mapping[str, str]) -> list[tuple[str, bool]]:

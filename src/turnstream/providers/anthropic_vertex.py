@@ -1,0 +1,65 @@
+"""Claude on Vertex AI: Anthropic's Messages at Google's address, with Google's token.
+
+https://docs.cloud.google.com/vertex-ai/generative-ai/docs/partner-models/claude/use-claude
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from turnstream.events import ConfigurationError, ModelRequest
+from turnstream.providers import google_token
+from turnstream.providers.anthropic import Decoder, error
+from turnstream.providers.anthropic_request import body
+from turnstream.providers.base import HttpRequest, Settings, TokenExchange
+from turnstream.providers.translate import encoded
+
+__all__ = ["Decoder", "error", "exchange", "key_files", "request", "settings", "with_key_file"]
+
+_VERSION = "vertex-2023-10-16"
+_PROJECTS = ("ANTHROPIC_VERTEX_PROJECT_ID", "GOOGLE_CLOUD_PROJECT")
+_LOCATIONS = ("CLOUD_ML_REGION", "GOOGLE_CLOUD_LOCATION")
+
+
+def settings(given: Settings, environ: Mapping[str, str]) -> Settings:
+    """``given``, completed from ``ANTHROPIC_VERTEX_PROJECT_ID`` and ``CLOUD_ML_REGION``, or Google's own variables."""
+    quirks = dict(given.quirks)
+    for name, variables in (("project", _PROJECTS), ("location", _LOCATIONS)):
+        if value := next((environ[variable] for variable in variables if environ.get(variable)), None):
+            quirks.setdefault(name, value)
+    if "project" not in quirks:
+        raise ConfigurationError("The model anthropic-vertex:… needs a project: set ANTHROPIC_VERTEX_PROJECT_ID.")
+    base_url = given.base_url or google_token.vertex_url(str(quirks.setdefault("location", "global")))
+    return msgspec.structs.replace(given, base_url=base_url, quirks=quirks)
+
+
+def key_files(settings: Settings, environ: Mapping[str, str]) -> list[tuple[str, bool]]:
+    if "credentials" in settings.quirks or settings.api_key:
+        return []
+    return google_token.key_files(settings.quirks.get("credentials_file"), environ)
+
+
+def with_key_file(settings: Settings, content: bytes) -> Settings:
+    credentials = google_token.credentials(content)
+    return msgspec.structs.replace(settings, quirks={**settings.quirks, "credentials": credentials})
+
+
+def exchange(settings: Settings, now: float) -> TokenExchange | None:
+    """None where the operator gave a token of their own."""
+    if settings.api_key:
+        return None
+    return google_token.exchange("anthropic", settings.quirks.get("credentials"), now)
+
+
+def request(settings: Settings, model_request: ModelRequest) -> HttpRequest:
+    """Raises `RequestError` for content that the vendor does not take."""
+    notes: list[str] = []
+    headers = {"content-type": "application/json", "accept": "text/event-stream"}
+    if settings.api_key:
+        headers["authorization"] = f"Bearer {settings.api_key}"
+    place = f"/v1/projects/{settings.quirks['project']}/locations/{settings.quirks['location']}"
+    url = f"{settings.base_url}{place}/publishers/anthropic/models/{settings.model}:streamRawPredict"
+    whole = {"anthropic_version": _VERSION, "stream": True, **body(settings, model_request, notes)}
+    return HttpRequest("POST", url, headers | settings.headers, encoded(whole), tuple(notes))
