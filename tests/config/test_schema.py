@@ -12,7 +12,8 @@ import yaml
 from turnstream.config import published
 from turnstream.config.document import read
 from turnstream.config.errors import validated
-from turnstream.config.schema import AgentSection, Options, ServerSection, Timeouts, ToolSection
+from turnstream.config.schema import AgentSection, Options, ServerSection, Timeouts
+from turnstream.config.tool_sections import KINDS, ToolSection
 from turnstream.config.tools import BUILDERS
 from turnstream.events import ConfigurationError, ModelOptions
 from turnstream.providers import base
@@ -63,7 +64,7 @@ def test_a_model_may_be_a_name_or_a_mapping() -> None:
         ),
         ("model: demo\ntools: x.py:y", "agent.yaml:2: tools: must be a list"),
         ("model: demo\ntools:\n- x", "agent.yaml:3: tools[0]: must be 'package.module:name' or 'file.py:name'"),
-        ("model: demo\ntools:\n- {}", "agent.yaml:3: tools[0]: give exactly one of: python"),
+        ("model: demo\ntools:\n- {}", "agent.yaml:3: tools[0]: give exactly one of: python, mcp"),
         (
             "model: demo\nname: no",
             "agent.yaml:2: name: must be a text (quote it if it looks like a number, a date or yes/no)",
@@ -174,7 +175,7 @@ def test_the_options_are_the_models_options() -> None:
 
 
 def test_every_kind_of_tool_has_a_builder() -> None:
-    assert set(ToolSection.model_fields) == set(BUILDERS)
+    assert set(KINDS) == set(BUILDERS) <= set(ToolSection.model_fields)
 
 
 def test_the_published_schema_is_that_of_the_models() -> None:

@@ -39,7 +39,7 @@ def _agent(agent: Agent) -> list[str]:
     lines = [f"agent {agent.name}", f"  model         {agent.model.name}"]
     for toolbox in agent.toolboxes:
         if not isinstance(toolbox, FunctionTool):  # others may ask a server, which a check must not
-            lines.append(f"  tools         of {type(toolbox).__name__}")
+            lines.append(f"  tools         of {toolbox!r}")
             continue
         summary = toolbox.spec.description.strip().splitlines()
         lines.append(f"  tool          {toolbox.name}{': ' + summary[0] if summary else ''}")

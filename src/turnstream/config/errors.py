@@ -32,6 +32,7 @@ _SENTENCES = {
 _PATTERNS = {
     "name": "must be of letters, digits, '.', '_' and '-', at most 64 of them",
     "python": "must be 'package.module:name' or 'file.py:name'",
+    "prefix": "must be of letters, digits, '_' and '-', at most 32 of them",
 }
 
 

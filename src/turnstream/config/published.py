@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from turnstream.config.schema import AgentSection
+from turnstream.config.tool_sections import KINDS
 
 _ENVIRONMENT = {"type": "string", "pattern": r"\$\{"}
 _TEXT = {"type": "string", "minLength": 1}
@@ -23,7 +24,7 @@ def json_schema() -> dict[str, Any]:
         "anyOf": [_TEXT, {"$ref": properties["model"]["$ref"]}],
     }
     properties["tools"]["items"] = {"anyOf": [_TEXT, properties["tools"]["items"]]}
-    schema["$defs"]["ToolSection"] |= {"minProperties": 1, "maxProperties": 1}
+    schema["$defs"]["ToolSection"]["oneOf"] = [{"required": [kind]} for kind in KINDS]
     server = schema["$defs"]["ServerSection"]["properties"]
     server["statuses"]["enum"].append(False)  # what YAML makes of an `off` without quotes
     del server["statuses"]["type"]

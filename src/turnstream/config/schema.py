@@ -4,51 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from turnstream.config.document import Substituted
-
-
-def _typed(value: Any) -> Any:
-    return value.typed() if isinstance(value, Substituted) else value
-
-
-def _listed(value: Any) -> Any:
-    if isinstance(value, Substituted):
-        return [part.strip() for part in value.split(",") if part.strip()]
-    return value
-
-
-def _plain(value: Any) -> Any:
-    """Values whose type is the vendor's business, typed as YAML would type them."""
-    match value:
-        case Substituted():
-            return value.typed()
-        case dict():
-            return {key: _plain(item) for key, item in value.items()}
-        case list():
-            return [_plain(item) for item in value]
-        case _:
-            return value
+from turnstream.config.section import Anything, FromEnvironment, NonEmpty, Seconds, Section, Texts, Whole, listed
+from turnstream.config.tool_sections import ToolSection
 
 
 def _off(value: Any) -> Any:
     """``off`` without quotes is false in YAML."""
     return "off" if value is False else value
-
-
-FromEnvironment = BeforeValidator(_typed)
-Whole = Annotated[int, Field(ge=1)]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonEmpty = Annotated[str, Field(min_length=1)]
-Texts = Annotated[list[NonEmpty], BeforeValidator(_listed)]
-Anything = Annotated[dict[str, Any], BeforeValidator(_plain)]
-
-
-class Section(BaseModel):
-    """Strict, closed, and silent about its input: a bad value may be a secret in the wrong place."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, use_attribute_docstrings=True)
 
 
 class Options(Section):
@@ -58,7 +22,7 @@ class Options(Section):
     top_p: Annotated[float | None, Field(ge=0, le=1, allow_inf_nan=False), FromEnvironment] = None
     max_tokens: Annotated[Whole | None, FromEnvironment] = None
     max_completion_tokens: Annotated[Whole | None, FromEnvironment] = None
-    stop: Annotated[list[str] | None, BeforeValidator(_listed)] = None
+    stop: Annotated[list[str] | None, BeforeValidator(listed)] = None
     seed: Annotated[int | None, FromEnvironment] = None
     presence_penalty: Annotated[float | None, Field(ge=-2, le=2), FromEnvironment] = None
     frequency_penalty: Annotated[float | None, Field(ge=-2, le=2), FromEnvironment] = None
@@ -122,23 +86,6 @@ class ModelSection(Section):
     @property
     def full_name(self) -> str:
         return f"{self.provider}:{self.name}" if self.provider else self.name
-
-
-class ToolSection(Section):
-    """One source of tools: exactly one of the keys."""
-
-    python: Annotated[str | None, Field(pattern=r"^[^:]+:[A-Za-z_][A-Za-z0-9_.]*$")] = None
-    """A function or a toolbox: `package.module:name`, or `tools.py:name` next to this file."""
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> ToolSection:
-        if len(self.model_fields_set) != 1 or getattr(self, self.kind) is None:
-            raise ValueError(f"give exactly one of: {', '.join(type(self).model_fields)}")
-        return self
-
-    @property
-    def kind(self) -> str:
-        return next(iter(self.model_fields_set))
 
 
 class ServerSection(Section):

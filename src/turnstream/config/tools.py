@@ -11,13 +11,14 @@ from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 from turnstream.agent.protocols import Toolbox
 from turnstream.config.errors import meant
-from turnstream.config.schema import ToolSection
+from turnstream.config.tool_sections import McpSection, ToolSection
 from turnstream.events import ConfigurationError, TurnstreamError
 from turnstream.providers.http import Client
-from turnstream.tools import python
+from turnstream.tools import mcp, python, wrap
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,22 @@ Builder: TypeAlias = Callable[[Any, Place], Iterable[Toolbox]]
 
 def build(section: ToolSection, place: Place) -> list[Toolbox]:
     """The toolboxes of one entry. Raises `ConfigurationError`, without file and line."""
-    return list(BUILDERS[section.kind](getattr(section, section.kind), place))
+    return [_wrapped(box, section) for box in BUILDERS[section.kind](getattr(section, section.kind), place)]
+
+
+def _wrapped(box: Toolbox, section: ToolSection) -> Toolbox:
+    """The filter stands innermost, so it knows the tools' own names; what is kept in the cache costs no call."""
+    if section.allow is not None or section.deny:
+        box = wrap.Filtered(box, section.allow, section.deny)
+    if section.timeout is not None:
+        box = wrap.Timed(box, section.timeout)
+    if section.rate_limit is not None:
+        box = wrap.RateLimited(box, section.rate_limit.calls, section.rate_limit.seconds)
+    if section.cache is not None:
+        box = wrap.Cached(box, section.cache)
+    if section.prefix is not None:
+        box = wrap.Prefixed(box, section.prefix)
+    return box
 
 
 def _python(reference: str, place: Place) -> Iterable[Toolbox]:
@@ -53,8 +69,45 @@ def _python(reference: str, place: Place) -> Iterable[Toolbox]:
         yield toolbox
 
 
-BUILDERS: Mapping[str, Builder] = {"python": _python}
-"""A new kind is a field of `ToolSection` and a row here."""
+def _mcp(section: McpSection, place: Place) -> Iterable[Toolbox]:
+    if importlib.util.find_spec("mcp") is None:
+        raise ConfigurationError("MCP servers need the extra 'mcp': pip install 'turnstream[mcp]'")
+    target: mcp.Stdio | mcp.Http
+    if section.command is not None:
+        cwd = str((place.folder / (section.cwd or "")).resolve())
+        target = mcp.Stdio(section.command, tuple(section.args), section.env, cwd)
+        name = Path(section.command).stem
+    else:
+        url = section.url or ""
+        ca = str(_existing(section.ca, place)) if section.ca is not None else None
+        name = _host(url)
+        target = mcp.Http(url, section.transport, section.headers, ca)
+    yield mcp.McpServer(
+        section.name or name,
+        target,
+        forward_headers=section.forward_headers,
+        forward_context=section.forward_context,
+        effect=section.effect,
+        start_timeout=section.start_timeout,
+    )
+
+
+def _host(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigurationError("its url must begin with http:// or https:// and name a host")
+    return parts.hostname
+
+
+def _existing(name: str, place: Place) -> Path:
+    path = place.folder / name
+    if not path.is_file():
+        raise ConfigurationError(f"there is no file {path}")
+    return path
+
+
+BUILDERS: Mapping[str, Builder] = {"python": _python, "mcp": _mcp}
+"""A new kind is a field of `ToolSection`, one of its `KINDS`, and a row here."""
 
 
 def resolve(reference: str, folder: Path) -> Any:

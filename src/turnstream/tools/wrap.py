@@ -82,6 +82,9 @@ class Wrapper(_Owner):
     async def call(self, call: ToolCall, context: RunContext) -> ToolOutput:
         return await self.box.call(call, context)
 
+    def __repr__(self) -> str:
+        return repr(self.box)
+
 
 class Prefixed(Wrapper):
     """Each tool's name with ``prefix`` before it, for two sources that use the same names."""

@@ -1,0 +1,92 @@
+"""What a configuration may say of tools."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from turnstream.config.section import FromEnvironment, NonEmpty, Seconds, Section, Texts, Whole
+
+EffectName = Literal["none", "idempotent", "once"]
+
+
+class McpSection(Section):
+    """An MCP server: a `command` to run it, or its `url`."""
+
+    name: NonEmpty | None = None
+    """What errors, logs and lists of tools call it; without it, the name of its command or host."""
+    command: NonEmpty | None = None
+    """A program that speaks MCP over its standard input and output. It runs in the folder of this file."""
+    args: list[str] = Field(default_factory=list)
+    env: Annotated[dict[str, str], Field(repr=False)] = Field(default_factory=dict)
+    """Environment variables of the program, besides PATH, HOME and their like."""
+    cwd: NonEmpty | None = None
+    """Where the program runs; relative to this file."""
+    url: NonEmpty | None = None
+    transport: Literal["streamable-http", "sse"] = "streamable-http"
+    """How the server at `url` speaks; `sse` is the older way."""
+    headers: Annotated[dict[str, str], Field(repr=False)] = Field(default_factory=dict)
+    """Sent with each request to `url`."""
+    forward_headers: Texts = Field(default_factory=list)
+    """Headers of a user's own request that go to `url` with the user's calls. `server.forward_headers` must allow
+    them too."""
+    forward_context: dict[str, NonEmpty] = Field(default_factory=dict)
+    """Headers to `url` that carry a value of the request's context: `{X-Tenant: tenant}`."""
+    ca: NonEmpty | None = None
+    """A file of certificates to trust instead of the system's."""
+    start_timeout: Annotated[Seconds, FromEnvironment] = 30.0
+    """Seconds until the server must have answered for the first time."""
+    effect: EffectName | None = None
+    """What a second call of its tools would do; without it, what the server says of each."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> McpSection:
+        if (self.command is None) == (self.url is None):
+            raise ValueError("give command or url")
+        theirs = {"args", "env", "cwd"} if self.url else {"transport", "headers", "forward_headers", "forward_context"}
+        if wrong := sorted(theirs & self.model_fields_set):
+            raise ValueError(f"{wrong[0]} has no meaning with {'url' if self.url else 'command'}")
+        return self
+
+
+class RateLimitSection(Section):
+    """At most `calls` in any `seconds`, for each user."""
+
+    calls: Annotated[Whole, FromEnvironment]
+    seconds: Annotated[Seconds, FromEnvironment] = 60.0
+
+
+class ToolSection(Section):
+    """One source of tools: one of the kinds, and what is wrapped around it."""
+
+    python: Annotated[str | None, Field(pattern=r"^[^:]+:[A-Za-z_][A-Za-z0-9_.]*$")] = None
+    """A function or a toolbox: `package.module:name`, or `tools.py:name` next to this file."""
+    mcp: McpSection | None = None
+    """An MCP server, over stdio or HTTP."""
+
+    prefix: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")] = None
+    """Stands before the name of each tool: `fs_`."""
+    allow: Texts | None = None
+    """Only tools with these names (without the prefix); `*` stands for anything: `read_*`."""
+    deny: Texts = Field(default_factory=list)
+    """No tools with these names."""
+    timeout: Annotated[Seconds | None, FromEnvironment] = None
+    """Seconds that one call may take."""
+    cache: Annotated[Seconds | None, FromEnvironment] = None
+    """Seconds for which a result is kept for the same call of the same user, if the tool has no effect."""
+    rate_limit: RateLimitSection | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> ToolSection:
+        if sum(getattr(self, kind) is not None for kind in KINDS) != 1:
+            raise ValueError(f"give exactly one of: {', '.join(KINDS)}")
+        return self
+
+    @property
+    def kind(self) -> str:
+        return next(kind for kind in KINDS if getattr(self, kind) is not None)
+
+
+KINDS = ("python", "mcp")
+"""The keys of `ToolSection` of which there is one."""

@@ -1,0 +1,178 @@
+"""The tools of one MCP server."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from turnstream.events import ConfigurationError, Effect, RunContext, ToolCall, ToolError, ToolOutput, ToolSpec
+from turnstream.tools.mcp import results
+from turnstream.tools.mcp.connection import Connection
+from turnstream.tools.mcp.session import Lost
+from turnstream.tools.mcp.transports import Http, Stdio, Target
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from mcp import Client, types
+
+log = logging.getLogger("turnstream.tools.mcp")
+
+_MOST_CONNECTIONS = 200
+_IDLE_SECONDS = 300.0
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+class McpServer:
+    """A toolbox. The server is started, or connected to, when its tools are first needed, and again when it is lost.
+
+    ``forward_headers`` are request headers, ``forward_context`` maps a header to the context value that it carries.
+    Both make a connection for each set of values, so no user's credentials serve another. ``effect`` replaces what the
+    server says of its tools. ``start_timeout`` is in seconds. It must be entered before it is used.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        target: Target,
+        *,
+        forward_headers: Sequence[str] = (),
+        forward_context: Mapping[str, str] | None = None,
+        effect: Effect | None = None,
+        start_timeout: float = 30.0,
+    ) -> None:
+        self.name = name
+        self.target = target
+        self._headers = tuple(header.lower() for header in forward_headers)
+        self._context = dict(forward_context or {})
+        if (self._headers or self._context) and not isinstance(target, Http):
+            raise ConfigurationError("headers can be forwarded to a server behind HTTP only")
+        self._effect = effect
+        self._seconds = start_timeout
+        self._connections: OrderedDict[tuple[tuple[str, str], ...], Connection] = OrderedDict()
+        self._closing: set[asyncio.Task[None]] = set()
+        self._users = 0
+
+    async def __aenter__(self) -> Self:
+        self._users += 1
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._users -= 1
+        if self._users == 0:
+            connections, self._connections = self._connections, OrderedDict()
+            await asyncio.gather(*(connection.close() for connection in connections.values()), *self._closing)
+
+    async def tools(self, context: RunContext) -> list[ToolSpec]:
+        """As the server last listed them; while it is down, what it listed before. Raises `ToolError` if there is
+        nothing."""
+        connection = self._connection(context)
+        try:
+            listed = await connection.tools()
+        except Lost as error:
+            raise ToolError(self._sentence(error)) from error
+        source = f"mcp:{self.name}"
+        return [results.spec(tool, name, source, self._effect) for name, tool in listed.items()]
+
+    async def call(self, call: ToolCall, context: RunContext) -> ToolOutput:
+        """Raises `ToolError`. A call is made again only if the server cannot have seen it."""
+        from mcp import MCPError
+
+        connection = self._connection(context)
+        try:
+            listed = await connection.tools()
+            if call.name not in listed:
+                raise ToolError(f"There is no tool named {call.name!r}.")
+            work = self._work(listed[call.name], call, context)
+            try:
+                result = await connection.run(work)
+            except Lost as error:
+                if not error.refused:
+                    raise
+                result = await connection.run(work)
+        except Lost as error:
+            raise ToolError(self._sentence(error)) from error
+        except MCPError as error:
+            raise ToolError(f"The MCP server {self.name} answered: {_line(error.message)}") from error
+        except (RuntimeError, ValueError) as error:  # the SDK's, for an answer that breaks the protocol or its schema
+            log.warning("MCP server %s: bad answer to %s", self.name, call.name, exc_info=error)
+            raise ToolError(f"The MCP server {self.name} gave a result that breaks its own rules.") from error
+        return results.output(result)
+
+    def _work(self, tool: types.Tool, call: ToolCall, context: RunContext) -> Callable[[Client], Any]:
+        arguments = _arguments(call)
+        spec = results.spec(tool, call.name, "", self._effect)
+        meta: Any = {"turnstream/idempotencyKey": context.idempotency_key} if spec.effect == "once" else None
+
+        async def report(progress: float, total: float | None, message: str | None) -> None:
+            context.progress(message or call.name, min(progress / total, 1.0) if total else None)
+
+        async def work(client: Client) -> types.CallToolResult:
+            return await client.call_tool(tool.name, arguments, progress_callback=report, meta=meta)
+
+        return work
+
+    def _sentence(self, error: Lost) -> str:
+        during = "" if error.refused else " It may have executed the call."
+        return f"The MCP server {self.name} is not available: {error.reason}.{during}"
+
+    def _connection(self, context: RunContext) -> Connection:
+        if self._users == 0:
+            raise ConfigurationError(f"the MCP server {self.name} is used before its agent is entered")
+        key = self._key(context)
+        if key not in self._connections:
+            self._forget()
+            if len(self._connections) >= _MOST_CONNECTIONS:
+                raise ToolError(f"The MCP server {self.name} has too many users at once.")
+            self._connections[key] = Connection(self.name, self.target, dict(key), self._seconds)
+        self._connections.move_to_end(key)
+        return self._connections[key]
+
+    def _key(self, context: RunContext) -> tuple[tuple[str, str], ...]:
+        headers = {name: context.headers[name] for name in self._headers if name in context.headers}
+        for header, value in self._context.items():
+            if (found := context.values.get(value)) is not None:
+                headers[header] = found if isinstance(found, str) else str(msgspec.json.encode(found), "utf-8")
+        return tuple(sorted((name, value) for name, value in headers.items() if _sendable(name, value)))
+
+    def _forget(self) -> None:
+        """Close the connections of users who have long been silent; the one used longest ago stands first."""
+        for key, connection in list(self._connections.items()):
+            if connection.idle() < _IDLE_SECONDS and len(self._connections) < _MOST_CONNECTIONS:
+                return
+            if not connection.busy:
+                del self._connections[key]
+                task = asyncio.create_task(connection.close())
+                self._closing.add(task)
+                task.add_done_callback(self._closing.discard)
+
+    def __repr__(self) -> str:
+        return f"McpServer({self.name!r})"
+
+
+def _sendable(name: str, value: str) -> bool:
+    """A client writes these values: none may add a header of its own."""
+    return _HEADER.fullmatch(name) is not None and value.isprintable() and value.isascii()
+
+
+def _arguments(call: ToolCall) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(call.arguments.strip() or "{}", type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        raise ToolError(f"The arguments of {call.name} are not a JSON object.") from None
+
+
+def _line(message: str) -> str:
+    return " ".join(message.split())[:500]
+
+
+__all__ = ["Http", "McpServer", "Stdio"]
