@@ -22,7 +22,7 @@ from turnstream.events import (
     UserMessage,
 )
 from turnstream.parsing.collect import Collector
-from turnstream.providers.text_mode import TextCalls, TextMode, best_format
+from turnstream.providers.text_mode import TextCalls, TextMode
 
 CALL = '<tool_call>\n{"name": "echo", "arguments": {"a": 1}}\n</tool_call>'
 TOOLS = [{"type": "function", "function": {"name": "echo", "parameters": {"type": "object"}}}]
@@ -101,8 +101,3 @@ def test_how_the_text_is_cut_never_matters(sizes: list[int]) -> None:
 
     assert collected(sizes) == collected([])
     assert collected([])[2] == Finish("tool_calls", "stop")
-
-
-def test_a_models_name_tells_the_form_of_its_calls() -> None:
-    assert best_format("ibm/granite-3-3-8b-instruct") == "granite3"
-    assert best_format("somebody/else") == "hermes"

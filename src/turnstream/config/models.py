@@ -11,8 +11,8 @@ from turnstream.config import automatic
 from turnstream.config.schema import ModelSection, Options, TextCallsSection
 from turnstream.config.tools import Place
 from turnstream.events import ConfigurationError, ModelOptions
-from turnstream.parsing.text_calls import FORMATS
-from turnstream.providers.text_mode import TextMode, best_format
+from turnstream.parsing.text_calls import FORMATS, format_for
+from turnstream.providers.text_mode import TextMode
 
 
 def make_options(section: Options) -> ModelOptions:
@@ -57,7 +57,7 @@ def reading_calls(model: Model, how: str | TextCallsSection) -> Model:
         case "auto":
             return TextMode(model, "auto", describe=False)
         case "text":
-            return TextMode(model, best_format(model.name))
+            return TextMode(model, format_for(model.name.partition(":")[2]))
         case TextCallsSection(format=format):
             if format not in FORMATS:
                 close = get_close_matches(format, FORMATS, 3, 0.5)

@@ -24,7 +24,6 @@ from turnstream.events import (
 )
 from turnstream.parsing import text_calls
 from turnstream.prompts.chat_template import tool_object
-from turnstream.prompts.families import family_of
 from turnstream.prompts.system_message import prompted
 
 
@@ -141,9 +140,3 @@ class _Reading:
         except StopAsyncIteration:
             self._closed = True
             return self._calls.close()
-
-
-def best_format(model: str) -> str:
-    """The form that a model of this name writes its calls in; Hermes's, the commonest, for an unknown one."""
-    family = family_of(model)
-    return family.format if family else "hermes"
