@@ -54,10 +54,8 @@ def _template(section: ModelSection, place: Place) -> dict[str, str]:
 def reading_calls(model: Model, how: str | TextCallsSection) -> Model:
     """``model``, with the tool calls that it writes as text read by us."""
     match how:
-        case "auto":
-            return TextMode(model, "auto", describe=False)
-        case "text":
-            return TextMode(model, format_for(model.name.partition(":")[2]))
+        case "auto" | "text":
+            return TextMode(model, format_for(model.name.partition(":")[2]), describe=how == "text")
         case TextCallsSection(format=format):
             if format not in FORMATS:
                 close = get_close_matches(format, FORMATS, 3, 0.5)
