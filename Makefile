@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check bench format fuzz
+.PHONY: help install serve test check bench format fuzz orchestrate
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -39,3 +39,8 @@ bench: install ## what a token costs: table, JSON and plot in bench/results
 
 fuzz: install ## much more noise into every decoder than the tests have time for; FUZZ_SEED makes it other noise
 	FUZZ=50 $(BIN)/python -m pytest $(PYTEST_ARGS) --timeout=3600 tests/providers/test_fuzz.py
+
+orchestrate: install ## IBM's own validator of external agents, in an environment of its own (250 MB)
+	@test -x .venv-orchestrate/bin/python || $(PYTHON) -m venv .venv-orchestrate
+	.venv-orchestrate/bin/python -m pip install --quiet --disable-pip-version-check ibm-watsonx-orchestrate-evaluation-framework==1.6.9
+	ORCHESTRATE_PYTHON=$(CURDIR)/.venv-orchestrate/bin/python $(BIN)/python -m pytest tests/clients/test_orchestrate_official.py
