@@ -338,12 +338,14 @@ def _annotations(sources: Any) -> list[dict[str, Any]]:
 
 
 def usage_object(usage: Usage) -> dict[str, Any]:
+    """``cost``, where it is known, is in US dollars: a member that OpenAI's object does not have."""
     return {
         "prompt_tokens": usage.input,
         "completion_tokens": usage.output,
         "total_tokens": usage.total,
         "prompt_tokens_details": {"cached_tokens": usage.cached, "cache_write_tokens": usage.cache_write},
         "completion_tokens_details": {"reasoning_tokens": usage.reasoning},
+        **({} if usage.cost is None else {"cost": usage.cost}),
     }
 
 

@@ -68,7 +68,7 @@ def model(
     if not colon or not wanted:
         raise ConfigurationError(f"A model is named provider:model, such as openai:gpt-5-mini; {name!r} is not.")
 
-    from turnstream.providers import compatible, http, openai
+    from turnstream.providers import compatible, http, openai, prices
     from turnstream.providers.base import Provider, Settings, Timeouts
 
     environ = http.environment() if environ is None else environ
@@ -83,15 +83,23 @@ def model(
     speaker: Provider
     if provider in compatible.VENDORS:
         speaker, settings = openai, compatible.settings(provider, given, environ)
+        own_address = compatible.VENDORS[provider].base_url
     elif provider in PROTOCOLS:
         module = importlib.import_module(PROTOCOLS[provider])
         speaker, settings = cast("Provider", module), module.settings(given, environ)
         if hasattr(module, "key_files"):
             settings = _with_key_file(module, settings, environ)
+        own_address = str(getattr(module, "BASE_URL", settings.base_url))
     else:
         raise _unknown(provider, sorted({*compatible.VENDORS, *PROTOCOLS, "demo"}))
     made = http.HttpModel(
-        name, speaker, settings, client=client, timeouts=Timeouts(**(timeouts or {})), max_retries=retries
+        name,
+        speaker,
+        settings,
+        client=client,
+        timeouts=Timeouts(**(timeouts or {})),
+        max_retries=retries,
+        price=prices.price(name) if settings.base_url == own_address else None,
     )
     text_format = getattr(speaker, "text_format", None)
     if text_format is None:

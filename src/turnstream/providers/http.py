@@ -18,6 +18,7 @@ from turnstream.providers.base import HttpRequest, HttpResponse, Provider, Setti
 from turnstream.providers.connections import SHARED, Body, Response, send, short_body, silent
 from turnstream.providers.connections import Client as Client
 from turnstream.providers.connections import environment as environment
+from turnstream.providers.prices import Price, with_costs
 
 if TYPE_CHECKING:
     from typing import Self
@@ -43,6 +44,7 @@ class HttpModel:
         client: Client | None = None,
         timeouts: Timeouts | None = None,
         max_retries: int = 2,
+        price: Price | None = None,
     ) -> None:
         self.name = name
         self.provider = provider
@@ -50,6 +52,7 @@ class HttpModel:
         self.client = client or SHARED
         self.timeouts = timeouts or Timeouts()
         self.max_retries = max_retries
+        self.price = price
         self.authorization = Authorization(provider, settings)
         self._noted: set[str] = set()
 
@@ -120,6 +123,7 @@ class Stream:
         if self._response is None or self._watchdog is None:
             raise RuntimeError("enter the stream before you iterate it")
         decoder, content, watchdog = self._decoder, self._response.content, self._watchdog
+        price = self._model.price
         try:
             while self._state == "reading":
                 decoder.feed(b"")  # raises the error that came in the same read as the last batch
@@ -139,9 +143,9 @@ class Stream:
                 elif batch := decoder.feed(piece):
                     if not watchdog.begun:
                         watchdog.begin()
-                    return batch
+                    return batch if price is None else with_costs(price, batch)
             if batch := self._rest():
-                return batch
+                return batch if price is None else with_costs(price, batch)
         except ProviderError as error:
             self._state = "ended"
             self._broken = error
