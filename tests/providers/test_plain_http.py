@@ -133,10 +133,66 @@ async def test_a_connection_that_the_vendor_closes_while_idle_is_forgotten() -> 
         assert vendor.connections == 2
 
 
-async def test_a_compressed_body_is_read_though_nobody_asked_for_it() -> None:
-    packed = zlib.compress(b"hello", wbits=31)
-    head = HEAD + b"content-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(packed)
-    assert await body_of(head + packed[:7], packed[7:]) == b"hello"
+@pytest.mark.parametrize("requests", [1, 3])
+async def test_connections_that_went_stale_unseen_cost_no_failure(requests: int) -> None:
+    """The vendor closed them in the moment that the next request was sent, so nothing of it was read."""
+    whole = raw(HEAD + b"content-length: 0\r\n\r\n")
+    async with upstream(*[whole] * requests, *[raw(close=True)] * requests, whole) as vendor, pool() as connections:
+        answers = [await connections.request(ask(vendor.base_url), 5) for _ in range(requests)]
+        for answer in answers:
+            answer.release()
+        assert (await connections.request(ask(vendor.base_url), 5)).status == 200
+        assert vendor.connections == requests + 1
+
+
+async def test_a_new_connection_that_gives_no_answer_is_an_error() -> None:
+    async with upstream(raw(close=True)) as vendor, pool() as connections:
+        with pytest.raises(ConnectionError, match="before the answer's end"):
+            await connections.request(ask(vendor.base_url), 5)
+        assert len(vendor.requests) == 1
+
+
+async def test_an_answer_that_broke_off_is_not_asked_for_again() -> None:
+    whole = raw(HEAD + b"content-length: 0\r\n\r\n")
+    async with upstream(whole, raw(HEAD, close=True)) as vendor, pool() as connections:
+        (await connections.request(ask(vendor.base_url), 5)).release()
+        with pytest.raises(ConnectionError, match="before the answer's end"):
+            await connections.request(ask(vendor.base_url), 5)
+        assert len(vendor.requests) == 2
+
+
+@pytest.mark.parametrize("upgrade", [b"upgrade: websocket\r\nconnection: upgrade\r\n", b""])
+async def test_a_change_of_protocol_is_no_answer(upgrade: bytes) -> None:
+    with pytest.raises(plain_http.NotHttp):
+        await body_of(b"HTTP/1.1 101 Switching Protocols\r\n" + upgrade + b"\r\nabc", close=True)
+
+
+@pytest.mark.parametrize("framing", [b"5;x=", b"1\r\na\r\n0\r\nx: "], ids=["chunk extension", "trailer"])
+async def test_framing_without_end_is_cut_off(framing: bytes) -> None:
+    head = HEAD + b"transfer-encoding: chunked\r\n\r\n" + framing
+    with pytest.raises(OSError, match="framing of the answer is too large"):
+        await body_of(head, *[b"y" * 1000] * 200)
+
+
+def bare(data: bytes) -> bytes:
+    deflate = zlib.compressobj(wbits=-15)
+    return deflate.compress(data) + deflate.flush()
+
+
+@pytest.mark.parametrize(
+    ("coding", "packed"),
+    [
+        (b"gzip", zlib.compress(b"hello", wbits=31)),
+        (b"GZIP", zlib.compress(b"he", wbits=31) + zlib.compress(b"llo", wbits=31)),
+        (b"deflate", zlib.compress(b"hello")),
+        (b"deflate", bare(b"hello")),
+    ],
+    ids=["gzip", "two members", "zlib", "bare"],
+)
+async def test_a_compressed_body_is_read_though_nobody_asked_for_it(coding: bytes, packed: bytes) -> None:
+    head = HEAD + b"content-encoding: %b\r\ncontent-length: %d\r\n\r\n" % (coding, len(packed))
+    for at in range(len(packed)):
+        assert await body_of(head + packed[:at], packed[at:]) == b"hello"
 
 
 @pytest.mark.parametrize("packed", [zlib.compress(bytes(20_000_000), wbits=31), b"not gzip"], ids=["bomb", "garbage"])

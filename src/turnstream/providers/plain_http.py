@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-import zlib
 from urllib.parse import SplitResult, urlsplit
 
 import aiohappyeyeballs
@@ -23,12 +22,11 @@ else:
     _AVAILABLE = True
 
 from turnstream.providers.base import HttpRequest
+from turnstream.providers.inflate import CODINGS, Inflater
 
 _PLAIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?")
 _FIELD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [^\r\n\0]*")
 _LARGEST_HEAD = 64 * 1024
-_LARGEST_INFLATED = 16 * 1024 * 1024
-"""Bytes that one read may become: nothing compressed was asked for."""
 _HIGH_WATER = 256 * 1024
 """Bytes that wait for their reader before the connection stops reading."""
 _FAMILY_DELAY = 0.25  # seconds that IPv6 has ahead of IPv4 (RFC 8305)
@@ -46,11 +44,11 @@ def plain(url: str) -> bool:
 class Body:
     """An answer's body as it arrives: `readany` gives all that has come, and b"" at the end."""
 
-    __slots__ = ("_complete", "_connection", "_error", "_inflate", "_pieces", "_size", "_waiter")
+    __slots__ = ("_complete", "_connection", "_error", "_inflater", "_pieces", "_size", "_waiter")
 
     def __init__(self, connection: Connection, coding: str) -> None:
         self._connection = connection
-        self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 32) if coding in ("gzip", "x-gzip", "deflate") else None
+        self._inflater = Inflater(coding) if coding in CODINGS else None
         self._pieces: list[bytes] = []
         self._size = 0
         self._complete = False
@@ -83,13 +81,8 @@ class Body:
             self.wake()
 
     def feed(self, piece: bytes) -> None:
-        if self._inflate is not None:
-            try:
-                piece = self._inflate.decompress(piece, _LARGEST_INFLATED)
-            except zlib.error as error:
-                raise OSError(f"the body is not what its content-encoding says: {error}") from error
-            if self._inflate.unconsumed_tail:
-                raise OSError("the body inflates to more than it may")
+        if self._inflater is not None:
+            piece = self._inflater.feed(piece)
         if piece:
             self._pieces.append(piece)
             self._size += len(piece)
@@ -170,6 +163,11 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def was_stale(self) -> bool:
+        """Whether it was lost without a byte of an answer: a vendor that closes idle connections never saw the
+        request."""
+        return self._head_size == 0 and self._body is None
+
     def is_open(self) -> bool:
         return self._transport is not None and not self._transport.is_closing()
 
@@ -191,12 +189,16 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             self._fail(NotHttp(str(error.__context__ or error)))
             self.abort()
+        except httptools.HttpParserUpgrade:
+            self._fail(NotHttp("the answer switches to another protocol"))
+            self.abort()
         body = self._body
-        if body is None:
+        if not self._arrived:  # all of it is framing: a head, the sizes of chunks, trailers
             self._head_size += len(data)
             if self._head_size > _LARGEST_HEAD:
-                self._fail(NotHttp("the head of the answer is too large"))
+                self._fail(NotHttp(f"the {'framing' if body else 'head'} of the answer is too large"))
                 self.abort()
+        if body is None:
             return
         self._deliver(body)
         if body.is_full() and self._transport is not None and not self._transport.is_closing():
@@ -209,6 +211,7 @@ class Connection(asyncio.Protocol):
         if arrived:
             piece = arrived[0] if len(arrived) == 1 else b"".join(arrived)
             arrived.clear()
+            self._head_size = 0
             try:
                 body.feed(piece)
             except OSError as error:
@@ -290,9 +293,13 @@ class Pool:
         parts = urlsplit(request.url)
         origin = _Origin(parts)
         message = _message(request, parts)
-        connection = self._waiting(origin)
-        if connection is None:
-            connection = await self._connect(origin, connect_timeout)
+        while (waiting := self._waiting(origin)) is not None:
+            try:
+                return await waiting.ask(message)
+            except ConnectionError:
+                if not waiting.was_stale():
+                    raise
+        connection = await self._connect(origin, connect_timeout)
         return await connection.ask(message)
 
     def close(self) -> None:

@@ -1,0 +1,48 @@
+"""Bodies that a vendor compressed though nobody asked for it (RFC 9110, section 8.4.1). No I/O."""
+
+from __future__ import annotations
+
+import zlib
+
+LARGEST = 16 * 1024 * 1024
+"""Bytes that one piece may become: nothing compressed was asked for."""
+
+CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
+
+_ANY_HEADER = zlib.MAX_WBITS | 32  # gzip or zlib
+_NO_HEADER = -zlib.MAX_WBITS
+
+
+class Inflater:
+    """Compressed pieces in, plain bytes out. A gzip body may have several members, one after another."""
+
+    def __init__(self, coding: str) -> None:
+        self._deflate = coding == "deflate"
+        self._head = b""  # of a deflate body: the two bytes that tell whether it has a header
+        self._inflate = None if self._deflate else zlib.decompressobj(_ANY_HEADER)
+
+    def feed(self, piece: bytes) -> bytes:
+        """Raises `OSError` for what is not compressed so, and for what becomes too large."""
+        if self._inflate is None:
+            piece = self._head = self._head + piece
+            if len(piece) < 2:
+                return b""
+            # Many servers mean the bare format by "deflate", the standard zlib's (RFC 1950, section 2.2).
+            bare = piece[0] & 15 != 8 or int.from_bytes(piece[:2], "big") % 31 != 0
+            self._inflate = zlib.decompressobj(_NO_HEADER if bare else _ANY_HEADER)
+        plain: list[bytes] = []
+        room = LARGEST
+        try:
+            while piece and room:
+                if self._inflate.eof:
+                    if self._deflate:
+                        break
+                    self._inflate = zlib.decompressobj(_ANY_HEADER)
+                plain.append(self._inflate.decompress(piece, room))
+                room -= len(plain[-1])
+                piece = self._inflate.unused_data or self._inflate.unconsumed_tail
+        except zlib.error as error:
+            raise OSError(f"the body is not what its content-encoding says: {error}") from error
+        if piece and not self._inflate.eof:
+            raise OSError("the body inflates to more than it may")
+        return b"".join(plain)
