@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from turnstream.cli import chat, check, decode, dev, schema, serve, version
+from turnstream.cli import chat, check, decode, dev, models, ping, schema, serve, version
 from turnstream.events import TurnstreamError
 
 COMMANDS: Sequence[Callable[..., Any]] = (
@@ -20,6 +20,8 @@ COMMANDS: Sequence[Callable[..., Any]] = (
     chat.chat,
     check.check,
     decode.decode,
+    models.models,
+    ping.ping,
     schema.schema,
     version.version,
 )

@@ -196,11 +196,16 @@ def _address(provider: str, vendor: Vendor, given: Settings, environ: Mapping[st
 
 
 def _filled(provider: str, vendor: Vendor, given: Settings, environ: Mapping[str, str]) -> str:
-    names = re.findall(r"{(\w+)}", vendor.base_url)
+    names = variables(vendor)
     if missing := [name for name in names if not environ.get(name)]:
         raise ConfigurationError(f"The model {provider}:{given.model} needs an address: set {missing[0]} or base_url.")
     made = vendor.base_url.format_map({name: environ[name].rstrip("/") for name in names})
     return f"https://{made}" if made and "://" not in made else made
+
+
+def variables(vendor: Vendor) -> list[str]:
+    """Those that its address is made of."""
+    return re.findall(r"{(\w+)}", vendor.base_url)
 
 
 def _first(names: tuple[str, ...], environ: Mapping[str, str]) -> str:
