@@ -18,6 +18,7 @@ from msgspec import Struct
 from turnstream.events import ProtocolError
 
 MAX_EVENT = 16 * 1024 * 1024
+_NAMES = 100
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -43,6 +44,7 @@ class Decoder:
         self.retry: int | None = None
         self._max = max_event
         self._id = ""
+        self._names: dict[bytes, str] = {}
         self._started = False
         self._head = b""  # up to two bytes that may become a byte order mark
         self._after_cr = False
@@ -135,12 +137,20 @@ class Decoder:
         for block in blocks:
             if block[:6] == b"data: " and b"\n" not in block:
                 events.append(Event(block[6:], "", ident))
-            elif block[:7] == b"event: " and (named := _named(block, ident)) is not None:
-                events.append(named)
+            elif len(lines := block.split(b"\n")) == 2 and lines[0][:7] == b"event: " and lines[1][:6] == b"data: ":
+                name = lines[0]
+                events.append(Event(lines[1][6:], self._names.get(name) or self._name(name), ident))
             elif block:
                 self._block(block, events)
                 ident = self._id
         return events
+
+    def _name(self, line: bytes) -> str:
+        """A stream has a few names and says them with every event."""
+        name = line[7:].decode("utf-8", "replace")
+        if len(self._names) < _NAMES:
+            self._names[line] = name
+        return name
 
     def _block(self, block: bytes, events: list[Event]) -> None:
         """Section 9.2.6, one event: the lines between two blank lines."""
@@ -165,11 +175,3 @@ class Decoder:
             events.append(Event(b"\n".join(data), kind, self._id))
         elif failure is not None:
             events.append(Event(failure, "error", self._id))
-
-
-def _named(block: bytes, ident: str) -> Event | None:
-    """The other usual form: a name, then one line of data. None for any other block."""
-    at = block.find(b"\n")
-    if block[at : at + 7] != b"\ndata: " or block.find(b"\n", at + 7) >= 0:
-        return None
-    return Event(block[at + 7 :], block[7:at].decode("utf-8", "replace"), ident)

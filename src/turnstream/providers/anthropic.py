@@ -36,7 +36,7 @@ from turnstream.parsing import sse
 from turnstream.providers import errors, tolerant
 from turnstream.providers.anthropic_request import PROVIDER, body, has_file_ids
 from turnstream.providers.base import HttpRequest, Settings
-from turnstream.providers.decoding import IGNORED, SseDecoder
+from turnstream.providers.decoding import SseDecoder
 from turnstream.providers.translate import encoded
 
 BASE_URL = "https://api.anthropic.com"
@@ -166,8 +166,15 @@ class Decoder(SseDecoder):
         self._hosted: dict[str, str] = {}
 
     def take(self, event: sse.Event, out: list[ModelEvent]) -> None:
-        if event.data[:1] == b"{" or event.data.strip() not in IGNORED:
-            self.message(_decode(event.data), event.data, out)
+        data = event.data
+        decoded = self.read(_decode, data)
+        if decoded is None:
+            return
+        delta = decoded.delta
+        if delta is not None and delta.type == "text_delta" and delta.text:  # nearly all events
+            out.append(TextDelta(delta.text))
+        else:
+            self.message(decoded, data, out)
 
     def message(self, event: Event, data: bytes, out: list[ModelEvent]) -> None:
         """One event of the protocol, whatever frame it came in."""

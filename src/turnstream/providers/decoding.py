@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 import msgspec
@@ -12,8 +13,8 @@ from turnstream.providers import errors
 from turnstream.providers.failure import broken, ended_early
 
 Frame = TypeVar("Frame")
-IGNORED = (b"", b"[DONE]")
-"""Data that imitators put into streams whose protocol has no such thing."""
+Decoded = TypeVar("Decoded")
+_IGNORED = (b"", b"[DONE]")  # imitators put these into streams whose protocol has no such thing
 _NOT_UNDERSTOOD = (msgspec.DecodeError, UnicodeError, RecursionError)
 
 
@@ -113,6 +114,15 @@ class SseDecoder(FramedDecoder[sse.Event]):
         super().drain(out)
         if self._answer.document is not None:
             self.document(self._answer.document, out)
+
+    def read(self, decode: Callable[[bytes], Decoded], data: bytes) -> Decoded | None:
+        """The event's data, decoded; None for data that says nothing in any protocol."""
+        try:
+            return decode(data)
+        except msgspec.DecodeError:
+            if data.strip() in _IGNORED:
+                return None
+            raise
 
     def document(self, body: bytes, out: list[ModelEvent]) -> None:
         """With a status of 200 it is still a refusal, unless the protocol has such answers."""

@@ -35,7 +35,7 @@ from turnstream.events import (
 from turnstream.parsing import sse
 from turnstream.providers import errors, google_token, tolerant
 from turnstream.providers.base import HttpRequest, Settings, TokenExchange
-from turnstream.providers.decoding import IGNORED, SseDecoder
+from turnstream.providers.decoding import SseDecoder
 from turnstream.providers.gemini_arguments import PartialArguments
 from turnstream.providers.gemini_request import PROVIDER, body
 from turnstream.providers.translate import encoded
@@ -167,14 +167,14 @@ class _Candidate(Struct):
     citationMetadata: dict[str, Any] | None = None
 
 
-class _Chunk(Struct):
+class Chunk(Struct):
     candidates: list[_Candidate] | None = None
     usageMetadata: msgspec.Raw = msgspec.Raw()
     promptFeedback: dict[str, Any] | None = None
     error: Any = None
 
 
-_decode = tolerant.decoder(_Chunk)
+_decode = tolerant.decoder(Chunk)
 
 
 class Decoder(SseDecoder):
@@ -193,9 +193,9 @@ class Decoder(SseDecoder):
         self._sources: set[str] = set()
 
     def take(self, event: sse.Event, out: list[ModelEvent]) -> None:
-        if event.data[:1] != b"{" and event.data.strip() in IGNORED:
+        chunk = self.read(_decode, event.data)
+        if chunk is None:
             return
-        chunk = _decode(event.data)
         for candidate in chunk.candidates or ():
             if not candidate.index:
                 self._candidate(candidate, event.data, out)

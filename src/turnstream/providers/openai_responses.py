@@ -86,7 +86,7 @@ def error(status: int, body: bytes) -> ProviderError:
     return errors.from_status(PROVIDER, status, value, errors.described(value))
 
 
-class _Event(Struct):
+class Event(Struct):
     """What is not typed here is checked where it is used: there are some sixty kinds of events."""
 
     type: str = ""
@@ -100,7 +100,7 @@ class _Event(Struct):
     error: Any = None
 
 
-_decode = tolerant.decoder(_Event)
+_decode = tolerant.decoder(Event)
 
 
 class _Item:
@@ -165,7 +165,7 @@ class Decoder(SseDecoder):
             raise _reported(self._failure)
         super().end(out)
 
-    def _item(self, event: _Event) -> _Item:
+    def _item(self, event: Event) -> _Item:
         """By its place in the output; by its id with servers that do not number it."""
         key = event.output_index if isinstance(event.output_index, int) else str(event.item_id)
         item = self._items.get(key)
@@ -174,12 +174,12 @@ class Decoder(SseDecoder):
             item = self._items[key] = _Item()
         return item
 
-    def _text(self, event: _Event, kind: type[TextDelta] | type[RefusalDelta], out: list[ModelEvent]) -> None:
+    def _text(self, event: Event, kind: type[TextDelta] | type[RefusalDelta], out: list[ModelEvent]) -> None:
         if isinstance(event.delta, str) and event.delta:
             self._item(event).said = "text"
             out.append(kind(event.delta))
 
-    def _reasoning(self, event: _Event, kind: str, out: list[ModelEvent]) -> None:
+    def _reasoning(self, event: Event, kind: str, out: list[ModelEvent]) -> None:
         """An item has a summary or its text. Where it has both, the one that came first is shown."""
         item = self._item(event)
         if isinstance(event.delta, str) and event.delta and item.said in ("", kind):
@@ -188,13 +188,13 @@ class Decoder(SseDecoder):
             item.said, item.part = kind, event.summary_index
             out.append(ReasoningDelta(event.delta))
 
-    def _arguments(self, event: _Event, out: list[ModelEvent]) -> None:
+    def _arguments(self, event: Event, out: list[ModelEvent]) -> None:
         item = self._item(event)
         if item.call >= 0 and isinstance(event.delta, str) and event.delta:
             item.said = "arguments"
             out.append(ToolCallDelta(item.call, event.delta))
 
-    def _added(self, event: _Event, out: list[ModelEvent]) -> None:
+    def _added(self, event: Event, out: list[ModelEvent]) -> None:
         item, data = self._item(event), event.item or {}
         if data.get("type") in ("function_call", "custom_tool_call") and item.call < 0:
             self._begin_call(item, data, out)
