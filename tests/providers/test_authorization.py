@@ -8,7 +8,9 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from tests.providers.upstream import upstream
+from tests.providers.stories.bedrock import STORIES
+from tests.providers.upstream import says, upstream
+from turnstream import providers
 from turnstream.events import ConfigurationError, ModelRequest, UserMessage
 from turnstream.providers import anthropic, bedrock
 from turnstream.providers.authorization import Authorization
@@ -120,6 +122,32 @@ async def test_bedrock_signs_each_try_with_the_credentials_of_the_environment(mo
     assert sent.url.endswith("/model/amazon.nova-lite-v1%3A0/converse-stream")
     assert sent.headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/")
     assert "/us-east-1/bedrock/aws4_request" in sent.headers["authorization"]
+
+
+async def test_what_arrives_has_the_signature_that_aws_computes_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    auth = pytest.importorskip("botocore.auth")
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    async with upstream(says(STORIES["text"])) as vendor, asyncio.timeout(10):
+        environ = {"AWS_REGION": "us-east-1"}
+        model = providers.model("bedrock:us.amazon.nova-lite-v1:0", base_url=vendor.base_url, environ=environ)
+        assert isinstance(model, HttpModel)
+        async with model, model.stream(ASK) as stream:
+            assert [event async for batch in stream for event in batch]
+    head, _, body = vendor.requests[0].partition(b"\r\n\r\n")
+    line, *lines = head.decode().split("\r\n")
+    headers = {name.lower(): value.strip() for name, _, value in (one.partition(":") for one in lines)}
+    authorization = dict(part.split("=", 1) for part in headers["authorization"].split(" ", 1)[1].split(", "))
+    signed = {name: headers[name] for name in authorization["SignedHeaders"].split(";")}
+    arrived = AWSRequest("POST", f"http://{headers['host']}{line.split(' ')[1]}", signed, body)
+    arrived.context["timestamp"] = headers["x-amz-date"]
+    signer = auth.SigV4Auth(Credentials("AKIDEXAMPLE", "secret"), "bedrock", "us-east-1")
+    string = signer.string_to_sign(arrived, signer.canonical_request(arrived))
+    assert authorization["Signature"] == signer.signature(string, arrived)
 
 
 async def test_missing_aws_credentials_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:

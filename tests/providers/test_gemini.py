@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -12,6 +13,7 @@ import pytest
 from tests.providers.conversations import ASK, CALL, PIXEL, RESULT, SCHEMA, said, tooled
 from tests.providers.stories.gemini import END, PARIS, call, chunk, texts
 from tests.providers.streams import decoded
+from turnstream import providers
 from turnstream.events import (
     AssistantMessage,
     ConfigurationError,
@@ -40,6 +42,7 @@ from turnstream.events import (
 from turnstream.parsing.collect import Collector
 from turnstream.providers import gemini, google_token
 from turnstream.providers.base import HttpResponse, Settings, Token
+from turnstream.providers.http import HttpModel
 
 FLASH = Settings("gemini-2.5-flash", "https://generativelanguage.googleapis.com", "key")
 NEWER = Settings("gemini-3.1-pro-preview", "https://generativelanguage.googleapis.com", "key")
@@ -316,6 +319,7 @@ def test_json_and_tools_together_are_refused_for_models_that_refuse_them() -> No
         (FLASH, {"parallel_tool_calls": False}, "parallel_tool_calls is left out"),
         (FLASH, {"stop": ["a", "b", "c", "d", "e", "f"]}, "Only 5 stop sequences"),
         (NEWER, {"reasoning_effort": "none"}, "always thinks"),
+        (Settings("gemini-2.5-pro"), {"reasoning_effort": "none"}, "always thinks"),
         (Settings("gemini-2.0-flash"), {"reasoning_effort": "low"}, "does not think"),
     ],
 )
@@ -461,6 +465,26 @@ def test_the_key_file_that_the_operator_named_comes_first() -> None:
     assert gemini.key_files(vertex, {}) == [("~/.config/gcloud/application_default_credentials.json", False)]
     assert gemini.key_files(FLASH, {}) == []
     assert gemini.with_key_file(vertex, b'{"type":"x"}').quirks["credentials"] == {"type": "x"}
+
+
+def test_the_key_file_is_read_when_the_model_is_named(tmp_path: Path) -> None:
+    key = tmp_path / "key.json"
+    environ = {**VERTEX, "GOOGLE_APPLICATION_CREDENTIALS": str(key)}
+    with pytest.raises(ConfigurationError, match="does not exist"):
+        providers.model("gemini:gemini-2.5-flash", environ=environ)
+    key.write_text('{"type":"authorized_user"}')
+    model = providers.model("gemini:gemini-2.5-flash", environ=environ)
+    assert isinstance(model, HttpModel)
+    assert model.settings.quirks["credentials"] == {"type": "authorized_user"}
+    key.write_text("[]")
+    with pytest.raises(ConfigurationError, match="no JSON object"):
+        providers.model("gemini:gemini-2.5-flash", environ=environ)
+
+
+def test_without_a_key_file_the_token_comes_from_elsewhere(tmp_path: Path) -> None:
+    model = providers.model("gemini:gemini-2.5-flash", environ={**VERTEX, "CLOUDSDK_CONFIG": str(tmp_path)})
+    assert isinstance(model, HttpModel)
+    assert "credentials" not in model.settings.quirks
 
 
 def test_a_call_is_told_apart_from_one_of_the_same_name() -> None:

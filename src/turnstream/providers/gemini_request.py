@@ -244,8 +244,9 @@ def _add_thinking(made: dict[str, Any], options: ModelOptions, model: str, notes
         notes.append("reasoning_effort is left out: this model does not think.")
     elif known < (3, 0):
         budget = _BUDGETS.get(effort, _BUDGETS["medium"])
-        if "pro" in model:
-            budget = max(budget, _SMALLEST_BUDGET_OF_PRO)
+        if "pro" in model and budget < _SMALLEST_BUDGET_OF_PRO:
+            budget = _SMALLEST_BUDGET_OF_PRO
+            notes.append(f"reasoning_effort none: this model always thinks; it may use {budget} tokens for that.")
         made["thinkingConfig"] = {"thinkingBudget": budget, "includeThoughts": effort != "none"}
     else:
         made["thinkingConfig"] = {"thinkingLevel": _level(effort, model, notes), "includeThoughts": effort != "none"}
