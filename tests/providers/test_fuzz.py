@@ -12,12 +12,30 @@ import msgspec
 import pytest
 
 from tests.providers.stories import anthropic as anthropic_stories
+from tests.providers.stories import azure as azure_stories
 from tests.providers.stories import bedrock as bedrock_stories
+from tests.providers.stories import cohere as cohere_stories
 from tests.providers.stories import gemini as gemini_stories
+from tests.providers.stories import mistral as mistral_stories
+from tests.providers.stories import ollama as ollama_stories
 from tests.providers.stories import openai_responses as responses_stories
+from tests.providers.stories import watsonx as watsonx_stories
+from tests.providers.stories import watsonx_generation as generation_stories
 from tests.providers.streams import decoded
 from turnstream.events import ProtocolError, ProviderError
-from turnstream.providers import anthropic, bedrock, bedrock_invoke, gemini, openai_responses
+from turnstream.providers import (
+    anthropic,
+    azure,
+    bedrock,
+    bedrock_invoke,
+    cohere,
+    gemini,
+    mistral,
+    ollama,
+    openai_responses,
+    watsonx,
+    watsonx_generation,
+)
 from turnstream.providers.base import Decoder
 
 ROUNDS = 400 * int(os.environ.get("FUZZ", "1"))
@@ -45,7 +63,16 @@ STREAMS: dict[str, tuple[type[Decoder], dict[str, bytes]]] = {
     "gemini": (gemini.Decoder, gemini_stories.STORIES),
     "openai-responses": (openai_responses.Decoder, responses_stories.STORIES),
     "bedrock": (bedrock.Decoder, bedrock_stories.STORIES),
+    "azure": (azure.Decoder, azure_stories.STORIES),
+    "cohere": (cohere.Decoder, cohere_stories.STORIES),
+    "mistral": (mistral.Decoder, mistral_stories.STORIES),
+    "ollama": (ollama.Decoder, ollama_stories.STORIES),
+    "watsonx": (watsonx.Decoder, watsonx_stories.STORIES),
+    "watsonx-generation": (watsonx_generation.Decoder, generation_stories.STORIES),
 }
+BINARY = {"bedrock"}
+LINES = {"ollama"}  # newline-delimited JSON
+
 decoders = pytest.mark.parametrize("name", STREAMS)
 
 
@@ -93,15 +120,16 @@ def _replace(value: Any, draw: random.Random) -> None:
         value[key] = deepcopy(draw.choice(NOISE))
 
 
-@pytest.mark.parametrize("name", [name for name in STREAMS if name != "bedrock"])
+@pytest.mark.parametrize("name", [name for name in STREAMS if name not in BINARY])
 def test_other_json_than_the_vendor_would_send(name: str) -> None:
     new, stories = STREAMS[name]
     draw = random.Random(name + SEED)
+    before, after = (b"", b"\n") if name in LINES else (b"data: ", b"\n\n")
     for story in stories.values():
         lines = story.replace(b"\r", b"").split(b"\n")
-        payloads = [msgspec.json.decode(line[6:]) for line in lines if line.startswith(b"data: {")]
+        payloads = [msgspec.json.decode(line[len(before) :]) for line in lines if line.startswith(before + b"{")]
         for changed in mutations(payloads, draw):
-            body = b"".join(b"data: " + msgspec.json.encode(event) + b"\n\n" for event in changed)
+            body = b"".join(before + msgspec.json.encode(event) + after for event in changed)
             survives(new, body, draw.randrange(len(body)))
 
 
@@ -144,9 +172,10 @@ def test_other_json_than_an_invoked_model_would_send() -> None:
         survives(bedrock_invoke.Decoder, b"".join(frames), 11)
 
 
-@pytest.mark.parametrize("name", ["anthropic", "gemini", "openai-responses"])
+@pytest.mark.parametrize("name", [name for name in STREAMS if name not in BINARY])
 def test_deeply_nested_json_is_a_protocol_error(name: str) -> None:
-    nested = b"data: " + b'{"a":' * 100_000 + b"1" + b"}" * 100_000 + b"\n\n"
+    before = b"" if name in LINES else b"data: "
+    nested = before + b'{"a":' * 100_000 + b"1" + b"}" * 100_000 + b"\n\n"
     error = decoded(STREAMS[name][0](), [nested])[1]
     assert isinstance(error, ProviderError)
 
@@ -157,4 +186,15 @@ def test_thinking_without_end_is_an_error_before_it_fills_the_memory() -> None:
     delta = {"type": "thinking_delta", "thinking": "x" * 1_000_000}
     more = b"data: " + msgspec.json.encode({"type": "content_block_delta", "index": 0, "delta": delta}) + b"\n\n"
     error = decoded(decoder, [more] * 20)[1]
+    assert isinstance(error, ProtocolError)
+
+
+def test_a_plan_without_end_is_an_error_before_it_fills_the_memory() -> None:
+    plan = {"type": "tool-plan-delta", "delta": {"message": {"tool_plan": "x" * 1_000_000}}}
+    error = decoded(cohere.Decoder(), [b"data: " + msgspec.json.encode(plan) + b"\n\n"] * 20)[1]
+    assert isinstance(error, ProtocolError)
+
+
+def test_a_line_without_end_is_an_error_before_it_fills_the_memory() -> None:
+    error = decoded(ollama.Decoder(), [b'{"a":"', *[b"x" * 1_000_000] * 20])[1]
     assert isinstance(error, ProtocolError)
