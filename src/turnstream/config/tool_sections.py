@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from turnstream.config.section import FromEnvironment, NonEmpty, Seconds, Section, Texts, Whole
+from turnstream.config.section import Anything, FromEnvironment, NonEmpty, Seconds, Section, Texts, Whole
 
 EffectName = Literal["none", "idempotent", "once"]
 
@@ -50,6 +50,107 @@ class McpSection(Section):
         return self
 
 
+class ApiKeySection(Section):
+    """A key, and where it is sent: exactly one of `header`, `query` and `cookie`."""
+
+    key: Annotated[NonEmpty, Field(repr=False)]
+    header: NonEmpty | None = None
+    query: NonEmpty | None = None
+    cookie: NonEmpty | None = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> ApiKeySection:
+        if sum(place is not None for place in (self.header, self.query, self.cookie)) != 1:
+            raise ValueError("give exactly one of header, query and cookie: the name that the key has there")
+        return self
+
+
+class BasicSection(Section):
+    username: str
+    password: Annotated[str, Field(repr=False)]
+
+
+class OAuth2Section(Section):
+    """Client credentials: a token is fetched, kept until shortly before its end, and renewed."""
+
+    token_url: NonEmpty
+    client_id: NonEmpty
+    client_secret: Annotated[NonEmpty, Field(repr=False)]
+    scope: str = ""
+    extra: dict[str, str] = Field(default_factory=dict)
+    """More fields of the request for a token: `{audience: …}`."""
+
+
+class AuthSection(Section):
+    """Who asks: exactly one of the keys."""
+
+    bearer: Annotated[NonEmpty | None, Field(repr=False)] = None
+    api_key: ApiKeySection | None = None
+    basic: BasicSection | None = None
+    oauth2: OAuth2Section | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> AuthSection:
+        if sum(getattr(self, name) is not None for name in type(self).model_fields) != 1:
+            raise ValueError("give exactly one of bearer, api_key, basic and oauth2")
+        return self
+
+
+class HttpSection(Section):
+    """What tools behind HTTP have in common."""
+
+    auth: AuthSection | None = None
+    headers: Annotated[dict[str, str], Field(repr=False)] = Field(default_factory=dict)
+    """Sent with each request."""
+    forward_headers: Texts = Field(default_factory=list)
+    """Headers of a user's own request that go along. `server.forward_headers` must allow them too."""
+    forward_context: dict[str, NonEmpty] = Field(default_factory=dict)
+    """Headers that carry a value of the request's context: `{X-Tenant: tenant}`."""
+    effect: EffectName | None = None
+    """What a second call would do; without it, what the HTTP method says."""
+    jmespath: NonEmpty | None = None
+    """What of a JSON answer goes to the model."""
+    http_timeout: Annotated[Seconds, FromEnvironment] = 30.0
+    """Seconds that a request may take, its repetitions included."""
+    max_bytes: Annotated[Whole, FromEnvironment] = 256 * 1024
+    """Bytes of an answer."""
+    ca: NonEmpty | None = None
+    """A file of certificates to trust instead of the system's."""
+    allow_private: Texts = Field(default_factory=list)
+    """Hosts, addresses and networks that may be reached though they are not public: `localhost:8080`, `10.0.0.0/8`."""
+
+
+class RestSection(HttpSection):
+    """One HTTP call."""
+
+    name: NonEmpty
+    description: str = ""
+    method: Literal["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"] = "GET"
+    url: NonEmpty
+    """`https://api.example.com/users/{id}`: each `{name}` is one of the parameters."""
+    parameters: dict[str, Anything] = Field(default_factory=dict)
+    """What the model gives: each a JSON Schema, and `in` (path, query, header, cookie, body), `name` (what the server
+    calls it) and `required`."""
+    query: dict[str, str] = Field(default_factory=dict, repr=False)
+    """Sent with each request."""
+    body: Anything | None = None
+    """Sent with each request, besides the parameters that are in the body."""
+    body_type: Literal["json", "form"] = "json"
+
+
+class OpenApiSection(HttpSection):
+    """The operations of an OpenAPI document, 3.0 or 3.1; each is a tool."""
+
+    spec: NonEmpty
+    """The document: a file, relative to this one, or a URL."""
+    include: Texts | None = None
+    """Only operations of which the id, a tag or the path matches: `listPets`, `tag:pets`, `/pets/*`, `GET /pets/*`."""
+    exclude: Texts = Field(default_factory=list)
+    """None of these."""
+    base_url: NonEmpty | None = None
+    """Instead of the document's first server."""
+
+
 class RateLimitSection(Section):
     """At most `calls` in any `seconds`, for each user."""
 
@@ -64,6 +165,8 @@ class ToolSection(Section):
     """A function or a toolbox: `package.module:name`, or `tools.py:name` next to this file."""
     mcp: McpSection | None = None
     """An MCP server, over stdio or HTTP."""
+    rest: RestSection | None = None
+    """One HTTP call."""
 
     prefix: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")] = None
     """Stands before the name of each tool: `fs_`."""
@@ -88,5 +191,5 @@ class ToolSection(Section):
         return next(kind for kind in KINDS if getattr(self, kind) is not None)
 
 
-KINDS = ("python", "mcp")
+KINDS = ("python", "mcp", "rest")
 """The keys of `ToolSection` of which there is one."""

@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 
 from turnstream.agent.protocols import Toolbox
 from turnstream.config.errors import meant
-from turnstream.config.tool_sections import McpSection, ToolSection
+from turnstream.config.http_tools import existing, make_rest
+from turnstream.config.tool_sections import McpSection, RestSection, ToolSection
 from turnstream.events import ConfigurationError, TurnstreamError
 from turnstream.providers.http import Client
 from turnstream.tools import mcp, python, wrap
@@ -79,7 +80,7 @@ def _mcp(section: McpSection, place: Place) -> Iterable[Toolbox]:
         name = Path(section.command).stem
     else:
         url = section.url or ""
-        ca = str(_existing(section.ca, place)) if section.ca is not None else None
+        ca = str(existing(section.ca, place.folder)) if section.ca is not None else None
         name = _host(url)
         target = mcp.Http(url, section.transport, section.headers, ca)
     yield mcp.McpServer(
@@ -99,14 +100,11 @@ def _host(url: str) -> str:
     return parts.hostname
 
 
-def _existing(name: str, place: Place) -> Path:
-    path = place.folder / name
-    if not path.is_file():
-        raise ConfigurationError(f"there is no file {path}")
-    return path
+def _rest(section: RestSection, place: Place) -> Iterable[Toolbox]:
+    yield make_rest(section, place.folder)
 
 
-BUILDERS: Mapping[str, Builder] = {"python": _python, "mcp": _mcp}
+BUILDERS: Mapping[str, Builder] = {"python": _python, "mcp": _mcp, "rest": _rest}
 """A new kind is a field of `ToolSection`, one of its `KINDS`, and a row here."""
 
 

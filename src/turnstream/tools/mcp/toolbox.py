@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from turnstream.events import ConfigurationError, Effect, RunContext, ToolCall, ToolError, ToolOutput, ToolSpec
+from turnstream.tools.forwarding import Forwarding
 from turnstream.tools.mcp import results
 from turnstream.tools.mcp.connection import Connection
 from turnstream.tools.mcp.session import Lost
@@ -27,7 +27,6 @@ log = logging.getLogger("turnstream.tools.mcp")
 
 _MOST_CONNECTIONS = 200
 _IDLE_SECONDS = 300.0
-_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 class McpServer:
@@ -50,9 +49,8 @@ class McpServer:
     ) -> None:
         self.name = name
         self.target = target
-        self._headers = tuple(header.lower() for header in forward_headers)
-        self._context = dict(forward_context or {})
-        if (self._headers or self._context) and not isinstance(target, Http):
+        self._forwarding = Forwarding(forward_headers, forward_context)
+        if self._forwarding and not isinstance(target, Http):
             raise ConfigurationError("headers can be forwarded to a server behind HTTP only")
         self._effect = effect
         self._seconds = start_timeout
@@ -128,7 +126,7 @@ class McpServer:
     def _connection(self, context: RunContext) -> Connection:
         if self._users == 0:
             raise ConfigurationError(f"the MCP server {self.name} is used before its agent is entered")
-        key = self._key(context)
+        key = tuple(sorted(self._forwarding.of(context).items()))
         if key not in self._connections:
             self._forget()
             if len(self._connections) >= _MOST_CONNECTIONS:
@@ -136,13 +134,6 @@ class McpServer:
             self._connections[key] = Connection(self.name, self.target, dict(key), self._seconds)
         self._connections.move_to_end(key)
         return self._connections[key]
-
-    def _key(self, context: RunContext) -> tuple[tuple[str, str], ...]:
-        headers = {name: context.headers[name] for name in self._headers if name in context.headers}
-        for header, value in self._context.items():
-            if (found := context.values.get(value)) is not None:
-                headers[header] = found if isinstance(found, str) else str(msgspec.json.encode(found), "utf-8")
-        return tuple(sorted((name, value) for name, value in headers.items() if _sendable(name, value)))
 
     def _forget(self) -> None:
         """Close the connections of users who have long been silent; the one used longest ago stands first."""
@@ -157,11 +148,6 @@ class McpServer:
 
     def __repr__(self) -> str:
         return f"McpServer({self.name!r})"
-
-
-def _sendable(name: str, value: str) -> bool:
-    """A client writes these values: none may add a header of its own."""
-    return _HEADER.fullmatch(name) is not None and value.isprintable() and value.isascii()
 
 
 def _arguments(call: ToolCall) -> dict[str, Any]:

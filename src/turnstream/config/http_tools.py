@@ -1,0 +1,63 @@
+"""Sections of tools behind HTTP → toolboxes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from turnstream.config.tool_sections import AuthSection, HttpSection, RestSection
+from turnstream.events import ConfigurationError
+from turnstream.tools import auth
+from turnstream.tools.forwarding import Forwarding
+from turnstream.tools.http_client import HttpOptions
+from turnstream.tools.http_tools import HttpTools
+from turnstream.tools.rest import rest
+
+
+def make_rest(section: RestSection, folder: Path) -> HttpTools:
+    return rest(
+        section.name,
+        section.url,
+        description=section.description,
+        method=section.method,
+        parameters=section.parameters,
+        query=section.query,
+        headers=section.headers,
+        body=section.body,
+        body_type=section.body_type,
+        jmespath=section.jmespath,
+        effect=section.effect,
+        auth=make_auth(section.auth),
+        forwarding=Forwarding(section.forward_headers, section.forward_context),
+        options=make_options(section, folder),
+    )
+
+
+def make_options(section: HttpSection, folder: Path) -> HttpOptions:
+    ca = None if section.ca is None else str(existing(section.ca, folder))
+    return HttpOptions(section.http_timeout, section.max_bytes, ca, tuple(section.allow_private))
+
+
+def make_auth(section: AuthSection | None) -> auth.Auth | None:
+    if section is None:
+        return None
+    if section.bearer is not None:
+        return auth.bearer(section.bearer)
+    if section.basic is not None:
+        return auth.basic(section.basic.username, section.basic.password)
+    if (key := section.api_key) is not None:
+        if key.query is not None:
+            return auth.api_key(key.key, key.query, "query")
+        return auth.api_key(key.key, key.header or key.cookie or "", "header" if key.header else "cookie")
+    if (oauth2 := section.oauth2) is not None:
+        return auth.ClientCredentials(
+            oauth2.token_url, oauth2.client_id, oauth2.client_secret, scope=oauth2.scope, extra=oauth2.extra
+        )
+    return None
+
+
+def existing(name: str, folder: Path) -> Path:
+    """Raises `ConfigurationError` if there is no such file."""
+    path = folder / name
+    if not path.is_file():
+        raise ConfigurationError(f"there is no file {path}")
+    return path

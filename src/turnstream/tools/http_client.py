@@ -1,0 +1,213 @@
+"""HTTP for tools: one guarded pool, bounded answers, and retries only where a second request does no harm."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+from yarl import URL
+
+from turnstream.events import ToolError
+from turnstream.tools.guard import Forbidden, Guard, Resolver
+
+if TYPE_CHECKING:
+    from typing import Self
+
+log = logging.getLogger("turnstream.tools.http")
+
+_REDIRECTS = 5
+_TRIES = 3
+_FOLLOWED = (301, 302, 303, 307, 308)
+_KEPT_ON_REDIRECT = ("accept", "user-agent")
+
+
+@dataclass(frozen=True, slots=True)
+class HttpOptions:
+    """Times are in seconds, sizes in bytes. ``ca`` is a file of certificates to trust instead of the system's.
+
+    ``allow_private`` is what `Guard` allows beyond public addresses.
+    """
+
+    timeout: float = 30.0
+    max_bytes: int = 256 * 1024
+    ca: str | None = None
+    allow_private: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """``repeatable``: a second one does no harm. ``url`` is encoded already."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    repeatable: bool = False
+
+    @property
+    def host(self) -> str:
+        return URL(self.url, encoded=True).host or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """``headers`` have names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+class HttpClient:
+    """Entered more than once, the last to leave closes the pool. No proxy is used: the guard cannot see through it."""
+
+    def __init__(self, options: HttpOptions | None = None) -> None:
+        self.options = options or HttpOptions()
+        self._guard = Guard(self.options.allow_private)
+        self._users = 0
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._users += 1
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._users -= 1
+        if self._users == 0 and self._session is not None:
+            session, self._session = self._session, None
+            await session.close()
+
+    async def send(self, request: Request) -> Response:
+        """The response, whatever its status. Raises `ToolError`, in words for the model."""
+        try:
+            async with asyncio.timeout(self.options.timeout) as limit:
+                return await self._tried(request)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise ToolError(f"{request.host} did not answer in time.") from error
+            raise ToolError(f"{request.host} did not answer within {self.options.timeout:g} seconds.") from error
+        except (aiohttp.ClientError, OSError) as error:
+            log.warning("%s %s failed: %r", request.method, request.host, error)
+            raise ToolError(_sentence(request.host, error)) from error
+
+    async def _tried(self, request: Request) -> Response:
+        """A busy server that says when to come back is asked again."""
+        for left in reversed(range(_TRIES)):
+            response = await self._followed(request)
+            if response.status not in (429, 503) or not request.repeatable or not left:
+                break
+            wait = retry_after(response.headers, time.time())
+            if wait is None or wait > self.options.timeout / 2:
+                break
+            await asyncio.sleep(wait)
+        return response
+
+    async def _followed(self, request: Request) -> Response:
+        for _ in range(_REDIRECTS + 1):
+            response = await self._once(request)
+            location = response.headers.get("location")
+            if response.status not in _FOLLOWED or not location:
+                return response
+            request = self._redirected(request, location)
+        raise ToolError(f"{request.host} redirects too often.")
+
+    def _redirected(self, request: Request, location: str) -> Request:
+        """To another origin no header goes along that could be a credential; a body never does."""
+        here = URL(request.url, encoded=True)
+        try:
+            there = here.join(URL(location, encoded=True))
+        except ValueError:
+            raise ToolError(f"{request.host} redirects to an address that is not valid.") from None
+        if request.method not in ("GET", "HEAD"):
+            raise ToolError(f"{request.host} redirects the request, which is not followed for {request.method}.")
+        if there.scheme not in ("https", here.scheme):
+            raise ToolError(f"{request.host} redirects to an address that is not safe.")
+        headers = request.headers
+        if there.origin() != here.origin():
+            headers = {name: value for name, value in headers.items() if name.lower() in _KEPT_ON_REDIRECT}
+        return replace(request, url=str(there), headers=headers)
+
+    async def _once(self, request: Request) -> Response:
+        url = URL(request.url, encoded=True)
+        if url.scheme not in ("http", "https") or not url.host or url.user or url.password:
+            raise ToolError("The address of the request is not valid.")
+        self._guard.check_literal(url.host, url.port or 0)
+        async with self._opened().request(
+            request.method, url, headers=request.headers, data=request.body, allow_redirects=False
+        ) as response:
+            body = await self._body(response, request.host)
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            return Response(response.status, headers, body)
+
+    async def _body(self, response: aiohttp.ClientResponse, host: str) -> bytes:
+        body = bytearray()
+        while piece := await response.content.readany():
+            body += piece
+            if len(body) > self.options.max_bytes:
+                response.close()
+                raise ToolError(f"The answer of {host} is longer than {self.options.max_bytes} bytes.")
+        return bytes(body)
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._users == 0:
+            raise RuntimeError("enter the toolbox before you use it")
+        if self._session is None:
+            verified: ssl.SSLContext | bool = True
+            if self.options.ca is not None:
+                verified = ssl.create_default_context(cafile=self.options.ca)
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(resolver=Resolver(self._guard), ssl=verified, ttl_dns_cache=60),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None),
+                trust_env=False,
+                headers={"user-agent": "turnstream"},
+            )
+        return self._session
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds that the server asks to wait (RFC 9110, section 10.2.3); None if it does not say."""
+    value = headers.get("retry-after", "")
+    if value.isascii() and value.isdigit():
+        return float(value)
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None
+
+
+def _sentence(host: str, error: BaseException) -> str:
+    cause: Any = error
+    while cause is not None:
+        if isinstance(cause, Forbidden):
+            return f"{host} is not a public address, and requests to it are not allowed."
+        cause = cause.__cause__ or getattr(cause, "os_error", None)
+    match error:
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
+            return f"The certificate of {host} could not be verified."
+        case aiohttp.ClientConnectorDNSError():
+            return f"There is no host named {host}."
+        case aiohttp.ClientConnectorError():
+            return f"{host} cannot be reached."
+        case aiohttp.InvalidURL():
+            return "The address of the request is not valid."
+        case _:
+            return f"The connection to {host} broke."

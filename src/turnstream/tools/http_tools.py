@@ -1,0 +1,109 @@
+"""Operations as a toolbox: arguments are checked, a request is sent, the answer goes to the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from turnstream.events import RunContext, ToolCall, ToolError, ToolOutput, ToolSpec
+from turnstream.tools import answers
+from turnstream.tools.answers import Projection
+from turnstream.tools.auth import Auth, Credentials, Fixed
+from turnstream.tools.forwarding import Forwarding
+from turnstream.tools.http_client import HttpClient, Response
+from turnstream.tools.operations import Operation, arguments_of
+
+if TYPE_CHECKING:
+    from typing import Self
+
+_MOST_PROBLEMS = 3
+_MOST_EXCERPT = 200
+
+
+class HttpTools:
+    """A toolbox. It must be entered before it is used; ``client`` is entered with it."""
+
+    def __init__(
+        self,
+        operations: Iterable[Operation],
+        *,
+        source: str,
+        client: HttpClient | None = None,
+        auth: Auth | None = None,
+        forwarding: Forwarding | None = None,
+        projection: Projection | None = None,
+    ) -> None:
+        self.source = source
+        self.client = client or HttpClient()
+        self._auth: Auth = auth or Fixed()
+        self._forwarding = forwarding or Forwarding()
+        self._projection = projection or Projection(None)
+        self._operations: dict[str, Operation] = {}
+        self._validators: dict[str, Any] = {}
+        self._specs: list[ToolSpec] = []
+        self.offer(operations)
+
+    def offer(self, operations: Iterable[Operation]) -> None:
+        """These from now on."""
+        self._operations = {operation.name: operation for operation in operations}
+        self._validators = {}
+        self._specs = [
+            ToolSpec(one.name, one.description, dict(one.schema), effect=one.effect, source=self.source)
+            for one in self._operations.values()
+        ]
+
+    async def __aenter__(self) -> Self:
+        await self.client.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.client.__aexit__(kind, error, trace)
+
+    async def tools(self, context: RunContext) -> list[ToolSpec]:
+        return self._specs
+
+    async def call(self, call: ToolCall, context: RunContext) -> ToolOutput:
+        """Raises `ToolError` for bad arguments, and when there is no answer."""
+        operation = self._operations.get(call.name)
+        if operation is None:
+            raise ToolError(f"There is no tool named {call.name!r}.")
+        arguments = arguments_of(call)
+        self._check(operation, arguments)
+        response, used = await self._answered(operation, arguments, context)
+        return answers.output(response, operation.host, self._projection, [*used.secrets, *operation.secrets])
+
+    async def _answered(
+        self, operation: Operation, arguments: Mapping[str, Any], context: RunContext
+    ) -> tuple[Response, Credentials]:
+        """With new credentials once more, if the server refuses the old: then it has done nothing yet."""
+        forwarded = self._forwarding.of(context)
+        for left in (1, 0):
+            own = await self._auth.credentials(self.client)
+            used = replace(own, headers={**own.headers, **forwarded})
+            response = await self.client.send(operation.request(arguments, used, context.idempotency_key))
+            if response.status != 401 or not left or not self._auth.refused(own):
+                break
+        return response, used
+
+    def _check(self, operation: Operation, arguments: Mapping[str, Any]) -> None:
+        if operation.name not in self._validators:
+            from jsonschema import Draft202012Validator
+
+            self._validators[operation.name] = Draft202012Validator(dict(operation.schema))
+        errors = sorted(self._validators[operation.name].iter_errors(dict(arguments)), key=lambda one: len(one.path))
+        if errors:
+            problems = "; ".join(_problem(error) for error in errors[:_MOST_PROBLEMS])
+            raise ToolError(f"The arguments of {operation.name} are wrong: {problems}.")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.source!r})"
+
+
+def _problem(error: Any) -> str:
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
+    message = error.message if len(error.message) <= _MOST_EXCERPT else f"{error.message[:_MOST_EXCERPT]}…"
+    return f"{path.removeprefix('.')}: {message}" if path else message

@@ -1,0 +1,204 @@
+"""One HTTP operation as a tool: arguments in, request out. No I/O.
+
+What a model writes can fill a path segment, a query value, a header, a cookie or a body. It can never change the
+scheme, the host, the port or the shape of the path.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from turnstream.events import ConfigurationError, Effect, ToolCall, ToolError
+from turnstream.tools import serialization
+from turnstream.tools.auth import Credentials
+from turnstream.tools.forwarding import is_name, is_value
+from turnstream.tools.http_client import Request
+
+Place = Literal["path", "query", "header", "cookie", "body"]
+
+BODY = "body"
+"""The argument that is a whole body."""
+
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_DOTS = re.compile(r"(?:\.|%2e){1,2}", re.IGNORECASE)
+_REPEATABLE = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")
+_OWN_HEADERS = ("host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """An argument named ``argument`` that the server knows as ``name``. ``style`` and ``explode`` are OpenAPI's; None
+    is the default of its place. ``as_json``: its value is sent as JSON text.
+    """
+
+    argument: str
+    name: str
+    place: Place
+    style: str | None = None
+    explode: bool | None = None
+    as_json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """``url`` may have ``{name}`` in its path, each the name of a path parameter. ``schema`` is that of the arguments.
+
+    ``content_type`` is the body's, "" for none. ``fixed_…`` is sent with each request, ``defaults`` are arguments that
+    are sent when the model leaves them out.
+    """
+
+    name: str
+    method: str
+    url: str
+    description: str = ""
+    schema: Mapping[str, Any] = field(default_factory=dict)
+    parameters: tuple[Parameter, ...] = ()
+    content_type: str = ""
+    effect: Effect = "none"
+    fixed_query: tuple[tuple[str, str], ...] = ()
+    fixed_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    fixed_body: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_url(self.url)
+        path = {parameter.name for parameter in self.parameters if parameter.place == "path"}
+        unknown = set(_PLACEHOLDER.findall(self.url)) - path
+        if unknown:
+            raise ConfigurationError(f"{{{min(unknown)}}} in the url is no parameter")
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def secrets(self) -> list[str]:
+        """What may be a key among that which is sent each time."""
+        return [*self.fixed_headers.values(), *(value for _, value in self.fixed_query)]
+
+    def request(self, arguments: Mapping[str, Any], credentials: Credentials, idempotency_key: str) -> Request:
+        """Raises `ToolError` for arguments that cannot be sent."""
+        arguments = {**self.defaults, **arguments}
+        given = [(one, arguments[one.argument]) for one in self.parameters if arguments.get(one.argument) is not None]
+        body, kind = self._body(given)
+        own = {"Accept": "application/json, */*;q=0.5"}
+        if self.effect == "once":
+            own["Idempotency-Key"] = idempotency_key
+        cookies = {**self._cookies(given), **credentials.cookies}
+        sent = {"Cookie": "; ".join(f"{key}={value}" for key, value in cookies.items())} if cookies else {}
+        if kind:
+            sent["Content-Type"] = kind
+        headers = _merged(own, self._headers(given), self.fixed_headers, sent, credentials.headers)
+        repeatable = self.effect != "once" and (self.method in _REPEATABLE or self.effect == "idempotent")
+        return Request(self.method, self._address(given, credentials), headers, body, repeatable)
+
+    def _address(self, given: list[tuple[Parameter, Any]], credentials: Credentials) -> str:
+        values = {one.name: _path_value(one, value) for one, value in given if one.place == "path"}
+        before, _, after = self.url.partition("?")
+
+        def fill(match: re.Match[str]) -> str:
+            if match[1] not in values:
+                raise ToolError(f"The argument {self._argument(match[1])} is missing.")
+            return values[match[1]]
+
+        filled = _PLACEHOLDER.sub(fill, before)
+        if any(_DOTS.fullmatch(segment) for segment in filled.split("/")):
+            raise ToolError("An argument that is part of the address must not be '.' or '..'.")
+        pairs = list(self.fixed_query)
+        for one, value in given:
+            if one.place == "query":
+                sent = serialization.text(value) if not one.as_json else json.dumps(value, ensure_ascii=False)
+                form = serialization.in_query(one.name, value, one.style or "form", _exploded(one))
+                pairs += [(one.name, sent)] if one.as_json else form
+        query = "&".join(part for part in (after, serialization.query([*pairs, *credentials.query.items()])) if part)
+        return f"{filled}?{query}" if query else filled
+
+    def _argument(self, name: str) -> str:
+        return next((one.argument for one in self.parameters if one.place == "path" and one.name == name), name)
+
+    def _headers(self, given: list[tuple[Parameter, Any]]) -> dict[str, str]:
+        headers = {}
+        for one, value in given:
+            if one.place == "header":
+                sent = json.dumps(value) if one.as_json else serialization.in_header(value, bool(one.explode))
+                if not is_value(sent):
+                    raise ToolError(f"The argument {one.argument} may have printable ASCII characters only.")
+                headers[one.name] = sent
+        return headers
+
+    def _cookies(self, given: list[tuple[Parameter, Any]]) -> dict[str, str]:
+        return {
+            serialization.encoded(one.name): serialization.encoded(serialization.in_header(value))
+            for one, value in given
+            if one.place == "cookie"
+        }
+
+    def _body(self, given: list[tuple[Parameter, Any]]) -> tuple[bytes | None, str]:
+        fields = {one.name: value for one, value in given if one.place == "body" and one.argument != BODY}
+        whole = next((value for one, value in given if one.place == "body" and one.argument == BODY), None)
+        if not self.content_type or (whole is None and not fields and not self.fixed_body):
+            return None, ""
+        value = {**self.fixed_body, **fields} if whole is None else whole
+        if isinstance(whole, dict):
+            value = {**self.fixed_body, **whole}
+        if self.content_type == "application/x-www-form-urlencoded":
+            pairs = [pair for key, item in dict(value).items() for pair in serialization.in_query(key, item)]
+            return serialization.query(pairs).encode(), self.content_type
+        if "json" not in self.content_type:
+            return serialization.text(value).encode("utf-8", "replace"), self.content_type
+        return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"), self.content_type
+
+
+def check_url(url: str) -> None:
+    """Raises `ConfigurationError` unless scheme, host and port are written out."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise ConfigurationError("the url is not valid") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigurationError("the url must begin with http:// or https:// and name a host")
+    if "{" in parts.netloc or "{" in parts.query or "@" in parts.netloc or set(url) & set("\\#") or not _visible(url):
+        raise ConfigurationError("the url may have {parameters} in its path alone, and neither a user nor a fragment")
+
+
+def _merged(*parts: Mapping[str, str]) -> dict[str, str]:
+    """Later ones replace earlier ones, whatever the case of their names."""
+    named = {name.lower(): (name, value) for part in parts for name, value in part.items()}
+    return dict(named.values())
+
+
+def check_header(name: str) -> None:
+    if not is_name(name) or name.lower() in _OWN_HEADERS:
+        raise ConfigurationError(f"{name!r} is no header that a tool may send")
+
+
+def arguments_of(call: ToolCall) -> dict[str, Any]:
+    """Raises `ToolError`."""
+    try:
+        return msgspec.json.decode(call.arguments.strip() or "{}", type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        raise ToolError(f"The arguments of {call.name} are not a JSON object.") from None
+
+
+def _visible(url: str) -> bool:
+    return url.isascii() and url.isprintable() and " " not in url
+
+
+def _path_value(one: Parameter, value: Any) -> str:
+    if value in ("", [], {}):
+        raise ToolError(f"The argument {one.argument} must not be empty.")
+    if one.as_json:
+        return serialization.encoded(json.dumps(value))
+    return serialization.in_path(one.name, value, one.style or "simple", bool(one.explode))
+
+
+def _exploded(one: Parameter) -> bool:
+    return one.explode if one.explode is not None else (one.style or "form") == "form"

@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from aiohttp import web
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from yarl import URL
+
+from tests.tools.web import allowed, serving
+from turnstream.events import ConfigurationError, ImagePart, RunContext, ToolCall, ToolError
+from turnstream.tools import auth
+from turnstream.tools.auth import Credentials
+from turnstream.tools.forwarding import Forwarding
+from turnstream.tools.http_client import HttpClient
+from turnstream.tools.http_tools import HttpTools
+from turnstream.tools.operations import Operation, Parameter
+from turnstream.tools.rest import rest
+
+CONTEXT = RunContext(run_id="run", tool_call_id="call")
+
+
+async def echo(request: web.Request) -> web.Response:
+    seen = {
+        "method": request.method,
+        "path": request.raw_path,
+        "headers": {name.lower(): value for name, value in request.headers.items()},
+        "body": (await request.read()).decode(),
+    }
+    return web.json_response(seen)
+
+
+async def called(box: HttpTools, arguments: dict[str, Any], context: RunContext = CONTEXT) -> Any:
+    name = (await box.tools(context))[0].name
+    async with box:
+        return await box.call(ToolCall("1", name, json.dumps(arguments)), context)
+
+
+async def test_arguments_go_where_they_belong() -> None:
+    async with serving(echo) as url:
+        box = rest(
+            "update",
+            f"{url}/users/{{id}}/notes",
+            method="PUT",
+            parameters={
+                "id": {"type": "integer"},
+                "tags": {"type": "array", "in": "query", "name": "tag"},
+                "trace": {"type": "string", "in": "header", "name": "X-Trace", "default": "none"},
+                "seen": {"type": "boolean", "in": "cookie"},
+                "text": {"type": "string"},
+            },
+            query={"v": "2"},
+            headers={"X-Own": "o"},
+            body={"kind": "note"},
+            options=allowed(url),
+        )
+        seen = (await called(box, {"id": 7, "tags": ["a b", "c&d"], "seen": True, "text": "ä"})).data
+    assert seen["method"] == "PUT"
+    assert seen["path"] == "/users/7/notes?v=2&tag=a%20b&tag=c%26d"
+    assert json.loads(seen["body"]) == {"kind": "note", "text": "ä"}
+    assert seen["headers"]["x-trace"] == "none"
+    assert seen["headers"]["x-own"] == "o"
+    assert seen["headers"]["cookie"] == "seen=true"
+    assert "idempotency-key" not in seen["headers"]
+
+
+async def test_a_form_is_sent_once_with_the_key_of_its_call() -> None:
+    async with serving(echo) as url:
+        box = rest(
+            "order", url, method="POST", parameters={"what": {"type": "string"}}, body_type="form", options=allowed(url)
+        )
+        assert (await box.tools(CONTEXT))[0].effect == "once"
+        seen = (await called(box, {"what": "a&b=c"})).data
+    assert seen["body"] == "what=a%26b%3Dc"
+    assert seen["headers"]["content-type"] == "application/x-www-form-urlencoded"
+    assert seen["headers"]["idempotency-key"] == "run.call"
+
+
+HOSTILE = st.one_of(
+    st.text(max_size=30),
+    st.sampled_from(
+        ["..", ".", "../..", "%2e%2e", "@evil.com", "//evil.com", "\\evil.com", "a/b", "a?b#c", "x\r\ny: z"]
+    ),
+)
+
+
+@given(st.builds(dict, a=HOSTILE, b=HOSTILE, q=HOSTILE))
+@settings(deadline=None, max_examples=150)
+def test_no_argument_changes_the_origin_or_the_shape_of_the_path(arguments: dict[str, str]) -> None:
+    parameters = (Parameter("a", "a", "path"), Parameter("b", "b", "path"), Parameter("q", "q", "query"))
+    operation = Operation("x", "GET", "https://api.example.com:8443/v1/{a}/x{b}/end", parameters=parameters)
+    try:
+        made = operation.request(arguments, Credentials(), "key").url
+    except ToolError:
+        return
+    for parts in (urlsplit(made), urlsplit(str(URL(made))), urlsplit(str(URL(made, encoded=True)))):
+        assert (parts.scheme, parts.hostname, parts.port) == ("https", "api.example.com", 8443)
+        assert parts.path.startswith("/v1/")
+        assert parts.path.endswith("/end")
+        assert parts.path.count("/") == 4
+        assert not parts.fragment
+
+
+@pytest.mark.parametrize("value", ["..", ".", "%2e%2E", ""])
+async def test_an_argument_is_never_a_step_up_in_the_path(value: str) -> None:
+    box = rest("x", "https://api.example.com/users/{id}", parameters={"id": {"type": "string"}})
+    if value == "%2e%2E":
+        return  # its percent sign is encoded: it stays a name
+    with pytest.raises(ToolError, match=r"must not be"):
+        await called(box, {"id": value})
+
+
+async def test_a_header_with_a_line_break_is_refused() -> None:
+    box = rest("x", "https://api.example.com/", parameters={"h": {"type": "string", "in": "header", "name": "X-H"}})
+    with pytest.raises(ToolError, match="printable ASCII"):
+        await called(box, {"h": "a\r\nX-Evil: 1"})
+
+
+async def test_bad_arguments_are_told_with_their_path_and_nothing_is_sent() -> None:
+    box = rest("x", "https://api.example.com/", parameters={"n": {"type": "integer", "maximum": 3}})
+    for arguments, message in [
+        ({"n": 4}, "n: 4 is greater than"),
+        ({}, "'n' is a required"),
+        ({"n": 1, "m": 2}, "'m'"),
+    ]:
+        with pytest.raises(ToolError, match=message):
+            await called(box, arguments)
+
+
+async def test_answers_of_every_kind() -> None:
+    async def handler(request: web.Request) -> web.Response:
+        match request.path:
+            case "/json":
+                return web.json_response({"items": [{"id": 1, "x": "long"}, {"id": 2, "x": "long"}]}, status=201)
+            case "/empty":
+                return web.Response(status=204)
+            case "/png":
+                return web.Response(body=b"png", content_type="image/png")
+            case "/error":
+                return web.json_response({"error": "no such city", "key": "sk-secret-1"}, status=404)
+            case _:
+                return web.Response(text="<html>sk-secret-1</html>", content_type="text/html", status=500)
+
+    async with serving(handler) as url:
+
+        async def get(path: str, jmespath: str | None = None) -> Any:
+            secret = auth.api_key("sk-secret-1", "key", "query")
+            return await called(rest("x", url + path, jmespath=jmespath, auth=secret, options=allowed(url)), {})
+
+        assert (await get("/json", "items[].id")).content == "[1,2]"
+        assert (await get("/json", "sum(items)")).data["items"]  # the expression does not fit: all of it
+        assert (await get("/empty")).content == "Done (status 204, no content)."
+        assert (await get("/png")).content == (ImagePart("data:image/png;base64,cG5n"),)
+        error = await get("/error")
+        assert error.is_error
+        assert error.content == '127.0.0.1 answered with status 404: {"error": "no such city", "key": "***"}'
+        assert error.shown == "127.0.0.1 answered with status 404."
+        assert (await get("/other")).content == "127.0.0.1 answered with status 500."
+
+
+async def test_only_what_the_configuration_names_is_forwarded() -> None:
+    context = RunContext(headers={"x-token": "t", "x-other": "o"}, values={"tenant": "acme", "rest": 1})
+    async with serving(echo) as url:
+        box = rest("x", url, forwarding=Forwarding(["X-Token"], {"X-Tenant": "tenant"}), options=allowed(url))
+        headers = (await called(box, {}, context)).data["headers"]
+    assert headers["x-token"] == "t"
+    assert headers["x-tenant"] == "acme"
+    assert "x-other" not in headers
+
+
+async def test_every_way_to_prove_who_asks() -> None:
+    async with serving(echo) as url:
+
+        async def sent(way: auth.Auth) -> Any:
+            return (await called(rest("x", url, auth=way, options=allowed(url)), {})).data
+
+        assert (await sent(auth.bearer("t")))["headers"]["authorization"] == "Bearer t"
+        assert (await sent(auth.basic("u", "p")))["headers"]["authorization"] == "Basic dTpw"
+        assert (await sent(auth.api_key("k", "X-Key")))["headers"]["x-key"] == "k"
+        assert (await sent(auth.api_key("k&", "key", "query")))["path"] == "/?key=k%26"
+        assert (await sent(auth.api_key("k", "s", "cookie")))["headers"]["cookie"] == "s=k"
+
+
+async def test_a_token_is_fetched_once_for_many_calls_and_again_when_it_is_refused() -> None:
+    fetched: list[str] = []
+    good = {"token-1"}
+
+    async def handler(request: web.Request) -> web.Response:
+        if request.path == "/token":
+            fetched.append(request.headers["authorization"] + (await request.text()))
+            return web.json_response({"access_token": f"token-{len(fetched)}", "expires_in": 3600})
+        accepted = request.headers["authorization"].removeprefix("Bearer ") in good
+        return web.json_response({}, status=200 if accepted else 401)
+
+    async with serving(handler) as url, HttpClient(allowed(url)) as client:
+        way = auth.ClientCredentials(f"{url}/token", "id", "se:cret", scope="read")
+        box = HttpTools([Operation("x", "GET", url)], source="x", client=client, auth=way)
+
+        async def many() -> list[bool]:
+            outputs = await asyncio.gather(*(box.call(ToolCall("1", "x", "{}"), CONTEXT) for _ in range(10)))
+            return [output.is_error for output in outputs]
+
+        assert await many() == [False] * 10
+        assert fetched == ["Basic aWQ6c2UlM0FjcmV0grant_type=client_credentials&scope=read"]
+        good.clear()
+        good.add("token-2")
+        assert await many() == [False] * 10
+        assert len(fetched) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "more"),
+    [
+        ("x", "https://{host}/", {}),
+        ("x", "{scheme}://a/", {}),
+        ("x", "https://a:{port}/", {}),
+        ("x", "ftp://a/", {}),
+        ("x", "https://u:p@a/", {}),
+        ("x", "https://a/{id}", {}),
+        ("x", "https://a/?q={id}", {"parameters": {"id": {}}}),
+        ("no good", "https://a/", {}),
+        ("x", "https://a/", {"headers": {"Host": "b"}}),
+        ("x", "https://a/", {"headers": {"X": "a\nb"}}),
+        ("x", "https://a/", {"parameters": {"n": {"type": "nmuber"}}}),
+        ("x", "https://a/", {"jmespath": "a["}),
+    ],
+)
+def test_what_cannot_work_is_a_configuration_error(name: str, url: str, more: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError):
+        rest(name, url, **more)
