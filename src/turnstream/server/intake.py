@@ -16,7 +16,7 @@ BODY_TIMEOUT = 60.0  # seconds for the whole body to arrive
 
 
 async def client_request(request: Request, settings: ServerSettings) -> ClientRequest:
-    """Raises `RequestError` for a body that is too large or too slow."""
+    """Raises `RequestError` for a body that is compressed, too large or too slow."""
     return ClientRequest(
         body=await _body(request, settings.max_body),
         id=replies.request_id(request.scope),
@@ -29,6 +29,10 @@ async def client_request(request: Request, settings: ServerSettings) -> ClientRe
 
 
 async def _body(request: Request, limit: int) -> bytes:
+    coding = request.headers.get("content-encoding", "").strip().lower()
+    if coding not in ("", "identity"):
+        text = f"The request body is compressed ({coding[:20]!r}): send it as it is."
+        raise RequestError(text, code="unsupported_content_encoding", status=415)
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > limit:
         raise _too_large(limit)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import importlib.util
 import logging
 import socket
 import time
 from types import FrameType
+from typing import Literal
 
 import uvicorn
 
@@ -34,7 +36,7 @@ def server(service: Service) -> Server:
     config = uvicorn.Config(
         app(service, state),
         loop="uvloop" if importlib.util.find_spec("uvloop") else "asyncio",
-        http="httptools" if importlib.util.find_spec("httptools") else "h11",
+        http=_http(),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -44,6 +46,14 @@ def server(service: Service) -> Server:
         timeout_graceful_shutdown=LAST_WORDS,
     )
     return Server(config, state, service.settings.shutdown_grace)
+
+
+def _http() -> type[asyncio.Protocol] | Literal["h11"]:
+    if importlib.util.find_spec("httptools") is None:
+        return "h11"
+    from turnstream.server.connection import Connection
+
+    return Connection
 
 
 def check(settings: ServerSettings) -> None:

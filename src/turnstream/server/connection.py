@@ -1,0 +1,71 @@
+"""A client's connection: uvicorn's, with bounds on what comes before a request is there to be judged."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from turnstream.dialects.base import json
+from turnstream.dialects.openai_chat import envelope
+
+HEAD_TIMEOUT = 30.0  # seconds for a request's head to arrive, and of silence before the first request
+LARGEST_HEAD = 256 * 1024
+
+
+class Connection(HttpToolsProtocol):
+    """uvicorn waits for a head, and for the trailers of a body, without end and in unbounded memory. What is no HTTP
+    gets our error envelope, unless an answer is being sent: that just ends."""
+
+    _timer: asyncio.TimerHandle | None = None
+    _framing = 0  # bytes since the last of a request's body
+    _advanced = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        self._timer = self.loop.call_later(HEAD_TIMEOUT, transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._advanced = False
+        super().data_received(data)
+        if self._advanced:
+            self._framing = 0
+        else:
+            self._framing += len(data)
+            if self._framing > LARGEST_HEAD:
+                self._refuse(431, "The head of the request is too large.", "request_header_fields_too_large")
+        if self._timer is None and self._is_idle() and not self.transport.is_closing():
+            self._timer = self.loop.call_later(HEAD_TIMEOUT, self.transport.close)
+
+    def on_headers_complete(self) -> None:
+        self._advanced = True
+        self._stop_timer()
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._advanced = True
+        super().on_body(body)
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(400, "The request is not valid HTTP.", "invalid_http")
+
+    def _refuse(self, status: int, message: str, code: str) -> None:
+        if self._is_idle() and not self.transport.is_closing():
+            body = json(envelope(message, status, code))
+            head = f"HTTP/1.1 {status} \r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
+            self.transport.write(head.encode() + b"connection: close\r\n\r\n" + body)
+        self.transport.close()
+
+    def _is_idle(self) -> bool:
+        cycle: Any = self.cycle  # None before the first request, which uvicorn's types do not say
+        return cycle is None or cycle.response_complete
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,136 @@
+"""What comes over a client's socket before it is a request, and what does not come."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from tests.agent.scripted import Scripted, says
+from tests.server.serving import ASK, CHAT, STREAM, Served, eventually, serving
+from turnstream.agent import Agent
+from turnstream.events import Finish, TextDelta
+from turnstream.server import connection
+
+
+@asynccontextmanager
+async def connected(served: Served) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(served.url.rpartition(":")[2]))
+    try:
+        yield reader, writer
+    finally:
+        writer.transport.abort()
+
+
+async def all_of(reader: asyncio.StreamReader) -> bytes:
+    try:
+        return await asyncio.wait_for(reader.read(), 10)
+    except ConnectionResetError:
+        return b""
+
+
+def request(body: Any = ASK, *more: str) -> bytes:
+    data = json.dumps(body).encode()
+    lines = (f"POST {CHAT} HTTP/1.1", "host: x", f"content-length: {len(data)}", *more, "\r\n")
+    return "\r\n".join(lines).encode() + data
+
+
+def agent() -> Agent:
+    return Agent(Scripted(says("hello")))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HELLO\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200),
+        b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: -5\r\n\r\n",
+        b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+    ],
+    ids=["text", "tls", "negative length", "two lengths"],
+)
+async def test_what_is_no_http_is_refused_in_the_envelope(said: bytes) -> None:
+    async with serving(agent()) as served, connected(served) as (reader, writer):
+        writer.write(said)
+        head, _, body = (await all_of(reader)).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 400 ")
+        assert json.loads(body)["error"]["code"] == "invalid_http"
+        assert (await served.post(ASK))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("said", "asked_before"),
+    [(b"", False), (b"\r\n", False), (b"POST /v1/chat", False), (b"\r\n", True), (b"POST /v1/chat", True)],
+)
+async def test_a_client_that_never_sends_its_head_is_left(
+    said: bytes, asked_before: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "HEAD_TIMEOUT", 0.2)
+    async with serving(agent()) as served, connected(served) as (reader, writer):
+        if asked_before:
+            writer.write(request())
+            await asyncio.wait_for(reader.readuntil(b'"usage"'), 10)
+        writer.write(said)
+        assert b"HTTP/" not in await all_of(reader)
+
+
+async def test_the_clock_of_the_head_does_not_run_while_an_answer_is_given() -> None:
+    go_on = asyncio.Event()
+    model = Scripted([go_on, [TextDelta("late"), Finish("stop")]])
+    async with serving(Agent(model)) as served, connected(served) as (reader, writer):
+        writer.write(request())
+        await eventually(lambda: bool(model.requests))
+        (one,) = served.server.server_state.connections
+        assert isinstance(one, connection.Connection)
+        assert one._timer is None
+        go_on.set()
+        assert b" 200 " in await reader.readline()
+
+
+@pytest.mark.parametrize(
+    "start",
+    [b"GET /healthz HTTP/1.1\r\nx: ", b"GET /", request()[:-40].replace(b"content-length: ", b"x: ") + b"x: "],
+    ids=["header", "path", "another header"],
+)
+async def test_a_head_without_end_is_cut_off(start: bytes) -> None:
+    async with serving(agent()) as served, connected(served) as (reader, writer):
+        writer.write(start)
+        try:
+            for _ in range(100):
+                writer.write(b"y" * 10_000)
+                await writer.drain()
+        except ConnectionError:
+            pass
+        answer = await all_of(reader)
+        assert not answer or b" 431 " in answer
+        assert (await served.post(ASK))[0] == 200
+
+
+async def test_requests_sent_together_are_answered_in_order() -> None:
+    async with serving(agent()) as served, connected(served) as (reader, writer):
+        writer.write(request() * 3 + request({"messages": []}, "connection: close"))
+        answer = await all_of(reader)
+        assert [int(part[:3]) for part in answer.split(b"HTTP/1.1 ")[1:]] == [200, 200, 200, 400]
+
+
+async def test_garbage_behind_a_request_is_never_mixed_into_its_stream() -> None:
+    async with serving(agent()) as served, connected(served) as (reader, writer):
+        writer.write(request(STREAM) + b"GARBAGE\r\n\r\n")
+        assert b"invalid_http" not in await all_of(reader)
+        assert (await served.post(ASK))[0] == 200
+
+
+@pytest.mark.parametrize("method", ["HEAD", "PUT", "OPTIONS", "TRACE", "PATCH"])
+async def test_a_method_that_is_not_there_is_refused(method: str) -> None:
+    async with serving(agent()) as served, served.client.request(method, served.url + CHAT) as response:
+        assert (response.status, response.headers["allow"]) == (405, "POST")
+
+
+async def test_a_compressed_body_is_refused_by_name() -> None:
+    async with serving(agent()) as served:
+        status, _, answer = await served.post(b"\x1f\x8b", content_encoding="gzip")
+        assert (status, answer["error"]["code"]) == (415, "unsupported_content_encoding")
