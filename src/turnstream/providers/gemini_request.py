@@ -18,7 +18,6 @@ from turnstream.events import (
     ModelRequest,
     ProviderItem,
     RequestError,
-    SystemMessage,
     TextPart,
     ToolCall,
     ToolMessage,
@@ -87,21 +86,18 @@ class _Contents:
         self._names = tool_names(messages)
         self._wire_ids: dict[str, str] = {}
         self._shown: list[Part] = []
-        previous: Message | None = None
+        self._last: type[Message] | None = None  # what the last content was made of
         for at, message in enumerate(messages):
             if not isinstance(message, ToolMessage):
                 self._show()
-            if not isinstance(message, SystemMessage):
-                joined = type(previous) is type(message)
-                self._add(message, f"messages[{at}].content", joined=joined)
-                previous = message
+            self._add(message, f"messages[{at}].content")
         self._show()
         if not self.made:
             raise RequestError("The conversation has no message for the model.", param="messages")
         if self.made[0]["role"] == "model":
             self.made.insert(0, {"role": "user", "parts": [{"text": _OPENING}]})
 
-    def _add(self, message: Message, where: str, *, joined: bool) -> None:
+    def _add(self, message: Message, where: str) -> None:
         match message:
             case AssistantMessage():
                 role, parts = "model", self._answer(message)
@@ -113,10 +109,11 @@ class _Contents:
                 return
         if not parts:
             return
-        if joined and self.made:
+        if type(message) is self._last:
             self.made[-1]["parts"] += parts
         else:
             self.made.append({"role": role, "parts": parts})
+            self._last = type(message)
 
     def _answer(self, message: AssistantMessage) -> list[Part]:
         made: list[Part] = []
@@ -161,7 +158,7 @@ class _Contents:
         """What tools gave besides text follows their results in a content of its own."""
         if self._shown:
             self.made.append({"role": "user", "parts": self._shown})
-            self._shown = []
+            self._shown, self._last = [], None
 
 
 def _parts(content: Content, where: str) -> list[Part]:
