@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import TypeAlias
 
 import msgspec
 from fastapi import FastAPI, Request
@@ -12,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from turnstream import __version__
 from turnstream.agent import Agent
@@ -26,13 +27,14 @@ from turnstream.server.intake import client_request
 from turnstream.server.state import RETRY_AFTER, State
 from turnstream.service import Service
 
+Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
+
 
 def app(service: Service, state: State | None = None) -> ASGIApp:
     """``state`` is for who wants to drain the server; see `turnstream.server.run`."""
     state = state or State()
     settings = service.settings
-    api = _Api(service, state).api
-    guarded: ASGIApp = Guard(api, settings, state)
+    guarded: ASGIApp = Guard(_Api(service, state), settings, state)
     if settings.cors_origins:
         return CORSMiddleware(
             guarded,
@@ -46,6 +48,9 @@ def app(service: Service, state: State | None = None) -> ASGIApp:
 
 
 class _Api:
+    """FastAPI routes and documents. A request to run an agent goes straight to its dialect where the path says which:
+    FastAPI's way there costs more than all else that a request costs before its model is asked."""
+
     def __init__(self, service: Service, state: State) -> None:
         self._service, self._state = service, state
         self._created = int(time.time())
@@ -57,9 +62,17 @@ class _Api:
             redoc_url=None,
             exception_handlers={HTTPException: _http_error, Exception: _fault},
         )
+        self._direct: dict[tuple[str, str], Endpoint] = {}
         self._add_dialects([dialect() for dialect in DIALECTS])
         self._add_models()
         self._add_health()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = self._direct.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
+        if endpoint is None:
+            await self.api(scope, receive, send)
+        else:
+            await (await endpoint(Request(scope, receive)))(scope, receive, send)
 
     @asynccontextmanager
     async def _lifespan(self, api: FastAPI) -> AsyncIterator[None]:
@@ -75,9 +88,12 @@ class _Api:
                 places.setdefault((route.method, route.path), []).append((route, dialect))
         for (method, path), rows in places.items():
             route, dialect = rows[-1]
+            endpoint = self._endpoint(rows)
+            if "{" not in path:
+                self._direct[method, path] = endpoint
             self.api.add_api_route(
                 path,
-                self._endpoint(rows),
+                endpoint,
                 methods=[method],
                 summary=route.summary,
                 tags=[dialect.name],
@@ -93,7 +109,7 @@ class _Api:
 
         self.api.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way
 
-    def _endpoint(self, rows: Sequence[tuple[Route, Dialect]]):  # type: ignore[no-untyped-def]  # FastAPI reads it
+    def _endpoint(self, rows: Sequence[tuple[Route, Dialect]]) -> Endpoint:
         async def endpoint(request: Request) -> Response:
             fitting = (dialect for route, dialect in rows if route.header is None or route.header in request.headers)
             return await self._answer(request, next(fitting))
