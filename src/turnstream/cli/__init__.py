@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from turnstream.cli import chat, check, decode, dev, models, ping, schema, serve, version
+from turnstream.cli import chat, check, decode, dev, models, parse, ping, schema, serve, version
 from turnstream.events import TurnstreamError
 
 COMMANDS: Sequence[Callable[..., Any]] = (
@@ -21,6 +21,7 @@ COMMANDS: Sequence[Callable[..., Any]] = (
     check.check,
     decode.decode,
     models.models,
+    parse.parse,
     ping.ping,
     schema.schema,
     version.version,
