@@ -12,6 +12,7 @@ from turnstream.parsing.text_calls.answer import Answer
 from turnstream.parsing.text_calls.families import STEP3, with_auto
 from turnstream.parsing.text_calls.format import THINK, Format
 from turnstream.parsing.text_calls.json_calls import KEYED
+from turnstream.parsing.text_calls.json_calls import PYTHON as PYTHON_OBJECT
 from turnstream.parsing.text_calls.messages import (
     Messages,
     atem_route,
@@ -22,7 +23,7 @@ from turnstream.parsing.text_calls.messages import (
 )
 from turnstream.parsing.text_calls.reader import Steps
 from turnstream.parsing.text_calls.regions import Engine, Region
-from turnstream.parsing.text_calls.starts import bare_json, functools, python_list, python_offered
+from turnstream.parsing.text_calls.starts import bare_json, functools, python_list, python_object, python_offered
 
 TOOL_CALL = "<tool_call>"
 HERMES = Region(("</tool_call>",), tags=tags.QWEN)
@@ -157,7 +158,7 @@ _ROWS = (
         start=bare_json,
         closes=("</tool_call>", "```"),
     ),
-    Format("sarashina", {"<|tool_calls|>": FREE, "[{'": bare_json}, start=bare_json),
+    Format("sarashina", {"<|tool_calls|>": Region((), json=PYTHON_OBJECT), "[{'": python_object}, start=python_object),
     Format("phi4_mini", {"functools[": functools, "functools [": functools}),
     Format("firefunction_v2", {"functools[": functools, "functools [": functools}),
     Format("gigachat3", {"<|message_sep|>": _gigachat, "<|function_call|>": FREE}, noise=("</s>",)),

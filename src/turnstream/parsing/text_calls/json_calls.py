@@ -18,12 +18,15 @@ class Shape:
     name: tuple[str, ...] = ("name", "tool_name", "function", "function_name", "tool")
     arguments: tuple[str, ...] = ("arguments", "parameters", "args", "params", "input", "kwargs")
     others: tuple[str, ...] = ("type", "id", "tool_call_id", "index", "call_id")
+    style: values.Style = values.JSON
     keyed: bool = False
     """The one member is the call: its key is the name and its value the arguments."""
 
 
 USUAL = Shape()
 KEYED = Shape(keyed=True)
+PYTHON = Shape(style=values.Style(python=True))
+"""The same as Python prints it."""
 NEVER = stops()
 
 
@@ -76,7 +79,7 @@ class _Object:
             self.named(key)
             yield from self._arguments(key, char)
         elif key in shape.name and self.name is None and char in "\"'":
-            self.named((yield from values.string(r)))
+            self.named((yield from values.string(r, shape.style)))
         elif key == "function" and char == "{":
             r.pos += 1
             yield from self.read()
@@ -90,7 +93,7 @@ class _Object:
         self.key = key
         emit = self._emit
         if char == "{":
-            yield from values.value(r, emit)
+            yield from values.value(r, emit, self.shape.style)
             return
         if char in "\"'":
             emit(_unpacked((yield from values.string(r))))

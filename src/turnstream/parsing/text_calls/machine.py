@@ -67,16 +67,19 @@ def _reasoning(a: Answer, closes: tuple[str, ...]) -> Steps[None]:
 def attempt(a: Answer, engine: Engine, marker: str, sink: Emit) -> Steps[bool]:
     """Read what may be a call. What is none is given back to ``sink`` (False); what is broken is said to be."""
     a.call = None
+    before = a.out.calls
     a.r.record(len(marker))
     try:
         yield from engine(a, marker)
         a.out.marker()
     except NotACall:
         raw = a.r.recorded()
+        if a.out.calls > before:
+            marker = ""  # it is done with
         if len(raw) < len(marker):  # the engine looked at it from its start
             a.r.pos += len(marker) - len(raw)
             raw = marker
-        if len(raw) > RESCANNED or raw == marker:
+        if len(raw) > RESCANNED or raw == marker != "":
             sink(raw)
             a.r.forget()
         else:

@@ -125,6 +125,8 @@ class Messages:
                 return Route("text")
         header, mark = yield from r.collect("<|message|>", *self.ends)
         if not mark:
+            if self.route(header).kind == "call":
+                a.out.malformed(CUT_OFF, header, started=False)
             return None
         return self.route(header) if mark == "<|message|>" else Route("text")
 

@@ -43,7 +43,7 @@ def action_input(a: Answer, marker: str) -> Steps[None]:
     name = (yield from r.run(_LINE_END, 256)).strip()
     yield from r.space()
     if not name or not a.tools.offers(name) or not (yield from r.take("Action Input:")):
-        raise NotACall
+        raise Truncated if name and a.tools.offers(name) and r.cut_in("Action Input:") else NotACall
     it = a.start(name)
     yield from r.space()
     ends = ("\nObservation:", "Observation:")

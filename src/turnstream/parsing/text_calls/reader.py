@@ -136,6 +136,11 @@ class Reader:
                 return best
             yield
 
+    def cut_in(self, *literals: str) -> bool:
+        """Whether the stream ended within one of the literals."""
+        rest = self.text[self.pos :] if self.ended else ""
+        return bool(rest) and any(literal.startswith(rest) for literal in literals)
+
     def take(self, *literals: str) -> Steps[str]:
         """As `at`, and what was found is consumed."""
         found = yield from self.at(*literals)

@@ -11,7 +11,7 @@ from turnstream.parsing.text_calls.reader import Steps
 _SECOND = re.compile(r"(?<=\[)\s*\S")
 
 
-def bare_json(a: Answer, marker: str) -> Steps[None]:
+def bare_json(a: Answer, marker: str, shape: json_calls.Shape = json_calls.USUAL) -> Steps[None]:
     """``{"name": …}``, or an array of them."""
     r = a.r
     r.pos -= len(marker)
@@ -20,7 +20,12 @@ def bare_json(a: Answer, marker: str) -> Steps[None]:
     char = yield from r.peek()
     if not char or char not in "{[":
         raise NotACall
-    yield from json_calls.several(a, weak=True)
+    yield from json_calls.several(a, shape, weak=True)
+
+
+def python_object(a: Answer, marker: str) -> Steps[None]:
+    """The same as Python prints it."""
+    yield from bare_json(a, marker, json_calls.PYTHON)
 
 
 def python_list(a: Answer, marker: str) -> Steps[None]:

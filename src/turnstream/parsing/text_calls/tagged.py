@@ -262,7 +262,7 @@ def pair_call(a: Answer, p: Pairs, *, weak: bool = False) -> Steps[None]:
         found = yield from r.at("{", p.key, p.value, *p.ends, *seps)
         if it is None:
             if not found and (yield from r.peek()):
-                raise NotACall
+                raise Truncated if r.cut_in(p.key, *p.ends, *seps) else NotACall
             it = a.start(name)
         if found == "{" and not it.given:
             yield from json_calls.arguments(a, it, stops(*p.ends))
