@@ -9,5 +9,6 @@ from turnstream.parsing.text_calls.decoder import Broken, Call, Decoder, Parsed,
 from turnstream.parsing.text_calls.families import format_for
 from turnstream.parsing.text_calls.format import Format
 from turnstream.parsing.text_calls.formats import FORMATS
+from turnstream.parsing.text_calls.policy import Policy
 
-__all__ = ["FORMATS", "Broken", "Call", "Decoder", "Format", "Parsed", "format_for", "parse"]
+__all__ = ["FORMATS", "Broken", "Call", "Decoder", "Format", "Parsed", "Policy", "format_for", "parse"]

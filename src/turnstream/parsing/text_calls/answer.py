@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from turnstream.parsing.text_calls import repair
 from turnstream.parsing.text_calls.output import Output
+from turnstream.parsing.text_calls.policy import Policy
 from turnstream.parsing.text_calls.reader import Reader
-from turnstream.parsing.text_calls.schema import Tools
+from turnstream.parsing.text_calls.schema import Tools, Types
+from turnstream.parsing.text_calls.typed_value import TypedValue
 from turnstream.parsing.text_calls.values import escaped
 
 if TYPE_CHECKING:
@@ -27,22 +29,31 @@ class Malformed(Exception):
 
 
 class Answer:
-    """The stream (``r``), what is said of it (``out``), the offered tools and the format."""
+    """The stream (``r``), what is said of it (``out``), the offered tools, the format and the policy."""
 
-    __slots__ = ("call", "format", "out", "r", "reasoning", "tools")
+    __slots__ = ("call", "format", "out", "policy", "r", "reasoning", "tools")
 
-    def __init__(self, format: Format, tools: Tools) -> None:
+    def __init__(self, format: Format, tools: Tools, policy: Policy) -> None:
         self.r = Reader()
-        self.out = Output()
+        self.out = Output(policy)
+        self.policy = policy
         self.format = format
         self.tools = tools
         self.call: Call | None = None
         self.reasoning = False
 
     def start(self, name: str) -> Call:
-        """A call begins; its name is known."""
+        """A call begins; its name is known. Raises NotACall if the policy takes it for text."""
+        if self.policy.unoffered == "text" and not self.tools.offers(name):
+            raise NotACall
         self.call = Call(self.out, name)
         return self.call
+
+    def typed_value(self, it: Call, types: Types, *, trim: bool = False, guess: bool = True) -> TypedValue:
+        """Reads the raw text of a parameter, whose key was given."""
+        if self.policy.untyped != "family":
+            guess = self.policy.untyped == "json"
+        return TypedValue(it.emit, types, trim=trim, guess=guess)
 
     def malformed(self, reason: str) -> None:
         """What was recorded is a broken call."""

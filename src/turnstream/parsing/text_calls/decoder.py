@@ -18,6 +18,7 @@ from turnstream.parsing.text_calls import machine
 from turnstream.parsing.text_calls.answer import Answer
 from turnstream.parsing.text_calls.format import Format
 from turnstream.parsing.text_calls.formats import FORMATS
+from turnstream.parsing.text_calls.policy import DEFAULT, Policy
 from turnstream.parsing.text_calls.schema import Tools
 
 
@@ -35,9 +36,10 @@ class Decoder:
         tools: Iterable[Mapping[str, Any]] | None = None,
         *,
         reasoning_open: bool = False,
+        policy: Policy = DEFAULT,
     ) -> None:
         chosen = FORMATS[format] if isinstance(format, str) else format
-        self._answer = Answer(chosen, Tools(tools))
+        self._answer = Answer(chosen, Tools(tools), policy)
         self._steps = (chosen.root or machine.read)(self._answer, reasoning_open)
         self._over = False
         next(self._steps)
@@ -101,9 +103,10 @@ def parse(
     *,
     reasoning_open: bool = False,
     cut: int | None = None,
+    policy: Policy = DEFAULT,
 ) -> Parsed:
     """Read a whole answer; with ``cut`` in pieces of so many characters, which changes nothing."""
-    decoder = Decoder(format, tools, reasoning_open=reasoning_open)
+    decoder = Decoder(format, tools, reasoning_open=reasoning_open, policy=policy)
     size = cut or max(len(text), 1)
     events: list[ModelEvent] = []
     for start in range(0, len(text), size):

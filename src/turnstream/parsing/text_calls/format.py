@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeAlias
 
 from turnstream.parsing.text_calls.answer import Answer
@@ -36,3 +37,9 @@ class Format:
     closes: tuple[str, ...] = ()
     noise: tuple[str, ...] = ()
     root: Root | None = None
+
+    @cached_property
+    def strays(self) -> tuple[str, ...]:
+        """All closers that may come once too often."""
+        engines = tuple(close for engine in self.opens.values() for close in getattr(engine, "closes", ()))
+        return (*self.closes, *engines)

@@ -16,7 +16,7 @@ def read(a: Answer, reasoning_open: bool) -> Steps[None]:
     form = a.format
     opens = form.opens
     thinks = dict(form.thinks)
-    marks = stops(*opens, *thinks, *thinks.values(), *form.closes, *form.noise)
+    marks = stops(*opens, *thinks, *thinks.values(), *form.strays, *form.noise)
     if reasoning_open or form.reasons_first:
         yield from _reasoning(a, tuple(thinks.values()))
     fresh = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from turnstream.events import ModelEvent, ReasoningDelta, TextDelta, ToolCallDelta, ToolCallMalformed, ToolCallStart
+from turnstream.parsing.text_calls.policy import Policy
 
 
 class Output:
@@ -20,13 +21,15 @@ class Output:
         "_index",
         "_kind",
         "_parts",
+        "_policy",
         "_tail",
         "calls",
         "reasoned",
         "steady",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
         self._events: list[ModelEvent] = []
         self._kind = ""
         self._parts: list[str] = []
@@ -46,7 +49,12 @@ class Output:
         return events
 
     def text(self, piece: str) -> None:
-        if not piece:
+        if not piece or (self.calls and not self._policy.text_after_calls):
+            return
+        if not self._policy.trim:
+            self._began, self._aside, self.steady = True, False, True
+            self._remember(piece)
+            self._say("text", piece)
             return
         body = piece.rstrip()
         if not body:

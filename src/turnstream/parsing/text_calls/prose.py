@@ -97,6 +97,8 @@ def _part(a: Answer) -> Steps[None]:
             yield from json_calls.arguments(a, it, marks)
             yield from r.space()
         it.end()
+    except NotACall:
+        a.out.text(">>>" + r.recorded())
     except Truncated:
         a.malformed(CUT_OFF)
     except (Broken, Malformed) as error:

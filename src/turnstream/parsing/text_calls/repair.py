@@ -12,6 +12,9 @@ def _refuse(word: str) -> Any:
     raise ValueError(word)
 
 
+REPAIRED = 65_536
+"""The repair library takes some 4 ms for a thousand characters: what is longer is not repaired."""
+
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BARE_WORD = re.compile(r":\s*(?:(?!true|false|null|True|False|None)[A-Za-z_]|-?[0-9][0-9.]*[^0-9.eE,}\]\s+-])")
 _STRICT = json.JSONDecoder(parse_constant=_refuse)
@@ -57,6 +60,8 @@ def mended(text: str) -> Any:
         pass
     if _BARE_WORD.search(_STRING.sub('""', text)):
         raise ValueError("a word that is no value")
+    if len(text) > REPAIRED:
+        raise ValueError("too long to repair")
     import json_repair  # slow to load and seldom needed
 
     try:

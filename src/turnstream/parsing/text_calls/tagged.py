@@ -10,7 +10,7 @@ from turnstream.parsing.text_calls import json_calls, values
 from turnstream.parsing.text_calls.answer import NO_NAME, Answer, Call, Malformed, NotACall
 from turnstream.parsing.text_calls.reader import Reader, Steps, stops
 from turnstream.parsing.text_calls.schema import typed
-from turnstream.parsing.text_calls.typed_value import TypedValue, json_or_string
+from turnstream.parsing.text_calls.typed_value import json_or_string
 from turnstream.parsing.text_calls.values import Truncated
 
 _WHOLE = ("arguments", "parameters", "properties", "input")
@@ -143,7 +143,7 @@ def _param(a: Answer, tags: Tags, it: Call) -> Steps[None]:
         return
     if as_text == "true":
         types = frozenset({"string"})
-    it_value = TypedValue(it.emit, types, trim=tags.trim, guess=tags.guess)
+    it_value = a.typed_value(it, types, trim=tags.trim, guess=tags.guess)
     yield from _value(r, tags, it_value.push, a, it)
     it_value.close()
 
@@ -302,7 +302,7 @@ def _pair(a: Answer, p: Pairs, it: Call) -> Steps[None]:
     else:
         types = a.tools.types(it.name, key)
     it.member(key)
-    value = TypedValue(it.emit, types, trim=p.trim)
+    value = a.typed_value(it, types, trim=p.trim)
     yield from _pair_value(a, p, it, value.push)
     value.close()
 

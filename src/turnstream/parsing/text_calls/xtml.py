@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import html
 
-from turnstream.parsing.text_calls.answer import CUT_OFF, NO_NAME, Answer, Call, Malformed
+from turnstream.parsing.text_calls.answer import CUT_OFF, NO_NAME, Answer, Call, Malformed, NotACall
 from turnstream.parsing.text_calls.reader import Steps, stops
 from turnstream.parsing.text_calls.tagged import attributes
-from turnstream.parsing.text_calls.typed_value import TypedValue
 from turnstream.parsing.text_calls.values import Truncated
 
 OPEN, CLOSE, SEP, OVER = "<|open|>", "<|close|>", "<|sep|>", "<|end_of_msg|>"
@@ -66,6 +65,9 @@ def _tools(a: Answer) -> Steps[None]:
             if a.call is not None or r.recorded().strip():
                 a.malformed(CUT_OFF)
             return
+        except NotACall:
+            a.out.text(r.recorded())
+            return
         except Malformed as error:
             yield from r.until(stops(f"{CLOSE}call{SEP}"), _ignore)
             a.malformed(str(error))
@@ -87,7 +89,7 @@ def _call(a: Answer, it: Call) -> Steps[None]:
         it.member(html.unescape(found.get("key", "")))
         declared = a.tools.types(it.name, found.get("key", ""))
         types = frozenset({found["type"]}) if found.get("type") else declared
-        value = TypedValue(it.emit, types)
+        value = a.typed_value(it, types)
         while (yield from r.until(stops(CLOSE), value.push)):
             space = yield from r.space()
             if (yield from r.take(f"argument{SEP}", f"argument {SEP}")):
