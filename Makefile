@@ -39,6 +39,7 @@ bench: install ## what a token costs: table, JSON and plot in bench/results
 
 fuzz: install ## much more noise into every decoder than the tests have time for; FUZZ_SEED makes it other noise
 	FUZZ=50 $(BIN)/python -m pytest $(PYTEST_ARGS) --timeout=3600 tests/providers/test_fuzz.py tests/providers/test_request_noise.py
+	$(BIN)/python -m tests.fuzz_text_calls --runs 10000
 
 orchestrate: install ## IBM's own validator of external agents, in an environment of its own (250 MB)
 	@test -x .venv-orchestrate/bin/python || $(PYTHON) -m venv .venv-orchestrate

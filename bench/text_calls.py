@@ -6,9 +6,11 @@ The peers' figures were measured on a noisy two-core machine, as ours are; they 
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from tests.parsing.text_calls.render import RENDERERS, Tool
@@ -23,6 +25,7 @@ PEERS = """peers, one call, 32 KB string, 4-character deltas:
 wrong calls over the corpus: vLLM 15 %, SGLang 27 % (33 % when cut at any character)
 markup in content: vLLM 1.7 %, SGLang 6.5 % (14 %); nobody publishes text delay or leak rate"""
 
+RESULTS = Path(__file__).parent / "results"
 TOOL = Tool("write_file", {"content": "string"})
 TOOLS = [TOOL.spec()]
 
@@ -50,91 +53,95 @@ def _body(kilobytes: int) -> str:
     return (line * (kilobytes * 1024 // len(line) + 1))[: kilobytes * 1024]
 
 
-def long_arguments() -> None:
+def long_arguments(quick: bool) -> dict[str, Any]:
+    """One call, a long string, 4-character deltas: at most 80 ms for 32 KB; 64 KB under five times 16 KB."""
+    found: dict[str, Any] = {}
     print(f"{'format':24} {'32 KB ms':>9} {'fragments':>9} {'64/16 KB':>8}")
     for name in sorted(RENDERERS):
         texts = {kb: RENDERERS[name]([(TOOL, {"content": _body(kb)})]) for kb in (16, 32, 64)}
-        took = {kb: _timed(partial(_fed, name, text, 4)) for kb, text in texts.items()}
+        took = {kb: _timed(partial(_fed, name, text, 4), 2 if quick else 5) for kb, text in texts.items()}
         fragments = sum(isinstance(event, ToolCallDelta) for event in _fed(name, texts[32], 4))
-        flag = "" if took[32] <= 0.080 and took[64] / took[16] < 5 else "  <-- over"
-        print(f"{name:24} {took[32] * 1e3:9.1f} {fragments:9} {took[64] / took[16]:8.2f}{flag}")
+        one = {"ms_32_kb": took[32] * 1e3, "fragments": fragments, "ratio_64_16": took[64] / took[16]}
+        over = "  <-- over" if one["ms_32_kb"] > 80 or one["ratio_64_16"] >= 5 else ""
+        print(f"{name:24} {one['ms_32_kb']:9.1f} {fragments:9} {one['ratio_64_16']:8.2f}{over}")
+        found[name] = one
+    return found
 
 
-def plain_text() -> None:
-    text = "The quick brown fox jumps over the lazy dog, and then it writes a < b. " * 60000
-    for name in (
-        "hermes",
-        "qwen3_coder_xml",
-        "llama3_json",
-        "mistral_v11",
-        "pythonic",
-        "deepseek_v31",
-        "harmony",
-        "auto",
-    ):
-        if name not in FORMATS:
-            continue
-        seconds = _timed(partial(_fed, name, text, 4096))
-        tokens = [" word"] * 100_000
+PLAIN = ("hermes", "qwen3_coder_xml", "llama3_json", "mistral_v11", "pythonic", "deepseek_v31", "harmony", "auto")
+
+
+def plain_text() -> dict[str, Any]:
+    """Text without calls: at least 50 MB/s in 4 KB pieces, at most 3 us a token, 100,000 characters singly in 1 s."""
+    found: dict[str, Any] = {}
+    text = "The quick brown fox jumps over the lazy dog, and then it says: no, thank you, I would rather not. " * 40000
+    for name in PLAIN:
         decoder = Decoder(name, TOOLS)
 
-        def all_tokens(decoder: Decoder = decoder, tokens: list[str] = tokens) -> None:
-            for token in tokens:
-                decoder.feed(token)
+        def all_tokens(decoder: Decoder = decoder) -> None:
+            for _ in range(100_000):
+                decoder.feed(" word")
 
-        per_token = _timed(all_tokens) / len(tokens)
-        one = _timed(partial(_fed, name, "word, " * 16_667, 1), 1)
+        one = {
+            "mb_per_second": len(text) / _timed(partial(_fed, name, text, 4096)) / 1e6,
+            "us_per_token": _timed(all_tokens) / 100_000 * 1e6,
+            "seconds_100k_characters": _timed(partial(_fed, name, "word, " * 16_667, 1)),
+        }
         print(
-            f"{name:24} {len(text) / seconds / 1e6:7.0f} MB/s {per_token * 1e6:6.2f} us/token {one:6.2f} s/100k chars"
+            f"{name:24} {one['mb_per_second']:7.0f} MB/s {one['us_per_token']:6.2f} us/token "
+            f"{one['seconds_100k_characters']:6.2f} s/100k characters"
         )
+        found[name] = one
+    return found
 
 
-def floods() -> None:
-    print("floods of openers, us per character at 20 KB and at 80 KB (the same if linear)")
-    worst = []
-    for name in sorted(FORMATS):
+def floods(quick: bool) -> list[Any]:
+    """Openers without end. Linear: a character costs the same at 20 KB and at 80 KB."""
+    print("floods of openers: us a character at 80 KB, and that by what it is at 20 KB (1 if linear); the worst")
+    found: list[Any] = []
+    for name in sorted(FORMATS if not quick else PLAIN):
         form = FORMATS[name]
-        openers = [*form.opens, *(tag for pair in form.thinks for tag in pair), "{", "[", "<", '{"name": "']
-        for opener in openers:
-            floods = {n: opener * (n // len(opener)) for n in (20_000, 80_000)}
-            took = [_timed(partial(_fed, name, text, 64), 2) / n for n, text in floods.items()]
-            worst.append((took[1] / took[0], took[1] * 1e6, name, opener))
-    for ratio, cost, name, opener in sorted(worst, reverse=True)[:8]:
-        print(f"  {name:24} {opener!r:40} {cost:7.3f} us ratio {ratio:5.2f}")
+        for opener in {*form.opens, *(tag for pair in form.thinks for tag in pair), "{", "[", "<", '{"name": "'}:
+            texts = {size: opener * (size // len(opener)) for size in (20_000, 80_000)}
+            took = [_timed(partial(_fed, name, text, 64), 2) / size * 1e6 for size, text in texts.items()]
+            found.append((took[1], took[1] / took[0], name, opener))
+    found.sort(reverse=True)
+    for cost, times, name, opener in found[:8]:
+        print(f"  {name:24} {opener!r:40} {cost:7.2f} {times:6.2f}")
+    return found[:8]
 
 
-def delay_and_leaks() -> None:
-    """Text delay: characters fed and not yet given while the answer is plain text. Leaks: markers in the text."""
-    prose = (
-        json.dumps({"a": 1}) + " is JSON, <b>bold</b> is HTML, f(x) [1, 2] < 3 | x [link](y) `code` and `<tool` too. "
-    )
-    total = held_sum = worst = leaks = calls = 0
+PROSE = '{"a": 1} is JSON, <b>bold</b> is HTML, f(x) [1, 2] < 3 | x [link](y) `code` and `<tool` too. '
+
+
+def delay_and_leaks() -> dict[str, Any]:
+    """Text delay: characters fed and not yet given while the answer is text. Leaks: call syntax in the text."""
+    total = held = worst = leaks = calls = 0
     for name in sorted(RENDERERS):
         decoder, given = Decoder(name, TOOLS), 0
-        for fed, char in enumerate("So: " + prose * 20, 1):
-            given += sum(
-                len(event.text) for event in decoder.feed(char) if isinstance(event, TextDelta | ReasoningDelta)
-            )
-            total, held_sum, worst = total + 1, held_sum + fed - given, max(worst, fed - given)
-        text = "Before.\n" + RENDERERS[name]([(TOOL, {"content": "x"})])
+        for fed, char in enumerate("So: " + PROSE * 20, 1):
+            given += _shown(decoder.feed(char))
+            total, held, worst = total + 1, held + fed - given, max(worst, fed - given)
+        text = RENDERERS[name]([(TOOL, {"content": "x"})])
         for size in (1, 2, 3, 7, 29):
             calls += 1
-            said = (event for event in _fed(name, text, size) if isinstance(event, TextDelta | ReasoningDelta))
-            shown = "".join(event.text for event in said)
-            leaks += shown.strip() != "Before."
-    print(f"text delay: mean {held_sum / total:.2f}, worst {worst} characters; leak rate {leaks}/{calls}")
+            leaks += _shown(_fed(name, text, size)) > 0
+    print(f"text delay: mean {held / total:.2f}, worst {worst} characters; leaks in {leaks} of {calls} readings")
+    return {"mean": held / total, "worst": worst, "leaks": leaks, "readings": calls}
 
 
-def main() -> None:
+def _shown(events: list[Any]) -> int:
+    return sum(len(event.text) for event in events if isinstance(event, TextDelta | ReasoningDelta))
+
+
+def run(quick: bool) -> None:
     print(PEERS, "\n")
-    long_arguments()
-    print()
-    plain_text()
-    print()
-    floods()
-    print()
-    delay_and_leaks()
+    found: dict[str, Any] = {"long_arguments": long_arguments(quick), "plain_text": plain_text()}
+    found |= {"floods": floods(quick), "delay_and_leaks": delay_and_leaks()}
+    if not quick:
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / "text_calls.json").write_text(json.dumps(found, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    run("--quick" in sys.argv)

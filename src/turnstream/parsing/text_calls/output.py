@@ -78,7 +78,7 @@ class Output:
         self._remember(piece)
 
     def _remember(self, piece: str) -> None:
-        tail = self._tail + piece
+        tail = self._tail + piece if len(piece) < 128 else piece
         self._tail = tail if len(tail) < 256 else tail[-128:]
 
     @property
