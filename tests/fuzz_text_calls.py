@@ -107,9 +107,8 @@ class Maker:
         chance = self.chance
         size = chance.choice((0, 1, 1, 2, 3, 5, 8)) if chance.random() > 0.002 else 20_000
         text = "".join(chance.choice(WORDS if chance.random() < 0.8 else MARKERS) for _ in range(size))
-        for forbidden in RAW.get(self.name, ()):
-            while forbidden in text:
-                text = text.replace(forbidden, "")
+        while forbidden := next((ending for ending in RAW.get(self.name, ()) if ending in text), ""):
+            text = text.replace(forbidden, "")
         return text
 
     def key(self) -> str:
