@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from turnstream.cli import chat, check, decode, dev, models, parse, ping, schema, serve, version
+from turnstream.cli import chat, check, decode, dev, index, models, parse, ping, schema, serve, version
 from turnstream.events import TurnstreamError
 
 COMMANDS: Sequence[Callable[..., Any]] = (
@@ -23,6 +23,7 @@ COMMANDS: Sequence[Callable[..., Any]] = (
     models.models,
     parse.parse,
     ping.ping,
+    index.index,
     schema.schema,
     version.version,
 )

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from turnstream.config.retrieval import RetrievalSection
 from turnstream.config.section import Anything, FromEnvironment, NonEmpty, Seconds, Section, Texts, Whole
 
 EffectName = Literal["none", "idempotent", "once"]
@@ -167,6 +168,8 @@ class ToolSection(Section):
     """An MCP server, over stdio or HTTP."""
     rest: RestSection | None = None
     """One HTTP call."""
+    retrieval: RetrievalSection | None = None
+    """Search in documents, with citations."""
 
     prefix: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")] = None
     """Stands before the name of each tool: `fs_`."""
@@ -191,5 +194,5 @@ class ToolSection(Section):
         return next(kind for kind in KINDS if getattr(self, kind) is not None)
 
 
-KINDS = ("python", "mcp", "rest")
+KINDS = ("python", "mcp", "rest", "retrieval")
 """The keys of `ToolSection` of which there is one."""

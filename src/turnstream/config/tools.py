@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from turnstream.agent.protocols import Toolbox
 from turnstream.config.errors import meant
 from turnstream.config.http_tools import existing, make_rest
+from turnstream.config.retrieval import RetrievalSection, make_retrieval
 from turnstream.config.tool_sections import McpSection, RestSection, ToolSection
 from turnstream.events import ConfigurationError, TurnstreamError
 from turnstream.providers.http import Client
@@ -104,7 +105,11 @@ def _rest(section: RestSection, place: Place) -> Iterable[Toolbox]:
     yield make_rest(section, place.folder)
 
 
-BUILDERS: Mapping[str, Builder] = {"python": _python, "mcp": _mcp, "rest": _rest}
+def _retrieval(section: RetrievalSection, place: Place) -> Iterable[Toolbox]:
+    yield make_retrieval(section, place.folder)
+
+
+BUILDERS: Mapping[str, Builder] = {"python": _python, "mcp": _mcp, "rest": _rest, "retrieval": _retrieval}
 """A new kind is a field of `ToolSection`, one of its `KINDS`, and a row here."""
 
 

@@ -1,0 +1,113 @@
+"""Asking the index: any number of threads and processes at once, also while an index run writes."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from turnstream.tools.retrieval import database
+from turnstream.tools.retrieval.words import expression
+
+_BM25 = """
+SELECT rowid, -bm25(words, 4.0, 2.0, 1.0) AS score FROM words WHERE words MATCH ? ORDER BY score DESC, rowid LIMIT ?
+"""  # a word in the title counts four times
+_CHUNKS = """
+SELECT c.id, f.path, c.number, f.title, c.heading, c.text, f.url FROM chunks c JOIN files f ON f.id = c.file
+WHERE c.id IN (SELECT value FROM json_each(?))
+"""
+
+
+class Chunk(NamedTuple):
+    """``path`` is relative to the indexed folder, ``number`` counts the chunks of a file from 0."""
+
+    path: str
+    number: int
+    title: str
+    heading: str
+    text: str
+    url: str | None
+
+
+class Ranked(NamedTuple):
+    """A chunk's id; the higher the score, the better."""
+
+    id: int
+    score: float
+
+
+class Reader:
+    """Read-only connections to one index, each used by one thread at a time. They open when they are needed, and stay
+    for the next question while the reader is entered. An index that was replaced by another file is opened anew.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._users = 0
+        self._idle: list[tuple[sqlite3.Connection, tuple[int, int]]] = []
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._users += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._users -= 1
+            closing, self._idle = ([], self._idle) if self._users else (self._idle, [])
+        for connection, _ in closing:
+            connection.close()
+
+    @contextmanager
+    def connection(self) -> Iterator[sqlite3.Connection]:
+        """In one transaction, so that several questions see one state. Raises `ConfigurationError`."""
+        connection, file = self._taken()
+        try:
+            connection.execute("BEGIN")
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.close()
+            raise
+        with self._lock:
+            keep = self._users > 0
+            if keep:
+                self._idle.append((connection, file))
+        if not keep:
+            connection.close()
+
+    def _taken(self) -> tuple[sqlite3.Connection, tuple[int, int]]:
+        file = _identity(self.path)
+        while True:
+            with self._lock:
+                if not self._idle:
+                    break
+                connection, opened = self._idle.pop()
+            if opened == file:
+                return connection, file
+            connection.close()
+        return database.connect(self.path), file
+
+
+def by_words(connection: sqlite3.Connection, question: str, limit: int) -> list[Ranked]:
+    """The best chunks by BM25, which have at least one of the question's words."""
+    asked = expression(question)
+    return [] if asked is None else [Ranked(*row) for row in connection.execute(_BM25, (asked, limit))]
+
+
+def chunks_of(connection: sqlite3.Connection, ids: Sequence[int]) -> list[Chunk]:
+    """In the order of the ids."""
+    found = {row[0]: Chunk(*row[1:]) for row in connection.execute(_CHUNKS, (str(list(ids)),))}
+    return [found[id] for id in ids]
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return 0, 0
+    return status.st_dev, status.st_ino

@@ -1,0 +1,124 @@
+"""What an index run writes: one transaction for each file, so a run may end anywhere."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from turnstream.tools.retrieval import database, extraction
+from turnstream.tools.retrieval.chunks import chunks
+from turnstream.tools.retrieval.documents import Document
+from turnstream.tools.retrieval.words import spaced
+
+_WORDS = "SELECT c.id, f.title, c.heading, c.text FROM chunks c JOIN files f ON f.id = c.file WHERE f.path = ?"
+
+
+class Stamp(NamedTuple):
+    """A file's state: times in nanoseconds since the epoch, size in bytes. ``read_at`` is when it was looked at."""
+
+    mtime: int
+    size: int
+    read_at: int
+    hash: bytes
+
+
+class Known(NamedTuple):
+    stamp: Stamp
+    skipped: str | None
+
+
+class Writer:
+    """One connection that writes. Use it as a context manager, from one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self.connection: sqlite3.Connection = database.connect(path, write=True)
+        if self.meta("extraction") != str(extraction.VERSION):
+            with self.transaction():
+                self.connection.execute("UPDATE files SET hash = x'', mtime = 0")  # so each is read anew
+                self.set_meta("extraction", str(extraction.VERSION))
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("COMMIT")
+
+    def meta(self, key: str) -> str | None:
+        row = self.connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else None
+
+    def set_meta(self, key: str, value: str) -> None:
+        self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def known(self) -> dict[str, Known]:
+        rows = self.connection.execute("SELECT path, mtime, size, read_at, hash, skipped FROM files")
+        return {path: Known(Stamp(*stamp), skipped) for path, *stamp, skipped in rows}
+
+    def touch(self, path: str, stamp: Stamp) -> None:
+        """The file is the same, only its time changed."""
+        self.connection.execute(
+            "UPDATE files SET mtime = ?, size = ?, read_at = ? WHERE path = ?",
+            (stamp.mtime, stamp.size, stamp.read_at, path),
+        )
+
+    def remove(self, path: str) -> None:
+        ids = self._forget_words(path)
+        if ids and self.meta("dimensions") is not None:
+            self.connection.executemany("DELETE FROM vectors WHERE rowid = ?", ids)
+        self.connection.execute("DELETE FROM chunks WHERE file = (SELECT id FROM files WHERE path = ?)", (path,))
+        self.connection.execute("DELETE FROM files WHERE path = ?", (path,))
+
+    def skip(self, path: str, stamp: Stamp, reason: str) -> None:
+        with self.transaction():
+            self.remove(path)
+            self._add_file(path, stamp, Document("", ()), reason)
+
+    def replace(self, path: str, stamp: Stamp, document: Document) -> int:
+        """The number of the file's chunks."""
+        with self.transaction():
+            self.remove(path)
+            file = self._add_file(path, stamp, document, None)
+            number = 0
+            for section in document.sections:
+                for text in chunks(section.text):
+                    self._add_chunk(file, number, document.title, section.heading, text)
+                    number += 1
+            return number
+
+    def _add_file(self, path: str, stamp: Stamp, document: Document, skipped: str | None) -> int:
+        cursor = self.connection.execute(
+            "INSERT INTO files (path, mtime, size, read_at, hash, title, url, skipped) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (path, *stamp, document.title, document.url, skipped),
+        )
+        return cursor.lastrowid or 0
+
+    def _add_chunk(self, file: int, number: int, title: str, heading: str, text: str) -> None:
+        chunk = self.connection.execute(
+            "INSERT INTO chunks (file, number, heading, text) VALUES (?, ?, ?, ?)", (file, number, heading, text)
+        ).lastrowid
+        self.connection.execute(
+            "INSERT INTO words (rowid, title, heading, text) VALUES (?, ?, ?, ?)",
+            (chunk, spaced(title), spaced(heading), spaced(text)),
+        )
+
+    def _forget_words(self, path: str) -> Sequence[tuple[int]]:
+        """A full-text index without content has to be told what it forgets."""
+        rows = self.connection.execute(_WORDS, (path,)).fetchall()
+        self.connection.executemany(
+            "INSERT INTO words (words, rowid, title, heading, text) VALUES ('delete', ?, ?, ?, ?)",
+            [(id, spaced(title), spaced(heading), spaced(text)) for id, title, heading, text in rows],
+        )
+        return [(row[0],) for row in rows]
