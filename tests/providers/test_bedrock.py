@@ -25,6 +25,7 @@ from turnstream.events import (
     SourceFound,
     TextDelta,
     ToolCallDelta,
+    ToolCallMalformed,
     ToolCallStart,
     ToolMessage,
     UsageReport,
@@ -136,13 +137,18 @@ def test_a_citation_is_a_source() -> None:
         ("content_filtered", "content_filter"),
         ("max_tokens", "length"),
         ("stop_sequence", "stop"),
-        ("malformed_tool_use", "unknown"),
+        ("malformed_tool_use", "tool_calls"),
+        ("malformed_model_output", "unknown"),
     ],
 )
 def test_every_stop_reason_has_a_meaning_and_keeps_its_word(raw: str, reason: str) -> None:
     last = events(stream(texts(0, "a"), reason=raw))[-1]
     assert isinstance(last, Finish)
     assert (last.reason, last.raw) == (reason, raw)
+
+
+def test_a_call_that_bedrock_could_not_read_is_one_that_the_model_hears_of() -> None:
+    assert events(stream(reason="malformed_tool_use"))[-2] == ToolCallMalformed(0, "it could not be read")
 
 
 def test_an_answer_without_metadata_is_whole() -> None:

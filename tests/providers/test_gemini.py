@@ -34,6 +34,7 @@ from turnstream.events import (
     TextDelta,
     TextPart,
     ToolCallDelta,
+    ToolCallMalformed,
     ToolCallStart,
     ToolMessage,
     UsageReport,
@@ -181,6 +182,13 @@ def test_a_blocked_prompt_is_a_content_filter() -> None:
 @pytest.mark.parametrize("raw", ["SAFETY", "RECITATION", "SPII", "IMAGE_SAFETY", "MODEL_ARMOR"])
 def test_a_safety_stop_is_a_content_filter(raw: str) -> None:
     assert events(chunk(finish=raw))[-1] == Finish("content_filter", raw)
+
+
+def test_a_call_that_google_could_not_read_is_one_that_the_model_hears_of() -> None:
+    finish = b'"finishReason":"MALFORMED_FUNCTION_CALL","finishMessage":"Malformed function call: print(x)","index"'
+    found = events(chunk().replace(b'"index"', finish))
+    assert found[0] == ToolCallMalformed(0, "Malformed function call: print(x)")
+    assert found[-1] == Finish("tool_calls", "MALFORMED_FUNCTION_CALL")
 
 
 def test_code_that_google_runs_is_shown_and_kept() -> None:

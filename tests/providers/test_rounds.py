@@ -55,3 +55,16 @@ async def test_a_refusal_reaches_the_run_without_the_vendors_words(name: str) ->
             events = [event async for event in run]
     assert "secret-key" not in str(events)
     assert "provider_authentication" in str(events[-1])
+
+
+async def test_a_call_that_could_not_be_read_goes_back_with_a_name_and_the_model_tries_again() -> None:
+    broken = gemini.chunk().replace(b'"index"', b'"finishReason":"MALFORMED_FUNCTION_CALL","index"')
+    async with upstream(says(broken), says(gemini.STORIES["text"])) as vendor, asyncio.timeout(10):
+        model = providers.model("gemini:gemini-2.5-flash", base_url=vendor.base_url, environ=KEYS)
+        async with Agent(model, [Box(get_time=echo)]).run(RunRequest((UserMessage("Now?"),))) as run:
+            events = [event async for event in run]
+    assert isinstance(events[-1], RunFinished)
+    _, call, result = vendor.body()["contents"]
+    assert (
+        call["parts"][0]["functionCall"]["name"] == result["parts"][0]["functionResponse"]["name"] == "unreadable_call"
+    )

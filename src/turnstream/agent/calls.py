@@ -11,6 +11,7 @@ from turnstream.events import AssistantMessage, AssistantPart, FinishReason, Too
 from turnstream.parsing.collect import Collector
 
 _CUT_OFF = "it was cut off by the limit on the length of the answer"
+_NAMELESS = "unreadable_call"
 _NOT_JSON = "its arguments are not a JSON object"
 
 
@@ -65,5 +66,9 @@ def _checked(call: ToolCall, finish: FinishReason) -> ToolCall:
 
 
 def _for_history(call: ToolCall) -> ToolCall:
-    """Vendors refuse a history with broken arguments; the tool result beside it tells the model what it wrote."""
-    return call if call.malformed is None else msgspec.structs.replace(call, arguments="{}")
+    """Vendors refuse a history with broken arguments or a call without a name; the tool result beside it tells the
+    model what it wrote.
+    """
+    if call.malformed is None:
+        return call
+    return msgspec.structs.replace(call, name=call.name or _NAMELESS, arguments="{}")

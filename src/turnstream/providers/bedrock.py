@@ -30,6 +30,7 @@ from turnstream.events import (
     SourceFound,
     TextDelta,
     ToolCallDelta,
+    ToolCallMalformed,
     ToolCallStart,
     Usage,
     UsageReport,
@@ -45,6 +46,7 @@ _REASONS: dict[str, FinishReason] = {
     "end_turn": "stop",
     "stop_sequence": "stop",
     "tool_use": "tool_calls",
+    "malformed_tool_use": "tool_calls",
     "max_tokens": "length",
     "model_context_window_exceeded": "length",
     "guardrail_intervened": "content_filter",
@@ -315,6 +317,8 @@ class Decoder(AwsDecoder):
         if self._usage:
             out.append(UsageReport(usage_of(self._usage)))
         raw = self._stop_reason or ""
+        if raw == "malformed_tool_use" and not self._calls:  # there is no call to see, but the model can try again
+            out.append(ToolCallMalformed(0, "it could not be read"))
         out.append(Finish(_REASONS.get(raw, "unknown"), raw))
         self.done = True
 

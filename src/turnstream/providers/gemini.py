@@ -28,6 +28,7 @@ from turnstream.events import (
     SourceFound,
     TextDelta,
     ToolCallDelta,
+    ToolCallMalformed,
     ToolCallStart,
     Usage,
     UsageReport,
@@ -42,6 +43,8 @@ from turnstream.providers.translate import encoded
 
 BASE_URL = "https://generativelanguage.googleapis.com"
 
+_BROKEN_CALLS = ("MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL")
+_LONGEST_REASON = 500
 _REASONS: dict[str, FinishReason] = {
     "STOP": "stop",
     "MAX_TOKENS": "length",
@@ -162,6 +165,7 @@ class _Content(Struct):
 class _Candidate(Struct):
     content: _Content | None = None
     finishReason: str | None = None
+    finishMessage: str | None = None
     index: int | None = None
     groundingMetadata: dict[str, Any] | None = None
     citationMetadata: dict[str, Any] | None = None
@@ -188,6 +192,7 @@ class Decoder(SseDecoder):
         self._partial: PartialArguments | None = None
         self._usage = msgspec.Raw()
         self._finish: str | None = None
+        self._message = ""
         self._blocked: str | None = None
         self._hosted = 0
         self._sources: set[str] = set()
@@ -219,12 +224,17 @@ class Decoder(SseDecoder):
         if self._finish is None and self._blocked is None:
             super().end(out)
         self._close_call(out)
+        unreadable = self._finish in _BROKEN_CALLS and not self._calls
+        if unreadable:  # there is no call to see, but the model can try again
+            out.append(ToolCallMalformed(0, self._message or "it could not be read"))
         if self._usage:
             usage = msgspec.json.decode(self._usage)
             if isinstance(usage, dict) and usage:
                 out.append(UsageReport(usage_of(usage)))
         if self._finish is None:
             out.append(Finish("content_filter", self._blocked))
+        elif unreadable:
+            out.append(Finish("tool_calls", self._finish))
         else:
             reason = _REASONS.get(self._finish, "unknown")
             out.append(Finish("tool_calls" if reason == "stop" and self._calls else reason, self._finish))
@@ -246,6 +256,7 @@ class Decoder(SseDecoder):
                 self._other(_raw_part(data, candidate.index, at), out)
         if candidate.finishReason is not None:
             self._finish = candidate.finishReason
+            self._message = (candidate.finishMessage or "")[:_LONGEST_REASON]
         if candidate.groundingMetadata:
             self._grounding(candidate.groundingMetadata, out)
         if candidate.citationMetadata:

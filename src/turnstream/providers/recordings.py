@@ -94,7 +94,7 @@ def decoded(api: str, file: str, body: bytes, *, cut: int | None = None) -> dict
         "tool_calls": [
             {"id": call.id or None, "name": call.name, "arguments": call.arguments}
             for call in collector.tool_calls
-            if call.name or not named
+            if call.name or (call.arguments and not named)
         ],
         "finish_reason": collector.finish.raw if collector.finish else None,
         "usage": collector.usage.raw if collector.usage else None,
