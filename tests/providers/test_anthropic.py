@@ -80,6 +80,21 @@ def test_signed_thinking_is_kept_whole_for_the_history() -> None:
     ]
 
 
+def test_thinking_whose_block_was_never_begun_is_reasoning_all_the_same() -> None:
+    delta = {"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": "Hm."}}
+    assert events(stream(delta, *text(1, "Yes.")))[:2] == [ReasoningDelta("Hm."), TextDelta("Yes.")]
+
+
+def test_a_block_that_begins_where_another_is_open_ends_that_one() -> None:
+    found = events(stream(*tool(0, "a", "now")[:-1], *tool(0, "b", "now")))
+    assert [event for event in found if isinstance(event, ToolCallStart | ToolCallDelta)] == [
+        ToolCallStart(0, "a", "now"),
+        ToolCallDelta(0, "{}"),
+        ToolCallStart(1, "b", "now"),
+        ToolCallDelta(1, "{}"),
+    ]
+
+
 def test_thinking_without_a_signature_is_shown_and_not_kept() -> None:
     kind = {"type": "thinking", "thinking": ""}
     assert items(stream(*block(0, kind, {"type": "thinking_delta", "thinking": "Hm."}))) == []

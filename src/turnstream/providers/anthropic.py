@@ -205,6 +205,8 @@ class Decoder(SseDecoder):
 
     def _start(self, event: Event, size: int, out: list[ModelEvent]) -> None:
         data = event.content_block or {}
+        if (open_one := self._blocks.pop(event.index, None)) is not None:  # imitators leave its stop out
+            self._stop(open_one, out)
         block = _Block(data, -1)
         self._keep(block, size)
         self._blocks[event.index] = block
@@ -230,8 +232,10 @@ class Decoder(SseDecoder):
                 out.append(TextDelta(delta.text))
             return
         block = self._blocks.get(event.index)
-        if block is None:  # a delta after or before its block: only text makes sense alone
-            return
+        if block is None:
+            if delta.type not in ("thinking_delta", "signature_delta"):
+                return
+            block = self._blocks[event.index] = _Block({"type": "thinking"}, -1)  # imitators leave the start out
         if delta.type == "input_json_delta":
             self._input(block, delta.partial_json or "", out)
         elif delta.type == "thinking_delta":
@@ -358,8 +362,7 @@ def usage_of(raw: dict[str, Any]) -> Usage:
 def _stream_error(reported: Any) -> ProviderError:
     """``{"type": …, "message": …}``: the type stands for the status that the answer can no longer have."""
     kind = reported.get("type") if isinstance(reported, dict) else None
-    body = {"type": "error", "error": reported}
-    return errors.from_status(PROVIDER, _STATUSES.get(str(kind), 500), body, errors.described(body))
+    return errors.from_status(PROVIDER, _STATUSES.get(str(kind), 500), reported, errors.described(reported))
 
 
 def _citation(data: dict[str, Any]) -> Source:

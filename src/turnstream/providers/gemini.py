@@ -346,8 +346,8 @@ def usage_of(raw: dict[str, Any]) -> Usage:
 
 def _reported(reported: Any) -> ProviderError:
     status = reported.get("code") if isinstance(reported, dict) else None
-    body = {"error": reported}
-    return errors.from_status(PROVIDER, status if isinstance(status, int) else None, body, errors.described(body))
+    text = errors.described(reported)
+    return errors.from_status(PROVIDER, status if isinstance(status, int) else None, reported, text)
 
 
 def _raw_part(data: bytes, index: int | None, at: int) -> dict[str, Any]:
