@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from turnstream.dialects.a2a import A2A
 from turnstream.dialects.ag_ui import AgUi
 from turnstream.dialects.anthropic_messages import AnthropicMessages
 from turnstream.dialects.base import Dialect
@@ -12,6 +13,6 @@ from turnstream.dialects.vercel import Vercel
 
 # A row for each dialect. Where two share a path, the first whose route fits the request answers: rows with a header
 # stand before rows without.
-DIALECTS: tuple[type[Dialect], ...] = (Orchestrate, ChatCompletions, Responses, AgUi, Vercel, AnthropicMessages)
+DIALECTS: tuple[type[Dialect], ...] = (Orchestrate, ChatCompletions, Responses, AgUi, Vercel, AnthropicMessages, A2A)
 
 __all__ = ["DIALECTS"]

@@ -49,7 +49,8 @@ class Route(Struct, frozen=True):
 
 class ClientRequest(Struct, frozen=True):
     """One HTTP request as data. Header names are in lower case. ``id`` is the run's id to be, ``time`` the Unix time
-    of its arrival; ``statuses`` is the server's default for the dialects that let the client choose.
+    of its arrival; ``statuses`` is the server's default for the dialects that let the client choose. ``agents`` are the
+    descriptions of what is served, by name, the default one first; ``base_url`` is where the client reached the server.
     """
 
     body: bytes
@@ -59,6 +60,9 @@ class ClientRequest(Struct, frozen=True):
     path_params: Mapping[str, str] = {}
     query: Mapping[str, str] = {}
     statuses: str = "extension"
+    method: str = "POST"
+    agents: Mapping[str, str] = {}
+    base_url: str = ""
 
 
 class Reply(Struct, frozen=True):
@@ -68,6 +72,13 @@ class Reply(Struct, frozen=True):
     body: bytes
     content_type: str = "application/json"
     headers: Mapping[str, str] = {}
+
+
+class Cancellation(Struct, frozen=True):
+    """A request that asks for the end of the run with that id; ``reply`` is the answer to it."""
+
+    run_id: str
+    reply: Reply
 
 
 class Encoder(Protocol):
@@ -117,7 +128,7 @@ class Dialect(Protocol):
     name: ClassVar[str]
     routes: ClassVar[Sequence[Route]]
 
-    def decode(self, request: ClientRequest) -> Call | Reply:
+    def decode(self, request: ClientRequest) -> Call | Reply | Cancellation:
         """Raises `RequestError`. A request that needs no run (a card, a stored answer) gets its `Reply` at once."""
         ...
 
@@ -165,6 +176,13 @@ def json(value: Any) -> bytes:
         return msgspec.json.encode(value)
     except UnicodeEncodeError:
         return msgspec.json.encode(cleaned(msgspec.to_builtins(value)))
+
+
+def on_one_line(encoded: bytes) -> bytes:
+    """The same JSON with the line separators of Unicode escaped, for clients that take them for the end of a line of
+    the event stream (all that read it with httpx's ``iter_lines``)."""
+    encoded = encoded.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
+    return encoded.replace(b"\xc2\x85", b"\\u0085")
 
 
 def cleaned(value: Any) -> Any:

@@ -49,6 +49,10 @@ class Answer(Response):
         self._failure: RunFailed | None = None
         self.background = None
 
+    @property
+    def run_id(self) -> str:
+        return self._run.id
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._scope, self._receive, self._send = scope, receive, scope.get(replies.SEND, send)
         watcher = asyncio.create_task(self._watch())
@@ -148,6 +152,7 @@ class StreamedAnswer(Answer):
             await super()._answer()
         finally:
             self._timer.cancel()
+            self._encoder.close()  # if the client has left, what the dialect remembers of the run must end too
 
     async def _follow(self) -> None:
         feed, send, now = self._encoder.feed, self._send, self._loop.time

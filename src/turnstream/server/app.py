@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from turnstream import __version__
 from turnstream.agent import Agent
 from turnstream.dialects import DIALECTS
-from turnstream.dialects.base import Dialect, Reply, Route, json
+from turnstream.dialects.base import Cancellation, Dialect, Reply, Route, json
 from turnstream.events import RequestError, RunRequest, TurnstreamError
 from turnstream.server import openapi, replies
 from turnstream.server.answer import answer
@@ -54,6 +54,7 @@ class _Api:
     def __init__(self, service: Service, state: State) -> None:
         self._service, self._state = service, state
         self._created = int(time.time())
+        self._described = {name: agent.description for name, agent in service.agents.items()}
         self.api = FastAPI(
             title="Turnstream",
             version=__version__,
@@ -118,7 +119,10 @@ class _Api:
 
     async def _answer(self, request: Request, dialect: Dialect) -> Response:
         try:
-            call = dialect.decode(await client_request(request, self._service.settings))
+            call = dialect.decode(await client_request(request, self._service.settings, self._described))
+            if isinstance(call, Cancellation):
+                self._state.cancel(call.run_id)
+                call = call.reply
             if isinstance(call, Reply):
                 return replies.respond(request.scope, call)
             agent = self._agent(call.request.agent)

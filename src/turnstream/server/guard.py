@@ -13,6 +13,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from turnstream.dialects.a2a_objects import CARD_PATH
 from turnstream.server import replies
 from turnstream.server.state import RETRY_AFTER, State
 from turnstream.service import ServerSettings
@@ -20,6 +21,7 @@ from turnstream.service import ServerSettings
 log = logging.getLogger(__name__)
 
 OPEN = frozenset({"/healthz", "/readyz", "/health"})  # answered without a key, and while the server drains
+# Cards of agents are read before a client knows how to authenticate; they say no more than a name and a description.
 PUBLIC = OPEN | {"/docs", "/docs/oauth2-redirect", "/openapi.json"}
 
 
@@ -70,7 +72,7 @@ class Guard:
         if self._state.draining and path not in OPEN:
             retry = {"retry-after": str(RETRY_AFTER), "connection": "close"}
             return replies.error(scope, 503, "The server is shutting down.", "server_shutdown", headers=retry)
-        if path in PUBLIC:
+        if path in PUBLIC or path.endswith(CARD_PATH):
             return None
         if self._settings.keys:
             if not self._has_key(headers):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 
 from starlette.requests import Request
 
@@ -15,7 +16,7 @@ from turnstream.service import ServerSettings
 BODY_TIMEOUT = 60.0  # seconds for the whole body to arrive
 
 
-async def client_request(request: Request, settings: ServerSettings) -> ClientRequest:
+async def client_request(request: Request, settings: ServerSettings, agents: Mapping[str, str]) -> ClientRequest:
     """Raises `RequestError` for a body that is compressed, too large or too slow."""
     return ClientRequest(
         body=await _body(request, settings.max_body),
@@ -25,6 +26,9 @@ async def client_request(request: Request, settings: ServerSettings) -> ClientRe
         path_params={name: str(value) for name, value in request.path_params.items()},
         query=dict(request.query_params),
         statuses=settings.statuses,
+        method=request.method,
+        agents=agents,
+        base_url=str(request.base_url),
     )
 
 

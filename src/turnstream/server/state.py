@@ -16,6 +16,9 @@ def shutting_down() -> RunFailed:
 
 
 class Running(Protocol):
+    @property
+    def run_id(self) -> str: ...
+
     def stop(self, failure: RunFailed | None) -> None: ...
 
 
@@ -37,3 +40,9 @@ class State:
     def stop_all(self) -> None:
         for answer in tuple(self.running):
             answer.stop(shutting_down())
+
+    def cancel(self, run_id: str) -> None:
+        """Somebody else than the one who started it asks for a run's end; nothing if it is over."""
+        for answer in tuple(self.running):
+            if answer.run_id == run_id:
+                answer.stop(RunFailed("cancelled", "The run was cancelled.", 499, Usage()))

@@ -1,0 +1,281 @@
+"""A2A, the Agent2Agent protocol, over JSON-RPC: 0.3.0 and 1.0 (https://a2a-protocol.org). The method's name says which.
+
+A run is a task; its answer is one artifact, whose parts stream as artifact updates; everything else is a status update
+with metadata. A context is a thread: clients send the new message alone, so contexts are remembered in this process.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, assert_never
+
+import msgspec
+
+from turnstream.dialects import statuses
+from turnstream.dialects.a2a_objects import (
+    CARD_PATH,
+    METHODS,
+    VERSIONS,
+    RpcRequest,
+    SendParams,
+    Task,
+    TaskParams,
+    Version,
+    card,
+    content,
+    known,
+    rpc_error,
+    rpc_result,
+    status,
+    task_object,
+    text_part,
+)
+from turnstream.dialects.base import Call as AnyCall
+from turnstream.dialects.base import Cancellation, ClientRequest, Reply, Route, json, on_one_line
+from turnstream.dialects.body import bounded, decode
+from turnstream.dialects.transcript import Conversations, Transcript
+from turnstream.events import (
+    ClientToolCalls,
+    HostedToolCall,
+    HostedToolResult,
+    MaxStepsReached,
+    ReasoningDelta,
+    RefusalDelta,
+    RequestError,
+    RunCancelled,
+    RunEvent,
+    RunFailed,
+    RunFinished,
+    RunRequest,
+    RunStarted,
+    SourceFound,
+    StepStarted,
+    TextDelta,
+    ToolCallsDetected,
+    ToolProgress,
+    ToolResult,
+    ToolsExecuted,
+    TurnstreamError,
+    Usage,
+    UserMessage,
+)
+
+_KEPT = 1000  # tasks that tasks/get can name
+_NOT_FOUND, _NOT_CANCELABLE, _VERSION, _NO_METHOD, _INVALID, _INTERNAL = -32001, -32002, -32009, -32601, -32602, -32603
+
+
+class A2A:
+    name: ClassVar[str] = "a2a"
+    routes: ClassVar[Sequence[Route]] = (
+        Route("POST", "/a2a/{agent}", summary="Talk to an agent over A2A (JSON-RPC).", request=RpcRequest),
+        Route("GET", "/a2a/{agent}" + CARD_PATH, summary="The A2A card of an agent."),
+        Route("GET", CARD_PATH, summary="The A2A card of the first agent."),
+    )
+
+    def __init__(self) -> None:
+        self._tasks: OrderedDict[str, Task] = OrderedDict()
+        self._contexts = Conversations()
+
+    def decode(self, request: ClientRequest) -> AnyCall | Reply | Cancellation:
+        agent = known(request.agents, request.path_params.get("agent"))
+        if request.method == "GET":
+            return Reply(200, json(card(agent, request.agents[agent], request.base_url)))
+        rpc = decode(request.body, RpcRequest)
+        try:
+            return self._method(rpc, request, agent)
+        except RequestError as error:  # JSON-RPC has errors of its own; HTTP went well
+            return Reply(200, rpc_error(rpc.id, _INVALID, error.message))
+
+    def _method(self, rpc: RpcRequest, request: ClientRequest, agent: str) -> AnyCall | Reply | Cancellation:
+        asked = request.headers.get("a2a-version", "").strip()
+        if asked and ".".join(asked.split(".")[:2]) not in VERSIONS:
+            return Reply(200, rpc_error(rpc.id, _VERSION, f"A2A {asked[:20]} is not supported: 0.3 and 1.0 are."))
+        if rpc.method not in METHODS:
+            return Reply(200, rpc_error(rpc.id, _NO_METHOD, f"There is no method {rpc.method[:50]!r}."))
+        act, version = METHODS[rpc.method]
+        if act in ("send", "stream"):
+            return self._send(rpc, request, agent, act == "stream", version)
+        task = self._tasks.get(decode(json(bounded(rpc.params, "params")), TaskParams).id)
+        if task is None:
+            return Reply(200, rpc_error(rpc.id, _NOT_FOUND, "This server has no such task, or no longer."))
+        if act == "get":
+            return Reply(200, rpc_result(rpc.id, task_object(task, version)))
+        if task.state not in ("submitted", "working"):
+            return Reply(200, rpc_error(rpc.id, _NOT_CANCELABLE, f"The task is {task.state}."))
+        task.state = "canceled"
+        return Cancellation(task.id, Reply(200, rpc_result(rpc.id, task_object(task, version))))
+
+    def _send(
+        self, rpc: RpcRequest, request: ClientRequest, agent: str, stream: bool, version: Version
+    ) -> Call | Reply:
+        message = decode(json(bounded(rpc.params, "params")), SendParams).message
+        if message.task_id is not None and message.task_id not in self._tasks:
+            return Reply(200, rpc_error(rpc.id, _NOT_FOUND, "This server has no such task, or no longer."))
+        before = self._tasks[message.task_id].context_id if message.task_id else None
+        context = (message.context_id or before or f"context-{request.id}")[:512]
+        run = RunRequest(
+            messages=(*self._contexts[context], UserMessage(content(message))),
+            agent=agent,
+            thread_id=context,
+            context=dict(bounded(message.metadata, "message.metadata")) if message.metadata else {},
+        )
+        task = Task(request.id, context)
+        self._tasks[task.id] = task
+        while len(self._tasks) > _KEPT:
+            self._tasks.popitem(last=False)
+        return Call(run, stream, task, version, rpc.id, self._contexts)
+
+    def error(self, error: TurnstreamError) -> Reply:
+        return Reply(error.status, rpc_error(None, _INTERNAL, error.message))
+
+
+class Call:
+    headers: Mapping[str, str] = {}
+
+    def __init__(
+        self,
+        request: RunRequest,
+        stream: bool,
+        task: Task,
+        version: Version,
+        rpc_id: str | int | None,
+        contexts: Conversations,
+    ) -> None:
+        self.request, self.stream = request, stream
+        self._task, self._version, self._rpc_id, self._contexts = task, version, rpc_id, contexts
+
+    def encoder(self, agent: str) -> Encoder:
+        transcript = Transcript(self.request.messages)
+        return Encoder(self._task, self._version, self._rpc_id, transcript, self._contexts)
+
+    def reply(self, agent: str, events: Sequence[RunEvent]) -> Reply:
+        encoder = self.encoder(agent)
+        encoder.feed(events)
+        encoder.close()
+        result = task_object(self._task, self._version)
+        return Reply(200, rpc_result(self._rpc_id, result if self._version == "0.3" else {"task": result}))
+
+
+class Encoder:
+    """Keeps its task up to date. Reasoning is told as a whole, in a status update."""
+
+    def __init__(
+        self,
+        task: Task,
+        version: Version,
+        rpc_id: str | int | None,
+        transcript: Transcript,
+        contexts: Conversations,
+    ) -> None:
+        self._task, self._version, self._rpc_id = task, version, rpc_id
+        self._transcript, self._contexts = transcript, contexts
+        self._reasoning: list[str] = []
+        self._started = self._ended = False
+        self._head, self._tail = self._text_frame(append=True)
+
+    def feed(self, events: Sequence[RunEvent]) -> bytes:
+        if self._ended:
+            return b""
+        pieces: list[bytes] = [] if self._started else [self._start()]
+        for event in events:
+            self._transcript.take(event)
+            if type(event) is ReasoningDelta:
+                self._reasoning.append(event.text)
+                continue
+            if self._reasoning:
+                pieces.append(self._thought())
+            pieces.append(self._event(event))
+            if isinstance(event, RunFinished | RunFailed | RunCancelled):
+                break
+        return b"".join(pieces)
+
+    def heartbeat(self) -> bytes:
+        return b"" if self._ended else b": heartbeat\n\n"
+
+    def close(self) -> bytes:
+        return self.feed([RunFailed("internal_error", "The run ended without an answer.", 500, Usage())])
+
+    def _event(self, event: RunEvent) -> bytes:
+        match event:
+            case TextDelta(text=text) | RefusalDelta(text=text):
+                return self._say(text)
+            case StepStarted() | ToolCallsDetected() | ToolsExecuted() | MaxStepsReached():
+                word, details = statuses.status(event)
+                told = {"agent_status": word, "details": details}
+                return self._update(told, statuses.description(event))
+            case ToolProgress(tool_call_id=id, name=name, message=message, fraction=fraction):
+                progress = {"id": id, "name": name, "message": message, "fraction": fraction}
+                return self._update({"tool_progress": progress}, f"{name}: {message}")
+            case ToolResult(output=output):
+                return self._update({"tool_result": {**statuses.result_details(event), "content": output.shown_text}})
+            case HostedToolCall(id=id, name=name, arguments=arguments):
+                return self._update({"hosted_tool_call": {"id": id, "name": name, "arguments": arguments}})
+            case HostedToolResult(id=id, name=name, content=text, ok=ok):
+                return self._update({"hosted_tool_result": {"id": id, "name": name, "ok": ok, "content": text}})
+            case SourceFound(source=source):
+                return self._update({"source": msgspec.to_builtins(source)})
+            case ReasoningDelta() | RunStarted() | ClientToolCalls():
+                return b""  # this protocol's clients declare no tools
+            case RunFinished():
+                self._contexts.keep(self._task.context_id, self._transcript.messages)
+                return self._end(None)
+            case RunFailed(message=message, code=code):
+                return self._end(message, cancelled=code == "cancelled")
+            case RunCancelled():
+                return self._end("The run was cancelled.", cancelled=True)
+            case _:
+                assert_never(event)
+
+    # ------------------------------------------------------------------------------------------------------ frames
+
+    def _frame(self, kind: str, member: str, body: dict[str, Any]) -> bytes:
+        """0.3 names the kind in the result, 1.0 by the member that holds it."""
+        result = {"kind": kind, **body} if self._version == "0.3" else {member: body}
+        return b"data: " + on_one_line(rpc_result(self._rpc_id, result)) + b"\n\n"
+
+    def _start(self) -> bytes:
+        self._started = True
+        body = task_object(self._task, self._version)
+        body.pop("kind", None)
+        return self._frame("task", "task", body)
+
+    @property
+    def _place(self) -> dict[str, Any]:
+        return {"taskId": self._task.id, "contextId": self._task.context_id}
+
+    def _update(self, metadata: dict[str, Any] | None, said: str | None = None, final: bool = False) -> bytes:
+        if self._task.state == "submitted":
+            self._task.state = "working"
+        body = {**self._place, "status": status(self._task, self._version, said)}
+        if self._version == "0.3":
+            body["final"] = final
+        if metadata is not None:
+            body["metadata"] = metadata
+        return self._frame("status-update", "statusUpdate", body)
+
+    def _text_frame(self, append: bool) -> tuple[bytes, bytes]:
+        """An artifact update around the JSON string of its text."""
+        parts = [text_part("\x00", self._version)]
+        artifact = {"artifactId": f"{self._task.id}-answer", "name": "answer", "parts": parts}
+        body = {**self._place, "artifact": artifact, "append": append, "lastChunk": False}
+        head, _, tail = self._frame("artifact-update", "artifactUpdate", body).partition(json("\x00"))
+        return head, tail
+
+    def _say(self, text: str) -> bytes:
+        if not text:
+            return b""
+        head, tail = (self._head, self._tail) if self._task.texts else self._text_frame(append=False)
+        self._task.texts.append(text)
+        return head + on_one_line(json(text)) + tail
+
+    def _thought(self) -> bytes:
+        text = "".join(self._reasoning)
+        self._reasoning.clear()
+        return self._update({"type": "reasoning"}, text)
+
+    def _end(self, failure: str | None, cancelled: bool = False) -> bytes:
+        self._ended = True
+        self._task.failure = failure
+        self._task.state = "canceled" if cancelled else "completed" if failure is None else "failed"
+        return self._update(None, failure, final=True)

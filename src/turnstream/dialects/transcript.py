@@ -1,0 +1,68 @@
+"""What a run adds to its conversation, as messages, from the events that a dialect sees."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from turnstream.events import (
+    AssistantMessage,
+    AssistantPart,
+    ClientToolCalls,
+    Message,
+    RefusalDelta,
+    RunEvent,
+    RunFinished,
+    TextDelta,
+    TextPart,
+    ToolCallsDetected,
+    ToolMessage,
+    ToolResult,
+)
+
+
+class Transcript:
+    """``messages`` are complete after the terminal event. Calls whose results never came are for the next run to
+    close."""
+
+    def __init__(self, before: Sequence[Message]) -> None:
+        self.messages = list(before)
+        self._texts: list[str] = []
+
+    def take(self, event: RunEvent) -> None:
+        match event:
+            case TextDelta(text=text) | RefusalDelta(text=text):
+                self._texts.append(text)
+            case ToolCallsDetected(tool_calls=calls) | ClientToolCalls(tool_calls=calls):
+                self._say(*calls)
+            case ToolResult(tool_call=call, output=output):
+                self.messages.append(ToolMessage(call.id, output.content, call.name, output.is_error))
+            case RunFinished():
+                self._say()
+            case _:
+                pass
+
+    def _say(self, *calls: AssistantPart) -> None:
+        text = "".join(self._texts)
+        self._texts.clear()
+        parts = (*((TextPart(text),) if text else ()), *calls)
+        if parts:
+            self.messages.append(AssistantMessage(parts))
+
+
+class Conversations:
+    """Conversations by name, the last used ``limit`` of them."""
+
+    def __init__(self, limit: int = 1000) -> None:
+        self._kept: OrderedDict[str, tuple[Message, ...]] = OrderedDict()
+        self._limit = limit
+
+    def __getitem__(self, name: str) -> tuple[Message, ...]:
+        """Nothing for a name that is not known."""
+        return self._kept.get(name, ())
+
+    def keep(self, name: str, messages: Sequence[Message]) -> None:
+        self._kept[name] = tuple(messages)
+        self._kept.move_to_end(name)
+        while len(self._kept) > self._limit:
+            self._kept.popitem(last=False)

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from a2a.compat.v0_3 import types as v03
+from a2a.types import AgentCard, StreamResponse
+from a2a.types import Task as Task10
+from google.protobuf.json_format import ParseDict  # type: ignore[import-untyped]  # it has no types
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests import golden_files
+from tests.dialects.sequences import batched, runs
+from tests.dialects.stories import STORIES, Story, text
+from turnstream.dialects.a2a import A2A
+from turnstream.dialects.base import Call, Cancellation, ClientRequest, Reply, compact
+from turnstream.events import (
+    AssistantMessage,
+    FilePart,
+    ImagePart,
+    RequestError,
+    RunEvent,
+    TextPart,
+    ToolMessage,
+    UserMessage,
+)
+
+METHODS = {"0.3": "message/stream", "1.0": "SendStreamingMessage"}
+TERMINAL = ("completed", "failed", "canceled")
+HELLO: dict[str, Any] = {"message": {"messageId": "m", "role": "user", "parts": [{"kind": "text", "text": "Hi"}]}}
+
+
+def ask(dialect: A2A, method: str, params: Any, id: str = "run1", **headers: str) -> Call | Reply | Cancellation:
+    body = json.dumps({"jsonrpc": "2.0", "id": 7, "method": method, "params": params}).encode()
+    agents = {"helper": "Helps."}
+    return dialect.decode(ClientRequest(body, id, 0.0, headers, {"agent": "helper"}, agents=agents))
+
+
+def call(dialect: A2A, method: str, params: Any = HELLO, id: str = "run1") -> Call:
+    decoded = ask(dialect, method, params, id)
+    assert not isinstance(decoded, Reply | Cancellation)
+    return decoded
+
+
+def told(batches: Story, version: str, dialect: A2A | None = None) -> bytes:
+    encoder = call(dialect or A2A(), METHODS[version]).encoder("helper")
+    return b"".join(encoder.feed(batch) for batch in batches) + encoder.close()
+
+
+def results(stream: bytes) -> list[dict[str, Any]]:
+    frames = stream.decode().removesuffix("\n\n").split("\n\n")
+    decoded = [json.loads(frame.removeprefix("data: ")) for frame in frames]
+    assert all(frame["id"] == 7 and frame["jsonrpc"] == "2.0" for frame in decoded)
+    return [frame["result"] for frame in decoded]
+
+
+def error(reply: Call | Reply | Cancellation) -> int:
+    assert isinstance(reply, Reply)
+    found: int = json.loads(reply.body)["error"]["code"]
+    return found
+
+
+@pytest.mark.parametrize("version", METHODS)
+@pytest.mark.parametrize("name", STORIES)
+def test_each_story_gives_its_golden_bytes(name: str, version: str) -> None:
+    golden_files.check(f"a2a/{version}/{name}.sse", told(STORIES[name], version))
+
+
+@given(runs(), st.lists(st.integers(0, 4), max_size=8))
+@settings(deadline=None, max_examples=100)
+def test_any_run_is_a_stream_of_the_official_types_however_it_is_batched(run: list[RunEvent], sizes: list[int]) -> None:
+    for version in METHODS:
+        stream = told(batched(sizes, run), version)
+        assert stream == told([run], version)
+        for result in results(stream):
+            if version == "1.0":
+                ParseDict(result, StreamResponse())
+            else:
+                v03.SendStreamingMessageSuccessResponse.model_validate({"id": 7, "jsonrpc": "2.0", "result": result})
+
+
+@given(runs())
+@settings(deadline=None, max_examples=100)
+def test_a_task_comes_first_and_one_final_status_last(run: list[RunEvent]) -> None:
+    found = results(told([run], "0.3"))
+    assert [result["kind"] == "task" for result in found] == [True] + [False] * (len(found) - 1)
+    assert [result.get("final", False) for result in found] == [False] * (len(found) - 1) + [True]
+    assert found[-1]["status"]["state"] in TERMINAL
+
+
+@pytest.mark.parametrize("version", METHODS)
+def test_the_text_of_the_artifact_is_the_answer(version: str) -> None:
+    found = results(told(STORIES["tool_round"], version))
+    updates = [result.get("artifactUpdate", result) for result in found]
+    updates = [update for update in updates if "artifact" in update]
+    assert "".join(update["artifact"]["parts"][0]["text"] for update in updates) == "I look it up. It is sunny."
+    assert [update["append"] for update in updates] == [False] + [True] * (len(updates) - 1)
+
+
+def test_no_line_of_the_stream_ends_where_text_has_a_separator() -> None:
+    said = "a\u2028b\u2029c\u0085d"
+    stream = told([*STORIES["text"][:1], text(said), *STORIES["text"][-1:]], "1.0")
+    assert all(line.startswith("data: ") for line in stream.decode().splitlines() if line)
+    assert said in "".join(r["artifactUpdate"]["artifact"]["parts"][0]["text"] for r in results(stream)[2:-1])
+
+
+def test_the_card_is_read_by_both_versions() -> None:
+    request = ClientRequest(b"", "x", 0.0, method="GET", agents={"helper": ""}, base_url="https://x.example/")
+    reply = A2A().decode(request)
+    assert isinstance(reply, Reply)
+    data = json.loads(reply.body)
+    assert v03.AgentCard.model_validate(data).url == "https://x.example/a2a/helper"
+    assert len(ParseDict(data, AgentCard(), ignore_unknown_fields=True).supported_interfaces) == 2
+
+
+def test_the_whole_answer_is_a_task_that_can_be_asked_for_again() -> None:
+    dialect = A2A()
+    events = compact(event for batch in STORIES["tool_round"] for event in batch)
+    sent = json.loads(call(dialect, "message/send").reply("helper", events).body)["result"]
+    v03.Task.model_validate(sent)
+    again = ask(dialect, "tasks/get", {"id": "run1"})
+    assert isinstance(again, Reply)
+    assert json.loads(again.body)["result"] == sent
+    modern = ask(dialect, "GetTask", {"id": "run1"})
+    assert isinstance(modern, Reply)
+    assert ParseDict(json.loads(modern.body)["result"], Task10()).id == "run1"
+
+
+def test_a_context_goes_on_where_it_ended() -> None:
+    dialect = A2A()
+    told(STORIES["tool_round"], "0.3", dialect)
+    context = call(dialect, "message/stream").request.thread_id
+    assert context == "context-run1"
+    asked = {"message": {**HELLO["message"], "contextId": context}}
+    kinds = [type(message) for message in call(dialect, "message/stream", asked, "run2").request.messages]
+    assert kinds == [UserMessage, AssistantMessage, ToolMessage, AssistantMessage, UserMessage]
+
+
+def test_a_running_task_is_cancelled_once() -> None:
+    dialect = A2A()
+    encoder = call(dialect, "message/stream").encoder("helper")
+    encoder.feed(STORIES["text"][0])
+    asked = ask(dialect, "tasks/cancel", {"id": "run1"})
+    assert isinstance(asked, Cancellation)
+    assert asked.run_id == "run1"
+    assert error(ask(dialect, "tasks/cancel", {"id": "run1"})) == -32002
+
+
+def test_files_pass_through_in_both_spellings() -> None:
+    old = [
+        {"kind": "file", "file": {"bytes": "QQ==", "mimeType": "image/png"}},
+        {"kind": "data", "data": {"a": 1}},
+    ]
+    new = [{"raw": "QQ==", "mediaType": "image/png"}, {"url": "https://x/y.pdf", "filename": "y.pdf"}]
+    image = ImagePart("data:image/png;base64,QQ==")
+    params = {"message": {**HELLO["message"], "parts": [*old, *new]}}
+    [message] = call(A2A(), "message/send", params).request.messages
+    file = FilePart("https://x/y.pdf", filename="y.pdf")
+    assert message == UserMessage((image, TextPart('{"a":1}'), image, file))
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "code"),
+    [
+        ("nothing", {}, -32601),
+        ("tasks/get", {"id": "x"}, -32001),
+        ("tasks/get", {}, -32602),
+        ("message/send", {}, -32602),
+        ("message/send", {"message": {"parts": []}}, -32602),
+        ("message/send", {"message": {"parts": [{}]}}, -32602),
+        ("message/send", {"message": {"parts": [{"text": "x"}], "taskId": "x"}}, -32001),
+    ],
+)
+def test_a_bad_call_is_an_error_of_json_rpc(method: str, params: Any, code: int) -> None:
+    assert error(ask(A2A(), method, params)) == code
+
+
+def test_an_unknown_version_is_refused() -> None:
+    assert error(ask(A2A(), "message/send", HELLO, **{"a2a-version": "2.0"})) == -32009
+
+
+def test_an_unknown_agent_is_refused() -> None:
+    with pytest.raises(RequestError):
+        A2A().decode(ClientRequest(b"{}", "x", 0.0, path_params={"agent": "nobody"}, agents={"helper": ""}))
