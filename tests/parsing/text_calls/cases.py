@@ -35,7 +35,16 @@ class Case:
         if any(prompt.rfind(opens) > prompt.rfind(closes) for opens, closes in FORMATS[self.format].thinks):
             return True
         reasoning = (data["expected_reasoning"] or "").strip()
-        return data["peer"] == "ollama" and bool(reasoning) and self.text.lstrip().startswith(reasoning)
+        if data["peer"] == "ollama" and reasoning and self.text.lstrip().startswith(reasoning):
+            return True
+        content = data["expected_content"]
+        if content is None or data["expected_tool_calls"]:
+            return False
+        # What stands before a lone closer, or the whole of a plain text, is no content: it was reasoning.
+        thinks = FORMATS[self.format].thinks
+        before = next((self.text.partition(close)[0] for _, close in thinks if close in self.text), self.text)
+        lone = before and before not in content and not any(opens in before for opens, _ in thinks)
+        return bool(lone) and not any(marker in before for marker in FORMATS[self.format].opens) and "<" not in before
 
     def read(self, *cuts: int, ended: bool = True) -> Parsed:
         """Our reading, with the text cut at these positions."""

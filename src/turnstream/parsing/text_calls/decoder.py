@@ -49,8 +49,9 @@ class Decoder:
         answer = self._answer
         idle = answer.r.idle
         if idle is not None and answer.out.steady and text and idle(text) is None:
-            answer.out.passed(text)
-            return [TextDelta(text)]
+            if answer.r.plain is TextDelta:
+                answer.out.passed(text)
+            return [answer.r.plain(text)]
         answer.r.feed(text)
         if not self._over:
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from turnstream.events import ReasoningDelta, TextDelta
 from turnstream.parsing.text_calls.answer import CUT_OFF, NOT_JSON, Answer, Malformed, NotACall
 from turnstream.parsing.text_calls.reader import Steps, stops
 from turnstream.parsing.text_calls.regions import Engine
@@ -24,7 +25,7 @@ def read(a: Answer, reasoning_open: bool) -> Steps[None]:
         if fresh and form.start is not None:
             yield from attempt(a, form.start, "", a.out.text)
         fresh = False
-        found = yield from a.r.until(marks, a.out.text, plain=True)
+        found = yield from a.r.until(marks, a.out.text, plain=TextDelta)
         if not found:
             return
         if found in opens:
@@ -49,11 +50,10 @@ def _reasoning(a: Answer, closes: tuple[str, ...]) -> Steps[None]:
     form = a.format
     breaks = tuple(set(form.opens) - set(form.loose)) if form.calls_end_reasoning else ()
     again = tuple(open for open, close in a.format.thinks if close in closes)
-    a.out.reasoned = False
     a.reasoning = True
     marks = stops(*closes, *breaks, *again, *a.format.noise)
     while True:
-        found = yield from a.r.until(marks, a.out.reasoning, cut_short=True)
+        found = yield from a.r.until(marks, a.out.reasoning, cut_short=True, plain=ReasoningDelta)
         if found and found not in closes and found not in breaks:
             if found in again and a.out.reasoned:
                 a.out.reasoning(found)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from turnstream.events import ReasoningDelta, TextDelta
 from turnstream.parsing.text_calls import json_calls, tagged
 from turnstream.parsing.text_calls.answer import CUT_OFF, NOT_JSON, Answer, Malformed, NotACall
 from turnstream.parsing.text_calls.reader import Steps, stops
@@ -89,7 +90,7 @@ class Messages:
         """Reasoning or text, up to the next message."""
         r = a.r
         marks = stops(*ends, "<|start|>", "<|channel|>", " to=")
-        plain = sink == a.out.text
+        plain = TextDelta if sink == a.out.text else ReasoningDelta
         while True:
             found = yield from r.before(marks, sink, plain=plain)
             if found != " to=":

@@ -39,4 +39,5 @@ def call(a: Answer, marker: str) -> Steps[None]:
     try:
         yield from (FREE if char and char in "[{" else tags.MISTRAL)(a, marker)
     except NotACall:
+        a.out.marker()
         a.out.text(a.r.recorded().removeprefix(marker))  # the marker is a token: nobody writes about it

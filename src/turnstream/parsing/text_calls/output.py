@@ -23,6 +23,7 @@ class Output:
         "_parts",
         "_policy",
         "_tail",
+        "_thought_gap",
         "calls",
         "reasoned",
         "steady",
@@ -40,7 +41,8 @@ class Output:
         self.calls = 0
         self.steady = False  # a text is going on, and nothing of it is held
         self._tail = ""
-        self.reasoned = False  # reasoning was given since this was set to False
+        self._thought_gap: list[str] = []
+        self.reasoned = False  # reasoning goes on, and some was given
 
     def take(self) -> list[ModelEvent]:
         """The events since the last time."""
@@ -98,13 +100,29 @@ class Output:
     def marker(self) -> None:
         """A marker stands here: what separates it from the text is not text."""
         self._aside, self.steady = True, False
+        self._tail = ""
+        if self.reasoned:
+            self.reasoned = False
+            self._thought_gap.clear()
         if not self._began:
             self._gap.clear()
 
     def reasoning(self, piece: str) -> None:
-        if piece:
-            self.reasoned = True
-            self._say("reasoning", piece)
+        """Reasoning is trimmed as well: what stands between its tags and its words is layout."""
+        body = piece.rstrip() if self._policy.trim else piece
+        if not body:
+            if piece and self.reasoned:
+                self._thought_gap.append(piece)
+            self.steady = False
+            return
+        gap = piece[len(body) :]
+        if not self.reasoned:
+            body = body.lstrip() if self._policy.trim else body
+        elif self._thought_gap:
+            body = "".join(self._thought_gap) + body
+        self._thought_gap = [gap] if gap else []
+        self.reasoned, self.steady = True, not gap
+        self._say("reasoning", body)
 
     def end(self) -> None:
         """The stream is over."""

@@ -10,11 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Iterable
 from functools import lru_cache
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
+
+from turnstream.events import ReasoningDelta, TextDelta
 
 T = TypeVar("T")
 Steps = Generator[None, None, T]
 """A parse in progress: it is suspended while the next piece is awaited, and returns a T."""
+
+Plain: TypeAlias = type[TextDelta] | type[ReasoningDelta]
 
 _NOT_SPACE = re.compile(r"\S")
 
@@ -67,7 +71,7 @@ def stops(*literals: str) -> Stops:
 class Reader:
     """``text[pos:]`` is what has come and is not consumed. ``ended`` says that nothing more will come."""
 
-    __slots__ = ("_before", "_tape", "_taped", "ended", "idle", "pos", "text")
+    __slots__ = ("_before", "_tape", "_taped", "ended", "idle", "plain", "pos", "text")
 
     def __init__(self) -> None:
         self.text = ""
@@ -77,6 +81,7 @@ class Reader:
         self._taped = 0
         self._before = 0
         self.idle: Callable[[str], re.Match[str] | None] | None = None
+        self.plain: Plain = TextDelta
 
     def feed(self, piece: str) -> None:
         if self._tape is not None:
@@ -160,13 +165,13 @@ class Reader:
             yield
 
     def until(
-        self, marks: Stops, sink: Callable[[str], object], *, cut_short: bool = False, plain: bool = False
+        self, marks: Stops, sink: Callable[[str], object], *, cut_short: bool = False, plain: Plain | None = None
     ) -> Steps[str]:
         """Give everything before the next marker to ``sink`` as it comes; consume the marker and return it.
 
         "" is returned at the end of the stream. Only a tail that may become a marker is held back; with
-        ``cut_short`` it is dropped if the stream ends there (and it is more than a character). ``plain`` says that
-        the sink is the answer's text: then `idle` tells, while nothing is held back, which pieces need no parsing.
+        ``cut_short`` it is dropped if the stream ends there (and it is more than a character). ``plain`` is
+        what the sink makes of its pieces: while nothing is held back, `idle` finds out which need no parsing.
         """
         while True:
             at, marker = marks.find(self.text, self.pos, self.ended)
@@ -186,8 +191,8 @@ class Reader:
             if self.ended:
                 self.pos = len(self.text)
                 return ""
-            if plain and self.pos >= len(self.text):
-                self.idle = marks.quiet
+            if plain is not None and self.pos >= len(self.text):
+                self.idle, self.plain = marks.quiet, plain
             yield
             self.idle = None
 
@@ -205,7 +210,7 @@ class Reader:
                 return "".join(seen)
             yield
 
-    def before(self, marks: Stops, sink: Callable[[str], object], *, plain: bool = False) -> Steps[str]:
+    def before(self, marks: Stops, sink: Callable[[str], object], *, plain: Plain | None = None) -> Steps[str]:
         """As `until`, but the marker is not consumed."""
         marker = yield from self.until(marks, sink, plain=plain)
         self.pos -= len(marker)

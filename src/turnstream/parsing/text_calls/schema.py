@@ -44,7 +44,7 @@ class Tools:
 
     def offers(self, name: str) -> bool:
         """Whether a call of that name can be meant."""
-        return not self._schemas or name in self._schemas
+        return not self.known or name in self._schemas
 
     @property
     def names(self) -> Iterable[str]:

@@ -236,9 +236,15 @@ def _string(r: Reader, emit: Emit, style: Style, quote: str, *, raw: bool = Fals
                 raise Truncated
         elif style.python and (long := (yield from r.take('"""', "'''"))):
             yield from _long_string(r, emit, style, long)
+        elif style.quote and quote == "'":
+            r.pos += 1
+            if not (yield from r.until(stops(quote), lambda piece: emit(escaped(piece)))):
+                raise Truncated
         else:
             r.pos += 1
             yield from _short_string(r, emit, style, quote, raw)
+        if style.quote and quote in "\"'":
+            yield from r.take(style.quote)
         # A quote that nothing of the syntax follows was perhaps none.
         space = yield from r.space()
         after = yield from r.peek()
