@@ -54,6 +54,14 @@ def test_padding_is_not_read() -> None:
     assert collected(decoded(mistral.Decoder(), [body])[0])["text"] == "a"
 
 
+@pytest.mark.parametrize("thinking", ["1.5", "true", "{}", "null", "[1, null]"])
+def test_thinking_that_is_no_text_is_passed_over(thinking: str) -> None:
+    part = '[{"type":"thinking","thinking":%s},{"type":"text","text":"a"}]' % thinking
+    body = f'data: {{"choices":[{{"delta":{{"content":{part}}},"finish_reason":"stop"}}]}}\n\ndata: [DONE]\n\n'
+    said = collected(decoded(mistral.Decoder(), [body.encode()])[0])
+    assert (said["text"], said["reasoning"]) == ("a", "")
+
+
 def test_parallel_calls_without_an_index_are_told_apart() -> None:
     calls = b'[{"id":"QAw0JBXkB","function":{"name":"plus","arguments":"{}"}},'
     calls += b'{"id":"HlyhI5zAI","function":{"name":"minus","arguments":"{}"}}]'

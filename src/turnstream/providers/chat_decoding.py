@@ -302,7 +302,8 @@ def _parts(parts: Any, out: list[ModelEvent]) -> None:
             kind = part.get("type")
             if kind in ("thinking", "reasoning"):
                 inner = part.get("thinking") or part.get("summary") or part.get("text") or ""
-                texts = [inner] if isinstance(inner, str) else [_text(item) for item in inner if isinstance(item, dict)]
+                listed = inner if isinstance(inner, list) else []
+                texts = [inner] if isinstance(inner, str) else [_text(item) for item in listed if isinstance(item, dict)]
                 out.extend(ReasoningDelta(text) for text in texts if text)
             elif _text(part):
                 out.append(TextDelta(_text(part)))
