@@ -16,13 +16,35 @@ from rich.table import Table
 from bench.rig.tables import wide_console
 from tests.providers.stories import anthropic as anthropic_story
 from tests.providers.stories import bedrock as bedrock_story
+from tests.providers.stories import chat as chat_story
+from tests.providers.stories import cohere as cohere_story
 from tests.providers.stories import gemini as gemini_story
+from tests.providers.stories import mistral as mistral_story
+from tests.providers.stories import ollama as ollama_story
 from tests.providers.stories import openai_responses as responses_story
-from turnstream.parsing import aws_event_stream, sse
-from turnstream.providers import anthropic, bedrock, gemini, openai_responses
+from tests.providers.stories import watsonx as watsonx_story
+from tests.providers.stories import watsonx_generation as generation_story
+from turnstream.parsing import aws_event_stream, ndjson, sse
+from turnstream.providers import (
+    anthropic,
+    bedrock,
+    chat_chunks,
+    cohere,
+    cohere_decoding,
+    gemini,
+    mistral,
+    ollama,
+    ollama_decoding,
+    openai,
+    openai_responses,
+    watsonx,
+    watsonx_generation,
+)
 
 TARGET = 1.5
 READ = 4096
+
+CHAT_END = chat_story.data(chat_story.chunk({}, "stop", usage=chat_story.USAGE))
 
 # vendor -> the stream that says these words, its decoder, the framing, the fields that are needed
 VENDORS: dict[str, tuple[Callable[[list[str]], bytes], Any, Any, type[msgspec.Struct]]] = {
@@ -50,6 +72,45 @@ VENDORS: dict[str, tuple[Callable[[list[str]], bytes], Any, Any, type[msgspec.St
         aws_event_stream.Decoder,
         bedrock.Event,
     ),
+    "openai": (
+        lambda words: chat_story.texts(*words) + CHAT_END,
+        openai.Decoder,
+        sse.Decoder,
+        chat_chunks.Chunk,
+    ),
+    "mistral": (
+        lambda words: mistral_story.BEGIN + chat_story.texts(*words) + CHAT_END,
+        mistral.Decoder,
+        sse.Decoder,
+        chat_chunks.Chunk,
+    ),
+    "watsonx": (
+        lambda words: watsonx_story.BEGIN + watsonx_story.texts(*words) + watsonx_story.STOP,
+        watsonx.Decoder,
+        sse.Decoder,
+        chat_chunks.Chunk,
+    ),
+    "watsonx-generation": (
+        lambda words: (
+            b"".join(generation_story.piece(word, 1) for word in words)
+            + generation_story.piece("", 1, reason="eos_token")
+        ),
+        watsonx_generation.Decoder,
+        sse.Decoder,
+        watsonx_generation.Chunk,
+    ),
+    "ollama": (
+        lambda words: ollama_story.texts(*words) + ollama_story.END,
+        ollama.Decoder,
+        ndjson.Decoder,
+        ollama_decoding.Line,
+    ),
+    "cohere": (
+        lambda words: cohere_story.BEGIN + cohere_story.said("text", *words) + cohere_story.end("COMPLETE"),
+        cohere.Decoder,
+        sse.Decoder,
+        cohere_decoding.Event,
+    ),
 }
 
 
@@ -70,6 +131,11 @@ def read(decoder: Any, pieces: list[bytes]) -> None:
 
 
 def floor(framing: Any, decode: Callable[[bytes], Any], pieces: list[bytes]) -> None:
+    if isinstance(framing, ndjson.Decoder):
+        for piece in pieces:
+            for line in framing.feed(piece):
+                decode(line)
+        return
     for piece in pieces:
         for frame in framing.feed(piece):
             decode(frame.data if isinstance(frame, sse.Event) else frame.payload)

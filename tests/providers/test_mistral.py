@@ -56,7 +56,7 @@ def test_padding_is_not_read() -> None:
 
 @pytest.mark.parametrize("thinking", ["1.5", "true", "{}", "null", "[1, null]"])
 def test_thinking_that_is_no_text_is_passed_over(thinking: str) -> None:
-    part = '[{"type":"thinking","thinking":%s},{"type":"text","text":"a"}]' % thinking
+    part = f'[{{"type":"thinking","thinking":{thinking}}},{{"type":"text","text":"a"}}]'
     body = f'data: {{"choices":[{{"delta":{{"content":{part}}},"finish_reason":"stop"}}]}}\n\ndata: [DONE]\n\n'
     said = collected(decoded(mistral.Decoder(), [body.encode()])[0])
     assert (said["text"], said["reasoning"]) == ("a", "")

@@ -140,6 +140,9 @@ class Decoder:
             elif len(lines := block.split(b"\n")) == 2 and lines[0][:7] == b"event: " and lines[1][:6] == b"data: ":
                 name = lines[0]
                 events.append(Event(lines[1][6:], self._names.get(name) or self._name(name), ident))
+            elif len(lines) == 3 and lines[0][:4] == b"id: " and lines[1][:7] == b"event: " and _is_data(lines):
+                self._id = ident = lines[0][4:].decode("utf-8", "replace")
+                events.append(Event(lines[2][6:], self._names.get(lines[1]) or self._name(lines[1]), ident))
             elif block:
                 self._block(block, events)
                 ident = self._id
@@ -175,3 +178,8 @@ class Decoder:
             events.append(Event(b"\n".join(data), kind, self._id))
         elif failure is not None:
             events.append(Event(failure, "error", self._id))
+
+
+def _is_data(lines: list[bytes]) -> bool:
+    """Whether an id, a name and one line of data are just that: an id with a NUL is none."""
+    return lines[2][:6] == b"data: " and b"\0" not in lines[0]

@@ -58,19 +58,19 @@ class Chunk(Struct, gc=False):
     search_results: msgspec.Raw = ABSENT
 
 
-_decode = msgspec.json.Decoder(Chunk).decode
+strict = msgspec.json.Decoder(Chunk).decode
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def decode(data: bytes) -> Chunk:
     """Raises `ProtocolError` for what is no JSON object. Fields of a wrong type are read as absent."""
     try:
-        return _decode(data)
+        return strict(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return _lenient(data)
+        return lenient(data)
 
 
-def _lenient(data: bytes) -> Chunk:
+def lenient(data: bytes) -> Chunk:
     """For lone surrogates, invalid UTF-8, NaN and fields of unexpected types: slower, and rare."""
     try:
         raw = json.loads(data.decode("utf-8", "replace"))
@@ -188,5 +188,5 @@ def whole(data: bytes) -> Chunk:
             try:
                 choice.delta = msgspec.json.decode(raw, type=Delta)
             except (msgspec.DecodeError, UnicodeError, RecursionError):
-                choice.delta = _lenient(b'{"choices":[{"delta":' + raw + b"}]}").choices[0].delta  # type: ignore[index]
+                choice.delta = lenient(b'{"choices":[{"delta":' + raw + b"}]}").choices[0].delta  # type: ignore[index]
     return chunk

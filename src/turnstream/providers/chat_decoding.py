@@ -136,27 +136,39 @@ class Decoder:
     def _event(self, event: Event, out: list[ModelEvent]) -> bool:
         """Whether that was the last event of the answer."""
         data = event.data
-        if data[:1] != b"{":
-            data = data.strip()
-            if data == b"[DONE]":
+        try:
+            chunk = chat_chunks.strict(data)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            rest = data.strip()
+            if rest == b"[DONE]":
                 self._end(out)
                 return True
-            if not data:
+            if not rest:
                 return False
-        chunk = chat_chunks.decode(data)
-        choices = chunk.choices
-        if choices:
-            for choice in choices:
+            chunk = chat_chunks.lenient(data)
+        if chunk.choices:
+            for choice in chunk.choices:
                 if not choice.index:
                     self._choice(choice, out)
-        elif choices is None and chunk.object == "error":  # vLLM: the error is the whole chunk
-            raise _reported(self.provider, errors.parsed(data))
+        elif chunk.choices is None:
+            self._without_choices(chunk, data)
         if chunk.usage:
             self._usage = chunk.usage
         if chunk.x_groq is not None or chunk.search_results is not ABSENT or chunk.citations is not ABSENT:
             self._extras(chunk, out)
-        if chunk.error or event.event == "error":
-            raise _reported(self.provider, chunk.error or errors.parsed(data))
+        if chunk.error:
+            raise _reported(self.provider, chunk.error)
+        return bool(event.event) and self._named(event, out)
+
+    def _without_choices(self, chunk: Chunk, data: bytes) -> None:
+        """vLLM: the error is the whole chunk."""
+        if chunk.object == "error":
+            raise _reported(self.provider, errors.parsed(data))
+
+    def _named(self, event: Event, out: list[ModelEvent]) -> bool:
+        """An event with a name, after its chunk was read: whether it was the last of the answer."""
+        if event.event == "error":
+            raise _reported(self.provider, errors.parsed(event.data))
         return False
 
     def _choice(self, choice: Choice, out: list[ModelEvent]) -> None:
@@ -303,7 +315,9 @@ def _parts(parts: Any, out: list[ModelEvent]) -> None:
             if kind in ("thinking", "reasoning"):
                 inner = part.get("thinking") or part.get("summary") or part.get("text") or ""
                 listed = inner if isinstance(inner, list) else []
-                texts = [inner] if isinstance(inner, str) else [_text(item) for item in listed if isinstance(item, dict)]
+                texts = (
+                    [inner] if isinstance(inner, str) else [_text(item) for item in listed if isinstance(item, dict)]
+                )
                 out.extend(ReasoningDelta(text) for text in texts if text)
             elif _text(part):
                 out.append(TextDelta(_text(part)))

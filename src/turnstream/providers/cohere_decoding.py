@@ -68,14 +68,14 @@ class _Delta(Struct, gc=False):
     error: str | None = None
 
 
-class _Event(Struct, gc=False):
+class Event(Struct, gc=False):
     type: str | None = None
     index: int | None = None
     delta: _Delta | None = None
     message: Any = None
 
 
-_event = msgspec.json.Decoder(_Event)
+_event = msgspec.json.Decoder(Event)
 
 
 class Decoder(SseDecoder):

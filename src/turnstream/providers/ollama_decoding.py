@@ -53,7 +53,7 @@ class _Message(Struct, gc=False):
     tool_calls: list[_Call] | None = None
 
 
-class _Line(Struct, gc=False):
+class Line(Struct, gc=False):
     message: _Message | None = None
     response: str | None = None
     thinking: str | None = None
@@ -62,7 +62,8 @@ class _Line(Struct, gc=False):
     error: Any = None
 
 
-_line = msgspec.json.Decoder(_Line)
+_line = msgspec.json.Decoder(Line)
+_strict = _line.decode
 
 
 class Decoder:
@@ -76,12 +77,13 @@ class Decoder:
 
     def feed(self, piece: bytes) -> list[ModelEvent]:
         self._check()
+        if self.done:
+            return []
         out: list[ModelEvent] = []
         try:
-            for line in self._lines.feed(piece):
-                if self.done:
+            for data in self._lines.feed(piece):
+                if self._take(data, out):
                     break
-                self._take(line, out)
         except ProviderError as error:
             self._fail(error, out)
         return out
@@ -110,27 +112,27 @@ class Decoder:
         if not out:
             raise error
 
-    def _take(self, data: bytes, out: list[ModelEvent]) -> None:
+    def _take(self, data: bytes, out: list[ModelEvent]) -> bool:
+        """Whether that was the last line."""
         try:
-            line = read(_line, data)
-        except ValueError:
-            raise broken(PROVIDER, "a line is no JSON object of an answer") from None
+            line = _strict(data)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            line = _lenient(data)
         message = line.message
-        if message is not None:
+        if message is None:
+            _generated(line, out)
+        else:
             if message.thinking:
                 out.append(ReasoningDelta(message.thinking))
             if message.content:
                 out.append(TextDelta(message.content))
-            for call in message.tool_calls or ():
-                self._call(call, out)
-        if line.thinking:
-            out.append(ReasoningDelta(line.thinking))
-        if line.response:
-            out.append(TextDelta(line.response))
-        if line.error:
-            raise _reported(data, line.error)
-        if line.done:
+            if message.tool_calls:
+                for call in message.tool_calls:
+                    self._call(call, out)
+        if line.done or line.error:
             self._end(line, data, out)
+            return True
+        return False
 
     def _call(self, call: _Call, out: list[ModelEvent]) -> None:
         function = call.function or _Function()
@@ -140,7 +142,9 @@ class Decoder:
         out.append(ToolCallDelta(self._calls, _arguments(bytes(function.arguments))))
         self._calls += 1
 
-    def _end(self, line: _Line, data: bytes, out: list[ModelEvent]) -> None:
+    def _end(self, line: Line, data: bytes, out: list[ModelEvent]) -> None:
+        if line.error:
+            raise _reported(data, line.error)
         counts = _counts(data)
         if counts:
             prompt, answer = counts.get("prompt_eval_count", 0), counts.get("eval_count", 0)
@@ -148,6 +152,21 @@ class Decoder:
         reason = _REASONS.get(line.done_reason, "unknown") if line.done_reason else "stop"
         out.append(Finish("tool_calls" if self._calls and reason == "stop" else reason, line.done_reason))
         self.done = True
+
+
+def _lenient(data: bytes) -> Line:
+    try:
+        return read(_line, data)
+    except ValueError:
+        raise broken(PROVIDER, "a line is no JSON object of an answer") from None
+
+
+def _generated(line: Line, out: list[ModelEvent]) -> None:
+    """``/api/generate`` has its texts in the line itself."""
+    if line.thinking:
+        out.append(ReasoningDelta(line.thinking))
+    if line.response:
+        out.append(TextDelta(line.response))
 
 
 def _counts(data: bytes) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from turnstream.events import (
     UserMessage,
 )
 from turnstream.parsing.sse import Event
-from turnstream.providers import chat_body, chat_decoding, errors
+from turnstream.providers import chat_body, chat_chunks, chat_decoding, errors
 from turnstream.providers.base import HttpRequest, Settings
 from turnstream.providers.translate import encoded, forced_name, options_of, with_extra
 from turnstream.providers.watsonx_access import PROVIDER, error, exchange, post, settings
@@ -77,20 +77,22 @@ class Decoder(chat_decoding.Decoder):
 
     provider = PROVIDER
 
-    def _event(self, event: Event, out: list[ModelEvent]) -> bool:
-        if b'"errors"' in event.data and (failure := _reported(event.data)) is not None:
+    def _without_choices(self, chunk: chat_chunks.Chunk, data: bytes) -> None:
+        if (failure := _reported(data)) is not None:
             raise failure
-        if super()._event(event, out):
-            return True
+        super()._without_choices(chunk, data)
+
+    def _named(self, event: Event, out: list[ModelEvent]) -> bool:
         if event.event == "close" and self._finish is not None:
             self._end(out)
-        return self.done
+            return True
+        return super()._named(event, out)
 
 
 def _reported(data: bytes) -> ProviderError | None:
     """``{"errors": [{"code", "message"}], "trace", "status_code"}`` inside a stream; None for anything else."""
     value = errors.parsed(data)
-    if not isinstance(value, dict) or not isinstance(value.get("errors"), list) or value.get("choices"):
+    if not isinstance(value, dict) or not isinstance(value.get("errors"), list):
         return None
     status = value.get("status_code")
     return errors.from_status(PROVIDER, status if isinstance(status, int) else None, value, errors.described(value))

@@ -97,13 +97,13 @@ class _Result(Struct, gc=False):
     stop_reason: str | None = None
 
 
-class _Chunk(Struct, gc=False):
+class Chunk(Struct, gc=False):
     results: list[_Result] | None = None
     errors: Any = None
     error: Any = None
 
 
-_chunk = msgspec.json.Decoder(_Chunk)
+_chunk = msgspec.json.Decoder(Chunk)
 
 
 class Decoder(SseDecoder):
@@ -114,7 +114,8 @@ class Decoder(SseDecoder):
     def __init__(self) -> None:
         super().__init__()
         self._finish: str | None = None
-        self._counts: dict[str, int] = {}
+        self._read_tokens: int | None = None
+        self._made_tokens: int | None = None
 
     def take(self, event: sse.Event, out: list[ModelEvent]) -> None:
         data = event.data.strip()
@@ -133,10 +134,10 @@ class Decoder(SseDecoder):
     def end(self, out: list[ModelEvent]) -> None:
         if self._finish is None:
             super().end(out)
-        if self._counts:
-            raw = dict(self._counts)
-            count = Usage(raw.get("input_token_count", 0), raw.get("generated_token_count", 0), raw=raw)
-            out.append(UsageReport(count))
+        counts = {"generated_token_count": self._made_tokens, "input_token_count": self._read_tokens}
+        raw = {name: count for name, count in counts.items() if count is not None}
+        if raw:
+            out.append(UsageReport(Usage(self._read_tokens or 0, self._made_tokens or 0, raw=raw)))
         finish = str(self._finish)
         out.append(Finish(_REASONS.get(finish.lower(), "unknown"), finish))
         self.done = True
@@ -157,12 +158,14 @@ class Decoder(SseDecoder):
     def _result(self, result: _Result, out: list[ModelEvent]) -> None:
         if result.generated_text:
             out.append(TextDelta(result.generated_text))
-        for name in ("generated_token_count", "input_token_count"):
-            count = getattr(result, name)
-            if count is not None and count >= 0:
-                self._counts[name] = max(count, self._counts.get(name, 0))
+        self._made_tokens = _more(self._made_tokens, result.generated_token_count)
+        self._read_tokens = _more(self._read_tokens, result.input_token_count)
         reason = result.stop_reason
-        if reason and reason.lower() != "not_finished":
+        if reason and reason != "not_finished" and reason != "NOT_FINISHED":
             if reason.lower() == "error":
                 raise errors.from_status(PROVIDER, None, None, "stop reason error")
             self._finish = reason
+
+
+def _more(before: int | None, now: int | None) -> int | None:
+    return before if now is None or now < (before or 0) else now
