@@ -374,6 +374,9 @@ def test_audio_and_unknown_files_are_refused_with_their_place() -> None:
 def test_a_file_that_the_vendor_keeps_asks_for_the_beta_that_it_needs() -> None:
     request = anthropic.request(SONNET, said(UserMessage((FilePart(file_id="file_1"), TextPart("Sum it up.")))))
     assert request.headers["anthropic-beta"] == "files-api-2025-04-14"
+    own = msgspec.structs.replace(SONNET, headers={"anthropic-beta": "other-1"})
+    kept = anthropic.request(own, said(UserMessage((FilePart(file_id="file_1"),))))
+    assert kept.headers["anthropic-beta"] == "other-1,files-api-2025-04-14"
     assert "anthropic-beta" not in anthropic.request(SONNET, said(UserMessage((FilePart(PDF),)))).headers
 
 

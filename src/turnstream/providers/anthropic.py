@@ -87,13 +87,14 @@ def request(settings: Settings, model_request: ModelRequest) -> HttpRequest:
     headers = {"content-type": "application/json", "accept": "text/event-stream", "anthropic-version": _VERSION}
     if settings.api_key:
         headers["x-api-key"] = settings.api_key
+    headers |= settings.headers
     if has_file_ids(model_request.messages):
-        headers["anthropic-beta"] = _FILES_BETA
+        headers["anthropic-beta"] = ",".join(filter(None, (headers.get("anthropic-beta"), _FILES_BETA)))
     whole = {"model": settings.model, "stream": True, **body(settings, model_request, notes)}
     return HttpRequest(
         "POST",
         f"{settings.base_url or BASE_URL}/v1/messages",
-        headers | settings.headers,
+        headers,
         encoded(whole),
         tuple(notes),
     )
