@@ -37,8 +37,8 @@ format: install ## rewrite the code in our format
 bench: install ## what a token costs: table, JSON and plot in bench/results
 	$(BIN)/python -m bench
 
-fuzz: install ## much more noise into every decoder than the tests have time for; FUZZ_SEED makes it other noise
-	FUZZ=50 $(BIN)/python -m pytest $(PYTEST_ARGS) --timeout=3600 tests/providers/test_fuzz.py tests/providers/test_request_noise.py
+fuzz: install ## much more noise into every decoder and request than the tests have time for; FUZZ_SEED makes it other noise
+	FUZZ=50 $(BIN)/python -m pytest $(PYTEST_ARGS) --timeout=3600 tests/providers/test_fuzz.py tests/providers/test_request_noise.py tests/server/test_fuzz.py
 	$(BIN)/python -m tests.fuzz_text_calls --runs 10000
 
 orchestrate: install ## IBM's own validator of external agents, in an environment of its own (250 MB)

@@ -16,11 +16,14 @@ from turnstream.events import (
     AssistantMessage,
     ConfigurationError,
     Finish,
+    ImagePart,
     ModelOptions,
     ModelRequest,
     ProviderError,
+    RequestError,
     SystemMessage,
     TextDelta,
+    TextPart,
     ToolCall,
     ToolMessage,
     ToolSpec,
@@ -150,3 +153,9 @@ def test_no_input_raises_anything_but_a_provider_error(pieces: list[bytes]) -> N
         decoder.close()
     except ProviderError:
         pass
+
+
+def test_what_a_text_prompt_cannot_hold_is_refused_in_words() -> None:
+    picture = ModelRequest((UserMessage((TextPart("Look:"), ImagePart("data:,"))),), (), ModelOptions())
+    with pytest.raises(RequestError, match="nothing but text"):
+        openai_completions.request(made(), picture)

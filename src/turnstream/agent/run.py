@@ -19,6 +19,7 @@ from turnstream.agent.protocols import ModelStream
 from turnstream.agent.toolset import Toolset
 from turnstream.events import (
     ClientToolCalls,
+    ConfigurationError,
     HostedToolCall,
     HostedToolResult,
     MaxStepsReached,
@@ -141,7 +142,8 @@ class Run:
             raise
         except TurnstreamError as error:
             self._book_usage()
-            log.warning("run %s failed: %s %s", self.id, error.message, getattr(error, "detail", ""))
+            trace = error if isinstance(error, ConfigurationError) else None
+            log.warning("run %s failed: %s %s", self.id, error.message, getattr(error, "detail", ""), exc_info=trace)
             self.outcome = _failed(error, self.usage)
             yield [self.outcome]
         except Exception:  # whatever it is, the run ends with one terminal event

@@ -79,7 +79,7 @@ class ChatTemplate:
         except TemplateRefusal as error:
             raise RequestError(f"The model's chat template can't write this conversation: {error}") from error
         except Exception as error:  # a template is a program of somebody else's: whatever it raises is its own failure
-            raise ConfigurationError(f"{self.name} failed: {type(error).__name__}: {error}") from error
+            raise ConfigurationError(f"{self.name} failed on this conversation: {type(error).__name__}") from error
 
 
 def tool_object(tool: ToolSpec) -> dict[str, Any]:

@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from turnstream.events import ConfigurationError, ModelRequest
+from turnstream.events import ConfigurationError, ModelRequest, RequestError, TextPart, UserMessage
 from turnstream.prompts.chat_template import ChatTemplate
 from turnstream.prompts.families import FAMILIES, Family, family_of, with_short_ids
 from turnstream.providers.base import Settings
+from turnstream.providers.translate import parts_of
 
 
 def with_family(provider: str, given: Settings) -> dict[str, Any]:
@@ -53,7 +54,12 @@ def text_format(settings: Settings) -> str:
 
 
 def prompt(settings: Settings, model_request: ModelRequest) -> str:
-    """Raises `RequestError` if the template refuses the conversation."""
+    """Raises `RequestError` if the template refuses the conversation, or if that is more than text."""
+    for at, message in enumerate(model_request.messages):
+        if isinstance(message, UserMessage) and not all(
+            isinstance(part, TextPart) for part in parts_of(message.content)
+        ):
+            raise RequestError("This model takes nothing but text.", param=f"messages[{at}].content")
     quirks = settings.quirks
     messages = with_short_ids(model_request.messages) if quirks.get("short_ids") else model_request.messages
     return _template(quirks["template"]).render(
