@@ -25,6 +25,7 @@ def test_each_kind_of_token_has_its_price() -> None:
         (FLAT, Usage(input=500_001)),
         (Price(1, 1, None, 1, 1), Usage(10, 10, cached=1)),
         (Price(1, 1, 1, None, 1), Usage(10, 10, cache_write=1)),
+        (FLAT, Usage(10, 10, cache_write=1, raw={"cache_creation": {"ephemeral_1h_input_tokens": 1}})),
     ],
 )
 def test_a_cost_of_which_a_part_is_not_known_is_not_known(price: Price, usage: Usage) -> None:

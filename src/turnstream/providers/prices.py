@@ -108,10 +108,18 @@ def cost(known: Price, usage: Usage) -> float | None:
         return None
     if (usage.cached and known.cached is None) or (usage.cache_write and known.cache_write is None):
         return None
+    if _kept_for_an_hour(usage):
+        return None
     fresh = max(0, usage.input - usage.cached - usage.cache_write)
     dollars = fresh * known.input + usage.output * known.output
     dollars += usage.cached * (known.cached or 0.0) + usage.cache_write * (known.cache_write or 0.0)
     return round(dollars / 1e6, 12)
+
+
+def _kept_for_an_hour(usage: Usage) -> bool:
+    """Claude's cache has a second price for that."""
+    created = (usage.raw or {}).get("cache_creation")
+    return isinstance(created, dict) and bool(created.get("ephemeral_1h_input_tokens"))
 
 
 def with_costs(known: Price, batch: list[ModelEvent]) -> list[ModelEvent]:
