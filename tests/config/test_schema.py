@@ -64,7 +64,10 @@ def test_a_model_may_be_a_name_or_a_mapping() -> None:
         ),
         ("model: demo\ntools: x.py:y", "agent.yaml:2: tools: must be a list"),
         ("model: demo\ntools:\n- x", "agent.yaml:3: tools[0]: must be 'package.module:name' or 'file.py:name'"),
-        ("model: demo\ntools:\n- {}", "agent.yaml:3: tools[0]: give exactly one of: python, mcp, rest, retrieval"),
+        (
+            "model: demo\ntools:\n- {}",
+            "agent.yaml:3: tools[0]: give exactly one of: python, mcp, rest, openapi, retrieval",
+        ),
         (
             "model: demo\nname: no",
             "agent.yaml:2: name: must be a text (quote it if it looks like a number, a date or yes/no)",

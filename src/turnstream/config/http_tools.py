@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from turnstream.config.tool_sections import AuthSection, HttpSection, RestSection
+from turnstream.config.tool_sections import AuthSection, HttpSection, OpenApiSection, RestSection
 from turnstream.events import ConfigurationError
 from turnstream.tools import auth
+from turnstream.tools.answers import Projection
 from turnstream.tools.forwarding import Forwarding
 from turnstream.tools.http_client import HttpOptions
 from turnstream.tools.http_tools import HttpTools
+from turnstream.tools.openapi import OpenApi
+from turnstream.tools.openapi.operations import Choice, Fixed
+from turnstream.tools.operations import check_header, check_url
 from turnstream.tools.rest import rest
 
 
@@ -28,6 +32,24 @@ def make_rest(section: RestSection, folder: Path) -> HttpTools:
         effect=section.effect,
         auth=make_auth(section.auth),
         forwarding=Forwarding(section.forward_headers, section.forward_context),
+        options=make_options(section, folder),
+    )
+
+
+def make_openapi(section: OpenApiSection, folder: Path) -> HttpTools:
+    is_url = section.spec.startswith(("http://", "https://"))
+    for header in section.headers:
+        check_header(header)
+    if section.base_url is not None:
+        check_url(section.base_url)
+    return OpenApi(
+        section.spec if is_url else existing(section.spec, folder),
+        base_url=section.base_url,
+        choice=Choice(section.include, section.exclude),
+        fixed=Fixed(section.headers, section.effect),
+        auth=make_auth(section.auth),
+        forwarding=Forwarding(section.forward_headers, section.forward_context),
+        projection=Projection(section.jmespath),
         options=make_options(section, folder),
     )
 

@@ -168,6 +168,8 @@ class ToolSection(Section):
     """An MCP server, over stdio or HTTP."""
     rest: RestSection | None = None
     """One HTTP call."""
+    openapi: OpenApiSection | None = None
+    """The operations of an OpenAPI document."""
     retrieval: RetrievalSection | None = None
     """Search in documents, with citations."""
 
@@ -194,5 +196,5 @@ class ToolSection(Section):
         return next(kind for kind in KINDS if getattr(self, kind) is not None)
 
 
-KINDS = ("python", "mcp", "rest", "retrieval")
+KINDS = ("python", "mcp", "rest", "openapi", "retrieval")
 """The keys of `ToolSection` of which there is one."""

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -151,6 +152,8 @@ class Operation:
         if self.content_type == "application/x-www-form-urlencoded":
             pairs = [pair for key, item in dict(value).items() for pair in serialization.in_query(key, item)]
             return serialization.query(pairs).encode(), self.content_type
+        if self.content_type == "multipart/form-data":
+            return _multipart(dict(value))
         if "json" not in self.content_type:
             return serialization.text(value).encode("utf-8", "replace"), self.content_type
         return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"), self.content_type
@@ -167,6 +170,17 @@ def check_url(url: str) -> None:
         raise ConfigurationError("the url must begin with http:// or https:// and name a host")
     if "{" in parts.netloc or "{" in parts.query or "@" in parts.netloc or set(url) & set("\\#") or not _visible(url):
         raise ConfigurationError("the url may have {parameters} in its path alone, and neither a user nor a fragment")
+
+
+def _multipart(fields: Mapping[str, Any]) -> tuple[bytes, str]:
+    """RFC 7578. The boundary is a digest of what is between, so it does not occur there."""
+    sent = [(serialization.encoded(name), serialization.text(value)) for name, value in fields.items()]
+    boundary = sha256(json.dumps(sent).encode()).hexdigest()
+    parts = [
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in sent
+    ]
+    body = "".join(parts) + f"--{boundary}--\r\n"
+    return body.encode("utf-8", "replace"), f"multipart/form-data; boundary={boundary}"
 
 
 def _merged(*parts: Mapping[str, str]) -> dict[str, str]:

@@ -14,39 +14,39 @@ _DATA = ("default", "const", "enum", "examples", "example")
 _REF = "#/$defs/"
 
 
-def tidy(schema: dict[str, Any]) -> dict[str, Any]:
+def tidy(schema: dict[str, Any], *, close: bool = True) -> dict[str, Any]:
     """The same schema without noise.
 
-    Titles and null defaults go, a definition that is used once is put where it is used, and objects with listed
-    properties are closed (``additionalProperties: false``) unless they say otherwise.
+    Titles and null defaults go, a definition that is used once is put where it is used, and with ``close`` objects with
+    listed properties are closed (``additionalProperties: false``) unless they say otherwise.
     """
     definitions = schema.get("$defs", {})
     uses = Counter(_references(schema))
     inline = {name for name in definitions if uses[name] == 1 and not _is_recursive(name, definitions)}
-    tidied: dict[str, Any] = _tidy(schema, {name: definitions[name] for name in inline})
+    tidied: dict[str, Any] = _tidy(schema, {name: definitions[name] for name in inline}, close)
     kept = {name: body for name, body in tidied.pop("$defs", {}).items() if name not in inline and uses[name]}
     return {**tidied, "$defs": kept} if kept else tidied
 
 
-def _tidy(schema: Any, inline: dict[str, Any]) -> Any:
+def _tidy(schema: Any, inline: dict[str, Any], close: bool) -> Any:
     if isinstance(schema, list):
-        return [_tidy(item, inline) for item in schema]
+        return [_tidy(item, inline, close) for item in schema]
     if not isinstance(schema, dict):
         return schema
     name = str(schema.get("$ref", "")).removeprefix(_REF)
     if name in inline:
         # what stands beside a reference (a description, a default) is about this use, and says more
         beside = {key: value for key, value in schema.items() if key != "$ref"}
-        return _tidy({**inline[name], **beside}, inline)
+        return _tidy({**inline[name], **beside}, inline, close)
     result: dict[str, Any] = {}
     for key, value in schema.items():
         if key == "title" or (key == "default" and value is None):
             continue
         if key in _MAPS and isinstance(value, dict):
-            result[key] = {name: _tidy(item, inline) for name, item in value.items()}
+            result[key] = {name: _tidy(item, inline, close) for name, item in value.items()}
         else:
-            result[key] = value if key in _DATA else _tidy(value, inline)
-    if "properties" in result:
+            result[key] = value if key in _DATA else _tidy(value, inline, close)
+    if close and "properties" in result:
         result.setdefault("additionalProperties", False)
     return result
 

@@ -1,0 +1,132 @@
+"""An OpenAPI document, read, with everything that it refers to. No network: what is missing is asked for by name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+
+from turnstream.events import ConfigurationError
+
+_MOST_REFERENCES = 50
+
+
+class Unresolvable(Exception):
+    """A reference leads nowhere."""
+
+
+def parsed(text: str | bytes, name: str) -> dict[str, Any]:
+    """JSON or YAML. Raises `ConfigurationError`."""
+    import yaml
+
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        try:
+            value = yaml.load(text, Loader=_loader())
+        except (yaml.YAMLError, ValueError, RecursionError):
+            raise ConfigurationError(f"{name} is neither JSON nor YAML") from None
+    if not isinstance(value, dict):
+        raise ConfigurationError(f"{name} is no OpenAPI document")
+    return value
+
+
+def _loader() -> Any:
+    """YAML as JSON has it: dates stay texts (the schema that OpenAPI wants, section Format)."""
+    import yaml
+
+    base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    resolvers = {
+        first: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:timestamp"]
+        for first, found in base.yaml_implicit_resolvers.items()
+    }
+    return type("Loader", (base,), {"yaml_implicit_resolvers": resolvers})
+
+
+class Document:
+    """``uri`` is where it was found. ``others`` are documents that it refers to, by address."""
+
+    def __init__(self, uri: str, value: dict[str, Any], others: Mapping[str, Any] | None = None) -> None:
+        version = value.get("openapi")
+        if not isinstance(version, str) or not version.startswith(("3.0", "3.1", "3.2")):
+            said = f"version {version or value.get('swagger')}" if version or value.get("swagger") else "no version"
+            raise ConfigurationError(f"OpenAPI 3.0 and 3.1 are understood; the document has {said}")
+        if not isinstance(value.get("paths", {}), dict):
+            raise ConfigurationError("the document's paths are no mapping")
+        self.uri, self.value = uri, value
+        self.is_30 = version.startswith("3.0")
+        self._others = dict(others or {})
+        self._missing: set[str] = set()
+        registry = _referencing().Registry(retrieve=self._retrieve)
+        self.resolver: Any = registry.with_resource(uri, _resource(value)).resolver(uri)
+
+    def _retrieve(self, uri: str) -> Any:
+        if uri not in self._others:
+            if urlsplit(uri).scheme != "file":
+                self._missing.add(uri)
+                raise _nowhere(uri)
+            self._others[uri] = self._file(uri)
+        return _resource(self._others[uri])
+
+    def _file(self, uri: str) -> Any:
+        """A document may refer to its neighbours and what is below them, to nothing else on the disk."""
+        path, home = _path(uri), _path(self.uri).parent
+        if urlsplit(self.uri).scheme != "file" or not path.is_relative_to(home) or not path.is_file():
+            raise _nowhere(uri)
+        return parsed(path.read_bytes(), path.name)
+
+    def followed(self, value: Any, resolver: Any) -> tuple[Any, Any]:
+        """What ``value`` refers to, if it is a reference, and the resolver for what is in it. Raises `Unresolvable`."""
+        for _ in range(_MOST_REFERENCES):
+            if not isinstance(value, dict) or not isinstance(value.get("$ref"), str):
+                return value, resolver
+            try:
+                found = resolver.lookup(value["$ref"])
+            except (_referencing().exceptions.Unresolvable, ValueError, TypeError, KeyError, ConfigurationError):
+                raise Unresolvable(value["$ref"]) from None
+            value, resolver = found.contents, found.resolver
+        raise Unresolvable("a reference to itself")
+
+    @property
+    def missing(self) -> set[str]:
+        """Addresses of documents that were needed and are not here, of its own origin: others are not asked for."""
+        mine = urlsplit(self.uri)
+        same = {urldefrag(uri)[0] for uri in self._missing}
+        return {uri for uri in same if urlsplit(uri)[:2] == mine[:2]} - self._others.keys()
+
+
+def _referencing() -> Any:
+    """Its classes are made in a way that hides their arguments from type checkers."""
+    return import_module("referencing")
+
+
+def _resource(contents: Any) -> Any:
+    referencing = _referencing()
+    return referencing.Resource(contents, referencing.Specification.OPAQUE)
+
+
+def _nowhere(uri: str) -> Exception:
+    error: Exception = _referencing().exceptions.NoSuchResource(ref=uri)
+    return error
+
+
+def _path(uri: str) -> Path:
+    return Path(unquote(urlsplit(uri).path)).resolve()
+
+
+def base_url(document: Document, given: str | None) -> str:
+    """The first server of the document, with the defaults of its variables. Raises `ConfigurationError`."""
+    if given is not None:
+        return given.rstrip("/")
+    servers = document.value.get("servers") or [{"url": "/"}]
+    server = servers[0] if isinstance(servers, list) and isinstance(servers[0], dict) else {}
+    url = str(server.get("url", "/"))
+    for name, variable in dict(server.get("variables") or {}).items():
+        url = url.replace(f"{{{name}}}", str(dict(variable).get("default", "")))
+    made = urljoin(document.uri, url)
+    if not made.startswith(("http://", "https://")):
+        raise ConfigurationError("the document does not say where its server is: give base_url")
+    return made.rstrip("/")

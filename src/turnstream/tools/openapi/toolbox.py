@@ -1,0 +1,121 @@
+"""An OpenAPI document as a toolbox. A file is read when the toolbox is made, a URL when its tools are first needed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from turnstream.events import ConfigurationError, RunContext, ToolCall, ToolError, ToolOutput, ToolSpec
+from turnstream.tools.answers import Projection
+from turnstream.tools.auth import Auth
+from turnstream.tools.forwarding import Forwarding
+from turnstream.tools.http_client import HttpClient, HttpOptions, Request
+from turnstream.tools.http_tools import HttpTools
+from turnstream.tools.openapi.document import Document, base_url, parsed
+from turnstream.tools.openapi.operations import Choice, Fixed, operations
+
+log = logging.getLogger("turnstream.tools.openapi")
+
+_LARGEST = 20_000_000
+_MOST_DOCUMENTS = 50
+_PAUSE = 30.0  # seconds after a document that could not be had
+
+
+class OpenApi(HttpTools):
+    """``spec`` is a file or a URL. ``base_url`` replaces the document's server. Credentials go to the server alone,
+    not to where the document is. Raises `ConfigurationError` for a file that is no OpenAPI document.
+    """
+
+    def __init__(
+        self,
+        spec: str | Path,
+        *,
+        base_url: str | None = None,
+        choice: Choice | None = None,
+        fixed: Fixed | None = None,
+        auth: Auth | None = None,
+        forwarding: Forwarding | None = None,
+        projection: Projection | None = None,
+        options: HttpOptions | None = None,
+    ) -> None:
+        options = options or HttpOptions()
+        is_url = str(spec).startswith(("http://", "https://"))
+        name = urlsplit(str(spec)).hostname if is_url else Path(spec).name
+        super().__init__(
+            [],
+            source=f"openapi:{name}",
+            client=HttpClient(options),
+            auth=auth,
+            forwarding=forwarding,
+            projection=projection,
+        )
+        self._base, self._choice, self._fixed = base_url, choice or Choice(), fixed or Fixed()
+        self._fetching = HttpClient(replace(options, max_bytes=_LARGEST))
+        self._loading = asyncio.Lock()
+        self._not_before = 0.0
+        self._url = str(spec)
+        if not is_url:
+            self._read(Path(spec))
+
+    def _read(self, path: Path) -> None:
+        try:
+            text = path.read_bytes()
+        except OSError:
+            raise ConfigurationError(f"there is no file {path}") from None
+        self._offered(Document(path.resolve().as_uri(), parsed(text, path.name)))
+
+    def _offered(self, document: Document) -> None:
+        found = operations(document, base_url(document, self._base), self._choice, self._fixed)
+        if not found and not document.missing:
+            raise ConfigurationError("none of the document's operations is offered")
+        self.offer(found)
+
+    async def tools(self, context: RunContext) -> list[ToolSpec]:
+        """Raises `ToolError` while the document cannot be had."""
+        await self._loaded()
+        return await super().tools(context)
+
+    async def call(self, call: ToolCall, context: RunContext) -> ToolOutput:
+        await self._loaded()
+        return await super().call(call, context)
+
+    def _has_operations(self) -> bool:
+        return bool(self._operations)
+
+    async def _loaded(self) -> None:
+        if self._has_operations():
+            return
+        async with self._loading:
+            if self._has_operations():
+                return
+            if time.monotonic() < self._not_before:
+                raise ToolError(f"The document of {self.source} could not be had; it is tried again later.")
+            try:
+                async with self._fetching:
+                    await self._fetched(self._url)
+            except (ToolError, ConfigurationError) as error:
+                self._not_before = time.monotonic() + _PAUSE
+                raise ToolError(f"The document of {self.source} could not be had: {error.message}") from error
+
+    async def _fetched(self, url: str) -> None:
+        """Documents that it refers to are fetched as they are found."""
+        others: dict[str, object] = {}
+        root = await self._document(url)
+        for _ in range(_MOST_DOCUMENTS):
+            document = Document(url, root, others)
+            self._offered(document)
+            if not document.missing:
+                return
+            for uri in document.missing:
+                others[uri] = await self._document(uri)
+        raise ConfigurationError("it refers to too many other documents")
+
+    async def _document(self, url: str) -> dict[str, object]:
+        response = await self._fetching.send(Request("GET", url, {"Accept": "application/json, */*"}, repeatable=True))
+        if not response.ok:
+            raise ToolError(f"{urlsplit(url).hostname} answered with status {response.status}.")
+        return parsed(response.body, url.partition("?")[0])
