@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import asyncio
+import json
 from pathlib import Path
 
 import pytest
 
+from bench.rig.embeddings import serving
 from tests.tools.retrieval.folders import write
 from turnstream.cli import main
 from turnstream.config import load
 from turnstream.events import ConfigurationError
+from turnstream.tools.retrieval import database
 
 
 def index(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -43,3 +47,41 @@ def test_an_indexed_folder_is_a_tool_of_a_configuration(tmp_path: Path, capsys: 
     index(capsys, str(tmp_path / "docs"))
     (agent,) = load(tmp_path / "agent.yaml").agents.values()
     assert [type(box).__name__ for box in agent.toolboxes] == ["Retrieval"]
+
+
+def configured(folder: Path, url: str) -> Path:
+    file = folder / "agent.yaml"
+    tool = {"retrieval": {"source": "docs", "embeddings": {"base_url": url, "model": "m"}}}
+    file.write_text(json.dumps({"model": "demo", "tools": [tool]}))
+    return file
+
+
+@pytest.mark.skipif(not database.can_load_vectors(), reason="this Python's SQLite takes no extensions")
+async def test_a_configuration_s_folders_get_vectors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, {"docs/a.md": "apples", "docs/b.md": "pears"})
+    async with serving() as server:
+        file = configured(tmp_path, server.url)
+        code, out, _ = await asyncio.to_thread(index, capsys, str(file))
+    assert (code, out.splitlines()[1]) == (0, "vectors: 2 made by m")
+    (agent,) = load(file).agents.values()
+    assert [type(box).__name__ for box in agent.toolboxes] == ["Retrieval"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("model: demo", "it has no tool of the kind retrieval"),
+        ("model: demo\ntools:\n- retrieval: {source: nowhere}", "agent.yaml:3: tools[0]: "),
+        (
+            "model: demo\ntools:\n- retrieval: {source: ., embeddings: {base_url: x, model: m}}",
+            "agent.yaml:3: tools[0]: the base_url of embeddings must begin with http:// or https:// and name a host",
+        ),
+    ],
+)
+def test_a_configuration_without_a_folder_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, message: str
+) -> None:
+    (tmp_path / "agent.yaml").write_text(text)
+    code, _, err = index(capsys, str(tmp_path / "agent.yaml"))
+    assert code == 1
+    assert message in err

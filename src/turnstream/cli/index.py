@@ -1,20 +1,32 @@
-"""``turnstream index``: makes a folder of documents searchable."""
+"""``turnstream index``: makes folders of documents searchable."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from turnstream.events import ConfigurationError
+
 if TYPE_CHECKING:
-    from turnstream.tools.retrieval.indexing import Report
+    from turnstream.tools.retrieval import Embeddings
+    from turnstream.tools.retrieval.indexing import Progress, Report
 
 _MEBIBYTE = 1024 * 1024
+_CONFIGURATIONS = (".yaml", ".yml")
 
 
 def index(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="A folder of text, Markdown, HTML and PDF files.")],
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PATH", help="A folder of text, Markdown, HTML and PDF files; or an agent.yaml that searches some."
+        ),
+    ],
     to: Annotated[
         Path | None,
         typer.Option(
@@ -24,33 +36,62 @@ def index(
     max_size: Annotated[int, typer.Option(metavar="MIB", min=1, help="Skip files that are larger.")] = 32,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but what was skipped.")] = False,
 ) -> None:
-    """Index a folder of documents for the tool "retrieval".
+    """Index folders of documents for the tool "retrieval".
 
-    A second run reads only what has changed. Agents that are running see the changes at once.
+    A second run reads only what has changed. Agents that are running see the changes at once. Vectors are made if PATH
+    is a configuration that has "embeddings".
 
     Example: turnstream index docs
     """
     import logging
 
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from turnstream.tools.retrieval import database, indexing
-
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # a broken file is told of in our own words
-    console = Console(stderr=True)
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=console, transient=True, disable=quiet) as bar:
-        task = bar.add_task("", total=None)
+    if path.suffix not in _CONFIGURATIONS:
+        _index(path, to, None, max_size, quiet)
+        return
+    if to is not None:
+        raise ConfigurationError("--to goes with a folder, not with a configuration")
+    from turnstream.config.indexes import indexed_folders
 
-        def progress(done: int, total: int, name: str) -> None:
-            bar.update(task, completed=done, total=total, description=name[-60:].replace("[", r"\["))
+    for folder, embeddings in indexed_folders(path):
+        _index(folder, None, embeddings, max_size, quiet)
 
-        report = indexing.update(path, to or path / database.NAME, progress=progress, most_bytes=max_size * _MEBIBYTE)
+
+def _index(folder: Path, to: Path | None, embeddings: Embeddings | None, max_size: int, quiet: bool) -> None:
+    from turnstream.tools.retrieval import database, indexing, vectors
+
+    file = to or folder / database.NAME
+    with _bar("files", quiet) as progress:
+        report = indexing.update(folder, file, progress=progress, most_bytes=max_size * _MEBIBYTE)
     for skipped, reason in sorted(report.skipped.items()):
         typer.echo(f"skipped {_printable(skipped)}: {reason}", err=True)
     if not quiet:
         typer.echo(_summary(report))
+    if embeddings is not None:
+        with _bar("vectors", quiet) as progress:
+            made = asyncio.run(vectors.embed(file, embeddings, progress))
+        if not quiet:
+            typer.echo(f"vectors: {made} made by {embeddings.model}")
+
+
+@contextmanager
+def _bar(what: str, quiet: bool) -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn(what),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total, name: bar.update(
+            task, completed=done, total=total, description=escape(_printable(name[-60:]))
+        )
 
 
 def _summary(report: Report) -> str:

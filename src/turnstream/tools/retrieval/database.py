@@ -16,6 +16,11 @@ FORMAT = 1
 NAME = Path(".turnstream") / "index.db"
 """Where a folder has its index, unless it is put elsewhere."""
 
+VECTORS_NEED = (
+    "Vectors need sqlite-vec, and a Python whose sqlite3 loads extensions or the package pysqlite3: "
+    "pip install 'turnstream[retrieval]'"
+)
+
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE files (
@@ -24,8 +29,9 @@ CREATE TABLE files (
 );
 CREATE TABLE chunks (
     id INTEGER PRIMARY KEY AUTOINCREMENT, file INTEGER NOT NULL REFERENCES files, number INTEGER NOT NULL,
-    heading TEXT NOT NULL, text TEXT NOT NULL
+    heading TEXT NOT NULL, text TEXT NOT NULL, embedded INTEGER NOT NULL DEFAULT 0
 );
+CREATE INDEX chunks_without_vectors ON chunks (id) WHERE embedded = 0;
 CREATE UNIQUE INDEX chunks_of_files ON chunks (file, number);
 CREATE VIRTUAL TABLE words USING fts5 (
     title, heading, text, content='', tokenize='porter unicode61 remove_diacritics 2'
@@ -70,6 +76,15 @@ def load_vectors(connection: sqlite3.Connection) -> bool:
     finally:
         connection.enable_load_extension(False)
     return True
+
+
+@functools.cache
+def can_load_vectors() -> bool:
+    connection = library().connect(":memory:")
+    try:
+        return load_vectors(connection)
+    finally:
+        connection.close()
 
 
 def _writer(path: Path) -> sqlite3.Connection:

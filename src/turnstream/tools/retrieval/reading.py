@@ -45,8 +45,9 @@ class Reader:
     for the next question while the reader is entered. An index that was replaced by another file is opened anew.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, vectors: bool = False) -> None:
         self.path = path
+        self._vectors = vectors
         self._users = 0
         self._idle: list[tuple[sqlite3.Connection, tuple[int, int]]] = []
         self._lock = threading.Lock()
@@ -90,7 +91,10 @@ class Reader:
             if opened == file:
                 return connection, file
             connection.close()
-        return database.connect(self.path), file
+        opened_anew = database.connect(self.path)
+        if self._vectors:
+            database.load_vectors(opened_anew)
+        return opened_anew, file
 
 
 def by_words(connection: sqlite3.Connection, question: str, limit: int) -> list[Ranked]:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from turnstream.events import ConfigurationError
 from turnstream.tools.retrieval import database, extraction
 from turnstream.tools.retrieval.chunks import chunks
 from turnstream.tools.retrieval.documents import Document
@@ -35,6 +36,10 @@ class Writer:
 
     def __init__(self, path: Path) -> None:
         self.connection: sqlite3.Connection = database.connect(path, write=True)
+        self.has_vectors = database.load_vectors(self.connection)
+        if self.meta("dimensions") is not None and not self.has_vectors:
+            self.connection.close()
+            raise ConfigurationError(f"{path}: this index has vectors. {database.VECTORS_NEED}")
         if self.meta("extraction") != str(extraction.VERSION):
             with self.transaction():
                 self.connection.execute("UPDATE files SET hash = x'', mtime = 0")  # so each is read anew

@@ -1,0 +1,230 @@
+"""Texts → vectors, by any server that speaks OpenAI's ``POST /embeddings``."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+from array import array
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
+
+from turnstream.events import TurnstreamError
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    import aiohttp
+
+Vector: TypeAlias = "array[float]"
+"""32-bit floats, of length 1 (or all 0)."""
+
+_RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+_FIRST_WAIT = 0.5
+_LONGEST_WAIT = 30.0
+_MOST_BYTES = 256 * 1024 * 1024
+_CONCURRENT = 4
+
+
+class EmbeddingsError(TurnstreamError):
+    """The server refused, failed or fell silent. The message is for the operator: it quotes the server."""
+
+    code = "embeddings_error"
+    status = 502
+
+
+class _Item(msgspec.Struct):
+    embedding: list[float]
+    index: int
+
+
+class _Answer(msgspec.Struct):
+    data: list[_Item]
+
+
+_DECODER = msgspec.json.Decoder(_Answer)
+
+
+class Embeddings:
+    """``base_url`` is what stands before ``/embeddings``. ``batch`` texts go into a request, a few requests at a time.
+    ``timeout`` is in seconds for one request; ``retries`` counts the tries after the first. Some models want to be
+    told questions and documents apart, by what is put before them: ``query_prefix``, ``document_prefix``.
+
+    May be used without being entered; entering it keeps its connections.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        model: str,
+        *,
+        api_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        dimensions: int | None = None,
+        batch: int = 64,
+        timeout: float = 30.0,
+        retries: int = 3,
+        query_prefix: str = "",
+        document_prefix: str = "",
+    ) -> None:
+        self.model = model
+        self.dimensions = dimensions
+        self.batch = batch
+        self.at_once = batch * _CONCURRENT
+        self._url = base_url.rstrip("/") + "/embeddings"
+        self._secret = api_key
+        self._headers = {"content-type": "application/json", **(headers or {})}
+        if api_key:
+            self._headers["authorization"] = f"Bearer {api_key}"
+        self._timeout = timeout
+        self._retries = retries
+        self._prefixes = query_prefix, document_prefix
+        self._users = 0
+        self._session: tuple[asyncio.AbstractEventLoop, aiohttp.ClientSession] | None = None
+
+    @property
+    def space(self) -> str:
+        """Names what vectors must have in common to be compared."""
+        return msgspec.json.encode([self.model, self.dimensions, self._prefixes[1]]).decode()
+
+    async def __aenter__(self) -> Self:
+        if self._users == 0:
+            self._session = asyncio.get_running_loop(), _new_session()
+        self._users += 1
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._users -= 1
+        if self._users == 0 and self._session is not None:
+            session, self._session = self._session[1], None
+            await session.close()
+
+    async def query(self, text: str) -> Vector:
+        """The vector of a question. Tried once: somebody waits. Raises `EmbeddingsError`."""
+        async with self._sessions() as session:
+            (vector,) = await self._ask(session, [self._prefixes[0] + text], retries=0)
+        return vector
+
+    async def documents(self, texts: Sequence[str]) -> list[Vector]:
+        """One vector for each text, all of one length. Raises `EmbeddingsError`."""
+        prefixed = [self._prefixes[1] + text for text in texts]
+        batches = [prefixed[at : at + self.batch] for at in range(0, len(prefixed), self.batch)]
+        limit = asyncio.Semaphore(_CONCURRENT)
+
+        async def ask(batch: list[str]) -> list[Vector]:
+            async with limit:
+                return await self._ask(session, batch, self._retries)
+
+        async with self._sessions() as session:
+            tasks = [asyncio.create_task(ask(batch)) for batch in batches]
+            try:
+                answers = await asyncio.gather(*tasks)
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+        vectors = [vector for answer in answers for vector in answer]
+        if len({len(vector) for vector in vectors}) > 1:
+            raise EmbeddingsError("the embedding server gives vectors of different lengths")
+        return vectors
+
+    async def _ask(self, session: aiohttp.ClientSession, texts: Sequence[str], retries: int) -> list[Vector]:
+        body: dict[str, Any] = {"model": self.model, "input": list(texts), "encoding_format": "float"}
+        if self.dimensions is not None:
+            body["dimensions"] = self.dimensions
+        data = msgspec.json.encode(body)
+        for attempt in range(retries + 1):
+            last = attempt == retries
+            asked: float | None = None
+            try:
+                status, asked, answer = await self._post(session, data)
+                if status == 200:
+                    return _vectors(answer, len(texts))
+                problem = f"it answers with status {status}: {self._quoted(answer)}"
+                last = last or status not in _RETRIED or (asked or 0) > _LONGEST_WAIT
+            except TimeoutError:
+                problem = f"it gave no answer within {self._timeout:g} seconds"
+            except OSError as error:  # aiohttp's errors of connecting are OSErrors
+                problem = f"it cannot be reached: {error}"
+            if last:
+                break
+            doubled = min(_LONGEST_WAIT, _FIRST_WAIT * 2**attempt) * (0.5 + random.random() / 2)
+            await asyncio.sleep(doubled if asked is None else asked)
+        raise EmbeddingsError(f"the embedding server {self._url}: {problem}")
+
+    async def _post(self, session: aiohttp.ClientSession, data: bytes) -> tuple[int, float | None, bytes]:
+        """Status, seconds that it asks to wait, body. Raises `OSError` and `TimeoutError`."""
+        import aiohttp
+
+        try:
+            async with (
+                asyncio.timeout(self._timeout),
+                session.post(self._url, data=data, headers=self._headers, allow_redirects=False) as response,
+            ):
+                answer = bytearray()
+                async for piece in response.content.iter_any():
+                    answer += piece
+                    if len(answer) > _MOST_BYTES:
+                        raise OSError("its answer has no end")
+                return response.status, _seconds(response.headers.get("retry-after")), bytes(answer)
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
+            raise EmbeddingsError(f"{self._url} is no address of a server") from error
+        except TimeoutError:
+            raise
+        except aiohttp.ClientError as error:
+            raise OSError(str(error) or type(error).__name__) from error
+
+    def _quoted(self, answer: bytes) -> str:
+        """The beginning of what the server said, without the key."""
+        text = " ".join(answer[:2_000].decode("utf-8", "replace").split())
+        return (text.replace(self._secret, "…") if self._secret else text)[:200]
+
+    @asynccontextmanager
+    async def _sessions(self) -> AsyncIterator[aiohttp.ClientSession]:
+        if self._session is not None and self._session[0] is asyncio.get_running_loop():
+            yield self._session[1]
+            return
+        async with _new_session() as session:
+            yield session
+
+    def __repr__(self) -> str:
+        return f"Embeddings({self._url!r}, {self.model!r})"
+
+
+def _new_session() -> aiohttp.ClientSession:
+    import aiohttp
+
+    return aiohttp.ClientSession(
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None),
+        headers={"user-agent": "turnstream"},
+    )
+
+
+def _vectors(answer: bytes, count: int) -> list[Vector]:
+    """In the order of the texts, whatever that of the answer. Raises `EmbeddingsError`."""
+    try:
+        items = {item.index: item.embedding for item in _DECODER.decode(answer).data}
+    except msgspec.MsgspecError as error:
+        raise EmbeddingsError("the embedding server's answer is no list of embeddings") from error
+    if sorted(items) != list(range(count)) or not all(items.values()):
+        raise EmbeddingsError(f"the embedding server gives {len(items)} vectors for {count} texts")
+    return [_unit(items[at]) for at in range(count)]
+
+
+def _unit(values: list[float]) -> Vector:
+    length = math.hypot(*values)
+    if not math.isfinite(length):
+        raise EmbeddingsError("the embedding server gives numbers that are none")
+    return array("f", [value / length for value in values] if length else values)
+
+
+def _seconds(value: str | None) -> float | None:
+    try:
+        seconds = float(value or "")
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < math.inf else None
