@@ -105,6 +105,32 @@ def test_valid_json_arguments_pass_byte_for_byte() -> None:
     assert call.arguments == written
 
 
+def test_hunyuans_tags_may_have_a_suffix() -> None:
+    text = "<tool_calls:q7><tool_call:q7>add<tool_sep:q7><arg_key:q7>x</arg_key:q7><arg_value:q7>1</arg_value:q7>"
+    found = parse(text + "</tool_call:q7></tool_calls:q7>", "hy_v3", cut=1)
+    assert (found.text, arguments(text + "</tool_call:q7></tool_calls:q7>", "hy_v3")) == ("", {"x": 1})
+
+
+def test_a_tagged_value_may_hold_tags_that_nothing_of_the_syntax_follows() -> None:
+    value = "a </parameter> b </function> c <tool_call> d </div>"
+    text = f"<tool_call>\n<function=f>\n<parameter=a>\n{value}\n</parameter>\n</function>\n</tool_call>"
+    assert arguments(text, "qwen3_coder_xml") == {"a": value}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<tool_call><function=f><parameter=a>1\n<parameter=b>2</parameter></function></tool_call>",
+        "<tool_call><function=f><parameter=a>1</parameter></parameter><parameter=b>2</function></tool_call>",
+        "<function=f><parameter=a>1</parameter><parameter=b>2</parameter></function>",
+        "<tool_call><function=f><parameter=a>1</parameter><parameter=b>2</parameter></function>",
+        "<tool_call><function=f><parameter=a>1</parameter><parameter=b>2</parameter></tool_call>",
+    ],
+)
+def test_lost_and_doubled_tags_are_made_good(text: str) -> None:
+    assert arguments(text, "qwen3_coder_xml") == {"a": 1, "b": 2}
+
+
 def test_a_stray_reasoning_closer_at_the_start_is_swallowed_and_one_in_a_text_is_text() -> None:
     assert parse("</think>\n\nHello.", "hermes").text == "Hello."
     assert parse("Close it with </think> then.", "hermes").text == "Close it with </think> then."

@@ -65,7 +65,7 @@ class Answer:
 class Call:
     """The open call. What is emitted is a prefix of the final arguments at every moment."""
 
-    __slots__ = ("_open", "_out", "done", "given", "name")
+    __slots__ = ("_open", "_out", "closed", "done", "given", "name")
 
     def __init__(self, out: Output, name: str) -> None:
         self._out = out
@@ -73,6 +73,7 @@ class Call:
         self.given: list[str] = []
         self.done = False
         self._open = False
+        self.closed = False  # its closer was read, within its last value
         out.start(name)
 
     def emit(self, piece: str) -> None:

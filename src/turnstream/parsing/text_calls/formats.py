@@ -6,9 +6,10 @@ A new format is a row: its markers, and which engine reads what follows them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from turnstream.parsing.text_calls import mistral, nested, prose, tags, xtml
-from turnstream.parsing.text_calls.answer import Answer
+from turnstream.parsing.text_calls.answer import Answer, NotACall
 from turnstream.parsing.text_calls.families import STEP3, with_auto
 from turnstream.parsing.text_calls.format import THINK, Format
 from turnstream.parsing.text_calls.json_calls import KEYED
@@ -26,6 +27,7 @@ from turnstream.parsing.text_calls.regions import Engine, Region
 from turnstream.parsing.text_calls.starts import bare_json, functools, python_list, python_object, python_offered
 
 TOOL_CALL = "<tool_call>"
+HUNYUAN = Region(("</tool_calls>",), pairs=tags.HUNYUAN, inner=("<tool_call>", "</tool_call>"))
 HERMES = Region(("</tool_call>",), tags=tags.QWEN)
 XML = Region(("</tool_call>",), tags=tags.QWEN)
 BARE_XML = Region((), json=None, tags=tags.QWEN)
@@ -41,6 +43,29 @@ XML_CLOSES = ("</tool_call>", "</function>", "</parameter>")
 
 def _all(markers: tuple[str, ...], engine: Engine) -> dict[str, Engine]:
     return dict.fromkeys(markers, engine)
+
+
+def _suffixed(a: Answer, marker: str) -> Steps[None]:
+    """Hunyuan's tags with the suffix of a checkpoint: ``<tool_calls:x>``, and so on for every tag."""
+    name, mark = yield from a.r.collect(">", "<", "\n")
+    if mark != ">":
+        raise NotACall
+
+    def tag(text: str) -> str:
+        return f"{text[:-1]}:{name}>"
+
+    p = tags.HUNYUAN
+    pairs = replace(
+        p,
+        key=tag(p.key),
+        key_end=tag(p.key_end),
+        value=tag(p.value),
+        value_end=tag(p.value_end),
+        sep=tag(p.sep),
+        ends=tuple(map(tag, p.ends)),
+    )
+    region = Region((tag("</tool_calls>"),), pairs=pairs, inner=(tag(TOOL_CALL), tag("</tool_call>")))
+    yield from region(a, marker)
 
 
 def _skip_to(*ends: str) -> Engine:
@@ -229,12 +254,8 @@ _ROWS = (
         closes=("</tool_call>", "</user>"),
     ),
     Format("telechat4", {TOOL_CALL: Region(("</tool_call>",), pairs=tags.TELECHAT)}, closes=("</tool_call>",)),
-    Format(
-        "hy_v3", {"<tool_calls>": Region(("</tool_calls>",), pairs=tags.HUNYUAN, inner=(TOOL_CALL, "</tool_call>"))}
-    ),
-    Format(
-        "hy_v4", {"<tool_calls>": Region(("</tool_calls>",), pairs=tags.HUNYUAN, inner=(TOOL_CALL, "</tool_call>"))}
-    ),
+    Format("hy_v3", {"<tool_calls>": HUNYUAN, "<tool_calls:": _suffixed}),
+    Format("hy_v4", {"<tool_calls>": HUNYUAN, "<tool_calls:": _suffixed}),
     Format(
         "k2_horizon",
         {

@@ -37,10 +37,6 @@ def harmony_route(header: str) -> Route:
     return Route("reasoning" if channel == "analysis" else "text")
 
 
-def beam_route(header: str) -> Route:
-    return harmony_route(header)
-
-
 def atem_route(header: str) -> Route:
     to = _TO.search(header)
     if not to:

@@ -110,6 +110,9 @@ def members(a: Answer, tags: Tags, it: Call) -> Steps[None]:
         if found in tags.param:
             first = False
             yield from _param(a, tags, it)
+            if it.closed:
+                it.end()
+                return
         elif found in tags.param_end:
             continue
         elif not found:
@@ -150,8 +153,7 @@ def _param(a: Answer, tags: Tags, it: Call) -> Steps[None]:
 
 def _wrapped(a: Answer, tags: Tags, it: Call, key: str) -> Steps[bool]:
     """All arguments in one object, in a parameter that the tool does not have."""
-    yield from a.r.space()
-    if not (yield from a.r.at("{")):
+    if not (yield from a.r.ahead(_NOT_SPACE)).endswith("{"):
         return False
     parts: list[str] = []
     yield from _value(a.r, tags, parts.append, a, it)
@@ -187,8 +189,23 @@ def _value(r: Reader, tags: Tags, sink: values.Emit, a: Answer, it: Call) -> Ste
                 return
             r.pos += len(found)
             sink(found)
-        else:
+        elif (yield from _ends_call(r, tags, it, found, sink)):
             return
+
+
+def _ends_call(r: Reader, tags: Tags, it: Call, found: str, sink: values.Emit) -> Steps[bool]:
+    """Whether a call's closer, or what stands around calls, ends a value that lost its own closer."""
+    closer = found in tags.call_end
+    if not tags.wraps or not (found.startswith("</") if closer else not found.startswith("</")):
+        return True
+    r.pos += len(found)
+    space = yield from r.space()
+    follow = (*tags.wraps, *tags.call) if closer else tags.call
+    if (yield from r.at(*follow)) or (closer and not (yield from r.peek())):
+        it.closed = closer
+        return True
+    sink(found + space)
+    return False
 
 
 def _cdata(r: Reader, tags: Tags, sink: values.Emit) -> Steps[bool]:

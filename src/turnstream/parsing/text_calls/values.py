@@ -73,7 +73,6 @@ def value(r: Reader, emit: Emit, style: Style = JSON, opened: str = "") -> Steps
     With ``opened`` the reader stands within an object that ends with that character, and its "{" was emitted.
     """
     stack = [opened] if opened else []
-    comma = ", " if not style.verbatim else ","
     if opened:
         yield from _gap(r, emit, style)
         if (yield from r.take(opened)):
@@ -98,27 +97,32 @@ def value(r: Reader, emit: Emit, style: Style = JSON, opened: str = "") -> Steps
             yield from _string(r, emit, style, char)
         else:
             yield from _word(r, emit, style, stack)
-        # After a value: closers, then a comma or the end.
-        while stack:
-            space = yield from _skip(r, style)
-            char = yield from _char(r)
-            if char == ",":
-                r.pos += 1
-                more = yield from _skip(r, style)
-                after = yield from _char(r)
-                if after != stack[-1]:
-                    emit(space + comma + more)
-                    if stack[-1] != "]":
-                        yield from _key(r, emit, style, stack[-1])
-                    break
-                space, char = space + more, after
-            if char != stack[-1]:
-                raise Broken
-            r.pos += 1
-            stack.pop()
-            emit(space + ("]" if char == "]" else "}"))
+        yield from _goes_on(r, emit, style, stack)
         if not stack:
             return
+
+
+def _goes_on(r: Reader, emit: Emit, style: Style, stack: list[str]) -> Steps[None]:
+    """What follows a value: closers, then a comma (and a key, in an object) or the end."""
+    comma = "," if style.verbatim else ", "
+    while stack:
+        space = yield from _skip(r, style)
+        char = yield from _char(r)
+        if char == ",":
+            r.pos += 1
+            more = yield from _skip(r, style)
+            after = yield from _char(r)
+            if after != stack[-1]:
+                emit(space + comma + more)
+                if stack[-1] != "]":
+                    yield from _key(r, emit, style, stack[-1])
+                return
+            space, char = space + more, after
+        if char != stack[-1]:
+            raise Broken
+        r.pos += 1
+        stack.pop()
+        emit(space + ("]" if char == "]" else "}"))
 
 
 def string(r: Reader, style: Style = JSON) -> Steps[str]:
