@@ -22,7 +22,9 @@ class Agent:
     ``model`` is a `Model` or a name (``openai:gpt-5-mini``), ``tools`` are toolboxes or functions. Times are in
     seconds, None means no limit. ``history_limit`` is the most messages of a conversation that the model is shown;
     older ones go by whole exchanges. ``on_max_steps`` says what follows ``max_steps`` model calls that all asked for
-    tools: one last call without tools (``answer``) or the end (``stop``).
+    tools: one last call without tools (``answer``) or the end (``stop``). ``housekeeping`` is who answers what chat
+    front ends ask for their own use (`turnstream.agent.housekeeping`), without tools, instructions and statuses: the
+    agent's model, another one, or (False) the agent as ever.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Agent:
         run_timeout: float | None = 600.0,
         history_limit: int | None = None,
         options: ModelOptions | None = None,
+        housekeeping: Model | str | bool = True,
     ) -> None:
         if max_steps < 1:
             raise ValueError(f"max_steps must be at least 1, not {max_steps}")
@@ -46,6 +49,7 @@ class Agent:
         self.description = description
         self.instructions = instructions
         self.model = _model(model)
+        self._housekeeping = housekeeping if isinstance(housekeeping, bool) else _model(housekeeping)
         self.toolboxes = tuple(_toolbox(tool) for tool in tools)
         self.max_steps = max_steps
         self.on_max_steps = on_max_steps
@@ -79,7 +83,7 @@ class Agent:
         async with self._opening:
             if self._users == 0:
                 async with AsyncExitStack() as stack:
-                    for resource in (self.model, *self.toolboxes):
+                    for resource in self._resources():
                         if isinstance(resource, AbstractAsyncContextManager):
                             await stack.enter_async_context(resource)
                     self._stack = stack.pop_all()
@@ -93,6 +97,17 @@ class Agent:
             self._users -= 1
             if self._users == 0:
                 await self._stack.aclose()
+
+    @property
+    def housekeeper(self) -> Model | None:
+        """Who answers the front ends' own requests; None if that is the agent as ever."""
+        if isinstance(self._housekeeping, bool):
+            return self.model if self._housekeeping else None
+        return self._housekeeping
+
+    def _resources(self) -> list[object]:
+        other = [] if isinstance(self._housekeeping, bool) else [self._housekeeping]
+        return [self.model, *other, *self.toolboxes]
 
     def __repr__(self) -> str:
         return f"Agent({self.name!r}, model={self.model.name!r})"

@@ -15,6 +15,7 @@ from turnstream.agent import history, options
 from turnstream.agent.calls import Answer
 from turnstream.agent.deadline import Deadline
 from turnstream.agent.execution import Execution
+from turnstream.agent.housekeeping import is_housekeeping
 from turnstream.agent.protocols import ModelStream
 from turnstream.agent.toolset import Toolset
 from turnstream.events import (
@@ -76,6 +77,8 @@ class Run:
         self.outcome: TerminalEvent | None = None
         self.acted = False
         self._step = 0
+        housekeeper = agent.housekeeper if is_housekeeping(request.messages) else None
+        self._model, self._plain = housekeeper or agent.model, housekeeper is not None
         self._last_step = False
         self._deadline = Deadline(None)
         self._history: tuple[Message, ...] = ()
@@ -118,11 +121,12 @@ class Run:
             await self._prepare()
             while self.outcome is None:
                 self._step += 1
-                yield [StepStarted(self._step)]
+                if not self._plain:
+                    yield [StepStarted(self._step)]
                 collector = self._collector = Collector()
                 async with AsyncExitStack() as stack:
                     with self._deadline:
-                        stream = await stack.enter_async_context(self.agent.model.stream(self._request()))
+                        stream = await stack.enter_async_context(self._model.stream(self._request()))
                     while (batch := await self._read(stream)) is not None:
                         collector.feed(batch)
                         if visible := [event for event in batch if type(event) in _VISIBLE]:
@@ -159,6 +163,9 @@ class Run:
 
     async def _prepare(self) -> None:
         self._deadline = Deadline(self.agent.run_timeout)
+        if self._plain:
+            self._history = history.prepare("", self.request.messages, None)
+            return
         with self._deadline:
             self._toolset = await Toolset.of(self.agent.toolboxes, self._context(), self.agent.tool_timeout)
         self._history = history.prepare(self.agent.instructions, self.request.messages, self.agent.history_limit)
@@ -175,7 +182,7 @@ class Run:
 
     def _request(self) -> ModelRequest:
         """The next model call. The last one after ``max_steps`` has no tools, so that the user gets an answer."""
-        asked = self.agent.options.overlaid(self.request.options)
+        asked = self.request.options if self._plain else self.agent.options.overlaid(self.request.options)
         messages = (*self._history, *self.messages)
         if self._last_step:
             return ModelRequest(messages, (), options.without_tools(asked), time.time())

@@ -30,6 +30,7 @@ def make_agent(section: AgentSection, document: Document, place: Place, *, defau
         model = make_model(section.model, place)
     except ConfigurationError as error:
         problems.append(document.error(("model",), error.message))
+    housekeeping = _housekeeping(section, document, place, problems)
     tools = _tools(section, document, place, problems)
     instructions = _instructions(section, document, place, problems)
     if problems or model is None:
@@ -46,7 +47,19 @@ def make_agent(section: AgentSection, document: Document, place: Place, *, defau
         run_timeout=section.run_timeout,
         history_limit=section.history_limit,
         options=make_options(section.options),
+        housekeeping=housekeeping,
     )
+
+
+def _housekeeping(section: AgentSection, document: Document, place: Place, problems: list[str]) -> Model | bool:
+    kept = section.housekeeping
+    if not kept.enabled or kept.model is None:
+        return kept.enabled
+    try:
+        return make_model(kept.model, place)
+    except ConfigurationError as error:
+        problems.append(document.error(("housekeeping", "model"), error.message))
+        return False
 
 
 def _tools(section: AgentSection, document: Document, place: Place, problems: list[str]) -> list[Toolbox]:

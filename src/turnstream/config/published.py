@@ -23,6 +23,8 @@ def json_schema() -> dict[str, Any]:
         "description": properties["model"]["description"],
         "anyOf": [_TEXT, {"$ref": properties["model"]["$ref"]}],
     }
+    kept = schema["$defs"]["HousekeepingSection"]["properties"]
+    kept["model"]["anyOf"].insert(0, _TEXT)
     properties["tools"]["items"] = {"anyOf": [_TEXT, properties["tools"]["items"]]}
     schema["$defs"]["ToolSection"]["oneOf"] = [{"required": [kind]} for kind in KINDS]
     server = schema["$defs"]["ServerSection"]["properties"]

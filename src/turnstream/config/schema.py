@@ -88,6 +88,22 @@ class ModelSection(Section):
         return f"{self.provider}:{self.name}" if self.provider else self.name
 
 
+class HousekeepingSection(Section):
+    """What chat front ends ask for their own use: titles, tags, follow-up questions."""
+
+    enabled: Annotated[bool, FromEnvironment] = True
+    """Let the model answer it alone, without tools, instructions and statuses; false leaves it to the agent."""
+    model: ModelSection | None = None
+    """A cheaper model for it, written as the agent's model is."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        if isinstance(value, dict) and isinstance(value.get("model"), str):
+            return {**value, "model": {"name": value["model"]}}
+        return value
+
+
 class ServerSection(Section):
     """The server. In a folder of agents one file may have this section."""
 
@@ -143,6 +159,7 @@ class AgentSection(Section):
     history_limit: Annotated[Whole | None, FromEnvironment] = None
     """The most messages of a conversation that the model is shown; older ones go by whole exchanges."""
     options: Options = Field(default_factory=Options)
+    housekeeping: HousekeepingSection = Field(default_factory=HousekeepingSection)
     server: ServerSection | None = None
 
     @model_validator(mode="before")

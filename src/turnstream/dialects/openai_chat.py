@@ -203,7 +203,9 @@ class Encoder:
                 return b"".join([self._client_call(call) for call in calls])
             case SourceFound(source=source):
                 self._sources.setdefault(source.url or source.id, source)
-                return self._extension({"source": source}) if self._statuses == "extension" else b""
+                if self._statuses != "extension":
+                    return b""
+                return self._extension({"source": source, "event": _open_webui_source(source)})
             case RunStarted():
                 return b""
             case RunFinished():
@@ -368,3 +370,11 @@ def open_webui_status(event: statuses.StatusEvent) -> dict[str, Any]:
 
 def _open_webui(description: str, *, done: bool = False, hidden: bool = False) -> dict[str, Any]:
     return {"type": "status", "data": {"description": description, "done": done, "hidden": hidden}}
+
+
+def _open_webui_source(source: Source) -> dict[str, Any]:
+    """Its citation: documents and what is known of each, side by side. It opens ``url`` where there is one."""
+    title = source.title or source.url or source.id
+    about = {"source": source.url or title, "name": title}
+    named = {"name": title, **({"url": source.url} if source.url else {})}
+    return {"type": "source", "data": {"source": named, "document": [source.snippet], "metadata": [about]}}
