@@ -11,7 +11,9 @@ import pytest
 
 from tests.corpus import needs_corpus
 from tests.providers.stories import SECOND_REQUEST, WEATHER
+from tests.providers.stories.watsonx import STORIES
 from tests.providers.streams import Recording, check, collected, decoded, recordings
+from tests.providers.upstream import says, upstream
 from turnstream import providers
 from turnstream.events import (
     ConfigurationError,
@@ -298,3 +300,46 @@ def test_an_error_body_of_watsonx_is_understood() -> None:
 
 def test_chat_models_are_native_models() -> None:
     assert isinstance(providers.model("watsonx:m", environ=ENVIRON), HttpModel)
+
+
+async def test_over_a_socket_the_key_goes_to_iam_alone_and_the_token_to_the_model() -> None:
+    token, chat = says(b'{"access_token":"tok-1","expires_in":3600}'), says(STORIES["text"])
+    async with upstream(token, chat) as vendor:
+        environ = {"WXAI_APIKEY": "key-4711", "WXAI_SPACE_ID": "s", "WXAI_IAM_URL": f"{vendor.base_url}/identity/token"}
+        model = providers.model("watsonx:ibm/granite-4-h-small", base_url=vendor.base_url, environ=environ)
+        for _ in range(2):
+            async with model.stream(ModelRequest(ASK)) as stream:
+                said = [event for batch in [batch async for batch in stream] for event in batch]
+            assert "".join(event.text for event in said if isinstance(event, TextDelta)) == "Hello, world."
+        exchange, *calls = vendor.requests
+    assert b"apikey=key-4711" in exchange
+    assert len(calls) == 2  # one exchange for both
+    for call in calls:
+        assert b"bearer tok-1" in call.lower()
+        assert b"key-4711" not in call
+
+
+def test_two_calls_with_the_same_id_are_two_calls() -> None:
+    calls = (
+        '{"choices":[{"delta":{"tool_calls":[{"index":%d,"id":"x","function":{"name":"f","arguments":"{}"}}]}}]}'.replace(
+            "%d", str(at)
+        )
+        for at in (1, 2)
+    )
+    said, error, _ = chat(*calls, '{"choices":[{"delta":{},"finish_reason":"tool_calls"}]}')
+    assert (said["tool_calls"], error) == ([("x", "f", {}), ("x", "f", {})], None)
+
+
+def test_arguments_that_are_snapshots_stay_as_they_were_sent() -> None:
+    start = '{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"x","function":{"name":"f","arguments":""}}]}}]}'
+    pieces = (
+        f'{{"choices":[{{"delta":{{"tool_calls":[{{"index":0,"function":{{"name":"","arguments":"{text}"}}}}]}}}}]}}'
+        for text in ("{}", "{}")
+    )
+    said, _, _ = chat(start, *pieces, '{"choices":[{"delta":{},"finish_reason":"tool_calls"}]}')
+    assert said["tool_calls"] == [("x", "f", "{}{}")]
+
+
+def test_a_chunk_without_choices_says_nothing() -> None:
+    said, error, _ = chat('{"id":"a","model_id":"m"}', '{"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}]}')
+    assert (said["text"], error) == ("a", None)
