@@ -66,7 +66,7 @@ def test_a_model_may_be_a_name_or_a_mapping() -> None:
         ("model: demo\ntools:\n- x", "agent.yaml:3: tools[0]: must be 'package.module:name' or 'file.py:name'"),
         (
             "model: demo\ntools:\n- {}",
-            "agent.yaml:3: tools[0]: give exactly one of: python, mcp, rest, openapi, retrieval",
+            "agent.yaml:3: tools[0]: give exactly one of: python, mcp, rest, openapi, ready, retrieval",
         ),
         (
             "model: demo\nname: no",

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from turnstream.cli import chat, check, decode, dev, index, models, parse, ping, schema, serve, version
+from turnstream.cli import chat, check, decode, dev, index, models, parse, ping, schema, serve, tools, version
 from turnstream.events import TurnstreamError
 
 COMMANDS: Sequence[Callable[..., Any]] = (
@@ -19,6 +19,7 @@ COMMANDS: Sequence[Callable[..., Any]] = (
     serve.serve,
     chat.chat,
     check.check,
+    tools.tools,
     decode.decode,
     models.models,
     parse.parse,

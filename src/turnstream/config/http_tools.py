@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from turnstream.config.tool_sections import AuthSection, HttpSection, OpenApiSection, RestSection
+from turnstream.config.tool_sections import AuthSection, HttpSection, OpenApiSection, ReadySection, RestSection
 from turnstream.events import ConfigurationError
-from turnstream.tools import auth
+from turnstream.tools import auth, ready
 from turnstream.tools.answers import Projection
 from turnstream.tools.forwarding import Forwarding
 from turnstream.tools.http_client import HttpOptions
@@ -52,6 +52,16 @@ def make_openapi(section: OpenApiSection, folder: Path) -> HttpTools:
         projection=Projection(section.jmespath),
         options=make_options(section, folder),
     )
+
+
+def make_ready(section: ReadySection) -> HttpTools:
+    match section.name:
+        case "weather":
+            return ready.weather(section.api_key or "", units=section.units)
+        case "wikipedia":
+            return ready.wikipedia(language=section.language)
+        case "duckduckgo":
+            return ready.duckduckgo()
 
 
 def make_options(section: HttpSection, folder: Path) -> HttpOptions:

@@ -152,6 +152,23 @@ class OpenApiSection(HttpSection):
     """Instead of the document's first server."""
 
 
+class ReadySection(Section):
+    """A ready-made tool."""
+
+    name: Literal["weather", "wikipedia", "duckduckgo"]
+    api_key: Annotated[NonEmpty | None, Field(repr=False)] = None
+    """Of OpenWeatherMap, for `weather`."""
+    units: Literal["metric", "imperial", "standard"] = "metric"
+    language: NonEmpty = "en"
+    """Of Wikipedia."""
+
+    @model_validator(mode="after")
+    def _has_key(self) -> ReadySection:
+        if (self.name == "weather") != (self.api_key is not None):
+            raise ValueError("weather, and it alone, needs an api_key")
+        return self
+
+
 class RateLimitSection(Section):
     """At most `calls` in any `seconds`, for each user."""
 
@@ -170,6 +187,8 @@ class ToolSection(Section):
     """One HTTP call."""
     openapi: OpenApiSection | None = None
     """The operations of an OpenAPI document."""
+    ready: ReadySection | None = None
+    """A ready-made tool: `{name: wikipedia}`."""
     retrieval: RetrievalSection | None = None
     """Search in documents, with citations."""
 
@@ -196,5 +215,5 @@ class ToolSection(Section):
         return next(kind for kind in KINDS if getattr(self, kind) is not None)
 
 
-KINDS = ("python", "mcp", "rest", "openapi", "retrieval")
+KINDS = ("python", "mcp", "rest", "openapi", "ready", "retrieval")
 """The keys of `ToolSection` of which there is one."""

@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 from turnstream.agent.protocols import Toolbox
 from turnstream.config.errors import meant
-from turnstream.config.http_tools import existing, make_openapi, make_rest
+from turnstream.config.http_tools import existing, make_openapi, make_ready, make_rest
 from turnstream.config.retrieval import RetrievalSection, make_retrieval
-from turnstream.config.tool_sections import McpSection, OpenApiSection, RestSection, ToolSection
+from turnstream.config.tool_sections import McpSection, OpenApiSection, ReadySection, RestSection, ToolSection
 from turnstream.events import ConfigurationError, TurnstreamError
 from turnstream.providers.http import Client
 from turnstream.tools import mcp, python, wrap
@@ -109,6 +109,10 @@ def _openapi(section: OpenApiSection, place: Place) -> Iterable[Toolbox]:
     yield make_openapi(section, place.folder)
 
 
+def _ready(section: ReadySection, place: Place) -> Iterable[Toolbox]:
+    yield make_ready(section)
+
+
 def _retrieval(section: RetrievalSection, place: Place) -> Iterable[Toolbox]:
     yield make_retrieval(section, place.folder)
 
@@ -118,6 +122,7 @@ BUILDERS: Mapping[str, Builder] = {
     "mcp": _mcp,
     "rest": _rest,
     "openapi": _openapi,
+    "ready": _ready,
     "retrieval": _retrieval,
 }
 """A new kind is a field of `ToolSection`, one of its `KINDS`, and a row here."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from turnstream.events import ConfigurationError, FilePart, ImagePart, ToolOutput
@@ -12,32 +12,45 @@ from turnstream.tools.http_client import Response
 
 _MOST_EXCERPT = 1000
 _SHORTEST_SECRET = 6
+# What is called a script may be JSON too; if it is none it is text.
+_JSON = ("application/json", "text/json", "text/javascript", "application/javascript", "application/x-javascript")
 
 
 class Projection:
-    """A JMESPath expression: what of a JSON answer goes to the model. None is all of it."""
+    """What of a JSON answer goes to the model: a JMESPath expression, or a function of it. None is all of it."""
 
-    def __init__(self, expression: str | None) -> None:
-        self._compiled: Any = None
-        if expression is not None:
+    def __init__(self, expression: str | Callable[[Any], Any] | None) -> None:
+        self._function: Callable[[Any], Any] | None = None
+        if isinstance(expression, str):
+            self._function = self._compiled(expression)
+        elif expression is not None:
+            self._function = expression
+
+    def _compiled(self, expression: str) -> Callable[[Any], Any]:
+        try:
+            import jmespath
+        except ModuleNotFoundError:
+            raise ConfigurationError("'jmespath' needs the extra: pip install 'turnstream[jmespath]'") from None
+        try:
+            compiled = jmespath.compile(expression)
+        except jmespath.exceptions.JMESPathError:
+            raise ConfigurationError(f"{expression!r} is no JMESPath expression") from None
+
+        def search(value: Any) -> Any:
             try:
-                import jmespath
-            except ModuleNotFoundError:
-                raise ConfigurationError("'jmespath' needs the extra: pip install 'turnstream[jmespath]'") from None
-            try:
-                self._compiled = jmespath.compile(expression)
+                return compiled.search(value)
             except jmespath.exceptions.JMESPathError:
-                raise ConfigurationError(f"{expression!r} is no JMESPath expression") from None
+                return value
+
+        return search
 
     def of(self, value: Any) -> Any:
         """What cannot be projected, because it is made otherwise than the expression thinks, stays as it is."""
-        if self._compiled is None:
+        if self._function is None:
             return value
-        from jmespath.exceptions import JMESPathError
-
         try:
-            return self._compiled.search(value)
-        except JMESPathError:
+            return self._function(value)
+        except (LookupError, TypeError, AttributeError, ValueError):
             return value
 
 
@@ -61,7 +74,7 @@ def output(response: Response, host: str, projection: Projection, secrets: Itera
 
 
 def _is_json(kind: str) -> bool:
-    return kind in ("application/json", "text/json") or kind.endswith("+json")
+    return kind in _JSON or kind.endswith("+json")
 
 
 def _json(response: Response, projection: Projection) -> ToolOutput:

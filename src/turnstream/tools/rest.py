@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, cast
 
 from turnstream.events import ConfigurationError, Effect
@@ -34,7 +34,7 @@ def rest(
     headers: Mapping[str, str] | None = None,
     body: Mapping[str, Any] | None = None,
     body_type: Literal["json", "form"] = "json",
-    jmespath: str | None = None,
+    jmespath: str | Callable[[Any], Any] | None = None,
     effect: Effect | None = None,
     auth: Auth | None = None,
     forwarding: Forwarding | None = None,
@@ -45,7 +45,8 @@ def rest(
     ``parameters`` are the arguments: each a JSON Schema, and ``in`` (path, query, header, cookie, body), ``name`` (what
     the server calls it) and ``required`` (true unless it has a default). Those named in the path of ``url`` are in
     it, others in the query, or in the body of POST, PUT and PATCH. ``query``, ``headers`` and ``body`` are sent each
-    time. ``jmespath`` is what of a JSON answer goes to the model. Raises `ConfigurationError`.
+    time. ``jmespath`` is what of a JSON answer goes to the model; a function of the answer will do. Raises
+    `ConfigurationError`.
     """
     method = method.upper()
     if names.valid(name) != name:

@@ -1,0 +1,98 @@
+"""Ready-made tools, each a few lines on `rest`: weather, Wikipedia, DuckDuckGo."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+from turnstream.events import ConfigurationError
+from turnstream.tools.http_client import HttpOptions
+from turnstream.tools.http_tools import HttpTools
+from turnstream.tools.rest import rest
+
+_LANGUAGE = re.compile(r"[a-z]{2,12}(?:-[a-z]{2,12})*")
+_MOST_RELATED = 5
+
+
+def weather(
+    api_key: str,
+    *,
+    units: Literal["metric", "imperial", "standard"] = "metric",
+    base_url: str = "https://api.openweathermap.org",
+    options: HttpOptions | None = None,
+) -> HttpTools:
+    """The weather now, by OpenWeatherMap."""
+    return rest(
+        "weather",
+        f"{base_url}/data/2.5/weather",
+        description=f"The weather in a place now. Units are {units}.",
+        parameters={
+            "place": {
+                "type": "string",
+                "name": "q",
+                "minLength": 1,
+                "maxLength": 100,
+                "description": "A city, and if need be its country: 'Paris' or 'Paris, US'.",
+            }
+        },
+        query={"units": units, "appid": api_key},
+        jmespath=_weather,
+        options=options,
+    )
+
+
+def _weather(answer: Any) -> Any:
+    now, wind = answer["main"], answer.get("wind", {})
+    return {
+        "place": answer["name"],
+        "country": answer.get("sys", {}).get("country"),
+        "weather": ", ".join(one["description"] for one in answer["weather"]),
+        "temperature": now["temp"],
+        "feels_like": now.get("feels_like"),
+        "humidity_percent": now.get("humidity"),
+        "wind_speed": wind.get("speed"),
+    }
+
+
+def wikipedia(*, language: str = "en", base_url: str | None = None, options: HttpOptions | None = None) -> HttpTools:
+    """The summary of an article. ``language`` is the code of an edition: ``en``, ``pt``, ``zh-yue``."""
+    if not _LANGUAGE.fullmatch(language):
+        raise ConfigurationError(f"{language!r} is no language of Wikipedia")
+    return rest(
+        "wikipedia_summary",
+        f"{base_url or f'https://{language}.wikipedia.org'}/api/rest_v1/page/summary/{{title}}",
+        description="The summary of a Wikipedia article.",
+        parameters={
+            "title": {"type": "string", "minLength": 1, "maxLength": 250, "description": "The article's title."}
+        },
+        jmespath=lambda answer: {
+            "title": answer["title"],
+            "summary": answer["extract"],
+            "url": answer.get("content_urls", {}).get("desktop", {}).get("page"),
+        },
+        options=options,
+    )
+
+
+def duckduckgo(*, base_url: str = "https://api.duckduckgo.com", options: HttpOptions | None = None) -> HttpTools:
+    """DuckDuckGo's instant answers: a definition or an abstract of a subject, with related ones."""
+    return rest(
+        "duckduckgo",
+        f"{base_url}/",
+        description="Look up a subject on the web: a short answer with its source, and related subjects.",
+        parameters={"query": {"type": "string", "name": "q", "minLength": 1, "maxLength": 400}},
+        query={"format": "json", "no_html": "1", "skip_disambig": "1", "t": "turnstream"},
+        jmespath=_instant,
+        options=options,
+    )
+
+
+def _instant(answer: Any) -> Any:
+    related = [one for one in answer.get("RelatedTopics", []) if "Text" in one]
+    found = {
+        "heading": answer["Heading"],
+        "answer": answer.get("Answer") or answer.get("Definition") or answer.get("AbstractText"),
+        "url": answer.get("AbstractURL"),
+        "related": [{"text": one["Text"], "url": one.get("FirstURL")} for one in related[:_MOST_RELATED]],
+    }
+    return {key: value for key, value in found.items() if value} or "Nothing was found."

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from turnstream.cli import main
+
+SERVER = Path(__file__).parents[1] / "tools" / "mcp" / "real_server.py"
+
+
+def listed(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    with pytest.raises(SystemExit) as exited:
+        main(["tools", *arguments])
+    out, err = capsys.readouterr()
+    return int(str(exited.value.code)), out + err
+
+
+def test_every_tool_is_listed_with_its_source_and_its_arguments(capsys: pytest.CaptureFixture[str]) -> None:
+    code, said = listed(capsys, "tests/cli/agents.py:agents")
+    assert code == 0
+    assert said.splitlines() == [
+        "agent doubler",
+        "  FunctionTool('double')",
+        "    double(number: integer)",
+        "        Twice a number.",
+        "agent other: no tools",
+    ]
+
+
+def test_servers_are_asked_and_those_that_are_down_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "agent.yaml").write_text(
+        f"""
+model: demo
+tools:
+  - mcp: {{name: real, command: {sys.executable}, args: [{SERVER}, stdio, {tmp_path}]}}
+    prefix: r_
+    allow: [add]
+  - mcp: {{name: gone, url: "http://127.0.0.1:9/mcp"}}
+  - rest:
+      name: ip
+      description: My address.
+      url: "https://api.example.com/{{v}}"
+      parameters: {{v: {{enum: [4, 6]}}}}
+"""
+    )
+    code, said = listed(capsys, str(tmp_path / "agent.yaml"))
+    assert said.splitlines() == [
+        "agent agent",
+        "  McpServer('real')",
+        "    r_add(a: integer, b: integer) [idempotent]",
+        "  McpServer('gone'): DOWN: The MCP server gone is not available: it cannot be reached.",
+        "  HttpTools('rest:api.example.com')",
+        "    ip(v: 4 | 6)",
+        "        My address.",
+    ]
+    assert code == 1
+
+
+def test_as_json_each_line_has_the_whole_schema(capsys: pytest.CaptureFixture[str]) -> None:
+    code, said = listed(capsys, "--json", "tests/cli/agents.py")
+    assert code == 0
+    line = json.loads(said)
+    assert [line[key] for key in ("agent", "source", "name", "effect")] == ["doubler", "python", "double", "none"]
+    assert line["parameters"]["required"] == ["number"]
