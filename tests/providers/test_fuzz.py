@@ -198,3 +198,17 @@ def test_a_plan_without_end_is_an_error_before_it_fills_the_memory() -> None:
 def test_a_line_without_end_is_an_error_before_it_fills_the_memory() -> None:
     error = decoded(ollama.Decoder(), [b'{"a":"', *[b"x" * 1_000_000] * 20])[1]
     assert isinstance(error, ProtocolError)
+
+
+@pytest.mark.parametrize(
+    "delta",
+    [
+        {"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": "x" * 1_000_000}}]},
+        {"reasoning_details": [{"type": "reasoning.encrypted", "data": "x" * 1_000_000}]},
+    ],
+    ids=["arguments", "reasoning details"],
+)
+def test_what_a_chat_stream_keeps_is_bounded(delta: dict[str, Any]) -> None:
+    more = b"data: " + msgspec.json.encode({"choices": [{"index": 0, "delta": delta}]}) + b"\n\n"
+    error = decoded(azure.Decoder(), [more] * 20)[1]
+    assert isinstance(error, ProtocolError)

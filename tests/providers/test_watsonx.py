@@ -16,6 +16,7 @@ from tests.providers.streams import Recording, check, collected, decoded, record
 from tests.providers.upstream import says, upstream
 from turnstream import providers
 from turnstream.events import (
+    AssistantMessage,
     ConfigurationError,
     FilePart,
     ImagePart,
@@ -24,6 +25,8 @@ from turnstream.events import (
     ProviderError,
     RequestError,
     TextDelta,
+    ToolCall,
+    ToolMessage,
     Usage,
     UserMessage,
 )
@@ -162,6 +165,15 @@ def test_efforts_are_brought_into_the_three_words_that_there_are() -> None:
         "high",
     ]
     assert sent(reasoning_effort="none")["notes"]
+
+
+def test_a_model_of_mistrals_gets_the_short_call_ids_that_it_demands() -> None:
+    settings = watsonx.settings(Settings("mistralai/mistral-large-2512"), ENVIRON)
+    call = AssistantMessage((ToolCall("call_abc-123", "f", "{}"),))
+    made = watsonx.request(settings, ModelRequest((*ASK, call, ToolMessage("call_abc-123", "ok"))))
+    _, answer, result = msgspec.json.decode(made.body)["messages"]
+    assert answer["tool_calls"][0]["id"] == result["tool_call_id"]
+    assert len(result["tool_call_id"]) == 9
 
 
 def test_what_cannot_be_told_is_noted() -> None:

@@ -25,11 +25,12 @@ from turnstream.events import (
     UsageReport,
 )
 from turnstream.parsing import answers
-from turnstream.parsing.sse import Event
+from turnstream.parsing.sse import MAX_EVENT, Event
 from turnstream.parsing.tool_call_deltas import Assembler
 from turnstream.providers import chat_chunks, errors
 from turnstream.providers.chat_chunks import ABSENT, Choice, Chunk, Delta, Function
 from turnstream.providers.chat_usage import usage
+from turnstream.providers.failure import broken
 
 _REASONS: dict[str, FinishReason] = {
     "stop": "stop",
@@ -75,6 +76,7 @@ class Decoder:
         self._sources: set[str] = set()
         self._last_sources: tuple[bytes, bytes] = (b"", b"")
         self._settled = False
+        self._held = 0
         self._error: ProviderError | None = None
 
     def feed(self, piece: bytes) -> list[ModelEvent]:
@@ -179,7 +181,7 @@ class Decoder:
                 self._plain_reasoning = True
                 out.append(ReasoningDelta(reasoning))
             if delta.reasoning_details:
-                self._details.extend(detail for detail in delta.reasoning_details if isinstance(detail, dict))
+                self._keep(delta.reasoning_details)
             content = delta.content
             if content:
                 if content.__class__ is str:
@@ -199,6 +201,18 @@ class Decoder:
         if choice.finish_reason:
             self._finish = choice.finish_reason
 
+    def _keep(self, details: list[Any]) -> None:
+        for detail in details:
+            if isinstance(detail, dict):
+                self._hold(sum(len(value) for value in detail.values() if isinstance(value, str)))
+                self._details.append(detail)
+
+    def _hold(self, size: int) -> None:
+        """Count what is kept until the end; raises when that is more than one event may be."""
+        self._held += size
+        if self._held > MAX_EVENT:
+            raise broken(self.provider, f"the calls or the details of one answer have more than {MAX_EVENT} bytes")
+
     def _fragments(self, delta: Delta, out: list[ModelEvent]) -> None:
         for call in delta.tool_calls or ():
             function = call.function
@@ -206,7 +220,10 @@ class Decoder:
             if function is None:
                 self._calls.feed(call.index, call.id, None, None, out, extra)
             else:
-                self._calls.feed(call.index, call.id, function.name, _arguments(function), out, extra)
+                arguments = _arguments(function)
+                if arguments:
+                    self._hold(len(arguments))
+                self._calls.feed(call.index, call.id, function.name, arguments, out, extra)
 
     def _extras(self, chunk: Chunk, out: list[ModelEvent]) -> None:
         """Groq's own member, and the sources that Perplexity repeats in every chunk."""
@@ -275,13 +292,14 @@ def merged_details(details: list[dict[str, Any]]) -> list[dict[str, Any]]:
     whole: list[dict[str, Any]] = []
     for _, group in itertools.groupby(details, lambda detail: (detail.get("type"), detail.get("index"))):
         one: dict[str, Any] = {}
+        texts: dict[str, list[str]] = {}
         for detail in group:
             for key, value in detail.items():
-                if key in ("text", "summary", "data") and isinstance(value, str) and isinstance(one.get(key), str):
-                    one[key] += value
-                elif value or key not in one:
+                if key in ("text", "summary", "data") and isinstance(value, str):
+                    texts.setdefault(key, []).append(value)
+                if value or key not in one:
                     one[key] = value
-        whole.append(one)
+        whole.append(one | {key: "".join(pieces) for key, pieces in texts.items()})
     return whole
 
 

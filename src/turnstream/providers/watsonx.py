@@ -19,6 +19,7 @@ from turnstream.events import (
     UserMessage,
 )
 from turnstream.parsing.sse import Event
+from turnstream.prompts.families import family_of, with_short_ids
 from turnstream.providers import chat_body, chat_chunks, chat_decoding, errors
 from turnstream.providers.base import HttpRequest, Settings
 from turnstream.providers.translate import encoded, forced_name, options_of, with_extra
@@ -35,7 +36,10 @@ def request(settings: Settings, model_request: ModelRequest) -> HttpRequest:
     options = options_of(settings, model_request)
     notes: list[str] = []
     _check(model_request)
-    made: dict[str, Any] = {"messages": chat_body.messages(model_request.messages, settings.quirks)}
+    family, history = family_of(settings.model), model_request.messages
+    if family is not None and family.short_ids:
+        history = with_short_ids(history)
+    made: dict[str, Any] = {"messages": chat_body.messages(history, settings.quirks)}
     if model_request.tools:
         made["tools"] = [chat_body.tool(spec) for spec in model_request.tools]
         if (forced := forced_name(options.tool_choice)) is not None:
