@@ -9,9 +9,9 @@ numbered by their position: the first has ``seq`` 0, and numbers are dense.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -177,7 +177,8 @@ class ToolOutput(Struct, frozen=True):
         return content_text(self.content) if self.shown is None else self.shown
 
 
-Progress: TypeAlias = Callable[[str, float | None], None]
+class Progress(Protocol):
+    def __call__(self, message: str, fraction: float | None = None, /) -> None: ...
 
 
 def _no_progress(message: str, fraction: float | None = None) -> None:

@@ -249,7 +249,7 @@ async def test_the_context_is_given_and_not_in_the_schema() -> None:
         return f"{greeting} {context.user}"
 
     seen: list[tuple[str, float | None]] = []
-    context = RunContext(user="ann", progress=lambda message, fraction: seen.append((message, fraction)))
+    context = RunContext(user="ann", progress=lambda message, fraction=None: seen.append((message, fraction)))
     assert (await call(whoami, '{"greeting": "hello"}', context)).content == "hello ann"
     assert seen == [("looking", 0.5)]
     assert list(whoami.spec.parameters["properties"]) == ["greeting"]
