@@ -61,7 +61,7 @@ async def test_the_time_is_told_in_a_time_zone() -> None:
 
 async def test_waiting_reports_its_progress() -> None:
     seen: list[tuple[str, float | None]] = []
-    context = RunContext(progress=lambda message, fraction: seen.append((message, fraction)))
+    context = RunContext(progress=lambda message, fraction=None: seen.append((message, fraction)))
     output = await tools.wait.call(ToolCall("c", "wait", '{"seconds": 0.02}'), context)
     assert output.content == "Waited 0.02 seconds."
     assert seen == [("waited 0 of 0.02 seconds", 0.0)]
