@@ -101,6 +101,24 @@ def test_two_parameters_of_one_name_and_those_of_the_path_itself() -> None:
     assert operation.schema["required"] == ["id"]
 
 
+def test_an_operation_may_be_a_reference_and_have_a_server_of_its_own() -> None:
+    here, there = (
+        [{"url": "https://{at}.example.com/v2", "variables": {"at": {"default": "api"}}}],
+        [{"url": "https://b"}],
+    )
+    paths = {
+        "/a": {"get": {"$ref": "#/x-operations/a"}},
+        "/b": {"get": {"servers": here}},
+        "/c": {"servers": there, "get": {}},
+    }
+    more: dict[str, Any] = {"x-operations": {"a": {"operationId": "a"}}}
+    read = offered(paths, **more)
+    assert [(one.name, one.url) for one in read] == [
+        ("a", f"{SERVER}/a"),
+        ("get__b", "https://api.example.com/v2/b"),
+    ]
+
+
 def test_one_bad_operation_costs_only_itself() -> None:
     bad = {"parameters": [{"$ref": "#/components/parameters/Gone"}]}
     upload: dict[str, Any] = {"requestBody": {"content": {"application/octet-stream": {}}}}

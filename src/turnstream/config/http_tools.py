@@ -44,9 +44,8 @@ def make_openapi(section: OpenApiSection, folder: Path) -> HttpTools:
         check_url(section.base_url)
     return OpenApi(
         section.spec if is_url else existing(section.spec, folder),
-        base_url=section.base_url,
         choice=Choice(section.include, section.exclude),
-        fixed=Fixed(section.headers, section.effect),
+        fixed=Fixed(section.base_url, section.headers, section.effect),
         auth=make_auth(section.auth),
         forwarding=Forwarding(section.forward_headers, section.forward_context),
         projection=Projection(section.jmespath),

@@ -118,10 +118,14 @@ def _path(uri: str) -> Path:
 
 
 def base_url(document: Document, given: str | None) -> str:
-    """The first server of the document, with the defaults of its variables. Raises `ConfigurationError`."""
+    """The first server of the document. Raises `ConfigurationError`."""
     if given is not None:
         return given.rstrip("/")
-    servers = document.value.get("servers") or [{"url": "/"}]
+    return server_url(document, document.value.get("servers") or [{"url": "/"}])
+
+
+def server_url(document: Document, servers: Any) -> str:
+    """The first of ``servers``, with the defaults of its variables. Raises `ConfigurationError`."""
     server = servers[0] if isinstance(servers, list) and isinstance(servers[0], dict) else {}
     url = str(server.get("url", "/"))
     for name, variable in dict(server.get("variables") or {}).items():

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from turnstream.events import ConfigurationError, Effect
 from turnstream.tools import names
-from turnstream.tools.openapi.document import Document, Unresolvable
+from turnstream.tools.openapi.document import Document, Unresolvable, server_url
 from turnstream.tools.openapi.schemas import Schemas
 from turnstream.tools.operations import BODY, Operation, Parameter
 from turnstream.tools.rest import EFFECTS
@@ -50,6 +50,7 @@ def _any(called: Sequence[str], patterns: Sequence[str]) -> bool:
 class Fixed:
     """What the configuration says of all operations."""
 
+    base_url: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     effect: Effect | None = None
 
@@ -59,9 +60,10 @@ def operations(document: Document, base_url: str, choice: Choice, fixed: Fixed) 
     from jsonschema import Draft202012Validator
 
     made: list[Operation] = []
-    for method, path, item, operation, resolver in _listed(document, choice):
+    for listed in _listed(document, choice):
+        method, path = listed.method, listed.path
         try:
-            read = _Reader(document, method, path, resolver).operation(item, operation, base_url, fixed)
+            read = _Reader(document, listed).operation(base_url, fixed)
             Draft202012Validator.check_schema(read.schema)
             made.append(read)
         except Exception as error:  # the boundary to a document that others wrote: it may be anything
@@ -71,8 +73,17 @@ def operations(document: Document, base_url: str, choice: Choice, fixed: Fixed) 
     return [replace(operation, name=name) for name, operation in zip(called, made, strict=True)]
 
 
-def _listed(document: Document, choice: Choice) -> Iterator[tuple[str, str, dict[str, Any], dict[str, Any], Any]]:
-    """Method, path, what the path says of all its operations, the operation, and the resolver for both."""
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """``shared`` is what the path says of all its operations. Each has the resolver for what is in it."""
+
+    method: str
+    path: str
+    shared: tuple[dict[str, Any], Any]
+    own: tuple[dict[str, Any], Any]
+
+
+def _listed(document: Document, choice: Choice) -> Iterator[_Listed]:
     for path, given in document.value.get("paths", {}).items():
         try:
             item, resolver = document.followed(given, document.resolver)
@@ -80,24 +91,29 @@ def _listed(document: Document, choice: Choice) -> Iterator[tuple[str, str, dict
             log.warning("%s is left out: %s leads nowhere", path, error)
             continue
         for method in METHODS:
-            operation = item.get(method) if isinstance(item, dict) else None
-            if isinstance(operation, dict) and choice.offers(method, str(path), operation):
-                yield method, str(path), item, operation, resolver
+            try:
+                own = document.followed(item.get(method) if isinstance(item, dict) else None, resolver)
+            except Unresolvable as error:
+                log.warning("%s %s is left out: %s leads nowhere", method.upper(), path, error)
+                continue
+            if isinstance(own[0], dict) and choice.offers(method, str(path), own[0]):
+                yield _Listed(method, str(path), (item, resolver), own)
 
 
 class _Reader:
     """Reads one operation."""
 
-    def __init__(self, document: Document, method: str, path: str, resolver: Any) -> None:
-        self._document, self._method, self._path, self._resolver = document, method, path, resolver
+    def __init__(self, document: Document, listed: _Listed) -> None:
+        self._document, self._method, self._path = document, listed.method, listed.path
+        self._shared, self._own = listed.shared, listed.own
         self._schemas = Schemas(document)
         self._properties: dict[str, Any] = {}
         self._required: list[str] = []
         self._defaults: dict[str, Any] = {}
 
-    def operation(self, path: Mapping[str, Any], item: Mapping[str, Any], base_url: str, fixed: Fixed) -> Operation:
-        given = [*path.get("parameters", []), *item.get("parameters", [])]
-        parameters = [self._parameter(one, resolver) for one, resolver in self._parameters(given)]
+    def operation(self, base_url: str, fixed: Fixed) -> Operation:
+        item = self._own[0]
+        parameters = [self._parameter(one, resolver) for one, resolver in self._parameters()]
         parameters += self._unlisted(parameters)
         content_type = self._body(item.get("requestBody"))
         if content_type:
@@ -114,7 +130,7 @@ class _Reader:
         return Operation(
             str(item.get("operationId") or f"{self._method}_{self._path}"),
             method,
-            base_url + quote(self._path, safe="/{}:@!$&'()*+,;=~-._%"),
+            self._server(base_url, fixed) + quote(self._path, safe="/{}:@!$&'()*+,;=~-._%"),
             _description(item),
             tidy(schema, close=False),
             tuple(parameters),
@@ -124,13 +140,24 @@ class _Reader:
             defaults=self._defaults,
         )
 
-    def _parameters(self, parameters: Sequence[Any]) -> list[tuple[dict[str, Any], Any]]:
+    def _server(self, base_url: str, fixed: Fixed) -> str:
+        """A path or an operation may name a server of its own. One elsewhere is not trusted with credentials."""
+        servers = self._own[0].get("servers") or self._shared[0].get("servers")
+        if not servers or fixed.base_url is not None:
+            return base_url
+        own = server_url(self._document, servers)
+        if urlsplit(own)[:2] != urlsplit(base_url)[:2]:
+            raise ConfigurationError(f"its server is {urlsplit(own).hostname}; a base_url would send it elsewhere")
+        return own
+
+    def _parameters(self) -> list[tuple[dict[str, Any], Any]]:
         """The operation's own replace those of its path."""
         named: dict[tuple[str, str], tuple[dict[str, Any], Any]] = {}
-        for given in parameters:
-            one, resolver = self._document.followed(given, self._resolver)
-            if one["in"] != "header" or one["name"].lower() not in _IGNORED_HEADERS:
-                named[one["name"], one["in"]] = one, resolver
+        for holder, inside in (self._shared, self._own):
+            for given in holder.get("parameters") or []:
+                one, resolver = self._document.followed(given, inside)
+                if one["in"] != "header" or one["name"].lower() not in _IGNORED_HEADERS:
+                    named[one["name"], one["in"]] = one, resolver
         return list(named.values())
 
     def _parameter(self, one: dict[str, Any], resolver: Any) -> Parameter:
@@ -168,7 +195,7 @@ class _Reader:
 
     def _body(self, given: Any) -> str:
         """The content type that is sent, "" for no body."""
-        body, resolver = self._document.followed(given, self._resolver)
+        body, resolver = self._document.followed(given, self._own[1])
         content = body.get("content") if isinstance(body, dict) else None
         if not content:
             return ""

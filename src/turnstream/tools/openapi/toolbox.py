@@ -26,7 +26,7 @@ _PAUSE = 30.0  # seconds after a document that could not be had
 
 
 class OpenApi(HttpTools):
-    """``spec`` is a file or a URL. ``base_url`` replaces the document's server. Credentials go to the server alone,
+    """``spec`` is a file or a URL. Credentials go to the server alone,
     not to where the document is. Raises `ConfigurationError` for a file that is no OpenAPI document.
     """
 
@@ -34,7 +34,6 @@ class OpenApi(HttpTools):
         self,
         spec: str | Path,
         *,
-        base_url: str | None = None,
         choice: Choice | None = None,
         fixed: Fixed | None = None,
         auth: Auth | None = None,
@@ -53,7 +52,7 @@ class OpenApi(HttpTools):
             forwarding=forwarding,
             projection=projection,
         )
-        self._base, self._choice, self._fixed = base_url, choice or Choice(), fixed or Fixed()
+        self._choice, self._fixed = choice or Choice(), fixed or Fixed()
         self._fetching = HttpClient(replace(options, max_bytes=_LARGEST))
         self._loading = asyncio.Lock()
         self._not_before = 0.0
@@ -69,7 +68,7 @@ class OpenApi(HttpTools):
         self._offered(Document(path.resolve().as_uri(), parsed(text, path.name)))
 
     def _offered(self, document: Document) -> None:
-        found = operations(document, base_url(document, self._base), self._choice, self._fixed)
+        found = operations(document, base_url(document, self._fixed.base_url), self._choice, self._fixed)
         if not found and not document.missing:
             raise ConfigurationError("none of the document's operations is offered")
         self.offer(found)
@@ -107,7 +106,7 @@ class OpenApi(HttpTools):
         root = await self._document(url)
         for _ in range(_MOST_DOCUMENTS):
             document = Document(url, root, others)
-            self._offered(document)
+            await asyncio.to_thread(self._offered, document)  # a large one takes seconds
             if not document.missing:
                 return
             for uri in document.missing:
