@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from turnstream.cli import chat, check, decode, dev, index, models, parse, ping, schema, serve, tools, version
+from turnstream.cli import chat, check, decode, dev, doctor, index, models, parse, ping, schema, serve, tools, version
 from turnstream.events import TurnstreamError
 
 COMMANDS: Sequence[Callable[..., Any]] = (
@@ -21,6 +21,7 @@ COMMANDS: Sequence[Callable[..., Any]] = (
     check.check,
     tools.tools,
     decode.decode,
+    doctor.doctor,
     models.models,
     parse.parse,
     ping.ping,

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.dialects.stories import STORIES
+from tests.doctor.recordings import BAD, GOOD, TEXT
+from turnstream.dialects.openai_chat import Encoder
+from turnstream.doctor.recording import Recording
+from turnstream.doctor.rules import RULES, examine
+
+IDS = [rule.id for rule in RULES]
+CASES = [pytest.param(rule, recording, bytes, id=rule) for rule, cases in BAD.items() for recording, bytes in cases]
+
+
+def test_each_rule_has_a_recording_that_breaks_it_and_a_name_of_its_own() -> None:
+    assert sorted(BAD) == sorted(IDS)
+    assert len(set(IDS)) == len(IDS)
+    assert all(rule.clients for rule in RULES)
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_good_recordings_pass_every_rule(name: str) -> None:
+    assert [(finding.rule.id, finding.what) for finding in examine([GOOD[name]])] == []
+
+
+@pytest.mark.parametrize(("rule", "recording", "offending"), CASES)
+def test_a_broken_recording_is_found_with_its_bytes(rule: str, recording: Recording, offending: bytes) -> None:
+    found = [finding for finding in examine([recording]) if finding.rule.id == rule]
+    assert found
+    if offending:
+        assert offending in [recording.body[finding.start : finding.end] for finding in found]
+
+
+@pytest.mark.parametrize("name", STORIES)
+@pytest.mark.parametrize("usage", [False, True])
+def test_our_own_streams_have_no_error(name: str, usage: bool) -> None:
+    encoder = Encoder("chatcmpl-1", 1, "assistant", usage=usage)
+    body = b"".join(encoder.feed(batch) + encoder.heartbeat() for batch in STORIES[name]) + encoder.close()
+    assert [finding.what for finding in examine([Recording(body, usage_asked=usage)])] == []
+
+
+@given(st.one_of(st.binary(max_size=200), st.binary(max_size=20).map(lambda cut: TEXT[:150] + cut + TEXT[150:])))
+@settings(deadline=None, max_examples=300)
+def test_no_body_breaks_the_rules_themselves(body: bytes) -> None:
+    for finding in examine([Recording(body, usage_asked=True, whole=body), Recording(body, 500)]):
+        assert 0 <= finding.start <= finding.end <= len(body)
