@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import json
+import time
+from collections.abc import Callable
 from typing import TypeAlias
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -158,3 +162,38 @@ def test_any_fragments_give_each_call_at_most_one_start_and_lose_no_argument(fra
     said = sum(len(event.arguments) for event in out if isinstance(event, ToolCallDelta))
     said += sum(len(event.raw) for event in out if isinstance(event, ToolCallMalformed))
     assert said == sum(len(fragment[3] or "") for fragment in fragments)
+
+
+def seconds(*fragments: Fragment) -> float:
+    began = time.process_time()
+    events(*fragments)
+    return time.process_time() - began
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        lambda at: (0, None, "f", "x" * 50 if at else '{"a":"'),  # a name in each fragment, and no id
+        lambda at: (0, f"c{at}", "f", "x" * 50 if at else '{"a":"'),  # another id in each
+        lambda at: (None, f"c{at}", "f", "{}"),  # calls without an index
+    ],
+)
+def test_four_times_as_many_fragments_take_about_four_times_as_long(odd: Callable[[int], Fragment]) -> None:
+    short, long = [odd(at) for at in range(4_000)], [odd(at) for at in range(16_000)]
+    assert min(seconds(*long) for _ in range(3)) < 9 * min(seconds(*short) for _ in range(3))
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.recursive(st.text(alphabet='a"\\{}[]', max_size=5), lambda inner: st.dictionaries(st.text(max_size=2), inner)),
+    st.sampled_from(["", " ", "{}", "x"]),
+    st.lists(st.integers(1, 6), min_size=1),
+)
+def test_a_name_again_after_whole_arguments_begins_another_call(value: object, after: str, cuts: list[int]) -> None:
+    text, pieces = json.dumps({"a": value}) + after, list[str]()
+    while text:
+        size = cuts[len(pieces) % len(cuts)]
+        pieces, text = [*pieces, text[:size]], text[size:]
+    whole = after.strip() == ""
+    first = [(0, None, None if at else "f", piece) for at, piece in enumerate(pieces)]
+    assert len(calls(*first, (0, None, "f", "{}"))) == 1 + whole

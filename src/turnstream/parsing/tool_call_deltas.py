@@ -8,11 +8,14 @@ fragment. What tells a new call from more of the old one is decided here and now
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
 
 from turnstream.events import ModelEvent, ToolCallDelta, ToolCallMalformed, ToolCallStart
+
+_MARKS = re.compile(r'["{}\[\]]|\\(?:.|\Z)', re.DOTALL)  # an escaped character is no mark
 
 
 class Assembler:
@@ -21,6 +24,7 @@ class Assembler:
     def __init__(self) -> None:
         self._calls: list[_Call] = []
         self._by_index: dict[int, _Call] = {}  # the newest call under each index of the vendor
+        self._by_id: dict[str, _Call] = {}  # the first call with each id
         self._last: _Call | None = None
 
     @property
@@ -42,7 +46,7 @@ class Assembler:
             call_id = None
         call = self._last if index is None else self._by_index.get(index)
         if index is None and call_id and (call is None or call.id != call_id):
-            call = next((known for known in self._calls if known.id == call_id), call)
+            call = self._by_id.get(call_id, call)
         if call is None or call.ended_by(call_id, name, arguments, alone=index is None):
             if self._last is not None:
                 self._last.start(out)
@@ -52,6 +56,8 @@ class Assembler:
             self._by_index[index] = call
         self._last = call
         call.add(call_id, name, arguments, extra, out)
+        if call_id and call.id:
+            self._by_id.setdefault(call.id, call)
 
     def close(self, out: list[ModelEvent]) -> None:
         """The answer is over: start what waited for an id, and report what never got a name."""
@@ -63,7 +69,7 @@ class Assembler:
 
 
 class _Call:
-    __slots__ = ("arguments", "extra", "id", "index", "name", "started")
+    __slots__ = ("_value", "arguments", "extra", "id", "index", "name", "started")
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -71,6 +77,7 @@ class _Call:
         self.extra: dict[str, Any] | None = None
         self.arguments: list[str] = []  # until the start, what is held back; afterwards, what was said
         self.started = False
+        self._value = _Value()
 
     def ended_by(self, call_id: str | None, name: str | None, arguments: str | None, *, alone: bool) -> bool:
         """Whether a fragment with this id and name begins another call; ``alone`` says that it has no index.
@@ -90,11 +97,7 @@ class _Call:
         return (alone and not self.arguments) or (bool(arguments) and self._complete())
 
     def _complete(self) -> bool:
-        try:
-            msgspec.json.decode("".join(self.arguments))
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
-            return False
-        return True
+        return self._value.complete(self.arguments)
 
     def add(
         self,
@@ -123,3 +126,50 @@ class _Call:
         self.started = True
         out.append(ToolCallStart(self.index, self.id, self.name, self.extra))
         out.extend(ToolCallDelta(self.index, piece) for piece in self.arguments)
+
+
+class _Value:
+    """Whether fragments are one whole JSON object or array; each is looked at once, however often one asks."""
+
+    __slots__ = ("_depth", "_ended", "_escape", "_seen", "_string", "_valid")
+
+    def __init__(self) -> None:
+        self._seen = self._depth = 0
+        self._string = self._ended = False
+        self._escape = ""  # a backslash whose character comes with the next fragment
+        self._valid: bool | None = None
+
+    def complete(self, fragments: list[str]) -> bool:
+        while self._seen < len(fragments) and self._valid is not False:
+            self._scan(fragments[self._seen])
+            self._seen += 1
+        if not self._ended or self._valid is False:
+            return False
+        if self._valid is None:
+            self._valid = _is_json("".join(fragments))
+        return self._valid
+
+    def _scan(self, fragment: str) -> None:
+        if self._ended and fragment.strip():
+            self._valid = False  # something after the value
+            return
+        fragment, self._escape = self._escape + fragment, ""
+        for found in _MARKS.finditer(fragment):
+            mark = found[0]
+            if mark == "\\":
+                self._escape = mark
+            elif mark == '"':
+                self._string = not self._string
+            elif not self._string and mark in "{[":
+                self._depth += 1
+            elif not self._string and mark in "}]":
+                self._depth -= 1
+                self._ended = self._ended or self._depth <= 0
+
+
+def _is_json(text: str) -> bool:
+    try:
+        msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return False
+    return True
