@@ -23,6 +23,13 @@ async def test_a_thousand_documents_are_indexed_and_each_is_found(tmp_path: Path
         assert f"/{number}." in found
 
 
+async def test_a_word_that_is_nearly_everywhere_counts_only_alone(tmp_path: Path) -> None:
+    text = "\n\n".join(f"Common part number{number}. {'x ' * 500}" for number in range(1200))
+    indexed(write(tmp_path, {"a.txt": text}))
+    assert await ids(tmp_path, "common number777") == ["a.txt#777"]
+    assert len(await ids(tmp_path, "common")) == 5
+
+
 async def test_a_second_run_reads_only_what_has_changed(tmp_path: Path) -> None:
     write(tmp_path, {"a.md": "apples", "b.md": "bananas", "c.md": "cherries"})
     indexed(tmp_path)

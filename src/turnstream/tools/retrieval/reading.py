@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from turnstream.tools.retrieval import database
-from turnstream.tools.retrieval.words import expression
+from turnstream.tools.retrieval.words import expression, words
 
 _BM25 = """
 SELECT rowid, -bm25(words, 4.0, 2.0, 1.0) AS score FROM words WHERE words MATCH ? ORDER BY score DESC, rowid LIMIT ?
 """  # a word in the title counts four times
+_COUNT = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)"
+_FEW = 1_000
 _CHUNKS = """
 SELECT c.id, f.path, c.number, f.title, c.heading, c.text, f.url FROM chunks c JOIN files f ON f.id = c.file
 WHERE c.id IN (SELECT value FROM json_each(?))
@@ -98,9 +100,21 @@ class Reader:
 
 
 def by_words(connection: sqlite3.Connection, question: str, limit: int) -> list[Ranked]:
-    """The best chunks by BM25, which have at least one of the question's words."""
-    asked = expression(question)
-    return [] if asked is None else [Ranked(*row) for row in connection.execute(_BM25, (asked, limit))]
+    """The best chunks by BM25, which have at least one of the question's telling words."""
+    asked = _telling(connection, words(question))
+    return [Ranked(*row) for row in connection.execute(_BM25, (expression(asked), limit))] if asked else []
+
+
+def _telling(connection: sqlite3.Connection, asked: Sequence[str]) -> Sequence[str]:
+    """The words without those that a tenth of all chunks have, if there are others: they weigh next to nothing, and
+    cost most of the time in a large index.
+    """
+    (total,) = connection.execute("SELECT count(*) FROM chunks").fetchone()
+    common = max(_FEW, total // 10)
+    if total <= common:
+        return asked
+    counts = {word: connection.execute(_COUNT, (expression([word]), common)).fetchone()[0] for word in asked}
+    return [word for word, count in counts.items() if 0 < count < common] or asked
 
 
 def chunks_of(connection: sqlite3.Connection, ids: Sequence[int]) -> list[Chunk]:

@@ -8,6 +8,8 @@ for as a phrase.
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Iterable
 
 MOST_WORDS = 64
 MOST_CHARACTERS = 4_000
@@ -19,8 +21,9 @@ _UNSPACED = (
 )
 _CHARACTER = re.compile(f"([{_UNSPACED}])")
 _RUN = re.compile(f"[{_UNSPACED}]+")
-_WORD = re.compile(r"[^\W_]+(?:[-._'’/:+#@][^\W_]+)*[+#]*")
-_PART = re.compile(r"[^\W_]+")
+_LETTER = r"(?:[^\W_]|[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0dff])"  # with the marks of letters
+_WORD = re.compile(rf"{_LETTER}+(?:[-._'’/:+#@]{_LETTER}+)*[+#]*")
+_PART = re.compile(rf"{_LETTER}+")
 
 
 def spaced(text: str) -> str:
@@ -31,7 +34,7 @@ def spaced(text: str) -> str:
 def words(question: str) -> list[str]:
     """What a question asks for, without repetitions: words, the parts of compound ones, pairs of characters."""
     found: dict[str, None] = {}
-    for match in _WORD.finditer(question[:MOST_CHARACTERS]):
+    for match in _WORD.finditer(unicodedata.normalize("NFC", question[:MOST_CHARACTERS])):
         word = match[0].lower()
         for run in _RUN.findall(word):
             found.update(dict.fromkeys([run[at : at + 2] for at in range(len(run) - 1)] or [run]))
@@ -42,13 +45,12 @@ def words(question: str) -> list[str]:
     return list(found)[:MOST_WORDS]
 
 
-def expression(question: str) -> str | None:
-    """The question in FTS5's language, any of its words being enough; None if it has no words.
+def expression(asked: Iterable[str]) -> str:
+    """The words in FTS5's language, any of them being enough.
 
-    Each word is a quoted string, and a word has no quotes, so nothing of a question is read as syntax.
+    Each is a quoted string, and a word has no quotes, so nothing of a question is read as syntax.
     """
-    asked = words(question)
-    return " OR ".join(f'"{spaced(word).strip()}"' for word in asked) if asked else None
+    return " OR ".join(f'"{spaced(word).strip()}"' for word in asked)
 
 
 def excerpt(text: str, question: str, length: int = 300) -> str:
