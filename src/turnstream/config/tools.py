@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -78,7 +78,7 @@ def _mcp(section: McpSection, place: Place) -> Iterable[Toolbox]:
     if section.command is not None:
         cwd = str((place.folder / (section.cwd or "")).resolve())
         target = mcp.Stdio(section.command, tuple(section.args), section.env, cwd)
-        name = Path(section.command).stem
+        name = _program(section.command, section.args)
     else:
         url = section.url or ""
         ca = str(existing(section.ca, place.folder)) if section.ca is not None else None
@@ -92,6 +92,15 @@ def _mcp(section: McpSection, place: Place) -> Iterable[Toolbox]:
         effect=section.effect,
         start_timeout=section.start_timeout,
     )
+
+
+def _program(command: str, args: Sequence[str]) -> str:
+    """What is run: of ``npx -y @scope/server-files .`` that is ``server-files``."""
+    name = Path(command).stem
+    if name in ("npx", "uvx", "node", "uv", "docker") or name.startswith("python"):
+        words = [word for word in args if not word.startswith("-") and word not in ("run", "exec")]
+        name = Path(words[0]).stem if words else name
+    return name
 
 
 def _host(url: str) -> str:
