@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -189,6 +190,27 @@ async def test_a_tool_that_cancels_itself_has_a_result() -> None:
     model = Scripted(calls(("cancelled", "{}")), says("done"))
     [result] = results(await collect(Agent(model, [Box(cancelled=cancelled)]).run("hi")))
     assert result.output.content == "The tool cancelled was cancelled."
+
+
+@pytest.mark.parametrize("error", [GeneratorExit(), StopAsyncIteration(), BaseException("no exception")])
+async def test_a_tool_may_fail_with_what_is_no_exception(error: BaseException) -> None:
+    async def fails(call: ToolCall, context: RunContext) -> ToolOutput:
+        raise error
+
+    async with asyncio.timeout(10):
+        events = await collect(Agent(Scripted(calls(("fails", "{}")), says("done")), [Box(fails=fails)]).run("hi"))
+    [result] = [event for event in events if isinstance(event, ToolResult)]
+    assert not result.ok
+    assert text(events) == "done"
+
+
+async def test_progress_of_any_type_is_told_in_words_and_a_number() -> None:
+    async def working(call: ToolCall, context: RunContext) -> ToolOutput:
+        context.progress(None, Decimal("0.5"))  # type: ignore[arg-type]  # nobody checks a tool's types
+        return ToolOutput("done")
+
+    events = await collect(Agent(Scripted(calls(("working", "{}")), says("x")), [Box(working=working)]).run("hi"))
+    assert ToolProgress("c0", "working", "None", 0.5) in events
 
 
 async def test_progress_streams_while_the_tool_runs_also_from_a_thread() -> None:

@@ -87,6 +87,8 @@ class Execution:
             output = ToolOutput(f"The tool {call.name} gave no result within {timeout:g} seconds.", is_error=True)
         elif task.cancelled():
             output = ToolOutput(f"The tool {call.name} was cancelled.", is_error=True)
+        elif (error := task.exception()) is not None:  # a GeneratorExit, for instance, is no `Exception`
+            output = _broken(call, context, error)
         else:
             output = task.result()
         self._finish(at, call, output)
@@ -97,10 +99,7 @@ class Execution:
         except ToolError as error:
             return ToolOutput(error.message, is_error=True)
         except Exception as error:  # a broken tool is told to the model and never takes the run with it
-            log.exception("tool %s failed in run %s", call.name, context.run_id)
-            first_line = (str(error).splitlines() or [""])[0][:300]
-            text = f"The tool {call.name} failed: {type(error).__name__}: {first_line}"
-            return ToolOutput(text, is_error=True, shown=f"The tool {call.name} failed.")
+            return _broken(call, context, error)
 
     def _finish(self, at: int, call: ToolCall, output: ToolOutput) -> None:
         result = ToolResult(self._step, call, output, self._loop.time() - self._started)
@@ -111,10 +110,18 @@ class Execution:
 
     def _progress(self, call: ToolCall, message: str, fraction: float | None = None) -> None:
         """From any thread. Progress that nobody reads in time is dropped: it must not fill the memory."""
-        event = ToolProgress(call.id, call.name, message, fraction)
+        done = None if fraction is None else float(fraction)  # a numpy scalar, for instance, has no JSON form
+        event = ToolProgress(call.id, call.name, str(message), done)
         with suppress(RuntimeError):  # the loop is closed: a thread outlived everybody who could have listened
             self._loop.call_soon_threadsafe(self._put_progress, event)
 
     def _put_progress(self, event: ToolProgress) -> None:
         if self._events.qsize() < _MOST_WAITING_PROGRESS:
             self._events.put_nowait(event)
+
+
+def _broken(call: ToolCall, context: RunContext, error: BaseException) -> ToolOutput:
+    log.error("tool %s failed in run %s", call.name, context.run_id, exc_info=error)
+    first_line = (str(error).splitlines() or [""])[0][:300]
+    text = f"The tool {call.name} failed: {type(error).__name__}: {first_line}"
+    return ToolOutput(text, is_error=True, shown=f"The tool {call.name} failed.")
