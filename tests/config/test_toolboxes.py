@@ -33,6 +33,7 @@ async def specs(folder: Path, entry: str) -> list[ToolSpec]:
         ("mcp: {command: a, url: https://b}", "tools[0].mcp: give command or url"),
         ("mcp: {command: a, forward_headers: [x]}", "tools[0].mcp: forward_headers has no meaning with command"),
         ("mcp: {url: https://b, args: [x]}", "tools[0].mcp: args has no meaning with url"),
+        ("mcp: {command: a, cwd: gone}", "tools[0]: there is no folder {folder}/gone"),
         ("mcp: {url: b}", "tools[0]: its url must begin with http:// or https:// and name a host"),
         ("mcp: {url: https://b, ca: no.pem}", "tools[0]: there is no file {folder}/no.pem"),
         ("rest: {name: x, url: 'https://{h}/'}", "tools[0]: the url may have {parameters} in its path alone"),

@@ -119,6 +119,12 @@ def test_an_operation_may_be_a_reference_and_have_a_server_of_its_own() -> None:
     ]
 
 
+def test_a_pattern_that_python_cannot_read_is_left_out() -> None:
+    given = [{"name": "p", "in": "query", "schema": {"type": "string", "pattern": r"^\p{L}+$"}}]
+    (operation,) = offered({"/x": {"get": {"parameters": given}}})
+    assert operation.schema["properties"]["p"] == {"type": "string"}
+
+
 def test_one_bad_operation_costs_only_itself() -> None:
     bad = {"parameters": [{"$ref": "#/components/parameters/Gone"}]}
     upload: dict[str, Any] = {"requestBody": {"content": {"application/octet-stream": {}}}}

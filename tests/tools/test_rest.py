@@ -80,6 +80,21 @@ async def test_a_form_is_sent_once_with_the_key_of_its_call() -> None:
     assert seen["headers"]["idempotency-key"] == "run.call"
 
 
+async def test_a_call_whose_id_is_no_header_has_a_key_all_the_same() -> None:
+    odd = RunContext(run_id="run", tool_call_id="a\r\nX-Evil: 1")
+    async with serving(echo) as url:
+        seen = (await called(rest("order", url, method="POST", options=allowed(url)), {}, odd)).data
+    assert len(seen["headers"]["idempotency-key"]) == 64
+    assert "x-evil" not in seen["headers"]
+
+
+async def test_a_key_with_a_line_break_is_an_error_that_does_not_repeat_it() -> None:
+    async with serving(echo) as url:
+        box = rest("x", url, auth=auth.bearer("sk-secret\nX-Evil: 1"), options=allowed(url))
+        with pytest.raises(ToolError, match=r"^The request to 127\.0\.0\.1 cannot be sent\.$"):
+            await called(box, {})
+
+
 HOSTILE = st.one_of(
     st.text(max_size=30),
     st.sampled_from(

@@ -77,6 +77,8 @@ def _mcp(section: McpSection, place: Place) -> Iterable[Toolbox]:
     target: mcp.Stdio | mcp.Http
     if section.command is not None:
         cwd = str((place.folder / (section.cwd or "")).resolve())
+        if not Path(cwd).is_dir():
+            raise ConfigurationError(f"there is no folder {cwd}")
         target = mcp.Stdio(section.command, tuple(section.args), section.env, cwd)
         name = _program(section.command, section.args)
     else:

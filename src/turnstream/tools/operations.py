@@ -91,7 +91,7 @@ class Operation:
         body, kind = self._body(given)
         own = {"Accept": "application/json, */*;q=0.5"}
         if self.effect == "once":
-            own["Idempotency-Key"] = idempotency_key
+            own["Idempotency-Key"] = _key(idempotency_key)
         cookies = {**self._cookies(given), **credentials.cookies}
         sent = {"Cookie": "; ".join(f"{key}={value}" for key, value in cookies.items())} if cookies else {}
         if kind:
@@ -204,6 +204,11 @@ def arguments_of(call: ToolCall) -> dict[str, Any]:
 
 def _visible(url: str) -> bool:
     return url.isascii() and url.isprintable() and " " not in url
+
+
+def _key(key: str) -> str:
+    """The id of a call is the model's: what may not stand in a header is replaced by its digest."""
+    return key if is_value(key) else sha256(key.encode("utf-8", "replace")).hexdigest()
 
 
 def _path_value(one: Parameter, value: Any) -> str:

@@ -179,6 +179,8 @@ class _Reader:
         argument = _NOT_IN_AN_ARGUMENT.sub("_", name).strip("_")[:64] or place
         if argument in self._properties or argument == BODY:
             argument = f"{argument[:50]}_{place}"
+        while argument in self._properties:
+            argument += "_"
         return argument
 
     def _unlisted(self, parameters: Sequence[Parameter]) -> list[Parameter]:

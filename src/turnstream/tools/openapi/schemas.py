@@ -51,7 +51,7 @@ class Schemas:
     def _converted(self, schema: dict[str, Any], resolver: Any) -> dict[str, Any]:
         made: dict[str, Any] = {}
         for key, value in schema.items():
-            if key in _NOISE or key.startswith("x-"):
+            if key in _NOISE or key.startswith("x-") or (key == "pattern" and not _is_pattern(value)):
                 continue
             if key in _MAPS and isinstance(value, dict):
                 made[key] = {name: self.converted(one, resolver) for name, one in self._written(value, key, resolver)}
@@ -67,6 +67,8 @@ class Schemas:
 
     def _written(self, properties: dict[str, Any], key: str, resolver: Any) -> list[tuple[str, Any]]:
         """A property that only answers have is none of a request."""
+        if key == "patternProperties":
+            return [(name, one) for name, one in properties.items() if _is_pattern(name)]
         hidden = self._read({"properties": properties}, resolver) if key == "properties" else set()
         return [(name, one) for name, one in properties.items() if name not in hidden]
 
@@ -76,6 +78,15 @@ class Schemas:
             return set()
         followed = ((name, self._document.followed(one, resolver)[0]) for name, one in properties.items())
         return {name for name, one in followed if isinstance(one, dict) and one.get("readOnly") is True}
+
+
+def _is_pattern(value: Any) -> bool:
+    """OpenAPI's patterns are those of JavaScript, of which Python does not understand all."""
+    try:
+        re.compile(value)
+    except (re.error, TypeError, OverflowError, RecursionError):
+        return False
+    return True
 
 
 def _from_30(schema: dict[str, Any]) -> dict[str, Any]:
