@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 
+from tests.tools.certificates import self_signed
 from tests.tools.web import allowed, serving
 from turnstream.events import ToolError
 from turnstream.tools.http_client import HttpClient, Request, retry_after
@@ -87,10 +89,17 @@ async def test_a_server_that_is_not_there_is_named_and_its_address_is_not() -> N
     assert caught.value.message == "127.0.0.1 cannot be reached."
 
 
-async def test_certificates_are_verified() -> None:
-    async with HttpClient() as client:
-        context = client._opened().connector._ssl  # type: ignore[union-attr]  # what every request is made with
-        assert context is True or (isinstance(context, ssl.SSLContext) and context.verify_mode is ssl.CERT_REQUIRED)
+async def test_certificates_are_verified_by_the_system_or_by_the_configured_file(tmp_path: Path) -> None:
+    async def handler(request: web.Request) -> web.Response:
+        return web.Response(text="safe")
+
+    context, certificate = self_signed(tmp_path)
+    async with serving(handler, context) as url:
+        async with HttpClient(allowed(url)) as client:
+            with pytest.raises(ToolError, match=r"^The certificate of 127\.0\.0\.1 could not be verified\.$"):
+                await client.send(Request("GET", url))
+        async with HttpClient(replace(allowed(url), ca=str(certificate))) as client:
+            assert (await client.send(Request("GET", url))).body == b"safe"
 
 
 @pytest.mark.parametrize(

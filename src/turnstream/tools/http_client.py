@@ -104,12 +104,12 @@ class HttpClient:
             if not limit.expired():
                 raise ToolError(f"{request.host} did not answer in time.") from error
             raise ToolError(f"{request.host} did not answer within {self.options.timeout:g} seconds.") from error
-        except ValueError as error:  # a header or an address that cannot be sent
-            log.warning("%s %s cannot be sent: %r", request.method, request.host, error)
-            raise ToolError(f"The request to {request.host} cannot be sent.") from error
         except (aiohttp.ClientError, OSError) as error:
             log.warning("%s %s failed: %r", request.method, request.host, error)
             raise ToolError(_sentence(request.host, error)) from error
+        except ValueError as error:  # a header or an address that cannot be sent
+            log.warning("%s %s cannot be sent: %r", request.method, request.host, error)
+            raise ToolError(f"The request to {request.host} cannot be sent.") from error
 
     async def _tried(self, request: Request) -> Response:
         """A busy server that says when to come back is asked again."""
