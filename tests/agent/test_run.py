@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -233,6 +234,13 @@ async def test_arguments_that_are_no_json_object_are_never_executed(arguments: s
     assert arguments in str(result.output.content)
     [assistant] = [m for m in model.requests[1].messages if isinstance(m, AssistantMessage)]
     assert assistant.tool_calls[0].arguments == "{}"
+
+
+@pytest.mark.parametrize("half", ["\\ud800", "\ud800"], ids=["escaped", "raw"])
+async def test_half_a_surrogate_pair_costs_one_character_and_not_the_call(half: str) -> None:
+    agent = Agent(Scripted(calls(("echo", f'{{"text": "a{half}b"}}')), says("x")), [Box(echo=echo)])
+    [result] = [event for event in await collect(agent.run("hi")) if isinstance(event, ToolResult)]
+    assert (result.ok, json.loads(str(result.output.content))) == (True, {"text": "a\ufffdb"})
 
 
 async def test_a_call_cut_off_by_the_length_limit_says_so() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 
 import msgspec
@@ -61,8 +62,25 @@ def _checked(call: ToolCall, finish: FinishReason) -> ToolCall:
     try:
         msgspec.json.decode(call.arguments, type=dict[str, msgspec.Raw])
     except (msgspec.DecodeError, UnicodeEncodeError):
+        if (whole := _without_surrogates(call.arguments)) is not None:
+            return msgspec.structs.replace(call, arguments=whole)
         return msgspec.structs.replace(call, malformed=_CUT_OFF if finish == "length" else _NOT_JSON)
     return call
+
+
+def _without_surrogates(arguments: str) -> str | None:
+    """The JSON object with each half of a surrogate pair as U+FFFD; None if it is broken in another way."""
+    try:
+        value = json.loads(arguments, parse_constant=_refused)
+    except (ValueError, RecursionError):
+        return None
+    text = json.dumps(value, ensure_ascii=False)
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, dict) else None
+
+
+def _refused(constant: str) -> None:
+    """NaN and the infinities, which Python reads and JSON does not have."""
+    raise ValueError(constant)
 
 
 def _for_history(call: ToolCall) -> ToolCall:
