@@ -63,6 +63,8 @@ async def test_a_configuration_s_folders_get_vectors(tmp_path: Path, capsys: pyt
         file = configured(tmp_path, server.url)
         code, out, _ = await asyncio.to_thread(index, capsys, str(file))
     assert (code, out.splitlines()[1]) == (0, "vectors: 2 made by m")
+    write(tmp_path, {"docs/a.md": "apricots"})
+    assert "1 chunks have no vector yet" in index(capsys, str(tmp_path / "docs"))[2]
     (agent,) = load(file).agents.values()
     assert [type(box).__name__ for box in agent.toolboxes] == ["Retrieval"]
 

@@ -67,6 +67,8 @@ def _index(folder: Path, to: Path | None, embeddings: Embeddings | None, max_siz
         typer.echo(f"skipped {_printable(skipped)}: {reason}", err=True)
     if not quiet:
         typer.echo(_summary(report))
+    if embeddings is None and report.waiting:
+        typer.echo(f"{report.waiting} chunks have no vector yet: index the configuration that has embeddings", err=True)
     if embeddings is not None:
         with _bar("vectors", quiet) as progress:
             made = asyncio.run(vectors.embed(file, embeddings, progress))

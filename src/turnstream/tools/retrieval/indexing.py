@@ -27,7 +27,9 @@ Progress: TypeAlias = Callable[[int, int, str], None]
 
 @dataclass
 class Report:
-    """What a run did, in files; ``skipped`` says why, by path, also of those that an earlier run skipped."""
+    """What a run did, in files; ``skipped`` says why, by path, also of those that an earlier run skipped. ``waiting``
+    counts the chunks without a vector in an index that has vectors.
+    """
 
     added: int = 0
     changed: int = 0
@@ -35,6 +37,7 @@ class Report:
     removed: int = 0
     skipped: dict[str, str] = field(default_factory=dict)
     chunks: int = 0
+    waiting: int = 0
 
 
 def update(
@@ -65,6 +68,9 @@ def update(
                 report.removed += 1
         progress(len(found), len(found), "")
         (report.chunks,) = writer.connection.execute("SELECT count(*) FROM chunks").fetchone()
+        if writer.meta("dimensions") is not None:
+            asked = "SELECT count(*) FROM chunks WHERE embedded = 0"
+            (report.waiting,) = writer.connection.execute(asked).fetchone()
         writer.connection.execute("PRAGMA optimize")
     return report
 

@@ -106,11 +106,11 @@ def by_words(connection: sqlite3.Connection, question: str, limit: int) -> list[
 
 
 def _telling(connection: sqlite3.Connection, asked: Sequence[str]) -> Sequence[str]:
-    """The words without those that a tenth of all chunks have, if there are others: they weigh next to nothing, and
-    cost most of the time in a large index.
+    """The words without those that a third of all chunks have, if there are others: they weigh little, and cost most of
+    the time in a large index.
     """
     (total,) = connection.execute("SELECT count(*) FROM chunks").fetchone()
-    common = max(_FEW, total // 10)
+    common = max(_FEW, total // 3)
     if total <= common:
         return asked
     counts = {word: connection.execute(_COUNT, (expression([word]), common)).fetchone()[0] for word in asked}
