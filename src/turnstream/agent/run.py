@@ -16,7 +16,6 @@ from turnstream.agent.calls import Answer
 from turnstream.agent.deadline import Deadline
 from turnstream.agent.execution import Execution
 from turnstream.agent.housekeeping import is_housekeeping
-from turnstream.agent.protocols import ModelStream
 from turnstream.agent.toolset import Toolset
 from turnstream.events import (
     ClientToolCalls,
@@ -25,7 +24,6 @@ from turnstream.events import (
     HostedToolResult,
     MaxStepsReached,
     Message,
-    ModelEvent,
     ModelRequest,
     ProviderError,
     ReasoningDelta,
@@ -127,7 +125,12 @@ class Run:
                 async with AsyncExitStack() as stack:
                     with self._deadline:
                         stream = await stack.enter_async_context(self._model.stream(self._request()))
-                    while (batch := await self._read(stream)) is not None:
+                    while True:
+                        try:
+                            with self._deadline:
+                                batch = await stream.__anext__()
+                        except StopAsyncIteration:
+                            break
                         collector.feed(batch)
                         if visible := [event for event in batch if type(event) in _VISIBLE]:
                             yield visible  # type: ignore[misc]  # mypy cannot narrow a union by a set of its types
@@ -189,10 +192,6 @@ class Run:
         if self._step > 1:
             asked = options.after_first_step(asked)
         return ModelRequest(messages, self._toolset.offered(self.request.tools), asked, time.time())
-
-    async def _read(self, stream: ModelStream) -> list[ModelEvent] | None:
-        with self._deadline:
-            return await anext(stream, None)
 
     async def _next_of(self, execution: Execution) -> list[RunEvent]:
         with self._deadline:
