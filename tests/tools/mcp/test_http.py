@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from tests.tools.mcp.servers import Listening, appears, call, heard, stdio, tool_names
+from tests.tools.web import serving
 from turnstream.events import ConfigurationError, RunContext, ToolError
 from turnstream.tools.mcp import Http, McpServer
 
@@ -64,6 +66,18 @@ async def test_each_user_has_a_connection_and_nothing_but_the_allowed_is_forward
     async with box:
         assert (await call(box, "caller", context=ann)).data == {"x-service": "s", "x-token": "ann", "x-tenant": "7"}
         assert (await call(box, "caller", context=bob)).data == {"x-service": "s", "x-token": "bob"}
+
+
+async def test_credentials_that_are_refused_are_named_as_the_reason_and_not_shown() -> None:
+    async def handler(request: web.Request) -> web.Response:
+        return web.json_response({"error": request.headers["authorization"]}, status=401)
+
+    sentence = r"^The MCP server locked is not available: it refuses the credentials\.$"
+    async with serving(handler) as url:
+        box = McpServer("locked", Http(url, headers={"Authorization": "Bearer sk-secret"}))
+        with pytest.raises(ToolError, match=sentence):
+            async with box:
+                await tool_names(box)
 
 
 async def test_a_server_that_is_not_there_is_an_error_and_no_hang() -> None:

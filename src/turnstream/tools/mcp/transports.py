@@ -127,6 +127,8 @@ def _client(
             if _SESSION_HEADER in request.headers and await _session_is_unknown(response):
                 attempt.refused = True
                 watcher.lost("it has forgotten the session")
+            elif response.status_code == 401:
+                watcher.lost("it refuses the credentials")
             elif posts_must_succeed and request.method == "POST" and response.status_code >= 400:
                 attempt.refused = True
                 watcher.lost(f"it refused a message with status {response.status_code}")
