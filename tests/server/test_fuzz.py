@@ -170,6 +170,16 @@ BODIES: dict[str, dict[str, Any]] = {
     },
 }
 
+for method in ("message/send", "message/stream"):
+    part = {"kind": "text", "text": "hi"}
+    message = {"kind": "message", "messageId": "m", "role": "user", "parts": [part], "contextId": "c", "metadata": {}}
+    BODIES[f"/a2a/agent?{method}"] = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": method,
+        "params": {"message": message, "configuration": {"acceptedOutputModes": ["text"]}, "metadata": {"a": 1}},
+    }
+
 DEEP: Any = {}
 for _ in range(150):
     DEEP = {"a": [DEEP]}
@@ -271,7 +281,8 @@ async def test_a_noisy_body_is_answered_or_refused_in_words(path: str, caplog: p
             is_refusal = response.status in {400, 404} and answer
             assert response.status == 200 or is_refusal, (body, answer)
             assert not caplog.records, body
-    assert {200, 400} <= set(statuses)
+    assert 200 in statuses
+    assert 400 in statuses or path.startswith("/a2a")  # JSON-RPC tells of errors with 200
 
 
 @pytest.mark.parametrize("path", BODIES)
