@@ -32,7 +32,18 @@ from turnstream.dialects.a2a_objects import (
     text_part,
 )
 from turnstream.dialects.base import Call as AnyCall
-from turnstream.dialects.base import Cancellation, ClientRequest, Reply, Route, json, on_one_line
+from turnstream.dialects.base import (
+    Cancellation,
+    ClientRequest,
+    Reply,
+    Route,
+    has_separators,
+    json,
+    on_one_line,
+    string,
+    strings,
+    texts_of,
+)
 from turnstream.dialects.body import bounded, decode
 from turnstream.dialects.transcript import Conversations, Transcript
 from turnstream.events import (
@@ -146,7 +157,7 @@ class Call:
         self._task, self._version, self._rpc_id, self._contexts = task, version, rpc_id, contexts
 
     def encoder(self, agent: str) -> Encoder:
-        transcript = Transcript(self.request.messages)
+        transcript = Transcript(self.request.messages, self._task.texts)
         return Encoder(self._task, self._version, self._rpc_id, transcript, self._contexts)
 
     def reply(self, agent: str, events: Sequence[RunEvent]) -> Reply:
@@ -177,6 +188,8 @@ class Encoder:
     def feed(self, events: Sequence[RunEvent]) -> bytes:
         if self._ended:
             return b""
+        if self._task.texts and not self._reasoning and (frames := self._only_text(events)) is not None:
+            return frames
         pieces: list[bytes] = [] if self._started else [self._start()]
         for event in events:
             self._transcript.take(event)
@@ -189,6 +202,18 @@ class Encoder:
             if isinstance(event, RunFinished | RunFailed | RunCancelled):
                 break
         return b"".join(pieces)
+
+    def _only_text(self, events: Sequence[RunEvent]) -> bytes | None:
+        """`_say` for a batch that only continues the text, as nearly all do; None for any other."""
+        if (texts := texts_of(events)) is None:
+            return None
+        self._task.texts += texts
+        said = strings(texts)
+        if has_separators("".join(texts)):
+            said = [on_one_line(text) for text in said]
+        said[0] = self._head + said[0]
+        said[-1] += self._tail
+        return (self._tail + self._head).join(said)
 
     def heartbeat(self) -> bytes:
         return b"" if self._ended else b": heartbeat\n\n"
@@ -267,7 +292,7 @@ class Encoder:
             return b""
         head, tail = (self._head, self._tail) if self._task.texts else self._text_frame(append=False)
         self._task.texts.append(text)
-        return head + on_one_line(json(text)) + tail
+        return head + on_one_line(string(text)) + tail
 
     def _thought(self) -> bytes:
         text = "".join(self._reasoning)

@@ -170,12 +170,42 @@ def clean(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
+encode = msgspec.json.Encoder().encode
+"""JSON of what holds no lone surrogate, else `UnicodeEncodeError`: for strings of the hot path, beside `string`."""
+
+
+def string(text: str) -> bytes:
+    """The JSON string of ``text``; lone surrogates as U+FFFD."""
+    try:
+        return encode(text)
+    except UnicodeEncodeError:
+        return encode(clean(text))
+
+
+def strings(texts: Sequence[str]) -> list[bytes]:
+    """Each as `string`, faster."""
+    try:
+        return [*map(encode, texts)]
+    except UnicodeEncodeError:
+        return [*map(string, texts)]
+
+
+def texts_of(events: Sequence[RunEvent]) -> list[str] | None:
+    """The texts of a batch of nothing but text deltas, as nearly all are; None if one is empty or something else."""
+    texts = [event.text for event in events if type(event) is TextDelta]
+    return texts if len(texts) == len(events) and all(texts) else None
+
+
 def json(value: Any) -> bytes:
     """JSON without white space; characters beyond ASCII as they are; lone surrogates as U+FFFD."""
     try:
         return msgspec.json.encode(value)
     except UnicodeEncodeError:
         return msgspec.json.encode(cleaned(msgspec.to_builtins(value)))
+
+
+def has_separators(text: str) -> bool:
+    return "\u0085" in text or "\u2028" in text or "\u2029" in text
 
 
 def on_one_line(encoded: bytes) -> bytes:

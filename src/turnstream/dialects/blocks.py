@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
-from turnstream.dialects.base import json
+from turnstream.dialects.base import string
 from turnstream.events import (
     ReasoningDelta,
     RefusalDelta,
@@ -43,9 +43,13 @@ class BlockEncoder:
         if self.ended:
             return b""
         pieces: list[bytes] = []
+        end = self.delta_end
         for event in events:
             if type(event) is TextDelta:
-                pieces.append(self._say("text", event.text))
+                if self._kind == "text" and event.text:  # `_say`, written out: this is done for every token
+                    pieces += (self._delta, string(event.text), end)
+                else:
+                    pieces.append(self._say("text", event.text))
             elif type(event) is ReasoningDelta:
                 pieces.append(self._say("reasoning", event.text))
             elif type(event) is RefusalDelta:
@@ -67,7 +71,7 @@ class BlockEncoder:
         if not text:  # clients refuse empty deltas
             return b""
         opened = b"" if self._kind == kind else self._enter(kind)
-        return opened + self._delta + json(text) + self.delta_end
+        return opened + self._delta + string(text) + self.delta_end
 
     def _enter(self, kind: Kind) -> bytes:
         closed = self._leave()

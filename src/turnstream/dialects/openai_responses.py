@@ -13,7 +13,7 @@ from typing import Any, ClassVar, assert_never
 
 from turnstream.dialects import openai_chat
 from turnstream.dialects.base import Call as AnyCall
-from turnstream.dialects.base import ClientRequest, Reply, Route, json
+from turnstream.dialects.base import ClientRequest, Reply, Route, json, string, strings, texts_of
 from turnstream.dialects.body import decode
 from turnstream.dialects.responses_input import ResponsesRequest, run_request
 from turnstream.events import (
@@ -146,19 +146,38 @@ class Encoder:
         self._started = self._ended = False
 
     def feed(self, events: Sequence[RunEvent]) -> bytes:
+        if (frames := self._only_text(events)) is not None:
+            return frames
         pieces: list[bytes] = [] if self._started else [self._start()]
         for event in events:
             if self._ended:
                 break
-            match event:
-                case TextDelta(text=text):
-                    pieces.append(self._say(_OUTPUT, text))
-                case ReasoningDelta(text=text):
-                    pieces.append(self._say(_REASONING, text))
-                case RefusalDelta(text=text):
-                    pieces.append(self._say(_REFUSAL, text))
-                case _:
-                    pieces.append(self._event(event))
+            if type(event) is TextDelta:
+                pieces.append(self._say(_OUTPUT, event.text))
+            elif type(event) is ReasoningDelta:
+                pieces.append(self._say(_REASONING, event.text))
+            elif type(event) is RefusalDelta:
+                pieces.append(self._say(_REFUSAL, event.text))
+            else:
+                pieces.append(self._event(event))
+        return b"".join(pieces)
+
+    def _only_text(self, events: Sequence[RunEvent]) -> bytes | None:
+        """`_say` for a batch that only continues the text, as nearly all do; None for any other."""
+        item = self._item
+        if item is None or item.kind is not _OUTPUT:
+            return None
+        if (texts := texts_of(events)) is None:
+            return None
+        item.pieces += texts
+        first = self._number
+        self._number += len(texts)
+        pieces = [item.head] * (3 * len(texts))  # head, text, tail; head, text, tail; …
+        pieces[1::3] = strings(texts)
+        if self._number <= len(_TAILS):
+            pieces[2::3] = _TAILS[first : self._number]
+        else:
+            pieces[2::3] = [_tail(number) for number in range(first, self._number)]
         return b"".join(pieces)
 
     def heartbeat(self) -> bytes:
@@ -200,7 +219,7 @@ class Encoder:
             opened = self._leave() + self._enter(kind)
         assert self._item is not None
         self._item.pieces.append(text)
-        data = self._item.head + json(text) + b',"sequence_number":%d}\n\n' % self._number
+        data = self._item.head + string(text) + _tail(self._number)
         self._number += 1
         return opened + data
 
@@ -344,6 +363,13 @@ class _Kind:
 _OUTPUT = _Kind("msg", "output_text", "text", "output_text")
 _REFUSAL = _Kind("msg", "refusal", "refusal", "refusal")
 _REASONING = _Kind("rs", "reasoning_text", "text", "reasoning_text")
+
+
+def _tail(number: int) -> bytes:
+    return b',"sequence_number":%d}\n\n' % number
+
+
+_TAILS = tuple(_tail(number) for number in range(4096))  # as many as most streams need, written once
 
 
 class _Text:

@@ -17,7 +17,7 @@ import msgspec
 from turnstream.api.requests import ChatRequest
 from turnstream.dialects import chat_request, openai_chat
 from turnstream.dialects.base import Call as AnyCall
-from turnstream.dialects.base import ClientRequest, Reply, Route, arguments, json
+from turnstream.dialects.base import ClientRequest, Reply, Route, arguments, json, string
 from turnstream.dialects.body import decode
 from turnstream.dialects.openai_chat import DONE, finish_reason
 from turnstream.events import (
@@ -47,6 +47,7 @@ from turnstream.events import (
 )
 
 _HANDED_OVER = "transfer_to_"
+_TEXT_END = b"}}]}\n\n"
 
 
 class Orchestrate:
@@ -108,13 +109,20 @@ class Encoder:
         return b"data: " + json(head)[:-1] + b',"choices":[{"index":0,"delta":'
 
     def feed(self, events: Sequence[RunEvent]) -> bytes:
+        if self._ended:
+            return b""
         pieces: list[bytes] = []
+        head = self._text
         for event in events:
-            if self._ended:
-                break
+            if type(event) is TextDelta and not self._reasoning:
+                text = event.text
+                pieces += (head, string(text) if ":" not in text else plain(string(text)), _TEXT_END)
+                continue
             if not isinstance(event, ReasoningDelta):
                 pieces.append(self._thought())
             pieces.append(self._event(event))
+            if isinstance(event, RunFinished | RunFailed | RunCancelled):
+                break
         return b"".join(pieces)
 
     def heartbeat(self) -> bytes:
@@ -126,7 +134,7 @@ class Encoder:
     def _event(self, event: RunEvent) -> bytes:
         match event:
             case TextDelta(text=text) | RefusalDelta(text=text):
-                return self._text + plain(json(text)) + b"}}]}\n\n"
+                return self._text + plain(string(text)) + _TEXT_END
             case ReasoningDelta(text=text):
                 self._reasoning.append(text)
                 return b""

@@ -10,10 +10,8 @@ from turnstream.events import (
     AssistantPart,
     ClientToolCalls,
     Message,
-    RefusalDelta,
     RunEvent,
     RunFinished,
-    TextDelta,
     TextPart,
     ToolCallsDetected,
     ToolMessage,
@@ -23,16 +21,15 @@ from turnstream.events import (
 
 class Transcript:
     """``messages`` are complete after the terminal event. Calls whose results never came are for the next run to
-    close."""
+    close. ``texts`` is what the model has said in the whole run, kept by the encoder."""
 
-    def __init__(self, before: Sequence[Message]) -> None:
+    def __init__(self, before: Sequence[Message], texts: list[str]) -> None:
         self.messages = list(before)
-        self._texts: list[str] = []
+        self.texts = texts
+        self._told = len(texts)
 
     def take(self, event: RunEvent) -> None:
         match event:
-            case TextDelta(text=text) | RefusalDelta(text=text):
-                self._texts.append(text)
             case ToolCallsDetected(tool_calls=calls) | ClientToolCalls(tool_calls=calls):
                 self._say(*calls)
             case ToolResult(tool_call=call, output=output):
@@ -43,8 +40,8 @@ class Transcript:
                 pass
 
     def _say(self, *calls: AssistantPart) -> None:
-        text = "".join(self._texts)
-        self._texts.clear()
+        text = "".join(self.texts[self._told :])
+        self._told = len(self.texts)
         parts = (*((TextPart(text),) if text else ()), *calls)
         if parts:
             self.messages.append(AssistantMessage(parts))
