@@ -79,7 +79,7 @@ def wanted(expected: dict[str, Any]) -> dict[str, Any]:
         "reasoning": expected["reasoning"],
         "tool_calls": [(call["id"] or "", call["name"], as_json(call["arguments"])) for call in expected["tool_calls"]],
         "finish_reason": expected["finish_reason"],
-        "usage": expected["usage"] or None,
+        "usage": expected["usage"],
     }
 
 

@@ -217,6 +217,9 @@ class Decoder(SseDecoder):
             chunks = [bytes(chunk) for chunk in msgspec.json.decode(body, type=list[msgspec.Raw])]
         except msgspec.DecodeError:
             chunks = [body]
+            value = errors.parsed(body)
+            if isinstance(value, dict) and value.get("error"):
+                raise _reported(value["error"], value) from None
         for chunk in chunks:
             self.take(sse.Event(chunk), out)
 
@@ -344,10 +347,11 @@ def usage_of(raw: dict[str, Any]) -> Usage:
     )
 
 
-def _reported(reported: Any) -> ProviderError:
+def _reported(reported: Any, body: Any = None) -> ProviderError:
+    """``body`` is what held the error object, if it was all that came."""
     status = reported.get("code") if isinstance(reported, dict) else None
     text = errors.described(reported)
-    return errors.from_status(PROVIDER, status if isinstance(status, int) else None, reported, text)
+    return errors.from_status(PROVIDER, status if isinstance(status, int) else None, body or reported, text)
 
 
 def _raw_part(data: bytes, index: int | None, at: int) -> dict[str, Any]:

@@ -146,9 +146,8 @@ class Decoder:
         if line.error:
             raise _reported(data, line.error)
         counts = _counts(data)
-        if counts:
-            prompt, answer = counts.get("prompt_eval_count", 0), counts.get("eval_count", 0)
-            out.append(UsageReport(Usage(prompt, answer, raw=counts)))
+        prompt, answer = counts.get("prompt_eval_count", 0), counts.get("eval_count", 0)
+        out.append(UsageReport(Usage(prompt, answer, raw=counts)))
         reason = _REASONS.get(line.done_reason, "unknown") if line.done_reason else "stop"
         out.append(Finish("tool_calls" if self._calls and reason == "stop" else reason, line.done_reason))
         self.done = True
