@@ -191,9 +191,9 @@ def strings(texts: Sequence[str]) -> list[bytes]:
 
 
 def texts_of(events: Sequence[RunEvent]) -> list[str] | None:
-    """The texts of a batch of nothing but text deltas, as nearly all are; None if one is empty or something else."""
+    """The texts of a batch of nothing but text deltas, as nearly all are; else None, and if one is empty."""
     texts = [event.text for event in events if type(event) is TextDelta]
-    return texts if len(texts) == len(events) and all(texts) else None
+    return texts if texts and len(texts) == len(events) and all(texts) else None
 
 
 def json(value: Any) -> bytes:
