@@ -28,7 +28,7 @@ check: install ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	PYTHONPATH=src $(BIN)/lint-imports --no-cache | tail -n 20
+	PYTHONPATH=src $(BIN)/lint-imports --no-cache
 
 format: install ## rewrite the code in our format
 	$(BIN)/ruff format .
