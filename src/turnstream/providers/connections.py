@@ -11,9 +11,6 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 from weakref import WeakKeyDictionary
 
-import aiohttp
-from yarl import URL
-
 from turnstream.events import ProtocolError, ProviderError
 from turnstream.providers import plain_http
 from turnstream.providers.base import HttpRequest, Timeouts
@@ -21,8 +18,10 @@ from turnstream.providers.base import HttpRequest, Timeouts
 if TYPE_CHECKING:
     from typing import Self
 
-Response: TypeAlias = aiohttp.ClientResponse | plain_http.Response
-Body: TypeAlias = aiohttp.StreamReader | plain_http.Body
+    from turnstream.providers import full_http
+
+Response: TypeAlias = "full_http.Response | plain_http.Response"
+Body: TypeAlias = "full_http.Body | plain_http.Body"
 
 _SHORT_BODY = 256 * 1024
 _SHORT_BODY_SECONDS = 5.0
@@ -66,43 +65,30 @@ class Client:
         proxy = _proxy(request.url)
         if proxy is None and plain_http.plain(request.url):
             return await pool.plain.request(request, connect_timeout)
-        return await pool.session().request(
-            request.method,
-            URL(request.url, encoded="%" in request.url),  # an escape must arrive as it was signed
-            data=request.body,
-            headers=request.headers,
-            proxy=proxy,
-            allow_redirects=False,  # a redirect would take the key along, or turn the POST into a GET
-            timeout=aiohttp.ClientTimeout(total=None, connect=connect_timeout),
-        )
+        return await pool.full().request(request, connect_timeout, proxy)
 
 
 class _Pool:
-    """``plain`` has the connections of nearly all requests, the aiohttp session those of the others."""
+    """``plain`` has the connections of nearly all requests, `full` those of the others."""
 
-    __slots__ = ("_session", "plain", "users")
+    __slots__ = ("_full", "plain", "users")
 
     def __init__(self) -> None:
         self.users = 0
         self.plain = plain_http.Pool(_KEEP_ALIVE_SECONDS)
-        self._session: aiohttp.ClientSession | None = None
+        self._full: full_http.Pool | None = None
 
-    def session(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, keepalive_timeout=_KEEP_ALIVE_SECONDS),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None),
-                # Not trust_env: it also reads ~/.netrc, in a thread for each request, and lets it override the key.
-                trust_env=False,
-                headers={"user-agent": "turnstream"},
-            )
-        return self._session
+    def full(self) -> full_http.Pool:
+        if self._full is None:
+            from turnstream.providers import full_http
+
+            self._full = full_http.Pool(_KEEP_ALIVE_SECONDS)
+        return self._full
 
     async def close(self) -> None:
         self.plain.close()
-        if self._session is not None:
-            await self._session.close()
+        if self._full is not None:
+            await self._full.close()
 
 
 SHARED = Client()
@@ -114,15 +100,13 @@ async def send(client: Client, request: HttpRequest, timeouts: Timeouts) -> Resp
     try:
         async with asyncio.timeout(timeouts.first_token):
             return await client.request(request, timeouts.connect)
-    except aiohttp.ServerTimeoutError as error:
-        raise _unreachable(f"no connection within {timeouts.connect:g} seconds") from error
     except TimeoutError as error:
         raise silent(timeouts.first_token) from error
-    except (aiohttp.InvalidURL, ValueError) as error:
+    except ValueError as error:
         raise ProviderError("The address of the model's vendor is not valid.", detail=str(error)) from error
-    except (aiohttp.ClientResponseError, plain_http.NotHttp) as error:
+    except plain_http.NotHttp as error:
         raise ProtocolError("The model's vendor answered with something that is no HTTP.", detail=str(error)) from error
-    except (aiohttp.ClientError, OSError) as error:
+    except OSError as error:
         raise _unreachable(str(error) or type(error).__name__) from error
 
 
@@ -133,7 +117,7 @@ async def short_body(response: Response) -> bytes:
         async with asyncio.timeout(_SHORT_BODY_SECONDS):
             while len(body) < _SHORT_BODY and (piece := await response.content.readany()):
                 body += piece
-    except (TimeoutError, aiohttp.ClientError, OSError):
+    except OSError:
         pass  # the status must do
     finally:
         response.close()

@@ -9,8 +9,6 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-import aiohttp
-
 from turnstream.events import ModelEvent, ModelRequest, ProviderError
 from turnstream.providers import redaction, retries
 from turnstream.providers.authorization import Authorization
@@ -134,7 +132,7 @@ class Stream:
                 watchdog.waiting_since = watchdog.now()
                 try:
                     piece = await content.readany()
-                except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError, ValueError) as error:
+                except (OSError, ValueError) as error:
                     self._broken = _cut_off(error)
                     piece = b""
                 watchdog.waiting_since = 0.0
@@ -212,7 +210,7 @@ async def _drain(content: Body) -> None:
         async with asyncio.timeout(_DRAIN_SECONDS):
             while await content.readany():
                 pass
-    except (TimeoutError, aiohttp.ClientError, OSError, ProviderError):
+    except (OSError, ProviderError):
         pass  # then the connection is closed instead
 
 

@@ -2,7 +2,7 @@
 
 aiohttp makes three calls into Python and an entry in a queue for each HTTP chunk, which with most vendors is a token.
 Here a read of the socket is one call, whatever it holds. What is not plain (a proxy, an address that needs quoting)
-goes through aiohttp; see `turnstream.providers.connections`. Failures are `OSError`.
+goes through aiohttp; see `turnstream.providers.full_http`. Failures are `OSError`.
 """
 
 from __future__ import annotations
