@@ -16,6 +16,7 @@ from turnstream.events import ConfigurationError, ModelOptions
 
 if TYPE_CHECKING:
     from turnstream.providers import demo
+    from turnstream.providers.base import Provider, Settings
     from turnstream.providers.http import Client, HttpModel
     from turnstream.providers.text_mode import TextMode
 
@@ -68,8 +69,8 @@ def model(
     if not colon or not wanted:
         raise ConfigurationError(f"A model is named provider:model, such as openai:gpt-5-mini; {name!r} is not.")
 
-    from turnstream.providers import compatible, http, openai, prices
-    from turnstream.providers.base import Provider, Settings, Timeouts
+    from turnstream.providers import http, prices
+    from turnstream.providers.base import Settings, Timeouts
 
     environ = http.environment() if environ is None else environ
     given = Settings(
@@ -80,18 +81,7 @@ def model(
         options=options or ModelOptions(),
         quirks=dict(quirks or {}),
     )
-    speaker: Provider
-    if provider in compatible.VENDORS:
-        speaker, settings = openai, compatible.settings(provider, given, environ)
-        own_address = compatible.VENDORS[provider].base_url
-    elif provider in PROTOCOLS:
-        module = importlib.import_module(PROTOCOLS[provider])
-        speaker, settings = cast("Provider", module), module.settings(given, environ)
-        if hasattr(module, "key_files"):
-            settings = _with_key_file(module, settings, environ)
-        own_address = str(getattr(module, "BASE_URL", settings.base_url))
-    else:
-        raise _unknown(provider, sorted({*compatible.VENDORS, *PROTOCOLS, "demo"}))
+    speaker, settings, own_address = _reached(provider, given, environ)
     made = http.HttpModel(
         name,
         speaker,
@@ -107,6 +97,21 @@ def model(
     from turnstream.providers.text_mode import TextMode
 
     return TextMode(made, text_format(settings), describe=False)
+
+
+def _reached(provider: str, given: Settings, environ: Mapping[str, str]) -> tuple[Provider, Settings, str]:
+    """The module that speaks to the provider, the completed settings, and the vendor's own address."""
+    from turnstream.providers import compatible, openai
+
+    if provider in compatible.VENDORS:
+        return openai, compatible.settings(provider, given, environ), compatible.VENDORS[provider].base_url
+    if provider not in PROTOCOLS:
+        raise _unknown(provider, sorted({*compatible.VENDORS, *PROTOCOLS, "demo"}))
+    module = importlib.import_module(PROTOCOLS[provider])
+    settings: Settings = module.settings(given, environ)
+    if hasattr(module, "key_files"):
+        settings = _with_key_file(module, settings, environ)
+    return cast("Provider", module), settings, str(getattr(module, "BASE_URL", settings.base_url))
 
 
 def _with_key_file(module: Any, settings: Any, environ: Mapping[str, str]) -> Any:
