@@ -170,30 +170,34 @@ def clean(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-encode = msgspec.json.Encoder().encode
-"""JSON of what holds no lone surrogate, else `UnicodeEncodeError`: for strings of the hot path, beside `string`."""
+_ENCODER = msgspec.json.Encoder()
+_encode = _ENCODER.encode
 
 
 def string(text: str) -> bytes:
     """The JSON string of ``text``; lone surrogates as U+FFFD."""
     try:
-        return encode(text)
+        return _encode(text)
     except UnicodeEncodeError:
-        return encode(clean(text))
+        return _encode(clean(text))
 
 
 def strings(texts: Sequence[str]) -> list[bytes]:
     """Each as `string`, faster."""
     try:
-        return [*map(encode, texts)]
+        return _ENCODER.encode_lines(texts).splitlines()  # JSON has no line feed of its own
     except UnicodeEncodeError:
         return [*map(string, texts)]
 
 
 def texts_of(events: Sequence[RunEvent]) -> list[str] | None:
     """The texts of a batch of nothing but text deltas, as nearly all are; else None, and if one is empty."""
-    texts = [event.text for event in events if type(event) is TextDelta]
-    return texts if texts and len(texts) == len(events) and all(texts) else None
+    texts: list[str] = []
+    for event in events:
+        if type(event) is not TextDelta or not event.text:
+            return None
+        texts.append(event.text)
+    return texts or None
 
 
 def json(value: Any) -> bytes:
