@@ -13,11 +13,21 @@ help: ## show this list
 install: $(VENV)/.installed ## the development environment, every extra, into .venv
 
 $(VENV)/.installed: requirements/dev.txt pyproject.toml
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=26' # older ones overlook the pins of packages with extras
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(call environment,$(VENV),$<)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
+
+# What a peer brings is too much for the development environment, so it has its own: .venv-PEER from requirements/PEER.txt.
+$(VENV)-%/.installed: requirements/%.txt
+	$(call environment,$(VENV)-$*,$<)
+	@touch $@
+
+# A new enough pip first: older ones overlook the pins of packages with extras.
+define environment
+	@test -x $(1)/bin/python || $(PYTHON) -m venv $(1)
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=26'
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(2)
+endef
 
 serve: install ## the server on 127.0.0.1:8000 with the example agent: no key, no network
 	$(BIN)/turnstream serve examples/agent.yaml
@@ -42,7 +52,5 @@ fuzz: install ## much more noise into every decoder and request than the tests h
 	FUZZ=50 $(BIN)/python -m pytest $(PYTEST_ARGS) --timeout=3600 tests/providers/test_fuzz.py tests/providers/test_request_noise.py tests/server/test_fuzz.py
 	$(BIN)/python -m tests.fuzz_text_calls --runs 10000
 
-orchestrate: install ## IBM's own validator of external agents, in an environment of its own (250 MB)
-	@test -x .venv-orchestrate/bin/python || $(PYTHON) -m venv .venv-orchestrate
-	.venv-orchestrate/bin/python -m pip install --quiet --disable-pip-version-check ibm-watsonx-orchestrate-evaluation-framework==1.6.9
-	ORCHESTRATE_PYTHON=$(CURDIR)/.venv-orchestrate/bin/python $(BIN)/python -m pytest tests/clients/test_orchestrate_official.py
+orchestrate: install $(VENV)-orchestrate/.installed ## IBM's own validator of external agents, in an environment of its own (360 MB)
+	ORCHESTRATE_PYTHON=$(CURDIR)/$(VENV)-orchestrate/bin/python $(BIN)/python -m pytest tests/clients/test_orchestrate_official.py

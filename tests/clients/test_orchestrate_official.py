@@ -1,4 +1,4 @@
-"""IBM's real ``validate-external`` code against our server. It brings 250 MB of packages, so it lives in an environment
+"""IBM's real ``validate-external`` code against our server. It brings 360 MB of packages, so it lives in an environment
 of its own: ``make orchestrate`` makes that and names its interpreter in ORCHESTRATE_PYTHON."""
 
 from __future__ import annotations
