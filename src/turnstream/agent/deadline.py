@@ -15,7 +15,7 @@ class Deadline:
     and drop one for each network read, which costs more than all else that the loop does for a token.
     """
 
-    __slots__ = ("_cancelling", "_expired", "_interrupting", "_seconds", "_timer", "_waiting")
+    __slots__ = ("_cancelling", "_expired", "_interrupting", "_loop", "_seconds", "_timer", "_waiting")
 
     def __init__(self, seconds: float | None) -> None:
         self._seconds = seconds
@@ -23,15 +23,16 @@ class Deadline:
         self._interrupting = False
         self._cancelling = 0
         self._waiting: asyncio.Task[object] | None = None
-        self._timer = None if seconds is None else asyncio.get_running_loop().call_later(seconds, self._expire)
+        self._loop = asyncio.get_running_loop()  # to ask for it each time costs a system call in Python 3.11
+        self._timer = None if seconds is None else self._loop.call_later(seconds, self._expire)
 
     def __enter__(self) -> None:
-        task = asyncio.current_task()
+        task = asyncio.current_task(self._loop)
         assert task is not None
         self._waiting = task
         self._cancelling = task.cancelling()
         if self._expired:
-            asyncio.get_running_loop().call_soon(self._expire)
+            self._loop.call_soon(self._expire)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

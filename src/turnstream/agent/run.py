@@ -78,7 +78,6 @@ class Run:
         housekeeper = agent.housekeeper if is_housekeeping(request.messages) else None
         self._model, self._plain = housekeeper or agent.model, housekeeper is not None
         self._last_step = False
-        self._deadline = Deadline(None)
         self._history: tuple[Message, ...] = ()
         self._toolset = Toolset()
         self._collector = Collector()
@@ -114,6 +113,7 @@ class Run:
 
     async def _events(self) -> AsyncGenerator[list[RunEvent]]:
         """The loop, and the one place that turns exceptions into events."""
+        self._deadline = Deadline(self.agent.run_timeout)
         try:
             yield [RunStarted(self.id, self.agent.name, self.request.thread_id)]
             await self._prepare()
@@ -165,7 +165,6 @@ class Run:
                 await self._execution.cancel()
 
     async def _prepare(self) -> None:
-        self._deadline = Deadline(self.agent.run_timeout)
         if self._plain:
             self._history = history.prepare("", self.request.messages, None)
             return
