@@ -1,5 +1,6 @@
-"""IBM's real ``validate-external`` code against our server. It brings 360 MB of packages, so it lives in an environment
-of its own: ``make orchestrate`` makes that and names its interpreter in ORCHESTRATE_PYTHON."""
+"""IBM's own code against our server: its ``validate-external``, and its ADK's discovery of A2A agents. It brings 380 MB of
+packages, so it lives in an environment of its own: ``make orchestrate`` makes that and names its interpreter in
+ORCHESTRATE_PYTHON."""
 
 from __future__ import annotations
 
@@ -7,19 +8,31 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-PYTHON = os.environ.get("ORCHESTRATE_PYTHON")
-SCRIPT = Path(__file__).with_name("orchestrate_official.py")
+PYTHON = os.environ.get("ORCHESTRATE_PYTHON", "")
+HERE = Path(__file__).parent
+
+pytestmark = pytest.mark.skipif(not PYTHON, reason="ORCHESTRATE_PYTHON names no interpreter: see make orchestrate")
 
 
-@pytest.mark.skipif(not PYTHON, reason="ORCHESTRATE_PYTHON names no interpreter: see make orchestrate")
+def run(script: str, *arguments: str) -> Any:
+    command = [PYTHON, HERE / script, *arguments]
+    return json.loads(subprocess.run(command, capture_output=True, text=True, timeout=110, check=True).stdout)
+
+
 @pytest.mark.parametrize("scheme", ["API_KEY", "BEARER_TOKEN"])
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/orchestrate/chat/completions"])
 def test_the_official_validator_accepts_the_stream(server: str, scheme: str, path: str) -> None:
-    assert PYTHON
-    url = server.removesuffix("/v1") + path
-    done = subprocess.run([PYTHON, SCRIPT, url, "key", scheme], capture_output=True, text=True, timeout=110, check=True)
-    found = json.loads(done.stdout)
+    found = run("orchestrate_official.py", server.removesuffix("/v1") + path, "key", scheme)
     assert [one["success"] for one in found] == [True, True], found
+
+
+def test_the_official_discovery_reads_our_agent_card(server: str) -> None:
+    base = server.removesuffix("/v1")
+    found = run("orchestrate_discovery.py", base)
+    assert found["provider"] == "external_chat/A2A/0.3.0"
+    assert found["api_url"].startswith(f"{base}/a2a/")
+    assert found["name"] == found["api_url"].rpartition("/")[2]
