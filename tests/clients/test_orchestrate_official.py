@@ -1,5 +1,5 @@
-"""IBM's own code against our server: its ``validate-external``, and its ADK's discovery of A2A agents. It brings 380 MB of
-packages, so it lives in an environment of its own: ``make orchestrate`` makes that and names its interpreter in
+"""IBM's own code against our server: its ``validate-external``, and its ADK's discovery of A2A agents. It brings 380 MB
+of packages, so it lives in an environment of its own: ``make orchestrate`` makes that and names its interpreter in
 ORCHESTRATE_PYTHON."""
 
 from __future__ import annotations
