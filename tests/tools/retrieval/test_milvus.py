@@ -137,6 +137,16 @@ async def test_vectors_of_another_length_are_a_problem(file: Path) -> None:
         assert "64 is different from 16" in await problem(tool(file, vectors))
 
 
+async def test_an_answer_that_is_too_large_is_left(
+    file: Path, vectors: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("turnstream.tools.retrieval.milvus._MOST_BYTES", 1000)
+    async with tool(file, vectors, top_k=50) as box:
+        with pytest.raises(ToolError):
+            await search(box, EXACT)
+    assert "message larger than max" in caplog.text
+
+
 async def test_vectors_alone_cannot_be_searched_without_an_embedding_server(file: Path, vectors: Server) -> None:
     async with tool(file, vectors) as box:
         vectors.failures = [500]

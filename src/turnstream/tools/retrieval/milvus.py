@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _CANDIDATES = 50
 _MOST_BYTES = 8 * 1024 * 1024
 _LONGEST_REASON = 300
+_LONGEST_BACKOFF = 2000  # milliseconds for which gRPC itself refuses to connect again; its own is two minutes
 
 
 class MilvusStore:
@@ -139,7 +140,10 @@ class MilvusStore:
         """
         from pymilvus import AsyncMilvusClient
 
-        options = {"grpc.max_receive_message_length": _MOST_BYTES}
+        options = {
+            b"grpc.max_receive_message_length": _MOST_BYTES,  # bytes, as the client's own key that it replaces
+            "grpc.max_reconnect_backoff_ms": _LONGEST_BACKOFF,
+        }
         secure = {"server_pem_path": self._ca} if self._ca else {}
         return AsyncMilvusClient(
             self.uri,
