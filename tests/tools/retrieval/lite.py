@@ -16,14 +16,14 @@ from tests.tools.retrieval.handbook import DIMENSIONS, documents
 
 
 @contextmanager
-def filled(file: Path) -> Iterator[str]:
+def filled(file: Path, metric: str = "COSINE") -> Iterator[str]:
     """The address of Lite's server over the file, which has the collection ``handbook`` of a thousand documents."""
     from milvus_lite.server_manager import server_manager_instance
     from pymilvus import MilvusClient
 
     client = MilvusClient(str(file))
     try:
-        run("milvus.md")["make_handbook"](client, DIMENSIONS)
+        run("milvus.md")["make_handbook"](client, DIMENSIONS, metric)
         client.insert("handbook", documents())
         yield server_manager_instance.start_and_get_uri(str(file)) or ""
     finally:

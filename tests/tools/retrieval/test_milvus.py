@@ -82,8 +82,18 @@ async def test_the_nearest_of_a_thousand_documents_is_found_and_cited(file: Path
 
 
 async def test_words_need_no_vectors(file: Path) -> None:
-    ids = await found(tool(file, None, fields=BOTH), "what about marker00042 and marker00041?")
-    assert set(ids[:2]) == {"doc-41", "doc-42"}
+    async with tool(file, None, fields=BOTH) as box:
+        sources = (await search(box, "what about marker00042 and marker00041?")).sources
+    assert {source.id for source in sources[:2]} == {"doc-41", "doc-42"}
+    assert all(source.score and source.score > 0 for source in sources)
+
+
+async def test_a_distance_is_a_score_the_other_way_round(tmp_path: Path, vectors: Server) -> None:
+    with filled(tmp_path / "far.db", metric="L2"):
+        async with tool(tmp_path / "far.db", vectors) as box:
+            scores = [source.score or 0 for source in (await search(box, EXACT)).sources]
+    assert scores == sorted(scores, reverse=True)
+    assert scores[0] == pytest.approx(0, abs=1e-5)
 
 
 async def test_both_rankings_are_fused(file: Path, vectors: Server) -> None:

@@ -79,7 +79,7 @@ class MilvusStore:
         if not asked:
             raise StoreError(f"{self.collection} is searched by vectors alone, and the question has none")
         hits = await self._search(asked, limit)
-        scores = _scores([hit["distance"] for hit in hits])
+        scores = _scores([hit["distance"] for hit in hits], by_words=list(asked) == [self._sparse])
         found = [Found(hit["entity"], hit.id, score) for hit, score in zip(hits, scores, strict=True)]
         return self.fields.passages(found, question.text)
 
@@ -160,16 +160,20 @@ class MilvusStore:
         return text.replace(self._token, "…") if self._token else text
 
 
-def _scores(distances: Sequence[float]) -> list[float]:
-    """The higher, the better. Some measures are distances, of which the lowest comes first."""
+def _scores(distances: Sequence[float], by_words: bool) -> list[float]:
+    """The higher, the better. Some measures are distances, of which the lowest comes first; Lite's BM25 is negative."""
+    if by_words:
+        return [abs(one) for one in distances]
     rising = bool(distances) and distances[0] < distances[-1]
     return [-one if rising else one for one in distances]
 
 
 def _library() -> Any:
-    """Takes part of a second. The client and Lite log each error with its traceback; here it is raised, and told."""
+    """Takes part of a second. The client and Lite log each error with its traceback; here it is raised, and told once.
+    Lite's own library logs which instructions of the processor it tries.
+    """
     import pymilvus
 
-    for name in ("pymilvus", "milvus_lite"):
+    for name in ("pymilvus", "milvus_lite", "faiss.loader"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return pymilvus
