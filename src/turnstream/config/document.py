@@ -172,7 +172,7 @@ class _Reader:
             if name is None:
                 self._problem(path, "'${' begins a variable: write ${NAME}, ${NAME:-default}, or $${ for itself")
                 return ""
-            value = self._filled(name) or default if default is not None else self._required(name, path)
+            value = self._required(name, path) if default is None else self._filled(name) or default
             return value.replace("${", "$${") if later else value
 
         return Substituted(_VARIABLE.sub(fill, text))

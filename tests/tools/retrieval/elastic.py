@@ -125,7 +125,7 @@ def _check_request(request: web.Request) -> None:
         raise Refusal(401, "security_exception", f"unable to authenticate with provided credentials [{sent}]")
     if not request.headers["content-type"].startswith(_TYPE):
         raise Refusal(406, "media_type_header_exception", "Invalid media-type value on headers [Content-Type]")
-    match = re.fullmatch(r"/([^/]+)/_search", request.path)
+    match = re.fullmatch(r"(?:/proxied)?/([^/]+)/_search", request.path)
     if request.method != "POST" or match is None:
         raise Refusal(405, "illegal_argument_exception", "no handler")
     if match[1] != "handbook":

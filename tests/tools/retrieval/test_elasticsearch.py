@@ -200,6 +200,11 @@ async def test_a_field_may_be_in_an_object(server: Server) -> None:
     assert output.sources == (Source("a", "The kingfisher", "https://birds.example/k", "It dives.", None),)
 
 
+async def test_a_path_may_stand_before_the_api(server: Server) -> None:
+    async with tool(f"{server.url}/proxied/") as box:
+        assert (await search(box, "marker00042")).sources[0].id == "doc-42"
+
+
 async def test_a_long_text_is_cut_around_what_was_asked_for(server: Server) -> None:
     server.documents = {"a": {"id": "a", "title": "A", "path": "a", "body": "x " * 9000 + "marker00042" + " y" * 9000}}
     async with tool(server.url, max_characters=200) as box:

@@ -142,6 +142,15 @@ async def test_a_refusal_is_told_to_the_operator(file: Path, vectors: Server, ke
     assert said in await problem(tool(file, vectors, **keys))
 
 
+async def test_a_collection_that_is_made_later_is_found(tmp_path: Path, vectors: Server) -> None:
+    with filled(tmp_path / "new.db"):
+        async with tool(tmp_path / "new.db", vectors, collection="later") as box:
+            with pytest.raises(ToolError):
+                await search(box, EXACT)
+            box.store.collection = "handbook"  # type: ignore[attr-defined]  # as if it had been made now
+            assert (await search(box, EXACT)).sources[0].id == "doc-42"
+
+
 async def test_vectors_of_another_length_are_a_problem(file: Path) -> None:
     async with serving(16) as vectors:
         assert "64 is different from 16" in await problem(tool(file, vectors))

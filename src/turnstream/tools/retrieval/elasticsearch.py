@@ -116,7 +116,7 @@ class ElasticsearchStore:
     def _without_secrets(self, text: str) -> str:
         for secret in self._secrets:
             text = text.replace(secret, "…")
-        return text
+        return " ".join(text.split())[:_LONGEST_REASON]
 
     def _new_client(self) -> AsyncElasticsearch:
         from elasticsearch import AsyncElasticsearch
@@ -182,12 +182,11 @@ def _bounded(most_bytes: int) -> type[AiohttpHttpNode]:
 
 
 def _reason(body: Any) -> str:
-    """What Elasticsearch says is the cause, on one line."""
+    """What Elasticsearch says is the cause."""
     match body:
         case {"error": {"root_cause": [{"reason": str(reason)}, *_]}} | {"error": {"reason": str(reason)}}:
-            pass
+            return reason
         case {"error": str(reason)}:
-            pass
+            return reason
         case _:
-            reason = str(body)
-    return " ".join(reason.split())[:_LONGEST_REASON]
+            return str(body)

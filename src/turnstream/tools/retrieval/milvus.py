@@ -124,10 +124,14 @@ class MilvusStore:
         async with self._connecting:
             if self._client is None:
                 client = await self._threads.run(self._new_client)
-                await client.__aenter__()
+                try:
+                    await client.__aenter__()
+                    if self._is_file:
+                        await client.load_collection(self.collection)
+                except BaseException:
+                    await client.close()
+                    raise
                 self._client = client
-                if self._is_file:
-                    await client.load_collection(self.collection)
             return self._client
 
     @property
@@ -156,8 +160,8 @@ class MilvusStore:
         )
 
     def _without_secrets(self, text: str) -> str:
-        text = " ".join(text.split())[:_LONGEST_REASON]
-        return text.replace(self._token, "…") if self._token else text
+        text = text.replace(self._token, "…") if self._token else text
+        return " ".join(text.split())[:_LONGEST_REASON]
 
 
 def _scores(distances: Sequence[float], by_words: bool) -> list[float]:
