@@ -1,12 +1,10 @@
-"""What retrieval finds and costs: recall by words and by vectors, searches in 100,000 chunks, vector stores compared.
+"""What retrieval costs: searches in 100,000 chunks, vector stores compared.
 
-LanceDB is measured where it is installed (``pip install lancedb``); it is no dependency. The vectors of the labelled
-set are a stand-in's, which knows spelling and no meaning.
+LanceDB is measured where it is installed (``pip install lancedb``); it is no dependency.
 """
 
 from __future__ import annotations
 
-import asyncio
 import random
 import subprocess
 import sys
@@ -15,32 +13,23 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
-from bench.rig import embeddings, vector_stores
-from bench.rig.labelled import MANNERS, Question, labelled
+from bench.rig import vector_stores
 from bench.rig.measure import RESULTS, conditions
 from bench.rig.process import ROOT
 from bench.rig.tables import wide_console
-from turnstream.tools.retrieval import Embeddings
 from turnstream.tools.retrieval.documents import Document, Section
-from turnstream.tools.retrieval.embeddings import Vector
-from turnstream.tools.retrieval.fusion import fused
-from turnstream.tools.retrieval.indexing import update
 from turnstream.tools.retrieval.reading import Ranked, Reader, by_words, chunks_of
-from turnstream.tools.retrieval.vectors import embed, nearest
 from turnstream.tools.retrieval.writing import Stamp, Writer
 
-_DEPTHS = (1, 5)
+_FOUND = 5
 _CANDIDATES = 50
-
-Recalls: TypeAlias = dict[str, dict[str, list[float]]]
-"""By way of ranking, then by manner of asking: the shares of questions answered at each of the depths."""
 
 
 class Search(Struct, frozen=True):
@@ -57,7 +46,6 @@ class Search(Struct, frozen=True):
 
 class Results(Struct, frozen=True):
     conditions: dict[str, Any]
-    recall: Recalls
     search: Search
     stores: dict[str, vector_stores.Measured]
 
@@ -65,53 +53,13 @@ class Results(Struct, frozen=True):
 def run(quick: bool) -> None:
     console = wide_console()
     count = 5_000 if quick else 100_000
-    recalls = _recall(10 if quick else 40)
-    _show_recall(recalls, console)
     search = _search(count)
     _show_search(search, console)
     stores = _stores(count, console)
     if not quick:
         RESULTS.mkdir(exist_ok=True)
-        results = Results(conditions(), recalls, search, stores)
+        results = Results(conditions(), search, stores)
         (RESULTS / "retrieval.json").write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=2) + b"\n")
-
-
-def _recall(animals: int) -> Recalls:
-    passages, questions = labelled(animals)
-    with tempfile.TemporaryDirectory() as home:
-        folder, index = Path(home, "docs"), Path(home, "index.db")
-        folder.mkdir()
-        for path, text in passages.items():
-            (folder / path).write_text(text)
-        update(folder, index)
-        vectors = asyncio.run(_embedded(index, [question.text for question in questions]))
-        return _hits(index, questions, vectors)
-
-
-async def _embedded(index: Path, questions: Sequence[str]) -> list[Vector]:
-    async with embeddings.serving() as server, Embeddings(server.url, "stand-in") as client:
-        await embed(index, client)
-        return await client.documents(questions)
-
-
-def _hits(index: Path, questions: Sequence[Question], vectors: Sequence[Vector]) -> Recalls:
-    ways = ("words", "vectors (stand-in)", "hybrid (stand-in)")
-    places: dict[str, dict[str, list[int]]] = {way: {manner: [] for manner in MANNERS} for way in ways}
-    reader = Reader(index, vectors=True)
-    with reader, reader.connection() as connection:
-        for question, vector in zip(questions, vectors, strict=True):
-            words = by_words(connection, question.text, _CANDIDATES)
-            near = nearest(connection, vector, _CANDIDATES)
-            for way, ranked in zip(ways, (words, near, fused((words, near))), strict=True):
-                found = chunks_of(connection, [one.id for one in ranked[: max(_DEPTHS)]])
-                paths = [chunk.path for chunk in found]
-                place = paths.index(question.answer) if question.answer in paths else max(_DEPTHS)
-                places[way][question.manner].append(place)
-    return {way: {manner: _shares(found) for manner, found in asked.items()} for way, asked in places.items()}
-
-
-def _shares(places: Sequence[int]) -> list[float]:
-    return [sum(place < depth for place in places) / len(places) for depth in _DEPTHS]
 
 
 def _search(count: int) -> Search:
@@ -143,7 +91,7 @@ def _times(reader: Reader, questions: Sequence[str]) -> list[float]:
 def _ask(reader: Reader, question: str) -> None:
     with reader.connection() as connection:
         ranked: list[Ranked] = by_words(connection, question, _CANDIDATES)
-        chunks_of(connection, [one.id for one in ranked[: max(_DEPTHS)]])
+        chunks_of(connection, [one.id for one in ranked[:_FOUND]])
 
 
 def _timed(call: Callable[[], object]) -> float:
@@ -170,16 +118,6 @@ def _stores(count: int, console: Console) -> dict[str, vector_stores.Measured]:
         table.add_row(name, *shown, f"{one.recall:.2f}", f"{one.replace:.1f}", f"{one.memory:.0f}")
     console.print(table)
     return found
-
-
-def _show_recall(recalls: Recalls, console: Console) -> None:
-    depths = " / ".join(f"{depth}" for depth in _DEPTHS)
-    table = Table(title=f"Share of questions whose passage is among the first {depths}")
-    for column in ("ranking", *MANNERS):
-        table.add_column(column)
-    for way, shares in recalls.items():
-        table.add_row(way, *(" / ".join(f"{share:.2f}" for share in found) for found in shares.values()))
-    console.print(table)
 
 
 def _show_search(search: Search, console: Console) -> None:

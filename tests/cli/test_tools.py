@@ -67,3 +67,20 @@ def test_as_json_each_line_has_the_whole_schema(capsys: pytest.CaptureFixture[st
     line = json.loads(said)
     assert [line[key] for key in ("agent", "source", "name", "effect")] == ["doubler", "python", "double", "none"]
     assert line["parameters"]["required"] == ["number"]
+
+
+def test_a_search_that_its_store_refuses_is_down(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "agent.yaml").write_text(
+        """
+model: demo
+tools:
+  - retrieval: {elasticsearch: {url: "http://127.0.0.1:9", index: docs}}
+    timeout: 20
+  - retrieval: {milvus: {uri: "http://127.0.0.1:9", collection: docs, fields: {sparse: words}}, name: other}
+"""
+    )
+    code, said = listed(capsys, str(tmp_path / "agent.yaml"))
+    lines = said.splitlines()
+    assert lines[1].startswith("  Retrieval('search_documents'): DOWN: http://127.0.0.1:9: it gives no answer: ")
+    assert lines[2].startswith("  Retrieval('other'): DOWN: Milvus, docs: Fail connecting to server on 127.0.0.1:9")
+    assert (code, len(lines)) == (1, 3)

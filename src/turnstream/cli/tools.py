@@ -28,8 +28,8 @@ def tools(
 ) -> None:
     """List every tool, its source and its schema.
 
-    Servers are started and asked, and no tool is called. A source that is down is said to be so, and the command
-    exits with 1.
+    Servers are started and asked, documents are searched once, and no other tool is called. A source that is down is
+    said to be so, and the command exits with 1.
 
     Example: turnstream tools agent.yaml
     """
@@ -68,12 +68,16 @@ async def _asked(toolboxes: Sequence[Toolbox], seconds: float) -> Sources:
 
 async def _one(toolbox: Toolbox, seconds: float) -> Sequence[ToolSpec] | str:
     from turnstream.events import RunContext, TurnstreamError
+    from turnstream.tools import wrap
+    from turnstream.tools.retrieval import Retrieval
 
     try:
         async with AsyncExitStack() as stack:
             if isinstance(toolbox, AbstractAsyncContextManager):
                 await stack.enter_async_context(toolbox)
             async with asyncio.timeout(seconds):
+                if isinstance(inner := wrap.innermost(toolbox), Retrieval):
+                    await inner.check()
                 return await toolbox.tools(RunContext())
     except TurnstreamError as error:
         return error.message

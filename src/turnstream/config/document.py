@@ -24,6 +24,8 @@ _VARIABLE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\
 _MERGE = "tag:yaml.org,2002:merge"
 _TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 _QUOTED = re.compile(r"'([^']*)'")
+_TEMPLATES: dict[Path, tuple[str, ...]] = {("retrieval", "elasticsearch", "body"): ("query", "top_k", "vector")}
+"""Keys of a tool under which some names are filled at each call. There these, and ``$${``, are left as they are."""
 
 
 class Substituted(str):
@@ -159,20 +161,28 @@ class _Reader:
             return self._problem(path, "the value cannot be read as its type")
 
     def _substitute(self, text: str, path: Path) -> str:
+        later = _TEMPLATES.get(path[2:5], ())
+
         def fill(match: re.Match[str]) -> str:
             name, default = match.group(1), match.group(2)
             if match.group() == "$${":
-                return "${"
+                return "$${" if later else "${"
+            if name in later and default is None:
+                return match.group()
             if name is None:
                 self._problem(path, "'${' begins a variable: write ${NAME}, ${NAME:-default}, or $${ for itself")
                 return ""
-            if default is not None:
-                return self._filled(name) or default
-            if name not in self.environ:
-                self._problem(path, f"the environment variable {name} is not set (${{{name}:-…}} gives a default)")
-            return self._filled(name)
+            value = self._required(name, path) if default is None else self._filled(name) or default
+            return value.replace("${", "$${") if later else value
 
         return Substituted(_VARIABLE.sub(fill, text))
+
+    def _required(self, name: str, path: Path) -> str:
+        if name not in self.environ:
+            later = _TEMPLATES.get(path[2:5])
+            also = f"; each search fills {', '.join(later)}" if later else ""
+            self._problem(path, f"the environment variable {name} is not set (${{{name}:-…}} gives a default){also}")
+        return self._filled(name)
 
     def _filled(self, name: str) -> str:
         value = self.environ.get(name, "")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from turnstream.config.files import existing
 from turnstream.config.tool_sections import AuthSection, HttpSection, OpenApiSection, ReadySection, RestSection
-from turnstream.events import ConfigurationError
 from turnstream.tools import auth, ready
 from turnstream.tools.answers import Projection
 from turnstream.tools.forwarding import Forwarding
@@ -84,11 +84,3 @@ def make_auth(section: AuthSection | None) -> auth.Auth | None:
             oauth2.token_url, oauth2.client_id, oauth2.client_secret, scope=oauth2.scope, extra=oauth2.extra
         )
     return None
-
-
-def existing(name: str, folder: Path) -> Path:
-    """Raises `ConfigurationError` if there is no such file."""
-    path = folder / name
-    if not path.is_file():
-        raise ConfigurationError(f"there is no file {path}")
-    return path

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from turnstream.config.document import read
 from turnstream.config.errors import validated
-from turnstream.config.retrieval import make_embeddings
+from turnstream.config.retrieval import make_index_embeddings
 from turnstream.config.schema import AgentSection
 from turnstream.events import ConfigurationError
 from turnstream.tools.retrieval import Embeddings
@@ -29,11 +29,11 @@ def indexed_folders(file: Path, environ: Mapping[str, str] | None = None) -> lis
     section: AgentSection = validated(AgentSection, document, document.value)
     found: dict[Path, Indexed] = {}
     for number, tool in enumerate(section.tools):
-        if tool.retrieval is None:
+        if tool.retrieval is None or tool.retrieval.source is None:
             continue
         folder = file.parent / tool.retrieval.source
         try:
-            embeddings = make_embeddings(tool.retrieval.embeddings) if tool.retrieval.embeddings else None
+            embeddings = make_index_embeddings(tool.retrieval)
         except ConfigurationError as error:
             raise ConfigurationError(document.error(("tools", number), error.message)) from None
         if not folder.is_dir():
@@ -41,5 +41,7 @@ def indexed_folders(file: Path, environ: Mapping[str, str] | None = None) -> lis
         if folder not in found or embeddings is not None:
             found[folder] = Indexed(folder, embeddings)
     if not found:
-        raise ConfigurationError(f"{file}: it has no tool of the kind retrieval")
+        others = any(tool.retrieval for tool in section.tools)
+        hint = ": Elasticsearch and Milvus are filled by other means" if others else ""
+        raise ConfigurationError(f"{file}: it has no tool of the kind retrieval with a source{hint}")
     return list(found.values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from turnstream.config.retrieval import STORES
 from turnstream.config.schema import AgentSection
 from turnstream.config.tool_sections import KINDS
 
@@ -27,6 +28,7 @@ def json_schema() -> dict[str, Any]:
     kept["model"]["anyOf"].insert(0, _TEXT)
     properties["tools"]["items"] = {"anyOf": [_TEXT, properties["tools"]["items"]]}
     schema["$defs"]["ToolSection"]["oneOf"] = [{"required": [kind]} for kind in KINDS]
+    schema["$defs"]["RetrievalSection"]["oneOf"] = [{"required": [store]} for store in STORES]
     server = schema["$defs"]["ServerSection"]["properties"]
     server["statuses"]["enum"].append(False)  # what YAML makes of an `off` without quotes
     del server["statuses"]["type"]

@@ -6,11 +6,16 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from turnstream.config.section import FromEnvironment, NonEmpty, Seconds, Section, Whole
+from turnstream.config.stores import ElasticsearchSection, MilvusSection, make_elasticsearch, make_milvus
 from turnstream.events import ConfigurationError
-from turnstream.tools.retrieval import Embeddings, Retrieval, database, index_of
+from turnstream.tools.retrieval import Embeddings, Retrieval, SqliteStore, database, index_of
+from turnstream.tools.retrieval.store import Store
+
+STORES = ("source", "elasticsearch", "milvus")
+"""The keys of `RetrievalSection` of which there is one."""
 
 
 class EmbeddingsSection(Section):
@@ -37,10 +42,14 @@ class EmbeddingsSection(Section):
 
 
 class RetrievalSection(Section):
-    """Search in documents, with citations."""
+    """Search in documents, with citations: exactly one of `source`, `elasticsearch` and `milvus`."""
 
-    source: NonEmpty
+    source: NonEmpty | None = None
     """A folder that `turnstream index` has indexed, or an index file; relative to this file."""
+    elasticsearch: ElasticsearchSection | None = None
+    """An index of Elasticsearch."""
+    milvus: MilvusSection | None = None
+    """A collection of Milvus, or of Milvus Lite."""
     name: NonEmpty = "search_documents"
     """The name of the tool."""
     description: NonEmpty | None = None
@@ -48,28 +57,73 @@ class RetrievalSection(Section):
     top_k: Annotated[int, Field(ge=1, le=50), FromEnvironment] = 5
     """The most passages that a search gives."""
     base_url: NonEmpty | None = None
-    """The address of the documents' folder, for citations: `https://docs.example.com/`."""
+    """The address that documents' own are relative to, for citations: `https://docs.example.com/`."""
     embeddings: EmbeddingsSection | None = None
-    """Search by meaning too. `turnstream index`, given this file, makes the vectors."""
+    """Search by meaning too. `turnstream index`, given this file, makes the vectors of a `source`."""
+
+    @model_validator(mode="after")
+    def _one_store(self) -> RetrievalSection:
+        if sum(getattr(self, store) is not None for store in STORES) != 1:
+            raise ValueError(f"give exactly one of: {', '.join(STORES)}")
+        return self
+
+    @model_validator(mode="after")
+    def _vectors_are_used(self) -> RetrievalSection:
+        vectors = self.embeddings is not None
+        if self.elasticsearch is not None and self.elasticsearch.uses_vectors() != vectors:
+            raise ValueError(
+                "embeddings are of use if the body of elasticsearch has ${vector}"
+                if vectors
+                else "${vector} in the body of elasticsearch needs embeddings"
+            )
+        if self.milvus is not None and not vectors:
+            if self.milvus.fields.vector is not None:
+                raise ValueError("fields.vector of milvus needs embeddings")
+            if self.milvus.fields.sparse is None:
+                raise ValueError("milvus needs embeddings, or fields.sparse, or both")
+        return self
 
 
 def make_embeddings(section: EmbeddingsSection) -> Embeddings:
-    """Raises `ConfigurationError` where vectors cannot be kept."""
+    """Raises `ConfigurationError`. Nothing is sent."""
     parts = urlsplit(section.base_url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigurationError("the base_url of embeddings must begin with http:// or https:// and name a host")
-    if not database.can_load_vectors():
-        raise ConfigurationError(database.VECTORS_NEED)
     return Embeddings(**section.model_dump())
 
 
+def make_index_embeddings(section: RetrievalSection) -> Embeddings | None:
+    """Of a ``source``. Raises `ConfigurationError` where its vectors cannot be kept."""
+    if section.embeddings is None:
+        return None
+    embeddings = make_embeddings(section.embeddings)
+    if not database.can_load_vectors():
+        raise ConfigurationError(database.VECTORS_NEED)
+    return embeddings
+
+
 def make_retrieval(section: RetrievalSection, folder: Path) -> Retrieval:
-    """Raises `ConfigurationError` if there is no index."""
+    """Raises `ConfigurationError`, also if a ``source`` has no index. Other stores are not asked."""
+    embeddings: Embeddings | None
+    store: Store
+    if section.source is not None:
+        embeddings = make_index_embeddings(section)
+        store = SqliteStore(index_of(folder / section.source))
+    else:
+        embeddings = make_embeddings(section.embeddings) if section.embeddings else None
+        store = _server(section, folder)
     return Retrieval(
-        index_of(folder / section.source),
+        store,
         name=section.name,
         description=section.description,
         top_k=section.top_k,
         base_url=section.base_url,
-        embeddings=make_embeddings(section.embeddings) if section.embeddings else None,
+        embeddings=embeddings,
     )
+
+
+def _server(section: RetrievalSection, folder: Path) -> Store:
+    if section.elasticsearch is not None:
+        return make_elasticsearch(section.elasticsearch, folder)
+    assert section.milvus is not None
+    return make_milvus(section.milvus, folder, vectors=section.embeddings is not None)

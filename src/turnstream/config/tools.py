@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 
 from turnstream.agent.protocols import Toolbox
 from turnstream.config.errors import meant
-from turnstream.config.http_tools import existing, make_openapi, make_ready, make_rest
+from turnstream.config.files import existing
+from turnstream.config.http_tools import make_openapi, make_ready, make_rest
 from turnstream.config.retrieval import RetrievalSection, make_retrieval
 from turnstream.config.tool_sections import McpSection, OpenApiSection, ReadySection, RestSection, ToolSection
 from turnstream.events import ConfigurationError, TurnstreamError

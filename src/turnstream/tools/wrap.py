@@ -86,6 +86,13 @@ class Wrapper(_Owner):
         return repr(self.box)
 
 
+def innermost(box: object) -> object:
+    """What all wrappers are around."""
+    while isinstance(box, Wrapper):
+        box = box.box
+    return box
+
+
 class Prefixed(Wrapper):
     """Each tool's name with ``prefix`` before it, for two sources that use the same names."""
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from turnstream.events import RunContext, ToolCall, ToolOutput
-from turnstream.tools.retrieval import Retrieval, database
+from turnstream.tools.retrieval import Retrieval, SqliteStore, database
 from turnstream.tools.retrieval.indexing import Report, update
 
 TOPICS = ("tides", "volcanoes", "glaciers", "orchids", "bridges", "violins", "comets", "lighthouses", "beavers", "salt")
@@ -47,7 +47,7 @@ async def search(tool: Retrieval, query: str) -> ToolOutput:
 
 
 async def ids(folder: Path, query: str, **options: int) -> list[str]:
-    output = await search(Retrieval(folder / database.NAME, **options), query)  # type: ignore[arg-type]  # ints
+    output = await search(Retrieval(SqliteStore(folder / database.NAME), **options), query)  # type: ignore[arg-type]  # ints
     return [source.id for source in output.sources]
 
 

@@ -15,7 +15,7 @@ from tests.tools.retrieval.folders import ids, indexed, many, search, write
 from turnstream.agent import Agent
 from turnstream.events import RunContext, Source, ToolCall, ToolError
 from turnstream.testing import ScriptedModel, call
-from turnstream.tools.retrieval import Retrieval, database
+from turnstream.tools.retrieval import Retrieval, SqliteStore, database
 
 BIRDS: dict[str, str | bytes] = {
     "kingfisher.md": "# The kingfisher\n\nIt dives for fish.\n\n## Nest\n\nA tunnel in a river bank.",
@@ -31,7 +31,7 @@ def birds(tmp_path: Path) -> Path:
 
 
 def tool(folder: Path) -> Retrieval:
-    return Retrieval(folder / database.NAME, base_url="https://birds.example/")
+    return Retrieval(SqliteStore(folder / database.NAME), base_url="https://birds.example/")
 
 
 async def test_a_passage_comes_with_its_source(birds: Path) -> None:

@@ -1,5 +1,6 @@
-"""Search in a folder of documents: the index is one SQLite file, the tool reads it and cites what it found."""
+"""Search in documents, with citations: one tool, and the stores that it can search."""
 
 from turnstream.tools.retrieval.embeddings import Embeddings as Embeddings
+from turnstream.tools.retrieval.sqlite import SqliteStore as SqliteStore
+from turnstream.tools.retrieval.sqlite import index_of as index_of
 from turnstream.tools.retrieval.toolbox import Retrieval as Retrieval
-from turnstream.tools.retrieval.toolbox import index_of as index_of

@@ -1,0 +1,192 @@
+"""An index of Elasticsearch, asked by its official client with a body that the configuration may write itself."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from base64 import b64encode
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from turnstream.events import ConfigurationError
+from turnstream.tools.retrieval.fields import Fields, Found
+from turnstream.tools.retrieval.store import Passage, Question, StoreError
+from turnstream.tools.retrieval.template import Template
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from elastic_transport import AiohttpHttpNode, NodeConfig
+    from elasticsearch import AsyncElasticsearch
+
+MOST_BYTES = 8 * 1024 * 1024
+
+_PORTS = {"http": 80, "https": 443}
+_LONGEST_REASON = 300
+
+
+class ElasticsearchStore:
+    """``body`` is that of a search, with gaps (see `Template`); without it, the words of the question are searched in
+    text and title. So they are while there is no vector for a body that needs one. ``timeout`` is in seconds for one
+    request, ``most_bytes`` bounds an answer. Certificates are verified, against ``ca`` if that is given.
+
+    Nothing is tried again: somebody waits.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        index: str,
+        *,
+        api_key: str | None = None,
+        login: tuple[str, str] | None = None,
+        ca: str | None = None,
+        fields: Fields | None = None,
+        body: Mapping[str, Any] | None = None,
+        timeout: float = 10.0,
+        most_bytes: int = MOST_BYTES,
+    ) -> None:
+        self.url = url
+        self.index = index
+        self.fields = fields or Fields()
+        self._words = Template(_words(self.fields))
+        self._template = Template(body) if body is not None else self._words
+        self._ca = ca
+        self._api_key, self._login = api_key, login
+        self._secrets = [api_key] if api_key else []
+        if login:
+            self._secrets += [login[1], b64encode(":".join(login).encode()).decode()]
+        self._timeout = timeout
+        self._most_bytes = most_bytes
+        self._client: AsyncElasticsearch | None = None
+        self._users = 0
+
+    async def __aenter__(self) -> Self:
+        if self._users == 0:
+            self._client = self._new_client()
+        self._users += 1
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._users -= 1
+        if self._users == 0 and self._client is not None:
+            client, self._client = self._client, None
+            await client.close()
+
+    async def find(self, question: Question, limit: int) -> list[Passage]:
+        answer = await self._ask(self._body(question, limit))
+        try:
+            found = [self._found(hit) for hit in answer["hits"]["hits"][:limit]]
+        except (KeyError, TypeError, AttributeError) as error:
+            raise StoreError(f"{self.url}: its answer is no list of hits") from error
+        return self.fields.passages(found, question.text)
+
+    def _body(self, question: Question, limit: int) -> dict[str, Any]:
+        template = self._words if question.vector is None and "vector" in self._template.gaps else self._template
+        vector = list(question.vector) if question.vector is not None else None
+        body = template.filled({"query": question.text, "top_k": limit, "vector": vector})
+        return {"size": limit, "_source": self.fields.named, **body}
+
+    def _found(self, hit: Mapping[str, Any]) -> Found:
+        fragments = hit.get("highlight", {}).get(self.fields.text, ())
+        highlight = " … ".join(fragments).replace("<em>", "").replace("</em>", "")
+        document = {**hit.get("fields", {}), **hit.get("_source", {})}
+        return Found(document, hit["_id"], hit.get("_score"), highlight)
+
+    async def _ask(self, body: dict[str, Any]) -> Any:
+        import elasticsearch
+
+        if self._client is None:
+            raise ConfigurationError("the search in Elasticsearch is used before its agent is entered")
+        try:
+            return (await self._client.search(index=self.index, body=body)).body
+        except (elasticsearch.SerializationError, elasticsearch.UnsupportedProductError):
+            problem = "its answers are not those of Elasticsearch"
+        except elasticsearch.ApiError as error:
+            problem = f"it answers with status {error.meta.status}: {_reason(error.body)}"
+        except elasticsearch.ConnectionTimeout:
+            problem = f"it gave no answer within {self._timeout:g} seconds"
+        except elasticsearch.SSLError as error:
+            problem = f"its certificate is not accepted: {error.message}"
+        except elasticsearch.ConnectionError as error:
+            problem = f"it gives no answer: {error.message}"
+        raise StoreError(f"{self.url}: {self._without_secrets(problem)}")
+
+    def _without_secrets(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "…")
+        return " ".join(text.split())[:_LONGEST_REASON]
+
+    def _new_client(self) -> AsyncElasticsearch:
+        from elasticsearch import AsyncElasticsearch
+
+        return AsyncElasticsearch(
+            [_node(self.url, self._ca)],
+            node_class=_bounded(self._most_bytes),
+            api_key=self._api_key,
+            basic_auth=self._login,
+            request_timeout=self._timeout,
+            max_retries=0,
+            retry_on_timeout=False,
+        )
+
+
+def _words(fields: Fields) -> dict[str, Any]:
+    searched = [fields.text, *([f"{fields.title}^2"] if fields.title else [])]
+    shown = {"number_of_fragments": 1, "fragment_size": 300, "pre_tags": [""], "post_tags": [""]}
+    return {
+        "query": {"multi_match": {"query": "${query}", "fields": searched}},
+        "highlight": {"fields": {fields.text: shown}},
+    }
+
+
+def _node(url: str, ca: str | None) -> NodeConfig:
+    from elastic_transport import NodeConfig
+
+    parts = urlsplit(url)
+    context = ssl.create_default_context(cafile=ca) if parts.scheme == "https" else None
+    port = parts.port or _PORTS[parts.scheme]
+    return NodeConfig(parts.scheme, parts.hostname or "", port, path_prefix=parts.path.rstrip("/"), ssl_context=context)
+
+
+def _bounded(most_bytes: int) -> type[AiohttpHttpNode]:
+    """The client's own connection, which leaves an answer that is too long."""
+    import aiohttp
+    from elastic_transport import AiohttpHttpNode
+
+    class Response(aiohttp.ClientResponse):
+        async def read(self) -> bytes:
+            body = bytearray()
+            async for piece in self.content.iter_any():
+                body += piece
+                if len(body) > most_bytes:
+                    self.close()
+                    raise aiohttp.ClientPayloadError(f"more than {most_bytes} bytes are too many")
+            return bytes(body)
+
+    class Node(AiohttpHttpNode):
+        def _create_aiohttp_session(self) -> None:
+            self._loop = asyncio.get_running_loop()
+            self.session = aiohttp.ClientSession(
+                headers=self.headers,
+                skip_auto_headers=("accept", "accept-encoding", "user-agent"),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                connector=aiohttp.TCPConnector(
+                    limit_per_host=self._connections_per_node, ssl=self._ssl_context or True
+                ),
+                response_class=Response,
+            )
+
+    return Node
+
+
+def _reason(body: Any) -> str:
+    """What Elasticsearch says is the cause."""
+    match body:
+        case {"error": {"root_cause": [{"reason": str(reason)}, *_]}} | {"error": {"reason": str(reason)}}:
+            return reason
+        case {"error": str(reason)}:
+            return reason
+        case _:
+            return str(body)

@@ -1,0 +1,183 @@
+"""A collection of Milvus, or of Milvus Lite, asked by the official client: by vectors, by words (BM25), or by both."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from turnstream.events import ConfigurationError
+from turnstream.tools.retrieval.fields import Fields, Found
+from turnstream.tools.retrieval.fusion import K
+from turnstream.tools.retrieval.store import Passage, Question, StoreError
+from turnstream.tools.threads import Threads
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from pymilvus import AsyncMilvusClient
+
+_CANDIDATES = 50
+_MOST_BYTES = 8 * 1024 * 1024
+_LONGEST_REASON = 300
+_LONGEST_BACKOFF = 2000  # milliseconds for which gRPC itself refuses to connect again; its own is two minutes
+
+
+class MilvusStore:
+    """``uri`` is the address of a server, or a file of Milvus Lite, which ends in ``.db``. ``vector`` names the field
+    of the vectors; ``sparse`` the one that a BM25 function fills, which is asked with the words of the question. Given
+    both, Milvus fuses the two rankings (reciprocal rank fusion). ``filter`` is an expression of Milvus, for each
+    search. ``timeout`` is in seconds, for all of a search.
+
+    Certificates are verified, against ``ca`` if that is given.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        collection: str,
+        *,
+        token: str | None = None,
+        database: str | None = None,
+        ca: str | None = None,
+        fields: Fields | None = None,
+        vector: str | None = None,
+        sparse: str | None = None,
+        filter: str = "",
+        timeout: float = 10.0,
+    ) -> None:
+        self.uri = uri
+        self.collection = collection
+        self.fields = fields or Fields()
+        self._token, self._database, self._ca = token, database, ca
+        self._vector, self._sparse, self._filter = vector, sparse, filter
+        self._timeout = timeout
+        self._client: AsyncMilvusClient | None = None
+        self._threads = Threads("milvus", 1)
+        self._connecting = asyncio.Lock()
+        self._users = 0
+
+    async def __aenter__(self) -> Self:
+        if self._users == 0:
+            self._connecting = asyncio.Lock()  # it belongs to the event loop of those who wait for it
+        self._users += 1
+        self._threads.__enter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._threads.__exit__()
+        self._users -= 1
+        if self._users == 0 and self._client is not None:
+            client, self._client = self._client, None
+            await client.close()
+
+    async def find(self, question: Question, limit: int) -> list[Passage]:
+        if self._users == 0:
+            raise ConfigurationError("the search in Milvus is used before its agent is entered")
+        asked = self._asked(question)
+        if not asked:
+            raise StoreError(f"{self.collection} is searched by vectors alone, and the question has none")
+        hits = await self._search(asked, limit)
+        scores = _scores([hit["distance"] for hit in hits], by_words=list(asked) == [self._sparse])
+        found = [Found(hit["entity"], hit.id, score) for hit, score in zip(hits, scores, strict=True)]
+        return self.fields.passages(found, question.text)
+
+    def _asked(self, question: Question) -> dict[str, Any]:
+        """What each field is asked with."""
+        asked: dict[str, Any] = {}
+        if self._vector is not None and question.vector is not None:
+            asked[self._vector] = list(question.vector)
+        if self._sparse is not None:
+            asked[self._sparse] = question.text
+        return asked
+
+    async def _search(self, asked: dict[str, Any], limit: int) -> Sequence[Any]:
+        import grpc
+
+        pymilvus = await self._threads.run(_library)
+        try:
+            async with asyncio.timeout(self._timeout):
+                client = await self._connected()
+                (hits,) = await self._sent(client, asked, limit)
+                return list(hits)
+        except pymilvus.MilvusException as error:
+            problem = error.message
+        except grpc.aio.AioRpcError as error:
+            problem = error.details() or error.code().name
+        except TimeoutError:
+            problem = f"it gave no answer within {self._timeout:g} seconds"
+        raise StoreError(f"Milvus, {self.collection}: {self._without_secrets(problem)}")
+
+    async def _sent(self, client: AsyncMilvusClient, asked: dict[str, Any], limit: int) -> Any:
+        wanted = {"limit": limit, "output_fields": self.fields.named, "timeout": self._timeout}
+        if len(asked) == 1:
+            ((field, value),) = asked.items()
+            return await client.search(self.collection, [value], self._filter, anns_field=field, **wanted)
+        from pymilvus import AnnSearchRequest, RRFRanker
+
+        many = max(_CANDIDATES, limit)
+        requests = [AnnSearchRequest([value], field, {}, many, self._filter) for field, value in asked.items()]
+        return await client.hybrid_search(self.collection, requests, RRFRanker(K), **wanted)
+
+    async def _connected(self) -> AsyncMilvusClient:
+        async with self._connecting:
+            if self._client is None:
+                client = await self._threads.run(self._new_client)
+                try:
+                    await client.__aenter__()
+                    if self._is_file:
+                        await client.load_collection(self.collection)
+                except BaseException:
+                    await client.close()
+                    raise
+                self._client = client
+            return self._client
+
+    @property
+    def _is_file(self) -> bool:
+        return self.uri.endswith(".db")
+
+    def _new_client(self) -> AsyncMilvusClient:
+        """For a file, this starts Milvus Lite. A connection is this store's own: the client takes servers with the same
+        address for the same, whatever certificates are trusted.
+        """
+        from pymilvus import AsyncMilvusClient
+
+        options = {
+            b"grpc.max_receive_message_length": _MOST_BYTES,  # bytes, as the client's own key that it replaces
+            "grpc.max_reconnect_backoff_ms": _LONGEST_BACKOFF,
+        }
+        secure = {"server_pem_path": self._ca} if self._ca else {}
+        return AsyncMilvusClient(
+            self.uri,
+            token=self._token or "",
+            db_name=self._database or "",
+            timeout=self._timeout,
+            dedicated=True,
+            grpc_options=options,
+            **secure,
+        )
+
+    def _without_secrets(self, text: str) -> str:
+        text = text.replace(self._token, "…") if self._token else text
+        return " ".join(text.split())[:_LONGEST_REASON]
+
+
+def _scores(distances: Sequence[float], by_words: bool) -> list[float]:
+    """The higher, the better. Some measures are distances, of which the lowest comes first; Lite's BM25 is negative."""
+    if by_words:
+        return [abs(one) for one in distances]
+    rising = bool(distances) and distances[0] < distances[-1]
+    return [-one if rising else one for one in distances]
+
+
+def _library() -> Any:
+    """Takes part of a second. The client and Lite log each error with its traceback; here it is raised, and told once.
+    Lite's own library logs which instructions of the processor it tries.
+    """
+    import pymilvus
+
+    for name in ("pymilvus", "milvus_lite", "faiss.loader"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    return pymilvus

@@ -1,0 +1,52 @@
+"""What the search tool needs of whatever keeps the documents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from turnstream.events import TurnstreamError
+from turnstream.tools.retrieval.embeddings import Vector
+
+if TYPE_CHECKING:
+    from typing import Self
+
+
+class Question(NamedTuple):
+    """``vector`` is None without an embedding server, or while it fails. ``space`` is its `Embeddings.space`."""
+
+    text: str
+    vector: Vector | None = None
+    space: str = ""
+
+
+class Passage(NamedTuple):
+    """``url`` is a whole address, or one relative to that of all documents. The higher the score, the better; None if
+    the store gives none.
+    """
+
+    id: str
+    title: str
+    url: str | None
+    text: str
+    snippet: str
+    score: float | None
+
+
+class StoreError(TurnstreamError):
+    """The store refused, failed or fell silent. The message is for the operator: it quotes the store."""
+
+    code = "store_error"
+    status = 502
+
+
+class Store(Protocol):
+    """Is entered before it is asked; any number of times, and then asked any number of questions at once."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+    async def find(self, question: Question, limit: int) -> Sequence[Passage]:
+        """The passages that fit best, best first. Raises `StoreError`."""
+        ...

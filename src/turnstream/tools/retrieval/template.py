@@ -1,0 +1,74 @@
+"""A request's body with gaps: ``${query}``, ``${vector}`` and ``${top_k}``, filled in the decoded values.
+
+A text that is nothing but a gap becomes the value itself; within a longer text a value is put in as text. Nothing is
+parsed after that, so a question can be no syntax, and a gap in a question is none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from turnstream.events import ConfigurationError
+
+NAMES = ("query", "top_k", "vector")
+
+_GAP = re.compile(r"\$\$\{|\$\{([A-Za-z_]\w*)\}|\$\{")
+_WHOLE = re.compile(r"\$\{(\w+)\}")
+
+
+class Template:
+    """``body`` is of mappings, lists and plain values. ``$${`` stands for ``${``. Raises `ConfigurationError`."""
+
+    def __init__(self, body: Mapping[str, Any]) -> None:
+        self.body = body
+        self.gaps: set[str] = set()
+        self._read(body)
+
+    def filled(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """With a value for each of ``gaps``."""
+        return {key: _filled(value, values) for key, value in self.body.items()}
+
+    def _read(self, value: Any) -> None:
+        match value:
+            case dict():
+                for key, item in value.items():
+                    if "${" in key:
+                        raise ConfigurationError(f"{key!r} is a key, and only values can have '${{…}}'")
+                    self._read(item)
+            case list():
+                for item in value:
+                    self._read(item)
+            case str():
+                self._read_text(value)
+
+    def _read_text(self, text: str) -> None:
+        whole = _WHOLE.fullmatch(text)
+        for match in _GAP.finditer(text):
+            name = match[1]
+            if match[0] == "$${":
+                continue
+            if name not in NAMES:
+                known = ", ".join(f"${{{known}}}" for known in NAMES)
+                raise ConfigurationError(f"there is no {match[0]} to be filled; there are {known}, and $${{ for '${{'")
+            if name == "vector" and not whole:
+                raise ConfigurationError("${vector} is a list of numbers: it must be the whole of a value")
+            self.gaps.add(name)
+
+
+def _filled(value: Any, values: Mapping[str, Any]) -> Any:
+    match value:
+        case dict():
+            return {key: _filled(item, values) for key, item in value.items()}
+        case list():
+            return [_filled(item, values) for item in value]
+        case str():
+            whole = _WHOLE.fullmatch(value)
+            return values[whole[1]] if whole else _GAP.sub(lambda gap: _text(gap, values), value)
+        case _:
+            return value
+
+
+def _text(gap: re.Match[str], values: Mapping[str, Any]) -> str:
+    return str(values[gap[1]]) if gap[1] else "${"
