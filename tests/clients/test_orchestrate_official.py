@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(not PYTHON, reason="ORCHESTRATE_PYTHON names no 
 
 
 def run(script: str, *arguments: str) -> Any:
-    command = [PYTHON, HERE / script, *arguments]
+    command = [PYTHON, str(HERE / script), *arguments]
     return json.loads(subprocess.run(command, capture_output=True, text=True, timeout=110, check=True).stdout)
 
 
