@@ -228,5 +228,5 @@ def test_parameters_are_translated() -> None:
 def test_a_bad_body_is_the_clients_fault(body: bytes) -> None:
     with pytest.raises(RequestError) as caught:
         AnthropicMessages().decode(ClientRequest(body, "x", 0.0))
-    refusal = json.loads(AnthropicMessages().error(caught.value).body)
+    refusal = json.loads(AnthropicMessages().error(caught.value, "x").body)
     assert (refusal["type"], refusal["error"]["type"]) == ("error", "invalid_request_error")

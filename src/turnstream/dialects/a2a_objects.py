@@ -20,9 +20,10 @@ from turnstream.events import (
 )
 
 Version = Literal["0.3", "1.0"]
+RpcId = str | int | float | None
 State = Literal["submitted", "working", "completed", "canceled", "failed"]
 
-CARD_PATH = "/.well-known/agent-card.json"
+CARD_PATHS = ("/.well-known/agent-card.json", "/.well-known/agent.json")  # the second is that of 0.2
 
 
 class File(Struct, rename="camel"):
@@ -68,7 +69,7 @@ class RpcRequest(Struct):
 
     method: str
     params: dict[str, Any] = {}
-    id: str | int | None = None
+    id: RpcId = None
 
 
 def content(message: Message) -> Content:
@@ -98,10 +99,15 @@ def _part(part: Part, path: str) -> ContentPart:
 
 
 class Task(Struct):
-    """One run. ``text`` is its answer so far, ``failure`` what a client may know of why it failed."""
+    """One run, and how its client asked for it. ``texts`` is its answer so far, ``failure`` what a client may know of
+    why it failed."""
 
     id: str
     context_id: str
+    version: Version = "0.3"
+    rpc_id: RpcId = None
+    stream: bool = False
+    statuses: bool = True
     state: State = "submitted"
     texts: list[str] = []
     failure: str | None = None
@@ -150,11 +156,11 @@ def card(name: str, description: str, base_url: str) -> dict[str, Any]:
     }
 
 
-def rpc_result(id: str | int | None, result: Mapping[str, Any]) -> bytes:
+def rpc_result(id: RpcId, result: Mapping[str, Any]) -> bytes:
     return json({"jsonrpc": "2.0", "id": id, "result": result})
 
 
-def rpc_error(id: str | int | None, code: int, message: str) -> bytes:
+def rpc_error(id: RpcId, code: int, message: str) -> bytes:
     return json({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message}})
 
 
@@ -177,6 +183,27 @@ METHODS: Mapping[str, tuple[str, Version]] = {
     "SendStreamingMessage": ("stream", "1.0"),
     "GetTask": ("get", "1.0"),
     "CancelTask": ("cancel", "1.0"),
+}
+
+# What an agent need not offer, with the code by which it says so.
+NOT_OFFERED: Mapping[str, tuple[int, str]] = {
+    **dict.fromkeys(
+        ("tasks/resubscribe", "SubscribeToTask"),
+        (-32004, "A stream cannot be joined again: ask for the task until it has ended."),
+    ),
+    **dict.fromkeys(("tasks/list", "ListTasks"), (-32004, "Tasks are not listed: ask for one by its id.")),
+    **dict.fromkeys(
+        (
+            *(f"tasks/pushNotificationConfig/{act}" for act in ("set", "get", "list", "delete")),
+            *(f"{act}TaskPushNotificationConfig" for act in ("Create", "Get", "Delete")),
+            "ListTaskPushNotificationConfigs",
+        ),
+        (-32003, "This agent sends no push notifications."),
+    ),
+    **dict.fromkeys(
+        ("agent/getAuthenticatedExtendedCard", "GetExtendedAgentCard"),
+        (-32007, "This agent has no card but the public one."),
+    ),
 }
 
 VERSIONS: Sequence[str] = ("0.3", "1.0")

@@ -112,6 +112,19 @@ def run_request(body: MessagesRequest, headers: Mapping[str, str]) -> RunRequest
     )
 
 
+def estimate(request: RunRequest) -> int:
+    """Tokens of the client's own words and tools, at four bytes each: what the model's tokens are is not known here.
+    Images, sound and files are not counted."""
+    told = [*map(_words, request.messages), *(json(tool).decode() for tool in request.tools)]
+    return max(1, round(sum(len(text.encode("utf-8", "replace")) for text in told) / 4))
+
+
+def _words(message: Message) -> str:
+    if not isinstance(message, AssistantMessage):
+        return content_text(message.content)
+    return message.reasoning + message.text + "".join(call.name + call.arguments for call in message.tool_calls)
+
+
 def _text(value: Any) -> str | None:
     return value[:512] if isinstance(value, str) and value else None
 

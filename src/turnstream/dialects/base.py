@@ -34,6 +34,7 @@ from turnstream.events import (
 
 class Route(Struct, frozen=True):
     """``path`` may hold parameters: ``/ag-ui/{agent}``. With ``header``, only requests that carry it are meant.
+    ``public`` is answered without a key: what a client reads before it knows how to authenticate.
 
     ``summary``, ``request`` and ``event`` are for the OpenAPI document: the JSON Schema of the body, and the name of
     the wire model that each event of the stream is.
@@ -45,6 +46,7 @@ class Route(Struct, frozen=True):
     summary: str = ""
     request: type[Struct] | None = None
     event: str | None = None
+    public: bool = False
 
 
 class ClientRequest(Struct, frozen=True):
@@ -63,6 +65,7 @@ class ClientRequest(Struct, frozen=True):
     method: str = "POST"
     agents: Mapping[str, str] = {}
     base_url: str = ""
+    path: str = ""
 
 
 class Reply(Struct, frozen=True):
@@ -132,8 +135,8 @@ class Dialect(Protocol):
         """Raises `RequestError`. A request that needs no run (a card, a stored answer) gets its `Reply` at once."""
         ...
 
-    def error(self, error: TurnstreamError) -> Reply:
-        """What this protocol answers while nothing of the stream has been sent."""
+    def error(self, error: TurnstreamError, id: str) -> Reply:
+        """What this protocol answers to the request of that id while nothing of the stream has been sent."""
         ...
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, assert_never
+from typing import Any, ClassVar, assert_never
 
 import msgspec
 
@@ -12,12 +12,12 @@ from turnstream.dialects import chat_request, statuses
 from turnstream.dialects.base import Call as AnyCall
 from turnstream.dialects.base import ClientRequest, Reply, Route, clean, json, outcome
 from turnstream.dialects.body import decode
+from turnstream.dialects.statuses import StatusMode
 from turnstream.events import (
     ClientToolCalls,
     HostedToolCall,
     HostedToolResult,
     MaxStepsReached,
-    ProviderError,
     ReasoningDelta,
     RefusalDelta,
     RequestError,
@@ -40,9 +40,6 @@ from turnstream.events import (
     Usage,
 )
 
-StatusMode = Literal["extension", "metadata", "off"]
-
-STATUS_HEADER = "x-agent-status"
 DONE = b"data: [DONE]\n\n"
 
 _string = msgspec.json.Encoder().encode
@@ -64,12 +61,8 @@ class ChatCompletions:
         body = decode(request.body, ChatRequest)
         return Call(request, body, chat_request.run_request(body, request.headers))
 
-    def error(self, error: TurnstreamError) -> Reply:
-        headers: dict[str, str] = {}
-        if isinstance(error, ProviderError) and error.retry_after is not None:
-            headers["retry-after"] = str(max(1, round(error.retry_after)))
-        param = error.param if isinstance(error, RequestError) else None
-        return Reply(error.status, json(envelope(error.message, error.status, error.code, param)), headers=headers)
+    def error(self, error: TurnstreamError, id: str) -> Reply:
+        return refusal(error)
 
 
 class Call:
@@ -114,13 +107,7 @@ class Call:
 def _status_mode(client: ClientRequest, body: ChatRequest) -> StatusMode:
     if body.include_status_updates is not None:
         return "metadata" if body.include_status_updates else "off"
-    chosen = client.headers.get(STATUS_HEADER, "").strip().lower() or client.statuses
-    match chosen:
-        case "extension" | "metadata" | "off":
-            return chosen
-        case _:
-            message = "X-Agent-Status: must be 'extension', 'metadata' or 'off'."
-            raise RequestError(message, param="X-Agent-Status", code="invalid_value")
+    return statuses.mode(client)
 
 
 class Encoder:
@@ -360,6 +347,11 @@ def envelope(message: str, status: int, code: str | None, param: str | None = No
     else:
         kind = "invalid_request_error" if 400 <= status < 499 else "server_error"
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+
+def refusal(error: TurnstreamError) -> Reply:
+    param = error.param if isinstance(error, RequestError) else None
+    return Reply(error.status, json(envelope(error.message, error.status, error.code, param)))
 
 
 def open_webui_status(event: statuses.StatusEvent) -> dict[str, Any]:

@@ -61,7 +61,6 @@ class Responses:
     )
 
     def __init__(self) -> None:
-        self._chat = openai_chat.ChatCompletions()
         self._conversations: OrderedDict[str, tuple[Message, ...]] = OrderedDict()
 
     def decode(self, request: ClientRequest) -> AnyCall | Reply:
@@ -83,8 +82,8 @@ class Responses:
         while len(self._conversations) > _KEPT:
             self._conversations.popitem(last=False)
 
-    def error(self, error: TurnstreamError) -> Reply:
-        return self._chat.error(error)
+    def error(self, error: TurnstreamError, id: str) -> Reply:
+        return openai_chat.refusal(error)
 
 
 class Call:

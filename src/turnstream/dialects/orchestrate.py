@@ -63,9 +63,6 @@ class Orchestrate:
         Route("POST", "/v1/chat/completions", header="x-ibm-thread-id", request=ChatRequest, event="SSEChunk"),
     )
 
-    def __init__(self) -> None:
-        self._chat = openai_chat.ChatCompletions()
-
     def decode(self, request: ClientRequest) -> AnyCall | Reply:
         body = decode(request.body, ChatRequest)
         asked = chat_request.run_request(body, request.headers)
@@ -73,8 +70,8 @@ class Orchestrate:
         messages = without_hand_over(asked.messages)
         return Call(request, body, msgspec.structs.replace(asked, thread_id=thread, messages=messages))
 
-    def error(self, error: TurnstreamError) -> Reply:
-        return self._chat.error(error)
+    def error(self, error: TurnstreamError, id: str) -> Reply:
+        return openai_chat.refusal(error)
 
 
 def without_hand_over(messages: Sequence[Message]) -> tuple[Message, ...]:

@@ -101,9 +101,9 @@ class Vercel:
     )
 
     def decode(self, request: ClientRequest) -> AnyCall | Reply:
-        return Call(decode(request.body, ChatBody), request.path_params.get("agent"), request.id)
+        return Call(decode(request.body, ChatBody), request, statuses.wanted(request))
 
-    def error(self, error: TurnstreamError) -> Reply:
+    def error(self, error: TurnstreamError, id: str) -> Reply:
         """The transport shows the body of a failed answer as the error's text."""
         return Reply(error.status, error.message.encode("utf-8", "replace"), "text/plain; charset=utf-8")
 
@@ -112,17 +112,17 @@ class Call:
     stream = True
     headers: Mapping[str, str] = {"x-vercel-ai-ui-message-stream": "v1"}
 
-    def __init__(self, body: ChatBody, agent: str | None, id: str) -> None:
-        self._id = id
+    def __init__(self, body: ChatBody, client: ClientRequest, statuses: bool) -> None:
+        self._id, self._statuses = client.id, statuses
         self.request = RunRequest(
             messages=tuple(message for said in body.messages for message in _messages(said)),
-            agent=agent,
+            agent=client.path_params.get("agent"),
             tools=tuple(_tool(tool) for tool in body.tools or ()),
             thread_id=body.id,
         )
 
     def encoder(self, agent: str) -> Encoder:
-        return Encoder(f"msg-{self._id}")
+        return Encoder(f"msg-{self._id}", statuses=self._statuses)
 
     def reply(self, agent: str, events: Sequence[RunEvent]) -> Reply:
         """This protocol has no other answer than the stream."""
@@ -194,9 +194,9 @@ def _result(part: Part, name: str) -> list[Message]:
 
 
 class Encoder(BlockEncoder):
-    def __init__(self, message_id: str) -> None:
+    def __init__(self, message_id: str, *, statuses: bool = True) -> None:
         super().__init__(f"{message_id}-")
-        self._message_id = message_id
+        self._message_id, self._statuses = message_id, statuses
         self._started = self._in_step = False
         self._sources = 0
 
@@ -219,16 +219,16 @@ class Encoder(BlockEncoder):
             case StepStarted():
                 ended = self._end_step()
                 self._in_step = True
-                return ended + _frame("start-step") + _status(event)
+                return ended + _frame("start-step") + self._status(event)
             case ToolCallsDetected(tool_calls=calls):
-                return b"".join([_call(call, **_OURS) for call in calls]) + _status(event)
+                return b"".join([_call(call, **_OURS) for call in calls]) + self._status(event)
             case ToolResult(tool_call=call, output=output, ok=ok):
                 shown = output.data if output.data is not None else output.shown_text
                 return _result_of(call.id, shown, ok)
             case ToolsExecuted():
-                return _status(event) + self._end_step()
+                return self._status(event) + self._end_step()
             case MaxStepsReached():
-                return _status(event)
+                return self._status(event)
             case ClientToolCalls(tool_calls=calls):
                 return b"".join([_call(call) for call in calls])
             case HostedToolCall(id=id, name=name, arguments=arguments):
@@ -237,13 +237,20 @@ class Encoder(BlockEncoder):
                 return _result_of(id, content, ok)
             case ToolProgress(tool_call_id=id, name=name, message=message, fraction=fraction):
                 progress = {"toolCallId": id, "name": name, "message": message, "fraction": fraction}
-                return _frame("data-tool-progress", data=progress, transient=True)
+                return self._data("tool-progress", progress)
             case SourceFound(source=source):
                 return self._source(source)
             case RunFinished() | RunFailed() | RunCancelled():
                 return self._end(event)
             case _:
                 assert_never(event)
+
+    def _status(self, event: statuses.StatusEvent) -> bytes:
+        word, details = statuses.status(event)
+        return self._data("agent-status", {"status": word, "details": details})
+
+    def _data(self, name: str, data: dict[str, Any]) -> bytes:
+        return _frame(f"data-{name}", data=data, transient=True) if self._statuses else b""
 
     def _source(self, source: Source) -> bytes:
         self._sources += 1
@@ -303,11 +310,6 @@ def _result_of(id: str, output: Any, ok: bool) -> bytes:
     if ok:
         return _frame("tool-output-available", toolCallId=id, output=output, **_OURS)
     return _frame("tool-output-error", toolCallId=id, errorText=str(output), **_OURS)
-
-
-def _status(event: statuses.StatusEvent) -> bytes:
-    word, details = statuses.status(event)
-    return _frame("data-agent-status", data={"status": word, "details": details}, transient=True)
 
 
 def _usage(usage: Usage) -> dict[str, int]:
