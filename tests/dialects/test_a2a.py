@@ -18,6 +18,7 @@ from turnstream.dialects.a2a import A2A
 from turnstream.dialects.base import Call, Cancellation, ClientRequest, Reply, compact
 from turnstream.events import (
     AssistantMessage,
+    AudioPart,
     FilePart,
     ImagePart,
     ProviderError,
@@ -155,11 +156,12 @@ def test_files_pass_through_in_both_spellings() -> None:
         {"kind": "data", "data": {"a": 1}},
     ]
     new = [{"raw": "QQ==", "mediaType": "image/png"}, {"url": "https://x/y.pdf", "filename": "y.pdf"}]
+    new.append({"raw": "QQ==", "mediaType": "audio/wav"})
     image = ImagePart("data:image/png;base64,QQ==")
     params = {"message": {**HELLO["message"], "parts": [*old, *new]}}
     [message] = call(A2A(), "message/send", params).request.messages
     file = FilePart("https://x/y.pdf", filename="y.pdf")
-    assert message == UserMessage((image, TextPart('{"a":1}'), image, file))
+    assert message == UserMessage((image, TextPart('{"a":1}'), image, file, AudioPart("QQ==", "wav")))
 
 
 @pytest.mark.parametrize(

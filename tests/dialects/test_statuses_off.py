@@ -52,7 +52,8 @@ def is_ours(frame: dict[str, Any]) -> bool:
         return True
     if kind == "ping":
         return len(frame) > 1
-    return "metadata" in frame.get("result", {}) and frame["result"]["metadata"].get("type") != "reasoning"
+    told = frame.get("result", {}).get("metadata", {})
+    return bool(told) and "usage" not in told and told.get("type") != "reasoning"
 
 
 @EVERY

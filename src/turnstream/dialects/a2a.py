@@ -31,6 +31,7 @@ from turnstream.dialects.a2a_objects import (
     status,
     task_object,
     text_part,
+    usage_object,
 )
 from turnstream.dialects.base import Call as AnyCall
 from turnstream.dialects.base import (
@@ -245,13 +246,13 @@ class Encoder:
                 return self._tell({"source": msgspec.to_builtins(source)})
             case ReasoningDelta() | RunStarted() | ClientToolCalls():
                 return b""  # this protocol's clients declare no tools
-            case RunFinished():
+            case RunFinished(usage=usage):
                 self._contexts.keep(self._task.context_id, self._transcript.messages)
-                return self._end(None)
-            case RunFailed(message=message, code=code):
-                return self._end(message, cancelled=code == "cancelled")
-            case RunCancelled():
-                return self._end("The run was cancelled.", cancelled=True)
+                return self._end(usage, None)
+            case RunFailed(message=message, code=code, usage=usage):
+                return self._end(usage, message, cancelled=code == "cancelled")
+            case RunCancelled(usage=usage):
+                return self._end(usage, "The run was cancelled.", cancelled=True)
             case _:
                 assert_never(event)
 
@@ -308,8 +309,9 @@ class Encoder:
         self._reasoning.clear()
         return self._update({"type": "reasoning"}, text)
 
-    def _end(self, failure: str | None, cancelled: bool = False) -> bytes:
+    def _end(self, usage: Usage, failure: str | None, cancelled: bool = False) -> bytes:
         self._ended = True
+        self._task.usage = usage_object(usage)
         self._task.failure = failure
         self._task.state = "canceled" if cancelled else "completed" if failure is None else "failed"
-        return self._update(None, failure, final=True)
+        return self._update({"usage": self._task.usage}, failure, final=True)

@@ -7,15 +7,14 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from turnstream.dialects.base import json
+from turnstream.dialects.base import json, media
 from turnstream.dialects.body import bounded
 from turnstream.events import (
     Content,
     ContentPart,
-    FilePart,
-    ImagePart,
     RequestError,
     TextPart,
+    Usage,
     content_text,
 )
 
@@ -92,7 +91,7 @@ def _part(part: Part, path: str) -> ContentPart:
         url = file.uri
     else:
         raise RequestError(f"{path}: has neither text, file nor data.", param=path, code="invalid_value")
-    return ImagePart(url) if mime.startswith("image/") else FilePart(url, filename=file.name)
+    return media(mime, url, file.name)
 
 
 # ------------------------------------------------------------------------------------------------------------- objects
@@ -111,6 +110,12 @@ class Task(Struct):
     state: State = "submitted"
     texts: list[str] = []
     failure: str | None = None
+    usage: dict[str, int] | None = None
+
+
+def usage_object(usage: Usage) -> dict[str, int]:
+    """A2A has no word for it; these are AG-UI's and the AI SDK's."""
+    return {"inputTokens": usage.input, "outputTokens": usage.output, "totalTokens": usage.total}
 
 
 def text_part(text: str, version: Version) -> dict[str, Any]:
@@ -130,6 +135,8 @@ def status(task: Task, version: Version, said: str | None = None) -> dict[str, A
 def task_object(task: Task, version: Version) -> dict[str, Any]:
     made: dict[str, Any] = {"kind": "task"} if version == "0.3" else {}
     made |= {"id": task.id, "contextId": task.context_id, "status": status(task, version, task.failure)}
+    if task.usage is not None:
+        made["metadata"] = {"usage": task.usage}
     if task.texts:
         parts = [text_part("".join(task.texts), version)]
         made["artifacts"] = [{"artifactId": f"{task.id}-answer", "name": "answer", "parts": parts}]

@@ -13,20 +13,18 @@ from msgspec import Struct
 
 from turnstream.dialects import statuses
 from turnstream.dialects.base import Call as AnyCall
-from turnstream.dialects.base import ClientRequest, Reply, Route, json
+from turnstream.dialects.base import ClientRequest, Reply, Route, json, media
 from turnstream.dialects.blocks import BlockEncoder, Kind
 from turnstream.dialects.body import bounded, decode
 from turnstream.events import (
     AssistantMessage,
     AssistantPart,
-    AudioPart,
     ClientToolCalls,
     Content,
     ContentPart,
     FilePart,
     HostedToolCall,
     HostedToolResult,
-    ImagePart,
     MaxStepsReached,
     Message,
     ReasoningDelta,
@@ -69,7 +67,9 @@ class Part(Struct, rename="camel"):
     source: PartSource | None = None
     url: str | None = None
     data: str | None = None
+    id: str | None = None
     mime_type: str | None = None
+    filename: str | None = None
 
 
 class Function(Struct):
@@ -199,18 +199,17 @@ def _part(part: Part) -> ContentPart:
     source = part.source
     if part.type == "binary":  # the form before 1.0
         mime = part.mime_type or "application/octet-stream"
-        source = PartSource("url", part.url, mime) if part.url else PartSource("data", part.data or "", mime)
+        where = (("url", part.url), ("data", part.data), ("file", part.id))
+        source = next((PartSource(type, value, mime) for type, value in where if value), None)
     if source is None:
         raise RequestError(f"messages: a part of type '{part.type}' has no source.", param="messages")
     mime = source.mime_type or ""
     url = f"data:{mime};base64,{source.value}" if source.type == "data" else source.value
     if source.type == "file":
-        return FilePart(file_id=source.value)
-    if part.type == "image" or mime.startswith("image/"):
-        return ImagePart(url)
-    if part.type == "audio" and source.type == "data":
-        return AudioPart(source.value, mime.partition("/")[2] or "wav")
-    return FilePart(url=url)
+        return FilePart(file_id=source.value, filename=part.filename)
+    if part.type in ("image", "audio") and not mime.startswith(part.type):
+        mime = {"image": "image/*", "audio": "audio/wav"}[part.type]
+    return media(mime, url, part.filename)
 
 
 class Encoder(BlockEncoder):

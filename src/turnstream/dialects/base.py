@@ -18,6 +18,10 @@ import msgspec
 from msgspec import Struct
 
 from turnstream.events import (
+    AudioPart,
+    ContentPart,
+    FilePart,
+    ImagePart,
     ReasoningDelta,
     RefusalDelta,
     RunCancelled,
@@ -138,6 +142,16 @@ class Dialect(Protocol):
     def error(self, error: TurnstreamError, id: str) -> Reply:
         """What this protocol answers to the request of that id while nothing of the stream has been sent."""
         ...
+
+
+def media(mime: str, url: str, filename: str | None = None) -> ContentPart:
+    """A file that a client sends, by what it says that it is. Models take sound only in the request itself."""
+    head, _, data = url.partition(";base64,")
+    if mime.startswith("image"):
+        return ImagePart(url)
+    if mime.startswith("audio/") and data and head.startswith("data:"):
+        return AudioPart(data, mime.removeprefix("audio/").removeprefix("x-").partition(";")[0].replace("mpeg", "mp3"))
+    return FilePart(url=url, filename=filename)
 
 
 def compact(events: Iterable[RunEvent]) -> list[RunEvent]:

@@ -47,6 +47,7 @@ class InputItem(Struct):
     """One item of ``input``; which members count depends on ``type``, and a message may leave that out."""
 
     type: str | None = None
+    id: str | None = None
     role: str | None = None
     content: str | list[InputPart] | None = None
     call_id: str = ""
@@ -83,6 +84,8 @@ class ResponsesRequest(Struct):
     metadata: dict[str, Any] | None = None
     user: str | None = None
     background: bool | None = None
+    store: bool | None = None
+    safety_identifier: str | None = None
 
 
 def run_request(body: ResponsesRequest, headers: Mapping[str, str], before: Sequence[Message]) -> RunRequest:
@@ -90,6 +93,8 @@ def run_request(body: ResponsesRequest, headers: Mapping[str, str], before: Sequ
     if body.background:
         raise RequestError("background: is not supported.", param="background", code="unsupported_parameter")
     said = (UserMessage(body.input),) if isinstance(body.input, str) else tuple(messages(body.input))
+    if not said and not before:
+        raise RequestError("input: there must be at least one item.", param="input", code="invalid_value")
     instructions = (SystemMessage(body.instructions),) if body.instructions else ()
     return RunRequest(
         messages=(*instructions, *before, *said),
@@ -97,7 +102,7 @@ def run_request(body: ResponsesRequest, headers: Mapping[str, str], before: Sequ
         tools=_tools(body.tools or ()),
         options=_options(body),
         thread_id=_thread(body, headers),
-        user=body.user,
+        user=body.user or body.safety_identifier,
         context=dict(bounded(body.metadata, "metadata")) if body.metadata else {},
     )
 
@@ -176,9 +181,6 @@ def _tools(tools: Sequence[FunctionTool]) -> tuple[ToolSpec, ...]:
 
 
 def _options(body: ResponsesRequest) -> ModelOptions:
-    choice = body.tool_choice
-    if isinstance(choice, dict):
-        choice = {"name": str(choice.get("name", ""))} if choice.get("type") == "function" else None
     effort = (body.reasoning or {}).get("effort")
     return ModelOptions(
         temperature=body.temperature,
@@ -186,9 +188,23 @@ def _options(body: ResponsesRequest) -> ModelOptions:
         max_completion_tokens=body.max_output_tokens,
         response_format=_format((body.text or {}).get("format")),
         reasoning_effort=effort if isinstance(effort, str) else None,
-        tool_choice=choice,
+        tool_choice=_tool_choice(body.tool_choice),
         parallel_tool_calls=body.parallel_tool_calls,
     )
+
+
+def _tool_choice(choice: str | dict[str, Any] | None) -> str | dict[str, Any] | None:
+    """Of the tools that ``allowed_tools`` names, the mode is kept: which the model may see is the agent's to say."""
+    match choice:
+        case None | "auto" | "none" | "required":
+            return choice
+        case {"type": "function", "name": str(name)} if name:
+            return {"name": name}
+        case {"type": "allowed_tools", "mode": "auto" | "required" as mode}:
+            return str(mode)
+        case _:
+            text = "tool_choice: must be 'auto', 'none', 'required', one function or allowed_tools."
+            raise RequestError(text, param="tool_choice", code="invalid_value")
 
 
 def _format(format: Any) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from turnstream.dialects import statuses
 from turnstream.dialects.base import Call as AnyCall
-from turnstream.dialects.base import ClientRequest, Reply, Route, json
+from turnstream.dialects.base import ClientRequest, Reply, Route, json, media
 from turnstream.dialects.blocks import BlockEncoder, Kind
 from turnstream.dialects.body import bounded, decode
 from turnstream.dialects.openai_chat import DONE
@@ -24,10 +24,8 @@ from turnstream.events import (
     AssistantPart,
     ClientToolCalls,
     ContentPart,
-    FilePart,
     HostedToolCall,
     HostedToolResult,
-    ImagePart,
     MaxStepsReached,
     Message,
     ReasoningDelta,
@@ -72,6 +70,7 @@ class Part(Struct, rename="camel"):
     input: Any = None
     output: Any = None
     error_text: str | None = None
+    approval: dict[str, Any] | None = None
 
 
 class UIMessage(Struct):
@@ -98,9 +97,12 @@ class Vercel:
     name: ClassVar[str] = "vercel"
     routes: ClassVar[Sequence[Route]] = (
         Route("POST", "/vercel/{agent}", summary="Answer a chat of the Vercel AI SDK's useChat.", request=ChatBody),
+        Route("GET", "/vercel/{agent}/{chat}/stream", summary="Nothing: a stream cannot be joined again."),
     )
 
     def decode(self, request: ClientRequest) -> AnyCall | Reply:
+        if request.method == "GET":
+            return Reply(204, b"")  # useChat's word for "there is no stream to resume"
         return Call(decode(request.body, ChatBody), request, statuses.wanted(request))
 
     def error(self, error: TurnstreamError, id: str) -> Reply:
@@ -152,9 +154,7 @@ def _messages(said: UIMessage) -> list[Message]:
 def _content(part: Part) -> ContentPart:
     if part.type == "text":
         return TextPart(part.text)
-    if part.media_type.startswith("image"):
-        return ImagePart(part.url)
-    return FilePart(url=part.url, filename=part.filename)
+    return media(part.media_type, part.url, part.filename)
 
 
 def _steps(parts: Sequence[Part]) -> list[Message]:
@@ -175,6 +175,8 @@ def _steps(parts: Sequence[Part]) -> list[Message]:
             end()
         if part.type == "text" and part.text:
             said.append(TextPart(part.text))
+        elif part.state == "input-streaming":
+            continue  # a call that was never whole
         elif part.tool_call_id and (part.type == "dynamic-tool" or part.type.startswith("tool-")):
             name = part.tool_name or part.type.removeprefix("tool-")
             arguments = json(part.input if isinstance(part.input, dict) else {}).decode()
@@ -185,6 +187,10 @@ def _steps(parts: Sequence[Part]) -> list[Message]:
 
 
 def _result(part: Part, name: str) -> list[Message]:
+    if part.state == "output-denied" or (part.approval or {}).get("approved") is False:
+        reason = (part.approval or {}).get("reason")
+        denied = reason if isinstance(reason, str) and reason else "The call was denied."
+        return [ToolMessage(part.tool_call_id, denied, name, is_error=True)]
     if part.error_text is not None:
         return [ToolMessage(part.tool_call_id, part.error_text, name, is_error=True)]
     if part.state == "output-available":
