@@ -204,10 +204,11 @@ class Encoder(BlockEncoder):
         return self._start() + opened + delta + self._block_stop()
 
     def _finish(self, end: RunFinished) -> bytes:
+        told = self._say("text", statuses.STOPPED) + self._leave() if end.reason == "max_steps" else b""
         self.ended = True
         delta = {"stop_reason": self._stop_reason(end), "stop_sequence": None}
         ending = _frame("message_delta", delta=delta, usage=_usage(end.usage)) + _frame("message_stop")
-        return self._start() + ending
+        return self._start() + told + ending
 
     def _stop_reason(self, end: RunFinished) -> str:
         """``pause_turn`` would ask the client to send the answer back for more, so a limit of steps is no pause."""

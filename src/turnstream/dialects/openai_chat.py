@@ -242,6 +242,8 @@ class Encoder:
     def _finish(self, end: RunFinished) -> bytes:
         self._ended = True
         pieces: list[bytes] = []
+        if end.reason == "max_steps":
+            pieces.append(self._chunk(json({"content": statuses.STOPPED})))
         annotations = _annotations(self._sources.values())
         if annotations:
             # One chunk for all: openai-python cannot merge a second list of objects into the first.
@@ -264,6 +266,9 @@ class Encoder:
 def _choice(events: Sequence[RunEvent]) -> dict[str, Any]:
     """The one choice of a whole answer: what the stream's deltas add up to."""
     text = "".join(event.text for event in events if isinstance(event, TextDelta))
+    end = outcome(events)
+    if isinstance(end, RunFinished) and end.reason == "max_steps":
+        text += statuses.STOPPED
     reasoning = "".join(event.text for event in events if isinstance(event, ReasoningDelta))
     refusal = "".join(event.text for event in events if isinstance(event, RefusalDelta))
     calls = [call for event in events if isinstance(event, ClientToolCalls) for call in event.tool_calls]
@@ -278,7 +283,6 @@ def _choice(events: Sequence[RunEvent]) -> dict[str, Any]:
     annotations = _annotations(sources.values())
     if annotations:
         message["annotations"] = annotations
-    end = outcome(events)
     reason = finish_reason(end, bool(calls)) if isinstance(end, RunFinished) else "stop"
     return {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
 

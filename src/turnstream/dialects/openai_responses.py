@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, assert_never
 
-from turnstream.dialects import openai_chat
+from turnstream.dialects import openai_chat, statuses
 from turnstream.dialects.base import Call as AnyCall
 from turnstream.dialects.base import ClientRequest, Reply, Route, json, string, strings, texts_of
 from turnstream.dialects.body import decode
@@ -309,7 +309,10 @@ class Encoder:
         )
 
     def _end(self, end: RunFinished | RunFailed | RunCancelled) -> bytes:
-        left = self._leave()
+        told = b""
+        if isinstance(end, RunFinished) and end.reason == "max_steps":
+            told = self._say(_OUTPUT, statuses.STOPPED)
+        left = told + self._leave()
         self._ended = True
         self.response["usage"] = usage_object(end.usage)
         match end:

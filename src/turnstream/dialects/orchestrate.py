@@ -15,7 +15,7 @@ from typing import Any, ClassVar, assert_never
 import msgspec
 
 from turnstream.api.requests import ChatRequest
-from turnstream.dialects import chat_request, openai_chat
+from turnstream.dialects import chat_request, openai_chat, statuses
 from turnstream.dialects.base import Call as AnyCall
 from turnstream.dialects.base import ClientRequest, Reply, Route, arguments, json, string
 from turnstream.dialects.body import decode
@@ -188,7 +188,7 @@ class Encoder:
         self._ended = True
         told = b""
         if end.reason == "max_steps":
-            told = self._message({"role": "assistant", "content": "The agent reached its limit of steps."})
+            told = self._message({"role": "assistant", "content": statuses.STOPPED})
         return told + self._message({}, finish_reason(end, bool(self._client_calls))) + DONE
 
     def _fail(self, message: str) -> bytes:

@@ -20,6 +20,7 @@ StatusEvent = StepStarted | ToolCallsDetected | ToolsExecuted | MaxStepsReached
 StatusMode = Literal["extension", "metadata", "off"]
 
 HEADER = "x-agent-status"
+STOPPED = "The agent reached its limit of steps."  # where clients take an answer without a word for a failure
 EXCERPT = 500  # characters of a tool result that a status shows
 
 
