@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.dialects.stories import STORIES
-from tests.doctor.recordings import BAD, GOOD, TEXT
+from tests.doctor.recordings import BAD, GOOD, HELLO, ROLE, TEXT, whole
 from turnstream.dialects.openai_chat import Encoder
 from turnstream.doctor.recording import Recording
 from turnstream.doctor.rules import RULES, examine
@@ -39,6 +39,17 @@ def test_our_own_streams_have_no_error(name: str, usage: bool) -> None:
     encoder = Encoder("chatcmpl-1", 1, "assistant", usage=usage)
     body = b"".join(encoder.feed(batch) + encoder.heartbeat() for batch in STORIES[name]) + encoder.close()
     assert [finding.what for finding in examine([Recording(body, usage_asked=usage)])] == []
+
+
+@pytest.mark.parametrize("body", [b"<html>Hello</html>", whole(), b""])
+def test_what_is_no_stream_is_judged_for_that_alone(body: bytes) -> None:
+    page = Recording(body, headers={"content-type": "text/html"}, usage_asked=True, whole=whole())
+    assert [finding.rule.id for finding in examine([page])] == ["content-type"]
+
+
+def test_what_a_cut_answer_lacks_is_not_held_against_it() -> None:
+    cut = Recording(ROLE + HELLO, usage_asked=True, whole=whole(), cut="the connection broke off")
+    assert [finding.rule.id for finding in examine([cut])] == ["complete"]
 
 
 @given(st.one_of(st.binary(max_size=200), st.binary(max_size=20).map(lambda cut: TEXT[:150] + cut + TEXT[150:])))
