@@ -175,6 +175,8 @@ def test_files_pass_through_in_both_spellings() -> None:
         ("GetExtendedAgentCard", {}, -32007),
         ("tasks/get", {"id": "x"}, -32001),
         ("tasks/get", {}, -32602),
+        ("tasks/get", None, -32602),
+        ("message/send", ["x"], -32602),
         ("message/send", {}, -32602),
         ("message/send", {"message": {"parts": []}}, -32602),
         ("message/send", {"message": {"parts": [{}]}}, -32602),

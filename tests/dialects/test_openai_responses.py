@@ -210,7 +210,7 @@ def test_the_items_of_a_conversation_become_our_messages() -> None:
         ToolMessage("c2", "r2"),
         UserMessage((FilePart(file_id="f-1"),)),
     )
-    assert request.tools == (ToolSpec("look", "", {"type": "object"}, strict=True),)
+    assert request.tools == (ToolSpec("look", "", {"type": "object"}, strict=True, source="client"),)
 
 
 def test_parameters_are_spelt_as_the_model_layer_knows_them() -> None:
@@ -297,6 +297,7 @@ def test_what_clients_send_beside_is_no_fault() -> None:
         "input": [
             {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "x", "content": None},
             {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search"}},
+            {"type": "computer_call_output", "call_id": "c", "output": {"type": "computer_screenshot"}},
             {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]},
         ],
         "include": ["reasoning.encrypted_content"],

@@ -212,10 +212,16 @@ def test_files_pass_through() -> None:
 
 def test_the_front_ends_own_tools_are_offered() -> None:
     schema = {"type": "object", "properties": {}}
-    assert call([], tools=[{"name": "t", "inputSchema": schema}]).request.tools == (ToolSpec("t", "", schema),)
+    request = call([{"role": "user", "content": "hi"}], tools=[{"name": "t", "inputSchema": schema}]).request
+    assert request.tools == (ToolSpec("t", "", schema, source="client"),)
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b'{"messages":[{"role":"x"}]}', b"[]", b"\xff"])
+def test_the_text_of_older_front_ends_is_understood() -> None:
+    [message] = call([{"role": "user", "content": "hi"}]).request.messages
+    assert message == UserMessage((TextPart("hi"),))
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"messages":[]}', b'{"messages":[{"role":"x"}]}', b"[]", b"\xff"])
 def test_a_bad_body_is_the_clients_fault(body: bytes) -> None:
     with pytest.raises(RequestError):
         Vercel().decode(ClientRequest(body, "x", 0.0))

@@ -67,7 +67,7 @@ class RpcRequest(Struct):
     """The body of ``POST /a2a/{agent}``: JSON-RPC 2.0. ``params`` depend on the method."""
 
     method: str
-    params: dict[str, Any] = {}
+    params: Any = None
     id: RpcId = None
 
 

@@ -138,7 +138,7 @@ class Call:
         self.request = RunRequest(
             messages=tuple(message for said in body.messages for message in _message(said)),
             agent=agent,
-            tools=tuple(ToolSpec(tool.name, tool.description, **_parameters(tool)) for tool in body.tools or ()),
+            tools=tuple(map(_tool, body.tools or ())),
             thread_id=body.thread_id,
             context=_context(body),
         )
@@ -152,8 +152,9 @@ class Call:
         return Reply(200, encoder.feed(events) + encoder.close(), "text/event-stream")
 
 
-def _parameters(tool: Tool) -> dict[str, Any]:
-    return {} if tool.parameters is None else {"parameters": bounded(tool.parameters, f"tools.{tool.name}")}
+def _tool(tool: Tool) -> ToolSpec:
+    given = {} if tool.parameters is None else {"parameters": bounded(tool.parameters, f"tools.{tool.name}")}
+    return ToolSpec(tool.name, tool.description, source="client", **given)
 
 
 def _context(body: RunAgentInput) -> dict[str, Any]:

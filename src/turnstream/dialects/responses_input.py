@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from turnstream.dialects.base import json
 from turnstream.dialects.body import bounded
 from turnstream.events import (
     AssistantMessage,
@@ -53,7 +54,7 @@ class InputItem(Struct):
     call_id: str = ""
     name: str = ""
     arguments: str = ""
-    output: str | list[InputPart] | None = None
+    output: str | list[InputPart] | dict[str, Any] | None = None
 
 
 class FunctionTool(Struct):
@@ -144,9 +145,11 @@ def _message(item: InputItem, path: str) -> Message:
             raise RequestError(f"{where}: '{role}' is none of {known}.", param=where, code="invalid_value")
 
 
-def _content(content: str | list[InputPart] | None, path: str) -> Content:
+def _content(content: str | list[InputPart] | dict[str, Any] | None, path: str) -> Content:
     if content is None or isinstance(content, str):
         return content or ""
+    if isinstance(content, dict):  # no form of the protocol, but a result that a client might send
+        return json(bounded(content, path)).decode()
     parts = tuple(_part(part, f"{path}[{index}]") for index, part in enumerate(content))
     return content_text(parts) if all(isinstance(part, TextPart) for part in parts) else parts
 
@@ -176,7 +179,7 @@ def _tools(tools: Sequence[FunctionTool]) -> tuple[ToolSpec, ...]:
             message = f"{path}.type: only tools of type 'function', with a name, can be declared."
             raise RequestError(message, param=f"{path}.type", code="unsupported_parameter")
         schema = {} if tool.parameters is None else {"parameters": bounded(tool.parameters, f"{path}.parameters")}
-        made.append(ToolSpec(tool.name, tool.description or "", strict=tool.strict, **schema))
+        made.append(ToolSpec(tool.name, tool.description or "", strict=tool.strict, source="client", **schema))
     return tuple(made)
 
 

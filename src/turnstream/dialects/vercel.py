@@ -74,8 +74,11 @@ class Part(Struct, rename="camel"):
 
 
 class UIMessage(Struct):
+    """``content`` is what its text was called before the AI SDK 5."""
+
     role: str
     parts: list[Part] = []
+    content: str | None = None
 
 
 class Tool(Struct, rename="camel"):
@@ -116,6 +119,8 @@ class Call:
 
     def __init__(self, body: ChatBody, client: ClientRequest, statuses: bool) -> None:
         self._id, self._statuses = client.id, statuses
+        if not body.messages:
+            raise RequestError("messages: there must be at least one message.", param="messages", code="invalid_value")
         self.request = RunRequest(
             messages=tuple(message for said in body.messages for message in _messages(said)),
             agent=client.path_params.get("agent"),
@@ -134,19 +139,19 @@ class Call:
 
 def _tool(tool: Tool) -> ToolSpec:
     schema = tool.parameters or tool.input_schema
-    if schema is None:
-        return ToolSpec(tool.name, tool.description)
-    return ToolSpec(tool.name, tool.description, bounded(schema, f"tools.{tool.name}"))
+    given = {} if schema is None else {"parameters": bounded(schema, f"tools.{tool.name}")}
+    return ToolSpec(tool.name, tool.description, source="client", **given)
 
 
 def _messages(said: UIMessage) -> list[Message]:
+    parts = said.parts or ([Part("text", said.content)] if said.content else [])
     match said.role:
         case "user":
-            return [UserMessage(tuple(_content(part) for part in said.parts if part.type in ("text", "file")))]
+            return [UserMessage(tuple(_content(part) for part in parts if part.type in ("text", "file")))]
         case "system":
-            return [SystemMessage("".join(part.text for part in said.parts if part.type == "text"))]
+            return [SystemMessage("".join(part.text for part in parts if part.type == "text"))]
         case "assistant":
-            return _steps(said.parts)
+            return _steps(parts)
         case role:
             raise RequestError(f"messages: '{role}' is none of user, assistant or system.", param="messages")
 
