@@ -17,6 +17,19 @@ from turnstream.cli import main
 NOT_FOUND = b'{"error":{"message":"No such model.","type":"invalid_request_error","param":"model","code":null}}'
 
 
+@contextmanager
+def served(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Its address with ``/v1``."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{server.server_port}/v1"
+        finally:
+            server.shutdown()
+            thread.join(10)
+
+
 class Odd(Struct, frozen=True):
     """What a server answers to every question. Without ``ends`` it promises more, and then is silent."""
 
@@ -47,15 +60,11 @@ def odd(answer: Odd) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with served(Handler) as address:
         try:
-            yield f"127.0.0.1:{server.server_port}/v1"
+            yield address
         finally:
             left.set()
-            server.shutdown()
-            thread.join(10)
 
 
 @contextmanager
@@ -85,14 +94,8 @@ def answering(stream: bytes) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/v1"
-        finally:
-            server.shutdown()
-            thread.join(10)
+    with served(Handler) as address:
+        yield f"http://{address}"
 
 
 def doctor(*words: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:

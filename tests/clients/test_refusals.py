@@ -74,4 +74,4 @@ async def test_a2as_client_is_given_a_failed_task_with_the_reason(server: str, v
         assert status.state == TaskState.TASK_STATE_FAILED
         assert status.message.parts[0].text == "The model's vendor failed."
         id = last.status_update.task_id or last.task.id
-        assert (await talk.task(id)).status.state == TaskState.TASK_STATE_FAILED
+        assert (await talk.task(id)).status == status

@@ -190,7 +190,7 @@ class Encoder:
         self._head, self._tail = self._text_frame(append=True)
 
     def feed(self, events: Sequence[RunEvent]) -> bytes:
-        if self._ended:
+        if self._ended or self._task.failure is not None:  # it may have failed before its first byte, in `A2A.error`
             return b""
         if self._task.texts and not self._reasoning and (frames := self._only_text(events)) is not None:
             return frames

@@ -119,11 +119,6 @@ class Answer(Response):
 
 
 class WholeAnswer(Answer):
-    async def _answer(self) -> None:
-        await super()._answer()
-        if self._failure is None and not isinstance(self._run.outcome, RunFinished):
-            self._call.encoder(self._run.agent.name).close()  # left: what the dialect remembers of the run must end
-
     async def _follow(self) -> None:
         events: list[RunEvent] = []
         async for batch in self._run.batches():
