@@ -110,6 +110,9 @@ def service(vendor: upstream.Upstream) -> Service:
         models: tuple[Model, ...] = (ScriptModel(name, script, door), HttpModel(name, openai, settings, max_retries=0))
         for agent, model in zip((name, f"vendor-{name}"), models, strict=True):
             agents[agent] = Agent(model, tools, "Answer.", name=agent)
+    agents["stopping"] = Agent(
+        ScriptModel("endless", SCRIPTS["endless"], door), tools, name="stopping", max_steps=2, on_max_steps="stop"
+    )
     return Service(agents, ServerSettings(port=0, keys=(KEY,)))
 
 

@@ -6,7 +6,8 @@ import json
 
 import aiohttp
 import pytest
-from a2a.types import TaskState
+from a2a.types import SubscribeToTaskRequest, TaskState
+from a2a.utils.errors import UnsupportedOperationError
 
 from tests.clients.a2a_python import Talk, run
 from tests.clients.job import Job, Outcome, Shown
@@ -79,3 +80,30 @@ async def test_a_task_whose_client_left_has_ended(server: str) -> None:
         [told] = [response async for response in witness.send("Go.")]
         assert told.task.artifacts[0].parts[0].text == "one left"
         assert (await witness.task(id)).status.state == TaskState.TASK_STATE_FAILED
+
+
+@pytest.mark.parametrize("version", ["1.0", "0.3"])
+async def test_a_context_goes_on_where_it_ended(server: str, version: str) -> None:
+    async with Talk(Job(f"a2a-sdk {version} whole", server, "vendor-echo")) as talk:
+        [first] = [response.task async for response in talk.send("My name is Ann.")]
+        [second] = [response.task async for response in talk.send("Who am I?", first.context_id)]
+    told = json.loads(second.artifacts[0].parts[0].text)["messages"]
+    assert [message["role"] for message in told] == ["system", "user", "assistant", "user"]
+    assert (told[1]["content"], told[3]["content"]) == ("My name is Ann.", "Who am I?")
+    assert second.context_id == first.context_id
+
+
+@pytest.mark.parametrize("version", ["1.0", "0.3"])
+async def test_a_stream_that_cannot_be_joined_again_says_so(server: str, version: str) -> None:
+    async with Talk(Job(f"a2a-sdk {version} stream", server, "plain")) as talk:
+        with pytest.raises(UnsupportedOperationError, match="joined again"):
+            [event async for event in talk.client.subscribe(SubscribeToTaskRequest(id="x"))]
+
+
+@pytest.mark.parametrize("path", ["agent-card.json", "agent.json"])
+async def test_the_card_needs_no_key(server: str, path: str) -> None:
+    root = server.removesuffix("/v1")
+    async with aiohttp.ClientSession() as session:
+        for place in (root, f"{root}/a2a/plain"):
+            async with session.get(f"{place}/.well-known/{path}") as response:
+                assert (response.status, (await response.json())["name"]) == (200, "plain")

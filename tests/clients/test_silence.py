@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.clients import raw
+from tests.clients import a2a_python, raw
 from tests.clients.clients import CLIENTS, FRONT_ENDS, VENDOR_CLIENTS, converse
 from tests.clients.job import Job
 from tests.clients.node_process import NodeProcess
@@ -25,8 +25,14 @@ async def test_a_long_silence_breaks_no_client(server: str, node_or_reason: Node
     node = node_or_reason if isinstance(node_or_reason, NodeProcess) else None
     clients = (*CLIENTS, *VENDOR_CLIENTS)
     names = [client.name for client in clients if node or not client.node] + [*(FRONT_ENDS if node else ())]
-    complaints = await asyncio.gather(*(wait(name, server, node) for name in names), heartbeat(server))
+    others = (heartbeat(server), *(wait_for_a_task(version, server) for version in ("1.0", "0.3")))
+    complaints = await asyncio.gather(*(wait(name, server, node) for name in names), *others)
     assert [complaint for complaint in complaints if complaint] == []
+
+
+async def wait_for_a_task(version: str, server: str) -> str:
+    outcome = await a2a_python.run(Job(f"a2a-sdk {version} stream", server, "silent", api_key=KEY))
+    return "" if (outcome.text, outcome.error) == ("Paris: fog", None) else f"A2A {version}: {outcome}"
 
 
 async def heartbeat(server: str) -> str:

@@ -18,8 +18,10 @@ from turnstream.dialects.a2a import A2A
 from turnstream.dialects.base import Call, Cancellation, ClientRequest, Reply, compact
 from turnstream.events import (
     AssistantMessage,
+    AudioPart,
     FilePart,
     ImagePart,
+    ProviderError,
     RequestError,
     RunEvent,
     TextPart,
@@ -154,19 +156,27 @@ def test_files_pass_through_in_both_spellings() -> None:
         {"kind": "data", "data": {"a": 1}},
     ]
     new = [{"raw": "QQ==", "mediaType": "image/png"}, {"url": "https://x/y.pdf", "filename": "y.pdf"}]
+    new.append({"raw": "QQ==", "mediaType": "audio/wav"})
     image = ImagePart("data:image/png;base64,QQ==")
     params = {"message": {**HELLO["message"], "parts": [*old, *new]}}
     [message] = call(A2A(), "message/send", params).request.messages
     file = FilePart("https://x/y.pdf", filename="y.pdf")
-    assert message == UserMessage((image, TextPart('{"a":1}'), image, file))
+    assert message == UserMessage((image, TextPart('{"a":1}'), image, file, AudioPart("QQ==", "wav")))
 
 
 @pytest.mark.parametrize(
     ("method", "params", "code"),
     [
         ("nothing", {}, -32601),
+        ("tasks/resubscribe", {"id": "x"}, -32004),
+        ("SubscribeToTask", {"id": "x"}, -32004),
+        ("ListTasks", {}, -32004),
+        ("tasks/pushNotificationConfig/set", {}, -32003),
+        ("GetExtendedAgentCard", {}, -32007),
         ("tasks/get", {"id": "x"}, -32001),
         ("tasks/get", {}, -32602),
+        ("tasks/get", None, -32602),
+        ("message/send", ["x"], -32602),
         ("message/send", {}, -32602),
         ("message/send", {"message": {"parts": []}}, -32602),
         ("message/send", {"message": {"parts": [{}]}}, -32602),
@@ -184,3 +194,32 @@ def test_an_unknown_version_is_refused() -> None:
 def test_an_unknown_agent_is_refused() -> None:
     with pytest.raises(RequestError):
         A2A().decode(ClientRequest(b"{}", "x", 0.0, path_params={"agent": "nobody"}, agents={"helper": ""}))
+
+
+def test_a_run_that_failed_before_its_first_byte_is_a_failed_task() -> None:
+    dialect = A2A()
+    call(dialect, "message/send")
+    failure = ProviderError("Too busy.", status=429)
+    told = json.loads(dialect.error(failure, "run1").body)
+    assert v03.Task.model_validate(told["result"]).status.state == "failed"
+    again = ask(dialect, "tasks/get", {"id": "run1"})
+    assert isinstance(again, Reply)
+    assert json.loads(again.body)["result"] == told["result"]
+
+
+def test_a_task_that_its_client_left_has_failed() -> None:
+    dialect = A2A()
+    call(dialect, "message/send").encoder("helper").close()
+    again = ask(dialect, "tasks/get", {"id": "run1"})
+    assert isinstance(again, Reply)
+    assert json.loads(again.body)["result"]["status"]["state"] == "failed"
+
+
+@pytest.mark.parametrize(("body", "code"), [(b"{", -32700), (b"\xff", -32700), (b"[]", -32600), (b"{}", -32600)])
+def test_what_is_no_call_is_an_error_of_json_rpc(body: bytes, code: int) -> None:
+    assert error(A2A().decode(ClientRequest(body, "x", 0.0, agents={"helper": ""}))) == code
+
+
+@pytest.mark.parametrize("path", ["/.well-known/agent-card.json", "/.well-known/agent.json"])
+def test_the_card_is_found_where_old_and_new_clients_look(path: str) -> None:
+    assert [route.public for route in A2A.routes if route.path.endswith(path)] == [True, True]

@@ -166,6 +166,8 @@ def test_images_sound_and_documents_pass_through() -> None:
         {"type": "audio", "source": {"type": "data", "value": "QQ==", "mimeType": "audio/wav"}},
         {"type": "document", "source": {"type": "url", "value": "https://x/y.pdf", "mimeType": "application/pdf"}},
         {"type": "document", "source": {"type": "file", "value": "file-1"}},
+        {"type": "binary", "mimeType": "application/pdf", "id": "file-2", "filename": "y.pdf"},
+        {"type": "binary", "mimeType": "audio/mpeg", "data": "QQ=="},
     ]
     [message] = call([{"id": "1", "role": "user", "content": parts}]).request.messages
     assert isinstance(message, UserMessage)
@@ -176,6 +178,8 @@ def test_images_sound_and_documents_pass_through() -> None:
         AudioPart("QQ==", "wav"),
         FilePart(url="https://x/y.pdf"),
         FilePart(file_id="file-1"),
+        FilePart(file_id="file-2", filename="y.pdf"),
+        AudioPart("QQ==", "mp3"),
     )
 
 

@@ -180,6 +180,32 @@ def test_images_and_documents_pass_through() -> None:
     )
 
 
+def test_what_is_unknown_in_a_result_is_shown_as_it_is_written_beside_the_rest() -> None:
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "QQ=="}}
+    content = [{"type": "text", "text": "a"}, image, {"type": "tool_reference", "tool_name": "X"}]
+    result = {"type": "tool_result", "tool_use_id": "c1", "content": content, "is_error": True}
+    [message] = call({"role": "user", "content": [result]}).request.messages
+    shown = TextPart('{"type":"tool_reference","tool_name":"X"}')
+    assert message == ToolMessage("c1", (TextPart("a"), ImagePart("data:image/png;base64,QQ=="), shown), is_error=True)
+
+
+def test_a_request_of_claude_code_is_understood() -> None:
+    """Its members that mean nothing here are no fault."""
+    request = call(
+        {"role": "user", "content": [{"type": "text", "text": "hi", "cache_control": {"type": "ephemeral"}}]},
+        {"role": "assistant", "content": [{"type": "redacted_thinking", "data": "x"}, {"type": "text", "text": "yes"}]},
+        query={"beta": "true"},
+        system=[{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral", "ttl": "1h"}}],
+        thinking={"type": "adaptive"},
+        context_management={"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]},
+        metadata={"user_id": "x" * 900},
+        service_tier="auto",
+        mcp_servers=[],
+    ).request
+    assert request.messages == (SystemMessage("Be brief."), UserMessage("hi"), AssistantMessage((TextPart("yes"),)))
+    assert request.user == "x" * 512
+
+
 def test_parameters_are_translated() -> None:
     schema = {"type": "object", "properties": {}}
     request = call(
@@ -228,5 +254,5 @@ def test_parameters_are_translated() -> None:
 def test_a_bad_body_is_the_clients_fault(body: bytes) -> None:
     with pytest.raises(RequestError) as caught:
         AnthropicMessages().decode(ClientRequest(body, "x", 0.0))
-    refusal = json.loads(AnthropicMessages().error(caught.value).body)
+    refusal = json.loads(AnthropicMessages().error(caught.value, "x").body)
     assert (refusal["type"], refusal["error"]["type"]) == ("error", "invalid_request_error")

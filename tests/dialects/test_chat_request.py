@@ -289,5 +289,5 @@ def test_no_body_raises_anything_else(body: bytes) -> None:
         try:
             call(sent)
         except RequestError as error:
-            reply = ChatCompletions().error(error)
+            reply = ChatCompletions().error(error, "x")
             assert set(msgspec.json.decode(reply.body)["error"]) == {"message", "type", "param", "code"}

@@ -13,7 +13,8 @@ from tests import golden_files
 from tests.dialects.stories import START, STORIES, Story, text
 from turnstream.api.sse_models import SSEChoice, SSEChunk, SSEDelta, SSEFunction, SSEStatus, SSEToolCall
 from turnstream.dialects.base import ClientRequest, Reply, compact
-from turnstream.dialects.openai_chat import ChatCompletions, Encoder, StatusMode
+from turnstream.dialects.openai_chat import ChatCompletions, Encoder
+from turnstream.dialects.statuses import StatusMode
 from turnstream.events import ReasoningDelta, RunEvent, TextDelta
 
 MODES: tuple[StatusMode, ...] = ("extension", "metadata", "off")

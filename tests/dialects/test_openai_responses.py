@@ -210,7 +210,7 @@ def test_the_items_of_a_conversation_become_our_messages() -> None:
         ToolMessage("c2", "r2"),
         UserMessage((FilePart(file_id="f-1"),)),
     )
-    assert request.tools == (ToolSpec("look", "", {"type": "object"}, strict=True),)
+    assert request.tools == (ToolSpec("look", "", {"type": "object"}, strict=True, source="client"),)
 
 
 def test_parameters_are_spelt_as_the_model_layer_knows_them() -> None:
@@ -239,6 +239,9 @@ def test_parameters_are_spelt_as_the_model_layer_knows_them() -> None:
         {"input": [{"role": "x", "content": "y"}]},
         {"input": "hi", "tools": [{"type": "web_search"}]},
         {"input": "hi", "background": True},
+        {"input": []},
+        {"input": "hi", "tool_choice": "sometimes"},
+        {"input": "hi", "tool_choice": {"type": "web_search"}},
         {"input": [{"role": "user", "content": [{"type": "input_image"}]}]},
     ],
 )
@@ -246,3 +249,90 @@ def test_a_bad_body_is_the_clients_fault_and_names_the_field(body: dict[str, Any
     with pytest.raises(RequestError) as caught:
         call(body)
     assert caught.value.param
+
+
+def test_an_item_can_be_referred_to_by_its_id() -> None:
+    dialect = Responses()
+    events = [event for batch in STORIES["tool_round"] for event in batch]
+    output = json.loads(call({"input": "weather?"}, dialect, "run_1").reply("assistant", events).body)["output"]
+    references = [{"type": "item_reference", "id": item["id"]} for item in output]
+    messages = call({"input": [*references, {"role": "user", "content": "thanks"}]}, dialect).request.messages
+    assert messages == (
+        AssistantMessage((TextPart("I look it up. "), ToolCall("call_1", "get_weather", '{"city":"Paris"}'))),
+        ToolMessage("call_1", "18 °C, sunny"),
+        AssistantMessage((TextPart("It is sunny."),)),
+        UserMessage("thanks"),
+    )
+
+
+@pytest.mark.parametrize("id", ["msg_run_1_0", "msg_", "", "x"])
+def test_an_unknown_item_is_refused_and_not_left_out(id: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        call({"input": [{"role": "user", "content": "hi"}, {"type": "item_reference", "id": id}]})
+    assert (caught.value.param, caught.value.status) == ("input[1].id", 404)
+
+
+def test_what_is_not_to_be_stored_is_forgotten() -> None:
+    dialect = Responses()
+    call({"input": "a secret", "store": False}, dialect, "one").reply("assistant", [RunFinished("stop", Usage(), 1)])
+    with pytest.raises(RequestError, match="does not have that response"):
+        call({"input": "hi", "previous_response_id": "resp_one"}, dialect)
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
+        ("required", "required"),
+        ({"type": "function", "name": "look"}, {"name": "look"}),
+        ({"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "look"}]}, "required"),
+    ],
+)
+def test_every_form_of_tool_choice_is_understood(choice: Any, expected: Any) -> None:
+    assert call({"input": "hi", "tool_choice": choice}).request.options.tool_choice == expected
+
+
+def test_what_clients_send_beside_is_no_fault() -> None:
+    """As openai-python, openai-node, the AI SDK and the Agents SDK do."""
+    body = {
+        "input": [
+            {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "x", "content": None},
+            {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search"}},
+            {"type": "computer_call_output", "call_id": "c", "output": {"type": "computer_screenshot"}},
+            {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]},
+        ],
+        "include": ["reasoning.encrypted_content"],
+        "text": {"format": {"type": "text"}, "verbosity": "low"},
+        "truncation": "auto",
+        "stream_options": {"include_obfuscation": False},
+        "prompt_cache_key": "k",
+        "safety_identifier": "somebody",
+        "max_tool_calls": 3,
+        "service_tier": "auto",
+        "metadata": {"a": "b"},
+        "top_logprobs": 0,
+        "conversation": None,
+    }
+    request = call(body).request
+    assert request.messages == (UserMessage("hi"),)
+    assert (request.user, request.context) == ("somebody", {"a": "b"})
+
+
+@given(runs())
+@settings(deadline=None, max_examples=100)
+def test_items_are_numbered_in_order_and_each_opens_and_closes_once(run: list[RunEvent]) -> None:
+    opened: list[str] = []
+    closed: list[str] = []
+    for event in events_of(told([run])):
+        place = event.get("output_index")
+        match event["type"]:
+            case "response.output_item.added":
+                assert place == len(opened) == len(closed)
+                opened.append(event["item"]["id"])
+            case "response.output_item.done":
+                assert place == len(closed)
+                closed.append(event["item"]["id"])
+            case _ if place is not None:
+                assert place == len(closed)
+                assert event["item_id"] == opened[-1]
+    assert opened == closed
+    assert len(set(opened)) == len(opened)

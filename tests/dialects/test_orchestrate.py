@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import golden_files
+from tests.dialects.sequences import batched, runs
 from tests.dialects.stories import START, STORIES, Story
 from turnstream.dialects.base import Call, ClientRequest, Reply
 from turnstream.dialects.orchestrate import Encoder, Orchestrate
-from turnstream.events import RunFinished, TextDelta, ToolCall, ToolCallsDetected, Usage, UserMessage
+from turnstream.events import RunEvent, RunFinished, TextDelta, ToolCall, ToolCallsDetected, Usage, UserMessage
 
 
 def told(story: Story) -> bytes:
@@ -55,6 +56,14 @@ def test_each_story_gives_its_golden_bytes(name: str) -> None:
 @pytest.mark.parametrize("name", STORIES)
 def test_ibms_validator_accepts_every_story(name: str) -> None:
     assert validated(told(STORIES[name]))
+
+
+@given(runs(), st.lists(st.integers(0, 4), max_size=8))
+@settings(deadline=None, max_examples=100)
+def test_ibms_validator_accepts_any_run_however_it_is_batched(run: list[RunEvent], sizes: list[int]) -> None:
+    stream = told(batched(sizes, run))
+    assert validated(stream)
+    assert stream == told([run])
 
 
 @given(st.lists(st.sampled_from(["event:", "data:", "[DONE]", "\n", "é", "x" * 40, ": "]), max_size=60).map("".join))

@@ -6,6 +6,7 @@ import pytest
 
 from turnstream.dialects import ag_ui, anthropic_messages, openai_chat, orchestrate, vercel
 from turnstream.dialects.base import Encoder
+from turnstream.dialects.statuses import StatusMode
 from turnstream.events import (
     RunEvent,
     RunStarted,
@@ -18,7 +19,7 @@ from turnstream.events import (
 )
 
 
-def chat(statuses: openai_chat.StatusMode) -> Encoder:
+def chat(statuses: StatusMode) -> Encoder:
     return openai_chat.Encoder("run1", 1, "assistant", thread_id=None, statuses=statuses, usage=False)
 
 

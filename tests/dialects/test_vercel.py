@@ -14,6 +14,7 @@ from turnstream.dialects.base import Call, ClientRequest, Reply
 from turnstream.dialects.vercel import Encoder, Vercel
 from turnstream.events import (
     AssistantMessage,
+    AudioPart,
     FilePart,
     ImagePart,
     RequestError,
@@ -150,24 +151,77 @@ def test_the_steps_of_an_answer_become_messages_of_their_own() -> None:
     assert (request.agent, request.thread_id) == ("helper", "chat-1")
 
 
+@pytest.mark.parametrize(
+    ("part", "result"),
+    [
+        ({"state": "output-denied", "approval": {"id": "a", "approved": False, "reason": "Not now."}}, "Not now."),
+        ({"state": "output-denied", "approval": {"id": "a", "approved": False}}, "The call was denied."),
+        ({"state": "approval-responded", "approval": {"id": "a", "approved": False}}, "The call was denied."),
+        ({"state": "approval-responded", "approval": {"id": "a", "approved": True}}, None),
+        ({"state": "approval-requested", "approval": {"id": "a"}}, None),
+        ({"state": "input-available"}, None),
+        ({"state": "output-available", "output": None}, "null"),
+        ({"state": "output-error", "errorText": "broken", "input": None, "rawInput": "{"}, "broken"),
+    ],
+)
+@pytest.mark.parametrize("kind", [{"type": "tool-look"}, {"type": "dynamic-tool", "toolName": "look"}])
+def test_every_state_of_a_tool_part_is_understood(kind: dict[str, str], part: dict[str, Any], result: str) -> None:
+    said = [{"role": "assistant", "parts": [{**kind, "toolCallId": "c1", "input": {}, **part}]}]
+    call_, *results = call(said).request.messages
+    assert call_ == AssistantMessage((ToolCall("c1", "look", "{}"),))
+    assert [message.content for message in results if isinstance(message, ToolMessage)] == ([result] if result else [])
+
+
+def test_a_call_that_was_never_whole_and_parts_for_show_are_left_out() -> None:
+    parts = [
+        {"type": "tool-look", "toolCallId": "c1", "state": "input-streaming", "input": {"a": 1}},
+        {"type": "source-url", "sourceId": "1", "url": "https://x", "title": "t"},
+        {"type": "source-document", "sourceId": "2", "mediaType": "text/plain", "title": "t"},
+        {"type": "file", "mediaType": "image/png", "url": "data:image/png;base64,QQ=="},
+        {"type": "reasoning-file", "mediaType": "image/png", "url": "data:,"},
+        {"type": "data-weather", "id": "w", "data": {"text": 5}},
+        {"type": "text", "text": "Done.", "state": "done", "providerMetadata": {"x": {}}},
+    ]
+    request = call([{"id": "m", "role": "assistant", "metadata": {"usage": {}}, "parts": parts}], messageId="m").request
+    assert request.messages == (AssistantMessage((TextPart("Done."),)),)
+
+
+def test_a_chat_that_wants_to_resume_has_no_stream() -> None:
+    reply = Vercel().decode(ClientRequest(b"", "x", 0.0, path_params={"agent": "a", "chat": "c"}, method="GET"))
+    assert isinstance(reply, Reply)
+    assert (reply.status, reply.body) == (204, b"")
+
+
 def test_files_pass_through() -> None:
     parts = [
         {"type": "text", "text": "see"},
         {"type": "file", "mediaType": "image/png", "url": "data:image/png;base64,QQ=="},
         {"type": "file", "mediaType": "application/pdf", "url": "https://x/y.pdf", "filename": "y.pdf"},
+        {"type": "file", "mediaType": "audio/mpeg", "url": "data:audio/mpeg;base64,QQ=="},
     ]
     [message] = call([{"role": "user", "parts": parts}]).request.messages
     assert message == UserMessage(
-        (TextPart("see"), ImagePart("data:image/png;base64,QQ=="), FilePart("https://x/y.pdf", filename="y.pdf"))
+        (
+            TextPart("see"),
+            ImagePart("data:image/png;base64,QQ=="),
+            FilePart("https://x/y.pdf", filename="y.pdf"),
+            AudioPart("QQ==", "mp3"),
+        )
     )
 
 
 def test_the_front_ends_own_tools_are_offered() -> None:
     schema = {"type": "object", "properties": {}}
-    assert call([], tools=[{"name": "t", "inputSchema": schema}]).request.tools == (ToolSpec("t", "", schema),)
+    request = call([{"role": "user", "content": "hi"}], tools=[{"name": "t", "inputSchema": schema}]).request
+    assert request.tools == (ToolSpec("t", "", schema, source="client"),)
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b'{"messages":[{"role":"x"}]}', b"[]", b"\xff"])
+def test_the_text_of_older_front_ends_is_understood() -> None:
+    [message] = call([{"role": "user", "content": "hi"}]).request.messages
+    assert message == UserMessage((TextPart("hi"),))
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"messages":[]}', b'{"messages":[{"role":"x"}]}', b"[]", b"\xff"])
 def test_a_bad_body_is_the_clients_fault(body: bytes) -> None:
     with pytest.raises(RequestError):
         Vercel().decode(ClientRequest(body, "x", 0.0))

@@ -73,6 +73,7 @@ BAD: dict[str, list[tuple[Recording, bytes]]] = {
     "content-type": [
         (Recording(TEXT, headers={"content-type": "application/json"}), b""),
         (Recording(TEXT, headers={**SSE, "content-encoding": "gzip"}), b""),
+        (Recording(b"<html>Hello</html>", headers={"content-type": "text/html"}), b""),
     ],
     "bom": [(Recording(b"\xef\xbb\xbf" + TEXT), b"\xef\xbb\xbf")],
     "thread-event": [
@@ -93,6 +94,7 @@ BAD: dict[str, list[tuple[Recording, bytes]]] = {
         (Recording(ROLE + HELLO[:-2] + b"\r\n\r\n" + STOP + DONE), HELLO[:-2] + b"\r\n\r\n"),
     ],
     "json": [middle(b"data: ping\n\n"), middle(b"data: {'a': 1}\n\n"), middle(b"data: []\n\n")],
+    "complete": [(Recording(ROLE + HELLO, cut="the connection broke off"), b"")],
     "last-event": [(Recording(ROLE + HELLO + STOP[:-1]), STOP[:-1])],
     "done": [(Recording(ROLE + HELLO + STOP), b"")],
     "after-done": [(Recording(TEXT + HELLO), HELLO)],

@@ -82,7 +82,7 @@ def test_a_page_instead_of_lines_is_an_error() -> None:
 
 
 def test_a_lone_surrogate_is_replaced() -> None:
-    assert said('{"response":"a\\ud800"}', '{"done":true}')[0]["text"] == "a\ufffd"
+    assert said('{"response":"a\\ud800b"}', '{"done":true}')[0]["text"] == "a\ufffdb"
 
 
 def sent(*messages: Message, model: str = "qwen3", **options: Any) -> dict[str, Any]:

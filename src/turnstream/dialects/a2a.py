@@ -14,8 +14,9 @@ import msgspec
 
 from turnstream.dialects import statuses
 from turnstream.dialects.a2a_objects import (
-    CARD_PATH,
+    CARD_PATHS,
     METHODS,
+    NOT_OFFERED,
     VERSIONS,
     RpcRequest,
     SendParams,
@@ -30,6 +31,7 @@ from turnstream.dialects.a2a_objects import (
     status,
     task_object,
     text_part,
+    usage_object,
 )
 from turnstream.dialects.base import Call as AnyCall
 from turnstream.dialects.base import (
@@ -73,15 +75,16 @@ from turnstream.events import (
 )
 
 _KEPT = 1000  # tasks that tasks/get can name
-_NOT_FOUND, _NOT_CANCELABLE, _VERSION, _NO_METHOD, _INVALID, _INTERNAL = -32001, -32002, -32009, -32601, -32602, -32603
+_NOT_FOUND, _NOT_CANCELABLE, _VERSION = -32001, -32002, -32009
+_NO_JSON, _NO_REQUEST, _NO_METHOD, _INVALID, _INTERNAL = -32700, -32600, -32601, -32602, -32603
 
 
 class A2A:
     name: ClassVar[str] = "a2a"
     routes: ClassVar[Sequence[Route]] = (
         Route("POST", "/a2a/{agent}", summary="Talk to an agent over A2A (JSON-RPC).", request=RpcRequest),
-        Route("GET", "/a2a/{agent}" + CARD_PATH, summary="The A2A card of an agent."),
-        Route("GET", CARD_PATH, summary="The A2A card of the first agent."),
+        *(Route("GET", "/a2a/{agent}" + path, summary="The A2A card of an agent.", public=True) for path in CARD_PATHS),
+        *(Route("GET", path, summary="The A2A card of the first agent.", public=True) for path in CARD_PATHS),
     )
 
     def __init__(self) -> None:
@@ -92,16 +95,22 @@ class A2A:
         agent = known(request.agents, request.path_params.get("agent"))
         if request.method == "GET":
             return Reply(200, json(card(agent, request.agents[agent], request.base_url)))
-        rpc = decode(request.body, RpcRequest)
+        try:
+            rpc = decode(request.body, RpcRequest)
+        except RequestError as error:  # JSON-RPC has errors of its own; HTTP went well
+            code = _NO_JSON if error.code == "invalid_json" else _NO_REQUEST
+            return Reply(200, rpc_error(None, code, error.message))
         try:
             return self._method(rpc, request, agent)
-        except RequestError as error:  # JSON-RPC has errors of its own; HTTP went well
+        except RequestError as error:
             return Reply(200, rpc_error(rpc.id, _INVALID, error.message))
 
     def _method(self, rpc: RpcRequest, request: ClientRequest, agent: str) -> AnyCall | Reply | Cancellation:
         asked = request.headers.get("a2a-version", "").strip()
         if asked and ".".join(asked.split(".")[:2]) not in VERSIONS:
             return Reply(200, rpc_error(rpc.id, _VERSION, f"A2A {asked[:20]} is not supported: 0.3 and 1.0 are."))
+        if rpc.method in NOT_OFFERED:
+            return Reply(200, rpc_error(rpc.id, *NOT_OFFERED[rpc.method]))
         if rpc.method not in METHODS:
             return Reply(200, rpc_error(rpc.id, _NO_METHOD, f"There is no method {rpc.method[:50]!r}."))
         act, version = METHODS[rpc.method]
@@ -131,62 +140,57 @@ class A2A:
             thread_id=context,
             context=dict(bounded(message.metadata, "message.metadata")) if message.metadata else {},
         )
-        task = Task(request.id, context)
+        task = Task(request.id, context, version, rpc.id, stream, statuses.wanted(request))
         self._tasks[task.id] = task
         while len(self._tasks) > _KEPT:
             self._tasks.popitem(last=False)
-        return Call(run, stream, task, version, rpc.id, self._contexts)
+        return Call(run, task, self._contexts)
 
-    def error(self, error: TurnstreamError) -> Reply:
-        return Reply(error.status, rpc_error(None, _INTERNAL, error.message))
+    def error(self, error: TurnstreamError, id: str) -> Reply:
+        """A run that failed is a failed task, as it would be later. What never came to JSON-RPC keeps its status."""
+        task = self._tasks.get(id)
+        if task is None:
+            code = _NO_REQUEST if error.status < 500 else _INTERNAL
+            return Reply(error.status, rpc_error(None, code, error.message))
+        encoder = Encoder(task, Transcript((), task.texts), self._contexts)
+        frames = encoder.feed([RunFailed(error.code, error.message, error.status, Usage())])
+        return Reply(200, frames, "text/event-stream") if task.stream else whole(task)
 
 
 class Call:
     headers: Mapping[str, str] = {}
 
-    def __init__(
-        self,
-        request: RunRequest,
-        stream: bool,
-        task: Task,
-        version: Version,
-        rpc_id: str | int | None,
-        contexts: Conversations,
-    ) -> None:
-        self.request, self.stream = request, stream
-        self._task, self._version, self._rpc_id, self._contexts = task, version, rpc_id, contexts
+    def __init__(self, request: RunRequest, task: Task, contexts: Conversations) -> None:
+        self.request, self.stream = request, task.stream
+        self._task, self._contexts = task, contexts
 
     def encoder(self, agent: str) -> Encoder:
-        transcript = Transcript(self.request.messages, self._task.texts)
-        return Encoder(self._task, self._version, self._rpc_id, transcript, self._contexts)
+        return Encoder(self._task, Transcript(self.request.messages, self._task.texts), self._contexts)
 
     def reply(self, agent: str, events: Sequence[RunEvent]) -> Reply:
         encoder = self.encoder(agent)
         encoder.feed(events)
         encoder.close()
-        result = task_object(self._task, self._version)
-        return Reply(200, rpc_result(self._rpc_id, result if self._version == "0.3" else {"task": result}))
+        return whole(self._task)
+
+
+def whole(task: Task) -> Reply:
+    result = task_object(task, task.version)
+    return Reply(200, rpc_result(task.rpc_id, result if task.version == "0.3" else {"task": result}))
 
 
 class Encoder:
     """Keeps its task up to date. Reasoning is told as a whole, in a status update."""
 
-    def __init__(
-        self,
-        task: Task,
-        version: Version,
-        rpc_id: str | int | None,
-        transcript: Transcript,
-        contexts: Conversations,
-    ) -> None:
-        self._task, self._version, self._rpc_id = task, version, rpc_id
+    def __init__(self, task: Task, transcript: Transcript, contexts: Conversations) -> None:
+        self._task, self._version = task, task.version
         self._transcript, self._contexts = transcript, contexts
         self._reasoning: list[str] = []
         self._started = self._ended = False
         self._head, self._tail = self._text_frame(append=True)
 
     def feed(self, events: Sequence[RunEvent]) -> bytes:
-        if self._ended:
+        if self._ended or self._task.failure is not None:  # it may have failed before its first byte, in `A2A.error`
             return b""
         if self._task.texts and not self._reasoning and (frames := self._only_text(events)) is not None:
             return frames
@@ -228,27 +232,27 @@ class Encoder:
             case StepStarted() | ToolCallsDetected() | ToolsExecuted() | MaxStepsReached():
                 word, details = statuses.status(event)
                 told = {"agent_status": word, "details": details}
-                return self._update(told, statuses.description(event))
+                return self._tell(told, statuses.description(event))
             case ToolProgress(tool_call_id=id, name=name, message=message, fraction=fraction):
                 progress = {"id": id, "name": name, "message": message, "fraction": fraction}
-                return self._update({"tool_progress": progress}, f"{name}: {message}")
+                return self._tell({"tool_progress": progress}, f"{name}: {message}")
             case ToolResult(output=output):
-                return self._update({"tool_result": {**statuses.result_details(event), "content": output.shown_text}})
+                return self._tell({"tool_result": {**statuses.result_details(event), "content": output.shown_text}})
             case HostedToolCall(id=id, name=name, arguments=arguments):
-                return self._update({"hosted_tool_call": {"id": id, "name": name, "arguments": arguments}})
+                return self._tell({"hosted_tool_call": {"id": id, "name": name, "arguments": arguments}})
             case HostedToolResult(id=id, name=name, content=text, ok=ok):
-                return self._update({"hosted_tool_result": {"id": id, "name": name, "ok": ok, "content": text}})
+                return self._tell({"hosted_tool_result": {"id": id, "name": name, "ok": ok, "content": text}})
             case SourceFound(source=source):
-                return self._update({"source": msgspec.to_builtins(source)})
+                return self._tell({"source": msgspec.to_builtins(source)})
             case ReasoningDelta() | RunStarted() | ClientToolCalls():
                 return b""  # this protocol's clients declare no tools
-            case RunFinished():
+            case RunFinished(usage=usage):
                 self._contexts.keep(self._task.context_id, self._transcript.messages)
-                return self._end(None)
-            case RunFailed(message=message, code=code):
-                return self._end(message, cancelled=code == "cancelled")
-            case RunCancelled():
-                return self._end("The run was cancelled.", cancelled=True)
+                return self._end(usage, None)
+            case RunFailed(message=message, code=code, usage=usage):
+                return self._end(usage, message, cancelled=code == "cancelled")
+            case RunCancelled(usage=usage):
+                return self._end(usage, "The run was cancelled.", cancelled=True)
             case _:
                 assert_never(event)
 
@@ -257,7 +261,7 @@ class Encoder:
     def _frame(self, kind: str, member: str, body: dict[str, Any]) -> bytes:
         """0.3 names the kind in the result, 1.0 by the member that holds it."""
         result = {"kind": kind, **body} if self._version == "0.3" else {member: body}
-        return b"data: " + on_one_line(rpc_result(self._rpc_id, result)) + b"\n\n"
+        return b"data: " + on_one_line(rpc_result(self._task.rpc_id, result)) + b"\n\n"
 
     def _start(self) -> bytes:
         self._started = True
@@ -268,6 +272,12 @@ class Encoder:
     @property
     def _place(self) -> dict[str, Any]:
         return {"taskId": self._task.id, "contextId": self._task.context_id}
+
+    def _tell(self, metadata: dict[str, Any], said: str | None = None) -> bytes:
+        """What the client may not want to hear; that the task is at work it must."""
+        if self._task.statuses:
+            return self._update(metadata, said)
+        return self._update(None) if self._task.state == "submitted" else b""
 
     def _update(self, metadata: dict[str, Any] | None, said: str | None = None, final: bool = False) -> bytes:
         if self._task.state == "submitted":
@@ -299,8 +309,9 @@ class Encoder:
         self._reasoning.clear()
         return self._update({"type": "reasoning"}, text)
 
-    def _end(self, failure: str | None, cancelled: bool = False) -> bytes:
+    def _end(self, usage: Usage, failure: str | None, cancelled: bool = False) -> bytes:
         self._ended = True
+        self._task.usage = usage_object(usage)
         self._task.failure = failure
         self._task.state = "canceled" if cancelled else "completed" if failure is None else "failed"
-        return self._update(None, failure, final=True)
+        return self._update({"usage": self._task.usage}, failure, final=True)

@@ -7,22 +7,22 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from turnstream.dialects.base import json
+from turnstream.dialects.base import json, media
 from turnstream.dialects.body import bounded
 from turnstream.events import (
     Content,
     ContentPart,
-    FilePart,
-    ImagePart,
     RequestError,
     TextPart,
+    Usage,
     content_text,
 )
 
 Version = Literal["0.3", "1.0"]
+RpcId = str | int | float | None
 State = Literal["submitted", "working", "completed", "canceled", "failed"]
 
-CARD_PATH = "/.well-known/agent-card.json"
+CARD_PATHS = ("/.well-known/agent-card.json", "/.well-known/agent.json")  # the second is that of 0.2
 
 
 class File(Struct, rename="camel"):
@@ -67,8 +67,8 @@ class RpcRequest(Struct):
     """The body of ``POST /a2a/{agent}``: JSON-RPC 2.0. ``params`` depend on the method."""
 
     method: str
-    params: dict[str, Any] = {}
-    id: str | int | None = None
+    params: Any = None
+    id: RpcId = None
 
 
 def content(message: Message) -> Content:
@@ -91,20 +91,31 @@ def _part(part: Part, path: str) -> ContentPart:
         url = file.uri
     else:
         raise RequestError(f"{path}: has neither text, file nor data.", param=path, code="invalid_value")
-    return ImagePart(url) if mime.startswith("image/") else FilePart(url, filename=file.name)
+    return media(mime, url, file.name)
 
 
 # ------------------------------------------------------------------------------------------------------------- objects
 
 
 class Task(Struct):
-    """One run. ``text`` is its answer so far, ``failure`` what a client may know of why it failed."""
+    """One run, and how its client asked for it. ``texts`` is its answer so far, ``failure`` what a client may know of
+    why it failed."""
 
     id: str
     context_id: str
+    version: Version = "0.3"
+    rpc_id: RpcId = None
+    stream: bool = False
+    statuses: bool = True
     state: State = "submitted"
     texts: list[str] = []
     failure: str | None = None
+    usage: dict[str, int] | None = None
+
+
+def usage_object(usage: Usage) -> dict[str, int]:
+    """A2A has no word for it; these are AG-UI's and the AI SDK's."""
+    return {"inputTokens": usage.input, "outputTokens": usage.output, "totalTokens": usage.total}
 
 
 def text_part(text: str, version: Version) -> dict[str, Any]:
@@ -124,6 +135,8 @@ def status(task: Task, version: Version, said: str | None = None) -> dict[str, A
 def task_object(task: Task, version: Version) -> dict[str, Any]:
     made: dict[str, Any] = {"kind": "task"} if version == "0.3" else {}
     made |= {"id": task.id, "contextId": task.context_id, "status": status(task, version, task.failure)}
+    if task.usage is not None:
+        made["metadata"] = {"usage": task.usage}
     if task.texts:
         parts = [text_part("".join(task.texts), version)]
         made["artifacts"] = [{"artifactId": f"{task.id}-answer", "name": "answer", "parts": parts}]
@@ -150,11 +163,11 @@ def card(name: str, description: str, base_url: str) -> dict[str, Any]:
     }
 
 
-def rpc_result(id: str | int | None, result: Mapping[str, Any]) -> bytes:
+def rpc_result(id: RpcId, result: Mapping[str, Any]) -> bytes:
     return json({"jsonrpc": "2.0", "id": id, "result": result})
 
 
-def rpc_error(id: str | int | None, code: int, message: str) -> bytes:
+def rpc_error(id: RpcId, code: int, message: str) -> bytes:
     return json({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message}})
 
 
@@ -177,6 +190,27 @@ METHODS: Mapping[str, tuple[str, Version]] = {
     "SendStreamingMessage": ("stream", "1.0"),
     "GetTask": ("get", "1.0"),
     "CancelTask": ("cancel", "1.0"),
+}
+
+# What an agent need not offer, with the code by which it says so.
+NOT_OFFERED: Mapping[str, tuple[int, str]] = {
+    **dict.fromkeys(
+        ("tasks/resubscribe", "SubscribeToTask"),
+        (-32004, "A stream cannot be joined again: ask for the task until it has ended."),
+    ),
+    **dict.fromkeys(("tasks/list", "ListTasks"), (-32004, "Tasks are not listed: ask for one by its id.")),
+    **dict.fromkeys(
+        (
+            *(f"tasks/pushNotificationConfig/{act}" for act in ("set", "get", "list", "delete")),
+            *(f"{act}TaskPushNotificationConfig" for act in ("Create", "Get", "Delete")),
+            "ListTaskPushNotificationConfigs",
+        ),
+        (-32003, "This agent sends no push notifications."),
+    ),
+    **dict.fromkeys(
+        ("agent/getAuthenticatedExtendedCard", "GetExtendedAgentCard"),
+        (-32007, "This agent has no card but the public one."),
+    ),
 }
 
 VERSIONS: Sequence[str] = ("0.3", "1.0")

@@ -13,20 +13,18 @@ from msgspec import Struct
 
 from turnstream.dialects import statuses
 from turnstream.dialects.base import Call as AnyCall
-from turnstream.dialects.base import ClientRequest, Reply, Route, json
+from turnstream.dialects.base import ClientRequest, Reply, Route, json, media
 from turnstream.dialects.blocks import BlockEncoder, Kind
 from turnstream.dialects.body import bounded, decode
 from turnstream.events import (
     AssistantMessage,
     AssistantPart,
-    AudioPart,
     ClientToolCalls,
     Content,
     ContentPart,
     FilePart,
     HostedToolCall,
     HostedToolResult,
-    ImagePart,
     MaxStepsReached,
     Message,
     ReasoningDelta,
@@ -69,7 +67,9 @@ class Part(Struct, rename="camel"):
     source: PartSource | None = None
     url: str | None = None
     data: str | None = None
+    id: str | None = None
     mime_type: str | None = None
+    filename: str | None = None
 
 
 class Function(Struct):
@@ -122,9 +122,9 @@ class AgUi:
 
     def decode(self, request: ClientRequest) -> AnyCall | Reply:
         body = decode(request.body, RunAgentInput)
-        return Call(body, request.path_params.get("agent"))
+        return Call(body, request.path_params.get("agent"), statuses.wanted(request))
 
-    def error(self, error: TurnstreamError) -> Reply:
+    def error(self, error: TurnstreamError, id: str) -> Reply:
         """The protocol knows no error outside a stream; front ends show the status and this object."""
         return Reply(error.status, json({"message": error.message, "code": error.code}))
 
@@ -133,18 +133,18 @@ class Call:
     stream = True
     headers: Mapping[str, str] = {}
 
-    def __init__(self, body: RunAgentInput, agent: str | None) -> None:
-        self._body = body
+    def __init__(self, body: RunAgentInput, agent: str | None, statuses: bool) -> None:
+        self._body, self._statuses = body, statuses
         self.request = RunRequest(
             messages=tuple(message for said in body.messages for message in _message(said)),
             agent=agent,
-            tools=tuple(ToolSpec(tool.name, tool.description, **_parameters(tool)) for tool in body.tools or ()),
+            tools=tuple(map(_tool, body.tools or ())),
             thread_id=body.thread_id,
             context=_context(body),
         )
 
     def encoder(self, agent: str) -> Encoder:
-        return Encoder(self._body.thread_id, self._body.run_id)
+        return Encoder(self._body.thread_id, self._body.run_id, statuses=self._statuses)
 
     def reply(self, agent: str, events: Sequence[RunEvent]) -> Reply:
         """AG-UI has no other answer than the stream."""
@@ -152,8 +152,9 @@ class Call:
         return Reply(200, encoder.feed(events) + encoder.close(), "text/event-stream")
 
 
-def _parameters(tool: Tool) -> dict[str, Any]:
-    return {} if tool.parameters is None else {"parameters": bounded(tool.parameters, f"tools.{tool.name}")}
+def _tool(tool: Tool) -> ToolSpec:
+    given = {} if tool.parameters is None else {"parameters": bounded(tool.parameters, f"tools.{tool.name}")}
+    return ToolSpec(tool.name, tool.description, source="client", **given)
 
 
 def _context(body: RunAgentInput) -> dict[str, Any]:
@@ -199,25 +200,25 @@ def _part(part: Part) -> ContentPart:
     source = part.source
     if part.type == "binary":  # the form before 1.0
         mime = part.mime_type or "application/octet-stream"
-        source = PartSource("url", part.url, mime) if part.url else PartSource("data", part.data or "", mime)
+        where = (("url", part.url), ("data", part.data), ("file", part.id))
+        source = next((PartSource(type, value, mime) for type, value in where if value), None)
     if source is None:
         raise RequestError(f"messages: a part of type '{part.type}' has no source.", param="messages")
     mime = source.mime_type or ""
     url = f"data:{mime};base64,{source.value}" if source.type == "data" else source.value
     if source.type == "file":
-        return FilePart(file_id=source.value)
-    if part.type == "image" or mime.startswith("image/"):
-        return ImagePart(url)
-    if part.type == "audio" and source.type == "data":
-        return AudioPart(source.value, mime.partition("/")[2] or "wav")
-    return FilePart(url=url)
+        return FilePart(file_id=source.value, filename=part.filename)
+    if part.type in ("image", "audio") and not mime.startswith(part.type):
+        mime = {"image": "image/*", "audio": "audio/wav"}[part.type]
+    return media(mime, url, part.filename)
 
 
 class Encoder(BlockEncoder):
-    def __init__(self, thread_id: str, run_id: str) -> None:
+    def __init__(self, thread_id: str, run_id: str, *, statuses: bool = True) -> None:
         super().__init__(f"{run_id}-message-")
         self._run = {"threadId": thread_id, "runId": run_id}
         self._run_id = run_id
+        self._statuses = statuses
         self._step: int | None = None
         self._text_id: str | None = None  # the message of this step that a tool call belongs to
         self._started = False
@@ -247,15 +248,15 @@ class Encoder(BlockEncoder):
                 self._started = True
                 return _frame("RUN_STARTED", **self._run)
             case StepStarted(step=step):
-                return self._end_step() + self._start_step(step) + _status(event)
+                return self._end_step() + self._start_step(step) + self._status(event)
             case ToolCallsDetected(tool_calls=calls):
-                return b"".join([self._call(call) for call in calls]) + _status(event)
+                return b"".join([self._call(call) for call in calls]) + self._status(event)
             case ToolResult(tool_call=call, output=output):
                 return self._result(call.id, output.shown_text)
             case ToolsExecuted():
-                return _status(event) + self._end_step()
+                return self._status(event) + self._end_step()
             case MaxStepsReached():
-                return _status(event)
+                return self._status(event)
             case ClientToolCalls(tool_calls=calls):
                 self._pending = [call.id for call in calls]
                 return b"".join([self._call(call) for call in calls])
@@ -264,9 +265,9 @@ class Encoder(BlockEncoder):
             case HostedToolResult(id=id, content=content):
                 return self._result(id, content)
             case ToolProgress(tool_call_id=id, message=message, fraction=fraction):
-                return _custom("tool.progress", {"toolCallId": id, "message": message, "fraction": fraction})
+                return self._custom("tool.progress", {"toolCallId": id, "message": message, "fraction": fraction})
             case SourceFound(source=source, tool_call_id=id):
-                return _custom("source", {"toolCallId": id, "source": source})
+                return self._custom("source", {"toolCallId": id, "source": source})
             case RunFinished(usage=usage):
                 pending = {"pendingToolCallIds": self._pending} if self._pending else {}
                 return self._finish({"type": "success", **pending}, usage)
@@ -278,6 +279,13 @@ class Encoder(BlockEncoder):
                 return ended + _frame("RUN_ERROR", message=message, code=code, usage=[_usage(usage)])
             case _:
                 assert_never(event)
+
+    def _status(self, event: statuses.StatusEvent) -> bytes:
+        word, details = statuses.status(event)
+        return self._custom("agent.status", {"status": word, "details": details})
+
+    def _custom(self, name: str, value: Any) -> bytes:
+        return _frame("CUSTOM", name=name, value=value) if self._statuses else b""
 
     def _start(self) -> bytes:
         return b"" if self._started else self.event(RunStarted("", ""))
@@ -314,15 +322,6 @@ class Encoder(BlockEncoder):
 
 def _frame(type: str, **members: Any) -> bytes:
     return b"data: " + json({"type": type, **members}) + b"\n\n"
-
-
-def _custom(name: str, value: Any) -> bytes:
-    return _frame("CUSTOM", name=name, value=value)
-
-
-def _status(event: statuses.StatusEvent) -> bytes:
-    word, details = statuses.status(event)
-    return _custom("agent.status", {"status": word, "details": details})
 
 
 def _usage(usage: Usage) -> dict[str, int]:

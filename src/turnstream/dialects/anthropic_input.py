@@ -112,6 +112,19 @@ def run_request(body: MessagesRequest, headers: Mapping[str, str]) -> RunRequest
     )
 
 
+def estimate(request: RunRequest) -> int:
+    """Tokens of the client's own words and tools, at four bytes each: what the model's tokens are is not known here.
+    Images, sound and files are not counted."""
+    told = [*map(_words, request.messages), *(json(tool).decode() for tool in request.tools)]
+    return max(1, round(sum(len(text.encode("utf-8", "replace")) for text in told) / 4))
+
+
+def _words(message: Message) -> str:
+    if not isinstance(message, AssistantMessage):
+        return content_text(message.content)
+    return message.reasoning + message.text + "".join(call.name + call.arguments for call in message.tool_calls)
+
+
 def _text(value: Any) -> str | None:
     return value[:512] if isinstance(value, str) and value else None
 
@@ -201,14 +214,13 @@ def _result(block: Block, path: str) -> ToolMessage:
 def _result_content(content: Any, path: str) -> Content:
     if content is None or isinstance(content, str):
         return content or ""
-    blocks = [_block(item) for item in content] if isinstance(content, list) else []
-    if not blocks or any(block is None for block in blocks):
+    if not isinstance(content, list) or not content:
         return json(content).decode()
-    return _content([_part(block, f"{path}[{at}]") for at, block in enumerate(blocks) if block is not None])
+    return _content([_part(_block(item), f"{path}[{at}]") for at, item in enumerate(content)])
 
 
-def _block(item: Any) -> Block | None:
-    """A block of a kind that a tool's result may hold, None for anything else."""
+def _block(item: Any) -> Block:
+    """A block of a kind that the model can be shown; anything else is shown as it is written."""
     match item:
         case {"type": "text", "text": str(text)}:
             return Block("text", text)
@@ -216,7 +228,7 @@ def _block(item: Any) -> Block | None:
             known = {name: value for name, value in rest.items() if name in _SOURCE and isinstance(value, str)}
             return Block(type, source=Source(kind, **known))
         case _:
-            return None
+            return Block("text", json(item).decode())
 
 
 _SOURCE = frozenset({"media_type", "data", "url", "file_id"})

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, assert_never
 import msgspec
 
 from turnstream.dialects import statuses
-from turnstream.dialects.anthropic_input import MessagesRequest, run_request
+from turnstream.dialects.anthropic_input import MessagesRequest, estimate, run_request
 from turnstream.dialects.base import Call as AnyCall
 from turnstream.dialects.base import ClientRequest, Reply, Route, arguments, json
 from turnstream.dialects.blocks import BlockEncoder, Kind
@@ -24,7 +24,6 @@ from turnstream.events import (
     HostedToolCall,
     HostedToolResult,
     MaxStepsReached,
-    ProviderError,
     ReasoningDelta,
     RefusalDelta,
     RunCancelled,
@@ -46,22 +45,27 @@ from turnstream.events import (
     Usage,
 )
 
+COUNT_PATH = "/v1/messages/count_tokens"
+ID_HEADER = "request-id"  # where Anthropic's clients look for it
+
 
 class AnthropicMessages:
     name: ClassVar[str] = "anthropic_messages"
     routes: ClassVar[Sequence[Route]] = (
         Route("POST", "/v1/messages", summary="Ask an agent as Anthropic's clients do.", request=MessagesRequest),
+        Route("POST", COUNT_PATH, summary="Estimate the tokens of a request.", request=MessagesRequest),
     )
 
     def decode(self, request: ClientRequest) -> AnyCall | Reply:
         body = decode(request.body, MessagesRequest)
-        return Call(bool(body.stream), run_request(body, request.headers), request.id, is_beta(request))
+        asked = run_request(body, request.headers)
+        if request.path == COUNT_PATH:
+            return Reply(200, json({"input_tokens": estimate(asked)}), headers={ID_HEADER: request.id})
+        return Call(bool(body.stream), asked, request.id, is_beta(request), statuses.wanted(request))
 
-    def error(self, error: TurnstreamError) -> Reply:
-        headers: dict[str, str] = {}
-        if isinstance(error, ProviderError) and error.retry_after is not None:
-            headers["retry-after"] = str(max(1, round(error.retry_after)))
-        return Reply(error.status, json(envelope(error.message, error.status)), headers=headers)
+    def error(self, error: TurnstreamError, id: str) -> Reply:
+        body = {**envelope(error.message, error.status), "request_id": id}
+        return Reply(error.status, json(body), headers={ID_HEADER: id})
 
 
 def is_beta(request: ClientRequest) -> bool:
@@ -70,26 +74,26 @@ def is_beta(request: ClientRequest) -> bool:
 
 
 class Call:
-    headers: Mapping[str, str] = {}
-
-    def __init__(self, stream: bool, request: RunRequest, id: str, beta: bool) -> None:
+    def __init__(self, stream: bool, request: RunRequest, id: str, beta: bool, statuses: bool) -> None:
         self.stream, self.request = stream, request
-        self._id, self._beta = id, beta
+        self.headers: Mapping[str, str] = {ID_HEADER: id}
+        self._id, self._beta, self._statuses = id, beta, statuses
 
     def encoder(self, agent: str) -> Encoder:
-        return Encoder(f"msg_{self._id}", agent, shows_tools=self._beta)
+        return Encoder(f"msg_{self._id}", agent, shows_tools=self._beta, statuses=self._statuses)
 
     def reply(self, agent: str, events: Sequence[RunEvent]) -> Reply:
         encoder = self.encoder(agent)
-        return Reply(200, json(whole(encoder.feed(events) + encoder.close())))
+        return Reply(200, json(whole(encoder.feed(events) + encoder.close())), headers=self.headers)
 
 
 class Encoder(BlockEncoder):
     delta_end = b"}}\n\n"
 
-    def __init__(self, message_id: str, model: str, *, shows_tools: bool) -> None:
+    def __init__(self, message_id: str, model: str, *, shows_tools: bool, statuses: bool = True) -> None:
         super().__init__("")
-        self._message_id, self._model, self._shows_tools = message_id, model, shows_tools
+        self._message_id, self._model = message_id, model
+        self._shows_tools, self._statuses = shows_tools, statuses
         self._started = self._asks = False
         self._index = 0  # of the next block
         self._sources: list[Source] = []
@@ -142,10 +146,11 @@ class Encoder(BlockEncoder):
             case StepStarted() | ToolCallsDetected() | ToolsExecuted() | MaxStepsReached():
                 word, details = statuses.status(event)
                 calls = event.tool_calls if isinstance(event, ToolCallsDetected) else ()
-                told = [self._start(), _frame("ping", agent={"status": word, "details": details})]
+                told = [self._start(), self._told("agent", {"status": word, "details": details})]
                 return b"".join([*told, *(self._our_call(call) for call in calls)])
             case ToolProgress(tool_call_id=id, name=name, message=message, fraction=fraction):
-                return _frame("ping", tool_progress={"id": id, "name": name, "message": message, "fraction": fraction})
+                progress = {"id": id, "name": name, "message": message, "fraction": fraction}
+                return self._told("tool_progress", progress)
             case ToolResult(tool_call=call, output=output, ok=ok):
                 return self._our_result(call.id, output.shown_text, ok)
             case HostedToolCall(id=id, name=name, arguments=text):
@@ -166,6 +171,9 @@ class Encoder(BlockEncoder):
                 return self._fail("The run was cancelled.", 500)
             case _:
                 assert_never(event)
+
+    def _told(self, member: str, value: dict[str, Any]) -> bytes:
+        return _frame("ping", **{member: value}) if self._statuses else b""
 
     def _start(self) -> bytes:
         if self._started:
@@ -196,10 +204,11 @@ class Encoder(BlockEncoder):
         return self._start() + opened + delta + self._block_stop()
 
     def _finish(self, end: RunFinished) -> bytes:
+        told = self._say("text", statuses.STOPPED) + self._leave() if end.reason == "max_steps" else b""
         self.ended = True
         delta = {"stop_reason": self._stop_reason(end), "stop_sequence": None}
         ending = _frame("message_delta", delta=delta, usage=_usage(end.usage)) + _frame("message_stop")
-        return self._start() + ending
+        return self._start() + told + ending
 
     def _stop_reason(self, end: RunFinished) -> str:
         """``pause_turn`` would ask the client to send the answer back for more, so a limit of steps is no pause."""

@@ -18,6 +18,10 @@ import msgspec
 from msgspec import Struct
 
 from turnstream.events import (
+    AudioPart,
+    ContentPart,
+    FilePart,
+    ImagePart,
     ReasoningDelta,
     RefusalDelta,
     RunCancelled,
@@ -34,6 +38,7 @@ from turnstream.events import (
 
 class Route(Struct, frozen=True):
     """``path`` may hold parameters: ``/ag-ui/{agent}``. With ``header``, only requests that carry it are meant.
+    ``public`` is answered without a key: what a client reads before it knows how to authenticate.
 
     ``summary``, ``request`` and ``event`` are for the OpenAPI document: the JSON Schema of the body, and the name of
     the wire model that each event of the stream is.
@@ -45,6 +50,7 @@ class Route(Struct, frozen=True):
     summary: str = ""
     request: type[Struct] | None = None
     event: str | None = None
+    public: bool = False
 
 
 class ClientRequest(Struct, frozen=True):
@@ -63,6 +69,7 @@ class ClientRequest(Struct, frozen=True):
     method: str = "POST"
     agents: Mapping[str, str] = {}
     base_url: str = ""
+    path: str = ""
 
 
 class Reply(Struct, frozen=True):
@@ -132,9 +139,19 @@ class Dialect(Protocol):
         """Raises `RequestError`. A request that needs no run (a card, a stored answer) gets its `Reply` at once."""
         ...
 
-    def error(self, error: TurnstreamError) -> Reply:
-        """What this protocol answers while nothing of the stream has been sent."""
+    def error(self, error: TurnstreamError, id: str) -> Reply:
+        """What this protocol answers to the request of that id while nothing of the stream has been sent."""
         ...
+
+
+def media(mime: str, url: str, filename: str | None = None) -> ContentPart:
+    """A file that a client sends, by what it says that it is. Models take sound only in the request itself."""
+    head, _, data = url.partition(";base64,")
+    if mime.startswith("image"):
+        return ImagePart(url)
+    if mime.startswith("audio/") and data and head.startswith("data:"):
+        return AudioPart(data, mime.removeprefix("audio/").removeprefix("x-").partition(";")[0].replace("mpeg", "mp3"))
+    return FilePart(url=url, filename=filename)
 
 
 def compact(events: Iterable[RunEvent]) -> list[RunEvent]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, assert_never
+from typing import Any, ClassVar, assert_never
 
 import msgspec
 
@@ -12,12 +12,12 @@ from turnstream.dialects import chat_request, statuses
 from turnstream.dialects.base import Call as AnyCall
 from turnstream.dialects.base import ClientRequest, Reply, Route, clean, json, outcome
 from turnstream.dialects.body import decode
+from turnstream.dialects.statuses import StatusMode
 from turnstream.events import (
     ClientToolCalls,
     HostedToolCall,
     HostedToolResult,
     MaxStepsReached,
-    ProviderError,
     ReasoningDelta,
     RefusalDelta,
     RequestError,
@@ -40,9 +40,6 @@ from turnstream.events import (
     Usage,
 )
 
-StatusMode = Literal["extension", "metadata", "off"]
-
-STATUS_HEADER = "x-agent-status"
 DONE = b"data: [DONE]\n\n"
 
 _string = msgspec.json.Encoder().encode
@@ -64,12 +61,8 @@ class ChatCompletions:
         body = decode(request.body, ChatRequest)
         return Call(request, body, chat_request.run_request(body, request.headers))
 
-    def error(self, error: TurnstreamError) -> Reply:
-        headers: dict[str, str] = {}
-        if isinstance(error, ProviderError) and error.retry_after is not None:
-            headers["retry-after"] = str(max(1, round(error.retry_after)))
-        param = error.param if isinstance(error, RequestError) else None
-        return Reply(error.status, json(envelope(error.message, error.status, error.code, param)), headers=headers)
+    def error(self, error: TurnstreamError, id: str) -> Reply:
+        return refusal(error)
 
 
 class Call:
@@ -114,13 +107,7 @@ class Call:
 def _status_mode(client: ClientRequest, body: ChatRequest) -> StatusMode:
     if body.include_status_updates is not None:
         return "metadata" if body.include_status_updates else "off"
-    chosen = client.headers.get(STATUS_HEADER, "").strip().lower() or client.statuses
-    match chosen:
-        case "extension" | "metadata" | "off":
-            return chosen
-        case _:
-            message = "X-Agent-Status: must be 'extension', 'metadata' or 'off'."
-            raise RequestError(message, param="X-Agent-Status", code="invalid_value")
+    return statuses.mode(client)
 
 
 class Encoder:
@@ -255,6 +242,8 @@ class Encoder:
     def _finish(self, end: RunFinished) -> bytes:
         self._ended = True
         pieces: list[bytes] = []
+        if end.reason == "max_steps":
+            pieces.append(self._chunk(json({"content": statuses.STOPPED})))
         annotations = _annotations(self._sources.values())
         if annotations:
             # One chunk for all: openai-python cannot merge a second list of objects into the first.
@@ -277,6 +266,9 @@ class Encoder:
 def _choice(events: Sequence[RunEvent]) -> dict[str, Any]:
     """The one choice of a whole answer: what the stream's deltas add up to."""
     text = "".join(event.text for event in events if isinstance(event, TextDelta))
+    end = outcome(events)
+    if isinstance(end, RunFinished) and end.reason == "max_steps":
+        text += statuses.STOPPED
     reasoning = "".join(event.text for event in events if isinstance(event, ReasoningDelta))
     refusal = "".join(event.text for event in events if isinstance(event, RefusalDelta))
     calls = [call for event in events if isinstance(event, ClientToolCalls) for call in event.tool_calls]
@@ -291,7 +283,6 @@ def _choice(events: Sequence[RunEvent]) -> dict[str, Any]:
     annotations = _annotations(sources.values())
     if annotations:
         message["annotations"] = annotations
-    end = outcome(events)
     reason = finish_reason(end, bool(calls)) if isinstance(end, RunFinished) else "stop"
     return {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
 
@@ -360,6 +351,11 @@ def envelope(message: str, status: int, code: str | None, param: str | None = No
     else:
         kind = "invalid_request_error" if 400 <= status < 499 else "server_error"
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+
+def refusal(error: TurnstreamError) -> Reply:
+    param = error.param if isinstance(error, RequestError) else None
+    return Reply(error.status, json(envelope(error.message, error.status, error.code, param)))
 
 
 def open_webui_status(event: statuses.StatusEvent) -> dict[str, Any]:

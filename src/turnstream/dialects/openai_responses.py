@@ -7,15 +7,15 @@ Frames are ``event:`` and ``data:`` lines; every event has a dense ``sequence_nu
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, assert_never
 
-from turnstream.dialects import openai_chat
+from turnstream.dialects import openai_chat, statuses
 from turnstream.dialects.base import Call as AnyCall
 from turnstream.dialects.base import ClientRequest, Reply, Route, json, string, strings, texts_of
 from turnstream.dialects.body import decode
 from turnstream.dialects.responses_input import ResponsesRequest, run_request
+from turnstream.dialects.responses_memory import Memory
 from turnstream.events import (
     AssistantMessage,
     AssistantPart,
@@ -26,7 +26,6 @@ from turnstream.events import (
     Message,
     ReasoningDelta,
     RefusalDelta,
-    RequestError,
     RunCancelled,
     RunEvent,
     RunFailed,
@@ -36,7 +35,6 @@ from turnstream.events import (
     Source,
     SourceFound,
     StepStarted,
-    SystemMessage,
     TextDelta,
     TextPart,
     ToolCall,
@@ -49,9 +47,7 @@ from turnstream.events import (
     Usage,
 )
 
-_KEPT = 1000  # answers that previous_response_id can name
-
-Remember = Callable[[str, Sequence[Message]], None]
+Remember = Callable[[str, Sequence[Message], Sequence[dict[str, Any]]], None]
 
 
 class Responses:
@@ -61,30 +57,20 @@ class Responses:
     )
 
     def __init__(self) -> None:
-        self._chat = openai_chat.ChatCompletions()
-        self._conversations: OrderedDict[str, tuple[Message, ...]] = OrderedDict()
+        self._memory = Memory()
 
     def decode(self, request: ClientRequest) -> AnyCall | Reply:
         body = decode(request.body, ResponsesRequest)
-        before = self._before(body.previous_response_id)
-        return Call(body, request, run_request(body, request.headers, before), self._remember)
+        body.input = self._memory.resolved(body.input)
+        asked = run_request(body, request.headers, self._memory.before(body.previous_response_id))
+        return Call(body, request, asked, _forget if body.store is False else self._memory.keep)
 
-    def _before(self, id: str | None) -> tuple[Message, ...]:
-        if id is None:
-            return ()
-        if id not in self._conversations:
-            message = "previous_response_id: this server does not have that response, or no longer."
-            raise RequestError(message, param="previous_response_id", code="previous_response_not_found", status=404)
-        return self._conversations[id]
+    def error(self, error: TurnstreamError, id: str) -> Reply:
+        return openai_chat.refusal(error)
 
-    def _remember(self, id: str, messages: Sequence[Message]) -> None:
-        """Instructions are the request's own and do not carry over, as with OpenAI."""
-        self._conversations[id] = tuple(message for message in messages if not isinstance(message, SystemMessage))
-        while len(self._conversations) > _KEPT:
-            self._conversations.popitem(last=False)
 
-    def error(self, error: TurnstreamError) -> Reply:
-        return self._chat.error(error)
+def _forget(id: str, messages: Sequence[Message], output: Sequence[dict[str, Any]]) -> None:
+    return None
 
 
 class Call:
@@ -323,7 +309,10 @@ class Encoder:
         )
 
     def _end(self, end: RunFinished | RunFailed | RunCancelled) -> bytes:
-        left = self._leave()
+        told = b""
+        if isinstance(end, RunFinished) and end.reason == "max_steps":
+            told = self._say(_OUTPUT, statuses.STOPPED)
+        left = told + self._leave()
         self._ended = True
         self.response["usage"] = usage_object(end.usage)
         match end:
@@ -341,7 +330,7 @@ class Encoder:
         self.response |= {"status": status, **change}
         if status != "failed":
             self._flush()
-            self._remember(str(self.response["id"]), self._messages)
+            self._remember(str(self.response["id"]), self._messages, self.response["output"])
         return left + self._frame(f"response.{status}", response=self.response)
 
 

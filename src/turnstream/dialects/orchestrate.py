@@ -15,7 +15,7 @@ from typing import Any, ClassVar, assert_never
 import msgspec
 
 from turnstream.api.requests import ChatRequest
-from turnstream.dialects import chat_request, openai_chat
+from turnstream.dialects import chat_request, openai_chat, statuses
 from turnstream.dialects.base import Call as AnyCall
 from turnstream.dialects.base import ClientRequest, Reply, Route, arguments, json, string
 from turnstream.dialects.body import decode
@@ -63,9 +63,6 @@ class Orchestrate:
         Route("POST", "/v1/chat/completions", header="x-ibm-thread-id", request=ChatRequest, event="SSEChunk"),
     )
 
-    def __init__(self) -> None:
-        self._chat = openai_chat.ChatCompletions()
-
     def decode(self, request: ClientRequest) -> AnyCall | Reply:
         body = decode(request.body, ChatRequest)
         asked = chat_request.run_request(body, request.headers)
@@ -73,8 +70,8 @@ class Orchestrate:
         messages = without_hand_over(asked.messages)
         return Call(request, body, msgspec.structs.replace(asked, thread_id=thread, messages=messages))
 
-    def error(self, error: TurnstreamError) -> Reply:
-        return self._chat.error(error)
+    def error(self, error: TurnstreamError, id: str) -> Reply:
+        return openai_chat.refusal(error)
 
 
 def without_hand_over(messages: Sequence[Message]) -> tuple[Message, ...]:
@@ -191,7 +188,7 @@ class Encoder:
         self._ended = True
         told = b""
         if end.reason == "max_steps":
-            told = self._message({"role": "assistant", "content": "The agent reached its limit of steps."})
+            told = self._message({"role": "assistant", "content": statuses.STOPPED})
         return told + self._message({}, finish_reason(end, bool(self._client_calls))) + DONE
 
     def _fail(self, message: str) -> bytes:

@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from turnstream.dialects.base import json
 from turnstream.dialects.body import bounded
 from turnstream.events import (
     AssistantMessage,
@@ -47,12 +48,13 @@ class InputItem(Struct):
     """One item of ``input``; which members count depends on ``type``, and a message may leave that out."""
 
     type: str | None = None
+    id: str | None = None
     role: str | None = None
     content: str | list[InputPart] | None = None
     call_id: str = ""
     name: str = ""
     arguments: str = ""
-    output: str | list[InputPart] | None = None
+    output: str | list[InputPart] | dict[str, Any] | None = None
 
 
 class FunctionTool(Struct):
@@ -83,6 +85,8 @@ class ResponsesRequest(Struct):
     metadata: dict[str, Any] | None = None
     user: str | None = None
     background: bool | None = None
+    store: bool | None = None
+    safety_identifier: str | None = None
 
 
 def run_request(body: ResponsesRequest, headers: Mapping[str, str], before: Sequence[Message]) -> RunRequest:
@@ -90,6 +94,8 @@ def run_request(body: ResponsesRequest, headers: Mapping[str, str], before: Sequ
     if body.background:
         raise RequestError("background: is not supported.", param="background", code="unsupported_parameter")
     said = (UserMessage(body.input),) if isinstance(body.input, str) else tuple(messages(body.input))
+    if not said and not before:
+        raise RequestError("input: there must be at least one item.", param="input", code="invalid_value")
     instructions = (SystemMessage(body.instructions),) if body.instructions else ()
     return RunRequest(
         messages=(*instructions, *before, *said),
@@ -97,7 +103,7 @@ def run_request(body: ResponsesRequest, headers: Mapping[str, str], before: Sequ
         tools=_tools(body.tools or ()),
         options=_options(body),
         thread_id=_thread(body, headers),
-        user=body.user,
+        user=body.user or body.safety_identifier,
         context=dict(bounded(body.metadata, "metadata")) if body.metadata else {},
     )
 
@@ -139,9 +145,11 @@ def _message(item: InputItem, path: str) -> Message:
             raise RequestError(f"{where}: '{role}' is none of {known}.", param=where, code="invalid_value")
 
 
-def _content(content: str | list[InputPart] | None, path: str) -> Content:
+def _content(content: str | list[InputPart] | dict[str, Any] | None, path: str) -> Content:
     if content is None or isinstance(content, str):
         return content or ""
+    if isinstance(content, dict):  # no form of the protocol, but a result that a client might send
+        return json(bounded(content, path)).decode()
     parts = tuple(_part(part, f"{path}[{index}]") for index, part in enumerate(content))
     return content_text(parts) if all(isinstance(part, TextPart) for part in parts) else parts
 
@@ -171,14 +179,11 @@ def _tools(tools: Sequence[FunctionTool]) -> tuple[ToolSpec, ...]:
             message = f"{path}.type: only tools of type 'function', with a name, can be declared."
             raise RequestError(message, param=f"{path}.type", code="unsupported_parameter")
         schema = {} if tool.parameters is None else {"parameters": bounded(tool.parameters, f"{path}.parameters")}
-        made.append(ToolSpec(tool.name, tool.description or "", strict=tool.strict, **schema))
+        made.append(ToolSpec(tool.name, tool.description or "", strict=tool.strict, source="client", **schema))
     return tuple(made)
 
 
 def _options(body: ResponsesRequest) -> ModelOptions:
-    choice = body.tool_choice
-    if isinstance(choice, dict):
-        choice = {"name": str(choice.get("name", ""))} if choice.get("type") == "function" else None
     effort = (body.reasoning or {}).get("effort")
     return ModelOptions(
         temperature=body.temperature,
@@ -186,9 +191,23 @@ def _options(body: ResponsesRequest) -> ModelOptions:
         max_completion_tokens=body.max_output_tokens,
         response_format=_format((body.text or {}).get("format")),
         reasoning_effort=effort if isinstance(effort, str) else None,
-        tool_choice=choice,
+        tool_choice=_tool_choice(body.tool_choice),
         parallel_tool_calls=body.parallel_tool_calls,
     )
+
+
+def _tool_choice(choice: str | dict[str, Any] | None) -> str | dict[str, Any] | None:
+    """Of the tools that ``allowed_tools`` names, the mode is kept: which the model may see is the agent's to say."""
+    match choice:
+        case None | "auto" | "none" | "required":
+            return choice
+        case {"type": "function", "name": str(name)} if name:
+            return {"name": name}
+        case {"type": "allowed_tools", "mode": "auto" | "required" as mode}:
+            return str(mode)
+        case _:
+            text = "tool_choice: must be 'auto', 'none', 'required', one function or allowed_tools."
+            raise RequestError(text, param="tool_choice", code="invalid_value")
 
 
 def _format(format: Any) -> dict[str, Any] | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
+from turnstream.dialects.base import ClientRequest
 from turnstream.events import (
     MaxStepsReached,
+    RequestError,
     StepStarted,
     ToolCall,
     ToolCallsDetected,
@@ -15,7 +17,27 @@ from turnstream.events import (
 
 StatusEvent = StepStarted | ToolCallsDetected | ToolsExecuted | MaxStepsReached
 
+StatusMode = Literal["extension", "metadata", "off"]
+
+HEADER = "x-agent-status"
+STOPPED = "The agent reached its limit of steps."  # where clients take an answer without a word for a failure
 EXCERPT = 500  # characters of a tool result that a status shows
+
+
+def mode(request: ClientRequest) -> StatusMode:
+    """What the header asks for, else the server's default."""
+    chosen = request.headers.get(HEADER, "").strip().lower() or request.statuses
+    match chosen:
+        case "extension" | "metadata" | "off":
+            return chosen
+        case _:
+            message = "X-Agent-Status: must be 'extension', 'metadata' or 'off'."
+            raise RequestError(message, param="X-Agent-Status", code="invalid_value")
+
+
+def wanted(request: ClientRequest) -> bool:
+    """For protocols that have one form of them."""
+    return mode(request) != "off"
 
 
 def status(event: StatusEvent) -> tuple[str, dict[str, Any]]:

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from turnstream.dialects import statuses
 from turnstream.dialects.base import Call as AnyCall
-from turnstream.dialects.base import ClientRequest, Reply, Route, json
+from turnstream.dialects.base import ClientRequest, Reply, Route, json, media
 from turnstream.dialects.blocks import BlockEncoder, Kind
 from turnstream.dialects.body import bounded, decode
 from turnstream.dialects.openai_chat import DONE
@@ -24,10 +24,8 @@ from turnstream.events import (
     AssistantPart,
     ClientToolCalls,
     ContentPart,
-    FilePart,
     HostedToolCall,
     HostedToolResult,
-    ImagePart,
     MaxStepsReached,
     Message,
     ReasoningDelta,
@@ -72,11 +70,15 @@ class Part(Struct, rename="camel"):
     input: Any = None
     output: Any = None
     error_text: str | None = None
+    approval: dict[str, Any] | None = None
 
 
 class UIMessage(Struct):
+    """``content`` is what its text was called before the AI SDK 5."""
+
     role: str
     parts: list[Part] = []
+    content: str | None = None
 
 
 class Tool(Struct, rename="camel"):
@@ -98,12 +100,15 @@ class Vercel:
     name: ClassVar[str] = "vercel"
     routes: ClassVar[Sequence[Route]] = (
         Route("POST", "/vercel/{agent}", summary="Answer a chat of the Vercel AI SDK's useChat.", request=ChatBody),
+        Route("GET", "/vercel/{agent}/{chat}/stream", summary="Nothing: a stream cannot be joined again."),
     )
 
     def decode(self, request: ClientRequest) -> AnyCall | Reply:
-        return Call(decode(request.body, ChatBody), request.path_params.get("agent"), request.id)
+        if request.method == "GET":
+            return Reply(204, b"")  # useChat's word for "there is no stream to resume"
+        return Call(decode(request.body, ChatBody), request, statuses.wanted(request))
 
-    def error(self, error: TurnstreamError) -> Reply:
+    def error(self, error: TurnstreamError, id: str) -> Reply:
         """The transport shows the body of a failed answer as the error's text."""
         return Reply(error.status, error.message.encode("utf-8", "replace"), "text/plain; charset=utf-8")
 
@@ -112,17 +117,19 @@ class Call:
     stream = True
     headers: Mapping[str, str] = {"x-vercel-ai-ui-message-stream": "v1"}
 
-    def __init__(self, body: ChatBody, agent: str | None, id: str) -> None:
-        self._id = id
+    def __init__(self, body: ChatBody, client: ClientRequest, statuses: bool) -> None:
+        self._id, self._statuses = client.id, statuses
+        if not body.messages:
+            raise RequestError("messages: there must be at least one message.", param="messages", code="invalid_value")
         self.request = RunRequest(
             messages=tuple(message for said in body.messages for message in _messages(said)),
-            agent=agent,
+            agent=client.path_params.get("agent"),
             tools=tuple(_tool(tool) for tool in body.tools or ()),
             thread_id=body.id,
         )
 
     def encoder(self, agent: str) -> Encoder:
-        return Encoder(f"msg-{self._id}")
+        return Encoder(f"msg-{self._id}", statuses=self._statuses)
 
     def reply(self, agent: str, events: Sequence[RunEvent]) -> Reply:
         """This protocol has no other answer than the stream."""
@@ -132,19 +139,19 @@ class Call:
 
 def _tool(tool: Tool) -> ToolSpec:
     schema = tool.parameters or tool.input_schema
-    if schema is None:
-        return ToolSpec(tool.name, tool.description)
-    return ToolSpec(tool.name, tool.description, bounded(schema, f"tools.{tool.name}"))
+    given = {} if schema is None else {"parameters": bounded(schema, f"tools.{tool.name}")}
+    return ToolSpec(tool.name, tool.description, source="client", **given)
 
 
 def _messages(said: UIMessage) -> list[Message]:
+    parts = said.parts or ([Part("text", said.content)] if said.content else [])
     match said.role:
         case "user":
-            return [UserMessage(tuple(_content(part) for part in said.parts if part.type in ("text", "file")))]
+            return [UserMessage(tuple(_content(part) for part in parts if part.type in ("text", "file")))]
         case "system":
-            return [SystemMessage("".join(part.text for part in said.parts if part.type == "text"))]
+            return [SystemMessage("".join(part.text for part in parts if part.type == "text"))]
         case "assistant":
-            return _steps(said.parts)
+            return _steps(parts)
         case role:
             raise RequestError(f"messages: '{role}' is none of user, assistant or system.", param="messages")
 
@@ -152,9 +159,7 @@ def _messages(said: UIMessage) -> list[Message]:
 def _content(part: Part) -> ContentPart:
     if part.type == "text":
         return TextPart(part.text)
-    if part.media_type.startswith("image"):
-        return ImagePart(part.url)
-    return FilePart(url=part.url, filename=part.filename)
+    return media(part.media_type, part.url, part.filename)
 
 
 def _steps(parts: Sequence[Part]) -> list[Message]:
@@ -175,6 +180,8 @@ def _steps(parts: Sequence[Part]) -> list[Message]:
             end()
         if part.type == "text" and part.text:
             said.append(TextPart(part.text))
+        elif part.state == "input-streaming":
+            continue  # a call that was never whole
         elif part.tool_call_id and (part.type == "dynamic-tool" or part.type.startswith("tool-")):
             name = part.tool_name or part.type.removeprefix("tool-")
             arguments = json(part.input if isinstance(part.input, dict) else {}).decode()
@@ -185,6 +192,10 @@ def _steps(parts: Sequence[Part]) -> list[Message]:
 
 
 def _result(part: Part, name: str) -> list[Message]:
+    if part.state == "output-denied" or (part.approval or {}).get("approved") is False:
+        reason = (part.approval or {}).get("reason")
+        denied = reason if isinstance(reason, str) and reason else "The call was denied."
+        return [ToolMessage(part.tool_call_id, denied, name, is_error=True)]
     if part.error_text is not None:
         return [ToolMessage(part.tool_call_id, part.error_text, name, is_error=True)]
     if part.state == "output-available":
@@ -194,9 +205,9 @@ def _result(part: Part, name: str) -> list[Message]:
 
 
 class Encoder(BlockEncoder):
-    def __init__(self, message_id: str) -> None:
+    def __init__(self, message_id: str, *, statuses: bool = True) -> None:
         super().__init__(f"{message_id}-")
-        self._message_id = message_id
+        self._message_id, self._statuses = message_id, statuses
         self._started = self._in_step = False
         self._sources = 0
 
@@ -219,16 +230,16 @@ class Encoder(BlockEncoder):
             case StepStarted():
                 ended = self._end_step()
                 self._in_step = True
-                return ended + _frame("start-step") + _status(event)
+                return ended + _frame("start-step") + self._status(event)
             case ToolCallsDetected(tool_calls=calls):
-                return b"".join([_call(call, **_OURS) for call in calls]) + _status(event)
+                return b"".join([_call(call, **_OURS) for call in calls]) + self._status(event)
             case ToolResult(tool_call=call, output=output, ok=ok):
                 shown = output.data if output.data is not None else output.shown_text
                 return _result_of(call.id, shown, ok)
             case ToolsExecuted():
-                return _status(event) + self._end_step()
+                return self._status(event) + self._end_step()
             case MaxStepsReached():
-                return _status(event)
+                return self._status(event)
             case ClientToolCalls(tool_calls=calls):
                 return b"".join([_call(call) for call in calls])
             case HostedToolCall(id=id, name=name, arguments=arguments):
@@ -237,13 +248,20 @@ class Encoder(BlockEncoder):
                 return _result_of(id, content, ok)
             case ToolProgress(tool_call_id=id, name=name, message=message, fraction=fraction):
                 progress = {"toolCallId": id, "name": name, "message": message, "fraction": fraction}
-                return _frame("data-tool-progress", data=progress, transient=True)
+                return self._data("tool-progress", progress)
             case SourceFound(source=source):
                 return self._source(source)
             case RunFinished() | RunFailed() | RunCancelled():
                 return self._end(event)
             case _:
                 assert_never(event)
+
+    def _status(self, event: statuses.StatusEvent) -> bytes:
+        word, details = statuses.status(event)
+        return self._data("agent-status", {"status": word, "details": details})
+
+    def _data(self, name: str, data: dict[str, Any]) -> bytes:
+        return _frame(f"data-{name}", data=data, transient=True) if self._statuses else b""
 
     def _source(self, source: Source) -> bytes:
         self._sources += 1
@@ -303,11 +321,6 @@ def _result_of(id: str, output: Any, ok: bool) -> bytes:
     if ok:
         return _frame("tool-output-available", toolCallId=id, output=output, **_OURS)
     return _frame("tool-output-error", toolCallId=id, errorText=str(output), **_OURS)
-
-
-def _status(event: statuses.StatusEvent) -> bytes:
-    word, details = statuses.status(event)
-    return _frame("data-agent-status", data={"status": word, "details": details}, transient=True)
 
 
 def _usage(usage: Usage) -> dict[str, int]:

@@ -11,14 +11,10 @@ MAX_SILENCE = 15.0  # seconds; proxies drop connections that are idle for longer
 Faults = Iterator[tuple[int, int, str]]
 
 
-def _streams(recording: Recording) -> bool:
-    return recording.status < 400
-
-
 def content_type(recording: Recording) -> Faults:
     kind = recording.headers.get("content-type", "")
-    if _streams(recording) and not kind.startswith("text/event-stream"):
-        yield 0, 0, f"content-type: {kind}"
+    if recording.status < 400 and not kind.startswith("text/event-stream"):
+        yield 0, 0, f"it is {kind or 'of no type'}, beginning with {recording.body[:40].decode('utf-8', 'replace')!r}"
     if recording.headers.get("content-encoding", "identity") != "identity":
         yield 0, 0, f"content-encoding: {recording.headers['content-encoding']}"
 
@@ -48,8 +44,6 @@ def comment(recording: Recording) -> Faults:
 
 
 def _lines(recording: Recording, name: str) -> Faults:
-    if not _streams(recording):
-        return
     for frame in recording.frames:
         for line in frame.lines:
             if line.name == name:
@@ -59,14 +53,14 @@ def _lines(recording: Recording, name: str) -> Faults:
 def empty_event(recording: Recording) -> Faults:
     """As openai-python reads: an empty line ends an event if there was a type, data, a wait, or ever an id."""
     identified = False
-    for frame in recording.frames if _streams(recording) else ():
+    for frame in recording.frames:
         identified = identified or any(line.name == "id" and line.value for line in frame.lines)
         if frame.closed and not frame.data and (identified or frame.has("event") or frame.has("retry")):
             yield frame.start, frame.end, "an event without data"
 
 
 def data_form(recording: Recording) -> Faults:
-    for frame in recording.frames if _streams(recording) else ():
+    for frame in recording.frames:
         lines = [line for line in frame.lines if line.name == "data"]
         if len(lines) > 1:
             yield lines[0].start, lines[-1].end, "several data lines in one event"
@@ -78,21 +72,18 @@ def data_form(recording: Recording) -> Faults:
 
 
 def json(recording: Recording) -> Faults:
-    for frame in recording.frames if _streams(recording) else ():
+    for frame in recording.frames:
         if frame.data is not None and frame.data != DONE and not isinstance(parsed(frame.data), dict):
             yield frame.start, frame.end, f"no JSON object: {frame.data[:60]!r}"
 
 
 def last_event(recording: Recording) -> Faults:
-    if _streams(recording) and recording.frames and not recording.frames[-1].closed:
+    if recording.frames and not recording.frames[-1].closed:
         yield recording.frames[-1].start, recording.frames[-1].end, "the stream ends within an event"
 
 
 def done(recording: Recording) -> Faults:
-    if not _streams(recording) or recording.failed:
-        return
-    ends = _ends(recording)
-    if not ends:
+    if recording.is_stream and not recording.failed and not recording.cut and not _ends(recording):
         yield len(recording.body), len(recording.body), "no [DONE]"
 
 
@@ -110,3 +101,8 @@ def silence(recording: Recording) -> Faults:
     for at, seconds in recording.pauses:
         if seconds > MAX_SILENCE:
             yield at, at, f"{seconds:.0f} seconds of silence"
+
+
+def complete(recording: Recording) -> Faults:
+    if recording.cut:
+        yield len(recording.body), len(recording.body), recording.cut

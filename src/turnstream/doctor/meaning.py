@@ -82,7 +82,7 @@ def _finishes(recording: Recording) -> list[tuple[Frame, Any]]:
 
 def finish(recording: Recording) -> Faults:
     found = _finishes(recording)
-    if recording.chunks and not recording.failed and not found:
+    if recording.chunks and not recording.failed and not recording.cut and not found:
         yield _end(recording, "no finish reason")
     for frame, reason in found[1:]:
         yield _at(frame, f"finish reason {reason!r} again")
@@ -99,7 +99,7 @@ def _usages(recording: Recording) -> list[tuple[Frame, dict[str, Any]]]:
 
 
 def usage_asked(recording: Recording) -> Faults:
-    if not recording.usage_asked or recording.failed or recording.status >= 400:
+    if not recording.usage_asked or recording.failed or recording.cut or not recording.is_stream:
         return
     found = _usages(recording)
     if not found:
@@ -216,7 +216,7 @@ def refusal(recording: Recording) -> Faults:
 
 
 def parity(recording: Recording) -> Faults:
-    if recording.whole is None or recording.status >= 400:
+    if recording.whole is None or recording.cut or not recording.is_stream:
         return
     whole = parsed(recording.whole.decode("utf-8", "replace"))
     size = len(recording.whole)

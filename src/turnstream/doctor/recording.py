@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 DONE = "[DONE]"
+_DATA_LINE = re.compile(rb"^data:", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ class Frame:
 @dataclass(frozen=True)
 class Recording:
     """One answer as it came. ``usage_asked`` is whether the request asked for usage. ``pauses`` are the silences before
-    the byte at that place, in seconds. ``whole`` is the body of the same question asked without streaming.
+    the byte at that place, in seconds. ``whole`` is the body of the same question asked without streaming. ``cut`` says
+    why the answer did not come to its end, "" if it did.
     """
 
     body: bytes
@@ -53,10 +56,19 @@ class Recording:
     pauses: Sequence[tuple[int, float]] = ()
     whole: bytes | None = None
     name: str = "stream"
+    cut: str = ""
+    tools_offered: bool = False
+    refusal_wanted: bool = False
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether it was meant as one: a page or a document that came instead is judged for that alone."""
+        kind = self.headers.get("content-type", "")
+        return self.status < 400 and (kind.startswith("text/event-stream") or _DATA_LINE.search(self.body) is not None)
 
     @cached_property
     def frames(self) -> tuple[Frame, ...]:
-        return tuple(_frames(self.body))
+        return tuple(_frames(self.body)) if self.is_stream else ()
 
     @cached_property
     def chunks(self) -> tuple[tuple[Frame, dict[str, Any]], ...]:

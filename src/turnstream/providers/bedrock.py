@@ -200,7 +200,7 @@ class Decoder(AwsDecoder):
         kind = frame.headers.get(":message-type")
         if kind in ("exception", "error"):
             raise reported(frame)
-        event = _decode(frame.payload)
+        event = _decode(frame.payload, self.halves)
         self.event(str(frame.headers.get(":event-type")), event, len(frame.payload), out)
 
     def event(self, kind: str, event: Event, size: int, out: list[ModelEvent]) -> None:

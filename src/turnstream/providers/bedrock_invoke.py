@@ -17,6 +17,8 @@ from turnstream.providers import anthropic, bedrock, tolerant
 from turnstream.providers.bedrock_request import PROVIDER
 from turnstream.providers.decoding import AwsDecoder
 from turnstream.providers.failure import broken
+from turnstream.providers.halves import Halves
+from turnstream.providers.leniency import loads
 
 _METRICS = "amazon-bedrock-invocationMetrics"
 _REASONS: dict[str, FinishReason] = {
@@ -42,6 +44,13 @@ _decode_any = msgspec.json.Decoder(dict[str, Any]).decode
 _NOVA = ("messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop", "messageStop", "metadata")
 
 
+def _mended(data: bytes, halves: Halves) -> bytes:
+    try:
+        return msgspec.json.encode(loads(halves.joined(data)))
+    except ValueError:
+        raise broken(PROVIDER, "a chunk is no JSON") from None
+
+
 class Decoder(AwsDecoder):
     """The families that say text, a reason and no more: Titan, Llama, Mistral, Cohere Command, Claude 2."""
 
@@ -58,10 +67,14 @@ class Decoder(AwsDecoder):
         if frame.headers.get(":message-type") in ("exception", "error"):
             raise bedrock.reported(frame)
         try:
-            data = base64.b64decode(_decode_frame(frame.payload).bytes)
+            data = base64.b64decode(_decode_frame(frame.payload, self.halves).bytes)
         except ValueError:
             raise broken(PROVIDER, "a chunk is no base64") from None
-        chunk = _decode_any(data)
+        try:
+            chunk = _decode_any(data)
+        except (msgspec.DecodeError, UnicodeError):
+            data = _mended(data, self.halves)
+            chunk = _decode_any(data)
         if self._claude is not None or "type" in chunk:
             self._of_claude(data, out)
         elif any(name in chunk for name in _NOVA):
@@ -85,7 +98,7 @@ class Decoder(AwsDecoder):
     def _of_claude(self, data: bytes, out: list[ModelEvent]) -> None:
         if self._claude is None:
             self._claude = anthropic.Decoder()
-        self._claude.message(_decode_claude(data), data, out)
+        self._claude.message(_decode_claude(data, self.halves), data, out)
         self.done = self._claude.done
 
     def _of_nova(self, chunk: dict[str, Any], size: int, out: list[ModelEvent]) -> None:

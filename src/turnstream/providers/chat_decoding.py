@@ -31,6 +31,7 @@ from turnstream.providers import chat_chunks, errors
 from turnstream.providers.chat_chunks import ABSENT, Choice, Chunk, Delta, Function
 from turnstream.providers.chat_usage import usage
 from turnstream.providers.failure import broken
+from turnstream.providers.halves import Halves
 
 _REASONS: dict[str, FinishReason] = {
     "stop": "stop",
@@ -69,6 +70,7 @@ class Decoder:
         self.done = False
         self._answer = answers.Decoder()
         self._calls = Assembler()
+        self._halves = Halves()
         self._finish: str | None = None
         self._usage: dict[str, Any] | None = None
         self._plain_reasoning = False
@@ -147,7 +149,7 @@ class Decoder:
                 return True
             if not rest:
                 return False
-            chunk = chat_chunks.lenient(data)
+            chunk = chat_chunks.lenient(self._halves.joined(data))
         if chunk.choices:
             for choice in chunk.choices:
                 if not choice.index:

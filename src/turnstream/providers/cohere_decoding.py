@@ -94,7 +94,7 @@ class Decoder(SseDecoder):
         if event.data == b"[DONE]":
             return
         try:
-            found = read(_event, event.data)
+            found = read(_event, event.data, self.halves)
         except ValueError:
             raise broken(PROVIDER, "an event is not understood") from None
         delta = found.delta

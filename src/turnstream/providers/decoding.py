@@ -11,6 +11,7 @@ from turnstream.events import ModelEvent, ProtocolError, ProviderError
 from turnstream.parsing import answers, aws_event_stream, sse
 from turnstream.providers import errors
 from turnstream.providers.failure import broken, ended_early
+from turnstream.providers.halves import Halves
 
 Frame = TypeVar("Frame")
 Decoded = TypeVar("Decoded")
@@ -39,6 +40,7 @@ class FramedDecoder(Generic[Frame]):
         self._framing = framing
         self._error: ProviderError | None = None
         self._held = 0
+        self.halves = Halves()
 
     def feed(self, piece: bytes) -> list[ModelEvent]:
         if self._error is not None:
@@ -115,10 +117,10 @@ class SseDecoder(FramedDecoder[sse.Event]):
         if self._answer.document is not None:
             self.document(self._answer.document, out)
 
-    def read(self, decode: Callable[[bytes], Decoded], data: bytes) -> Decoded | None:
+    def read(self, decode: Callable[[bytes, Halves], Decoded], data: bytes) -> Decoded | None:
         """The event's data, decoded; None for data that says nothing in any protocol."""
         try:
-            return decode(data)
+            return decode(data, self.halves)
         except msgspec.DecodeError:
             if data.strip() in _IGNORED:
                 return None

@@ -8,18 +8,20 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from turnstream.providers.halves import Halves
+
 T = TypeVar("T")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
-def read(decoder: msgspec.json.Decoder[T], data: bytes) -> T:
+def read(decoder: msgspec.json.Decoder[T], data: bytes, halves: Halves) -> T:
     """The value; lone surrogates and bytes that are no UTF-8 become U+FFFD. Raises `ValueError` for anything else."""
     try:
         return decoder.decode(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         pass
     try:
-        return msgspec.convert(loads(data), decoder.type, strict=False)
+        return msgspec.convert(loads(halves.joined(data)), decoder.type, strict=False)
     except (msgspec.MsgspecError, RecursionError, TypeError, OverflowError) as problem:
         raise ValueError(str(problem)) from None
 

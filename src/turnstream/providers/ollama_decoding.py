@@ -22,6 +22,7 @@ from turnstream.events import (
 from turnstream.parsing import ndjson
 from turnstream.providers import errors
 from turnstream.providers.failure import broken, ended_early
+from turnstream.providers.halves import Halves
 from turnstream.providers.leniency import read
 
 PROVIDER = "ollama"
@@ -72,6 +73,7 @@ class Decoder:
     def __init__(self) -> None:
         self.done = False
         self._lines = ndjson.Decoder()
+        self._halves = Halves()
         self._calls = 0
         self._error: ProviderError | None = None
 
@@ -117,7 +119,7 @@ class Decoder:
         try:
             line = _strict(data)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
-            line = _lenient(data)
+            line = _lenient(data, self._halves)
         message = line.message
         if message is None:
             _generated(line, out)
@@ -153,9 +155,9 @@ class Decoder:
         self.done = True
 
 
-def _lenient(data: bytes) -> Line:
+def _lenient(data: bytes, halves: Halves) -> Line:
     try:
-        return read(_line, data)
+        return read(_line, data, halves)
     except ValueError:
         raise broken(PROVIDER, "a line is no JSON object of an answer") from None
 

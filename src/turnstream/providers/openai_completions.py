@@ -27,6 +27,7 @@ from turnstream.providers.base import HttpRequest, Settings
 from turnstream.providers.chat_usage import usage
 from turnstream.providers.decoding import SseDecoder
 from turnstream.providers.failure import broken
+from turnstream.providers.leniency import read
 from turnstream.providers.template_prompts import prompt, text_format, with_family
 from turnstream.providers.translate import encoded, options_of, with_extra
 
@@ -133,8 +134,8 @@ class Decoder(SseDecoder):
 
     def _read(self, data: bytes, out: list[ModelEvent]) -> None:
         try:
-            chunk = _chunk.decode(data)
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            chunk = read(_chunk, data, self.halves)
+        except ValueError:
             raise broken(PROVIDER, "an event is no completion chunk") from None
         for choice in chunk.choices or ():
             if not choice.index:

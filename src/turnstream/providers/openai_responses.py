@@ -130,7 +130,7 @@ class Decoder(SseDecoder):
         if event.data.strip() == b"[DONE]":
             self._ended(out)
             return
-        decoded = _decode(event.data)
+        decoded = _decode(event.data, self.halves)
         match decoded.type or event.event:
             case "response.output_text.delta":
                 self._text(decoded, TextDelta, out)

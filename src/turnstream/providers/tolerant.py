@@ -12,21 +12,22 @@ from typing import Any, TypeVar, get_args, get_origin
 import msgspec
 from msgspec import Struct
 
+from turnstream.providers.halves import Halves
 from turnstream.providers.leniency import loads
 
 S = TypeVar("S", bound=Struct)
 
 
-def decoder(kind: type[S]) -> Callable[[bytes], S]:
+def decoder(kind: type[S]) -> Callable[[bytes, Halves], S]:
     """Raises `msgspec.DecodeError` for what is no JSON object. Every member of ``kind`` must have a default."""
     strict = msgspec.json.Decoder(kind).decode
 
-    def decode(data: bytes) -> S:
+    def decode(data: bytes, halves: Halves) -> S:
         try:
             return strict(data)
         except (msgspec.DecodeError, UnicodeError) as error:
             try:
-                value = loads(data)
+                value = loads(halves.joined(data))
             except ValueError:
                 value = None
             if not isinstance(value, dict):

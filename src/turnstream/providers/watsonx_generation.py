@@ -27,6 +27,7 @@ from turnstream.providers import errors, watsonx_access
 from turnstream.providers.base import HttpRequest, Settings
 from turnstream.providers.decoding import SseDecoder
 from turnstream.providers.failure import broken
+from turnstream.providers.leniency import read
 from turnstream.providers.template_prompts import prompt, text_format, with_family
 from turnstream.providers.translate import encoded, options_of, with_extra
 from turnstream.providers.watsonx_access import error, exchange, post
@@ -144,8 +145,8 @@ class Decoder(SseDecoder):
 
     def _read(self, data: bytes, failed: bool, out: list[ModelEvent]) -> None:
         try:
-            chunk = _chunk.decode(data)
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            chunk = read(_chunk, data, self.halves)
+        except ValueError:
             raise broken(PROVIDER, "an event is no piece of a generation") from None
         if chunk.results:
             self._result(chunk.results[0], out)

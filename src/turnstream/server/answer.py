@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from turnstream.agent import Run
-from turnstream.dialects.base import Call, Dialect, compact, outcome
+from turnstream.dialects.base import Call, compact, outcome
 from turnstream.events import (
     ProviderError,
     RunCancelled,
@@ -22,10 +22,12 @@ from turnstream.events import (
     Usage,
 )
 from turnstream.server import replies
+from turnstream.server.refusals import Refusals
 from turnstream.server.state import State
 from turnstream.service import ServerSettings
 
 log = logging.getLogger(__name__)
+
 
 STREAM_HEADERS = {
     "content-type": "text/event-stream; charset=utf-8",
@@ -41,8 +43,8 @@ class Answer(Response):
     run awaits and nothing else.
     """
 
-    def __init__(self, run: Run, call: Call, dialect: Dialect, state: State, settings: ServerSettings) -> None:
-        self._run, self._call, self._dialect = run, call, dialect
+    def __init__(self, run: Run, call: Call, refuse: Refusals, state: State, settings: ServerSettings) -> None:
+        self._run, self._call, self._refuse = run, call, refuse
         self._state, self._settings = state, settings
         self._limit: asyncio.Timeout | None = None
         self._over = False
@@ -111,7 +113,7 @@ class Answer(Response):
             failure.message, code=failure.code, status=failure.status, retry_after=failure.retry_after
         )
         headers = {"x-should-retry": "false"} if self._run.acted or not failure.retryable else None
-        response = replies.respond(self._scope, self._dialect.error(error), headers)
+        response = self._refuse(self._scope, error, headers)
         self._over = True
         await response(self._scope, self._receive, self._send)
 
@@ -123,7 +125,7 @@ class WholeAnswer(Answer):
             events += batch
         end = outcome(events)
         if not isinstance(end, RunFinished):
-            await self._fail(failure_of(end))
+            self._failure = failure_of(end)
             return
         reply = self._call.reply(self._run.agent.name, compact(events))
         self._over = True
@@ -137,8 +139,8 @@ class StreamedAnswer(Answer):
     what was held back, and later the heartbeats; it never sends while a batch is being sent.
     """
 
-    def __init__(self, run: Run, call: Call, dialect: Dialect, state: State, settings: ServerSettings) -> None:
-        super().__init__(run, call, dialect, state, settings)
+    def __init__(self, run: Run, call: Call, refuse: Refusals, state: State, settings: ServerSettings) -> None:
+        super().__init__(run, call, refuse, state, settings)
         self._encoder = call.encoder(run.agent.name)
         self._held: list[bytes] = []
         self._open = self._sending = False
@@ -259,6 +261,6 @@ def failure_of(end: RunEvent | None) -> RunFailed:
             return RunFailed("internal_error", text, 500, Usage())
 
 
-def answer(run: Run, call: Call, dialect: Dialect, state: State, settings: ServerSettings) -> Answer:
+def answer(run: Run, call: Call, refuse: Refusals, state: State, settings: ServerSettings) -> Answer:
     kind = StreamedAnswer if call.stream else WholeAnswer
-    return kind(run, call, dialect, state, settings)
+    return kind(run, call, refuse, state, settings)

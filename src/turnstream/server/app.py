@@ -24,6 +24,7 @@ from turnstream.server import openapi, replies
 from turnstream.server.answer import answer
 from turnstream.server.guard import Guard
 from turnstream.server.intake import client_request
+from turnstream.server.refusals import Refusals, fits
 from turnstream.server.state import RETRY_AFTER, State
 from turnstream.service import Service
 
@@ -34,7 +35,9 @@ def app(service: Service, state: State | None = None) -> ASGIApp:
     """``state`` is for who wants to drain the server; see `turnstream.server.run`."""
     state = state or State()
     settings = service.settings
-    guarded: ASGIApp = Guard(_Api(service, state), settings, state)
+    dialects = [dialect() for dialect in DIALECTS]
+    refusals = Refusals(dialects)
+    guarded: ASGIApp = Guard(_Api(service, state, dialects, refusals), settings, state, refusals)
     if settings.cors_origins:
         return CORSMiddleware(
             guarded,
@@ -51,8 +54,8 @@ class _Api:
     """FastAPI routes and documents. A request to run an agent goes straight to its dialect where the path says which:
     FastAPI's way there costs more than all else that a request costs before its model is asked."""
 
-    def __init__(self, service: Service, state: State) -> None:
-        self._service, self._state = service, state
+    def __init__(self, service: Service, state: State, dialects: Sequence[Dialect], refusals: Refusals) -> None:
+        self._service, self._state, self._refuse = service, state, refusals
         self._created = int(time.time())
         self._described = {name: agent.description for name, agent in service.agents.items()}
         self.api = FastAPI(
@@ -61,10 +64,10 @@ class _Api:
             summary="Agents, streamed.",
             lifespan=self._lifespan,
             redoc_url=None,
-            exception_handlers={HTTPException: _http_error, Exception: _fault},
+            exception_handlers={HTTPException: self._http_error, Exception: self._fault},
         )
         self._direct: dict[tuple[str, str], Endpoint] = {}
-        self._add_dialects([dialect() for dialect in DIALECTS])
+        self._add_dialects(dialects)
         self._add_models()
         self._add_health()
 
@@ -112,7 +115,7 @@ class _Api:
 
     def _endpoint(self, rows: Sequence[tuple[Route, Dialect]]) -> Endpoint:
         async def endpoint(request: Request) -> Response:
-            fitting = (dialect for route, dialect in rows if route.header is None or route.header in request.headers)
+            fitting = (dialect for route, dialect in rows if fits(route, request.headers))
             return await self._answer(request, next(fitting))
 
         return endpoint
@@ -128,19 +131,18 @@ class _Api:
             agent = self._agent(call.request.agent)
             asked = self._with_headers(call.request, request.headers)
             run = agent.run(asked, run_id=replies.request_id(request.scope))
-            return answer(run, call, dialect, self._state, self._service.settings)
+            return answer(run, call, self._refuse, self._state, self._service.settings)
         except ClientDisconnect:
             return Response(status_code=400)
         except TurnstreamError as error:
-            return replies.respond(request.scope, dialect.error(error))
+            return self._refuse(request.scope, error)
 
     def _agent(self, name: str | None) -> Agent:
         agents = self._service.agents
         if name is None:
             return next(iter(agents.values()))
         if name not in agents:
-            message = f"There is no agent named '{name[:100]}'."
-            raise RequestError(message, param="model", code="model_not_found", status=404)
+            raise _no_agent(name)
         return agents[name]
 
     def _with_headers(self, request: RunRequest, headers: Mapping[str, str]) -> RunRequest:
@@ -159,8 +161,7 @@ class _Api:
         async def model(request: Request, model: str) -> Response:
             agent = self._service.agents.get(model)
             if agent is None:
-                message = f"There is no agent named '{model[:100]}'."
-                return replies.error(request.scope, 404, message, "model_not_found", param="model")
+                return self._refuse(request.scope, _no_agent(model))
             return replies.respond(request.scope, Reply(200, json(self._model(model, agent))))
 
     def _model(self, name: str, agent: Agent) -> dict[str, object]:
@@ -189,20 +190,25 @@ class _Api:
             add(path, endpoint, methods=["GET"], tags=["health"], response_class=Response, summary=summary)
             add(path, endpoint, methods=["HEAD"], include_in_schema=False)
 
+    # ------------------------------------------------------------------------------------------------------- errors
 
-async def _http_error(request: Request, error: Exception) -> Response:
-    """What routing refuses: 404, 405."""
-    assert isinstance(error, HTTPException)
-    method, path = request.method, request.url.path
-    if error.status_code == 405:
-        message, code = f"{method} is not allowed for {path}.", "method_not_allowed"
-    elif error.status_code == 404:
-        message, code = f"There is nothing at {path}.", "not_found"
-    else:
-        message, code = str(error.detail), "http_error"
-    return replies.error(request.scope, error.status_code, message, code, headers=error.headers)
+    async def _http_error(self, request: Request, error: Exception) -> Response:
+        """What routing refuses: 404, 405."""
+        assert isinstance(error, HTTPException)
+        method, path, status = request.method, request.url.path, error.status_code
+        if status == 405:
+            message, code = f"{method} is not allowed for {path}.", "method_not_allowed"
+        elif status == 404:
+            message, code = f"There is nothing at {path}.", "not_found"
+        else:
+            message, code = str(error.detail), "http_error"
+        return self._refuse(request.scope, TurnstreamError(message, code=code, status=status), error.headers)
+
+    async def _fault(self, request: Request, error: Exception) -> Response:
+        """The guard logs it."""
+        return self._refuse.fault(request.scope)
 
 
-async def _fault(request: Request, error: Exception) -> Response:
-    """The guard logs it."""
-    return replies.internal_error(request.scope)
+def _no_agent(name: str) -> RequestError:
+    message = f"There is no agent named '{name[:100]}'."
+    return RequestError(message, param="model", code="model_not_found", status=404)

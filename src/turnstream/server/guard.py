@@ -13,15 +13,15 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from turnstream.dialects.a2a_objects import CARD_PATH
+from turnstream.events import TurnstreamError
 from turnstream.server import replies
+from turnstream.server.refusals import Refusals
 from turnstream.server.state import RETRY_AFTER, State
 from turnstream.service import ServerSettings
 
 log = logging.getLogger(__name__)
 
 OPEN = frozenset({"/healthz", "/readyz", "/health"})  # answered without a key, and while the server drains
-# Cards of agents are read before a client knows how to authenticate; they say no more than a name and a description.
 PUBLIC = OPEN | {"/docs", "/docs/oauth2-redirect", "/openapi.json"}
 
 
@@ -35,8 +35,8 @@ def is_loopback(host: str) -> bool:
 
 
 class Guard:
-    def __init__(self, app: ASGIApp, settings: ServerSettings, state: State) -> None:
-        self._app, self._settings, self._state = app, settings, state
+    def __init__(self, app: ASGIApp, settings: ServerSettings, state: State, refusals: Refusals) -> None:
+        self._app, self._settings, self._state, self._refuse = app, settings, state, refusals
         self._keys = [key.encode() for key in settings.keys if key]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,24 +64,26 @@ class Guard:
         except Exception:  # the last boundary: the log has the traceback, the client a fixed sentence
             log.exception("request %s failed", replies.request_id(scope))
             if not started:
-                await replies.internal_error(scope)(scope, receive, send)
+                await self._refuse.fault(scope)(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> Response | None:
         path = scope["path"]
         headers = Headers(scope=scope)
         if self._state.draining and path not in OPEN:
             retry = {"retry-after": str(RETRY_AFTER), "connection": "close"}
-            return replies.error(scope, 503, "The server is shutting down.", "server_shutdown", headers=retry)
-        if path in PUBLIC or path.endswith(CARD_PATH):
+            error = TurnstreamError("The server is shutting down.", code="server_shutdown", status=503)
+            return self._refuse(scope, error, retry)
+        if path in PUBLIC or self._refuse.is_public(path):
             return None
         if self._settings.keys:
             if not self._has_key(headers):
                 message = "The API key is missing or wrong: send 'Authorization: Bearer <key>' or 'X-API-Key: <key>'."
                 challenge = {"www-authenticate": "Bearer"}
-                return replies.error(scope, 401, message, "invalid_api_key", headers=challenge)
+                error = TurnstreamError(message, code="invalid_api_key", status=401)
+                return self._refuse(scope, error, challenge)
         elif not self._origin_may(headers):
             message = "This origin may not use the server: add it to the server's CORS origins."
-            return replies.error(scope, 403, message, "origin_not_allowed")
+            return self._refuse(scope, TurnstreamError(message, code="origin_not_allowed", status=403))
         return None
 
     def _has_key(self, headers: Headers) -> bool:

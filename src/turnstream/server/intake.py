@@ -29,6 +29,7 @@ async def client_request(request: Request, settings: ServerSettings, agents: Map
         method=request.method,
         agents=agents,
         base_url=str(request.base_url),
+        path=request.scope["path"],
     )
 
 

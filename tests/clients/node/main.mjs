@@ -8,6 +8,7 @@ import * as openai from './openai.mjs'
 import * as responses from './responses.mjs'
 import * as vercel from './vercel.mjs'
 import * as vercelChat from './vercel_chat.mjs'
+import * as verify from './verify.mjs'
 
 const clients = {
   'openai-node raw': openai.raw,
@@ -16,6 +17,8 @@ const clients = {
   'langchain-js': langchain.run,
   'ai-sdk chat': vercelChat.run,
   'ag-ui HttpAgent': agUi.run,
+  'ag-ui verifier': verify.agUi,
+  'ai-sdk reader': verify.vercel,
   'openai-node responses raw': responses.raw,
   'openai-node responses stream': responses.helper,
 }
