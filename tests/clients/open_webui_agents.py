@@ -1,4 +1,4 @@
-"""The agents that Open WebUI talks to, on a server in a thread of the test's process, so that the test sees what comes."""
+"""The agents that Open WebUI talks to, on a server in a thread of the test's process, which sees what comes to it."""
 
 from __future__ import annotations
 
@@ -62,12 +62,19 @@ def clerk(conversation: Conversation) -> list[Said]:
     return [*text(json.dumps(housekept)), *end()]
 
 
+def chooser(conversation: Conversation) -> list[Said]:
+    """Without tools, which tool of the front end to use; with them, an answer."""
+    chosen = {"tool_calls": [{"name": "local_time", "parameters": {"city": "Paris"}}]}
+    return [*text("Noon." if conversation.tools else json.dumps(chosen)), *end()]
+
+
 AGENTS: dict[str, Script] = SCRIPTS | {
     "research": using("look_up"),
     "who-asks": using("who_asks"),
     "stuck": using("endless"),
     "waiting": waiting,
     "clerk": clerk,
+    "chooser": chooser,
 }
 
 
@@ -131,7 +138,9 @@ class Agents:
 def serve_in_thread() -> Iterator[Agents]:
     door = Door()
     tools = (weather, look_up, who_asks, endless)
-    made = {name: Agent(ScriptModel(name, script, door), tools, "Answer.", name=name) for name, script in AGENTS.items()}
+    made = {
+        name: Agent(ScriptModel(name, script, door), tools, "Answer.", name=name) for name, script in AGENTS.items()
+    }
     made["stuck"].run_timeout = 1
     service = Service(made, ServerSettings(port=0, keys=(KEY,)))
     server = run.server(service)

@@ -35,16 +35,16 @@ class Turn:
         return [one["data"].get("data") for one in self.page.events if self._is(one, type)]
 
     def _is(self, event: Event, type: str) -> bool:
-        return event["message_id"] == self.message_id and event["data"]["type"] == type
+        return (event["message_id"], event["data"]["type"]) == (self.message_id, type)
 
     async def until(self, type: str, wanted: Callable[[Any], bool] = bool) -> Any:
-        return (await self.page.until(lambda one: self._is(one, type) and wanted(one["data"].get("data"))))["data"]["data"]
+        return (await self.page.until(lambda one: self._is(one, type) and wanted(one["data"].get("data"))))["data"][
+            "data"
+        ]
 
     async def done(self) -> Turn:
         """Wait for the end, which follows the answer and what the page had done after it."""
-        await self.page.until(lambda one: one["chat_id"] == self.chat_id and one["data"] == {
-            "type": "chat:active", "data": {"active": False, "folder_id": None}
-        })
+        await self.until("chat:active", lambda told: not told["active"])
         return self
 
     async def chat(self) -> dict[str, Any]:
@@ -72,6 +72,10 @@ class Page:
 
     async def post(self, path: str, body: Any = None) -> Any:
         async with self.client.post(path, json=body) as response:
+            return await _read(response)
+
+    async def delete(self, path: str) -> Any:
+        async with self.client.delete(path) as response:
             return await _read(response)
 
     async def send(self, agent: str, text: str, *, after: Turn | None = None, tasks: bool = False, **more: Any) -> Turn:

@@ -25,7 +25,9 @@ def serve(python: str, agents: str, folder: Path) -> Iterator[tuple[str, str]]:
     command = [python, "-c", "from open_webui import app; app()", "serve", "--host", "127.0.0.1", "--port", str(port)]
     log = folder / "log.txt"
     with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=folder, env=_environment(agents, url, folder), stdout=output, stderr=output)
+        process = subprocess.Popen(
+            command, cwd=folder, env=_environment(agents, url, folder), stdout=output, stderr=output
+        )
         try:
             _wait(process, url, log)
             yield url, _post(f"{url}/api/v1/auths/signup", USER)["token"]
@@ -50,6 +52,9 @@ def _environment(agents: str, url: str, folder: Path) -> dict[str, str]:
         "ENABLE_OLLAMA_API": "false",
         "ENABLE_PERSISTENT_CONFIG": "false",
         "ENABLE_AUTOCOMPLETE_GENERATION": "true",
+        "ENABLE_CONTEXT_COMPACTION": "true",
+        "ENABLE_MEMORY_BACKGROUND_REVIEW": "true",
+        "MEMORIES_REVIEW_INTERVAL_TURNS": "1",
         "USE_SLIM_DOCKER": "true",  # without what runs models on this machine
         "OFFLINE_MODE": "true",
         "HF_HUB_OFFLINE": "1",

@@ -2,9 +2,8 @@
 being typed, summaries of long chats, what to remember of a chat, which of their own tools to use.
 
 They send these requests to the agent like any other, so it would run its tools for a title. They are known by their
-default prompts: Open WebUI's (``DEFAULT_…_PROMPT…`` of its ``config.py`` and ``utils/context_compaction.py``, and
-``utils/memory.py``) and LibreChat's (``title.ts`` of ``@librechat/agents``). Prompts that somebody has rewritten get the
-agent's own answer.
+default prompts: Open WebUI's (of its ``config.py``, ``utils/context_compaction.py`` and ``utils/memory.py``) and
+LibreChat's (``title.ts`` of ``@librechat/agents``). Prompts that somebody has rewritten get the agent's own answer.
 """
 
 from __future__ import annotations
