@@ -1,4 +1,7 @@
-"""A real Open WebUI, a process of its own: an empty folder of data, one user, nothing that would leave this machine."""
+"""A real Open WebUI, a process of its own: an empty folder of data, one user, nothing that would leave this machine.
+
+It has two connections to our server: chat completions, and Responses, where the agents are called ``responses.…``.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from tests.clients.server import KEY
 
 START = 90.0  # seconds: it imports for ten, and makes its database
 USER = {"name": "Ada", "email": "ada@example.org", "password": "Lovelace-1815"}
@@ -46,8 +51,9 @@ def _environment(agents: str, url: str, folder: Path) -> dict[str, str]:
         "DATA_DIR": str(folder),
         "WEBUI_SECRET_KEY": "not a secret",
         "CORS_ALLOW_ORIGIN": url,
-        "OPENAI_API_BASE_URL": agents,
-        "OPENAI_API_KEY": "key",
+        "OPENAI_API_BASE_URLS": f"{agents};{agents}",
+        "OPENAI_API_KEYS": f"{KEY};{KEY}",
+        "OPENAI_API_CONFIGS": json.dumps({"1": {"api_type": "responses", "prefix_id": "responses"}}),
         "ENABLE_FORWARD_USER_INFO_HEADERS": "true",
         "ENABLE_OLLAMA_API": "false",
         "ENABLE_PERSISTENT_CONFIG": "false",

@@ -48,7 +48,7 @@ def open_webui(agents: Agents, tmp_path_factory: pytest.TempPathFactory) -> Iter
 async def page(open_webui: tuple[str, str], agents: Agents) -> AsyncIterator[Page]:
     async with open_webui_page.opened(*open_webui) as page:
         listed = await page.get("/api/models")
-        assert {"plain", "clerk"} <= {model["id"] for model in listed["data"]}
+        assert {"plain", "responses.plain"} <= {model["id"] for model in listed["data"]}
         agents.asked.clear()
         yield page
 
@@ -83,6 +83,14 @@ async def test_our_tools_are_statuses_and_are_not_run_again(page: Page, agents: 
     assert len(agents.asked) == 1
 
 
+async def test_over_responses_they_are_items_and_are_not_run_again(page: Page, agents: Agents) -> None:
+    turn = await (await page.send("responses.two-rounds", ASK)).done()
+    said = [item["type"] for item in (await turn.message())["output"]]
+    round_, two = ["function_call", "function_call_output"], ["function_call"] * 2 + ["function_call_output"] * 2
+    assert said == ["message", *round_, *two, "message"]
+    assert len(agents.asked) == 1
+
+
 async def test_sources_are_kept_as_citations(page: Page) -> None:
     turn = await (await page.send("research", ASK)).done()
     page_, note, again = (await turn.message())["sources"]
@@ -92,9 +100,10 @@ async def test_sources_are_kept_as_citations(page: Page) -> None:
     assert again["metadata"][0]["source"] == page_["metadata"][0]["source"]  # the annotation: shown with the first
 
 
-async def test_the_chat_is_the_thread_and_the_user_is_the_user(page: Page) -> None:
+@pytest.mark.parametrize("agent", ["who-asks", "responses.who-asks"])
+async def test_the_chat_is_the_thread_and_the_user_is_the_user(page: Page, agent: str) -> None:
     user = (await page.get("/api/v1/auths/"))["id"]
-    turn = await (await page.send("who-asks", ASK)).done()
+    turn = await (await page.send(agent, ASK)).done()
     assert (await turn.message())["content"] == f"{user} in {turn.chat_id}"
 
 
@@ -114,8 +123,9 @@ async def test_an_error_before_the_first_byte_is_an_error(page: Page, agent: str
     assert (kept["error"]["content"], kept["content"]) == (message, "")
 
 
-async def test_an_error_in_mid_stream_is_an_error(page: Page) -> None:
-    turn = await (await page.send("broken-middle", ASK)).done()
+@pytest.mark.parametrize("agent", ["broken-middle", "responses.broken-middle"])
+async def test_an_error_in_mid_stream_is_an_error(page: Page, agent: str) -> None:
+    turn = await (await page.send(agent, ASK)).done()
     kept = await turn.message()
     assert (kept["error"]["content"]["message"], kept["content"]) == ("The model's vendor failed.", "Half an")
 
