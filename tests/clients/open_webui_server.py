@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.clients import processes
 from tests.clients.server import KEY
 
 START = 90.0  # seconds: it imports for ten, and makes its database
@@ -37,12 +38,7 @@ def serve(python: str, agents: str, folder: Path) -> Iterator[tuple[str, str]]:
             _wait(process, url, log)
             yield url, _post(f"{url}/api/v1/auths/signup", USER)["token"]
         finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(10)
+            processes.end(process)
 
 
 def _environment(agents: str, url: str, folder: Path) -> dict[str, str]:
