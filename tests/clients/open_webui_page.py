@@ -28,7 +28,6 @@ class Turn:
     page: Page
     chat_id: str
     message_id: str
-    task_ids: list[str]
 
     def of(self, type: str) -> list[Any]:
         """What came over the socket for this answer."""
@@ -37,10 +36,8 @@ class Turn:
     def _is(self, event: Event, type: str) -> bool:
         return (event["message_id"], event["data"]["type"]) == (self.message_id, type)
 
-    async def until(self, type: str, wanted: Callable[[Any], bool] = bool) -> Any:
-        return (await self.page.until(lambda one: self._is(one, type) and wanted(one["data"].get("data"))))["data"][
-            "data"
-        ]
+    async def until(self, type: str, wanted: Callable[[Any], bool] = bool) -> None:
+        await self.page.until(lambda one: self._is(one, type) and wanted(one["data"].get("data")))
 
     async def done(self) -> Turn:
         """Wait for the end, which follows the answer and what the page had done after it."""
@@ -82,45 +79,30 @@ class Page:
         """A message in a new chat, or in that of the turn ``after`` which it comes."""
         answer, user = str(uuid.uuid4()), str(uuid.uuid4())
         parent = after.message_id if after else None
-        started = await self.post(
-            "/api/chat/completions",
-            {
-                "stream": True,
-                "model": agent,
-                "params": {},
-                "tool_ids": [],
-                "tool_servers": [],
-                "features": {},
-                "variables": {},
-                "session_id": self.session_id,
-                **({"chat_id": after.chat_id} if after else {}),
-                "id": answer,
-                "parent_id": parent,
-                "user_message": {
-                    "id": user,
-                    "parentId": parent,
-                    "childrenIds": [answer],
-                    "role": "user",
-                    "content": text,
-                    "timestamp": 1760000000,
-                    "models": [agent],
-                },
-                "background_tasks": {"title_generation": True, "tags_generation": True, "follow_up_generation": True}
-                if tasks
-                else {},
-                **more,
-            },
-        )
-        return Turn(self, started["chat_id"], answer, started["task_ids"])
+        said = {"id": user, "parentId": parent, "childrenIds": [answer], "role": "user", "content": text}
+        wanted = ("title_generation", "tags_generation", "follow_up_generation") if tasks else ()
+        body: dict[str, Any] = {
+            "stream": True,
+            "model": agent,
+            "params": {},
+            "tool_ids": [],
+            "tool_servers": [],
+            "features": {},
+            "variables": {},
+            "session_id": self.session_id,
+            **({"chat_id": after.chat_id} if after else {}),
+            "id": answer,
+            "parent_id": parent,
+            "user_message": {**said, "timestamp": 1760000000, "models": [agent]},
+            "background_tasks": dict.fromkeys(wanted, True),
+        }
+        started = await self.post("/api/chat/completions", body | more)
+        return Turn(self, started["chat_id"], answer)
 
-    async def until(self, wanted: Callable[[Event], bool]) -> Event:
-        """The first such event, of those that came and of those to come."""
+    async def until(self, wanted: Callable[[Event], bool]) -> None:
+        """Wait until there is such an event; it may have come already."""
         async with asyncio.timeout(BOUND), self._news:
-            while True:
-                for event in self.events:
-                    if wanted(event):
-                        return event
-                await self._news.wait()
+            await self._news.wait_for(lambda: any(map(wanted, self.events)))
 
     async def listen(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         async for message in socket:

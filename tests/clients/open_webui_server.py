@@ -77,6 +77,7 @@ def _free_port() -> int:
 
 
 def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    """Until it answers: it says nothing that one could wait for."""
     until = time.monotonic() + START
     while time.monotonic() < until:
         assert process.poll() is None, f"Open WebUI did not start:\n{log.read_text()[-2000:]}"

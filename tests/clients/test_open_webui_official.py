@@ -1,4 +1,4 @@
-"""A real Open WebUI against our server, used as its page uses it. It brings 600 MB of packages, so it lives in an
+"""A real Open WebUI against our server, used as its page uses it. It brings 670 MB of packages, so it lives in an
 environment of its own: ``make open-webui`` makes that and names its interpreter in OPEN_WEBUI_PYTHON."""
 
 from __future__ import annotations
