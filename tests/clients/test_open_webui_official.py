@@ -85,9 +85,11 @@ async def test_our_tools_are_statuses_and_are_not_run_again(page: Page, agents: 
 
 async def test_over_responses_they_are_items_and_are_not_run_again(page: Page, agents: Agents) -> None:
     turn = await (await page.send("responses.two-rounds", ASK)).done()
-    said = [item["type"] for item in (await turn.message())["output"]]
+    items = (await turn.message())["output"]
+    said = [item["type"] for item in items]
     round_, two = ["function_call", "function_call_output"], ["function_call"] * 2 + ["function_call_output"] * 2
     assert said == ["message", *round_, *two, "message"]
+    assert items[2]["output"] == [{"type": "input_text", "text": "Paris: sunny"}]  # the page takes nothing but a list
     assert len(agents.asked) == 1
 
 
