@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check bench format fuzz orchestrate
+.PHONY: help install serve test check bench format fuzz orchestrate open-webui
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 install: $(VENV)/.installed ## the development environment, every extra, into .venv
 
@@ -22,11 +22,11 @@ $(VENV)-%/.installed: requirements/%.txt
 	$(call environment,$(VENV)-$*,$<)
 	@touch $@
 
-# A new enough pip first: older ones overlook the pins of packages with extras.
+# A new enough pip first: older ones overlook the pins of packages with extras. The files are whole: --no-deps adds nothing.
 define environment
 	@test -x $(1)/bin/python || $(PYTHON) -m venv $(1)
 	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=26'
-	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(2)
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(2)
 endef
 
 serve: install ## the server on 127.0.0.1:8000 with the example agent: no key, no network
@@ -54,3 +54,6 @@ fuzz: install ## much more noise into every decoder and request than the tests h
 
 orchestrate: install $(VENV)-orchestrate/.installed ## IBM's own validator and discovery of agents, in an environment of its own (380 MB)
 	ORCHESTRATE_PYTHON=$(CURDIR)/$(VENV)-orchestrate/bin/python $(BIN)/python -m pytest tests/clients/test_orchestrate_official.py
+
+open-webui: install $(VENV)-open-webui/.installed ## a real Open WebUI against the server, in an environment of its own (670 MB, Python 3.11 or 3.12)
+	OPEN_WEBUI_PYTHON=$(CURDIR)/$(VENV)-open-webui/bin/python $(BIN)/python -m pytest tests/clients/test_open_webui_official.py

@@ -20,6 +20,10 @@ TITLE = "### Task:\nGenerate a title.\n### Chat History:\n<chat_history>\nUSER: 
 PROMPTS = [
     TITLE,
     "### Task:\nYou complete what is typed.\n<chat_history>\n</chat_history>\n<type>General</type>\n<text>Hel</text>",
+    "### Task:\nSummarize the conversation history.\n\n### Messages Being Compacted:\nUSER: Hi",
+    "Available Tools: []\n\nYour task is to choose and return the correct tool(s) from the list of available tools.",
+    "You are Open WebUI's private memory reviewer. Return only valid JSON.",
+    "Your task is to reflect the speaker's likely facial expression through a fitting emoji. Message: ```Hi```",
     "Provide a concise, 5-word-or-less title for the conversation, in title case.\n\nConversation:\nUser: Hi",
     "Analyze this conversation and provide:\n1. The detected language of the conversation\n2. A concise title in it",
 ]
@@ -43,6 +47,7 @@ def test_the_prompts_of_front_ends_are_recognised(prompt: str) -> None:
         "Generate a title for my essay.",
         "What does '### Task:' with <chat_history> mean?",
         "### Task:\nRespond to the user query using the provided context.\n<context>…</context>",
+        "Available Tools: a hammer and a saw. What can I build?",
         "Please provide a concise, 5-word-or-less title for the conversation",
         "",
     ],

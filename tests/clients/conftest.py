@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests import upstream
+from tests.clients import processes
 from tests.clients.clients import CLIENTS, Client
 from tests.clients.node_process import NodeProcess, NoNode
 from tests.scripts import SCRIPTS
@@ -30,11 +31,7 @@ def server() -> Iterator[str]:
             assert url, "the server did not start; its standard error says why"
             yield url
         finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            processes.end(process)
 
 
 @pytest.fixture(scope="session")

@@ -70,7 +70,7 @@ def _take(response: dict[str, Any], outcome: Outcome) -> list[dict[str, Any]]:
         outcome.usage = (usage["input_tokens"], usage["output_tokens"])
     if response["error"]:
         outcome.error = Failure(response["error"]["message"])
-    given = {item["call_id"]: item["output"] for item in items if item["type"] == "function_call_output"}
+    given = {item["call_id"]: item["output"][0]["text"] for item in items if item["type"] == "function_call_output"}
     results = []
     for item in items:
         if item["type"] != "function_call":

@@ -8,7 +8,7 @@ from tests.dialects.open_webui import Page, read
 from tests.dialects.stories import STORIES
 from turnstream.dialects.openai_chat import Encoder
 from turnstream.dialects.statuses import STOPPED
-from turnstream.events import RunEvent, TextDelta
+from turnstream.events import RunEvent, RunFailed, Source, SourceFound, TextDelta, ToolCall, ToolCallsDetected, Usage
 
 
 def page(name: str) -> Page:
@@ -27,8 +27,7 @@ def test_the_text_is_the_runs_and_nothing_is_ignored(name: str) -> None:
 
 def test_our_tools_are_shown_as_statuses_and_never_executed() -> None:
     shown = page("parallel_tools")
-    visible = [(status["description"], status["done"]) for status in shown.of("status") if not status["hidden"]]
-    assert visible == [
+    assert [(status["description"], status["done"]) for status in shown.of("status")] == [
         ("Running get_weather, get_time", False),
         ("Ran get_weather, get_time; failed: get_time", True),
     ]
@@ -44,12 +43,33 @@ def test_the_last_status_is_done_so_that_the_page_stops_to_wait(name: str) -> No
     assert page(name).of("status")[-1]["done"]
 
 
-def test_sources_are_citations() -> None:
-    first, second, _ = page("sources").of("source")
+def test_so_it_is_when_a_run_fails_while_its_tools_run() -> None:
+    encoder = Encoder("chatcmpl-1", 1, "assistant")
+    called = ToolCallsDetected(1, (ToolCall("call_1", "get_weather", "{}"),))
+    shown = read(encoder.feed([called, RunFailed("run_timeout", "Too long.", 504, Usage())]))
+    assert [(status["description"], status["done"]) for status in shown.of("status")] == [
+        ("Running get_weather", False),
+        ("Stopped", True),
+    ]
+    assert shown.error["code"] == "run_timeout"
+
+
+def test_the_status_of_the_tools_stays_when_the_model_goes_on() -> None:
+    assert page("tool_round").status == "Ran get_weather"
+
+
+def test_sources_are_citations_by_their_titles() -> None:
+    shown = page("sources")
+    assert list(shown.citations) == ["A page", "A note", "https://example.org/b"]
+    first, second, *_ = shown.of("source")
     assert first["source"] == {"name": "A page", "url": "https://example.org/a"}
-    assert first["metadata"] == [{"source": "https://example.org/a", "name": "A page"}]
-    assert len(first["document"]) == len(first["metadata"])
     assert second["source"] == {"name": "A note"}
+
+
+def test_the_document_of_a_citation_is_what_was_found_there() -> None:
+    encoder = Encoder("chatcmpl-1", 1, "assistant")
+    shown = read(encoder.feed([SourceFound(Source("1", "A page", "https://example.org/a", "It rains."))]))
+    assert shown.citations == {"A page": ["It rains."]}
 
 
 def test_reasoning_and_usage_are_told_once() -> None:

@@ -213,6 +213,13 @@ def test_the_items_of_a_conversation_become_our_messages() -> None:
     assert request.tools == (ToolSpec("look", "", {"type": "object"}, strict=True, source="client"),)
 
 
+def test_the_headers_of_open_webui_name_the_thread_and_the_user() -> None:
+    headers = {"x-openwebui-chat-id": "chat-1", "x-openwebui-user-id": "ada"}
+    decoded = Responses().decode(ClientRequest(json.dumps(HI).encode(), "run1", 1760000000.0, headers))
+    assert not isinstance(decoded, Reply)
+    assert (decoded.request.thread_id, decoded.request.user) == ("chat-1", "ada")
+
+
 def test_parameters_are_spelt_as_the_model_layer_knows_them() -> None:
     body = {
         "input": "hi",

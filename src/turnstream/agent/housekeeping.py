@@ -1,8 +1,8 @@
 """What chat front ends ask for their own use: titles, tags, follow-up questions, search queries, completions of what is
-being typed.
+being typed, summaries of long chats, what to remember of a chat, which of their own tools to use.
 
 They send these requests to the agent like any other, so it would run its tools for a title. They are known by their
-default prompts: Open WebUI's (``DEFAULT_…_GENERATION_PROMPT_TEMPLATE`` of its environment configuration) and
+default prompts: Open WebUI's (of its ``config.py``, ``utils/context_compaction.py`` and ``utils/memory.py``) and
 LibreChat's (``title.ts`` of ``@librechat/agents``). Prompts that somebody has rewritten get the agent's own answer.
 """
 
@@ -12,10 +12,16 @@ from collections.abc import Sequence
 
 from turnstream.events import AssistantMessage, Message, SystemMessage, ToolMessage, UserMessage, content_text
 
-_TASK, _HISTORY = "### Task:", "<chat_history>"  # Open WebUI: all of its prompts have both
-_TITLES = (
+_STARTS = (
+    "You are Open WebUI's private memory reviewer.",
+    "Your task is to reflect the speaker's likely facial expression through a fitting emoji.",
     "Provide a concise, 5-word-or-less title for the conversation",
     "Analyze this conversation and provide:\n1. The detected language of the conversation\n2. A concise title",
+)
+_MARKS = (  # of Open WebUI: how a prompt starts and what else is in it
+    ("### Task:", "<chat_history>"),
+    ("### Task:", "### Messages Being Compacted:"),
+    ("Available Tools:", "Your task is to choose and return the correct tool(s)"),  # with "legacy" function calling
 )
 
 
@@ -37,4 +43,4 @@ def is_housekeeping(messages: Sequence[Message]) -> bool:
 
 
 def _is_prompt(text: str) -> bool:
-    return text.startswith(_TITLES) or (text.startswith(_TASK) and _HISTORY in text)
+    return text.startswith(_STARTS) or any(text.startswith(start) and mark in text for start, mark in _MARKS)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, assert_never
 import msgspec
 
 from turnstream.api.requests import ChatRequest
-from turnstream.dialects import chat_request, statuses
+from turnstream.dialects import chat_request, open_webui, statuses
 from turnstream.dialects.base import Call as AnyCall
 from turnstream.dialects.base import ClientRequest, Reply, Route, clean, json, outcome
 from turnstream.dialects.body import decode
@@ -130,7 +130,7 @@ class Encoder:
         self._tail = b"}]" + self._thread  # what still may follow: extension members, then "}\n\n"
         self._text = self._head + b'{"content":'
         self._text_end = b"}" + self._tail + b"}\n\n"
-        self._opened = self._ended = False
+        self._opened = self._ended = self._tools_run = False
         self._client_calls = 0
         self._sources: dict[str, Source] = {}
 
@@ -192,7 +192,7 @@ class Encoder:
                 self._sources.setdefault(source.url or source.id, source)
                 if self._statuses != "extension":
                     return b""
-                return self._extension({"source": source, "event": _open_webui_source(source)})
+                return self._extension({"source": source, "event": open_webui.source(source)})
             case RunStarted():
                 return b""
             case RunFinished():
@@ -214,7 +214,9 @@ class Encoder:
             return b""
         word, details = statuses.status(event)
         if self._statuses == "extension":
-            return self._extension({"agent": {"status": word, "details": details}, "event": open_webui_status(event)})
+            self._tools_run = isinstance(event, ToolCallsDetected)
+            shown = {} if isinstance(event, StepStarted) else {"event": open_webui.status(event)}
+            return self._extension({"agent": {"status": word, "details": details}, **shown})
         delta = {"role": "system", "metadata": {"status": word, **_indexed(details)}}
         start = self._start("status_" + self._id.removeprefix("chatcmpl-"))
         return start + b',"choices":[{"index":0,"delta":' + json(delta) + self._tail + b"}\n\n"
@@ -225,7 +227,7 @@ class Encoder:
         match event:
             case ToolProgress(tool_call_id=id, name=name, message=message, fraction=fraction):
                 progress = {"id": id, "name": name, "message": message, "fraction": fraction}
-                return self._extension({"tool_progress": progress, "event": _open_webui(f"{name}: {message}")})
+                return self._extension({"tool_progress": progress, "event": open_webui.status(event)})
             case ToolResult(step=step):
                 return self._extension({"tool_result": {"step": step, **statuses.result_details(event)}})
             case HostedToolCall(id=id, name=name, arguments=arguments):
@@ -257,7 +259,8 @@ class Encoder:
 
     def _fail(self, message: str, status: int, code: str) -> bytes:
         self._ended = True
-        return b"data: " + json(envelope(message, status, code)) + b"\n\n"
+        shown = self._extension({"event": open_webui.stopped()}) if self._tools_run else b""
+        return shown + b"data: " + json(envelope(message, status, code)) + b"\n\n"
 
 
 # ------------------------------------------------------------------------------------------------------------ objects
@@ -356,21 +359,3 @@ def envelope(message: str, status: int, code: str | None, param: str | None = No
 def refusal(error: TurnstreamError) -> Reply:
     param = error.param if isinstance(error, RequestError) else None
     return Reply(error.status, json(envelope(error.message, error.status, error.code, param)))
-
-
-def open_webui_status(event: statuses.StatusEvent) -> dict[str, Any]:
-    """Open WebUI's status line. It shows its own sign of life while the model thinks, so those are hidden."""
-    hidden = isinstance(event, StepStarted)
-    return _open_webui(statuses.description(event), done=not isinstance(event, ToolCallsDetected), hidden=hidden)
-
-
-def _open_webui(description: str, *, done: bool = False, hidden: bool = False) -> dict[str, Any]:
-    return {"type": "status", "data": {"description": description, "done": done, "hidden": hidden}}
-
-
-def _open_webui_source(source: Source) -> dict[str, Any]:
-    """Its citation: documents and what is known of each, side by side. It opens ``url`` where there is one."""
-    title = source.title or source.url or source.id
-    about = {"source": source.url or title, "name": title}
-    named = {"name": title, **({"url": source.url} if source.url else {})}
-    return {"type": "source", "data": {"source": named, "document": [source.snippet], "metadata": [about]}}

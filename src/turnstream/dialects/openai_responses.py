@@ -304,8 +304,9 @@ class Encoder:
 
     def _output(self, call_id: str, text: str) -> bytes:
         id = f"fco_{self._id}_{self._index}"
+        said = [{"type": "input_text", "text": text}]  # a string is allowed as well, and stops Open WebUI's page
         return self._whole(
-            {"type": "function_call_output", "id": id, "call_id": call_id, "output": text, "status": "completed"}
+            {"type": "function_call_output", "id": id, "call_id": call_id, "output": said, "status": "completed"}
         )
 
     def _end(self, end: RunFinished | RunFailed | RunCancelled) -> bytes:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from turnstream.dialects.base import json
 from turnstream.dialects.body import bounded
+from turnstream.dialects.chat_request import THREAD_HEADERS, USER_HEADER
 from turnstream.events import (
     AssistantMessage,
     AssistantPart,
@@ -103,7 +104,7 @@ def run_request(body: ResponsesRequest, headers: Mapping[str, str], before: Sequ
         tools=_tools(body.tools or ()),
         options=_options(body),
         thread_id=_thread(body, headers),
-        user=body.user or body.safety_identifier,
+        user=body.user or body.safety_identifier or headers.get(USER_HEADER) or None,
         context=dict(bounded(body.metadata, "metadata")) if body.metadata else {},
     )
 
@@ -226,5 +227,6 @@ def _thread(body: ResponsesRequest, headers: Mapping[str, str]) -> str | None:
     conversation = body.conversation
     if isinstance(conversation, dict):
         conversation = conversation.get("id")
-    named = headers.get("x-thread-id") or conversation or (body.metadata or {}).get("thread_id")
+    header = next(filter(None, map(headers.get, THREAD_HEADERS)), None)
+    named = header or conversation or (body.metadata or {}).get("thread_id")
     return str(named)[:512] if named else None

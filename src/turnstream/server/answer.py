@@ -28,7 +28,6 @@ from turnstream.service import ServerSettings
 
 log = logging.getLogger(__name__)
 
-
 STREAM_HEADERS = {
     "content-type": "text/event-stream; charset=utf-8",
     "cache-control": "no-cache",

@@ -44,7 +44,7 @@ function take(response, outcome) {
   if (response.usage) outcome.usage = [response.usage.input_tokens, response.usage.output_tokens]
   if (response.error) outcome.error = { message: response.error.message, status: null }
   const given = new Map(
-    response.output.filter(({ type }) => type === 'function_call_output').map((item) => [item.call_id, item.output]))
+    response.output.filter(({ type }) => type === 'function_call_output').map((item) => [item.call_id, item.output[0].text]))
   const results = []
   for (const { call_id, name, arguments: text } of response.output.filter(({ type }) => type === 'function_call')) {
     const asked = JSON.parse(text)
