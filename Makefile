@@ -8,7 +8,7 @@ PYTEST_ARGS ?= -n 2
 .PHONY: help install serve test check bench format fuzz orchestrate open-webui
 
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
 
 install: $(VENV)/.installed ## the development environment, every extra, into .venv
 
@@ -22,10 +22,9 @@ $(VENV)-%/.installed: requirements/%.txt
 	$(call environment,$(VENV)-$*,$<)
 	@touch $@
 
-# A new enough pip first: older ones overlook the pins of packages with extras. The files are whole: --no-deps adds nothing.
+# The files are whole, so nothing is resolved: older pips overlook the pins of packages with extras when they do.
 define environment
 	@test -x $(1)/bin/python || $(PYTHON) -m venv $(1)
-	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=26'
 	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(2)
 endef
 
