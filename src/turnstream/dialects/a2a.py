@@ -47,6 +47,7 @@ from turnstream.dialects.base import (
     texts_of,
 )
 from turnstream.dialects.body import bounded, decode
+from turnstream.dialects.paragraphs import Paragraphs
 from turnstream.dialects.transcript import Conversations, Transcript
 from turnstream.events import (
     ClientToolCalls,
@@ -185,6 +186,7 @@ class Encoder:
     def __init__(self, task: Task, transcript: Transcript, contexts: Conversations) -> None:
         self._task, self._version = task, task.version
         self._transcript, self._contexts = transcript, contexts
+        self._paragraphs = Paragraphs()
         self._reasoning: list[str] = []
         self._started = self._ended = False
         self._head, self._tail = self._text_frame(append=True)
@@ -192,7 +194,7 @@ class Encoder:
     def feed(self, events: Sequence[RunEvent]) -> bytes:
         if self._ended or self._task.failure is not None:  # it may have failed before its first byte, in `A2A.error`
             return b""
-        if self._task.texts and not self._reasoning and (frames := self._only_text(events)) is not None:
+        if self._paragraphs.open and not self._reasoning and (frames := self._only_text(events)) is not None:
             return frames
         pieces: list[bytes] = [] if self._started else [self._start()]
         for event in events:
@@ -202,6 +204,7 @@ class Encoder:
                 continue
             if self._reasoning:
                 pieces.append(self._thought())
+            self._paragraphs.see(event)
             pieces.append(self._event(event))
             if isinstance(event, RunFinished | RunFailed | RunCancelled):
                 break
@@ -212,6 +215,7 @@ class Encoder:
         if (texts := texts_of(events)) is None:
             return None
         self._task.texts += texts
+        self._paragraphs.last = texts[-1]
         said = strings(texts)
         if has_separators("".join(texts)):
             said = [on_one_line(text) for text in said]
@@ -300,6 +304,7 @@ class Encoder:
     def _say(self, text: str) -> bytes:
         if not text:
             return b""
+        text = self._paragraphs.begin(text)
         head, tail = (self._head, self._tail) if self._task.texts else self._text_frame(append=False)
         self._task.texts.append(text)
         return head + on_one_line(string(text)) + tail

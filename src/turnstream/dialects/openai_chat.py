@@ -12,6 +12,7 @@ from turnstream.dialects import chat_request, open_webui, statuses
 from turnstream.dialects.base import Call as AnyCall
 from turnstream.dialects.base import ClientRequest, Reply, Route, clean, json, outcome
 from turnstream.dialects.body import decode
+from turnstream.dialects.paragraphs import Paragraphs, joined
 from turnstream.dialects.statuses import StatusMode
 from turnstream.events import (
     ClientToolCalls,
@@ -131,6 +132,7 @@ class Encoder:
         self._text = self._head + b'{"content":'
         self._text_end = b"}" + self._tail + b"}\n\n"
         self._opened = self._ended = self._tools_run = False
+        self._paragraphs = Paragraphs()
         self._client_calls = 0
         self._sources: dict[str, Source] = {}
 
@@ -142,14 +144,18 @@ class Encoder:
         if self._ended:
             return b""
         pieces: list[bytes] = [] if self._opened else [self._open()]
+        paragraphs = self._paragraphs
         for event in events:
             if type(event) is TextDelta:
+                text = event.text if paragraphs.open else paragraphs.begin(event.text)
+                paragraphs.last = text or paragraphs.last
                 try:
-                    text = _string(event.text)
+                    said = _string(text)
                 except UnicodeEncodeError:
-                    text = _string(clean(event.text))
-                pieces.append(self._text + text + self._text_end)
+                    said = _string(clean(text))
+                pieces.append(self._text + said + self._text_end)
             else:
+                paragraphs.see(event)
                 pieces.append(self._event(event))
                 if isinstance(event, RunFinished | RunFailed | RunCancelled):
                     break
@@ -245,7 +251,7 @@ class Encoder:
         self._ended = True
         pieces: list[bytes] = []
         if end.reason == "max_steps":
-            pieces.append(self._chunk(json({"content": statuses.STOPPED})))
+            pieces.append(self._chunk(json({"content": self._paragraphs.begin(statuses.STOPPED)})))
         annotations = _annotations(self._sources.values())
         if annotations:
             # One chunk for all: openai-python cannot merge a second list of objects into the first.
@@ -268,10 +274,9 @@ class Encoder:
 
 def _choice(events: Sequence[RunEvent]) -> dict[str, Any]:
     """The one choice of a whole answer: what the stream's deltas add up to."""
-    text = "".join(event.text for event in events if isinstance(event, TextDelta))
     end = outcome(events)
-    if isinstance(end, RunFinished) and end.reason == "max_steps":
-        text += statuses.STOPPED
+    stopped = isinstance(end, RunFinished) and end.reason == "max_steps"
+    text = joined(events, statuses.STOPPED if stopped else "")
     reasoning = "".join(event.text for event in events if isinstance(event, ReasoningDelta))
     refusal = "".join(event.text for event in events if isinstance(event, RefusalDelta))
     calls = [call for event in events if isinstance(event, ClientToolCalls) for call in event.tool_calls]

@@ -20,6 +20,7 @@ from turnstream.dialects.base import Call as AnyCall
 from turnstream.dialects.base import ClientRequest, Reply, Route, arguments, json, string
 from turnstream.dialects.body import decode
 from turnstream.dialects.openai_chat import DONE, finish_reason
+from turnstream.dialects.paragraphs import Paragraphs
 from turnstream.events import (
     AssistantMessage,
     ClientToolCalls,
@@ -97,6 +98,7 @@ class Encoder:
         self._id = id
         self._common = {"thread_id": thread_id, "model": model, "created": created}
         self._text = self._start(f"run-{id}", "thread.message.delta") + b'{"role":"assistant","content":'
+        self._paragraphs = Paragraphs()
         self._reasoning: list[str] = []
         self._steps = self._client_calls = 0
         self._ended = False
@@ -111,12 +113,14 @@ class Encoder:
         pieces: list[bytes] = []
         head = self._text
         for event in events:
-            if type(event) is TextDelta and not self._reasoning:
+            if type(event) is TextDelta and self._paragraphs.open and not self._reasoning:
                 text = event.text
+                self._paragraphs.last = text or self._paragraphs.last
                 pieces += (head, string(text) if ":" not in text else plain(string(text)), _TEXT_END)
                 continue
             if not isinstance(event, ReasoningDelta):
                 pieces.append(self._thought())
+            self._paragraphs.see(event)
             pieces.append(self._event(event))
             if isinstance(event, RunFinished | RunFailed | RunCancelled):
                 break
@@ -131,7 +135,7 @@ class Encoder:
     def _event(self, event: RunEvent) -> bytes:
         match event:
             case TextDelta(text=text) | RefusalDelta(text=text):
-                return self._text + plain(string(text)) + _TEXT_END
+                return self._text + plain(string(self._paragraphs.begin(text))) + _TEXT_END
             case ReasoningDelta(text=text):
                 self._reasoning.append(text)
                 return b""
@@ -188,7 +192,7 @@ class Encoder:
         self._ended = True
         told = b""
         if end.reason == "max_steps":
-            told = self._message({"role": "assistant", "content": statuses.STOPPED})
+            told = self._message({"role": "assistant", "content": self._paragraphs.begin(statuses.STOPPED)})
         return told + self._message({}, finish_reason(end, bool(self._client_calls))) + DONE
 
     def _fail(self, message: str) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 
+from turnstream.dialects.paragraphs import GAP
 from turnstream.events import (
     AssistantMessage,
     AssistantPart,
@@ -40,7 +41,7 @@ class Transcript:
                 pass
 
     def _say(self, *calls: AssistantPart) -> None:
-        text = "".join(self.texts[self._told :])
+        text = "".join(self.texts[self._told :]).removeprefix(GAP)
         self._told = len(self.texts)
         parts = (*((TextPart(text),) if text else ()), *calls)
         if parts:
