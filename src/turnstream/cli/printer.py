@@ -49,6 +49,16 @@ class Printer:
             self.end()
             self._line(text, "dim")
 
+    def ask(self, text: str) -> None:
+        """A question, to which the answer is typed on the same line. It is asked of the quiet too."""
+        self.end()
+        self._write(self.notes, text, "bold")
+        self._thinking = True
+
+    def answered(self) -> None:
+        """Whoever typed the answer has ended the line."""
+        self._open = self._thinking = False
+
     def show(self, events: Iterable[RunEvent]) -> None:
         for event in events:
             match event:
@@ -141,15 +151,15 @@ def log_to_terminal(*, tracebacks: bool) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
 
 
-def spell(call: ToolCall) -> str:
+def spell(call: ToolCall, most: int = EXCERPT) -> str:
     """``weather(city="Paris")``."""
     try:
         arguments = json.loads(call.arguments or "{}")
         inside = ", ".join(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in arguments.items())
     except (ValueError, AttributeError):
         inside = call.arguments
-    return f"{call.name}({excerpt(inside)})"
+    return f"{call.name}({excerpt(inside, most)})"
 
 
-def excerpt(text: str) -> str:
-    return text if len(text) <= EXCERPT else text[:EXCERPT] + "…"
+def excerpt(text: str, most: int = EXCERPT) -> str:
+    return text if len(text) <= most else text[:most] + "…"

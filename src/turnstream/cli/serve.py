@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
+from turnstream.cli.approval import unanswered
 from turnstream.cli.options import Host, ModelName, Port, Target, Unauthenticated
 
 if TYPE_CHECKING:
@@ -64,4 +65,7 @@ def banner(service: Service, host: str, port: int) -> str:
     lines = [f"{address}/v1  for clients of OpenAI's API, {address}/docs  for people"]
     for agent in service.agents.values():
         lines.append(f"  {agent.name}  ({agent.model.name})")
+        if refused := unanswered(agent):
+            lines.append(f"  Warning: calls of {', '.join(refused)} need approval, which nobody can give to a server's")
+            lines.append("  runs: they are refused. approve.ask names a function that decides.")
     return "\n".join(lines)

@@ -101,6 +101,7 @@ def _json(agent: Agent, sources: Sources) -> list[str]:
                     "name": spec.name,
                     "description": spec.description,
                     "effect": spec.effect,
+                    "approval": spec.approval,
                     "parameters": spec.parameters,
                 }
             )
@@ -115,8 +116,9 @@ def _text(agent: Agent, sources: Sources) -> list[str]:
             continue
         lines.append(f"  {name}")
         for spec in found:
-            effect = "" if spec.effect == "none" else f" [{spec.effect}]"
-            lines.append(f"    {_printable(spec.name)}({_signature(spec.parameters)}){effect}")
+            marks = [spec.effect] * (spec.effect != "none") + ["approval"] * spec.approval
+            treated = f" [{', '.join(marks)}]" if marks else ""
+            lines.append(f"    {_printable(spec.name)}({_signature(spec.parameters)}){treated}")
             if summary := spec.description.strip().partition("\n")[0]:
                 lines.append(f"        {_printable(summary)[:_LONGEST_SUMMARY]}")
     return lines

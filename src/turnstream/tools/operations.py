@@ -194,6 +194,14 @@ def check_header(name: str) -> None:
         raise ConfigurationError(f"{name!r} is no header that a tool may send")
 
 
+def check_headers(headers: Mapping[str, str]) -> None:
+    """Raises `ConfigurationError`, which names a header and not its value."""
+    for name, value in headers.items():
+        check_header(name)
+        if not is_value(value):
+            raise ConfigurationError(f"the value of the header {name} has characters that may not stand there")
+
+
 def arguments_of(call: ToolCall) -> dict[str, Any]:
     """Raises `ToolError`."""
     try:
