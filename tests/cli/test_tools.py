@@ -23,7 +23,7 @@ def test_every_tool_is_listed_with_its_source_and_its_arguments(capsys: pytest.C
     assert code == 0
     assert said.splitlines() == [
         "agent doubler",
-        "  FunctionTool('double')",
+        "  python",
         "    double(number: integer)",
         "        Twice a number.",
         "agent other: no tools",
@@ -51,10 +51,10 @@ tools:
     code, said = listed(capsys, str(tmp_path / "agent.yaml"))
     assert said.splitlines() == [
         "agent agent",
-        "  McpServer('real')",
+        "  mcp:real",
         "    r_add(a: integer, b: integer) [idempotent]",
-        "  McpServer('gone'): DOWN: The MCP server gone is not available: it cannot be reached.",
-        "  HttpTools('rest:api.example.com')",
+        "  mcp:gone: DOWN: The MCP server gone is not available: it cannot be reached.",
+        "  rest:api.example.com",
         "    ip(v: 4 | 6)",
         "        My address.",
     ]

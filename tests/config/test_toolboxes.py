@@ -96,6 +96,8 @@ async def test_approval_knows_the_tools_own_names_and_asks_after_everything_else
         ("mcp: {command: npx, args: [-y, '@scope/server-files', .]}", "server-files"),
         ("mcp: {command: python3, args: [server.py]}", "server"),
         ("mcp: {command: /opt/bin/tool-server}", "tool-server"),
+        ("mcp: {command: node, args: [node_modules/@scope/server-files/dist/index.js, .]}", "server-files"),
+        ("mcp: {command: node, args: [index.js]}", "index"),
         ("mcp: {url: 'https://tools.example.com/mcp'}", "tools.example.com"),
         ("mcp: {url: 'https://tools.example.com/mcp', name: crm}", "crm"),
     ],

@@ -35,10 +35,12 @@ def report(service: Service) -> list[str]:
 
 
 def _tool(toolbox: Toolbox) -> str:
+    from turnstream.cli.tools import source, unwrapped
     from turnstream.tools.python import FunctionTool
 
     if not isinstance(toolbox, FunctionTool):  # others may ask a server, which a check must not
-        return f"  tools         of {toolbox!r}"
+        inner = unwrapped(toolbox)
+        return f"  tools         of {source(toolbox)}{f': {inner.name}' if isinstance(inner, FunctionTool) else ''}"
     summary = toolbox.spec.description.strip().splitlines()
     return f"  tool          {toolbox.name}{': ' + summary[0] if summary else ''}"
 

@@ -40,7 +40,10 @@ def tools(
         for agent in load(target).agents.values():
             sources = asyncio.run(_asked(agent.toolboxes, seconds))
             down = down or any(isinstance(found, str) for _, found in sources)
-            typer.echo("\n".join(_json(agent, sources) if as_json else _text(agent, sources)))
+            if as_json:
+                typer.echo("\n".join(_json(agent, sources)))
+            else:
+                _show(agent, sources)
     if down:
         raise typer.Exit(1)
 
@@ -48,13 +51,15 @@ def tools(
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """What goes wrong is told in a sentence; with --debug the log's traceback is shown too."""
-    log = logging.getLogger("turnstream")
-    level = log.level
-    log.setLevel(logging.CRITICAL)
+    logs = [logging.getLogger(name) for name in ("turnstream", "mcp")]
+    levels = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:
-        log.setLevel(level)
+        for log, level in zip(logs, levels, strict=True):
+            log.setLevel(level)
 
 
 Sources = list[tuple[str, "Sequence[ToolSpec] | str"]]
@@ -63,7 +68,26 @@ Sources = list[tuple[str, "Sequence[ToolSpec] | str"]]
 
 async def _asked(toolboxes: Sequence[Toolbox], seconds: float) -> Sources:
     answers = await asyncio.gather(*(_one(toolbox, seconds) for toolbox in toolboxes))
-    return list(zip([repr(toolbox) for toolbox in toolboxes], answers, strict=True))
+    return list(zip([source(toolbox) for toolbox in toolboxes], answers, strict=True))
+
+
+def source(toolbox: object) -> str:
+    """Where tools come from, as their specs say it: ``mcp:files``, ``rest:api.example.com``, ``python``."""
+    from turnstream.tools.python import FunctionTool
+
+    inner = unwrapped(toolbox)
+    if isinstance(inner, FunctionTool):
+        return inner.spec.source
+    named = getattr(inner, "source", None)
+    return named if isinstance(named, str) else type(inner).__name__
+
+
+def unwrapped(toolbox: object) -> object:
+    from turnstream.tools.wrap import Wrapper
+
+    while isinstance(toolbox, Wrapper):
+        toolbox = toolbox.box
+    return toolbox
 
 
 async def _one(toolbox: Toolbox, seconds: float) -> Sequence[ToolSpec] | str:
@@ -108,20 +132,33 @@ def _json(agent: Agent, sources: Sources) -> list[str]:
     return [json.dumps(line) for line in lines]
 
 
-def _text(agent: Agent, sources: Sources) -> list[str]:
-    lines = [f"agent {agent.name}" if sources else f"agent {agent.name}: no tools"]
+def _show(agent: Agent, sources: Sources) -> None:
+    """Sources that follow each other and are the same share a heading: functions, for instance."""
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+    console.print(f"agent {agent.name}" if sources else f"agent {agent.name}: no tools")
+    last = ""
     for name, found in sources:
         if isinstance(found, str):
-            lines.append(f"  {name}: DOWN: {_printable(found)}")
-            continue
-        lines.append(f"  {name}")
-        for spec in found:
-            marks = [spec.effect] * (spec.effect != "none") + ["approval"] * spec.approval
-            treated = f" [{', '.join(marks)}]" if marks else ""
-            lines.append(f"    {_printable(spec.name)}({_signature(spec.parameters)}){treated}")
-            if summary := spec.description.strip().partition("\n")[0]:
-                lines.append(f"        {_printable(summary)[:_LONGEST_SUMMARY]}")
-    return lines
+            console.print(f"  {name}: DOWN: {_printable(found)}", style="red")
+        elif name != last:
+            console.print(f"  {name}{'' if found else ': no tools'}", style="bold")
+        for spec in found if not isinstance(found, str) else ():
+            console.print(f"    {_printable(spec.name)}({_signature(spec.parameters)}){_treatment(spec)}")
+            if summary := _summary(spec.description):
+                console.print(f"        {summary}", style="dim")
+        last = name
+
+
+def _treatment(spec: ToolSpec) -> str:
+    marks = [spec.effect] * (spec.effect != "none") + ["approval"] * spec.approval
+    return f" [{', '.join(marks)}]" if marks else ""
+
+
+def _summary(description: str) -> str:
+    line = _printable(description.strip().partition("\n")[0])
+    return line if len(line) <= _LONGEST_SUMMARY else f"{line[:_LONGEST_SUMMARY]}…"
 
 
 def _signature(schema: dict[str, Any]) -> str:

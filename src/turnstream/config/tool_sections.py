@@ -94,6 +94,8 @@ class McpSection(Section):
     """Seconds until the server must have answered for the first time."""
     effect: EffectName | None = None
     """What a second call of its tools would do; without it, what the server says of each."""
+    max_bytes: Annotated[Whole, FromEnvironment] = 256 * 1024
+    """Bytes of a result's text; a longer one is an error for the model."""
 
     @model_validator(mode="after")
     def _one_way(self) -> McpSection:

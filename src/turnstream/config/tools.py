@@ -125,7 +125,11 @@ def _mcp(section: McpSection, place: Place) -> Iterable[Toolbox]:
         forward_context=section.forward_context,
         effect=section.effect,
         start_timeout=section.start_timeout,
+        max_bytes=section.max_bytes,
     )
+
+
+_SAY_NOTHING = ("index", "main", "cli", "__main__", "dist", "build", "lib", "src", "bin")
 
 
 def _token_server(auth: AuthSection | None) -> tuple[str, ...]:
@@ -134,12 +138,14 @@ def _token_server(auth: AuthSection | None) -> tuple[str, ...]:
 
 
 def _program(command: str, args: Sequence[str]) -> str:
-    """What is run: of ``npx -y @scope/server-files .`` that is ``server-files``."""
-    name = Path(command).stem
-    if name in ("npx", "uvx", "node", "uv", "docker") or name.startswith("python"):
+    """What is run: ``server-files`` of ``npx -y @scope/server-files .`` and of ``node server-files/dist/index.js``."""
+    path = Path(command)
+    if path.stem in ("npx", "uvx", "node", "uv", "docker") or path.stem.startswith("python"):
         words = [word for word in args if not word.startswith("-") and word not in ("run", "exec")]
-        name = Path(words[0]).stem if words else name
-    return name
+        path = Path(words[0]) if words else path
+    while path.stem in _SAY_NOTHING and path.parent.stem:
+        path = path.parent
+    return path.stem
 
 
 def _host(url: str) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from turnstream.events import ToolError
 from turnstream.tools.auth import Auth
 from turnstream.tools.http_client import HttpOptions
+from turnstream.tools.mcp.listing import mended
 from turnstream.tools.mcp.signing import signing
 
 if TYPE_CHECKING:
@@ -65,7 +66,13 @@ class Stdio:
         """Raises `OSError` if there is no such command."""
         from mcp.client.stdio import StdioServerParameters, stdio_client
 
-        server = StdioServerParameters(command=self.command, args=list(self.args), env=dict(self.env), cwd=self.cwd)
+        server = StdioServerParameters(
+            command=self.command,
+            args=list(self.args),
+            env=dict(self.env),
+            cwd=self.cwd,
+            encoding_error_handler="replace",  # a line that is no message is skipped, whatever its bytes
+        )
         with _logged(name) as errors:
             async with stdio_client(server, errlog=errors) as (read, write):
                 yield _Watched(read, watcher), write
@@ -166,7 +173,7 @@ async def _session_is_unknown(response: httpx2.Response) -> bool:
 
 
 class _Watched:
-    """The SDK's stream of messages, whose end is told."""
+    """The SDK's stream of messages, mended, and its end is told."""
 
     def __init__(self, stream: Any, watcher: Watcher) -> None:
         self._stream = stream
@@ -177,7 +184,7 @@ class _Watched:
         return getattr(self._stream, "last_context", None)
 
     async def receive(self) -> Any:
-        return await self._stream.receive()
+        return mended(await self._stream.receive())
 
     async def aclose(self) -> None:
         await self._stream.aclose()
@@ -187,7 +194,7 @@ class _Watched:
 
     async def __anext__(self) -> Any:
         try:
-            return await self._stream.__anext__()
+            return mended(await self._stream.__anext__())
         except StopAsyncIteration:
             self._watcher.lost("it closed the connection")
             raise
