@@ -13,7 +13,8 @@ from turnstream.tools.answers import Projection
 from turnstream.tools.auth import Auth, Credentials, Fixed
 from turnstream.tools.forwarding import Forwarding
 from turnstream.tools.http_client import HttpClient, Response
-from turnstream.tools.operations import Operation, arguments_of
+from turnstream.tools.json_arguments import arguments_of
+from turnstream.tools.operations import Operation
 
 if TYPE_CHECKING:
     from typing import Self

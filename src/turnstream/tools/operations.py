@@ -14,9 +14,7 @@ from hashlib import sha256
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-import msgspec
-
-from turnstream.events import ConfigurationError, Effect, ToolCall, ToolError
+from turnstream.events import ConfigurationError, Effect, ToolError
 from turnstream.tools import serialization
 from turnstream.tools.auth import Credentials
 from turnstream.tools.forwarding import is_name, is_value
@@ -200,14 +198,6 @@ def check_headers(headers: Mapping[str, str]) -> None:
         check_header(name)
         if not is_value(value):
             raise ConfigurationError(f"the value of the header {name} has characters that may not stand there")
-
-
-def arguments_of(call: ToolCall) -> dict[str, Any]:
-    """Raises `ToolError`."""
-    try:
-        return msgspec.json.decode(call.arguments.strip() or "{}", type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeEncodeError):
-        raise ToolError(f"The arguments of {call.name} are not a JSON object.") from None
 
 
 def _visible(url: str) -> bool:

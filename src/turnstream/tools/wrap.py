@@ -191,7 +191,7 @@ def _key(call: ToolCall, context: RunContext) -> bytes:
     """The arguments count as JSON: their order and spacing do not matter."""
     try:
         arguments = msgspec.json.decode(call.arguments or "{}")
-    except (msgspec.DecodeError, UnicodeEncodeError):
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         arguments = call.arguments.encode("utf-8", "surrogatepass")
     seen = [call.name, arguments, context.user, dict(context.values), dict(context.headers)]
     return msgspec.json.encode(seen, order="deterministic", enc_hook=repr)

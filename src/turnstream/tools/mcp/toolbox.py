@@ -9,10 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from turnstream.events import ConfigurationError, Effect, RunContext, ToolCall, ToolError, ToolOutput, ToolSpec
 from turnstream.tools.forwarding import Forwarding
+from turnstream.tools.json_arguments import arguments_of
 from turnstream.tools.mcp import results
 from turnstream.tools.mcp.connection import Connection
 from turnstream.tools.mcp.session import Lost
@@ -118,7 +117,7 @@ class McpServer:
         return output
 
     def _work(self, tool: types.Tool, call: ToolCall, context: RunContext) -> Callable[[Client], Any]:
-        arguments = _arguments(call)
+        arguments = arguments_of(call)
         spec = results.spec(tool, call.name, "", self._effect)
         meta: Any = {"turnstream/idempotencyKey": context.idempotency_key} if spec.effect == "once" else None
 
@@ -159,13 +158,6 @@ class McpServer:
 
     def __repr__(self) -> str:
         return f"McpServer({self.name!r})"
-
-
-def _arguments(call: ToolCall) -> dict[str, Any]:
-    try:
-        return msgspec.json.decode(call.arguments.strip() or "{}", type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeEncodeError):
-        raise ToolError(f"The arguments of {call.name} are not a JSON object.") from None
 
 
 def _line(message: str) -> str:
