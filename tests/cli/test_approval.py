@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_serve import running
+from turnstream.cli.approval import printable
 from turnstream.cli.printer import Printer
+from turnstream.events import MaxStepsReached
 
 ROOT = Path(__file__).parents[2]
 CAREFUL = "tests/cli/agents.py:careful"
@@ -113,11 +115,14 @@ def test_a_server_says_at_its_start_that_it_refuses() -> None:
         assert next(process.stderr).startswith("  Warning: calls of * need approval")
 
 
-def test_a_question_shows_what_cannot_be_seen(capsys: pytest.CaptureFixture[str]) -> None:
-    from turnstream.cli.approval import _printable
+def test_a_question_shows_what_cannot_be_seen() -> None:
+    assert printable('delete("a\u202etxt.exe\x1b[2K")') == 'delete("a�txt.exe�[2K")'
 
-    assert _printable('delete("a\u202etxt.exe\x1b[2K")') == 'delete("a�txt.exe�[2K")'
+
+def test_a_question_is_asked_again_after_what_is_shown_meanwhile(capsys: pytest.CaptureFixture[str]) -> None:
     printer = Printer()
     printer.ask("Call it? ")
-    printer.end()
-    assert capsys.readouterr() == ("", "Call it? \n")
+    printer.show([MaxStepsReached(1)])
+    printer.answered(by_a_line=False)
+    printer.show([MaxStepsReached(1)])
+    assert capsys.readouterr().err == "Call it? \n· max_depth_reached\nCall it? \n· max_depth_reached\n"

@@ -28,13 +28,12 @@ class Terminal:
 
         async with self._lock:
             _forget_what_was_typed()
-            self._printer.ask(f"Call {_printable(spell(call, _MOST_SHOWN))}? [y/N] ")
+            self._printer.ask(f"Call {printable(spell(call, _MOST_SHOWN))}? [y/N] ")
+            line = ""
             try:
                 line = await _line()
-                if line.endswith("\n"):
-                    self._printer.answered()
             finally:
-                self._printer.end()
+                self._printer.answered(by_a_line=line.endswith("\n"))
             return line.strip().lower() in _YES
 
 
@@ -56,7 +55,7 @@ async def _line() -> str:
     return os.read(sys.stdin.fileno(), 4096).decode("utf-8", "replace")
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """What a person agrees to must look like what it is."""
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 

@@ -42,6 +42,7 @@ class Printer:
         self.quiet = quiet
         self._open = False  # in the middle of a line of the answer
         self._thinking = False
+        self._question = ""
 
     def note(self, text: str) -> None:
         """A line beside the answers."""
@@ -50,14 +51,19 @@ class Printer:
             self._line(text, "dim")
 
     def ask(self, text: str) -> None:
-        """A question, to which the answer is typed on the same line. It is asked of the quiet too."""
+        """A question, to which the answer is typed on the same line. It is asked of the quiet too, and again after
+        whatever is shown before it is answered."""
         self.end()
+        self._question = text
         self._write(self.notes, text, "bold")
         self._thinking = True
 
-    def answered(self) -> None:
-        """Whoever typed the answer has ended the line."""
-        self._open = self._thinking = False
+    def answered(self, *, by_a_line: bool = True) -> None:
+        """Whoever typed a line has ended that of the question."""
+        self._question = ""
+        if by_a_line:
+            self._open = self._thinking = False
+        self.end()
 
     def show(self, events: Iterable[RunEvent]) -> None:
         for event in events:
@@ -71,6 +77,8 @@ class Printer:
                     self._line(f"✗ {message}", "red")
                 case _:
                     self._status(event)
+        if self._question and not self._open:
+            self.ask(self._question)
         self.output.file.flush()
 
     def _status(self, event: RunEvent) -> None:

@@ -53,6 +53,7 @@ def run(service: Service, *, log_level: str = "info") -> None:
 
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)  # its start and stop are said by ours
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # it tells each request with its URL, which may hold a key
     made = server(service)
     listener = listen(service.settings)
     typer.echo(banner(service, *listener.getsockname()[:2]), err=True)

@@ -104,7 +104,7 @@ class Session:
         except Exception as error:  # the boundary to the SDK and to the server: nothing of it ends anything else
             self.lost(_innermost(error))
             level = logging.DEBUG if self.ready.done() else logging.WARNING
-            log.log(level, "MCP server %s: the connection ended", self.name, exc_info=error)
+            log.log(level, "MCP server %s: %s", self.name, self.reason, exc_info=error)
         finally:
             self.lost("the connection ended")
             if not self.ready.done():
