@@ -36,16 +36,27 @@ def tools(
     from turnstream.config import load
 
     down = False
-    with contextlib.nullcontext() if context.obj else _quiet():
+    with _loud() if context.obj else _quiet():
         for agent in load(target).agents.values():
             sources = asyncio.run(_asked(agent.toolboxes, seconds))
             down = down or any(isinstance(found, str) for _, found in sources)
             if as_json:
-                typer.echo("\n".join(_json(agent, sources)))
+                for line in _json(agent, sources):
+                    typer.echo(line)
             else:
                 _show(agent, sources)
+    if down and not context.obj:
+        typer.echo("What is down said more to the log: --debug shows it.", err=True)
     if down:
         raise typer.Exit(1)
+
+
+@contextlib.contextmanager
+def _loud() -> Iterator[None]:
+    """The log with tracebacks, and what processes write to their standard error."""
+    logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # it tells URLs
+    yield
 
 
 @contextlib.contextmanager
@@ -113,6 +124,7 @@ async def _one(toolbox: Toolbox, seconds: float) -> Sequence[ToolSpec] | str:
 
 def _json(agent: Agent, sources: Sources) -> list[str]:
     lines: list[dict[str, Any]] = []
+    names: set[str] = set()
     for name, found in sources:
         if isinstance(found, str):
             lines.append({"agent": agent.name, "source": name, "down": found})
@@ -126,9 +138,11 @@ def _json(agent: Agent, sources: Sources) -> list[str]:
                     "description": spec.description,
                     "effect": spec.effect,
                     "approval": spec.approval,
+                    "hidden": spec.name in names,
                     "parameters": spec.parameters,
                 }
             )
+            names.add(spec.name)
     return [json.dumps(line) for line in lines]
 
 
@@ -139,20 +153,24 @@ def _show(agent: Agent, sources: Sources) -> None:
     console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
     console.print(f"agent {agent.name}" if sources else f"agent {agent.name}: no tools")
     last = ""
+    names: set[str] = set()
     for name, found in sources:
         if isinstance(found, str):
             console.print(f"  {name}: DOWN: {_printable(found)}", style="red")
         elif name != last:
             console.print(f"  {name}{'' if found else ': no tools'}", style="bold")
         for spec in found if not isinstance(found, str) else ():
-            console.print(f"    {_printable(spec.name)}({_signature(spec.parameters)}){_treatment(spec)}")
+            signature = f"{_printable(spec.name)}({_signature(spec.parameters)})"
+            console.print(f"    {signature}{_treatment(spec, hidden=spec.name in names)}")
+            names.add(spec.name)
             if summary := _summary(spec.description):
                 console.print(f"        {summary}", style="dim")
         last = name
 
 
-def _treatment(spec: ToolSpec) -> str:
+def _treatment(spec: ToolSpec, *, hidden: bool) -> str:
     marks = [spec.effect] * (spec.effect != "none") + ["approval"] * spec.approval
+    marks += ["hidden: another tool has the name"] * hidden
     return f" [{', '.join(marks)}]" if marks else ""
 
 
