@@ -28,7 +28,8 @@ BODY = "body"
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _DOTS = re.compile(r"(?:\.|%2e){1,2}", re.IGNORECASE)
 _REPEATABLE = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")
-_OWN_HEADERS = ("host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer")
+OWN_HEADERS = ("host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer")
+"""They say where a request goes and where it ends: neither the configuration nor a model may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +189,7 @@ def _merged(*parts: Mapping[str, str]) -> dict[str, str]:
 
 
 def check_header(name: str) -> None:
-    if not is_name(name) or name.lower() in _OWN_HEADERS:
+    if not is_name(name) or name.lower() in OWN_HEADERS:
         raise ConfigurationError(f"{name!r} is no header that a tool may send")
 
 
