@@ -35,12 +35,13 @@ def report(service: Service) -> list[str]:
 
 
 def _tool(toolbox: Toolbox) -> str:
-    from turnstream.cli.tools import source, unwrapped
+    from turnstream.cli.tools import source
     from turnstream.tools.python import FunctionTool
+    from turnstream.tools.wrap import innermost
 
     if not isinstance(toolbox, FunctionTool):  # others may ask a server, which a check must not
-        inner = unwrapped(toolbox)
-        return f"  tools         of {source(toolbox)}{f': {inner.name}' if isinstance(inner, FunctionTool) else ''}"
+        inner = innermost(toolbox)
+        return f"  tools         of {f'python:{inner.name}' if type(inner) is FunctionTool else source(toolbox)}"
     summary = toolbox.spec.description.strip().splitlines()
     return f"  tool          {toolbox.name}{': ' + summary[0] if summary else ''}"
 

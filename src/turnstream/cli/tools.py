@@ -82,23 +82,17 @@ async def _asked(toolboxes: Sequence[Toolbox], seconds: float) -> Sources:
     return list(zip([source(toolbox) for toolbox in toolboxes], answers, strict=True))
 
 
-def source(toolbox: object) -> str:
-    """Where tools come from, as their specs say it: ``mcp:files``, ``rest:api.example.com``, ``python``."""
+def source(toolbox: Toolbox) -> str:
+    """Where tools come from: ``mcp:files``, ``rest:api.example.com``, ``python``."""
     from turnstream.tools.python import FunctionTool
+    from turnstream.tools.wrap import innermost
 
-    inner = unwrapped(toolbox)
+    inner = innermost(toolbox)
     if isinstance(inner, FunctionTool):
-        return inner.spec.source
+        kind = inner.spec.source
+        return kind if kind == "python" else f"{kind}:{inner.name}"
     named = getattr(inner, "source", None)
     return named if isinstance(named, str) else type(inner).__name__
-
-
-def unwrapped(toolbox: object) -> object:
-    from turnstream.tools.wrap import Wrapper
-
-    while isinstance(toolbox, Wrapper):
-        toolbox = toolbox.box
-    return toolbox
 
 
 async def _one(toolbox: Toolbox, seconds: float) -> Sequence[ToolSpec] | str:
