@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     from turnstream.cli.printer import Printer
     from turnstream.events import ToolCall
 
-_MOST_SHOWN = 2000
 _YES = ("y", "yes")
 
 
 class Terminal:
-    """Asks the person at the terminal, one question at a time; the event loop runs on meanwhile."""
+    """Asks the person at the terminal, one question at a time; the event loop runs on meanwhile. The whole call is
+    shown: what was cut could be what matters.
+    """
 
     def __init__(self, printer: Printer) -> None:
         self._printer = printer
@@ -28,7 +29,7 @@ class Terminal:
 
         async with self._lock:
             _forget_what_was_typed()
-            self._printer.ask(f"Call {printable(spell(call, _MOST_SHOWN))}? [y/N] ")
+            self._printer.ask(f"Call {printable(spell(call, most=None))}? [y/N] ")
             line = ""
             try:
                 line = await _line()

@@ -159,7 +159,7 @@ def log_to_terminal(*, tracebacks: bool) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
 
 
-def spell(call: ToolCall, most: int = EXCERPT) -> str:
+def spell(call: ToolCall, most: int | None = EXCERPT) -> str:
     """``weather(city="Paris")``."""
     try:
         arguments = json.loads(call.arguments or "{}")
@@ -169,5 +169,5 @@ def spell(call: ToolCall, most: int = EXCERPT) -> str:
     return f"{call.name}({excerpt(inside, most)})"
 
 
-def excerpt(text: str, most: int = EXCERPT) -> str:
-    return text if len(text) <= most else text[:most] + "…"
+def excerpt(text: str, most: int | None = EXCERPT) -> str:
+    return text if most is None or len(text) <= most else text[:most] + "…"

@@ -239,7 +239,7 @@ class Approved(Wrapper):
     without it the person at the other end (`RunContext.approve`). The model is told a no, and that nobody can be asked.
 
     A function ``ask`` that is not async runs in a thread. Nothing but True is a yes. The agent's time-out of the call
-    stands still while it waits. Leaving the run cancels the question.
+    stands still while it waits; a `Timed` around it goes on. Leaving the run cancels the question.
     """
 
     def __init__(self, box: Toolbox, calls: Sequence[str] = ("*",), ask: Ask | None = None) -> None:
