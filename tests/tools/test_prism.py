@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,9 +30,13 @@ def url() -> Iterator[str]:
         try:
             assert process.stdout is not None
             said = next(line for line in process.stdout if "listening on" in line)
+            # it tells of each request, and would stand still with a full pipe
+            reading = threading.Thread(target=process.stdout.read)
+            reading.start()
             yield said.rpartition(" ")[2].strip().rstrip("/")
         finally:
             process.kill()
+        reading.join(SECONDS)
 
 
 def filled(schema: dict[str, Any]) -> Any:
