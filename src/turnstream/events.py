@@ -9,7 +9,8 @@ numbered by their position: the first has ``seq`` 0, and numbers are dense.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -138,7 +139,7 @@ class ToolSpec(Struct, frozen=True):
 
     ``parameters`` is a JSON Schema of type object. ``timeout`` is in seconds; None takes the agent's. ``effect``
     says what a second call would do: nothing new to the world (``none``), the same again (``idempotent``), or harm
-    (``once``).
+    (``once``). ``approval`` says that somebody is asked before a call is made.
     """
 
     name: str
@@ -148,6 +149,7 @@ class ToolSpec(Struct, frozen=True):
     timeout: float | None = None
     effect: Effect = "none"
     source: str = "python"
+    approval: bool = False
 
 
 class Source(Struct, frozen=True):
@@ -191,7 +193,9 @@ class RunContext:
 
     ``headers`` holds only the request headers on the configuration's allow-list, names in lower case.
     ``progress(message, fraction=None)`` streams a progress event; it may be called from any thread.
-    ``idempotency_key`` is the same for each try of one tool call, and no other call has it.
+    ``idempotency_key`` is the same for each try of one tool call, and no other call has it. ``await approve()`` asks
+    the person at the other end whether this call may be made; it is None where nobody can be asked. In ``with
+    untimed():`` the call's time-out stands still, for whatever waits for a person; it too may be used in any thread.
     """
 
     run_id: str = ""
@@ -201,6 +205,8 @@ class RunContext:
     headers: Mapping[str, str] = field(default_factory=dict)
     tool_call_id: str = ""
     progress: Progress = _no_progress
+    approve: Callable[[], Awaitable[bool]] | None = None
+    untimed: Callable[[], AbstractContextManager[object]] = nullcontext
 
     @property
     def idempotency_key(self) -> str:

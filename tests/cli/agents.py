@@ -21,6 +21,7 @@ from turnstream.events import (
     UsageReport,
     UserMessage,
 )
+from turnstream.tools.wrap import Approved
 
 
 class Scripted:
@@ -67,4 +68,5 @@ def halve(number: int) -> float:
     return number / 0
 
 
+careful = Agent(Scripted(), [Approved(tool(double))], name="careful", tool_timeout=0.05)
 broken = Agent(Scripted(), [tool(name="double")(halve)], name="broken")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def test_every_tool_is_listed_with_its_source_and_its_arguments(capsys: pytest.C
     assert code == 0
     assert said.splitlines() == [
         "agent doubler",
-        "  FunctionTool('double')",
+        "  python",
         "    double(number: integer)",
         "        Twice a number.",
         "agent other: no tools",
@@ -40,6 +41,7 @@ tools:
   - mcp: {{name: real, command: {sys.executable}, args: [{SERVER}, stdio, {tmp_path}]}}
     prefix: r_
     allow: [add]
+    approve: [add]
   - mcp: {{name: gone, url: "http://127.0.0.1:9/mcp"}}
   - rest:
       name: ip
@@ -51,14 +53,37 @@ tools:
     code, said = listed(capsys, str(tmp_path / "agent.yaml"))
     assert said.splitlines() == [
         "agent agent",
-        "  McpServer('real')",
-        "    r_add(a: integer, b: integer) [idempotent]",
-        "  McpServer('gone'): DOWN: The MCP server gone is not available: it cannot be reached.",
-        "  HttpTools('rest:api.example.com')",
+        "  mcp:real",
+        "    r_add(a: integer, b: integer) [idempotent, approval]",
+        "  mcp:gone: DOWN: The MCP server gone is not available: it cannot be reached.",
+        "  rest:api.example.com",
         "    ip(v: 4 | 6)",
         "        My address.",
+        "What is down said more to the log: --debug shows it.",
     ]
     assert code == 1
+
+
+def test_with_debug_what_a_process_wrote_is_shown(tmp_path: Path) -> None:
+    code = "import sys; sys.exit('no key is configured')"
+    (tmp_path / "agent.yaml").write_text(
+        f'model: demo\ntools: [{{mcp: {{name: ends, command: {sys.executable}, args: ["-c", "{code}"]}}}}]'
+    )
+    command = [sys.executable, "-m", "turnstream", "tools", str(tmp_path / "agent.yaml")]
+    quiet = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert "no key is configured" not in quiet.stderr
+    loud = subprocess.run([*command, "--debug"], capture_output=True, text=True, check=False, timeout=60)
+    assert "turnstream.tools.mcp: ends: no key is configured" in loud.stderr
+    assert (quiet.returncode, loud.returncode) == (1, 1)
+
+
+def test_a_tool_whose_name_is_taken_is_marked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ready = "{ready: {name: duckduckgo}}"
+    (tmp_path / "agent.yaml").write_text(f"model: demo\ntools: [{ready}, {ready}]")
+    code, said = listed(capsys, str(tmp_path / "agent.yaml"))
+    assert said.count("duckduckgo(query: string)\n") == 1
+    assert said.count("duckduckgo(query: string) [hidden: another tool has the name]\n") == 1
+    assert code == 0
 
 
 def test_as_json_each_line_has_the_whole_schema(capsys: pytest.CaptureFixture[str]) -> None:
@@ -81,6 +106,6 @@ tools:
     )
     code, said = listed(capsys, str(tmp_path / "agent.yaml"))
     lines = said.splitlines()
-    assert lines[1].startswith("  Retrieval('search_documents'): DOWN: http://127.0.0.1:9: it gives no answer: ")
-    assert lines[2].startswith("  Retrieval('other'): DOWN: Milvus, docs: Fail connecting to server on 127.0.0.1:9")
-    assert (code, len(lines)) == (1, 3)
+    assert lines[1].startswith("  retrieval:search_documents: DOWN: http://127.0.0.1:9: it gives no answer: ")
+    assert lines[2].startswith("  retrieval:other: DOWN: Milvus, docs: Fail connecting to server on 127.0.0.1:9")
+    assert (code, len(lines)) == (1, 4)

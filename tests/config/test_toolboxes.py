@@ -44,6 +44,22 @@ async def specs(folder: Path, entry: str) -> list[ToolSpec]:
         ("{python: 'a:b', mcp: {url: https://b}}", "tools[0]: give exactly one of: python, mcp, rest"),
         ("{ready: {name: wikipedia}, prefix: 'a b'}", "tools[0].prefix: must be of letters, digits"),
         ("{ready: {name: wikipedia}, cache: 0}", "tools[0].cache: must be more than 0"),
+        ("{ready: {name: wikipedia}, approve: []}", "tools[0].approve: must not be empty"),
+        ("{ready: {name: wikipedia}, approve: {ask: 'a:b'}}", "tools[0].approve.calls: is missing"),
+        ("{ready: {name: wikipedia}, approve: {calls: [a], ask: b}}", "tools[0].approve.ask: must be 'package.module"),
+        (
+            "{ready: {name: wikipedia}, approve: {calls: [a], ask: 'os:getpid'}}",
+            "tools[0]: approve.ask must name a function of the call and the run's context",
+        ),
+        ("mcp: {command: a, auth: {bearer: b}}", "tools[0].mcp: auth has no meaning with command"),
+        ("mcp: {url: https://b, auth: {api_key: {key: k, query: q}}}", "an MCP server is given its key in a header"),
+        ("mcp: {url: https://b, auth: {api_key: {key: k, header: 'a b'}}}", "tools[0]: 'a b' is no header"),
+        ('mcp: {url: https://b, auth: {bearer: "a\\tb"}}', "tools[0]: the value of the header Authorization has"),
+        ("mcp: {url: https://b, headers: {X: 'ü'}}", "tools[0]: the value of the header X has"),
+        (
+            "mcp: {url: https://b, auth: {oauth2: {token_url: c, client_id: i, client_secret: s}}}",
+            "tools[0]: the url must begin with http:// or https:// and name a host",
+        ),
     ],
 )
 def test_what_cannot_work_is_said_with_its_line(tmp_path: Path, entry: str, message: str) -> None:
@@ -62,12 +78,26 @@ async def test_wrappers_stand_around_any_kind(tmp_path: Path) -> None:
     assert await specs(tmp_path, "{ready: {name: duckduckgo}, deny: [duck*]}") == []
 
 
+async def test_approval_knows_the_tools_own_names_and_asks_after_everything_else(tmp_path: Path) -> None:
+    (tmp_path / "asking.py").write_text("def ask(call, context): return call.name == 'weather'")
+    entry = (
+        "{ready: {name: weather, api_key: '${KEY}'}, prefix: my_, timeout: 5, "
+        "approve: {calls: [weather], ask: 'asking.py:ask'}}"
+    )
+    (spec,) = await specs(tmp_path, entry)
+    assert (spec.name, spec.approval, spec.timeout) == ("my_weather", True, 5)
+    (spec,) = await specs(tmp_path, "{ready: {name: weather, api_key: '${KEY}'}, approve: [other]}")
+    assert not spec.approval
+
+
 @pytest.mark.parametrize(
     ("entry", "name"),
     [
         ("mcp: {command: npx, args: [-y, '@scope/server-files', .]}", "server-files"),
         ("mcp: {command: python3, args: [server.py]}", "server"),
         ("mcp: {command: /opt/bin/tool-server}", "tool-server"),
+        ("mcp: {command: node, args: [node_modules/@scope/server-files/dist/index.js, .]}", "server-files"),
+        ("mcp: {command: node, args: [index.js]}", "index"),
         ("mcp: {url: 'https://tools.example.com/mcp'}", "tools.example.com"),
         ("mcp: {url: 'https://tools.example.com/mcp', name: crm}", "crm"),
     ],

@@ -15,7 +15,7 @@ from turnstream.tools.http_client import HttpClient, HttpOptions, Request
         "127.0.0.1", "127.8.8.8", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254",
         "100.100.100.200", "168.63.129.16", "192.0.0.192", "224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1",
         "fe80::1%eth0", "fd00:ec2::254", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::",
-        "ff02::1",
+        "ff02::1", "::127.0.0.1", "::ffff:0:127.0.0.1", "64:ff9b:1::7f00:1", "fec0::1", "100::1", "5f00::1",
     ],
 )  # fmt: skip
 def test_addresses_that_are_not_public_are_forbidden(address: str) -> None:
@@ -23,7 +23,7 @@ def test_addresses_that_are_not_public_are_forbidden(address: str) -> None:
         Guard().check("example.com", 443, address)
 
 
-@pytest.mark.parametrize("address", ["93.184.216.34", "8.8.8.8", "2606:4700::1111"])
+@pytest.mark.parametrize("address", ["93.184.216.34", "8.8.8.8", "2606:4700::1111", "64:ff9b::808:808"])
 def test_public_addresses_are_allowed(address: str) -> None:
     Guard().check("example.com", 443, address)
 
@@ -79,9 +79,24 @@ async def test_names_and_numbers_that_lead_to_loopback_are_refused_before_any_co
 async def test_a_redirect_into_the_private_network_is_refused() -> None:
     async def handler(request: web.Request) -> web.Response:
         target = {"/a": "http://localhost:1/x", "/b": "http://169.254.169.254/latest", "/c": "file:///etc/passwd"}
-        raise web.HTTPFound(target[request.path])
+        return web.Response(status=302, headers={"Location": target.get(request.path, "http://a:99999/")})
 
     async with serving(handler) as url, HttpClient(HttpOptions(allow_private=(url[7:],))) as client:
-        for path in "abc":
-            with pytest.raises(ToolError, match=r"not a public address|not safe"):
+        for path in "abcd":
+            with pytest.raises(
+                ToolError, match=r"^(localhost|169.254.169.254) is not a public address|not safe|not valid"
+            ):
                 await client.send(Request("GET", f"{url}/{path}"))
+
+
+async def test_an_address_that_is_none_is_an_error_for_the_model() -> None:
+    async with HttpClient() as client:
+        for url in (
+            "http://ⓛocalhost/",
+            "http://127.0.0.1\\@example.com/",
+            "http://[::1/",
+            "http://a:99999/",
+            "http://xn--/",
+        ):
+            with pytest.raises(ToolError, match=r"not valid|cannot be sent"):
+                await client.send(Request("GET", url))

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from turnstream.events import ConfigurationError, ToolSpec
+from turnstream.events import ConfigurationError, RunContext, ToolCall, ToolError, ToolSpec
 from turnstream.tools.auth import Credentials
 from turnstream.tools.http_client import Request
+from turnstream.tools.http_tools import HttpTools
 from turnstream.tools.openapi import OpenApi
 from turnstream.tools.openapi.document import Document, parsed
 from turnstream.tools.openapi.operations import Choice, Fixed, operations
@@ -117,6 +118,30 @@ def test_an_operation_may_be_a_reference_and_have_a_server_of_its_own() -> None:
         ("a", f"{SERVER}/a"),
         ("get__b", "https://api.example.com/v2/b"),
     ]
+
+
+def test_no_path_and_no_parameter_changes_where_a_request_goes() -> None:
+    paths: dict[str, Any] = {path: {"get": {}} for path in (".evil.com/a", "@evil.com/a", ":8080/a", "x-more", "/a")}
+    headers: list[dict[str, Any]] = [
+        {"name": name, "in": "header", "schema": {}} for name in ("Host", "Content-Length", "X-Good")
+    ]
+    paths["/b"] = {"get": {"parameters": [{"name": "bad header", "in": "header", "schema": {}}]}}
+    paths["/c"] = {"get": {"parameters": headers}}
+    read = operations(Document("https://a", document(paths)), "https://api.example.com", Choice(), Fixed())
+    assert [one.url for one in read] == ["https://api.example.com/a", "https://api.example.com/c"]
+    assert list(read[1].schema["properties"]) == ["X-Good"]
+
+
+async def test_a_schema_that_never_ends_is_told() -> None:
+    schemas = {
+        "A": {"allOf": [{"$ref": "#/components/schemas/B"}]},
+        "B": {"allOf": [{"$ref": "#/components/schemas/A"}]},
+    }
+    given = [{"name": "a", "in": "query", "schema": {"$ref": "#/components/schemas/A"}}]
+    box = HttpTools(offered({"/x": {"get": {"parameters": given}}}, components={"schemas": schemas}), source="x")
+    async with box:
+        with pytest.raises(ToolError, match=r"^The arguments of get__x cannot be checked: its schema never ends\.$"):
+            await box.call(ToolCall("1", "get__x", '{"a": 1}'), RunContext())
 
 
 def test_a_pattern_that_python_cannot_read_is_left_out() -> None:

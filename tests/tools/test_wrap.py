@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import queue
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from turnstream.events import Effect, RunContext, ToolCall, ToolError, ToolOutput, ToolSpec
-from turnstream.tools.wrap import Approved, Cached, Combined, Filtered, Prefixed, RateLimited, Timed
+from turnstream.tools.wrap import Approved, Cached, Combined, Filtered, Prefixed, RateLimited, Timed, approvals
 
 ANN, BOB = RunContext(user="ann"), RunContext(user="bob")
 
@@ -149,16 +151,56 @@ async def test_a_user_who_calls_too_often_is_told_when_to_come_back_and_others_a
     await limited.call(call("a"), ANN)
 
 
-async def test_a_call_waits_for_its_approval_and_a_refused_one_is_not_executed() -> None:
-    box, asked = Box("read", "delete"), []
+async def refuse(call: ToolCall, context: RunContext) -> bool:
+    return False
 
-    async def ask(call: ToolCall, context: RunContext) -> bool:
-        asked.append(call.name)
-        return False
 
-    approved = Approved(box, ask, lambda call: call.name == "delete")
+async def test_only_calls_that_need_approval_ask_and_a_refused_one_is_not_executed() -> None:
+    box = Box("read", "delete")
+    approved = Approved(box, ["del*"], refuse)
+    assert [spec.approval for spec in await approved.tools(ANN)] == [False, True]
     await approved.call(call("read"), ANN)
-    with pytest.raises(ToolError, match="not approved"):
+    with pytest.raises(ToolError, match=r"^The call of delete was not approved: it was not executed\.$"):
         await approved.call(call("delete"), ANN)
-    assert asked == ["delete"]
     assert [made.name for made in box.calls] == ["read"]
+
+
+@pytest.mark.parametrize("answer", ["yes", 1, None])
+async def test_nothing_but_true_is_a_yes(answer: Any) -> None:
+    approved = Approved(Box("a"), ask=lambda call, context: answer)
+    with pytest.raises(ToolError, match="not approved"):
+        await approved.call(call("a"), ANN)
+
+
+async def test_a_function_that_blocks_asks_in_a_thread() -> None:
+    answers: queue.Queue[bool] = queue.Queue()
+    approved = Approved(Box("a"), ask=lambda call, context: answers.get(timeout=5))
+    waiting = asyncio.create_task(approved.call(call("a"), ANN))
+    await asyncio.sleep(0)  # the loop is free meanwhile
+    answers.put(True)
+    assert (await waiting).content == "a for ann: 1"
+
+
+async def test_a_broken_question_is_a_no_and_told_without_its_words(caplog: pytest.LogCaptureFixture) -> None:
+    def ask(call: ToolCall, context: RunContext) -> bool:
+        raise OSError("sk-secret")
+
+    with pytest.raises(ToolError, match=r"^The call of a could not be approved: it was not executed\.$"):
+        await Approved(Box("a"), ask=ask).call(call("a"), ANN)
+    assert "sk-secret" in caplog.text
+
+
+async def test_without_a_function_the_person_at_the_other_end_is_asked_if_there_is_one() -> None:
+    async def yes() -> bool:
+        return True
+
+    approved = Approved(Box("a"))
+    await approved.call(call("a"), replace(ANN, approve=yes))
+    with pytest.raises(ToolError, match="needs approval, and nobody can be asked"):
+        await approved.call(call("a"), ANN)
+
+
+def test_what_asks_is_found_within_other_wrappers() -> None:
+    inner = Approved(Box("a"), ["a"])
+    outer = Approved(Combined(Box("b"), Prefixed(inner, "x_")), ["b"])
+    assert list(approvals(outer)) == [outer, inner]

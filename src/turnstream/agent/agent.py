@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from turnstream.agent.protocols import Model, Toolbox
 from turnstream.agent.run import Run
-from turnstream.events import Message, ModelOptions, RunRequest, UserMessage
+from turnstream.events import Message, ModelOptions, RunRequest, ToolCall, UserMessage
 
 if TYPE_CHECKING:
     from typing import Self
@@ -69,14 +69,18 @@ class Agent:
         user: str | None = None,
         context: Mapping[str, Any] | None = None,
         run_id: str | None = None,
+        approve: Callable[[ToolCall], Awaitable[bool]] | None = None,
     ) -> Run:
-        """One request, to be answered: ``async with agent.run("hello") as run: async for event in run: …``."""
+        """One request, to be answered: ``async with agent.run("hello") as run: async for event in run: …``.
+
+        ``approve`` asks the person at the other end about a call that needs approval; without it nobody can be asked.
+        """
         if isinstance(messages, RunRequest):
-            return Run(self, messages, run_id=run_id)
+            return Run(self, messages, run_id=run_id, approve=approve)
         if isinstance(messages, str):
             messages = (UserMessage(messages),)
         request = RunRequest(tuple(messages), thread_id=thread_id, user=user, context=dict(context or {}))
-        return Run(self, request, run_id=run_id)
+        return Run(self, request, run_id=run_id, approve=approve)
 
     async def __aenter__(self) -> Self:
         """Open what the model and the tools own. Entered more than once, the last to leave closes it."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from typing import TypeAlias
 
+from turnstream.agent.patience import Patience
 from turnstream.agent.toolset import Toolset
 from turnstream.events import (
     RunContext,
@@ -26,6 +28,8 @@ log = logging.getLogger(__name__)
 _MOST_WAITING_PROGRESS = 1000
 _GRACE_ON_CANCEL = 1.0
 
+Approve: TypeAlias = "Callable[[ToolCall], Awaitable[bool]]"
+
 
 class Execution:
     """Runs ``calls`` concurrently from the moment it is made. `next` gives events as they come, ``results`` all in
@@ -36,12 +40,19 @@ class Execution:
     """
 
     def __init__(
-        self, step: int, calls: Sequence[ToolCall], toolset: Toolset, context: RunContext, timeout: float | None
+        self,
+        step: int,
+        calls: Sequence[ToolCall],
+        toolset: Toolset,
+        context: RunContext,
+        timeout: float | None,
+        approve: Approve | None = None,
     ) -> None:
         self._step = step
         self._calls = tuple(calls)
         self._toolset = toolset
         self._timeout = timeout
+        self._approve = approve
         self._loop = asyncio.get_running_loop()
         self._events: asyncio.Queue[RunEvent] = asyncio.Queue()
         self._results: dict[int, ToolResult] = {}
@@ -76,14 +87,16 @@ class Execution:
 
     async def _run(self, at: int, call: ToolCall, context: RunContext) -> None:
         timeout = self._toolset.timeout(call.name, self._timeout)
-        own = replace(context, tool_call_id=call.id, progress=partial(self._progress, call))
-        task = asyncio.create_task(self._output(call, own))
+        patience = Patience(timeout)
+        task = asyncio.create_task(self._output(call, self._context(call, context, patience)))
         self._tasks.add(task)
         try:
-            done, _ = await asyncio.wait((task,), timeout=timeout)
+            await asyncio.wait((task, patience.over), return_when=asyncio.FIRST_COMPLETED)
         finally:
+            patience.close()
+            in_time = task.done()
             task.cancel()
-        if not done:
+        if not in_time:
             output = ToolOutput(f"The tool {call.name} gave no result within {timeout:g} seconds.", is_error=True)
         elif task.cancelled():
             output = ToolOutput(f"The tool {call.name} was cancelled.", is_error=True)
@@ -92,6 +105,15 @@ class Execution:
         else:
             output = task.result()
         self._finish(at, call, output)
+
+    def _context(self, call: ToolCall, context: RunContext, patience: Patience) -> RunContext:
+        return replace(
+            context,
+            tool_call_id=call.id,
+            progress=partial(self._progress, call),
+            approve=None if self._approve is None else partial(self._approve, call),
+            untimed=patience.held,
+        )
 
     async def _output(self, call: ToolCall, context: RunContext) -> ToolOutput:
         try:

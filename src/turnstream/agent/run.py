@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from turnstream.agent import history, options
 from turnstream.agent.calls import Answer
 from turnstream.agent.deadline import Deadline
-from turnstream.agent.execution import Execution
+from turnstream.agent.execution import Approve, Execution
 from turnstream.agent.housekeeping import is_housekeeping
 from turnstream.agent.toolset import Toolset
 from turnstream.events import (
@@ -66,7 +66,9 @@ class Run:
     harm. The event at position ``n`` of all events has seq ``n``.
     """
 
-    def __init__(self, agent: Agent, request: RunRequest, *, run_id: str | None = None) -> None:
+    def __init__(
+        self, agent: Agent, request: RunRequest, *, run_id: str | None = None, approve: Approve | None = None
+    ) -> None:
         self.agent = agent
         self.request = request
         self.id = run_id or f"run_{uuid.uuid4().hex}"
@@ -74,6 +76,7 @@ class Run:
         self.usage = Usage()
         self.outcome: TerminalEvent | None = None
         self.acted = False
+        self._approve = approve
         self._step = 0
         housekeeper = agent.housekeeper if is_housekeeping(request.messages) else None
         self._model, self._plain = housekeeper or agent.model, housekeeper is not None
@@ -218,7 +221,8 @@ class Run:
 
     def _start_tools(self, answer: Answer) -> Execution:
         self.acted = self.acted or any(self._toolset.effect(call.name) == "once" for call in answer.ours)
-        return Execution(self._step, answer.ours, self._toolset, self._context(), self.agent.tool_timeout)
+        timeout = self.agent.tool_timeout
+        return Execution(self._step, answer.ours, self._toolset, self._context(), timeout, self._approve)
 
     def _tools_executed(self, execution: Execution) -> ToolsExecuted:
         results = execution.results

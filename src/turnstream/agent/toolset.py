@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from turnstream.agent.protocols import Toolbox
-from turnstream.events import Effect, RunContext, ToolCall, ToolError, ToolOutput, ToolSpec
+from turnstream.events import Effect, RunContext, ToolCall, ToolError, ToolOutput, ToolSpec, TurnstreamError
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,8 @@ class Toolset:
         tools: dict[str, tuple[ToolSpec, Toolbox]] = {}
         for toolbox, specs in zip(toolboxes, answers, strict=True):
             if isinstance(specs, Exception):
-                log.error("toolbox %r is left out of run %s", toolbox, context.run_id, exc_info=specs)
+                reason = specs.message if isinstance(specs, TurnstreamError) else type(specs).__name__
+                log.error("toolbox %r is left out of run %s: %s", toolbox, context.run_id, reason, exc_info=specs)
             elif isinstance(specs, BaseException):
                 raise specs
             else:

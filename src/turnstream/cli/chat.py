@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from turnstream.cli.approval import Terminal
 from turnstream.cli.options import ModelName, Target
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ class Conversation:
         self.printer = printer
         self.agent = self._agent(agent) if agent else next(iter(service.agents.values()))
         self.messages: list[Message] = []
+        self.approve = Terminal(printer) if sys.stdin.isatty() else None
 
     def _agent(self, name: str) -> Agent:
         from turnstream.events import ConfigurationError
@@ -139,7 +141,7 @@ class Conversation:
 
         question = [*self.messages, UserMessage(text)]
         try:
-            async with self.agent.run(question) as run:
+            async with self.agent.run(question, approve=self.approve) as run:
                 async for batch in run.batches():
                     self.printer.show(batch)
         finally:

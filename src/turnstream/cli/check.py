@@ -8,6 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from turnstream.agent import Agent
+    from turnstream.agent.protocols import Toolbox
     from turnstream.service import Service
 
 
@@ -33,16 +34,34 @@ def report(service: Service) -> list[str]:
     return [*lines, f"server: {settings.host}:{settings.port}, {keys}, statuses {settings.statuses}"]
 
 
-def _agent(agent: Agent) -> list[str]:
+def _tool(toolbox: Toolbox) -> str:
+    from turnstream.cli.tools import source
     from turnstream.tools.python import FunctionTool
+    from turnstream.tools.wrap import innermost
 
+    if not isinstance(toolbox, FunctionTool):  # others may ask a server, which a check must not
+        inner = innermost(toolbox)
+        return f"  tools         of {f'python:{inner.name}' if type(inner) is FunctionTool else source(toolbox)}"
+    summary = toolbox.spec.description.strip().splitlines()
+    return f"  tool          {toolbox.name}{': ' + summary[0] if summary else ''}"
+
+
+def _approvals(toolbox: Toolbox) -> list[str]:
+    from turnstream.tools.wrap import approvals
+
+    return [f"  approval      of {', '.join(one.calls)} by {_who(one.ask)}" for one in approvals(toolbox)]
+
+
+def _who(ask: object) -> str:
+    if ask is None:
+        return "the person in turnstream chat; a server refuses these calls"
+    return getattr(ask, "__name__", type(ask).__name__)
+
+
+def _agent(agent: Agent) -> list[str]:
     lines = [f"agent {agent.name}", f"  model         {agent.model.name}"]
     for toolbox in agent.toolboxes:
-        if not isinstance(toolbox, FunctionTool):  # others may ask a server, which a check must not
-            lines.append(f"  tools         of {toolbox!r}")
-            continue
-        summary = toolbox.spec.description.strip().splitlines()
-        lines.append(f"  tool          {toolbox.name}{': ' + summary[0] if summary else ''}")
+        lines += [_tool(toolbox), *_approvals(toolbox)]
     if agent.instructions:
         lines.append(f"  instructions  {len(agent.instructions)} characters")
     timeout = f"{agent.run_timeout:g} s a run" if agent.run_timeout is not None else "no limit on time"

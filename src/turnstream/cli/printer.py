@@ -42,12 +42,28 @@ class Printer:
         self.quiet = quiet
         self._open = False  # in the middle of a line of the answer
         self._thinking = False
+        self._question = ""
 
     def note(self, text: str) -> None:
         """A line beside the answers."""
         if not self.quiet:
             self.end()
             self._line(text, "dim")
+
+    def ask(self, text: str) -> None:
+        """A question, to which the answer is typed on the same line. It is asked of the quiet too, and again after
+        whatever is shown before it is answered."""
+        self.end()
+        self._question = text
+        self._write(self.notes, text, "bold")
+        self._thinking = True
+
+    def answered(self, *, by_a_line: bool = True) -> None:
+        """Whoever typed a line has ended that of the question."""
+        self._question = ""
+        if by_a_line:
+            self._open = self._thinking = False
+        self.end()
 
     def show(self, events: Iterable[RunEvent]) -> None:
         for event in events:
@@ -61,6 +77,8 @@ class Printer:
                     self._line(f"✗ {message}", "red")
                 case _:
                     self._status(event)
+        if self._question and not self._open:
+            self.ask(self._question)
         self.output.file.flush()
 
     def _status(self, event: RunEvent) -> None:
@@ -141,15 +159,15 @@ def log_to_terminal(*, tracebacks: bool) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
 
 
-def spell(call: ToolCall) -> str:
+def spell(call: ToolCall, most: int | None = EXCERPT) -> str:
     """``weather(city="Paris")``."""
     try:
         arguments = json.loads(call.arguments or "{}")
         inside = ", ".join(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in arguments.items())
     except (ValueError, AttributeError):
         inside = call.arguments
-    return f"{call.name}({excerpt(inside)})"
+    return f"{call.name}({excerpt(inside, most)})"
 
 
-def excerpt(text: str) -> str:
-    return text if len(text) <= EXCERPT else text[:EXCERPT] + "…"
+def excerpt(text: str, most: int | None = EXCERPT) -> str:
+    return text if most is None or len(text) <= most else text[:most] + "…"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
+from turnstream.cli.approval import unanswered
 from turnstream.cli.options import Host, ModelName, Port, Target, Unauthenticated
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def run(service: Service, *, log_level: str = "info") -> None:
 
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)  # its start and stop are said by ours
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # it tells each request with its URL, which may hold a key
     made = server(service)
     listener = listen(service.settings)
     typer.echo(banner(service, *listener.getsockname()[:2]), err=True)
@@ -64,4 +66,7 @@ def banner(service: Service, host: str, port: int) -> str:
     lines = [f"{address}/v1  for clients of OpenAI's API, {address}/docs  for people"]
     for agent in service.agents.values():
         lines.append(f"  {agent.name}  ({agent.model.name})")
+        if refused := unanswered(agent):
+            lines.append(f"  Warning: calls of {', '.join(refused)} need approval, which nobody can give to a server's")
+            lines.append("  runs: they are refused. approve.ask names a function that decides.")
     return "\n".join(lines)

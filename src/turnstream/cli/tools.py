@@ -36,25 +36,41 @@ def tools(
     from turnstream.config import load
 
     down = False
-    with contextlib.nullcontext() if context.obj else _quiet():
+    with _loud() if context.obj else _quiet():
         for agent in load(target).agents.values():
             sources = asyncio.run(_asked(agent.toolboxes, seconds))
             down = down or any(isinstance(found, str) for _, found in sources)
-            typer.echo("\n".join(_json(agent, sources) if as_json else _text(agent, sources)))
+            if as_json:
+                for line in _json(agent, sources):
+                    typer.echo(line)
+            else:
+                _show(agent, sources)
+    if down and not context.obj:
+        typer.echo("What is down said more to the log: --debug shows it.", err=True)
     if down:
         raise typer.Exit(1)
 
 
 @contextlib.contextmanager
+def _loud() -> Iterator[None]:
+    """The log with tracebacks, and what processes write to their standard error."""
+    logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # it tells URLs
+    yield
+
+
+@contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """What goes wrong is told in a sentence; with --debug the log's traceback is shown too."""
-    log = logging.getLogger("turnstream")
-    level = log.level
-    log.setLevel(logging.CRITICAL)
+    logs = [logging.getLogger(name) for name in ("turnstream", "mcp")]
+    levels = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:
-        log.setLevel(level)
+        for log, level in zip(logs, levels, strict=True):
+            log.setLevel(level)
 
 
 Sources = list[tuple[str, "Sequence[ToolSpec] | str"]]
@@ -63,7 +79,20 @@ Sources = list[tuple[str, "Sequence[ToolSpec] | str"]]
 
 async def _asked(toolboxes: Sequence[Toolbox], seconds: float) -> Sources:
     answers = await asyncio.gather(*(_one(toolbox, seconds) for toolbox in toolboxes))
-    return list(zip([repr(toolbox) for toolbox in toolboxes], answers, strict=True))
+    return list(zip([source(toolbox) for toolbox in toolboxes], answers, strict=True))
+
+
+def source(toolbox: Toolbox) -> str:
+    """Where tools come from: ``mcp:files``, ``rest:api.example.com``, ``python``."""
+    from turnstream.tools.python import FunctionTool
+    from turnstream.tools.wrap import innermost
+
+    inner = innermost(toolbox)
+    if isinstance(inner, FunctionTool):
+        kind = inner.spec.source
+        return kind if kind == "python" else f"{kind}:{inner.name}"
+    named = getattr(inner, "source", None)
+    return named if isinstance(named, str) else type(inner).__name__
 
 
 async def _one(toolbox: Toolbox, seconds: float) -> Sequence[ToolSpec] | str:
@@ -89,6 +118,7 @@ async def _one(toolbox: Toolbox, seconds: float) -> Sequence[ToolSpec] | str:
 
 def _json(agent: Agent, sources: Sources) -> list[str]:
     lines: list[dict[str, Any]] = []
+    names: set[str] = set()
     for name, found in sources:
         if isinstance(found, str):
             lines.append({"agent": agent.name, "source": name, "down": found})
@@ -101,25 +131,46 @@ def _json(agent: Agent, sources: Sources) -> list[str]:
                     "name": spec.name,
                     "description": spec.description,
                     "effect": spec.effect,
+                    "approval": spec.approval,
+                    "hidden": spec.name in names,
                     "parameters": spec.parameters,
                 }
             )
+            names.add(spec.name)
     return [json.dumps(line) for line in lines]
 
 
-def _text(agent: Agent, sources: Sources) -> list[str]:
-    lines = [f"agent {agent.name}" if sources else f"agent {agent.name}: no tools"]
+def _show(agent: Agent, sources: Sources) -> None:
+    """Sources that follow each other and are the same share a heading: functions, for instance."""
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+    console.print(f"agent {agent.name}" if sources else f"agent {agent.name}: no tools")
+    last = ""
+    names: set[str] = set()
     for name, found in sources:
         if isinstance(found, str):
-            lines.append(f"  {name}: DOWN: {_printable(found)}")
-            continue
-        lines.append(f"  {name}")
-        for spec in found:
-            effect = "" if spec.effect == "none" else f" [{spec.effect}]"
-            lines.append(f"    {_printable(spec.name)}({_signature(spec.parameters)}){effect}")
-            if summary := spec.description.strip().partition("\n")[0]:
-                lines.append(f"        {_printable(summary)[:_LONGEST_SUMMARY]}")
-    return lines
+            console.print(f"  {name}: DOWN: {_printable(found)}", style="red")
+        elif name != last:
+            console.print(f"  {name}{'' if found else ': no tools'}", style="bold")
+        for spec in found if not isinstance(found, str) else ():
+            signature = f"{_printable(spec.name)}({_signature(spec.parameters)})"
+            console.print(f"    {signature}{_treatment(spec, hidden=spec.name in names)}")
+            names.add(spec.name)
+            if summary := _summary(spec.description):
+                console.print(f"        {summary}", style="dim")
+        last = name
+
+
+def _treatment(spec: ToolSpec, *, hidden: bool) -> str:
+    marks = [spec.effect] * (spec.effect != "none") + ["approval"] * spec.approval
+    marks += ["hidden: another tool has the name"] * hidden
+    return f" [{', '.join(marks)}]" if marks else ""
+
+
+def _summary(description: str) -> str:
+    line = _printable(description.strip().partition("\n")[0])
+    return line if len(line) <= _LONGEST_SUMMARY else f"{line[:_LONGEST_SUMMARY]}…"
 
 
 def _signature(schema: dict[str, Any]) -> str:

@@ -25,13 +25,16 @@ _SENTENCES = {
     "model_type": "must be a mapping of keys and values",
     "missing": "is missing",
     "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
     "greater_than": "must be more than {gt:g}",
     "greater_than_equal": "must be at least {ge:g}",
     "less_than_equal": "must be at most {le:g}",
 }
+_REFERENCE = "must be 'package.module:name' or 'file.py:name'"
 _PATTERNS = {
     "name": "must be of letters, digits, '.', '_' and '-', at most 64 of them",
-    "python": "must be 'package.module:name' or 'file.py:name'",
+    "python": _REFERENCE,
+    "ask": _REFERENCE,
     "prefix": "must be of letters, digits, '_' and '-', at most 32 of them",
 }
 

@@ -13,7 +13,7 @@ from turnstream.tools.http_client import HttpOptions
 from turnstream.tools.http_tools import HttpTools
 from turnstream.tools.openapi import OpenApi
 from turnstream.tools.openapi.operations import Choice, Fixed
-from turnstream.tools.operations import check_header, check_url
+from turnstream.tools.operations import check_headers, check_url
 from turnstream.tools.rest import rest
 
 
@@ -38,8 +38,7 @@ def make_rest(section: RestSection, folder: Path) -> HttpTools:
 
 def make_openapi(section: OpenApiSection, folder: Path) -> HttpTools:
     is_url = section.spec.startswith(("http://", "https://"))
-    for header in section.headers:
-        check_header(header)
+    check_headers(section.headers)
     if section.base_url is not None:
         check_url(section.base_url)
     return OpenApi(
@@ -71,16 +70,23 @@ def make_options(section: HttpSection, folder: Path) -> HttpOptions:
 def make_auth(section: AuthSection | None) -> auth.Auth | None:
     if section is None:
         return None
+    if (oauth2 := section.oauth2) is not None:
+        check_url(oauth2.token_url)
+        return auth.ClientCredentials(
+            oauth2.token_url, oauth2.client_id, oauth2.client_secret, scope=oauth2.scope, extra=oauth2.extra
+        )
+    fixed = _fixed(section)
+    check_headers(fixed.given.headers)
+    return fixed
+
+
+def _fixed(section: AuthSection) -> auth.Fixed:
     if section.bearer is not None:
         return auth.bearer(section.bearer)
     if section.basic is not None:
         return auth.basic(section.basic.username, section.basic.password)
-    if (key := section.api_key) is not None:
-        if key.query is not None:
-            return auth.api_key(key.key, key.query, "query")
-        return auth.api_key(key.key, key.header or key.cookie or "", "header" if key.header else "cookie")
-    if (oauth2 := section.oauth2) is not None:
-        return auth.ClientCredentials(
-            oauth2.token_url, oauth2.client_id, oauth2.client_secret, scope=oauth2.scope, extra=oauth2.extra
-        )
-    return None
+    key = section.api_key
+    assert key is not None
+    if key.query is not None:
+        return auth.api_key(key.key, key.query, "query")
+    return auth.api_key(key.key, key.header or key.cookie or "", "header" if key.header else "cookie")

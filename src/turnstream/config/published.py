@@ -29,6 +29,8 @@ def json_schema() -> dict[str, Any]:
     properties["tools"]["items"] = {"anyOf": [_TEXT, properties["tools"]["items"]]}
     schema["$defs"]["ToolSection"]["oneOf"] = [{"required": [kind]} for kind in KINDS]
     schema["$defs"]["RetrievalSection"]["oneOf"] = [{"required": [store]} for store in STORES]
+    tool = schema["$defs"]["ToolSection"]["properties"]
+    tool["approve"]["anyOf"].insert(0, schema["$defs"]["ApproveSection"]["properties"]["calls"])
     server = schema["$defs"]["ServerSection"]["properties"]
     server["statuses"]["enum"].append(False)  # what YAML makes of an `off` without quotes
     del server["statuses"]["type"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -11,44 +11,11 @@ from turnstream.config.section import Anything, FromEnvironment, NonEmpty, Secon
 
 EffectName = Literal["none", "idempotent", "once"]
 
+_OF_URL = {"ca", "transport", "headers", "auth", "forward_headers", "forward_context"}
+"""Keys of `McpSection` that have no meaning with `command`."""
 
-class McpSection(Section):
-    """An MCP server: a `command` to run it, or its `url`."""
-
-    name: NonEmpty | None = None
-    """What errors, logs and lists of tools call it; without it, the name of its command or host."""
-    command: NonEmpty | None = None
-    """A program that speaks MCP over its standard input and output. It runs in the folder of this file."""
-    args: list[str] = Field(default_factory=list)
-    env: Annotated[dict[str, str], Field(repr=False)] = Field(default_factory=dict)
-    """Environment variables of the program, besides PATH, HOME and their like."""
-    cwd: NonEmpty | None = None
-    """Where the program runs; relative to this file."""
-    url: NonEmpty | None = None
-    transport: Literal["streamable-http", "sse"] = "streamable-http"
-    """How the server at `url` speaks; `sse` is the older way."""
-    headers: Annotated[dict[str, str], Field(repr=False)] = Field(default_factory=dict)
-    """Sent with each request to `url`."""
-    forward_headers: Texts = Field(default_factory=list)
-    """Headers of a user's own request that go to `url` with the user's calls. `server.forward_headers` must allow
-    them too."""
-    forward_context: dict[str, NonEmpty] = Field(default_factory=dict)
-    """Headers to `url` that carry a value of the request's context: `{X-Tenant: tenant}`."""
-    ca: NonEmpty | None = None
-    """A file of certificates to trust instead of the system's."""
-    start_timeout: Annotated[Seconds, FromEnvironment] = 30.0
-    """Seconds until the server must have answered for the first time."""
-    effect: EffectName | None = None
-    """What a second call of its tools would do; without it, what the server says of each."""
-
-    @model_validator(mode="after")
-    def _one_way(self) -> McpSection:
-        if (self.command is None) == (self.url is None):
-            raise ValueError("give command or url")
-        theirs = {"args", "env", "cwd"} if self.url else {"transport", "headers", "forward_headers", "forward_context"}
-        if wrong := sorted(theirs & self.model_fields_set):
-            raise ValueError(f"{wrong[0]} has no meaning with {'url' if self.url else 'command'}")
-        return self
+REFERENCE = r"^[^:]+:[A-Za-z_][A-Za-z0-9_.]*$"
+"""``package.module:name`` or ``file.py:name``."""
 
 
 class ApiKeySection(Section):
@@ -94,6 +61,51 @@ class AuthSection(Section):
     def _one_way(self) -> AuthSection:
         if sum(getattr(self, name) is not None for name in type(self).model_fields) != 1:
             raise ValueError("give exactly one of bearer, api_key, basic and oauth2")
+        return self
+
+
+class McpSection(Section):
+    """An MCP server: a `command` to run it, or its `url`."""
+
+    name: NonEmpty | None = None
+    """What errors, logs and lists of tools call it; without it, the name of its command or host."""
+    command: NonEmpty | None = None
+    """A program that speaks MCP over its standard input and output. It runs in the folder of this file."""
+    args: list[str] = Field(default_factory=list)
+    env: Annotated[dict[str, str], Field(repr=False)] = Field(default_factory=dict)
+    """Environment variables of the program, besides PATH, HOME and their like."""
+    cwd: NonEmpty | None = None
+    """Where the program runs; relative to this file."""
+    url: NonEmpty | None = None
+    transport: Literal["streamable-http", "sse"] = "streamable-http"
+    """How the server at `url` speaks; `sse` is the older way."""
+    auth: AuthSection | None = None
+    """Who asks the server at `url`; an API key is sent in a header."""
+    headers: Annotated[dict[str, str], Field(repr=False)] = Field(default_factory=dict)
+    """Sent with each request to `url`."""
+    forward_headers: Texts = Field(default_factory=list)
+    """Headers of a user's own request that go to `url` with the user's calls. `server.forward_headers` must allow
+    them too."""
+    forward_context: dict[str, NonEmpty] = Field(default_factory=dict)
+    """Headers to `url` that carry a value of the request's context: `{X-Tenant: tenant}`."""
+    ca: NonEmpty | None = None
+    """A file of certificates to trust instead of the system's."""
+    start_timeout: Annotated[Seconds, FromEnvironment] = 30.0
+    """Seconds until the server must have answered for the first time."""
+    effect: EffectName | None = None
+    """What a second call of its tools would do; without it, what the server says of each."""
+    max_bytes: Annotated[Whole, FromEnvironment] = 256 * 1024
+    """Bytes of a result's text; a longer one is an error for the model."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> McpSection:
+        if (self.command is None) == (self.url is None):
+            raise ValueError("give command or url")
+        theirs = {"args", "env", "cwd"} if self.url else _OF_URL
+        if wrong := sorted(theirs & self.model_fields_set):
+            raise ValueError(f"{wrong[0]} has no meaning with {'url' if self.url else 'command'}")
+        if self.auth and self.auth.api_key and self.auth.api_key.header is None:
+            raise ValueError("auth.api_key: an MCP server is given its key in a header")
         return self
 
 
@@ -176,10 +188,20 @@ class RateLimitSection(Section):
     seconds: Annotated[Seconds, FromEnvironment] = 60.0
 
 
+class ApproveSection(Section):
+    """Calls that are made only after a yes. A list of names alone means `{calls: […]}`."""
+
+    calls: Annotated[Texts, Field(min_length=1)]
+    """Of tools with these names (without the prefix); `*` stands for anything: `delete_*`."""
+    ask: Annotated[str | None, Field(pattern=REFERENCE)] = None
+    """A function of the call and the run's context that says True or False: `tools.py:ask`. Without it the person in
+    `turnstream chat` is asked, and a server, which can ask nobody, refuses."""
+
+
 class ToolSection(Section):
     """One source of tools: one of the kinds, and what is wrapped around it."""
 
-    python: Annotated[str | None, Field(pattern=r"^[^:]+:[A-Za-z_][A-Za-z0-9_.]*$")] = None
+    python: Annotated[str | None, Field(pattern=REFERENCE)] = None
     """A function or a toolbox: `package.module:name`, or `tools.py:name` next to this file."""
     mcp: McpSection | None = None
     """An MCP server, over stdio or HTTP."""
@@ -203,6 +225,15 @@ class ToolSection(Section):
     cache: Annotated[Seconds | None, FromEnvironment] = None
     """Seconds for which a result is kept for the same call of the same user, if the tool has no effect."""
     rate_limit: RateLimitSection | None = None
+    approve: ApproveSection | None = None
+    """Calls that somebody must agree to: `[delete_*]`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        if isinstance(value, dict) and isinstance(value.get("approve"), str | list):
+            return {**value, "approve": {"calls": value["approve"]}}
+        return value
 
     @model_validator(mode="after")
     def _one_kind(self) -> ToolSection:

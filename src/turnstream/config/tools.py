@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,12 +17,21 @@ from urllib.parse import urlsplit
 from turnstream.agent.protocols import Toolbox
 from turnstream.config.errors import meant
 from turnstream.config.files import existing
-from turnstream.config.http_tools import make_openapi, make_ready, make_rest
+from turnstream.config.http_tools import make_auth, make_openapi, make_ready, make_rest
 from turnstream.config.retrieval import RetrievalSection, make_retrieval
-from turnstream.config.tool_sections import McpSection, OpenApiSection, ReadySection, RestSection, ToolSection
+from turnstream.config.tool_sections import (
+    AuthSection,
+    McpSection,
+    OpenApiSection,
+    ReadySection,
+    RestSection,
+    ToolSection,
+)
 from turnstream.events import ConfigurationError, TurnstreamError
 from turnstream.providers.http import Client
 from turnstream.tools import mcp, python, wrap
+from turnstream.tools.http_client import HttpOptions
+from turnstream.tools.operations import check_headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +50,27 @@ Builder: TypeAlias = Callable[[Any, Place], Iterable[Toolbox]]
 
 def build(section: ToolSection, place: Place) -> list[Toolbox]:
     """The toolboxes of one entry. Raises `ConfigurationError`, without file and line."""
-    return [_wrapped(box, section) for box in BUILDERS[section.kind](getattr(section, section.kind), place)]
+    boxes = BUILDERS[section.kind](getattr(section, section.kind), place)
+    ask = _ask(section.approve.ask, place) if section.approve is not None else None
+    return [_wrapped(box, section, ask) for box in boxes]
 
 
-def _wrapped(box: Toolbox, section: ToolSection) -> Toolbox:
-    """The filter stands innermost, so it knows the tools' own names; what is kept in the cache costs no call."""
+def _ask(reference: str | None, place: Place) -> wrap.Ask | None:
+    """The function that approves; one that cannot be called as it will be is found now."""
+    if reference is None:
+        return None
+    found: Any = resolve(reference, place.folder)
+    try:
+        inspect.signature(found).bind(None, None)
+    except (TypeError, ValueError):
+        raise ConfigurationError("approve.ask must name a function of the call and the run's context") from None
+    ask: wrap.Ask = found
+    return ask
+
+
+def _wrapped(box: Toolbox, section: ToolSection, ask: wrap.Ask | None) -> Toolbox:
+    """The filter stands innermost, the prefix outermost, so that all between know the tools by their own names; what
+    is kept in the cache costs no call; who is asked for approval has all the time in the world."""
     if section.allow is not None or section.deny:
         box = wrap.Filtered(box, section.allow, section.deny)
     if section.timeout is not None:
@@ -53,6 +79,8 @@ def _wrapped(box: Toolbox, section: ToolSection) -> Toolbox:
         box = wrap.RateLimited(box, section.rate_limit.calls, section.rate_limit.seconds)
     if section.cache is not None:
         box = wrap.Cached(box, section.cache)
+    if section.approve is not None:
+        box = wrap.Approved(box, section.approve.calls, ask)
     if section.prefix is not None:
         box = wrap.Prefixed(box, section.prefix)
     return box
@@ -86,7 +114,10 @@ def _mcp(section: McpSection, place: Place) -> Iterable[Toolbox]:
         url = section.url or ""
         ca = str(existing(section.ca, place.folder)) if section.ca is not None else None
         name = _host(url)
-        target = mcp.Http(url, section.transport, section.headers, ca)
+        check_headers(section.headers)
+        auth = make_auth(section.auth)
+        options = HttpOptions(ca=ca, allow_private=_token_server(section.auth))
+        target = mcp.Http(url, section.transport, section.headers, ca, auth, options)
     yield mcp.McpServer(
         section.name or name,
         target,
@@ -94,16 +125,27 @@ def _mcp(section: McpSection, place: Place) -> Iterable[Toolbox]:
         forward_context=section.forward_context,
         effect=section.effect,
         start_timeout=section.start_timeout,
+        max_bytes=section.max_bytes,
     )
 
 
+_SAY_NOTHING = ("index", "main", "cli", "__main__", "dist", "build", "lib", "src", "bin")
+
+
+def _token_server(auth: AuthSection | None) -> tuple[str, ...]:
+    """The configuration names it and no model can change that: it may be private, as the MCP server may."""
+    return () if auth is None or auth.oauth2 is None else (urlsplit(auth.oauth2.token_url).netloc,)
+
+
 def _program(command: str, args: Sequence[str]) -> str:
-    """What is run: of ``npx -y @scope/server-files .`` that is ``server-files``."""
-    name = Path(command).stem
-    if name in ("npx", "uvx", "node", "uv", "docker") or name.startswith("python"):
+    """What is run: ``server-files`` of ``npx -y @scope/server-files .`` and of ``node server-files/dist/index.js``."""
+    path = Path(command)
+    if path.stem in ("npx", "uvx", "node", "uv", "docker") or path.stem.startswith("python"):
         words = [word for word in args if not word.startswith("-") and word not in ("run", "exec")]
-        name = Path(words[0]).stem if words else name
-    return name
+        path = Path(words[0]) if words else path
+    while path.stem in _SAY_NOTHING and path.parent.stem:
+        path = path.parent
+    return path.stem
 
 
 def _host(url: str) -> str:

@@ -20,6 +20,9 @@ Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
 
 _NAT64 = ip_network("64:ff9b::/96")
+# All that is assigned for the internet (RFC 4291, section 2.4). Python's own list misses old forms that carry an
+# address of version 4 (::a.b.c.d, ::ffff:0:a.b.c.d), local NAT64 (RFC 8215) and site-local addresses.
+_INTERNET_6 = ip_network("2000::/3")
 # Public by their numbers, and yet the host's own: metadata and wire servers of Azure and Oracle.
 _CLOUDS = (ip_network("168.63.129.16/32"), ip_network("192.0.0.0/24"))
 
@@ -86,7 +89,9 @@ def _is_public(address: Address) -> bool:
 
 
 def _is_global(address: Address) -> bool:
-    return address.is_global and not address.is_multicast and not any(address in network for network in _CLOUDS)
+    assigned = isinstance(address, IPv4Address) or address in _INTERNET_6
+    public = address.is_global and not address.is_multicast
+    return assigned and public and not any(address in network for network in _CLOUDS)
 
 
 def _inside(address: Address) -> list[Address]:
@@ -95,13 +100,13 @@ def _inside(address: Address) -> list[Address]:
         return [address]
     if address.ipv4_mapped:
         return [address.ipv4_mapped]
+    if address in _NAT64:
+        return [IPv4Address(int(address) & 0xFFFFFFFF)]
     carried: list[Address] = [address]
     if address.sixtofour:
         carried.append(address.sixtofour)
     if address.teredo:
         carried += address.teredo
-    if address in _NAT64:
-        carried.append(IPv4Address(int(address) & 0xFFFFFFFF))
     return carried
 
 

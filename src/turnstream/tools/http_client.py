@@ -104,12 +104,6 @@ class HttpClient:
             if not limit.expired():
                 raise ToolError(f"{request.host} did not answer in time.") from error
             raise ToolError(f"{request.host} did not answer within {self.options.timeout:g} seconds.") from error
-        except (aiohttp.ClientError, OSError) as error:
-            log.warning("%s %s failed: %r", request.method, request.host, error)
-            raise ToolError(_sentence(request.host, error)) from error
-        except ValueError as error:  # a header or an address that cannot be sent
-            log.warning("%s %s cannot be sent: %r", request.method, request.host, error)
-            raise ToolError(f"The request to {request.host} cannot be sent.") from error
 
     async def _tried(self, request: Request) -> Response:
         """A busy server that says when to come back is asked again."""
@@ -137,6 +131,8 @@ class HttpClient:
         here = URL(request.url, encoded=True)
         try:
             there = here.join(URL(location, encoded=True))
+            where = str(there)
+            elsewhere = there.scheme in ("http", "https") and there.origin() != here.origin()
         except ValueError:
             raise ToolError(f"{request.host} redirects to an address that is not valid.") from None
         if request.method not in ("GET", "HEAD"):
@@ -144,19 +140,29 @@ class HttpClient:
         if there.scheme not in ("https", here.scheme):
             raise ToolError(f"{request.host} redirects to an address that is not safe.")
         headers = request.headers
-        if there.origin() != here.origin():
+        if elsewhere:
             headers = {name: value for name, value in headers.items() if name.lower() in _KEPT_ON_REDIRECT}
-        return replace(request, url=str(there), headers=headers)
+        return replace(request, url=where, headers=headers)
 
     async def _once(self, request: Request) -> Response:
-        url = URL(request.url, encoded=True)
-        if url.scheme not in ("http", "https") or not url.host or url.user or url.password:
-            raise ToolError("The address of the request is not valid.")
-        self._guard.check_literal(url.host, url.port or 0)
+        url, host, port = _parts(request.url)
+        try:
+            self._guard.check_literal(host, port)
+            return await self._answered(request, url)
+        except TimeoutError:
+            raise
+        except (aiohttp.ClientError, OSError) as error:
+            log.warning("%s %s failed: %r", request.method, host, error)
+            raise ToolError(_sentence(host, error)) from error
+        except ValueError as error:  # a header or an address that cannot be sent
+            log.warning("%s %s cannot be sent: %r", request.method, host, error)
+            raise ToolError(f"The request to {host} cannot be sent.") from error
+
+    async def _answered(self, request: Request, url: URL) -> Response:
         async with self._opened().request(
             request.method, url, headers=request.headers, data=request.body, allow_redirects=False
         ) as response:
-            body = await self._body(response, request.host)
+            body = await self._body(response, url.host or "")
             headers = {name.lower(): value for name, value in response.headers.items()}
             return Response(response.status, headers, body)
 
@@ -184,6 +190,18 @@ class HttpClient:
                 headers={"user-agent": "turnstream"},
             )
         return self._session
+
+
+def _parts(address: str) -> tuple[URL, str, int]:
+    """With its host and its port. Raises `ToolError`."""
+    try:
+        url = URL(address, encoded=True)
+        host, port = url.host, url.port
+    except ValueError:
+        raise ToolError("The address of the request is not valid.") from None
+    if url.scheme not in ("http", "https") or not host or url.user or url.password:
+        raise ToolError("The address of the request is not valid.")
+    return url, host, port or 0
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:

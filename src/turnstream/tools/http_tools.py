@@ -13,7 +13,8 @@ from turnstream.tools.answers import Projection
 from turnstream.tools.auth import Auth, Credentials, Fixed
 from turnstream.tools.forwarding import Forwarding
 from turnstream.tools.http_client import HttpClient, Response
-from turnstream.tools.operations import Operation, arguments_of
+from turnstream.tools.json_arguments import arguments_of
+from turnstream.tools.operations import Operation
 
 if TYPE_CHECKING:
     from typing import Self
@@ -94,7 +95,11 @@ class HttpTools:
             from jsonschema import Draft202012Validator
 
             self._validators[operation.name] = Draft202012Validator(dict(operation.schema))
-        errors = sorted(self._validators[operation.name].iter_errors(dict(arguments)), key=lambda one: len(one.path))
+        try:
+            found = list(self._validators[operation.name].iter_errors(dict(arguments)))
+        except RecursionError:
+            raise ToolError(f"The arguments of {operation.name} cannot be checked: its schema never ends.") from None
+        errors = sorted(found, key=lambda one: len(one.path))
         if errors:
             problems = "; ".join(_problem(error) for error in errors[:_MOST_PROBLEMS])
             raise ToolError(f"The arguments of {operation.name} are wrong: {problems}.")

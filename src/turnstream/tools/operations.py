@@ -14,9 +14,7 @@ from hashlib import sha256
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-import msgspec
-
-from turnstream.events import ConfigurationError, Effect, ToolCall, ToolError
+from turnstream.events import ConfigurationError, Effect, ToolError
 from turnstream.tools import serialization
 from turnstream.tools.auth import Credentials
 from turnstream.tools.forwarding import is_name, is_value
@@ -30,7 +28,8 @@ BODY = "body"
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _DOTS = re.compile(r"(?:\.|%2e){1,2}", re.IGNORECASE)
 _REPEATABLE = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")
-_OWN_HEADERS = ("host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer")
+OWN_HEADERS = ("host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer")
+"""They say where a request goes and where it ends: neither the configuration nor a model may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,16 +189,16 @@ def _merged(*parts: Mapping[str, str]) -> dict[str, str]:
 
 
 def check_header(name: str) -> None:
-    if not is_name(name) or name.lower() in _OWN_HEADERS:
+    if not is_name(name) or name.lower() in OWN_HEADERS:
         raise ConfigurationError(f"{name!r} is no header that a tool may send")
 
 
-def arguments_of(call: ToolCall) -> dict[str, Any]:
-    """Raises `ToolError`."""
-    try:
-        return msgspec.json.decode(call.arguments.strip() or "{}", type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeEncodeError):
-        raise ToolError(f"The arguments of {call.name} are not a JSON object.") from None
+def check_headers(headers: Mapping[str, str]) -> None:
+    """Raises `ConfigurationError`, which names a header and not its value."""
+    for name, value in headers.items():
+        check_header(name)
+        if not is_value(value):
+            raise ConfigurationError(f"the value of the header {name} has characters that may not stand there")
 
 
 def _visible(url: str) -> bool:

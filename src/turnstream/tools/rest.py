@@ -9,10 +9,10 @@ from turnstream.events import ConfigurationError, Effect
 from turnstream.tools import names
 from turnstream.tools.answers import Projection
 from turnstream.tools.auth import Auth
-from turnstream.tools.forwarding import Forwarding, is_value
+from turnstream.tools.forwarding import Forwarding
 from turnstream.tools.http_client import HttpClient, HttpOptions
 from turnstream.tools.http_tools import HttpTools
-from turnstream.tools.operations import BODY, Operation, Parameter, Place, check_header
+from turnstream.tools.operations import BODY, Operation, Parameter, Place, check_header, check_headers
 
 EFFECTS: Mapping[str, Effect] = {
     "GET": "none", "HEAD": "none", "OPTIONS": "none", "PUT": "idempotent", "DELETE": "idempotent",
@@ -51,10 +51,7 @@ def rest(
     method = method.upper()
     if names.valid(name) != name:
         raise ConfigurationError(f"tool {name!r}: a name is 1 to 64 of A-Z, a-z, 0-9, _ and -")
-    for header, value in (headers or {}).items():
-        check_header(header)
-        if not is_value(value):
-            raise ConfigurationError(f"the value of the header {header} has characters that may not stand there")
+    check_headers(headers or {})
     made = [_parameter(argument, dict(one), url, method) for argument, one in (parameters or {}).items()]
     has_body = body is not None or any(one.place == "body" for one in made)
     operation = Operation(

@@ -9,20 +9,25 @@ apart for each user.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from fnmatch import fnmatchcase
+from inspect import isawaitable, iscoroutinefunction
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import msgspec
 
 from turnstream.events import RunContext, ToolCall, ToolError, ToolOutput, ToolSpec
+from turnstream.tools.threads import Threads
 
 if TYPE_CHECKING:
     from typing import Self
+
+log = logging.getLogger("turnstream.tools")
 
 
 class Toolbox(Protocol):
@@ -35,12 +40,12 @@ class _Owner:
     """Enters the toolboxes that own something, and leaves them."""
 
     def __init__(self, *boxes: Toolbox) -> None:
-        self._boxes = boxes
+        self.boxes = boxes
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
-            for box in self._boxes:
+            for box in self.boxes:
                 if isinstance(box, AbstractAsyncContextManager):
                     await stack.enter_async_context(box)
             self._stack = stack.pop_all()
@@ -56,14 +61,14 @@ class Combined(_Owner):
     """Several toolboxes as one. Of two tools with one name, the first counts."""
 
     async def tools(self, context: RunContext) -> list[ToolSpec]:
-        offered = await asyncio.gather(*(box.tools(context) for box in self._boxes))
+        offered = await asyncio.gather(*(box.tools(context) for box in self.boxes))
         named: dict[str, ToolSpec] = {}
         for spec in (spec for specs in offered for spec in specs):
             named.setdefault(spec.name, spec)
         return list(named.values())
 
     async def call(self, call: ToolCall, context: RunContext) -> ToolOutput:
-        for box in self._boxes:
+        for box in self.boxes:
             if any(spec.name == call.name for spec in await box.tools(context)):
                 return await box.call(call, context)
         raise ToolError(f"There is no tool named {call.name!r}.")
@@ -186,7 +191,7 @@ def _key(call: ToolCall, context: RunContext) -> bytes:
     """The arguments count as JSON: their order and spacing do not matter."""
     try:
         arguments = msgspec.json.decode(call.arguments or "{}")
-    except (msgspec.DecodeError, UnicodeEncodeError):
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         arguments = call.arguments.encode("utf-8", "surrogatepass")
     seen = [call.name, arguments, context.user, dict(context.values), dict(context.headers)]
     return msgspec.json.encode(seen, order="deterministic", enc_hook=repr)
@@ -224,20 +229,63 @@ class RateLimited(Wrapper):
             del self._made[user]
 
 
-Ask = Callable[[ToolCall, RunContext], Awaitable[bool]]
+Ask: TypeAlias = "Callable[[ToolCall, RunContext], Awaitable[bool] | bool]"
+
+_MOST_ASKING = 64  # functions that block, at a time
 
 
 class Approved(Wrapper):
-    """A call waits until ``ask`` says yes or no; a no is told to the model. ``needs`` says which calls must ask.
+    """A call of a tool whose name matches a pattern of ``calls`` is made only after a yes, which ``ask`` says, or
+    without it the person at the other end (`RunContext.approve`). The model is told a no, and that nobody can be asked.
 
-    The tool's time-out counts while the call waits. Leaving the run cancels the question.
+    A function ``ask`` that is not async runs in a thread. Nothing but True is a yes. The agent's time-out of the call
+    stands still while it waits; a `Timed` around it goes on. Leaving the run cancels the question.
     """
 
-    def __init__(self, box: Toolbox, ask: Ask, needs: Callable[[ToolCall], bool] = lambda call: True) -> None:
+    def __init__(self, box: Toolbox, calls: Sequence[str] = ("*",), ask: Ask | None = None) -> None:
         super().__init__(box)
-        self._ask, self._needs = ask, needs
+        self.calls, self.ask = tuple(calls), ask
+        self._is_async = iscoroutinefunction(ask) or iscoroutinefunction(getattr(ask, "__call__", None))  # noqa: B004
+        self._threads = Threads("approve", _MOST_ASKING)
+
+    def _needs(self, name: str) -> bool:
+        return any(fnmatchcase(name, pattern) for pattern in self.calls)
+
+    async def tools(self, context: RunContext) -> list[ToolSpec]:
+        return [
+            msgspec.structs.replace(spec, approval=spec.approval or self._needs(spec.name))
+            for spec in await self.box.tools(context)
+        ]
 
     async def call(self, call: ToolCall, context: RunContext) -> ToolOutput:
-        if self._needs(call) and not await self._ask(call, context):
-            raise ToolError(f"The call of {call.name} was not approved, so it was not executed.")
+        if self._needs(call.name):
+            await self._approve(call, context)
         return await self.box.call(call, context)
+
+    async def _approve(self, call: ToolCall, context: RunContext) -> None:
+        if self.ask is None and context.approve is None:
+            raise ToolError(f"The call of {call.name} needs approval, and nobody can be asked: it was not executed.")
+        try:
+            with context.untimed():
+                answer = await self._answer(call, context)
+        except ToolError:
+            raise
+        except Exception as error:  # the boundary to code that is not ours: no answer is no yes
+            log.error("no approval of tool %s in run %s", call.name, context.run_id, exc_info=error)
+            raise ToolError(f"The call of {call.name} could not be approved: it was not executed.") from error
+        if answer is not True:
+            raise ToolError(f"The call of {call.name} was not approved: it was not executed.")
+
+    async def _answer(self, call: ToolCall, context: RunContext) -> object:
+        if self.ask is None:
+            return context.approve is not None and await context.approve()
+        answer = self.ask(call, context) if self._is_async else await self._threads.run(self.ask, call, context)
+        return await answer if isawaitable(answer) else answer
+
+
+def approvals(box: object) -> Iterator[Approved]:
+    """What asks before calls of ``box``, the outermost first."""
+    if isinstance(box, Approved):
+        yield box
+    for inner in box.boxes if isinstance(box, Combined | Wrapper) else ():
+        yield from approvals(inner)

@@ -1,4 +1,4 @@
-"""The MCP servers of npm, installed once for each version of the lock file."""
+"""The MCP servers of npm, and whatever else is there, installed once for each version of the lock file."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -78,6 +79,24 @@ async def test_credentials_that_are_refused_are_named_as_the_reason_and_not_show
         with pytest.raises(ToolError, match=sentence):
             async with box:
                 await tool_names(box)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (web.Response(status=503, text="sk-secret"), "it answered with status 503"),
+        (web.Response(text="<p>Hello</p>", content_type="text/html"), "it does not answer as an MCP server does"),
+        (web.Response(status=307, headers={"Location": "http://127.0.0.1:9/"}), "it answered with status 307"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["streamable-http", "sse"])
+async def test_what_is_no_mcp_server_is_told_apart(answer: web.Response, reason: str, kind: Any) -> None:
+    async def handler(request: web.Request) -> web.Response:
+        return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+
+    async with serving(handler) as url, McpServer("page", Http(url, kind)) as box:
+        with pytest.raises(ToolError, match=rf"^The MCP server page is not available: {reason}\.$"):
+            await tool_names(box)
 
 
 async def test_a_server_that_is_not_there_is_an_error_and_no_hang() -> None:

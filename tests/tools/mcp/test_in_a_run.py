@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 from tests.agent.scripted import Scripted, calls, says
 from tests.tools.mcp.servers import SCRIPT, SECONDS, Listening, appears, stdio
@@ -60,3 +62,21 @@ tools:
     offered = {tool.name for tool in model.requests[0].tools}
     assert "real_echo" in offered
     assert "real_die" not in offered
+
+
+def test_the_servers_log_does_not_tell_the_key_in_an_url(tmp_path: Path) -> None:
+    with Listening("http", tmp_path) as mcp_server:
+        (tmp_path / "agent.yaml").write_text(
+            f"model: demo\ntools: [{{mcp: {{url: '{mcp_server.url}?key=sk-secret'}}}}]"
+        )
+        command = [sys.executable, "-m", "turnstream", "serve", str(tmp_path / "agent.yaml"), "--port", "0"]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stderr is not None
+            address = next(line for line in process.stderr if line.startswith("http://")).split("/v1")[0]
+            body = b'{"messages": [{"role": "user", "content": "hello"}]}'
+            request = Request(f"{address}/v1/chat/completions", body, {"content-type": "application/json"})
+            urlopen(request, timeout=SECONDS).close()
+            process.terminate()
+            logged = process.communicate(timeout=SECONDS)[1]
+    assert "finished (stop)" in logged
+    assert "sk-secret" not in logged

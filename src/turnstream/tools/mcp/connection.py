@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from turnstream.tools import names
+from turnstream.tools.mcp.listing import usable
 from turnstream.tools.mcp.session import Lost, Session, T, Work
 from turnstream.tools.mcp.transports import Target
 
@@ -79,10 +80,9 @@ class Connection:
     async def _list(self) -> None:
         from mcp import MCPError
 
-        self._fresh = True  # a change while the list is under way makes it stale again
         try:
             async with asyncio.timeout(_LIST_SECONDS):
-                found = await self._twice(_all_tools)
+                found = await self._twice(self._all_tools)
         except (MCPError, RuntimeError, ValueError, TimeoutError) as error:
             self._fresh = False
             log.warning("MCP server %s: its tools cannot be listed", self.name, exc_info=error)
@@ -90,9 +90,21 @@ class Connection:
         except BaseException:
             self._fresh = False
             raise
-        by_name = {tool.name: tool for tool in found}
+        by_name = {tool.name: tool for tool in await asyncio.to_thread(usable, found)}  # many take a second
         self._tools = {short: by_name[name] for short, name in names.unique(by_name).items()}
         self._listed_at = self._clock()
+
+    async def _all_tools(self, client: Client) -> list[types.Tool]:
+        self._fresh = True  # a change while the list is under way makes it stale again
+        found: list[types.Tool] = []
+        cursor: str | None = None
+        for _ in range(_MOST_PAGES):
+            page = await client.list_tools(cursor=cursor)
+            found += page.tools
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        return found
 
     async def _twice(self, work: Work[T]) -> T:
         """To list changes nothing, so a session that served and proves to be gone is replaced."""
@@ -140,15 +152,3 @@ class Connection:
         if self._session is not None:
             await self._session.close()
         await asyncio.gather(*self._closing)
-
-
-async def _all_tools(client: Client) -> list[types.Tool]:
-    found: list[types.Tool] = []
-    cursor: str | None = None
-    for _ in range(_MOST_PAGES):
-        page = await client.list_tools(cursor=cursor)
-        found += page.tools
-        cursor = page.next_cursor
-        if cursor is None:
-            break
-    return found

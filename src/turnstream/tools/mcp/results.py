@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from turnstream.events import (
     AudioPart,
     ContentPart,
@@ -15,10 +17,13 @@ from turnstream.events import (
     TextPart,
     ToolOutput,
     ToolSpec,
+    content_text,
 )
 
 if TYPE_CHECKING:
     from mcp import types
+
+MOST_MEDIA = 20_000_000
 
 
 def spec(tool: types.Tool, name: str, source: str, effect: Effect | None) -> ToolSpec:
@@ -48,6 +53,18 @@ def output(result: types.CallToolResult) -> ToolOutput:
         if block.type == "resource_link"
     )
     return ToolOutput(content, bool(result.is_error), result.structured_content, sources)
+
+
+def text_size(output: ToolOutput) -> int:
+    """Bytes of its text, or of its structured form, whichever are more."""
+    data = 0 if output.data is None else len(msgspec.json.encode(output.data))
+    return max(data, len(content_text(output.content).encode("utf-8", "replace")))
+
+
+def media_size(output: ToolOutput) -> int:
+    """Characters of its images, sound and files, as they are sent."""
+    parts = () if isinstance(output.content, str) else output.content
+    return sum(len(getattr(part, "url", "")) + len(getattr(part, "data", "")) for part in parts)
 
 
 def _part(block: Any) -> ContentPart:

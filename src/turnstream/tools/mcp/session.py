@@ -65,6 +65,7 @@ class Session:
         self._target, self._headers, self._seconds, self._changed = target, headers, seconds, changed
         self._queue: asyncio.Queue[_Job | None] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._start = Attempt()
         self._owner = asyncio.create_task(self._own(), context=contextvars.Context(), name=f"mcp {name}")
 
     def lost(self, reason: str) -> None:
@@ -102,9 +103,9 @@ class Session:
         try:
             await self._connected()
         except Exception as error:  # the boundary to the SDK and to the server: nothing of it ends anything else
-            self.lost(_innermost(error))
+            self.lost(_innermost(error, self._start.status))
             level = logging.DEBUG if self.ready.done() else logging.WARNING
-            log.log(level, "MCP server %s: the connection ended", self.name, exc_info=error)
+            log.log(level, "MCP server %s: %s", self.name, self.reason, exc_info=error)
         finally:
             self.lost("the connection ended")
             if not self.ready.done():
@@ -114,6 +115,7 @@ class Session:
     async def _connected(self) -> None:
         from mcp import Client
 
+        CURRENT.set(self._start)
         async with asyncio.timeout(self._seconds) as limit:
             streams = self._target.streams(self.name, self._headers, self)
             async with Client(streams, message_handler=self._message, cache=None) as client:
@@ -200,8 +202,9 @@ def _settle(done: asyncio.Future[Any], error: Exception) -> None:
         done.set_exception(error)
 
 
-def _innermost(error: BaseException) -> str:
-    """Why a start failed, in words of ours: the error's own may hold an address with a secret."""
+def _innermost(error: BaseException, status: int | None) -> str:
+    """Why a start failed, in words of ours: the error's own may hold an address with a secret. ``status`` is that of
+    the server's last answer over HTTP."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     match error:
@@ -211,5 +214,8 @@ def _innermost(error: BaseException) -> str:
             return "its command may not be executed"
         case TimeoutError():
             return "it did not start in time"
+        case _ if status is not None:
+            ok = 200 <= status < 300
+            return "it does not answer as an MCP server does" if ok else f"it answered with status {status}"
         case _:
             return f"it failed to start ({type(error).__name__})"

@@ -9,10 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from turnstream.events import ConfigurationError, Effect, RunContext, ToolCall, ToolError, ToolOutput, ToolSpec
 from turnstream.tools.forwarding import Forwarding
+from turnstream.tools.json_arguments import arguments_of
 from turnstream.tools.mcp import results
 from turnstream.tools.mcp.connection import Connection
 from turnstream.tools.mcp.session import Lost
@@ -34,7 +33,8 @@ class McpServer:
 
     ``forward_headers`` are request headers, ``forward_context`` maps a header to the context value that it carries.
     Both make a connection for each set of values, so no user's credentials serve another. ``effect`` replaces what the
-    server says of its tools. ``start_timeout`` is in seconds. It must be entered before it is used.
+    server says of its tools. ``start_timeout`` is in seconds, ``max_bytes`` bounds the text of a result. It must be
+    entered before it is used.
     """
 
     def __init__(
@@ -46,14 +46,17 @@ class McpServer:
         forward_context: Mapping[str, str] | None = None,
         effect: Effect | None = None,
         start_timeout: float = 30.0,
+        max_bytes: int = 256 * 1024,
     ) -> None:
         self.name = name
+        self.source = f"mcp:{name}"
         self.target = target
         self._forwarding = Forwarding(forward_headers, forward_context)
         if self._forwarding and not isinstance(target, Http):
             raise ConfigurationError("headers can be forwarded to a server behind HTTP only")
         self._effect = effect
         self._seconds = start_timeout
+        self._max_bytes = max_bytes
         self._connections: OrderedDict[tuple[tuple[str, str], ...], Connection] = OrderedDict()
         self._closing: set[asyncio.Task[None]] = set()
         self._users = 0
@@ -78,8 +81,7 @@ class McpServer:
             listed = await connection.tools()
         except Lost as error:
             raise ToolError(self._sentence(error)) from error
-        source = f"mcp:{self.name}"
-        return [results.spec(tool, name, source, self._effect) for name, tool in listed.items()]
+        return [results.spec(tool, name, self.source, self._effect) for name, tool in listed.items()]
 
     async def call(self, call: ToolCall, context: RunContext) -> ToolOutput:
         """Raises `ToolError`. A call is made again only if the server cannot have seen it."""
@@ -104,10 +106,18 @@ class McpServer:
         except (RuntimeError, ValueError) as error:  # the SDK's, for an answer that breaks the protocol or its schema
             log.warning("MCP server %s: bad answer to %s", self.name, call.name, exc_info=error)
             raise ToolError(f"The MCP server {self.name} gave a result that breaks its own rules.") from error
-        return results.output(result)
+        return self._bounded(results.output(result), call.name)
+
+    def _bounded(self, output: ToolOutput, name: str) -> ToolOutput:
+        """What is too long for the model would take the run with it."""
+        if results.text_size(output) > self._max_bytes:
+            raise ToolError(f"The result of {name} is longer than {self._max_bytes} bytes.")
+        if results.media_size(output) > results.MOST_MEDIA:
+            raise ToolError(f"The images and files that {name} gave are too large.")
+        return output
 
     def _work(self, tool: types.Tool, call: ToolCall, context: RunContext) -> Callable[[Client], Any]:
-        arguments = _arguments(call)
+        arguments = arguments_of(call)
         spec = results.spec(tool, call.name, "", self._effect)
         meta: Any = {"turnstream/idempotencyKey": context.idempotency_key} if spec.effect == "once" else None
 
@@ -148,13 +158,6 @@ class McpServer:
 
     def __repr__(self) -> str:
         return f"McpServer({self.name!r})"
-
-
-def _arguments(call: ToolCall) -> dict[str, Any]:
-    try:
-        return msgspec.json.decode(call.arguments.strip() or "{}", type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeEncodeError):
-        raise ToolError(f"The arguments of {call.name} are not a JSON object.") from None
 
 
 def _line(message: str) -> str:

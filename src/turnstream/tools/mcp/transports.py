@@ -12,6 +12,12 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from turnstream.events import ToolError
+from turnstream.tools.auth import Auth
+from turnstream.tools.http_client import HttpOptions
+from turnstream.tools.mcp.listing import mended
+from turnstream.tools.mcp.signing import signing
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import TextIO
@@ -60,7 +66,13 @@ class Stdio:
         """Raises `OSError` if there is no such command."""
         from mcp.client.stdio import StdioServerParameters, stdio_client
 
-        server = StdioServerParameters(command=self.command, args=list(self.args), env=dict(self.env), cwd=self.cwd)
+        server = StdioServerParameters(
+            command=self.command,
+            args=list(self.args),
+            env=dict(self.env),
+            cwd=self.cwd,
+            encoding_error_handler="replace",  # a line that is no message is skipped, whatever its bytes
+        )
         with _logged(name) as errors:
             async with stdio_client(server, errlog=errors) as (read, write):
                 yield _Watched(read, watcher), write
@@ -68,12 +80,16 @@ class Stdio:
 
 @dataclass(frozen=True, slots=True)
 class Http:
-    """A server behind HTTP. ``ca`` is a file of certificates to trust instead of the system's."""
+    """A server behind HTTP. ``ca`` is a file of certificates to trust instead of the system's. ``auth`` gives each
+    request its headers; ``auth_options`` are for requests of its own, to a server that gives tokens.
+    """
 
     url: str
     transport: Literal["streamable-http", "sse"] = "streamable-http"
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     ca: str | None = None
+    auth: Auth | None = field(default=None, repr=False)
+    auth_options: HttpOptions = field(default_factory=HttpOptions)
 
     @asynccontextmanager
     async def streams(self, name: str, headers: Mapping[str, str], watcher: Watcher) -> AsyncIterator[Any]:
@@ -81,16 +97,17 @@ class Http:
         from mcp.client.streamable_http import streamable_http_client
 
         everything = {**self.headers, **headers}
+        signed = None if self.auth is None else signing(self.auth, self.auth_options, headers)
         if self.transport == "sse":
 
             def factory(headers: Any = None, timeout: Any = None, auth: Any = None) -> httpx2.AsyncClient:
-                return _client(everything, self._verified(), watcher, posts_must_succeed=True)
+                return _client(everything, self._verified(), signed, watcher, posts_must_succeed=True)
 
             async with sse_client(self.url, httpx_client_factory=factory) as (read, write):
                 yield _Watched(read, watcher), write
         else:
             async with (
-                _client(everything, self._verified(), watcher) as client,
+                _client(everything, self._verified(), signed, watcher) as client,
                 streamable_http_client(self.url, http_client=client) as (read, write),
             ):
                 yield _Watched(read, watcher), write
@@ -100,7 +117,12 @@ class Http:
 
 
 def _client(
-    headers: Mapping[str, str], verify: ssl.SSLContext | bool, watcher: Watcher, *, posts_must_succeed: bool = False
+    headers: Mapping[str, str],
+    verify: ssl.SSLContext | bool,
+    auth: httpx2.Auth | None,
+    watcher: Watcher,
+    *,
+    posts_must_succeed: bool = False,
 ) -> httpx2.AsyncClient:
     """A client for one connection, which notes what happens to each call.
 
@@ -123,6 +145,10 @@ def _client(
                 elif posts_must_succeed:
                     watcher.lost("a message could not be sent")
                 return httpx2.Response(502, request=request)
+            except ToolError as error:  # it was not sent: there are no credentials to be had
+                attempt.refused = True
+                watcher.lost(error.message[:1].lower() + error.message[1:].rstrip("."))
+                return httpx2.Response(502, request=request)
             attempt.status = response.status_code
             if _SESSION_HEADER in request.headers and await _session_is_unknown(response):
                 attempt.refused = True
@@ -136,7 +162,7 @@ def _client(
 
     # A silent server is the business of each call's time-out: a stream may be silent for as long as it likes.
     timeout = httpx2.Timeout(30.0, read=None)
-    return Noting(headers=dict(headers), verify=verify, timeout=timeout)
+    return Noting(headers=dict(headers), verify=verify, auth=auth, timeout=timeout)
 
 
 async def _session_is_unknown(response: httpx2.Response) -> bool:
@@ -147,7 +173,7 @@ async def _session_is_unknown(response: httpx2.Response) -> bool:
 
 
 class _Watched:
-    """The SDK's stream of messages, whose end is told."""
+    """The SDK's stream of messages, mended, and its end is told."""
 
     def __init__(self, stream: Any, watcher: Watcher) -> None:
         self._stream = stream
@@ -158,7 +184,7 @@ class _Watched:
         return getattr(self._stream, "last_context", None)
 
     async def receive(self) -> Any:
-        return await self._stream.receive()
+        return mended(await self._stream.receive())
 
     async def aclose(self) -> None:
         await self._stream.aclose()
@@ -168,7 +194,7 @@ class _Watched:
 
     async def __anext__(self) -> Any:
         try:
-            return await self._stream.__anext__()
+            return mended(await self._stream.__anext__())
         except StopAsyncIteration:
             self._watcher.lost("it closed the connection")
             raise

@@ -14,7 +14,7 @@ from turnstream.events import ConfigurationError, Effect
 from turnstream.tools import names
 from turnstream.tools.openapi.document import Document, Unresolvable, server_url
 from turnstream.tools.openapi.schemas import Schemas
-from turnstream.tools.operations import BODY, Operation, Parameter
+from turnstream.tools.operations import BODY, OWN_HEADERS, Operation, Parameter, check_header
 from turnstream.tools.rest import EFFECTS
 from turnstream.tools.schemas import tidy
 
@@ -22,7 +22,7 @@ log = logging.getLogger("turnstream.tools.openapi")
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
 _LONGEST_DESCRIPTION = 1000
-_IGNORED_HEADERS = ("accept", "content-type", "authorization")  # OpenAPI 3.1, section Parameter Object
+_IGNORED_HEADERS = ("accept", "content-type", "authorization", *OWN_HEADERS)  # OpenAPI 3.1, Parameter Object; ours
 _NOT_IN_AN_ARGUMENT = re.compile(r"[^A-Za-z0-9_.-]+")
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
@@ -85,6 +85,10 @@ class _Listed:
 
 def _listed(document: Document, choice: Choice) -> Iterator[_Listed]:
     for path, given in document.value.get("paths", {}).items():
+        if not str(path).startswith("/"):  # after a server's address it could become a part of the host
+            if not str(path).startswith("x-"):
+                log.warning("%s is left out: a path begins with a slash", path)
+            continue
         try:
             item, resolver = document.followed(given, document.resolver)
         except Unresolvable as error:
@@ -166,6 +170,8 @@ class _Reader:
         schema = self._schemas.converted(given, resolver)
         if isinstance(schema, dict) and one.get("description"):
             schema = {**schema, "description": str(one["description"])}
+        if one["in"] == "header":
+            check_header(one["name"])
         argument = self._free(one["name"], one["in"])
         self._properties[argument] = schema
         if one.get("required") or one["in"] == "path":

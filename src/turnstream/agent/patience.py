@@ -1,0 +1,60 @@
+"""The time limit of one tool call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+
+class Patience:
+    """``over`` is done when ``seconds`` have passed; None is never. While it is `held`, by any number at once and from
+    any thread, no time passes.
+    """
+
+    def __init__(self, seconds: float | None) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.over: asyncio.Future[None] = self._loop.create_future()
+        self._left = seconds
+        self._holders = 0
+        self._since = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._go_on()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        self._soon(1)
+        try:
+            yield
+        finally:
+            self._soon(-1)
+
+    def close(self) -> None:
+        self._stop()
+        self.over.cancel()
+
+    def _soon(self, change: int) -> None:
+        with suppress(RuntimeError):  # the loop is closed: a thread outlived the call
+            self._loop.call_soon_threadsafe(self._hold, change)
+
+    def _hold(self, change: int) -> None:
+        self._stop()
+        self._holders += change
+        if not self._holders and not self.over.done():
+            self._go_on()
+
+    def _go_on(self) -> None:
+        if self._left is not None:
+            self._since = self._loop.time()
+            self._timer = self._loop.call_later(self._left, self._expire)
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            assert self._left is not None
+            self._left -= self._loop.time() - self._since
+            self._timer.cancel()
+            self._timer = None
+
+    def _expire(self) -> None:
+        if not self.over.done():
+            self.over.set_result(None)

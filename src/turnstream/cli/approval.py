@@ -1,0 +1,69 @@
+"""Who agrees to tool calls: the person at the terminal, and what a server says that has nobody to ask."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from turnstream.agent import Agent
+    from turnstream.cli.printer import Printer
+    from turnstream.events import ToolCall
+
+_YES = ("y", "yes")
+
+
+class Terminal:
+    """Asks the person at the terminal, one question at a time; the event loop runs on meanwhile. The whole call is
+    shown: what was cut could be what matters.
+    """
+
+    def __init__(self, printer: Printer) -> None:
+        self._printer = printer
+        self._lock = asyncio.Lock()
+
+    async def __call__(self, call: ToolCall) -> bool:
+        from turnstream.cli.printer import spell
+
+        async with self._lock:
+            _forget_what_was_typed()
+            self._printer.ask(f"Call {printable(spell(call, most=None))}? [y/N] ")
+            line = ""
+            try:
+                line = await _line()
+            finally:
+                self._printer.answered(by_a_line=line.endswith("\n"))
+            return line.strip().lower() in _YES
+
+
+def _forget_what_was_typed() -> None:
+    """An answer is to this question, which nobody has seen until now."""
+    import termios
+
+    termios.tcflush(sys.stdin, termios.TCIFLUSH)
+
+
+async def _line() -> str:
+    """A terminal becomes readable when a whole line was typed. A thread would go on to read after Ctrl-C."""
+    loop, ready = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(sys.stdin.fileno(), ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(sys.stdin.fileno())
+    return os.read(sys.stdin.fileno(), 4096).decode("utf-8", "replace")
+
+
+def printable(text: str) -> str:
+    """What a person agrees to must look like what it is."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+def unanswered(agent: Agent) -> list[str]:
+    """Patterns of calls that need approval and for which no function is named."""
+    from turnstream.tools.wrap import approvals
+
+    asking = [one for toolbox in agent.toolboxes for one in approvals(toolbox)]
+    return sorted({pattern for one in asking if one.ask is None for pattern in one.calls})
