@@ -47,7 +47,7 @@ async def test_front_ends_are_shown_every_status(
     assert outcome.shown[0].result == "Paris: sunny"
 
 
-@IN_A_STATUS
+@IN_WORDS
 @pytest.mark.parametrize("version", ["1.0", "0.3"])
 async def test_a_task_completes_and_tells_every_status(version: str, server: str, agent: str, text: str) -> None:
     outcome = await a2a_python.run(Job(f"a2a-sdk {version} stream", server, agent))
@@ -55,9 +55,7 @@ async def test_a_task_completes_and_tells_every_status(version: str, server: str
     assert set(outcome.statuses) == ALL_FIVE
 
 
-@pytest.mark.parametrize(
-    ("agent", "text"), [("endless", "Enough."), ("stopping", "The agent reached its limit of steps.")]
-)
+@IN_WORDS
 async def test_orchestrate_is_told_in_words(server: str, agent: str, text: str) -> None:
     url = server.removesuffix("/v1") + "/orchestrate/chat/completions"
     answer = await raw.post(url, {"model": agent, "messages": [{"role": "user", "content": "Go."}], "stream": True})

@@ -250,9 +250,10 @@ class Encoder:
                 return self._tell({"source": msgspec.to_builtins(source)})
             case ReasoningDelta() | RunStarted() | ClientToolCalls():
                 return b""  # this protocol's clients declare no tools
-            case RunFinished(usage=usage):
+            case RunFinished(usage=usage, reason=reason):
                 self._contexts.keep(self._task.context_id, self._transcript.messages)
-                return self._end(usage, None)
+                last_words = self._say(statuses.STOPPED) if reason == "max_steps" else b""
+                return last_words + self._end(usage, None)
             case RunFailed(message=message, code=code, usage=usage):
                 return self._end(usage, message, cancelled=code == "cancelled")
             case RunCancelled(usage=usage):
