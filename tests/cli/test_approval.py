@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_serve import running
-from turnstream.cli.approval import printable
 from turnstream.cli.printer import Printer
+from turnstream.cli.text import printable
 from turnstream.events import MaxStepsReached
 
 ROOT = Path(__file__).parents[2]

@@ -7,6 +7,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from turnstream.cli.text import printable
+
 if TYPE_CHECKING:
     from turnstream.agent import Agent
     from turnstream.cli.printer import Printer
@@ -54,11 +56,6 @@ async def _line() -> str:
     finally:
         loop.remove_reader(sys.stdin.fileno())
     return os.read(sys.stdin.fileno(), 4096).decode("utf-8", "replace")
-
-
-def printable(text: str) -> str:
-    """What a person agrees to must look like what it is."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
 def unanswered(agent: Agent) -> list[str]:

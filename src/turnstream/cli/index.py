@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from turnstream.cli.text import printable
 from turnstream.events import ConfigurationError
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def _index(folder: Path, to: Path | None, embeddings: Embeddings | None, max_siz
     with _bar("files", quiet) as progress:
         report = indexing.update(folder, file, progress=progress, most_bytes=max_size * _MEBIBYTE)
     for skipped, reason in sorted(report.skipped.items()):
-        typer.echo(f"skipped {_printable(skipped)}: {reason}", err=True)
+        typer.echo(f"skipped {printable(skipped)}: {reason}", err=True)
     if not quiet:
         typer.echo(_summary(report))
     if embeddings is None and report.waiting:
@@ -92,7 +93,7 @@ def _bar(what: str, quiet: bool) -> Iterator[Progress]:
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet) as bar:
         task = bar.add_task("", total=None)
         yield lambda done, total, name: bar.update(
-            task, completed=done, total=total, description=escape(_printable(name[-60:]))
+            task, completed=done, total=total, description=escape(printable(name[-60:]))
         )
 
 
@@ -100,8 +101,3 @@ def _summary(report: Report) -> str:
     counts = {name: getattr(report, name) for name in ("added", "changed", "unchanged", "removed")}
     parts = [*(f"{count} {name}" for name, count in counts.items()), f"{len(report.skipped)} skipped"]
     return f"files: {', '.join(parts)}; {report.chunks} chunks"
-
-
-def _printable(name: str) -> str:
-    """A file's name may hold what would steer the terminal."""
-    return "".join(letter if letter.isprintable() else "�" for letter in name)

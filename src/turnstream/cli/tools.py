@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from turnstream.cli.text import printable
+
 if TYPE_CHECKING:
     from turnstream.agent import Agent
     from turnstream.agent.protocols import Toolbox
@@ -202,4 +204,4 @@ def _type(schema: Any) -> str:
 
 def _printable(text: str) -> str:
     """A server's words, without what a terminal would obey."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+    return printable(text, " ")

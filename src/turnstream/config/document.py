@@ -13,6 +13,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from yaml.resolver import Resolver
 
 from turnstream.events import ConfigurationError
+from turnstream.tools.retrieval import template
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -24,7 +25,7 @@ _VARIABLE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\
 _MERGE = "tag:yaml.org,2002:merge"
 _TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 _QUOTED = re.compile(r"'([^']*)'")
-_TEMPLATES: dict[Path, tuple[str, ...]] = {("retrieval", "elasticsearch", "body"): ("query", "top_k", "vector")}
+_TEMPLATES: dict[Path, tuple[str, ...]] = {("retrieval", "elasticsearch", "body"): template.NAMES}
 """Keys of a tool under which some names are filled at each call. There these, and ``$${``, are left as they are."""
 
 

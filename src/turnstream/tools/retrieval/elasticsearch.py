@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from turnstream.events import ConfigurationError
 from turnstream.tools.retrieval.fields import Fields, Found
-from turnstream.tools.retrieval.store import Passage, Question, StoreError
+from turnstream.tools.retrieval.store import Passage, Question, StoreError, quoted
 from turnstream.tools.retrieval.template import Template
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 MOST_BYTES = 8 * 1024 * 1024
 
 _PORTS = {"http": 80, "https": 443}
-_LONGEST_REASON = 300
 
 
 class ElasticsearchStore:
@@ -111,12 +110,7 @@ class ElasticsearchStore:
             problem = f"its certificate is not accepted: {error.message}"
         except elasticsearch.ConnectionError as error:
             problem = f"it gives no answer: {error.message}"
-        raise StoreError(f"{self.url}: {self._without_secrets(problem)}")
-
-    def _without_secrets(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "…")
-        return " ".join(text.split())[:_LONGEST_REASON]
+        raise StoreError(f"{self.url}: {quoted(problem, self._secrets)}")
 
     def _new_client(self) -> AsyncElasticsearch:
         from elasticsearch import AsyncElasticsearch

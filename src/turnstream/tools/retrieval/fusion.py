@@ -8,6 +8,8 @@ from turnstream.tools.retrieval.reading import Ranked
 
 K = 60
 """How little the first ranks stand out; 60 is the paper's."""
+CANDIDATES = 50
+"""How many each ranking gives at the least."""
 
 
 def fused(rankings: Iterable[Sequence[Ranked]], k: int = K) -> list[Ranked]:

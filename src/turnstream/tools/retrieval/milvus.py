@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from turnstream.events import ConfigurationError
 from turnstream.tools.retrieval.fields import Fields, Found
-from turnstream.tools.retrieval.fusion import K
-from turnstream.tools.retrieval.store import Passage, Question, StoreError
+from turnstream.tools.retrieval.fusion import CANDIDATES, K
+from turnstream.tools.retrieval.store import Passage, Question, StoreError, quoted
 from turnstream.tools.threads import Threads
 
 if TYPE_CHECKING:
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
     from pymilvus import AsyncMilvusClient
 
-_CANDIDATES = 50
 _MOST_BYTES = 8 * 1024 * 1024
-_LONGEST_REASON = 300
 _LONGEST_BACKOFF = 2000  # milliseconds for which gRPC itself refuses to connect again; its own is two minutes
 
 
@@ -107,7 +105,7 @@ class MilvusStore:
             problem = error.details() or error.code().name
         except TimeoutError:
             problem = f"it gave no answer within {self._timeout:g} seconds"
-        raise StoreError(f"Milvus, {self.collection}: {self._without_secrets(problem)}")
+        raise StoreError(f"Milvus, {self.collection}: {quoted(problem, [self._token] if self._token else [])}")
 
     async def _sent(self, client: AsyncMilvusClient, asked: dict[str, Any], limit: int) -> Any:
         wanted = {"limit": limit, "output_fields": self.fields.named, "timeout": self._timeout}
@@ -116,7 +114,7 @@ class MilvusStore:
             return await client.search(self.collection, [value], self._filter, anns_field=field, **wanted)
         from pymilvus import AnnSearchRequest, RRFRanker
 
-        many = max(_CANDIDATES, limit)
+        many = max(CANDIDATES, limit)
         requests = [AnnSearchRequest([value], field, {}, many, self._filter) for field, value in asked.items()]
         return await client.hybrid_search(self.collection, requests, RRFRanker(K), **wanted)
 
@@ -158,10 +156,6 @@ class MilvusStore:
             grpc_options=options,
             **secure,
         )
-
-    def _without_secrets(self, text: str) -> str:
-        text = text.replace(self._token, "…") if self._token else text
-        return " ".join(text.split())[:_LONGEST_REASON]
 
 
 def _scores(distances: Sequence[float], by_words: bool) -> list[float]:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from turnstream.events import ConfigurationError
 from turnstream.tools.retrieval import database
-from turnstream.tools.retrieval.fusion import fused
+from turnstream.tools.retrieval.fusion import CANDIDATES, fused
 from turnstream.tools.retrieval.reading import Chunk, Ranked, Reader, by_words, chunks_of
 from turnstream.tools.retrieval.store import Passage, Question, StoreError
 from turnstream.tools.retrieval.vectors import nearest, space
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _THREADS = 4
-_CANDIDATES = 50
 
 
 def index_of(source: Path) -> Path:
@@ -75,7 +74,7 @@ class SqliteStore:
     def _ranked(self, connection: sqlite3.Connection, question: Question, limit: int) -> list[Ranked]:
         if question.vector is None or not self._comparable(connection, question):
             return by_words(connection, question.text, limit)
-        many = max(_CANDIDATES, limit)
+        many = max(CANDIDATES, limit)
         return fused((by_words(connection, question.text, many), nearest(connection, question.vector, many)))
 
     def _comparable(self, connection: sqlite3.Connection, question: Question) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from turnstream.events import TurnstreamError
@@ -10,6 +10,8 @@ from turnstream.tools.retrieval.embeddings import Vector
 
 if TYPE_CHECKING:
     from typing import Self
+
+_LONGEST_PROBLEM = 300
 
 
 class Question(NamedTuple):
@@ -38,6 +40,13 @@ class StoreError(TurnstreamError):
 
     code = "store_error"
     status = 502
+
+
+def quoted(problem: str, secrets: Iterable[str]) -> str:
+    """What a store or its client says is wrong, on one line and without the secrets."""
+    for secret in secrets:
+        problem = problem.replace(secret, "…")
+    return " ".join(problem.split())[:_LONGEST_PROBLEM]
 
 
 class Store(Protocol):
