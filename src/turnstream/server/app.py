@@ -24,6 +24,8 @@ from turnstream.server import openapi, replies
 from turnstream.server.answer import answer
 from turnstream.server.guard import Guard
 from turnstream.server.intake import client_request
+from turnstream.server.middleware.fields import FieldLimit
+from turnstream.server.middleware.request_id import RequestId
 from turnstream.server.refusals import Refusals, fits
 from turnstream.server.state import RETRY_AFTER, State
 from turnstream.service import Service
@@ -37,17 +39,17 @@ def app(service: Service, state: State | None = None) -> ASGIApp:
     settings = service.settings
     dialects = [dialect() for dialect in DIALECTS]
     refusals = Refusals(dialects)
-    guarded: ASGIApp = Guard(_Api(service, state, dialects, refusals), settings, state, refusals)
+    made: ASGIApp = Guard(_Api(service, state, dialects, refusals), settings, state, refusals)
     if settings.cors_origins:
-        return CORSMiddleware(
-            guarded,
+        made = CORSMiddleware(
+            made,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["*"],
             expose_headers=["x-request-id", "retry-after"],
             max_age=600,
         )
-    return guarded
+    return RequestId(FieldLimit(made, refusals))
 
 
 class _Api:

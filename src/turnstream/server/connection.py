@@ -9,6 +9,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from turnstream.dialects.base import json
 from turnstream.dialects.openai_chat import envelope
+from turnstream.server.middleware.fields import MOST_FIELDS
 
 HEAD_TIMEOUT = 30.0  # seconds for a request's head to arrive, and of silence before the first request
 LARGEST_HEAD = 256 * 1024
@@ -41,6 +42,10 @@ class Connection(HttpToolsProtocol):
                 self._refuse(431, "The head of the request is too large.", "request_header_fields_too_large")
         if self._timer is None and self._is_idle() and not self.transport.is_closing():
             self._timer = self.loop.call_later(HEAD_TIMEOUT, self.transport.close)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if len(self.headers) <= MOST_FIELDS:  # one more than may be is enough for the application to refuse them
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         self._advanced = True

@@ -1,4 +1,4 @@
-"""What every request passes first: its id, the draining server, the keys, the origin; and the boundary behind which no
+"""What every request passes first: the draining server, the keys, the origin; and the boundary behind which no
 exception reaches the client."""
 
 from __future__ import annotations
@@ -6,7 +6,6 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import logging
-import uuid
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -43,7 +42,6 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        scope[replies.REQUEST_ID] = f"run_{uuid.uuid4().hex}"
         refusal = self._refusal(scope)
         if refusal is not None:
             await refusal(scope, receive, send)

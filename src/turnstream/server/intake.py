@@ -17,12 +17,12 @@ BODY_TIMEOUT = 60.0  # seconds for the whole body to arrive
 
 
 async def client_request(request: Request, settings: ServerSettings, agents: Mapping[str, str]) -> ClientRequest:
-    """Raises `RequestError` for a body that is compressed, too large or too slow."""
+    """Raises `RequestError` for a body that is compressed, too large or too slow. The body of a GET is not read."""
     return ClientRequest(
-        body=await _body(request, settings.max_body),
+        body=b"" if request.method == "GET" else await _body(request, settings.max_body),
         id=replies.request_id(request.scope),
         time=time.time(),
-        headers=dict(request.headers),
+        headers=_headers(request),
         path_params={name: str(value) for name, value in request.path_params.items()},
         query=dict(request.query_params),
         statuses=settings.statuses,
@@ -31,6 +31,11 @@ async def client_request(request: Request, settings: ServerSettings, agents: Map
         base_url=str(request.base_url),
         path=request.scope["path"],
     )
+
+
+def _headers(request: Request) -> dict[str, str]:
+    """By name, the first of each. Starlette's mapping looks through all fields for each of them."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(request.scope["headers"])}
 
 
 async def _body(request: Request, limit: int) -> bytes:
