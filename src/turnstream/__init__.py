@@ -10,60 +10,69 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from turnstream.agent import Agent as Agent
-    from turnstream.agent import Model as Model
     from turnstream.agent import Run as Run
-    from turnstream.agent import Toolbox as Toolbox
-    from turnstream.events import AssistantMessage as AssistantMessage
+    from turnstream.errors import ConfigurationError as ConfigurationError
+    from turnstream.errors import ProtocolError as ProtocolError
+    from turnstream.errors import ProviderError as ProviderError
+    from turnstream.errors import RequestError as RequestError
+    from turnstream.errors import RunTimeout as RunTimeout
+    from turnstream.errors import ToolError as ToolError
+    from turnstream.errors import TurnstreamError as TurnstreamError
     from turnstream.events import ClientToolCalls as ClientToolCalls
-    from turnstream.events import ConfigurationError as ConfigurationError
     from turnstream.events import MaxStepsReached as MaxStepsReached
-    from turnstream.events import Message as Message
-    from turnstream.events import ModelOptions as ModelOptions
-    from turnstream.events import ProtocolError as ProtocolError
-    from turnstream.events import ProviderError as ProviderError
     from turnstream.events import ReasoningDelta as ReasoningDelta
-    from turnstream.events import RequestError as RequestError
     from turnstream.events import RunCancelled as RunCancelled
-    from turnstream.events import RunContext as RunContext
     from turnstream.events import RunEvent as RunEvent
     from turnstream.events import RunFailed as RunFailed
     from turnstream.events import RunFinished as RunFinished
-    from turnstream.events import RunRequest as RunRequest
     from turnstream.events import RunStarted as RunStarted
-    from turnstream.events import RunTimeout as RunTimeout
+    from turnstream.events import StepFinished as StepFinished
     from turnstream.events import StepStarted as StepStarted
-    from turnstream.events import SystemMessage as SystemMessage
     from turnstream.events import TextDelta as TextDelta
-    from turnstream.events import ToolCall as ToolCall
     from turnstream.events import ToolCallsDetected as ToolCallsDetected
-    from turnstream.events import ToolError as ToolError
-    from turnstream.events import ToolMessage as ToolMessage
-    from turnstream.events import ToolOutput as ToolOutput
     from turnstream.events import ToolProgress as ToolProgress
     from turnstream.events import ToolResult as ToolResult
     from turnstream.events import ToolsExecuted as ToolsExecuted
-    from turnstream.events import ToolSpec as ToolSpec
-    from turnstream.events import TurnstreamError as TurnstreamError
-    from turnstream.events import Usage as Usage
-    from turnstream.events import UserMessage as UserMessage
+    from turnstream.messages import AssistantMessage as AssistantMessage
+    from turnstream.messages import Message as Message
+    from turnstream.messages import SystemMessage as SystemMessage
+    from turnstream.messages import ToolCall as ToolCall
+    from turnstream.messages import ToolMessage as ToolMessage
+    from turnstream.messages import UserMessage as UserMessage
+    from turnstream.protocols import Model as Model
+    from turnstream.protocols import Toolbox as Toolbox
     from turnstream.providers import model as model
+    from turnstream.requests import ModelOptions as ModelOptions
+    from turnstream.requests import Principal as Principal
+    from turnstream.requests import RunContext as RunContext
+    from turnstream.requests import RunRequest as RunRequest
     from turnstream.service import ServerSettings as ServerSettings
     from turnstream.service import Service as Service
     from turnstream.tools.python import tool as tool
+    from turnstream.toolspec import ToolOutput as ToolOutput
+    from turnstream.toolspec import ToolSpec as ToolSpec
+    from turnstream.usage import Usage as Usage
 
 __version__ = "0.1.0"
 
 _NAMES = {
-    "turnstream.agent": "Agent Model Run Toolbox",
-    "turnstream.events": (
-        "AssistantMessage ClientToolCalls ConfigurationError MaxStepsReached Message ModelOptions ProtocolError "
-        "ProviderError ReasoningDelta RequestError RunCancelled RunContext RunEvent RunFailed RunFinished RunRequest "
-        "RunStarted RunTimeout StepStarted SystemMessage TextDelta ToolCall ToolCallsDetected ToolError ToolMessage "
-        "ToolOutput ToolProgress ToolResult ToolsExecuted ToolSpec TurnstreamError Usage UserMessage"
+    "turnstream.agent": "Agent Run",
+    "turnstream.errors": (
+        "ConfigurationError ProtocolError ProviderError RequestError RunTimeout ToolError TurnstreamError"
     ),
+    "turnstream.events": (
+        "ClientToolCalls MaxStepsReached ReasoningDelta RunCancelled RunEvent RunFailed RunFinished "
+        "RunStarted StepFinished StepStarted TextDelta ToolCallsDetected ToolProgress ToolResult "
+        "ToolsExecuted"
+    ),
+    "turnstream.messages": "AssistantMessage Message SystemMessage ToolCall ToolMessage UserMessage",
+    "turnstream.protocols": "Model Toolbox",
     "turnstream.providers": "model",
+    "turnstream.requests": "ModelOptions Principal RunContext RunRequest",
     "turnstream.service": "ServerSettings Service",
     "turnstream.tools.python": "tool",
+    "turnstream.toolspec": "ToolOutput ToolSpec",
+    "turnstream.usage": "Usage",
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from random import Random
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -79,3 +81,31 @@ def test_an_unanswered_call_is_answered_with_an_error() -> None:
     assert isinstance(answer, ToolMessage)
     assert answer.is_error
     assert answer.tool_call_id == "a"
+
+
+def test_a_result_behind_a_system_message_still_answers_its_call() -> None:
+    late = (CALL, SystemMessage("Today is Monday."), RESULT)
+    assert history.repaired(late) == (CALL, RESULT, SystemMessage("Today is Monday."))
+
+
+def test_results_are_paired_by_id_wherever_they_stand() -> None:
+    other = AssistantMessage((ToolCall("b", "f", "{}"),))
+    apart = (CALL, other, UserMessage("and?"), ToolMessage("b", "2"), RESULT)
+    assert history.repaired(apart) == (CALL, RESULT, other, ToolMessage("b", "2"), UserMessage("and?"))
+    assert history.repaired((RESULT, CALL)) == (CALL, RESULT)
+
+
+def test_an_id_that_comes_again_is_answered_by_the_result_of_its_own_step() -> None:
+    again = (CALL, ToolMessage("a", "1"), CALL, ToolMessage("a", "2"))
+    assert history.repaired(again) == again
+    unanswered = history.repaired((CALL, CALL, ToolMessage("a", "2")))
+    assert [m.content for m in unanswered if isinstance(m, ToolMessage)] == [history.UNANSWERED, "2"]
+
+
+@given(st.lists(ids, unique=True, min_size=1), st.randoms(use_true_random=False))
+def test_no_result_is_lost_however_the_messages_are_mixed(wanted: list[str], random: Random) -> None:
+    mixed: list[Message] = [AssistantMessage(tuple(ToolCall(id, "f", "{}") for id in wanted)), SystemMessage("s")]
+    mixed += [ToolMessage(id, f"result of {id}") for id in wanted]
+    random.shuffle(mixed)
+    contents = {m.tool_call_id: m.content for m in history.repaired(mixed) if isinstance(m, ToolMessage)}
+    assert contents == {id: f"result of {id}" for id in wanted}

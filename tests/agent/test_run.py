@@ -9,15 +9,21 @@ from typing import Any
 import pytest
 
 from tests.agent.scripted import Box, Scripted, Step, calls, crash, echo, hang, refuse, says
+from turnstream import conversation
 from turnstream.agent import Agent, Run
 from turnstream.events import (
     AssistantMessage,
     ClientToolCalls,
     Effect,
     Finish,
+    ItemAdded,
     MaxStepsReached,
     ModelOptions,
+    ModelRequest,
+    Principal,
     ProviderError,
+    ProviderItem,
+    RequestError,
     RunCancelled,
     RunContext,
     RunEvent,
@@ -25,9 +31,11 @@ from turnstream.events import (
     RunFinished,
     RunRequest,
     RunStarted,
+    StepFinished,
     StepStarted,
     SystemMessage,
     TextDelta,
+    TextPart,
     ToolCall,
     ToolCallDelta,
     ToolCallsDetected,
@@ -66,7 +74,7 @@ def results(events: list[RunEvent]) -> tuple[ToolResult, ...]:
 
 async def test_a_plain_answer_starts_speaks_and_finishes() -> None:
     events = await collect(Agent(Scripted(says("Hello"))).run("hi"))
-    assert kinds(events) == ["RunStarted", "StepStarted", "RunFinished"]
+    assert kinds(events) == ["RunStarted", "StepStarted", "StepFinished", "RunFinished"]
     assert text(events) == "Hello"
     assert events[-1] == RunFinished("stop", Usage(10, 5), 1)
 
@@ -77,10 +85,12 @@ async def test_a_tool_round_emits_every_status_in_order() -> None:
     assert kinds(events) == [
         "RunStarted",
         "StepStarted",
+        "StepFinished",
         "ToolCallsDetected",
         "ToolResult",
         "ToolsExecuted",
         "StepStarted",
+        "StepFinished",
         "RunFinished",
     ]
 
@@ -246,7 +256,7 @@ async def test_half_a_surrogate_pair_costs_one_character_and_not_the_call(half: 
 async def test_a_call_cut_off_by_the_length_limit_says_so() -> None:
     step: Step = [[ToolCallStart(0, "x", "echo"), ToolCallDelta(0, '{"a": "b'), Finish("length", "length")]]
     [result] = results(await collect(Agent(Scripted(step, says("ok")), [Box(echo=echo)]).run("hi")))
-    assert "cut off by the limit" in str(result.output.content)
+    assert "truncated by the output token limit" in str(result.output.content)
 
 
 async def test_a_call_without_arguments_gets_an_empty_object() -> None:
@@ -269,6 +279,7 @@ async def test_mixed_calls_run_ours_first_and_hand_over_the_rest() -> None:
     model = Scripted(calls(("theirs", "{}"), ("echo", "{}")))
     events = await collect(Agent(model, [Box(echo=echo)]).run(request))
     assert kinds(events)[2:] == [
+        "StepFinished",
         "ToolCallsDetected",
         "ToolResult",
         "ToolsExecuted",
@@ -290,7 +301,7 @@ async def test_a_client_cannot_replace_a_tool_of_ours() -> None:
 async def test_at_the_depth_limit_one_call_without_tools_gives_an_answer() -> None:
     model = Scripted(calls(("echo", "{}")), calls(("echo", "{}")), says("what I found"))
     events = await collect(Agent(model, [Box(echo=echo)], max_steps=2).run("hi"))
-    assert kinds(events)[-3:] == ["MaxStepsReached", "StepStarted", "RunFinished"]
+    assert kinds(events)[-4:] == ["MaxStepsReached", "StepStarted", "StepFinished", "RunFinished"]
     assert text(events) == "what I found"
     assert [len(request.tools) for request in model.requests] == [1, 1, 0]
 
@@ -540,3 +551,56 @@ async def test_clients_are_not_shown_what_an_exception_says() -> None:
     model = Scripted(calls(("crash", "{}")), says("done"))
     [result] = results(await collect(Agent(model, [Box(crash=crash)]).run("hi")))
     assert result.output.shown_text == "The tool crash failed."
+
+
+SIGNED = ProviderItem("anthropic", {"type": "thinking", "signature": "abc"})
+
+
+async def test_a_finished_step_tells_what_was_said_why_it_ended_and_what_it_cost() -> None:
+    step: Step = [[ItemAdded(SIGNED), TextDelta("Hello")], [UsageReport(Usage(10, 5)), Finish("length", "max_tokens")]]
+    [finished] = [event for event in await collect(Agent(Scripted(step)).run("hi")) if isinstance(event, StepFinished)]
+    assert finished.message == AssistantMessage((SIGNED, TextPart("Hello")))
+    assert (finished.step, finished.finish, finished.usage, finished.model) == (1, "length", Usage(10, 5), "scripted")
+    assert finished.duration >= 0
+
+
+async def test_the_conversation_is_a_fold_over_the_events() -> None:
+    model = Scripted(calls(("echo", '{"a":1}'), ("echo", "{}")), says("done"))
+    async with Agent(model, [Box(echo=echo)]).run("hi") as run:
+        fold = conversation.Fold()
+        async for batch in run.batches():
+            fold.feed(batch)
+    assert fold.messages == run.messages == [*model.requests[1].messages[1:], AssistantMessage((TextPart("done"),))]
+
+
+async def test_a_model_hears_which_run_asks_and_for_whom() -> None:
+    class Curious(Scripted):
+        def stream(self, request: ModelRequest, context: RunContext) -> Any:  # type: ignore[override]
+            contexts.append(context)
+            return super().stream(request)
+
+    contexts: list[RunContext] = []
+    request = RunRequest((UserMessage("hi"),), thread_id="t", principal=Principal("alice"))
+    await collect(Agent(Curious(says("x")), name="helper").run(request, run_id="run_1"))
+    [context] = contexts
+    assert (context.run_id, context.thread_id, context.agent) == ("run_1", "t", "helper")
+    assert context.principal == Principal("alice")
+
+
+async def test_a_tool_hears_for_whom_it_works() -> None:
+    async def whoami(call: ToolCall, context: RunContext) -> ToolOutput:
+        return ToolOutput(context.principal.name)
+
+    request = RunRequest((UserMessage("hi"),), principal=Principal("alice"))
+    [result] = results(
+        await collect(Agent(Scripted(calls(("whoami", "{}")), says("x")), [Box(whoami=whoami)]).run(request))
+    )
+    assert result.output.content == "alice"
+
+
+async def test_a_request_that_a_provider_refuses_names_the_field_and_is_not_worth_a_second_try() -> None:
+    error = RequestError("messages[0].content[1]: no sound here.", param="messages[0].content[1]", code="unsupported")
+    failed = (await collect(Agent(Scripted([error])).run("hi")))[-1]
+    assert isinstance(failed, RunFailed)
+    assert (failed.status, failed.code, failed.param) == (400, "unsupported", "messages[0].content[1]")
+    assert not failed.retryable

@@ -12,8 +12,9 @@ from contextlib import asynccontextmanager
 
 from tests import upstream
 from tests.scripts import SCRIPTS, Broken, Conversation, Refusal, Script, Silence
-from turnstream.agent import Agent, Model, ModelStream
+from turnstream.agent import Agent, ModelStream
 from turnstream.events import ModelEvent, ModelRequest, ProviderError, ToolMessage, content_text
+from turnstream.protocols import AnyModel
 from turnstream.providers import openai
 from turnstream.providers.base import Settings
 from turnstream.providers.http import HttpModel
@@ -107,7 +108,10 @@ def service(vendor: upstream.Upstream) -> Service:
     agents: dict[str, Agent] = {}
     for name, script in SCRIPTS.items():
         settings = Settings(model=name, base_url=vendor.url, api_key=vendor.key)
-        models: tuple[Model, ...] = (ScriptModel(name, script, door), HttpModel(name, openai, settings, max_retries=0))
+        models: tuple[AnyModel, ...] = (
+            ScriptModel(name, script, door),
+            HttpModel(name, openai, settings, max_retries=0),
+        )
         for agent, model in zip((name, f"vendor-{name}"), models, strict=True):
             agents[agent] = Agent(model, tools, "Answer.", name=agent)
     agents["stopping"] = Agent(

@@ -9,7 +9,7 @@ from turnstream.config.load import load
 from turnstream.config.models import reading_calls
 from turnstream.config.schema import ModelSection, TextCallsSection
 from turnstream.events import ConfigurationError
-from turnstream.providers.text_mode import TextMode
+from turnstream.models.text_mode import TextMode
 
 
 def test_a_native_model_is_left_as_it_is() -> None:

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from examples import tools as example
-from turnstream.agent.protocols import Model
 from turnstream.events import (
     AssistantMessage,
     Finish,
@@ -27,6 +26,7 @@ from turnstream.events import (
     UserMessage,
 )
 from turnstream.parsing.collect import Collector
+from turnstream.protocols import RequestModel
 from turnstream.providers import demo
 from turnstream.tools.python import tool
 
@@ -200,7 +200,7 @@ def test_an_output_limit_cuts_the_answer() -> None:
 
 
 async def test_it_streams_token_by_token() -> None:
-    model: Model = demo.Model(delay=0)
+    model: RequestModel = demo.Model(delay=0)
     batches = []
     async with model.stream(ModelRequest((UserMessage("hello"),))) as stream:
         async for batch in stream:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.providers.upstream import DONE, HELLO, chunk, hangs_up, says, says_nothing, upstream
-from turnstream.agent.protocols import Model
 from turnstream.events import ModelEvent, ModelRequest, ProtocolError, ProviderError, UserMessage
 from turnstream.parsing.collect import Collector
+from turnstream.protocols import RequestModel
 from turnstream.providers import model, retries
 from turnstream.providers.http import Client, HttpModel
 
@@ -26,7 +26,7 @@ def made(base_url: str, **more: Any) -> HttpModel:
     return found
 
 
-async def text(asked: Model) -> str:
+async def text(asked: RequestModel) -> str:
     collector = Collector()
     async with asyncio.timeout(10), asked.stream(ASK) as stream:
         async for batch in stream:
@@ -39,7 +39,7 @@ def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retries, "FIRST_WAIT", 0.01)
 
 
-async def failure(asked: Model) -> ProviderError:
+async def failure(asked: RequestModel) -> ProviderError:
     with pytest.raises(ProviderError) as caught:
         await text(asked)
     assert KEY not in f"{caught.value} {caught.value.detail} {caught.value.body}"

@@ -30,9 +30,9 @@ from turnstream.events import (
     UsageReport,
     UserMessage,
 )
+from turnstream.models.text_mode import TextMode
 from turnstream.providers import openai_completions
 from turnstream.providers.base import Settings
-from turnstream.providers.text_mode import TextMode
 
 API = "openai.completions"
 URL = "http://127.0.0.1:1/v1"

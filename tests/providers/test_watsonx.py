@@ -30,10 +30,10 @@ from turnstream.events import (
     Usage,
     UserMessage,
 )
+from turnstream.models.text_mode import TextMode
 from turnstream.providers import watsonx, watsonx_access, watsonx_generation
 from turnstream.providers.base import HttpResponse, Settings, Token
 from turnstream.providers.http import HttpModel
-from turnstream.providers.text_mode import TextMode
 
 ENVIRON = {"WATSONX_API_KEY": "k", "WATSONX_PROJECT_ID": "p"}
 ASK = (UserMessage("hi"),)

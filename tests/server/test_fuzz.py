@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from turnstream.agent import Agent
-from turnstream.agent.protocols import ModelStream
 from turnstream.events import Finish, ModelRequest, RequestError, TextDelta
+from turnstream.protocols import ModelStream
 from turnstream.providers import PROTOCOLS, http, model
 from turnstream.server import app
 from turnstream.service import Service

@@ -17,7 +17,7 @@ from tests.server.serving import serving
 from turnstream import providers
 from turnstream.agent import Agent
 from turnstream.events import RunContext, ToolCall, ToolOutput, ToolSpec
-from turnstream.providers.text_mode import TextMode
+from turnstream.models.text_mode import TextMode
 
 RECORDED = {
     "hermes": "llamacpp:hermes:006:8db675",

@@ -15,8 +15,8 @@ from tests.upstream import Upstream
 from tests.upstream import serve as vendor
 from turnstream import ToolError, providers, tool
 from turnstream.agent import Agent
-from turnstream.agent.protocols import Toolbox
 from turnstream.events import TextDelta, ToolCallDelta, ToolCallStart
+from turnstream.protocols import Toolbox
 
 
 def asks(arguments: str, name: str = "keep", id: str = "call_1", before: str = "") -> Script:

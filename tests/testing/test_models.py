@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from turnstream.agent import Agent
-from turnstream.agent.protocols import Model
 from turnstream.events import (
     AssistantMessage,
     Finish,
@@ -23,6 +22,7 @@ from turnstream.events import (
     UsageReport,
     UserMessage,
 )
+from turnstream.protocols import RequestModel
 from turnstream.testing import RecordedModel, ScriptedModel, call, text
 from turnstream.tools.python import tool
 
@@ -30,7 +30,7 @@ REQUEST = ModelRequest((UserMessage("hello"),))
 END: list[ModelEvent] = [UsageReport(Usage(10, 5)), Finish("stop")]
 
 
-async def batches(model: Model) -> list[list[ModelEvent]]:
+async def batches(model: RequestModel) -> list[list[ModelEvent]]:
     async with asyncio.timeout(10), model.stream(REQUEST) as stream:
         return [batch async for batch in stream]
 

@@ -17,8 +17,8 @@ import pytest
 from pydantic import BaseModel, Field
 from typing_extensions import Doc, TypedDict
 
-from turnstream.agent.protocols import Toolbox
 from turnstream.events import ConfigurationError, RunContext, ToolCall, ToolError, ToolOutput
+from turnstream.protocols import Toolbox
 from turnstream.tools.python import FunctionTool, tool
 
 BOUND = 10.0

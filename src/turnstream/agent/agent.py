@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
-from turnstream.agent.protocols import Model, Toolbox
+from turnstream import protocols, requests, resources
 from turnstream.agent.run import Run
-from turnstream.events import Message, ModelOptions, RunRequest, ToolCall, UserMessage
+from turnstream.messages import Message, ToolCall, UserMessage
 
 if TYPE_CHECKING:
     from typing import Self
@@ -21,16 +20,17 @@ class Agent:
 
     ``model`` is a `Model` or a name (``openai:gpt-5-mini``), ``tools`` are toolboxes or functions. Times are in
     seconds, None means no limit. ``history_limit`` is the most messages of a conversation that the model is shown;
-    older ones go by whole exchanges. ``on_max_steps`` says what follows ``max_steps`` model calls that all asked for
-    tools: one last call without tools (``answer``) or the end (``stop``). ``housekeeping`` is who answers what chat
-    front ends ask for their own use (`turnstream.agent.housekeeping`), without tools, instructions and statuses: the
-    agent's model, another one, or (False) the agent as ever.
+    older messages are dropped one whole exchange at a time. ``on_max_steps`` says what follows ``max_steps`` model
+    calls that all asked for tools: one last call without tools (``answer``) or the end (``stop``). ``housekeeping``
+    says who answers the requests that chat front ends make for their own use (`RunRequest.housekeeping`), without
+    tools, instructions and statuses: the agent's model (True), another one, or (False) the agent like any other
+    request.
     """
 
     def __init__(
         self,
-        model: Model | str,
-        tools: Sequence[Toolbox | Callable[..., Any]] = (),
+        model: protocols.AnyModel | str,
+        tools: Sequence[protocols.Toolbox | Callable[..., Any]] = (),
         instructions: str = "",
         *,
         name: str = "agent",
@@ -40,8 +40,8 @@ class Agent:
         tool_timeout: float | None = 60.0,
         run_timeout: float | None = 600.0,
         history_limit: int | None = None,
-        options: ModelOptions | None = None,
-        housekeeping: Model | str | bool = True,
+        options: requests.ModelOptions | None = None,
+        housekeeping: protocols.AnyModel | str | bool = True,
     ) -> None:
         if max_steps < 1:
             raise ValueError(f"max_steps must be at least 1, not {max_steps}")
@@ -49,21 +49,32 @@ class Agent:
         self.description = description
         self.instructions = instructions
         self.model = _model(model)
-        self._housekeeping = housekeeping if isinstance(housekeeping, bool) else _model(housekeeping)
+        self._housekeeping = housekeeping if isinstance(housekeeping, bool) else RunModel(_model(housekeeping), True)
         self.toolboxes = tuple(_toolbox(tool) for tool in tools)
         self.max_steps = max_steps
         self.on_max_steps = on_max_steps
         self.tool_timeout = tool_timeout
         self.run_timeout = run_timeout
         self.history_limit = history_limit
-        self.options = options or ModelOptions()
-        self._users = 0
-        self._opening = asyncio.Lock()
-        self._stack = AsyncExitStack()
+        self.options = options or requests.ModelOptions()
+        self._resources = resources.Shared(self._open)
+
+    @property
+    def model(self) -> protocols.AnyModel:
+        return self._model.model
+
+    @model.setter
+    def model(self, model: protocols.AnyModel) -> None:
+        self._model = RunModel(model)
+
+    def model_for(self, request: requests.RunRequest) -> RunModel:
+        if not request.housekeeping or self._housekeeping is False:
+            return self._model
+        return RunModel(self.model, True) if self._housekeeping is True else self._housekeeping
 
     def run(
         self,
-        messages: str | Sequence[Message] | RunRequest,
+        messages: str | Sequence[Message] | requests.RunRequest,
         *,
         thread_id: str | None = None,
         user: str | None = None,
@@ -75,61 +86,59 @@ class Agent:
 
         ``approve`` asks the person at the other end about a call that needs approval; without it nobody can be asked.
         """
-        if isinstance(messages, RunRequest):
+        if isinstance(messages, requests.RunRequest):
             return Run(self, messages, run_id=run_id, approve=approve)
         if isinstance(messages, str):
             messages = (UserMessage(messages),)
-        request = RunRequest(tuple(messages), thread_id=thread_id, user=user, context=dict(context or {}))
+        request = requests.RunRequest(tuple(messages), thread_id=thread_id, user=user, context=dict(context or {}))
         return Run(self, request, run_id=run_id, approve=approve)
 
     async def __aenter__(self) -> Self:
         """Open what the model and the tools own. Entered more than once, the last to leave closes it."""
-        async with self._opening:
-            if self._users == 0:
-                async with AsyncExitStack() as stack:
-                    for resource in self._resources():
-                        if isinstance(resource, AbstractAsyncContextManager):
-                            await stack.enter_async_context(resource)
-                    self._stack = stack.pop_all()
-            self._users += 1
+        await self._resources.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        async with self._opening:
-            self._users -= 1
-            if self._users == 0:
-                await self._stack.aclose()
+        await self._resources.__aexit__(kind, error, trace)
 
-    @property
-    def housekeeper(self) -> Model | None:
-        """Who answers the front ends' own requests; None if that is the agent as ever."""
-        if isinstance(self._housekeeping, bool):
-            return self.model if self._housekeeping else None
-        return self._housekeeping
-
-    def _resources(self) -> list[object]:
-        other = [] if isinstance(self._housekeeping, bool) else [self._housekeeping]
-        return [self.model, *other, *self.toolboxes]
+    async def _open(self, stack: AsyncExitStack) -> None:
+        other = () if isinstance(self._housekeeping, bool) else (self._housekeeping.model,)
+        for resource in (self.model, *other, *self.toolboxes):
+            if isinstance(resource, AbstractAsyncContextManager):
+                await stack.enter_async_context(resource)
 
     def __repr__(self) -> str:
         return f"Agent({self.name!r}, model={self.model.name!r})"
 
 
-def _model(model: Model | str) -> Model:
+class RunModel:
+    """A model as a run asks it. With ``housekeeping`` it answers alone, without the agent's tools and instructions."""
+
+    def __init__(self, model: protocols.AnyModel, housekeeping: bool = False) -> None:
+        self.model = model
+        self.housekeeping = housekeeping
+        self.open_stream = protocols.opener(model)
+
+    @property
+    def name(self) -> str:
+        return self.model.name
+
+
+def _model(model: protocols.AnyModel | str) -> protocols.AnyModel:
     if isinstance(model, str):
         from turnstream import providers
 
-        named: Model = providers.model(model)
+        named: protocols.AnyModel = providers.model(model)
         return named
     return model
 
 
-def _toolbox(tool: Toolbox | Callable[..., Any]) -> Toolbox:
+def _toolbox(tool: protocols.Toolbox | Callable[..., Any]) -> protocols.Toolbox:
     if hasattr(tool, "tools") and hasattr(tool, "call"):
         return tool
     from turnstream.tools import python
 
-    made: Toolbox = python.tool(tool)
+    made: protocols.Toolbox = python.tool(tool)
     return made

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from types import TracebackType
 
-from turnstream.events import RunTimeout
+from turnstream import errors
 
 
 class Deadline:
@@ -43,7 +43,7 @@ class Deadline:
             self._interrupting = False
             others = task.uncancel() > self._cancelling  # somebody but this deadline wants the task to stop
             if kind is asyncio.CancelledError and not others:
-                raise RunTimeout(f"The run did not finish within its {self._seconds:g} seconds.") from None
+                raise errors.RunTimeout(f"The run did not finish within its {self._seconds:g} seconds.") from None
 
     def close(self) -> None:
         if self._timer is not None:

@@ -10,25 +10,16 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeAlias
 
-from turnstream.agent.patience import Patience
+from turnstream import errors, events, messages, requests, toolspec
+from turnstream.agent.time_limit import PausableTimeout
 from turnstream.agent.toolset import Toolset
-from turnstream.events import (
-    RunContext,
-    RunEvent,
-    SourceFound,
-    ToolCall,
-    ToolError,
-    ToolOutput,
-    ToolProgress,
-    ToolResult,
-)
 
 log = logging.getLogger(__name__)
 
 _MOST_WAITING_PROGRESS = 1000
 _GRACE_ON_CANCEL = 1.0
 
-Approve: TypeAlias = "Callable[[ToolCall], Awaitable[bool]]"
+Approve: TypeAlias = Callable[[messages.ToolCall], Awaitable[bool]]
 
 
 class Execution:
@@ -42,9 +33,9 @@ class Execution:
     def __init__(
         self,
         step: int,
-        calls: Sequence[ToolCall],
+        calls: Sequence[messages.ToolCall],
         toolset: Toolset,
-        context: RunContext,
+        context: requests.RunContext,
         timeout: float | None,
         approve: Approve | None = None,
     ) -> None:
@@ -54,28 +45,28 @@ class Execution:
         self._timeout = timeout
         self._approve = approve
         self._loop = asyncio.get_running_loop()
-        self._events: asyncio.Queue[RunEvent] = asyncio.Queue()
-        self._results: dict[int, ToolResult] = {}
+        self._events: asyncio.Queue[events.RunEvent] = asyncio.Queue()
+        self._results: dict[int, events.ToolResult] = {}
         self._reported = 0
         self._started = self._loop.time()
-        self._tasks: set[asyncio.Task[ToolOutput] | asyncio.Task[None]] = {
+        self._tasks: set[asyncio.Task[toolspec.ToolOutput] | asyncio.Task[None]] = {
             asyncio.create_task(self._run(at, call, context)) for at, call in enumerate(self._calls)
         }
 
     @property
-    def results(self) -> tuple[ToolResult, ...]:
+    def results(self) -> tuple[events.ToolResult, ...]:
         """In call order; of those that have one."""
         return tuple(self._results[at] for at in sorted(self._results))
 
-    async def next(self) -> list[RunEvent]:
+    async def next(self) -> list[events.RunEvent]:
         """The events since the last time, at least one; none when all tools have been reported."""
         if self._reported == len(self._calls) and self._events.empty():
             return []
-        events = [await self._events.get()]
+        batch = [await self._events.get()]
         while not self._events.empty():
-            events.append(self._events.get_nowait())
-        self._reported += sum(isinstance(event, ToolResult) for event in events)
-        return events
+            batch.append(self._events.get_nowait())
+        self._reported += sum(isinstance(event, events.ToolResult) for event in batch)
+        return batch
 
     async def cancel(self) -> None:
         """Cancel what still runs, and wait for it a moment."""
@@ -85,65 +76,69 @@ class Execution:
         if running:
             await asyncio.wait(running, timeout=_GRACE_ON_CANCEL)
 
-    async def _run(self, at: int, call: ToolCall, context: RunContext) -> None:
+    async def _run(self, at: int, call: messages.ToolCall, context: requests.RunContext) -> None:
         timeout = self._toolset.timeout(call.name, self._timeout)
-        patience = Patience(timeout)
-        task = asyncio.create_task(self._output(call, self._context(call, context, patience)))
+        limit = PausableTimeout(timeout)
+        task = asyncio.create_task(self._output(call, self._context(call, context, limit)))
         self._tasks.add(task)
         try:
-            await asyncio.wait((task, patience.over), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((task, limit.over), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            patience.close()
+            limit.close()
             in_time = task.done()
             task.cancel()
         if not in_time:
-            output = ToolOutput(f"The tool {call.name} gave no result within {timeout:g} seconds.", is_error=True)
+            output = toolspec.ToolOutput(
+                f"The tool {call.name} gave no result within {timeout:g} seconds.", is_error=True
+            )
         elif task.cancelled():
-            output = ToolOutput(f"The tool {call.name} was cancelled.", is_error=True)
+            output = toolspec.ToolOutput(f"The tool {call.name} was cancelled.", is_error=True)
         elif (error := task.exception()) is not None:  # a GeneratorExit, for instance, is no `Exception`
             output = _broken(call, context, error)
         else:
             output = task.result()
         self._finish(at, call, output)
 
-    def _context(self, call: ToolCall, context: RunContext, patience: Patience) -> RunContext:
+    def _context(
+        self, call: messages.ToolCall, context: requests.RunContext, limit: PausableTimeout
+    ) -> requests.RunContext:
         return replace(
             context,
             tool_call_id=call.id,
             progress=partial(self._progress, call),
             approve=None if self._approve is None else partial(self._approve, call),
-            untimed=patience.held,
+            untimed=limit.paused,
         )
 
-    async def _output(self, call: ToolCall, context: RunContext) -> ToolOutput:
+    async def _output(self, call: messages.ToolCall, context: requests.RunContext) -> toolspec.ToolOutput:
         try:
             return await self._toolset.call(call, context)
-        except ToolError as error:
-            return ToolOutput(error.message, is_error=True)
+        except errors.ToolError as error:
+            return toolspec.ToolOutput(error.message, is_error=True)
         except Exception as error:  # a broken tool is told to the model and never takes the run with it
             return _broken(call, context, error)
 
-    def _finish(self, at: int, call: ToolCall, output: ToolOutput) -> None:
-        result = ToolResult(self._step, call, output, self._loop.time() - self._started)
+    def _finish(self, at: int, call: messages.ToolCall, output: toolspec.ToolOutput) -> None:
+        result = events.ToolResult(self._step, call, output, self._loop.time() - self._started)
         self._results[at] = result
         self._events.put_nowait(result)
         for source in output.sources:
-            self._events.put_nowait(SourceFound(source, call.id))
+            self._events.put_nowait(events.SourceFound(source, call.id))
 
-    def _progress(self, call: ToolCall, message: str, fraction: float | None = None) -> None:
+    def _progress(self, call: messages.ToolCall, message: str, fraction: float | None = None) -> None:
         """From any thread. Progress that nobody reads in time is dropped: it must not fill the memory."""
         done = None if fraction is None else float(fraction)  # a numpy scalar, for instance, has no JSON form
-        event = ToolProgress(call.id, call.name, str(message), done)
+        event = events.ToolProgress(call.id, call.name, str(message), done)
         with suppress(RuntimeError):  # the loop is closed: a thread outlived everybody who could have listened
             self._loop.call_soon_threadsafe(self._put_progress, event)
 
-    def _put_progress(self, event: ToolProgress) -> None:
+    def _put_progress(self, event: events.ToolProgress) -> None:
         if self._events.qsize() < _MOST_WAITING_PROGRESS:
             self._events.put_nowait(event)
 
 
-def _broken(call: ToolCall, context: RunContext, error: BaseException) -> ToolOutput:
+def _broken(call: messages.ToolCall, context: requests.RunContext, error: BaseException) -> toolspec.ToolOutput:
     log.error("tool %s failed in run %s", call.name, context.run_id, exc_info=error)
     first_line = (str(error).splitlines() or [""])[0][:300]
     text = f"The tool {call.name} failed: {type(error).__name__}: {first_line}"
-    return ToolOutput(text, is_error=True, shown=f"The tool {call.name} failed.")
+    return toolspec.ToolOutput(text, is_error=True, shown=f"The tool {call.name} failed.")

@@ -2,76 +2,108 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
+from math import inf
+from operator import itemgetter
 
-from turnstream.events import (
-    AssistantMessage,
-    Message,
-    SystemMessage,
-    ToolCall,
-    ToolMessage,
-    ToolResult,
-    UserMessage,
-)
+from turnstream import messages
 
-_UNANSWERED = "No result: this call was not answered."
+UNANSWERED = "No result: this call was not answered."
 
 
-def prepare(instructions: str, messages: Sequence[Message], limit: int | None) -> tuple[Message, ...]:
+def prepare(
+    instructions: str, conversation: Sequence[messages.Message], limit: int | None
+) -> tuple[messages.Message, ...]:
     """The agent's instructions, then the client's messages, repaired and trimmed."""
-    head: tuple[Message, ...] = (SystemMessage(instructions),) if instructions else ()
-    return head + trimmed(repaired(messages), limit)
+    head: tuple[messages.Message, ...] = (messages.SystemMessage(instructions),) if instructions else ()
+    return head + trimmed(repaired(conversation), limit)
 
 
-def repaired(messages: Iterable[Message]) -> tuple[Message, ...]:
-    """Drop tool messages that answer no call, add one for each call that nobody answered; vendors refuse both."""
-    whole: list[Message] = []
-    waiting: dict[str, ToolCall] = {}
+def repaired(conversation: Iterable[messages.Message]) -> tuple[messages.Message, ...]:
+    """Every call directly followed by its results, wherever they stood; vendors refuse anything else.
 
-    def settle() -> None:
-        whole.extend(ToolMessage(call.id, _UNANSWERED, call.name, is_error=True) for call in waiting.values())
-        waiting.clear()
-
-    for message in messages:
-        if isinstance(message, ToolMessage):
-            if waiting.pop(message.tool_call_id, None) is not None:
-                whole.append(message)
+    Results are paired by id. A tool message that answers no call is dropped; a call that nobody answered gets a result
+    that says so.
+    """
+    given = tuple(conversation)
+    answers = _Answers(given)
+    whole: list[messages.Message] = []
+    for at, message in enumerate(given):
+        if isinstance(message, messages.ToolMessage) or (
+            isinstance(message, messages.AssistantMessage) and not message.parts
+        ):
             continue
-        settle()
-        if isinstance(message, AssistantMessage):
-            if not message.parts:
-                continue
-            waiting.update((call.id, call) for call in message.tool_calls)
         whole.append(message)
-    settle()
+        if isinstance(message, messages.AssistantMessage):
+            whole += answers.to(message.tool_calls, at)
     return tuple(whole)
 
 
-def trimmed(messages: Sequence[Message], limit: int | None) -> tuple[Message, ...]:
+class _Answers:
+    """The tool messages of a conversation, each given out once.
+
+    Some models number their calls anew in each step, so an id may come again: a call's result is the first one between
+    it and the next call of that id, else one that stands before all calls of that id.
+    """
+
+    def __init__(self, conversation: Sequence[messages.Message]) -> None:
+        self._results: dict[str, deque[tuple[int, messages.ToolMessage]]] = {}
+        self._calls: dict[str, deque[int]] = {}
+        for at, message in enumerate(conversation):
+            if isinstance(message, messages.ToolMessage):
+                self._results.setdefault(message.tool_call_id, deque()).append((at, message))
+            elif isinstance(message, messages.AssistantMessage):
+                for call in message.tool_calls:
+                    self._calls.setdefault(call.id, deque()).append(at)
+
+    def to(self, calls: Sequence[messages.ToolCall], at: int) -> list[messages.ToolMessage]:
+        """The results of the calls of the message at that place, in the order in which they stood."""
+        found = [self._answer(call, at) for call in calls]
+        return [message for _, message in sorted(found, key=itemgetter(0))]
+
+    def _answer(self, call: messages.ToolCall, at: int) -> tuple[float, messages.ToolMessage]:
+        calls, results = self._calls[call.id], self._results.get(call.id, deque())
+        calls.popleft()
+        end = calls[0] if calls else inf
+        early = results.popleft() if results and results[0][0] < at else None
+        while results and results[0][0] < at:
+            results.popleft()
+        if results and results[0][0] < max(end, at + 1):
+            return results.popleft()
+        return early or (inf, messages.ToolMessage(call.id, UNANSWERED, call.name, is_error=True))
+
+
+def trimmed(conversation: Sequence[messages.Message], limit: int | None) -> tuple[messages.Message, ...]:
     """At most ``limit`` messages, by leaving out the oldest exchanges: a user message with all that follows from it.
 
     System messages before the first exchange stay, and so does the last exchange, however long it is.
     """
-    if limit is None or len(messages) <= limit:
-        return tuple(messages)
-    starts = [at for at, message in enumerate(messages) if _begins_exchange(messages, at)]
-    first = next((at for at, message in enumerate(messages) if not isinstance(message, SystemMessage)), len(messages))
-    head = tuple(messages[:first])
+    if limit is None or len(conversation) <= limit:
+        return tuple(conversation)
+    starts = [at for at, message in enumerate(conversation) if _begins_exchange(conversation, at)]
+    first = next(
+        (at for at, message in enumerate(conversation) if not isinstance(message, messages.SystemMessage)),
+        len(conversation),
+    )
+    head = tuple(conversation[:first])
     for start in starts:
-        if start >= first and len(head) + len(messages) - start <= limit:
-            return head + tuple(messages[start:])
-    return head + tuple(messages[max([first, *starts]) :])
+        if start >= first and len(head) + len(conversation) - start <= limit:
+            return head + tuple(conversation[start:])
+    return head + tuple(conversation[max([first, *starts]) :])
 
 
-def _begins_exchange(messages: Sequence[Message], at: int) -> bool:
+def _begins_exchange(conversation: Sequence[messages.Message], at: int) -> bool:
     """Several user messages in a row begin one exchange together."""
-    return isinstance(messages[at], UserMessage) and not (at and isinstance(messages[at - 1], UserMessage))
+    return isinstance(conversation[at], messages.UserMessage) and not (
+        at and isinstance(conversation[at - 1], messages.UserMessage)
+    )
 
 
-def call_ids(messages: Iterable[Message]) -> set[str]:
-    return {call.id for message in messages if isinstance(message, AssistantMessage) for call in message.tool_calls}
-
-
-def tool_message(result: ToolResult) -> ToolMessage:
-    call = result.tool_call
-    return ToolMessage(call.id, result.output.content, call.name, result.output.is_error)
+def call_ids(conversation: Iterable[messages.Message]) -> set[str]:
+    return {
+        call.id
+        for message in conversation
+        if isinstance(message, messages.AssistantMessage)
+        for call in message.tool_calls
+    }

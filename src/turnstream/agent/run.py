@@ -9,41 +9,14 @@ import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
+from turnstream import conversation, errors, events, messages, requests, usage
 from turnstream.agent import history, options
-from turnstream.agent.calls import Answer
 from turnstream.agent.deadline import Deadline
 from turnstream.agent.execution import Approve, Execution
-from turnstream.agent.housekeeping import is_housekeeping
+from turnstream.agent.step_result import StepResult
 from turnstream.agent.toolset import Toolset
-from turnstream.events import (
-    ClientToolCalls,
-    ConfigurationError,
-    HostedToolCall,
-    HostedToolResult,
-    MaxStepsReached,
-    Message,
-    ModelRequest,
-    ProviderError,
-    ReasoningDelta,
-    RefusalDelta,
-    RunCancelled,
-    RunContext,
-    RunEvent,
-    RunFailed,
-    RunFinished,
-    RunRequest,
-    RunStarted,
-    SourceFound,
-    StepStarted,
-    TerminalEvent,
-    TextDelta,
-    ToolCallsDetected,
-    ToolsExecuted,
-    TurnstreamError,
-    Usage,
-)
 from turnstream.parsing.collect import Collector
 
 if TYPE_CHECKING:
@@ -52,9 +25,17 @@ if TYPE_CHECKING:
     from turnstream.agent.agent import Agent
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
-_VISIBLE = frozenset({TextDelta, ReasoningDelta, RefusalDelta, HostedToolCall, HostedToolResult, SourceFound})
+_VISIBLE = frozenset(
+    {
+        events.TextDelta,
+        events.ReasoningDelta,
+        events.RefusalDelta,
+        events.HostedToolCall,
+        events.HostedToolResult,
+        events.SourceFound,
+    }
+)
 
 
 class Run:
@@ -67,25 +48,38 @@ class Run:
     """
 
     def __init__(
-        self, agent: Agent, request: RunRequest, *, run_id: str | None = None, approve: Approve | None = None
+        self, agent: Agent, request: requests.RunRequest, *, run_id: str | None = None, approve: Approve | None = None
     ) -> None:
         self.agent = agent
         self.request = request
         self.id = run_id or f"run_{uuid.uuid4().hex}"
-        self.messages: list[Message] = []
-        self.usage = Usage()
-        self.outcome: TerminalEvent | None = None
+        self.usage = usage.Usage()
+        self.outcome: events.TerminalEvent | None = None
         self.acted = False
         self._approve = approve
+        self._context = requests.RunContext(
+            run_id=self.id,
+            thread_id=request.thread_id,
+            user=request.user,
+            values=request.context,
+            headers=request.headers,
+            principal=request.principal,
+            agent=agent.name,
+        )
         self._step = 0
-        housekeeper = agent.housekeeper if is_housekeeping(request.messages) else None
-        self._model, self._plain = housekeeper or agent.model, housekeeper is not None
+        self._model = agent.model_for(request)
+        self._housekeeping = self._model.housekeeping
         self._last_step = False
-        self._history: tuple[Message, ...] = ()
+        self._history: tuple[messages.Message, ...] = ()
+        self._said = conversation.Fold()
         self._toolset = Toolset()
         self._collector = Collector()
         self._execution: Execution | None = None
-        self._generator: AsyncGenerator[list[RunEvent]] | None = None
+        self._generator: AsyncGenerator[list[events.RunEvent]] | None = None
+
+    @property
+    def messages(self) -> list[messages.Message]:
+        return self._said.messages
 
     async def __aenter__(self) -> Self:
         await self.agent.__aenter__()
@@ -98,36 +92,38 @@ class Run:
             if self._generator is not None:
                 await self._generator.aclose()
             if self.outcome is None:
-                self.outcome = RunCancelled(self.usage)
+                self.outcome = events.RunCancelled(self.usage)
         finally:
             await self.agent.__aexit__(kind, error, trace)
 
-    async def __aiter__(self) -> AsyncIterator[RunEvent]:
+    async def __aiter__(self) -> AsyncIterator[events.RunEvent]:
         async for batch in self.batches():
             for event in batch:
                 yield event
 
-    def batches(self) -> AsyncGenerator[list[RunEvent]]:
+    def batches(self) -> AsyncGenerator[list[events.RunEvent]]:
         """The run's events, as many at a time as came at once. The last event of the last batch is the terminal one."""
         if self._generator is not None:
             raise RuntimeError("a run can be iterated only once")
         self._generator = self._events()
         return self._generator
 
-    async def _events(self) -> AsyncGenerator[list[RunEvent]]:
+    async def _events(self) -> AsyncGenerator[list[events.RunEvent]]:
         """The loop, and the one place that turns exceptions into events."""
         self._deadline = Deadline(self.agent.run_timeout)
         try:
-            yield [RunStarted(self.id, self.agent.name, self.request.thread_id)]
+            yield [events.RunStarted(self.id, self.agent.name, self.request.thread_id)]
             await self._prepare()
             while self.outcome is None:
                 self._step += 1
-                if not self._plain:
-                    yield [StepStarted(self._step)]
+                if not self._housekeeping:
+                    yield [events.StepStarted(self._step)]
                 collector = self._collector = Collector()
+                asked = time.monotonic()
                 async with AsyncExitStack() as stack:
                     with self._deadline:
-                        stream = await stack.enter_async_context(self._model.stream(self._request()))
+                        answer = self._model.open_stream(self._model_request(), self._context)
+                        stream = await stack.enter_async_context(answer)
                     while True:
                         try:
                             with self._deadline:
@@ -137,30 +133,33 @@ class Run:
                         collector.feed(batch)
                         if visible := [event for event in batch if type(event) in _VISIBLE]:
                             yield visible  # type: ignore[misc]  # mypy cannot narrow a union by a set of its types
-                answer = self._answered(collector)
-                if answer.ours:
-                    yield [ToolCallsDetected(self._step, answer.ours)]
-                    self._execution = self._start_tools(answer)
-                    while events := await self._next_of(self._execution):
-                        yield events
+                result = self._result(collector)
+                finished = self._finish_step(result, time.monotonic() - asked)
+                if result.server_calls:
+                    yield [finished, events.ToolCallsDetected(self._step, result.server_calls)]
+                    self._execution = self._start_tools(result)
+                    while news := await self._next_of(self._execution):
+                        yield news
                     yield [self._tools_executed(self._execution)]
-                if ending := self._ending(answer):
-                    yield ending
+                    if ending := self._end_step(result):
+                        yield ending
+                else:
+                    yield [finished, *self._end_step(result)]
         except (asyncio.CancelledError, GeneratorExit):
-            self._book_usage()
-            self.outcome = RunCancelled(self.usage)
+            self._add_usage()
+            self.outcome = events.RunCancelled(self.usage)
             raise
-        except TurnstreamError as error:
-            self._book_usage()
-            trace = error if isinstance(error, ConfigurationError) else None
+        except errors.TurnstreamError as error:
+            self._add_usage()
+            trace = error if isinstance(error, errors.ConfigurationError) else None
             log.warning("run %s failed: %s %s", self.id, error.message, getattr(error, "detail", ""), exc_info=trace)
-            self.outcome = _failed(error, self.usage)
+            self.outcome = failure(error, self.usage)
             yield [self.outcome]
         except Exception:  # whatever it is, the run ends with one terminal event
-            self._book_usage()
+            self._add_usage()
             log.exception("run %s failed", self.id)
             text = "The run failed because of an error in the server; its log has the details."
-            self.outcome = RunFailed("internal_error", text, 500, self.usage)
+            self.outcome = events.RunFailed("internal_error", text, 500, self.usage)
             yield [self.outcome]
         finally:
             self._deadline.close()
@@ -168,86 +167,85 @@ class Run:
                 await self._execution.cancel()
 
     async def _prepare(self) -> None:
-        if self._plain:
+        if self._housekeeping:
             self._history = history.prepare("", self.request.messages, None)
             return
         with self._deadline:
-            self._toolset = await Toolset.of(self.agent.toolboxes, self._context(), self.agent.tool_timeout)
+            self._toolset = await Toolset.of(self.agent.toolboxes, self._context, self.agent.tool_timeout)
         self._history = history.prepare(self.agent.instructions, self.request.messages, self.agent.history_limit)
 
-    def _context(self) -> RunContext:
-        request = self.request
-        return RunContext(
-            run_id=self.id,
-            thread_id=request.thread_id,
-            user=request.user,
-            values=request.context,
-            headers=request.headers,
-        )
-
-    def _request(self) -> ModelRequest:
+    def _model_request(self) -> requests.ModelRequest:
         """The next model call. The last one after ``max_steps`` has no tools, so that the user gets an answer."""
-        asked = self.request.options if self._plain else self.agent.options.overlaid(self.request.options)
-        messages = (*self._history, *self.messages)
+        wanted = self.request.options if self._housekeeping else self.agent.options.overlaid(self.request.options)
+        so_far = (*self._history, *self.messages)
         if self._last_step:
-            return ModelRequest(messages, (), options.without_tools(asked), time.time())
+            return requests.ModelRequest(so_far, (), options.without_tools(wanted), time.time())
         if self._step > 1:
-            asked = options.after_first_step(asked)
-        return ModelRequest(messages, self._toolset.offered(self.request.tools), asked, time.time())
+            wanted = options.after_first_step(wanted)
+        return requests.ModelRequest(so_far, self._toolset.offered(self.request.tools), wanted, time.time())
 
-    async def _next_of(self, execution: Execution) -> list[RunEvent]:
+    async def _next_of(self, execution: Execution) -> list[events.RunEvent]:
         with self._deadline:
             return await execution.next()
 
-    def _answered(self, collector: Collector) -> Answer:
-        """Book one model call: its usage, its message, and the calls that it asks for."""
-        self._book_usage()
-        answer = Answer.of(
+    def _result(self, collector: Collector) -> StepResult:
+        return StepResult.of(
             collector,
             prefix=f"call_{self.id[-12:]}_{self._step}",
             used=history.call_ids((*self._history, *self.messages)),
-            theirs=self._toolset.names_left_to_client(self.request.tools),
+            client_tools=self._toolset.names_left_to_client(self.request.tools),
             with_calls=not self._last_step,
         )
-        if answer.message.parts:
-            self.messages.append(answer.message)
-        return answer
 
-    def _book_usage(self) -> None:
+    def _finish_step(self, result: StepResult, duration: float) -> events.StepFinished:
+        """Add up what the model call used, and keep what it said."""
+        tokens = self._collector.usage or usage.Usage()
+        self._add_usage()
+        name = self._model.name
+        finished = events.StepFinished(self._step, result.message, result.finish, tokens, name, duration)
+        self._said.feed([finished])
+        return finished
+
+    def _add_usage(self) -> None:
         """Once for each model call, also for one that broke off: what it had used until then was used."""
         if self._collector.usage is not None:
             self.usage += self._collector.usage
             self._collector = Collector()
 
-    def _start_tools(self, answer: Answer) -> Execution:
-        self.acted = self.acted or any(self._toolset.effect(call.name) == "once" for call in answer.ours)
+    def _start_tools(self, result: StepResult) -> Execution:
+        self.acted = self.acted or any(self._toolset.effect(call.name) == "once" for call in result.server_calls)
         timeout = self.agent.tool_timeout
-        return Execution(self._step, answer.ours, self._toolset, self._context(), timeout, self._approve)
+        return Execution(self._step, result.server_calls, self._toolset, self._context, timeout, self._approve)
 
-    def _tools_executed(self, execution: Execution) -> ToolsExecuted:
-        results = execution.results
-        self.messages += [history.tool_message(result) for result in results]
-        return ToolsExecuted(self._step, results)
+    def _tools_executed(self, execution: Execution) -> events.ToolsExecuted:
+        executed = events.ToolsExecuted(self._step, execution.results)
+        self._said.feed([executed])
+        return executed
 
-    def _ending(self, answer: Answer) -> list[RunEvent]:
+    def _end_step(self, result: StepResult) -> list[events.RunEvent]:
         """What follows a step: the end of the run, the announcement of its last step, or nothing but the next step."""
-        if answer.theirs:
-            self.outcome = RunFinished("tool_calls", self.usage, self._step)
-            return [ClientToolCalls(self._step, answer.theirs), self.outcome]
-        if not answer.ours and (answer.finish != "pause" or self._last_step):
-            self.outcome = RunFinished(answer.finish, self.usage, self._step)
+        if result.client_calls:
+            self.outcome = events.RunFinished("tool_calls", self.usage, self._step)
+            return [events.ClientToolCalls(self._step, result.client_calls), self.outcome]
+        if not result.server_calls and (result.finish != "pause" or self._last_step):
+            self.outcome = events.RunFinished(result.finish, self.usage, self._step)
             return [self.outcome]
         if self._last_step or self._step < self.agent.max_steps:
             return []
         if self.agent.on_max_steps == "stop":
-            self.outcome = RunFinished("max_steps", self.usage, self._step)
-            return [MaxStepsReached(self._step), self.outcome]
+            self.outcome = events.RunFinished("max_steps", self.usage, self._step)
+            return [events.MaxStepsReached(self._step), self.outcome]
         self._last_step = True
-        return [MaxStepsReached(self._step)]
+        return [events.MaxStepsReached(self._step)]
 
 
-def _failed(error: TurnstreamError, usage: Usage) -> RunFailed:
-    if not isinstance(error, ProviderError):
-        return RunFailed(error.code, error.message, error.status, usage)
-    retryable = error.retryable or error.provider_status is None
-    return RunFailed(error.code, error.message, error.status, usage, error.retry_after, retryable)
+def failure(error: errors.TurnstreamError, tokens: usage.Usage) -> events.RunFailed:
+    """The terminal event of a run that ends by this error."""
+    match error:
+        case errors.ProviderError():
+            retryable = error.retryable or error.provider_status is None
+            return events.RunFailed(error.code, error.message, error.status, tokens, error.retry_after, retryable)
+        case errors.RequestError(param=param):
+            return events.RunFailed(error.code, error.message, error.status, tokens, None, False, param)
+        case _:
+            return events.RunFailed(error.code, error.message, error.status, tokens)

@@ -6,8 +6,8 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 
-from turnstream.agent.protocols import Toolbox
-from turnstream.events import Effect, RunContext, ToolCall, ToolError, ToolOutput, ToolSpec, TurnstreamError
+from turnstream import errors, messages, requests, toolspec
+from turnstream.protocols import Toolbox
 
 log = logging.getLogger(__name__)
 
@@ -15,18 +15,18 @@ log = logging.getLogger(__name__)
 class Toolset:
     """Which toolbox answers which name. Of two tools with one name, the first counts."""
 
-    def __init__(self, tools: Mapping[str, tuple[ToolSpec, Toolbox]] | None = None) -> None:
+    def __init__(self, tools: Mapping[str, tuple[toolspec.ToolSpec, Toolbox]] | None = None) -> None:
         self._tools = dict(tools or {})
 
     @classmethod
-    async def of(cls, toolboxes: Sequence[Toolbox], context: RunContext, timeout: float | None) -> Toolset:
+    async def of(cls, toolboxes: Sequence[Toolbox], context: requests.RunContext, timeout: float | None) -> Toolset:
         """Ask all toolboxes at once. One that fails or is late is left out of this run: the others still help."""
         asked = (asyncio.wait_for(toolbox.tools(context), timeout) for toolbox in toolboxes)
         answers = await asyncio.gather(*asked, return_exceptions=True)
-        tools: dict[str, tuple[ToolSpec, Toolbox]] = {}
+        tools: dict[str, tuple[toolspec.ToolSpec, Toolbox]] = {}
         for toolbox, specs in zip(toolboxes, answers, strict=True):
             if isinstance(specs, Exception):
-                reason = specs.message if isinstance(specs, TurnstreamError) else type(specs).__name__
+                reason = specs.message if isinstance(specs, errors.TurnstreamError) else type(specs).__name__
                 log.error("toolbox %r is left out of run %s: %s", toolbox, context.run_id, reason, exc_info=specs)
             elif isinstance(specs, BaseException):
                 raise specs
@@ -35,12 +35,12 @@ class Toolset:
                     tools.setdefault(spec.name, (spec, toolbox))
         return cls(tools)
 
-    def offered(self, client_tools: Sequence[ToolSpec]) -> tuple[ToolSpec, ...]:
+    def offered(self, client_tools: Sequence[toolspec.ToolSpec]) -> tuple[toolspec.ToolSpec, ...]:
         """What the model is offered: ours, then the client's."""
         left = self.names_left_to_client(client_tools)
         return (*(spec for spec, _ in self._tools.values()), *(tool for tool in client_tools if tool.name in left))
 
-    def names_left_to_client(self, client_tools: Sequence[ToolSpec]) -> frozenset[str]:
+    def names_left_to_client(self, client_tools: Sequence[toolspec.ToolSpec]) -> frozenset[str]:
         """A client's tool with the name of one of ours is ours: what the agent can do is not the client's to
         replace."""
         return frozenset(tool.name for tool in client_tools) - self._tools.keys()
@@ -50,14 +50,14 @@ class Toolset:
         spec = self._tools[name][0] if name in self._tools else None
         return default if spec is None or spec.timeout is None else spec.timeout
 
-    def effect(self, name: str) -> Effect:
+    def effect(self, name: str) -> toolspec.Effect:
         return self._tools[name][0].effect if name in self._tools else "none"
 
-    async def call(self, call: ToolCall, context: RunContext) -> ToolOutput:
+    async def call(self, call: messages.ToolCall, context: requests.RunContext) -> toolspec.ToolOutput:
         """Raises `ToolError` for a call that is malformed or of a tool that there is not."""
         if call.malformed is not None:
-            raise ToolError(f"This call was not executed: {call.malformed}. It was: {call.arguments[:500]}")
+            raise errors.ToolError(f"This call was not executed: {call.malformed}. It was: {call.arguments[:500]}")
         if call.name not in self._tools:
             known = ", ".join(sorted(self._tools)) or "none"
-            raise ToolError(f"There is no tool named {call.name!r}. The tools are: {known}.")
+            raise errors.ToolError(f"There is no tool named {call.name!r}. The tools are: {known}.")
         return await self._tools[call.name][1].call(call, context)

@@ -8,7 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from turnstream.agent import Agent
-    from turnstream.agent.protocols import Toolbox
+    from turnstream.protocols import Toolbox
     from turnstream.service import Service
 
 

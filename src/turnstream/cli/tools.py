@@ -16,8 +16,8 @@ from turnstream.cli.text import printable
 
 if TYPE_CHECKING:
     from turnstream.agent import Agent
-    from turnstream.agent.protocols import Toolbox
     from turnstream.events import ToolSpec
+    from turnstream.protocols import Toolbox
 
 _LONGEST_SUMMARY = 100
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from turnstream.agent import Agent
-from turnstream.agent.protocols import Model, Toolbox
 from turnstream.config.document import Document
 from turnstream.config.models import make_model, make_options
 from turnstream.config.schema import AgentSection, ServerSection
 from turnstream.config.tools import Place, build
 from turnstream.events import ConfigurationError
+from turnstream.protocols import AnyModel, Toolbox
 from turnstream.service import ServerSettings
 from turnstream.tools.python import FunctionTool
 
@@ -25,7 +25,7 @@ def make_settings(section: ServerSection) -> ServerSettings:
 def make_agent(section: AgentSection, document: Document, place: Place, *, default_name: str) -> Agent:
     """Raises `ConfigurationError` with everything that model, tools and instructions have against them."""
     problems: list[str] = []
-    model: Model | None = None
+    model: AnyModel | None = None
     try:
         model = make_model(section.model, place)
     except ConfigurationError as error:
@@ -51,7 +51,7 @@ def make_agent(section: AgentSection, document: Document, place: Place, *, defau
     )
 
 
-def _housekeeping(section: AgentSection, document: Document, place: Place, problems: list[str]) -> Model | bool:
+def _housekeeping(section: AgentSection, document: Document, place: Place, problems: list[str]) -> AnyModel | bool:
     kept = section.housekeeping
     if not kept.enabled or kept.model is None:
         return kept.enabled

@@ -6,13 +6,13 @@ from difflib import get_close_matches
 from typing import Any
 
 from turnstream import providers
-from turnstream.agent.protocols import Model
 from turnstream.config import automatic
 from turnstream.config.schema import ModelSection, Options, TextCallsSection
 from turnstream.config.tools import Place
 from turnstream.events import ConfigurationError, ModelOptions
+from turnstream.models.text_mode import TextMode
 from turnstream.parsing.text_calls import FORMATS, format_for
-from turnstream.providers.text_mode import TextMode
+from turnstream.protocols import AnyModel
 
 
 def make_options(section: Options) -> ModelOptions:
@@ -22,7 +22,7 @@ def make_options(section: Options) -> ModelOptions:
     return ModelOptions(**values)
 
 
-def make_model(section: ModelSection, place: Place) -> Model:
+def make_model(section: ModelSection, place: Place) -> AnyModel:
     """Only what the file says is passed on: the provider's defaults stand in one place, its own."""
     name = section.full_name
     given = section.model_fields_set
@@ -38,7 +38,7 @@ def make_model(section: ModelSection, place: Place) -> Model:
         more["retries"] = section.retries
     if "timeouts" in given:
         more["timeouts"] = section.timeouts.model_dump()
-    model: Model = providers.model(name, environ=place.environ, client=place.client, **more)
+    model: AnyModel = providers.model(name, environ=place.environ, client=place.client, **more)
     return reading_calls(model, section.tool_calls)
 
 
@@ -51,7 +51,7 @@ def _template(section: ModelSection, place: Place) -> dict[str, str]:
         raise ConfigurationError("there is no file that template names, or it is not UTF-8 text") from None
 
 
-def reading_calls(model: Model, how: str | TextCallsSection) -> Model:
+def reading_calls(model: AnyModel, how: str | TextCallsSection) -> AnyModel:
     """``model``, with the tool calls that it writes as text read by us."""
     match how:
         case "auto" | "text":

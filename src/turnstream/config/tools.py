@@ -14,7 +14,6 @@ from types import ModuleType
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
-from turnstream.agent.protocols import Toolbox
 from turnstream.config.errors import meant
 from turnstream.config.files import existing
 from turnstream.config.http_tools import make_auth, make_openapi, make_ready, make_rest
@@ -28,6 +27,7 @@ from turnstream.config.tool_sections import (
     ToolSection,
 )
 from turnstream.events import ConfigurationError, TurnstreamError
+from turnstream.protocols import Toolbox
 from turnstream.providers.http import Client
 from turnstream.tools import mcp, python, wrap
 from turnstream.tools.http_client import HttpOptions

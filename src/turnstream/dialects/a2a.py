@@ -12,7 +12,8 @@ from typing import Any, ClassVar, assert_never
 
 import msgspec
 
-from turnstream.dialects import statuses
+from turnstream import errors, events, messages, requests, usage
+from turnstream.dialects import housekeeping, statuses
 from turnstream.dialects.a2a_objects import (
     CARD_PATHS,
     METHODS,
@@ -49,31 +50,6 @@ from turnstream.dialects.base import (
 from turnstream.dialects.body import bounded, decode
 from turnstream.dialects.paragraphs import Paragraphs
 from turnstream.dialects.transcript import Conversations, Transcript
-from turnstream.events import (
-    ClientToolCalls,
-    HostedToolCall,
-    HostedToolResult,
-    MaxStepsReached,
-    ReasoningDelta,
-    RefusalDelta,
-    RequestError,
-    RunCancelled,
-    RunEvent,
-    RunFailed,
-    RunFinished,
-    RunRequest,
-    RunStarted,
-    SourceFound,
-    StepStarted,
-    TextDelta,
-    ToolCallsDetected,
-    ToolProgress,
-    ToolResult,
-    ToolsExecuted,
-    TurnstreamError,
-    Usage,
-    UserMessage,
-)
 
 _KEPT = 1000  # tasks that tasks/get can name
 _NOT_FOUND, _NOT_CANCELABLE, _VERSION = -32001, -32002, -32009
@@ -98,12 +74,12 @@ class A2A:
             return Reply(200, json(card(agent, request.agents[agent], request.base_url)))
         try:
             rpc = decode(request.body, RpcRequest)
-        except RequestError as error:  # JSON-RPC has errors of its own; HTTP went well
+        except errors.RequestError as error:  # JSON-RPC has errors of its own; HTTP went well
             code = _NO_JSON if error.code == "invalid_json" else _NO_REQUEST
             return Reply(200, rpc_error(None, code, error.message))
         try:
             return self._method(rpc, request, agent)
-        except RequestError as error:
+        except errors.RequestError as error:
             return Reply(200, rpc_error(rpc.id, _INVALID, error.message))
 
     def _method(self, rpc: RpcRequest, request: ClientRequest, agent: str) -> AnyCall | Reply | Cancellation:
@@ -135,11 +111,13 @@ class A2A:
             return Reply(200, rpc_error(rpc.id, _NOT_FOUND, "This server has no such task, or no longer."))
         before = self._tasks[message.task_id].context_id if message.task_id else None
         context = (message.context_id or before or f"context-{request.id}")[:512]
-        run = RunRequest(
-            messages=(*self._contexts[context], UserMessage(content(message))),
-            agent=agent,
-            thread_id=context,
-            context=dict(bounded(message.metadata, "message.metadata")) if message.metadata else {},
+        run = housekeeping.marked(
+            requests.RunRequest(
+                messages=(*self._contexts[context], messages.UserMessage(content(message))),
+                agent=agent,
+                thread_id=context,
+                context=dict(bounded(message.metadata, "message.metadata")) if message.metadata else {},
+            )
         )
         task = Task(request.id, context, version, rpc.id, stream, statuses.wanted(request))
         self._tasks[task.id] = task
@@ -147,30 +125,30 @@ class A2A:
             self._tasks.popitem(last=False)
         return Call(run, task, self._contexts)
 
-    def error(self, error: TurnstreamError, id: str) -> Reply:
+    def error(self, error: errors.TurnstreamError, id: str) -> Reply:
         """A run that failed is a failed task, as it would be later. What never came to JSON-RPC keeps its status."""
         task = self._tasks.get(id)
         if task is None:
             code = _NO_REQUEST if error.status < 500 else _INTERNAL
             return Reply(error.status, rpc_error(None, code, error.message))
         encoder = Encoder(task, Transcript((), task.texts), self._contexts)
-        frames = encoder.feed([RunFailed(error.code, error.message, error.status, Usage())])
+        frames = encoder.feed([events.RunFailed(error.code, error.message, error.status, usage.Usage())])
         return Reply(200, frames, "text/event-stream") if task.stream else whole(task)
 
 
 class Call:
     headers: Mapping[str, str] = {}
 
-    def __init__(self, request: RunRequest, task: Task, contexts: Conversations) -> None:
+    def __init__(self, request: requests.RunRequest, task: Task, contexts: Conversations) -> None:
         self.request, self.stream = request, task.stream
         self._task, self._contexts = task, contexts
 
     def encoder(self, agent: str) -> Encoder:
         return Encoder(self._task, Transcript(self.request.messages, self._task.texts), self._contexts)
 
-    def reply(self, agent: str, events: Sequence[RunEvent]) -> Reply:
+    def reply(self, agent: str, batch: Sequence[events.RunEvent]) -> Reply:
         encoder = self.encoder(agent)
-        encoder.feed(events)
+        encoder.feed(batch)
         encoder.close()
         return whole(self._task)
 
@@ -191,26 +169,26 @@ class Encoder:
         self._started = self._ended = False
         self._head, self._tail = self._text_frame(append=True)
 
-    def feed(self, events: Sequence[RunEvent]) -> bytes:
+    def feed(self, batch: Sequence[events.RunEvent]) -> bytes:
         if self._ended or self._task.failure is not None:  # it may have failed before its first byte, in `A2A.error`
             return b""
-        if self._paragraphs.open and not self._reasoning and (frames := self._only_text(events)) is not None:
+        if self._paragraphs.open and not self._reasoning and (frames := self._only_text(batch)) is not None:
             return frames
         pieces: list[bytes] = [] if self._started else [self._start()]
-        for event in events:
+        for event in batch:
             self._transcript.take(event)
-            if type(event) is ReasoningDelta:
+            if type(event) is events.ReasoningDelta:
                 self._reasoning.append(event.text)
                 continue
             if self._reasoning:
                 pieces.append(self._thought())
             self._paragraphs.see(event)
             pieces.append(self._event(event))
-            if isinstance(event, RunFinished | RunFailed | RunCancelled):
+            if isinstance(event, events.RunFinished | events.RunFailed | events.RunCancelled):
                 break
         return b"".join(pieces)
 
-    def _only_text(self, events: Sequence[RunEvent]) -> bytes | None:
+    def _only_text(self, events: Sequence[events.RunEvent]) -> bytes | None:
         """`_say` for a batch that only continues the text, as nearly all do; None for any other."""
         if (texts := texts_of(events)) is None:
             return None
@@ -227,36 +205,36 @@ class Encoder:
         return b"" if self._ended else b": heartbeat\n\n"
 
     def close(self) -> bytes:
-        return self.feed([RunFailed("internal_error", "The run ended without an answer.", 500, Usage())])
+        return self.feed([events.RunFailed("internal_error", "The run ended without an answer.", 500, usage.Usage())])
 
-    def _event(self, event: RunEvent) -> bytes:
+    def _event(self, event: events.RunEvent) -> bytes:
         match event:
-            case TextDelta(text=text) | RefusalDelta(text=text):
+            case events.TextDelta(text=text) | events.RefusalDelta(text=text):
                 return self._say(text)
-            case StepStarted() | ToolCallsDetected() | ToolsExecuted() | MaxStepsReached():
+            case events.StepStarted() | events.ToolCallsDetected() | events.ToolsExecuted() | events.MaxStepsReached():
                 word, details = statuses.status(event)
                 told = {"agent_status": word, "details": details}
                 return self._tell(told, statuses.description(event))
-            case ToolProgress(tool_call_id=id, name=name, message=message, fraction=fraction):
+            case events.ToolProgress(tool_call_id=id, name=name, message=message, fraction=fraction):
                 progress = {"id": id, "name": name, "message": message, "fraction": fraction}
                 return self._tell({"tool_progress": progress}, f"{name}: {message}")
-            case ToolResult(output=output):
+            case events.ToolResult(output=output):
                 return self._tell({"tool_result": {**statuses.result_details(event), "content": output.shown_text}})
-            case HostedToolCall(id=id, name=name, arguments=arguments):
+            case events.HostedToolCall(id=id, name=name, arguments=arguments):
                 return self._tell({"hosted_tool_call": {"id": id, "name": name, "arguments": arguments}})
-            case HostedToolResult(id=id, name=name, content=text, ok=ok):
+            case events.HostedToolResult(id=id, name=name, content=text, ok=ok):
                 return self._tell({"hosted_tool_result": {"id": id, "name": name, "ok": ok, "content": text}})
-            case SourceFound(source=source):
+            case events.SourceFound(source=source):
                 return self._tell({"source": msgspec.to_builtins(source)})
-            case ReasoningDelta() | RunStarted() | ClientToolCalls():
+            case events.ReasoningDelta() | events.RunStarted() | events.StepFinished() | events.ClientToolCalls():
                 return b""  # this protocol's clients declare no tools
-            case RunFinished(usage=usage, reason=reason):
+            case events.RunFinished(usage=usage, reason=reason):
                 self._contexts.keep(self._task.context_id, self._transcript.messages)
                 last_words = self._say(statuses.STOPPED) if reason == "max_steps" else b""
                 return last_words + self._end(usage, None)
-            case RunFailed(message=message, code=code, usage=usage):
+            case events.RunFailed(message=message, code=code, usage=usage):
                 return self._end(usage, message, cancelled=code == "cancelled")
-            case RunCancelled(usage=usage):
+            case events.RunCancelled(usage=usage):
                 return self._end(usage, "The run was cancelled.", cancelled=True)
             case _:
                 assert_never(event)
@@ -315,7 +293,7 @@ class Encoder:
         self._reasoning.clear()
         return self._update({"type": "reasoning"}, text)
 
-    def _end(self, usage: Usage, failure: str | None, cancelled: bool = False) -> bytes:
+    def _end(self, usage: usage.Usage, failure: str | None, cancelled: bool = False) -> bytes:
         self._ended = True
         self._task.usage = usage_object(usage)
         self._task.failure = failure

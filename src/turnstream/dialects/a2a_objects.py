@@ -7,16 +7,9 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from turnstream import errors, messages, usage
 from turnstream.dialects.base import json, media
 from turnstream.dialects.body import bounded
-from turnstream.events import (
-    Content,
-    ContentPart,
-    RequestError,
-    TextPart,
-    Usage,
-    content_text,
-)
 
 Version = Literal["0.3", "1.0"]
 RpcId = str | int | float | None
@@ -71,18 +64,18 @@ class RpcRequest(Struct):
     id: RpcId = None
 
 
-def content(message: Message) -> Content:
+def content(message: Message) -> messages.Content:
     if not message.parts:
-        raise RequestError("message.parts: there must be at least one part.", param="message.parts")
+        raise errors.RequestError("message.parts: there must be at least one part.", param="message.parts")
     parts = tuple(_part(part, f"message.parts[{at}]") for at, part in enumerate(message.parts))
-    return content_text(parts) if all(isinstance(part, TextPart) for part in parts) else parts
+    return messages.content_text(parts) if all(isinstance(part, messages.TextPart) for part in parts) else parts
 
 
-def _part(part: Part, path: str) -> ContentPart:
+def _part(part: Part, path: str) -> messages.ContentPart:
     if part.text is not None:
-        return TextPart(part.text)
+        return messages.TextPart(part.text)
     if part.data is not None:
-        return TextPart(json(bounded(part.data, path)).decode())
+        return messages.TextPart(json(bounded(part.data, path)).decode())
     file = part.file or File(part.raw, part.url, part.media_type, part.filename)
     mime = file.mime_type or "application/octet-stream"
     if file.bytes is not None:
@@ -90,7 +83,7 @@ def _part(part: Part, path: str) -> ContentPart:
     elif file.uri is not None:
         url = file.uri
     else:
-        raise RequestError(f"{path}: has neither text, file nor data.", param=path, code="invalid_value")
+        raise errors.RequestError(f"{path}: has neither text, file nor data.", param=path, code="invalid_value")
     return media(mime, url, file.name)
 
 
@@ -113,7 +106,7 @@ class Task(Struct):
     usage: dict[str, int] | None = None
 
 
-def usage_object(usage: Usage) -> dict[str, int]:
+def usage_object(usage: usage.Usage) -> dict[str, int]:
     """A2A has no word for it; these are AG-UI's and the AI SDK's."""
     return {"inputTokens": usage.input, "outputTokens": usage.output, "totalTokens": usage.total}
 
@@ -177,7 +170,7 @@ def known(agents: Mapping[str, str], name: str | None) -> str:
         return next(iter(agents))
     if name is None or name not in agents:
         text = f"There is no agent named '{(name or '')[:100]}'."
-        raise RequestError(text, code="model_not_found", status=404)
+        raise errors.RequestError(text, code="model_not_found", status=404)
     return name
 
 

@@ -11,48 +11,12 @@ from typing import Any, ClassVar, assert_never
 
 from msgspec import Struct
 
-from turnstream.dialects import statuses
+from turnstream import errors, events, messages, requests, toolspec, usage
+from turnstream.dialects import housekeeping, statuses
 from turnstream.dialects.base import Call as AnyCall
 from turnstream.dialects.base import ClientRequest, Reply, Route, json, media
 from turnstream.dialects.blocks import BlockEncoder, Kind
 from turnstream.dialects.body import bounded, decode
-from turnstream.events import (
-    AssistantMessage,
-    AssistantPart,
-    ClientToolCalls,
-    Content,
-    ContentPart,
-    FilePart,
-    HostedToolCall,
-    HostedToolResult,
-    MaxStepsReached,
-    Message,
-    ReasoningDelta,
-    RefusalDelta,
-    RequestError,
-    RunCancelled,
-    RunEvent,
-    RunFailed,
-    RunFinished,
-    RunRequest,
-    RunStarted,
-    SourceFound,
-    StepStarted,
-    SystemMessage,
-    TextDelta,
-    TextPart,
-    ToolCall,
-    ToolCallsDetected,
-    ToolMessage,
-    ToolProgress,
-    ToolResult,
-    ToolsExecuted,
-    ToolSpec,
-    TurnstreamError,
-    Usage,
-    UserMessage,
-    content_text,
-)
 
 
 class PartSource(Struct, rename="camel"):
@@ -124,7 +88,7 @@ class AgUi:
         body = decode(request.body, RunAgentInput)
         return Call(body, request.path_params.get("agent"), statuses.wanted(request))
 
-    def error(self, error: TurnstreamError, id: str) -> Reply:
+    def error(self, error: errors.TurnstreamError, id: str) -> Reply:
         """The protocol knows no error outside a stream; front ends show the status and this object."""
         return Reply(error.status, json({"message": error.message, "code": error.code}))
 
@@ -135,26 +99,28 @@ class Call:
 
     def __init__(self, body: RunAgentInput, agent: str | None, statuses: bool) -> None:
         self._body, self._statuses = body, statuses
-        self.request = RunRequest(
-            messages=tuple(message for said in body.messages for message in _message(said)),
-            agent=agent,
-            tools=tuple(map(_tool, body.tools or ())),
-            thread_id=body.thread_id,
-            context=_context(body),
+        self.request = housekeeping.marked(
+            requests.RunRequest(
+                messages=tuple(message for said in body.messages for message in _message(said)),
+                agent=agent,
+                tools=tuple(map(_tool, body.tools or ())),
+                thread_id=body.thread_id,
+                context=_context(body),
+            )
         )
 
     def encoder(self, agent: str) -> Encoder:
         return Encoder(self._body.thread_id, self._body.run_id, statuses=self._statuses)
 
-    def reply(self, agent: str, events: Sequence[RunEvent]) -> Reply:
+    def reply(self, agent: str, batch: Sequence[events.RunEvent]) -> Reply:
         """AG-UI has no other answer than the stream."""
         encoder = self.encoder(agent)
-        return Reply(200, encoder.feed(events) + encoder.close(), "text/event-stream")
+        return Reply(200, encoder.feed(batch) + encoder.close(), "text/event-stream")
 
 
-def _tool(tool: Tool) -> ToolSpec:
+def _tool(tool: Tool) -> toolspec.ToolSpec:
     given = {} if tool.parameters is None else {"parameters": bounded(tool.parameters, f"tools.{tool.name}")}
-    return ToolSpec(tool.name, tool.description, source="client", **given)
+    return toolspec.ToolSpec(tool.name, tool.description, source="client", **given)
 
 
 def _context(body: RunAgentInput) -> dict[str, Any]:
@@ -165,49 +131,50 @@ def _context(body: RunAgentInput) -> dict[str, Any]:
     return context
 
 
-def _message(said: Said) -> list[Message]:
+def _message(said: Said) -> list[messages.Message]:
     """A message of the history; none for what only a front end shows (activities, reasoning)."""
     match said.role:
         case "user":
-            return [UserMessage(_content(said.content), said.name)]
+            return [messages.UserMessage(_content(said.content), said.name)]
         case "system" | "developer":
-            return [SystemMessage(content_text(_content(said.content)))]
+            return [messages.SystemMessage(messages.content_text(_content(said.content)))]
         case "assistant":
-            parts: list[AssistantPart] = []
-            text = content_text(_content(said.content))
+            parts: list[messages.AssistantPart] = []
+            text = messages.content_text(_content(said.content))
             if text:
-                parts.append(TextPart(text))
+                parts.append(messages.TextPart(text))
             parts += [
-                ToolCall(call.id, call.function.name, call.function.arguments or "{}") for call in said.tool_calls or ()
+                messages.ToolCall(call.id, call.function.name, call.function.arguments or "{}")
+                for call in said.tool_calls or ()
             ]
-            return [AssistantMessage(tuple(parts))]
+            return [messages.AssistantMessage(tuple(parts))]
         case "tool":
             content = said.error or _content(said.content)
-            return [ToolMessage(said.tool_call_id, content, is_error=said.error is not None)]
+            return [messages.ToolMessage(said.tool_call_id, content, is_error=said.error is not None)]
         case _:
             return []
 
 
-def _content(content: str | list[Part] | dict[str, Any] | None) -> Content:
+def _content(content: str | list[Part] | dict[str, Any] | None) -> messages.Content:
     if isinstance(content, list):
         return tuple(_part(part) for part in content)
     return content if isinstance(content, str) else ""
 
 
-def _part(part: Part) -> ContentPart:
+def _part(part: Part) -> messages.ContentPart:
     if part.type == "text":
-        return TextPart(part.text)
+        return messages.TextPart(part.text)
     source = part.source
     if part.type == "binary":  # the form before 1.0
         mime = part.mime_type or "application/octet-stream"
         where = (("url", part.url), ("data", part.data), ("file", part.id))
         source = next((PartSource(type, value, mime) for type, value in where if value), None)
     if source is None:
-        raise RequestError(f"messages: a part of type '{part.type}' has no source.", param="messages")
+        raise errors.RequestError(f"messages: a part of type '{part.type}' has no source.", param="messages")
     mime = source.mime_type or ""
     url = f"data:{mime};base64,{source.value}" if source.type == "data" else source.value
     if source.type == "file":
-        return FilePart(file_id=source.value, filename=part.filename)
+        return messages.FilePart(file_id=source.value, filename=part.filename)
     if part.type in ("image", "audio") and not mime.startswith(part.type):
         mime = {"image": "image/*", "audio": "audio/wav"}[part.type]
     return media(mime, url, part.filename)
@@ -240,40 +207,42 @@ class Encoder(BlockEncoder):
             return _frame("TEXT_MESSAGE_END", messageId=id)
         return _frame("REASONING_MESSAGE_END", messageId=id) + _frame("REASONING_END", messageId=id)
 
-    def event(self, event: RunEvent) -> bytes:
+    def event(self, event: events.RunEvent) -> bytes:
         match event:
-            case TextDelta() | ReasoningDelta() | RefusalDelta():
+            case events.TextDelta() | events.ReasoningDelta() | events.RefusalDelta():
                 return b""  # in blocks
-            case RunStarted():
+            case events.StepFinished():
+                return b""
+            case events.RunStarted():
                 self._started = True
                 return _frame("RUN_STARTED", **self._run)
-            case StepStarted(step=step):
+            case events.StepStarted(step=step):
                 return self._end_step() + self._start_step(step) + self._status(event)
-            case ToolCallsDetected(tool_calls=calls):
+            case events.ToolCallsDetected(tool_calls=calls):
                 return b"".join([self._call(call) for call in calls]) + self._status(event)
-            case ToolResult(tool_call=call, output=output):
+            case events.ToolResult(tool_call=call, output=output):
                 return self._result(call.id, output.shown_text)
-            case ToolsExecuted():
+            case events.ToolsExecuted():
                 return self._status(event) + self._end_step()
-            case MaxStepsReached():
+            case events.MaxStepsReached():
                 return self._status(event)
-            case ClientToolCalls(tool_calls=calls):
+            case events.ClientToolCalls(tool_calls=calls):
                 self._pending = [call.id for call in calls]
                 return b"".join([self._call(call) for call in calls])
-            case HostedToolCall(id=id, name=name, arguments=arguments):
-                return self._call(ToolCall(id, name, arguments))
-            case HostedToolResult(id=id, content=content):
+            case events.HostedToolCall(id=id, name=name, arguments=arguments):
+                return self._call(messages.ToolCall(id, name, arguments))
+            case events.HostedToolResult(id=id, content=content):
                 return self._result(id, content)
-            case ToolProgress(tool_call_id=id, message=message, fraction=fraction):
+            case events.ToolProgress(tool_call_id=id, message=message, fraction=fraction):
                 return self._custom("tool.progress", {"toolCallId": id, "message": message, "fraction": fraction})
-            case SourceFound(source=source, tool_call_id=id):
+            case events.SourceFound(source=source, tool_call_id=id):
                 return self._custom("source", {"toolCallId": id, "source": source})
-            case RunFinished(usage=usage):
+            case events.RunFinished(usage=usage):
                 pending = {"pendingToolCallIds": self._pending} if self._pending else {}
                 return self._finish({"type": "success", **pending}, usage)
-            case RunCancelled(usage=usage):
+            case events.RunCancelled(usage=usage):
                 return self._finish({"type": "cancelled"}, usage)
-            case RunFailed(code=code, message=message, usage=usage):
+            case events.RunFailed(code=code, message=message, usage=usage):
                 ended = self._start() + self._end_step()
                 self.ended = True
                 return ended + _frame("RUN_ERROR", message=message, code=code, usage=[_usage(usage)])
@@ -288,9 +257,9 @@ class Encoder(BlockEncoder):
         return _frame("CUSTOM", name=name, value=value) if self._statuses else b""
 
     def _start(self) -> bytes:
-        return b"" if self._started else self.event(RunStarted("", ""))
+        return b"" if self._started else self.event(events.RunStarted("", ""))
 
-    def _finish(self, outcome: dict[str, Any], usage: Usage) -> bytes:
+    def _finish(self, outcome: dict[str, Any], usage: usage.Usage) -> bytes:
         ended = self._start() + self._end_step()
         self.ended = True
         return ended + _frame("RUN_FINISHED", **self._run, outcome=outcome, usage=[_usage(usage)])
@@ -305,7 +274,7 @@ class Encoder(BlockEncoder):
         step, self._step = self._step, None
         return _frame("STEP_FINISHED", stepName=f"step {step}")
 
-    def _call(self, call: ToolCall) -> bytes:
+    def _call(self, call: messages.ToolCall) -> bytes:
         parent = {} if self._text_id is None else {"parentMessageId": self._text_id}
         return b"".join(
             (
@@ -324,7 +293,7 @@ def _frame(type: str, **members: Any) -> bytes:
     return b"data: " + json({"type": type, **members}) + b"\n\n"
 
 
-def _usage(usage: Usage) -> dict[str, int]:
+def _usage(usage: usage.Usage) -> dict[str, int]:
     return {
         "inputTokens": usage.input,
         "outputTokens": usage.output,

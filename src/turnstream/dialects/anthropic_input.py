@@ -7,29 +7,11 @@ from typing import Any
 
 from msgspec import Struct
 
+from turnstream import errors, messages, requests, toolspec
+from turnstream.dialects import housekeeping
 from turnstream.dialects.base import json
 from turnstream.dialects.body import bounded
 from turnstream.dialects.chat_request import THREAD_HEADERS
-from turnstream.events import (
-    AssistantMessage,
-    AssistantPart,
-    Content,
-    ContentPart,
-    FilePart,
-    ImagePart,
-    Message,
-    ModelOptions,
-    ReasoningPart,
-    RequestError,
-    RunRequest,
-    SystemMessage,
-    TextPart,
-    ToolCall,
-    ToolMessage,
-    ToolSpec,
-    UserMessage,
-    content_text,
-)
 
 
 class Source(Struct):
@@ -97,31 +79,35 @@ class MessagesRequest(Struct):
     metadata: dict[str, Any] | None = None
 
 
-def run_request(body: MessagesRequest, headers: Mapping[str, str]) -> RunRequest:
+def run_request(body: MessagesRequest, headers: Mapping[str, str]) -> requests.RunRequest:
     if not body.messages:
-        raise RequestError("messages: there must be at least one message.", param="messages", code="invalid_value")
+        raise errors.RequestError(
+            "messages: there must be at least one message.", param="messages", code="invalid_value"
+        )
     metadata = body.metadata or {}
     system = _system(body.system)
-    return RunRequest(
-        messages=(*((SystemMessage(system),) if system else ()), *messages(body.messages)),
-        agent=body.model or None,
-        tools=tuple(_tool(tool, f"tools[{at}]") for at, tool in enumerate(body.tools or ())),
-        options=_options(body),
-        thread_id=_text(next(filter(None, map(headers.get, THREAD_HEADERS)), None) or metadata.get("thread_id")),
-        user=_text(metadata.get("user_id")),
+    return housekeeping.marked(
+        requests.RunRequest(
+            messages=(*((messages.SystemMessage(system),) if system else ()), *read_messages(body.messages)),
+            agent=body.model or None,
+            tools=tuple(_tool(tool, f"tools[{at}]") for at, tool in enumerate(body.tools or ())),
+            options=_options(body),
+            thread_id=_text(next(filter(None, map(headers.get, THREAD_HEADERS)), None) or metadata.get("thread_id")),
+            user=_text(metadata.get("user_id")),
+        )
     )
 
 
-def estimate(request: RunRequest) -> int:
+def estimate(request: requests.RunRequest) -> int:
     """Tokens of the client's own words and tools, at four bytes each: what the model's tokens are is not known here.
     Images, sound and files are not counted."""
     told = [*map(_words, request.messages), *(json(tool).decode() for tool in request.tools)]
     return max(1, round(sum(len(text.encode("utf-8", "replace")) for text in told) / 4))
 
 
-def _words(message: Message) -> str:
-    if not isinstance(message, AssistantMessage):
-        return content_text(message.content)
+def _words(message: messages.Message) -> str:
+    if not isinstance(message, messages.AssistantMessage):
+        return messages.content_text(message.content)
     return message.reasoning + message.text + "".join(call.name + call.arguments for call in message.tool_calls)
 
 
@@ -138,8 +124,8 @@ def _system(system: str | list[Block] | None) -> str:
 # ---------------------------------------------------------------------------------------------------------- messages
 
 
-def messages(given: Sequence[MessageParam]) -> list[Message]:
-    made: list[Message] = []
+def read_messages(given: Sequence[MessageParam]) -> list[messages.Message]:
+    made: list[messages.Message] = []
     for at, message in enumerate(given):
         path = f"messages[{at}]"
         content = [Block("text", message.content)] if isinstance(message.content, str) else message.content
@@ -149,34 +135,34 @@ def messages(given: Sequence[MessageParam]) -> list[Message]:
             case "assistant":
                 made += _assistant(content, f"{path}.content")
             case "system":
-                made.append(SystemMessage(_system(content)))
+                made.append(messages.SystemMessage(_system(content)))
             case role:
                 text = f"{path}.role: '{role[:50]}' is neither user nor assistant."
-                raise RequestError(text, param=f"{path}.role", code="invalid_value")
+                raise errors.RequestError(text, param=f"{path}.role", code="invalid_value")
     return made
 
 
-def _user(blocks: Sequence[Block], path: str) -> list[Message]:
+def _user(blocks: Sequence[Block], path: str) -> list[messages.Message]:
     """Tool results first: they answer the message before."""
-    results: list[Message] = []
-    parts: list[ContentPart] = []
+    results: list[messages.Message] = []
+    parts: list[messages.ContentPart] = []
     for at, block in enumerate(blocks):
         if block.type == "tool_result":
             results.append(_result(block, f"{path}[{at}]"))
         else:
             parts.append(_part(block, f"{path}[{at}]"))
-    return [*results, UserMessage(_content(parts))] if parts else results
+    return [*results, messages.UserMessage(_content(parts))] if parts else results
 
 
-def _assistant(blocks: Sequence[Block], path: str) -> list[Message]:
+def _assistant(blocks: Sequence[Block], path: str) -> list[messages.Message]:
     """A message that holds what our tools gave is several of ours: what follows a result is the next step's."""
-    made: list[Message] = []
-    said: list[AssistantPart] = []
-    results: list[Message] = []
+    made: list[messages.Message] = []
+    said: list[messages.AssistantPart] = []
+    results: list[messages.Message] = []
 
     def end() -> None:
         if said:
-            made.append(AssistantMessage(tuple(said)))
+            made.append(messages.AssistantMessage(tuple(said)))
         made.extend(results)
         said.clear()
         results.clear()
@@ -189,29 +175,31 @@ def _assistant(blocks: Sequence[Block], path: str) -> list[Message]:
             end()
         match block.type:
             case "text":
-                said.append(TextPart(block.text))
+                said.append(messages.TextPart(block.text))
             case "thinking":
-                said.append(ReasoningPart(block.thinking))
+                said.append(messages.ReasoningPart(block.thinking))
             case "tool_use" | "server_tool_use" | "mcp_tool_use":
                 given = block.input if isinstance(block.input, dict) else {}
                 arguments = json(bounded(given, f"{path}[{at}].input")).decode()
-                said.append(ToolCall(block.id, block.name, arguments))
+                said.append(messages.ToolCall(block.id, block.name, arguments))
             case _:  # redacted thinking, uploads: their vendor is not ours to speak for
                 pass
     end()
     return made
 
 
-def _result(block: Block, path: str) -> ToolMessage:
+def _result(block: Block, path: str) -> messages.ToolMessage:
     """A result of the client's tool, of ours (``mcp_tool_result``), or of one that a vendor runs."""
     if not block.tool_use_id:
         where = f"{path}.tool_use_id"
-        raise RequestError(f"{where}: a result needs it.", param=where, code="missing_field")
+        raise errors.RequestError(f"{where}: a result needs it.", param=where, code="missing_field")
     content = bounded(block.content, f"{path}.content")
-    return ToolMessage(block.tool_use_id, _result_content(content, f"{path}.content"), is_error=bool(block.is_error))
+    return messages.ToolMessage(
+        block.tool_use_id, _result_content(content, f"{path}.content"), is_error=bool(block.is_error)
+    )
 
 
-def _result_content(content: Any, path: str) -> Content:
+def _result_content(content: Any, path: str) -> messages.Content:
     if content is None or isinstance(content, str):
         return content or ""
     if not isinstance(content, list) or not content:
@@ -234,32 +222,38 @@ def _block(item: Any) -> Block:
 _SOURCE = frozenset({"media_type", "data", "url", "file_id"})
 
 
-def _content(parts: Sequence[ContentPart]) -> Content:
-    return content_text(tuple(parts)) if all(isinstance(part, TextPart) for part in parts) else tuple(parts)
+def _content(parts: Sequence[messages.ContentPart]) -> messages.Content:
+    return (
+        messages.content_text(tuple(parts))
+        if all(isinstance(part, messages.TextPart) for part in parts)
+        else tuple(parts)
+    )
 
 
-def _part(block: Block, path: str) -> ContentPart:
+def _part(block: Block, path: str) -> messages.ContentPart:
     match block:
         case Block(type="text"):
-            return TextPart(block.text)
+            return messages.TextPart(block.text)
         case Block(type="image", source=Source() as source):
             if source.type == "file":
-                return FilePart(file_id=source.file_id)
-            return ImagePart(_url(source))
+                return messages.FilePart(file_id=source.file_id)
+            return messages.ImagePart(_url(source))
         case Block(type="document", source=Source(type="content", content=content)):
-            return TextPart(content_text(_result_content(bounded(content, f"{path}.source"), f"{path}.source")))
+            return messages.TextPart(
+                messages.content_text(_result_content(bounded(content, f"{path}.source"), f"{path}.source"))
+            )
         case Block(type="document", source=Source(type="text", data=text)):
-            return TextPart(f"{block.title}\n\n{text}" if block.title else text)
+            return messages.TextPart(f"{block.title}\n\n{text}" if block.title else text)
         case Block(type="document", source=Source(type="file", file_id=id)):
-            return FilePart(file_id=id, filename=block.title)
+            return messages.FilePart(file_id=id, filename=block.title)
         case Block(type="document", source=Source() as source):
-            return FilePart(_url(source), filename=block.title)
+            return messages.FilePart(_url(source), filename=block.title)
         case Block(type="search_result", source=source):
             found = _result_content(bounded(block.content, f"{path}.content"), f"{path}.content")
-            return TextPart(f"{block.title or ''}\n{source or ''}\n{content_text(found)}".strip())
+            return messages.TextPart(f"{block.title or ''}\n{source or ''}\n{messages.content_text(found)}".strip())
         case _:
             text = f"{path}: '{block.type[:50]}' is no text, image, document or tool_result with its content."
-            raise RequestError(text, param=path, code="invalid_value")
+            raise errors.RequestError(text, param=path, code="invalid_value")
 
 
 def _url(source: Source) -> str:
@@ -271,17 +265,17 @@ def _url(source: Source) -> str:
 # ----------------------------------------------------------------------------------------------- tools and parameters
 
 
-def _tool(tool: Tool, path: str) -> ToolSpec:
+def _tool(tool: Tool, path: str) -> toolspec.ToolSpec:
     if tool.type not in (None, "custom") or not tool.name:
         text = f"{path}.type: only tools of type 'custom', with a name, can be declared."
-        raise RequestError(text, param=f"{path}.type", code="unsupported_parameter")
+        raise errors.RequestError(text, param=f"{path}.type", code="unsupported_parameter")
     schema = bounded(tool.input_schema, f"{path}.input_schema") or {"type": "object", "properties": {}}
-    return ToolSpec(tool.name, tool.description or "", schema, tool.strict, source="client")
+    return toolspec.ToolSpec(tool.name, tool.description or "", schema, tool.strict, source="client")
 
 
-def _options(body: MessagesRequest) -> ModelOptions:
+def _options(body: MessagesRequest) -> requests.ModelOptions:
     choice = body.tool_choice
-    return ModelOptions(
+    return requests.ModelOptions(
         temperature=body.temperature,
         top_p=body.top_p,
         max_completion_tokens=body.max_tokens,
@@ -304,7 +298,7 @@ def _tool_choice(choice: ToolChoice) -> str | dict[str, Any]:
             return {"name": choice.name}
         case _:
             text = "tool_choice.type: must be 'auto', 'any', 'none', or 'tool' with a name."
-            raise RequestError(text, param="tool_choice", code="invalid_value")
+            raise errors.RequestError(text, param="tool_choice", code="invalid_value")
 
 
 def _effort(body: MessagesRequest) -> str | None:

@@ -13,37 +13,13 @@ from typing import Any, ClassVar, assert_never
 
 import msgspec
 
+from turnstream import errors, events, messages, requests, toolspec, usage
 from turnstream.dialects import statuses
 from turnstream.dialects.anthropic_input import MessagesRequest, estimate, run_request
 from turnstream.dialects.base import Call as AnyCall
 from turnstream.dialects.base import ClientRequest, Reply, Route, arguments, json
 from turnstream.dialects.blocks import BlockEncoder, Kind
 from turnstream.dialects.body import decode
-from turnstream.events import (
-    ClientToolCalls,
-    HostedToolCall,
-    HostedToolResult,
-    MaxStepsReached,
-    ReasoningDelta,
-    RefusalDelta,
-    RunCancelled,
-    RunEvent,
-    RunFailed,
-    RunFinished,
-    RunRequest,
-    RunStarted,
-    Source,
-    SourceFound,
-    StepStarted,
-    TextDelta,
-    ToolCall,
-    ToolCallsDetected,
-    ToolProgress,
-    ToolResult,
-    ToolsExecuted,
-    TurnstreamError,
-    Usage,
-)
 
 COUNT_PATH = "/v1/messages/count_tokens"
 ID_HEADER = "request-id"  # where Anthropic's clients look for it
@@ -63,7 +39,7 @@ class AnthropicMessages:
             return Reply(200, json({"input_tokens": estimate(asked)}), headers={ID_HEADER: request.id})
         return Call(bool(body.stream), asked, request.id, is_beta(request), statuses.wanted(request))
 
-    def error(self, error: TurnstreamError, id: str) -> Reply:
+    def error(self, error: errors.TurnstreamError, id: str) -> Reply:
         body = {**envelope(error.message, error.status), "request_id": id}
         return Reply(error.status, json(body), headers={ID_HEADER: id})
 
@@ -74,7 +50,7 @@ def is_beta(request: ClientRequest) -> bool:
 
 
 class Call:
-    def __init__(self, stream: bool, request: RunRequest, id: str, beta: bool, statuses: bool) -> None:
+    def __init__(self, stream: bool, request: requests.RunRequest, id: str, beta: bool, statuses: bool) -> None:
         self.stream, self.request = stream, request
         self.headers: Mapping[str, str] = {ID_HEADER: id}
         self._id, self._beta, self._statuses = id, beta, statuses
@@ -82,9 +58,9 @@ class Call:
     def encoder(self, agent: str) -> Encoder:
         return Encoder(f"msg_{self._id}", agent, shows_tools=self._beta, statuses=self._statuses)
 
-    def reply(self, agent: str, events: Sequence[RunEvent]) -> Reply:
+    def reply(self, agent: str, batch: Sequence[events.RunEvent]) -> Reply:
         encoder = self.encoder(agent)
-        return Reply(200, json(whole(encoder.feed(events) + encoder.close())), headers=self.headers)
+        return Reply(200, json(whole(encoder.feed(batch) + encoder.close())), headers=self.headers)
 
 
 class Encoder(BlockEncoder):
@@ -96,7 +72,7 @@ class Encoder(BlockEncoder):
         self._shows_tools, self._statuses = shows_tools, statuses
         self._started = self._asks = False
         self._index = 0  # of the next block
-        self._sources: list[Source] = []
+        self._sources: list[toolspec.Source] = []
 
     # ------------------------------------------------------------------------------------------------------ blocks
 
@@ -137,37 +113,39 @@ class Encoder(BlockEncoder):
     def heartbeat(self) -> bytes:
         return b"" if self.ended else _frame("ping")
 
-    def event(self, event: RunEvent) -> bytes:
+    def event(self, event: events.RunEvent) -> bytes:
         match event:
-            case TextDelta() | ReasoningDelta() | RefusalDelta():
+            case events.TextDelta() | events.ReasoningDelta() | events.RefusalDelta():
                 return b""  # in blocks
-            case RunStarted():
+            case events.StepFinished():
+                return b""
+            case events.RunStarted():
                 return self._start()
-            case StepStarted() | ToolCallsDetected() | ToolsExecuted() | MaxStepsReached():
+            case events.StepStarted() | events.ToolCallsDetected() | events.ToolsExecuted() | events.MaxStepsReached():
                 word, details = statuses.status(event)
-                calls = event.tool_calls if isinstance(event, ToolCallsDetected) else ()
+                calls = event.tool_calls if isinstance(event, events.ToolCallsDetected) else ()
                 told = [self._start(), self._told("agent", {"status": word, "details": details})]
                 return b"".join([*told, *(self._our_call(call) for call in calls)])
-            case ToolProgress(tool_call_id=id, name=name, message=message, fraction=fraction):
+            case events.ToolProgress(tool_call_id=id, name=name, message=message, fraction=fraction):
                 progress = {"id": id, "name": name, "message": message, "fraction": fraction}
                 return self._told("tool_progress", progress)
-            case ToolResult(tool_call=call, output=output, ok=ok):
+            case events.ToolResult(tool_call=call, output=output, ok=ok):
                 return self._our_result(call.id, output.shown_text, ok)
-            case HostedToolCall(id=id, name=name, arguments=text):
-                return self._our_call(ToolCall(id, name, text))
-            case HostedToolResult(id=id, content=content, ok=ok):
+            case events.HostedToolCall(id=id, name=name, arguments=text):
+                return self._our_call(messages.ToolCall(id, name, text))
+            case events.HostedToolResult(id=id, content=content, ok=ok):
                 return self._our_result(id, content, ok)
-            case ClientToolCalls(tool_calls=calls):
+            case events.ClientToolCalls(tool_calls=calls):
                 self._asks = True
                 return b"".join([self._client_call(call) for call in calls])
-            case SourceFound(source=source):
+            case events.SourceFound(source=source):
                 self._sources.append(source)
                 return b""
-            case RunFinished():
+            case events.RunFinished():
                 return self._finish(event)
-            case RunFailed(message=message, status=status):
+            case events.RunFailed(message=message, status=status):
                 return self._fail(message, status)
-            case RunCancelled():
+            case events.RunCancelled():
                 return self._fail("The run was cancelled.", 500)
             case _:
                 assert_never(event)
@@ -182,10 +160,10 @@ class Encoder(BlockEncoder):
         head = {"id": self._message_id, "type": "message", "role": "assistant", "model": self._model, "content": []}
         return _frame(
             "message_start",
-            message={**head, "stop_reason": None, "stop_sequence": None, "usage": _usage(Usage())},
+            message={**head, "stop_reason": None, "stop_sequence": None, "usage": _usage(usage.Usage())},
         )
 
-    def _our_call(self, call: ToolCall) -> bytes:
+    def _our_call(self, call: messages.ToolCall) -> bytes:
         if not self._shows_tools:
             return b""
         named = {"id": call.id, "name": call.name, "server_name": self._model}
@@ -197,20 +175,20 @@ class Encoder(BlockEncoder):
         content = [{"type": "text", "text": text}]
         return self._block({"type": "mcp_tool_result", "tool_use_id": id, "is_error": not ok, "content": content})
 
-    def _client_call(self, call: ToolCall) -> bytes:
+    def _client_call(self, call: messages.ToolCall) -> bytes:
         opened = self._block_start({"type": "tool_use", "id": call.id, "name": call.name, "input": {}})
         given = {"type": "input_json_delta", "partial_json": json(arguments(call)).decode()}
         delta = _frame("content_block_delta", index=self._index, delta=given)
         return self._start() + opened + delta + self._block_stop()
 
-    def _finish(self, end: RunFinished) -> bytes:
+    def _finish(self, end: events.RunFinished) -> bytes:
         told = self._say("text", statuses.STOPPED) + self._leave() if end.reason == "max_steps" else b""
         self.ended = True
         delta = {"stop_reason": self._stop_reason(end), "stop_sequence": None}
         ending = _frame("message_delta", delta=delta, usage=_usage(end.usage)) + _frame("message_stop")
         return self._start() + told + ending
 
-    def _stop_reason(self, end: RunFinished) -> str:
+    def _stop_reason(self, end: events.RunFinished) -> str:
         """``pause_turn`` would ask the client to send the answer back for more, so a limit of steps is no pause."""
         if self._asks:
             return "tool_use"
@@ -233,7 +211,7 @@ def _frame(type: str, **members: Any) -> bytes:
     return b"event: " + type.encode() + b"\ndata: " + json({"type": type, **members}) + b"\n\n"
 
 
-def _citation(index: int, source: Source) -> bytes:
+def _citation(index: int, source: toolspec.Source) -> bytes:
     cited = {
         "type": "web_search_result_location",
         "url": source.url,
@@ -244,7 +222,7 @@ def _citation(index: int, source: Source) -> bytes:
     return _frame("content_block_delta", index=index, delta={"type": "citations_delta", "citation": cited})
 
 
-def _usage(usage: Usage) -> dict[str, Any]:
+def _usage(usage: usage.Usage) -> dict[str, Any]:
     """Anthropic counts cached input apart; ours counts it in."""
     return {
         "input_tokens": max(0, usage.input - usage.cached - usage.cache_write),

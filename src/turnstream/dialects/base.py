@@ -17,23 +17,7 @@ from typing import Any, ClassVar, Protocol
 import msgspec
 from msgspec import Struct
 
-from turnstream.events import (
-    AudioPart,
-    ContentPart,
-    FilePart,
-    ImagePart,
-    ReasoningDelta,
-    RefusalDelta,
-    RunCancelled,
-    RunEvent,
-    RunFailed,
-    RunFinished,
-    RunRequest,
-    TerminalEvent,
-    TextDelta,
-    ToolCall,
-    TurnstreamError,
-)
+from turnstream import errors, events, messages, requests
 
 
 class Route(Struct, frozen=True):
@@ -91,7 +75,7 @@ class Cancellation(Struct, frozen=True):
 class Encoder(Protocol):
     """One run's events, in order, as the bytes of its stream. Holds the state of that run alone."""
 
-    def feed(self, events: Sequence[RunEvent]) -> bytes:
+    def feed(self, batch: Sequence[events.RunEvent]) -> bytes:
         """What these events add to the stream, ready for one write; empty if they show nothing. Nothing follows what
         a terminal event gave."""
         ...
@@ -110,7 +94,7 @@ class Call(Protocol):
     """A request that asks for a run, and how to answer it. The client's word decides whether it is a ``stream``."""
 
     @property
-    def request(self) -> RunRequest: ...
+    def request(self) -> requests.RunRequest: ...
 
     @property
     def stream(self) -> bool: ...
@@ -124,7 +108,7 @@ class Call(Protocol):
         """``agent`` is the name of the agent that answers."""
         ...
 
-    def reply(self, agent: str, events: Sequence[RunEvent]) -> Reply:
+    def reply(self, agent: str, batch: Sequence[events.RunEvent]) -> Reply:
         """The whole answer of a run that did not fail; ``events`` are all of it, `compact`."""
         ...
 
@@ -139,28 +123,30 @@ class Dialect(Protocol):
         """Raises `RequestError`. A request that needs no run (a card, a stored answer) gets its `Reply` at once."""
         ...
 
-    def error(self, error: TurnstreamError, id: str) -> Reply:
+    def error(self, error: errors.TurnstreamError, id: str) -> Reply:
         """What this protocol answers to the request of that id while nothing of the stream has been sent."""
         ...
 
 
-def media(mime: str, url: str, filename: str | None = None) -> ContentPart:
+def media(mime: str, url: str, filename: str | None = None) -> messages.ContentPart:
     """A file that a client sends, by what it says that it is. Models take sound only in the request itself."""
     head, _, data = url.partition(";base64,")
     if mime.startswith("image"):
-        return ImagePart(url)
+        return messages.ImagePart(url)
     if mime.startswith("audio/") and data and head.startswith("data:"):
-        return AudioPart(data, mime.removeprefix("audio/").removeprefix("x-").partition(";")[0].replace("mpeg", "mp3"))
-    return FilePart(url=url, filename=filename)
+        return messages.AudioPart(
+            data, mime.removeprefix("audio/").removeprefix("x-").partition(";")[0].replace("mpeg", "mp3")
+        )
+    return messages.FilePart(url=url, filename=filename)
 
 
-def compact(events: Iterable[RunEvent]) -> list[RunEvent]:
+def compact(batch: Iterable[events.RunEvent]) -> list[events.RunEvent]:
     """The same events, neighbouring deltas of one kind joined: how the answer was cut no longer shows."""
-    whole: list[RunEvent] = []
+    whole: list[events.RunEvent] = []
     texts: list[str] = []
-    kind: type[TextDelta] | type[ReasoningDelta] | type[RefusalDelta] | None = None
-    for event in events:
-        if isinstance(event, TextDelta | ReasoningDelta | RefusalDelta):
+    kind: type[events.TextDelta] | type[events.ReasoningDelta] | type[events.RefusalDelta] | None = None
+    for event in batch:
+        if isinstance(event, events.TextDelta | events.ReasoningDelta | events.RefusalDelta):
             if type(event) is not kind:
                 if kind is not None:
                     whole.append(kind("".join(texts)))
@@ -176,10 +162,10 @@ def compact(events: Iterable[RunEvent]) -> list[RunEvent]:
     return whole
 
 
-def outcome(events: Sequence[RunEvent]) -> TerminalEvent | None:
+def outcome(batch: Sequence[events.RunEvent]) -> events.TerminalEvent | None:
     """The terminal event, which is the last one, if the run has ended."""
-    last = events[-1] if events else None
-    return last if isinstance(last, RunFinished | RunFailed | RunCancelled) else None
+    last = batch[-1] if batch else None
+    return last if isinstance(last, events.RunFinished | events.RunFailed | events.RunCancelled) else None
 
 
 def clean(text: str) -> str:
@@ -207,11 +193,11 @@ def strings(texts: Sequence[str]) -> list[bytes]:
         return [*map(string, texts)]
 
 
-def texts_of(events: Sequence[RunEvent]) -> list[str] | None:
+def texts_of(batch: Sequence[events.RunEvent]) -> list[str] | None:
     """The texts of a batch of nothing but text deltas, as nearly all are; else None, and if one is empty."""
     texts: list[str] = []
-    for event in events:
-        if type(event) is not TextDelta or not event.text:
+    for event in batch:
+        if type(event) is not events.TextDelta or not event.text:
             return None
         texts.append(event.text)
     return texts or None
@@ -247,7 +233,7 @@ def cleaned(value: Any) -> Any:
     return value
 
 
-def arguments(call: ToolCall) -> dict[str, Any]:
+def arguments(call: messages.ToolCall) -> dict[str, Any]:
     """The arguments as an object, as most protocols want them; text that is none is shown as it is."""
     try:
         return msgspec.json.decode(call.arguments or "{}", type=dict[str, Any])

@@ -5,17 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
+from turnstream import events, usage
 from turnstream.dialects.base import string
-from turnstream.events import (
-    ReasoningDelta,
-    RefusalDelta,
-    RunCancelled,
-    RunEvent,
-    RunFailed,
-    RunFinished,
-    TextDelta,
-    Usage,
-)
 
 Kind = Literal["text", "reasoning"]
 
@@ -39,25 +30,25 @@ class BlockEncoder:
         self._id = ""
         self._delta = b""
 
-    def feed(self, events: Sequence[RunEvent]) -> bytes:
+    def feed(self, batch: Sequence[events.RunEvent]) -> bytes:
         if self.ended:
             return b""
         pieces: list[bytes] = []
         end = self.delta_end
-        for event in events:
-            if type(event) is TextDelta:
+        for event in batch:
+            if type(event) is events.TextDelta:
                 if self._kind == "text" and event.text:  # `_say`, written out: this is done for every token
                     pieces += (self._delta, string(event.text), end)
                 else:
                     pieces.append(self._say("text", event.text))
-            elif type(event) is ReasoningDelta:
+            elif type(event) is events.ReasoningDelta:
                 pieces.append(self._say("reasoning", event.text))
-            elif type(event) is RefusalDelta:
+            elif type(event) is events.RefusalDelta:
                 self.refused = True
                 pieces.append(self._say("text", event.text))
             else:
                 pieces += (self._leave(), self.event(event))
-                if isinstance(event, RunFinished | RunFailed | RunCancelled):
+                if isinstance(event, events.RunFinished | events.RunFailed | events.RunCancelled):
                     break
         return b"".join(pieces)
 
@@ -65,7 +56,7 @@ class BlockEncoder:
         return b"" if self.ended else b": heartbeat\n\n"
 
     def close(self) -> bytes:
-        return self.feed([RunFailed("internal_error", "The run ended without an answer.", 500, Usage())])
+        return self.feed([events.RunFailed("internal_error", "The run ended without an answer.", 500, usage.Usage())])
 
     def _say(self, kind: Kind, text: str) -> bytes:
         if not text:  # clients refuse empty deltas
@@ -96,6 +87,6 @@ class BlockEncoder:
     def closing(self, kind: Kind, id: str) -> bytes:
         raise NotImplementedError
 
-    def event(self, event: RunEvent) -> bytes:
+    def event(self, event: events.RunEvent) -> bytes:
         """Whatever is no delta."""
         raise NotImplementedError

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
+from turnstream import errors
 from turnstream.dialects.base import cleaned
-from turnstream.events import RequestError
 
 T = TypeVar("T", bound=Struct)
 
@@ -25,9 +25,9 @@ def decode(body: bytes, type: type[T]) -> T:
     except msgspec.ValidationError as error:
         raise _invalid(error) from None
     except RecursionError:
-        raise RequestError("The request body is nested too deeply.", code="invalid_json") from None
+        raise errors.RequestError("The request body is nested too deeply.", code="invalid_json") from None
     except UnicodeDecodeError:
-        raise RequestError("The request body is not valid UTF-8.", code="invalid_json") from None
+        raise errors.RequestError("The request body is not valid UTF-8.", code="invalid_json") from None
     except msgspec.DecodeError:
         return _decode_slowly(body, type)
 
@@ -40,23 +40,25 @@ def _decode_slowly(body: bytes, type: type[T]) -> T:
         value = json.loads(text, parse_constant=_no_constant)
         return msgspec.convert(cleaned(value), type=type)
     except UnicodeDecodeError:
-        raise RequestError("The request body is not valid UTF-8.", code="invalid_json") from None
+        raise errors.RequestError("The request body is not valid UTF-8.", code="invalid_json") from None
     except RecursionError:
-        raise RequestError("The request body is nested too deeply.", code="invalid_json") from None
+        raise errors.RequestError("The request body is nested too deeply.", code="invalid_json") from None
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise RequestError(f"The request body is not valid JSON: {error.msg} ({where}).", code="invalid_json") from None
+        raise errors.RequestError(
+            f"The request body is not valid JSON: {error.msg} ({where}).", code="invalid_json"
+        ) from None
     except msgspec.ValidationError as error:
         raise _invalid(error) from None
     except ValueError:  # an integer of more digits than Python converts, or NaN
-        raise RequestError("The request body is not valid JSON.", code="invalid_json") from None
+        raise errors.RequestError("The request body is not valid JSON.", code="invalid_json") from None
 
 
 def _no_constant(name: str) -> Any:
     raise ValueError(name)
 
 
-def _invalid(error: msgspec.ValidationError) -> RequestError:
+def _invalid(error: msgspec.ValidationError) -> errors.RequestError:
     found = _PATH.match(str(error))
     what, path = (found["what"], found["path"]) if found else (str(error), None)
     missing = re.match(r"Object missing required field `([^`]*)`", what)
@@ -65,7 +67,7 @@ def _invalid(error: msgspec.ValidationError) -> RequestError:
         what = "this field is required"
     what = what.replace("`", "'")
     message = f"{path}: {what}." if path else f"The request body is wrong: {what}."
-    return RequestError(message, param=path or None, code="invalid_type" if not missing else "missing_field")
+    return errors.RequestError(message, param=path or None, code="invalid_type" if not missing else "missing_field")
 
 
 def bounded(value: Any, path: str) -> Any:
@@ -80,4 +82,4 @@ def bounded(value: Any, path: str) -> Any:
         ]
         if not level:
             return value
-    raise RequestError(f"{path}: nested too deeply.", param=path, code="invalid_value")
+    raise errors.RequestError(f"{path}: nested too deeply.", param=path, code="invalid_value")

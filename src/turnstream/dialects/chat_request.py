@@ -8,29 +8,10 @@ from typing import Any
 
 import msgspec
 
+from turnstream import errors, messages, requests, toolspec
 from turnstream.api.requests import ChatMessage, ChatRequest, Function, ImageUrl, MessageToolCall, Part, Tool
+from turnstream.dialects import housekeeping
 from turnstream.dialects.body import bounded
-from turnstream.events import (
-    AssistantMessage,
-    AssistantPart,
-    AudioPart,
-    Content,
-    ContentPart,
-    FilePart,
-    ImagePart,
-    Message,
-    ModelOptions,
-    ReasoningPart,
-    RequestError,
-    RunRequest,
-    SystemMessage,
-    TextPart,
-    ToolCall,
-    ToolMessage,
-    ToolSpec,
-    UserMessage,
-    content_text,
-)
 
 THREAD_HEADERS = ("x-ibm-thread-id", "x-thread-id", "x-openwebui-chat-id")
 USER_HEADER = "x-openwebui-user-id"
@@ -50,21 +31,25 @@ PASSED_ON = (
 _MAX_NAME = 512  # characters of a thread id or a user
 
 
-def run_request(body: ChatRequest, headers: Mapping[str, str]) -> RunRequest:
+def run_request(body: ChatRequest, headers: Mapping[str, str]) -> requests.RunRequest:
     if not body.messages:
-        raise RequestError("messages: there must be at least one message.", param="messages", code="invalid_value")
+        raise errors.RequestError(
+            "messages: there must be at least one message.", param="messages", code="invalid_value"
+        )
     if body.n is not None and body.n != 1:
-        raise RequestError("n: an agent gives one answer.", param="n", code="unsupported_parameter")
+        raise errors.RequestError("n: an agent gives one answer.", param="n", code="unsupported_parameter")
     if body.functions:
-        raise RequestError("functions: use 'tools' instead.", param="functions", code="unsupported_parameter")
-    return RunRequest(
-        messages=messages(body.messages),
-        agent=body.model or None,
-        tools=_tools(body.tools or ()),
-        options=_options(body),
-        thread_id=thread_id(body, headers),
-        user=_user(body, headers),
-        context=_context(body.context),
+        raise errors.RequestError("functions: use 'tools' instead.", param="functions", code="unsupported_parameter")
+    return housekeeping.marked(
+        requests.RunRequest(
+            messages=read_messages(body.messages),
+            agent=body.model or None,
+            tools=_tools(body.tools or ()),
+            options=_options(body),
+            thread_id=thread_id(body, headers),
+            user=_user(body, headers),
+            context=_context(body.context),
+        )
     )
 
 
@@ -87,7 +72,7 @@ def _user(body: ChatRequest, headers: Mapping[str, str]) -> str | None:
 
 def _named(value: str | None, path: str) -> str | None:
     if value is not None and len(value) > _MAX_NAME:
-        raise RequestError(f"{path}: longer than {_MAX_NAME} characters.", param=path, code="invalid_value")
+        raise errors.RequestError(f"{path}: longer than {_MAX_NAME} characters.", param=path, code="invalid_value")
     return value
 
 
@@ -105,41 +90,41 @@ def _context(context: dict[str, Any] | None) -> dict[str, Any]:
 # ---------------------------------------------------------------------------------------------------------- messages
 
 
-def messages(given: Sequence[ChatMessage]) -> tuple[Message, ...]:
+def read_messages(given: Sequence[ChatMessage]) -> tuple[messages.Message, ...]:
     legacy: dict[str, str] = {}  # function name → id of its last call, for messages that have no ids
     return tuple(_message(message, f"messages[{index}]", index, legacy) for index, message in enumerate(given))
 
 
-def _message(message: ChatMessage, path: str, index: int, legacy: dict[str, str]) -> Message:
+def _message(message: ChatMessage, path: str, index: int, legacy: dict[str, str]) -> messages.Message:
     match message.role:
         case "user":
-            return UserMessage(_content(message.content, path), message.name)
+            return messages.UserMessage(_content(message.content, path), message.name)
         case "system" | "developer":
-            return SystemMessage(content_text(_content(message.content, path)))
+            return messages.SystemMessage(messages.content_text(_content(message.content, path)))
         case "assistant":
-            return AssistantMessage(tuple(_assistant(message, path, index, legacy)))
+            return messages.AssistantMessage(tuple(_assistant(message, path, index, legacy)))
         case "tool":
             if not message.tool_call_id:
                 where = f"{path}.tool_call_id"
-                raise RequestError(f"{where}: a tool message needs it.", param=where, code="missing_field")
-            return ToolMessage(message.tool_call_id, _content(message.content, path), message.name or "")
+                raise errors.RequestError(f"{where}: a tool message needs it.", param=where, code="missing_field")
+            return messages.ToolMessage(message.tool_call_id, _content(message.content, path), message.name or "")
         case "function":
             name = message.name or ""
-            return ToolMessage(legacy.get(name, f"call_{name}"), _content(message.content, path), name)
+            return messages.ToolMessage(legacy.get(name, f"call_{name}"), _content(message.content, path), name)
         case role:
             where = f"{path}.role"
             known = "user, assistant, system, developer or tool"
-            raise RequestError(f"{where}: '{role[:50]}' is none of {known}.", param=where, code="invalid_value")
+            raise errors.RequestError(f"{where}: '{role[:50]}' is none of {known}.", param=where, code="invalid_value")
 
 
-def _assistant(message: ChatMessage, path: str, index: int, legacy: dict[str, str]) -> list[AssistantPart]:
-    parts: list[AssistantPart] = []
+def _assistant(message: ChatMessage, path: str, index: int, legacy: dict[str, str]) -> list[messages.AssistantPart]:
+    parts: list[messages.AssistantPart] = []
     reasoning = message.reasoning_content or message.reasoning
     if reasoning:
-        parts.append(ReasoningPart(reasoning))
-    text = content_text(_content(message.content, path)) or message.refusal
+        parts.append(messages.ReasoningPart(reasoning))
+    text = messages.content_text(_content(message.content, path)) or message.refusal
     if text:
-        parts.append(TextPart(text))
+        parts.append(messages.TextPart(text))
     for number, call in enumerate(message.tool_calls or ()):
         parts.append(_tool_call(call, call.id or f"call_{index}_{number}"))
     if message.function_call is not None:
@@ -149,8 +134,8 @@ def _assistant(message: ChatMessage, path: str, index: int, legacy: dict[str, st
     return parts
 
 
-def _tool_call(call: MessageToolCall, id: str) -> ToolCall:
-    return ToolCall(id, call.function.name, _arguments(call.function), call.extra_content)
+def _tool_call(call: MessageToolCall, id: str) -> messages.ToolCall:
+    return messages.ToolCall(id, call.function.name, _arguments(call.function), call.extra_content)
 
 
 def _arguments(function: Function) -> str:
@@ -159,53 +144,53 @@ def _arguments(function: Function) -> str:
     return function.arguments or "{}"
 
 
-def _content(content: str | list[Part | str] | None, path: str) -> Content:
+def _content(content: str | list[Part | str] | None, path: str) -> messages.Content:
     if content is None or isinstance(content, str):
         return content or ""
     parts = tuple(_part(part, f"{path}.content[{index}]") for index, part in enumerate(content))
-    if all(isinstance(part, TextPart) for part in parts):
-        return content_text(parts)
+    if all(isinstance(part, messages.TextPart) for part in parts):
+        return messages.content_text(parts)
     return parts
 
 
-def _part(part: Part | str, path: str) -> ContentPart:
+def _part(part: Part | str, path: str) -> messages.ContentPart:
     if isinstance(part, str):
-        return TextPart(part)
+        return messages.TextPart(part)
     match part:
         case Part(type="text" | "input_text" | "output_text", text=str(text)):
-            return TextPart(text)
+            return messages.TextPart(text)
         case Part(type="refusal", refusal=str(text)):
-            return TextPart(text)
+            return messages.TextPart(text)
         case Part(type="image_url" | "input_image", image_url=ImageUrl(url=url, detail=detail)):
-            return ImagePart(url, detail)
+            return messages.ImagePart(url, detail)
         case Part(type="image_url" | "input_image", image_url=str(url)):
-            return ImagePart(url)
+            return messages.ImagePart(url)
         case Part(type="input_audio", input_audio=audio) if audio is not None:
-            return AudioPart(audio.data, audio.format)
+            return messages.AudioPart(audio.data, audio.format)
         case Part(type="file", file=file) if file is not None:
-            return FilePart(file.file_data, file.file_id, file.filename)
+            return messages.FilePart(file.file_data, file.file_id, file.filename)
         case _:
             known = "text, image_url, input_audio or file with its content"
-            raise RequestError(f"{path}: '{part.type[:50]}' is no {known}.", param=path, code="invalid_value")
+            raise errors.RequestError(f"{path}: '{part.type[:50]}' is no {known}.", param=path, code="invalid_value")
 
 
 # ----------------------------------------------------------------------------------------------- tools and parameters
 
 
-def _tools(tools: Sequence[Tool]) -> tuple[ToolSpec, ...]:
-    specs: list[ToolSpec] = []
+def _tools(tools: Sequence[Tool]) -> tuple[toolspec.ToolSpec, ...]:
+    specs: list[toolspec.ToolSpec] = []
     for index, tool in enumerate(tools):
         path = f"tools[{index}]"
         if tool.type != "function" or tool.function is None:
             message = f"{path}.type: only tools of type 'function' can be declared."
-            raise RequestError(message, param=f"{path}.type", code="unsupported_parameter")
+            raise errors.RequestError(message, param=f"{path}.type", code="unsupported_parameter")
         function = tool.function
         if not function.name:
             where = f"{path}.function.name"
-            raise RequestError(f"{where}: must not be empty.", param=where, code="invalid_value")
+            raise errors.RequestError(f"{where}: must not be empty.", param=where, code="invalid_value")
         parameters = bounded(function.parameters, f"{path}.function.parameters")
         specs.append(
-            ToolSpec(
+            toolspec.ToolSpec(
                 function.name,
                 function.description or "",
                 parameters or {"type": "object", "properties": {}},
@@ -216,9 +201,9 @@ def _tools(tools: Sequence[Tool]) -> tuple[ToolSpec, ...]:
     return tuple(specs)
 
 
-def _options(body: ChatRequest) -> ModelOptions:
+def _options(body: ChatRequest) -> requests.ModelOptions:
     passed = {name: value for name in PASSED_ON if (value := getattr(body, name)) is not None}
-    return ModelOptions(
+    return requests.ModelOptions(
         temperature=body.temperature,
         top_p=body.top_p,
         max_tokens=body.max_tokens,
@@ -245,4 +230,4 @@ def _tool_choice(choice: str | dict[str, Any] | None) -> str | dict[str, Any] | 
             return {"name": name}
         case _:
             message = "tool_choice: must be 'auto', 'none', 'required' or one function."
-            raise RequestError(message, param="tool_choice", code="invalid_value")
+            raise errors.RequestError(message, param="tool_choice", code="invalid_value")

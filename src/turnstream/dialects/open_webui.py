@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from turnstream import events, toolspec
 from turnstream.dialects import statuses
-from turnstream.events import MaxStepsReached, Source, ToolCallsDetected, ToolProgress, ToolsExecuted
 
 
-def status(event: ToolCallsDetected | ToolsExecuted | MaxStepsReached | ToolProgress) -> dict[str, Any]:
+def status(
+    event: events.ToolCallsDetected | events.ToolsExecuted | events.MaxStepsReached | events.ToolProgress,
+) -> dict[str, Any]:
     match event:
-        case ToolProgress(name=name, message=message):
+        case events.ToolProgress(name=name, message=message):
             return _status(f"{name}: {message}", done=False)
         case _:
-            return _status(statuses.description(event), done=not isinstance(event, ToolCallsDetected))
+            return _status(statuses.description(event), done=not isinstance(event, events.ToolCallsDetected))
 
 
 def stopped() -> dict[str, Any]:
@@ -24,7 +26,7 @@ def stopped() -> dict[str, Any]:
     return _status("Stopped", done=True)
 
 
-def source(source: Source) -> dict[str, Any]:
+def source(source: toolspec.Source) -> dict[str, Any]:
     """A citation: documents and what is known of each, side by side. It opens ``url`` where there is one; with
     ``external`` it then shows the title and not that address."""
     title = source.title or source.url or source.id

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, assert_never
 
 import msgspec
 
+from turnstream import errors, events, messages, requests, toolspec, usage
 from turnstream.api.requests import ChatRequest
 from turnstream.dialects import chat_request, open_webui, statuses
 from turnstream.dialects.base import Call as AnyCall
@@ -14,32 +15,6 @@ from turnstream.dialects.base import ClientRequest, Reply, Route, clean, json, o
 from turnstream.dialects.body import decode
 from turnstream.dialects.paragraphs import Paragraphs, joined
 from turnstream.dialects.statuses import StatusMode
-from turnstream.events import (
-    ClientToolCalls,
-    HostedToolCall,
-    HostedToolResult,
-    MaxStepsReached,
-    ReasoningDelta,
-    RefusalDelta,
-    RequestError,
-    RunCancelled,
-    RunEvent,
-    RunFailed,
-    RunFinished,
-    RunRequest,
-    RunStarted,
-    Source,
-    SourceFound,
-    StepStarted,
-    TextDelta,
-    ToolCall,
-    ToolCallsDetected,
-    ToolProgress,
-    ToolResult,
-    ToolsExecuted,
-    TurnstreamError,
-    Usage,
-)
 
 DONE = b"data: [DONE]\n\n"
 
@@ -62,7 +37,7 @@ class ChatCompletions:
         body = decode(request.body, ChatRequest)
         return Call(request, body, chat_request.run_request(body, request.headers))
 
-    def error(self, error: TurnstreamError, id: str) -> Reply:
+    def error(self, error: errors.TurnstreamError, id: str) -> Reply:
         return refusal(error)
 
 
@@ -71,7 +46,7 @@ class Call:
 
     headers: Mapping[str, str] = {}
 
-    def __init__(self, client: ClientRequest, body: ChatRequest, request: RunRequest) -> None:
+    def __init__(self, client: ClientRequest, body: ChatRequest, request: requests.RunRequest) -> None:
         self.request = request
         self.stream = bool(body.stream)
         self.statuses = _status_mode(client, body)
@@ -89,16 +64,16 @@ class Call:
             usage=self.usage,
         )
 
-    def reply(self, agent: str, events: Sequence[RunEvent]) -> Reply:
+    def reply(self, agent: str, batch: Sequence[events.RunEvent]) -> Reply:
         completion = {
             "id": self.id,
             "object": "chat.completion",
             "created": self.created,
             "model": agent,
-            "choices": [_choice(events)],
+            "choices": [_choice(batch)],
         }
-        end = outcome(events)
-        if isinstance(end, RunFinished):
+        end = outcome(batch)
+        if isinstance(end, events.RunFinished):
             completion["usage"] = usage_object(end.usage)
         if self.request.thread_id is not None:
             completion["thread_id"] = self.request.thread_id
@@ -134,19 +109,19 @@ class Encoder:
         self._opened = self._ended = self._tools_run = False
         self._paragraphs = Paragraphs()
         self._client_calls = 0
-        self._sources: dict[str, Source] = {}
+        self._sources: dict[str, toolspec.Source] = {}
 
     def _start(self, id: str) -> bytes:
         head = {"id": id, "object": "chat.completion.chunk", "created": self._created, "model": self._model}
         return b"data: " + json(head)[:-1]
 
-    def feed(self, events: Sequence[RunEvent]) -> bytes:
+    def feed(self, batch: Sequence[events.RunEvent]) -> bytes:
         if self._ended:
             return b""
         pieces: list[bytes] = [] if self._opened else [self._open()]
         paragraphs = self._paragraphs
-        for event in events:
-            if type(event) is TextDelta:
+        for event in batch:
+            if type(event) is events.TextDelta:
                 text = event.text if paragraphs.open else paragraphs.begin(event.text)
                 paragraphs.last = text or paragraphs.last
                 try:
@@ -157,7 +132,7 @@ class Encoder:
             else:
                 paragraphs.see(event)
                 pieces.append(self._event(event))
-                if isinstance(event, RunFinished | RunFailed | RunCancelled):
+                if isinstance(event, events.RunFinished | events.RunFailed | events.RunCancelled):
                     break
         return b"".join(pieces)
 
@@ -169,7 +144,7 @@ class Encoder:
     def close(self) -> bytes:
         if self._ended:
             return b""
-        return self.feed([RunFailed("internal_error", "The run ended without an answer.", 500, Usage())])
+        return self.feed([events.RunFailed("internal_error", "The run ended without an answer.", 500, usage.Usage())])
 
     def _open(self) -> bytes:
         self._opened = True
@@ -180,32 +155,32 @@ class Encoder:
         finish = b"" if finish_reason is None else b',"finish_reason":' + json(finish_reason)
         return self._head + delta + finish + self._tail + extension + b"}\n\n"
 
-    def _event(self, event: RunEvent) -> bytes:
+    def _event(self, event: events.RunEvent) -> bytes:
         match event:
-            case TextDelta(text=text):
+            case events.TextDelta(text=text):
                 return self._chunk(json({"content": text}))
-            case ReasoningDelta(text=text):
+            case events.ReasoningDelta(text=text):
                 return self._chunk(json({"reasoning_content": text, "reasoning": text}))
-            case RefusalDelta(text=text):
+            case events.RefusalDelta(text=text):
                 return self._chunk(json({"refusal": text}))
-            case StepStarted() | ToolCallsDetected() | ToolsExecuted() | MaxStepsReached():
+            case events.StepStarted() | events.ToolCallsDetected() | events.ToolsExecuted() | events.MaxStepsReached():
                 return self._status(event)
-            case ToolProgress() | ToolResult() | HostedToolCall() | HostedToolResult():
+            case events.ToolProgress() | events.ToolResult() | events.HostedToolCall() | events.HostedToolResult():
                 return self._activity(event)
-            case ClientToolCalls(tool_calls=calls):
+            case events.ClientToolCalls(tool_calls=calls):
                 return b"".join([self._client_call(call) for call in calls])
-            case SourceFound(source=source):
+            case events.SourceFound(source=source):
                 self._sources.setdefault(source.url or source.id, source)
                 if self._statuses != "extension":
                     return b""
                 return self._extension({"source": source, "event": open_webui.source(source)})
-            case RunStarted():
+            case events.RunStarted() | events.StepFinished():
                 return b""
-            case RunFinished():
+            case events.RunFinished():
                 return self._finish(event)
-            case RunFailed(code=code, message=message, status=status):
+            case events.RunFailed(code=code, message=message, status=status):
                 return self._fail(message, status, code)
-            case RunCancelled():
+            case events.RunCancelled():
                 return self._fail("The run was cancelled.", 499, "cancelled")
             case _:
                 assert_never(event)
@@ -220,34 +195,36 @@ class Encoder:
             return b""
         word, details = statuses.status(event)
         if self._statuses == "extension":
-            self._tools_run = isinstance(event, ToolCallsDetected)
-            shown = {} if isinstance(event, StepStarted) else {"event": open_webui.status(event)}
+            self._tools_run = isinstance(event, events.ToolCallsDetected)
+            shown = {} if isinstance(event, events.StepStarted) else {"event": open_webui.status(event)}
             return self._extension({"agent": {"status": word, "details": details}, **shown})
         delta = {"role": "system", "metadata": {"status": word, **_indexed(details)}}
         start = self._start("status_" + self._id.removeprefix("chatcmpl-"))
         return start + b',"choices":[{"index":0,"delta":' + json(delta) + self._tail + b"}\n\n"
 
-    def _activity(self, event: ToolProgress | ToolResult | HostedToolCall | HostedToolResult) -> bytes:
+    def _activity(
+        self, event: events.ToolProgress | events.ToolResult | events.HostedToolCall | events.HostedToolResult
+    ) -> bytes:
         if self._statuses != "extension":
             return b""
         match event:
-            case ToolProgress(tool_call_id=id, name=name, message=message, fraction=fraction):
+            case events.ToolProgress(tool_call_id=id, name=name, message=message, fraction=fraction):
                 progress = {"id": id, "name": name, "message": message, "fraction": fraction}
                 return self._extension({"tool_progress": progress, "event": open_webui.status(event)})
-            case ToolResult(step=step):
+            case events.ToolResult(step=step):
                 return self._extension({"tool_result": {"step": step, **statuses.result_details(event)}})
-            case HostedToolCall(id=id, name=name, arguments=arguments):
+            case events.HostedToolCall(id=id, name=name, arguments=arguments):
                 return self._extension({"hosted_tool_call": {"id": id, "name": name, "arguments": arguments}})
-            case HostedToolResult(id=id, name=name, ok=ok, content=content):
+            case events.HostedToolResult(id=id, name=name, ok=ok, content=content):
                 result = {"id": id, "name": name, "ok": ok, "excerpt": statuses.excerpt(content)}
                 return self._extension({"hosted_tool_result": result})
 
-    def _client_call(self, call: ToolCall) -> bytes:
+    def _client_call(self, call: messages.ToolCall) -> bytes:
         delta = {"tool_calls": [{"index": self._client_calls, **_call_object(call)}]}
         self._client_calls += 1
         return self._chunk(json(delta))
 
-    def _finish(self, end: RunFinished) -> bytes:
+    def _finish(self, end: events.RunFinished) -> bytes:
         self._ended = True
         pieces: list[bytes] = []
         if end.reason == "max_steps":
@@ -272,15 +249,17 @@ class Encoder:
 # ------------------------------------------------------------------------------------------------------------ objects
 
 
-def _choice(events: Sequence[RunEvent]) -> dict[str, Any]:
+def _choice(batch: Sequence[events.RunEvent]) -> dict[str, Any]:
     """The one choice of a whole answer: what the stream's deltas add up to."""
-    end = outcome(events)
-    stopped = isinstance(end, RunFinished) and end.reason == "max_steps"
-    text = joined(events, statuses.STOPPED if stopped else "")
-    reasoning = "".join(event.text for event in events if isinstance(event, ReasoningDelta))
-    refusal = "".join(event.text for event in events if isinstance(event, RefusalDelta))
-    calls = [call for event in events if isinstance(event, ClientToolCalls) for call in event.tool_calls]
-    sources = {event.source.url or event.source.id: event.source for event in events if isinstance(event, SourceFound)}
+    end = outcome(batch)
+    stopped = isinstance(end, events.RunFinished) and end.reason == "max_steps"
+    text = joined(batch, statuses.STOPPED if stopped else "")
+    reasoning = "".join(event.text for event in batch if isinstance(event, events.ReasoningDelta))
+    refusal = "".join(event.text for event in batch if isinstance(event, events.RefusalDelta))
+    calls = [call for event in batch if isinstance(event, events.ClientToolCalls) for call in event.tool_calls]
+    sources = {
+        event.source.url or event.source.id: event.source for event in batch if isinstance(event, events.SourceFound)
+    }
     message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": refusal or None}
     if not text and (calls or refusal):
         message["content"] = None
@@ -291,11 +270,11 @@ def _choice(events: Sequence[RunEvent]) -> dict[str, Any]:
     annotations = _annotations(sources.values())
     if annotations:
         message["annotations"] = annotations
-    reason = finish_reason(end, bool(calls)) if isinstance(end, RunFinished) else "stop"
+    reason = finish_reason(end, bool(calls)) if isinstance(end, events.RunFinished) else "stop"
     return {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
 
 
-def finish_reason(end: RunFinished, client_calls: bool) -> str:
+def finish_reason(end: events.RunFinished, client_calls: bool) -> str:
     """The reason in OpenAI's words; clients break on any other. A limit of steps is no error, so it is ``stop``."""
     if client_calls:
         return "tool_calls"
@@ -316,7 +295,7 @@ def _indexed(details: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _call_object(call: ToolCall) -> dict[str, Any]:
+def _call_object(call: messages.ToolCall) -> dict[str, Any]:
     made = {
         "id": call.id,
         "type": "function",
@@ -338,7 +317,7 @@ def _annotations(sources: Any) -> list[dict[str, Any]]:
     ]
 
 
-def usage_object(usage: Usage) -> dict[str, Any]:
+def usage_object(usage: usage.Usage) -> dict[str, Any]:
     """``cost``, where it is known, is in US dollars: a member that OpenAI's object does not have."""
     return {
         "prompt_tokens": usage.input,
@@ -361,6 +340,6 @@ def envelope(message: str, status: int, code: str | None, param: str | None = No
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
-def refusal(error: TurnstreamError) -> Reply:
-    param = error.param if isinstance(error, RequestError) else None
+def refusal(error: errors.TurnstreamError) -> Reply:
+    param = error.param if isinstance(error, errors.RequestError) else None
     return Reply(error.status, json(envelope(error.message, error.status, error.code, param)))

@@ -10,44 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, assert_never
 
+from turnstream import errors, events, messages, requests, toolspec, usage
 from turnstream.dialects import openai_chat, statuses
 from turnstream.dialects.base import Call as AnyCall
 from turnstream.dialects.base import ClientRequest, Reply, Route, json, string, strings, texts_of
 from turnstream.dialects.body import decode
 from turnstream.dialects.responses_input import ResponsesRequest, run_request
 from turnstream.dialects.responses_memory import Memory
-from turnstream.events import (
-    AssistantMessage,
-    AssistantPart,
-    ClientToolCalls,
-    HostedToolCall,
-    HostedToolResult,
-    MaxStepsReached,
-    Message,
-    ReasoningDelta,
-    RefusalDelta,
-    RunCancelled,
-    RunEvent,
-    RunFailed,
-    RunFinished,
-    RunRequest,
-    RunStarted,
-    Source,
-    SourceFound,
-    StepStarted,
-    TextDelta,
-    TextPart,
-    ToolCall,
-    ToolCallsDetected,
-    ToolMessage,
-    ToolProgress,
-    ToolResult,
-    ToolsExecuted,
-    TurnstreamError,
-    Usage,
-)
 
-Remember = Callable[[str, Sequence[Message], Sequence[dict[str, Any]]], None]
+Remember = Callable[[str, Sequence[messages.Message], Sequence[dict[str, Any]]], None]
 
 
 class Responses:
@@ -65,18 +36,20 @@ class Responses:
         asked = run_request(body, request.headers, self._memory.before(body.previous_response_id))
         return Call(body, request, asked, _forget if body.store is False else self._memory.keep)
 
-    def error(self, error: TurnstreamError, id: str) -> Reply:
+    def error(self, error: errors.TurnstreamError, id: str) -> Reply:
         return openai_chat.refusal(error)
 
 
-def _forget(id: str, messages: Sequence[Message], output: Sequence[dict[str, Any]]) -> None:
+def _forget(id: str, messages: Sequence[messages.Message], output: Sequence[dict[str, Any]]) -> None:
     return None
 
 
 class Call:
     headers: Mapping[str, str] = {}
 
-    def __init__(self, body: ResponsesRequest, client: ClientRequest, request: RunRequest, remember: Remember) -> None:
+    def __init__(
+        self, body: ResponsesRequest, client: ClientRequest, request: requests.RunRequest, remember: Remember
+    ) -> None:
         self.request = request
         self.stream = bool(body.stream)
         self._remember = remember
@@ -100,9 +73,9 @@ class Call:
     def encoder(self, agent: str) -> Encoder:
         return Encoder({**self._shell, "model": agent}, self.request.messages, self._remember)
 
-    def reply(self, agent: str, events: Sequence[RunEvent]) -> Reply:
+    def reply(self, agent: str, batch: Sequence[events.RunEvent]) -> Reply:
         encoder = self.encoder(agent)
-        encoder.feed(events)
+        encoder.feed(batch)
         encoder.close()
         return Reply(200, json(encoder.response))
 
@@ -120,35 +93,35 @@ def _tool_object(tool: Any) -> dict[str, Any]:
 class Encoder:
     """``response`` is the response object as it stands; it is whole after the terminal event."""
 
-    def __init__(self, shell: Mapping[str, Any], messages: Sequence[Message], remember: Remember) -> None:
+    def __init__(self, shell: Mapping[str, Any], conversation: Sequence[messages.Message], remember: Remember) -> None:
         self.response: dict[str, Any] = {**shell, "status": "in_progress", "output": [], "usage": None}
         self._id = str(shell["id"]).removeprefix("resp_")
-        self._messages = list(messages)
+        self._messages = list(conversation)
         self._remember = remember
         self._number = 0
         self._item: _Text | None = None
-        self._said: list[AssistantPart] = []
-        self._sources: list[Source] = []
+        self._said: list[messages.AssistantPart] = []
+        self._sources: list[toolspec.Source] = []
         self._started = self._ended = False
 
-    def feed(self, events: Sequence[RunEvent]) -> bytes:
-        if (frames := self._only_text(events)) is not None:
+    def feed(self, batch: Sequence[events.RunEvent]) -> bytes:
+        if (frames := self._only_text(batch)) is not None:
             return frames
         pieces: list[bytes] = [] if self._started else [self._start()]
-        for event in events:
+        for event in batch:
             if self._ended:
                 break
-            if type(event) is TextDelta:
+            if type(event) is events.TextDelta:
                 pieces.append(self._say(_OUTPUT, event.text))
-            elif type(event) is ReasoningDelta:
+            elif type(event) is events.ReasoningDelta:
                 pieces.append(self._say(_REASONING, event.text))
-            elif type(event) is RefusalDelta:
+            elif type(event) is events.RefusalDelta:
                 pieces.append(self._say(_REFUSAL, event.text))
             else:
                 pieces.append(self._event(event))
         return b"".join(pieces)
 
-    def _only_text(self, events: Sequence[RunEvent]) -> bytes | None:
+    def _only_text(self, events: Sequence[events.RunEvent]) -> bytes | None:
         """`_say` for a batch that only continues the text, as nearly all do; None for any other."""
         item = self._item
         if item is None or item.kind is not _OUTPUT:
@@ -170,7 +143,7 @@ class Encoder:
         return b"" if self._ended else b": heartbeat\n\n"
 
     def close(self) -> bytes:
-        return self.feed([RunFailed("internal_error", "The run ended without an answer.", 500, Usage())])
+        return self.feed([events.RunFailed("internal_error", "The run ended without an answer.", 500, usage.Usage())])
 
     # ---------------------------------------------------------------------------------------------------- frames
 
@@ -223,7 +196,7 @@ class Encoder:
             return b""
         text = "".join(item.pieces)
         if item.kind is not _REASONING:
-            self._said.append(TextPart(text))
+            self._said.append(messages.TextPart(text))
         frames, annotations = self._annotations(item)
         part = item.kind.part(text, annotations)
         done = {item.kind.member: text, **({"logprobs": []} if item.kind is _OUTPUT else {})}
@@ -254,38 +227,45 @@ class Encoder:
 
     # ---------------------------------------------------------------------------------------------- other events
 
-    def _event(self, event: RunEvent) -> bytes:
+    def _event(self, event: events.RunEvent) -> bytes:
         match event:
-            case SourceFound(source=source):
+            case events.SourceFound(source=source):
                 self._sources.append(source)
                 return b""
-            case TextDelta() | ReasoningDelta() | RefusalDelta() | RunStarted() | StepStarted():
+            case (
+                events.TextDelta()
+                | events.ReasoningDelta()
+                | events.RefusalDelta()
+                | events.RunStarted()
+                | events.StepStarted()
+                | events.StepFinished()
+            ):
                 return b""
-            case ToolProgress() | ToolsExecuted() | MaxStepsReached():
+            case events.ToolProgress() | events.ToolsExecuted() | events.MaxStepsReached():
                 return b""
-            case ToolCallsDetected(tool_calls=calls) | ClientToolCalls(tool_calls=calls):
+            case events.ToolCallsDetected(tool_calls=calls) | events.ClientToolCalls(tool_calls=calls):
                 left = self._leave()
                 self._said.extend(calls)
                 self._flush()
                 return left + b"".join([self._call(call) for call in calls])
-            case ToolResult(tool_call=call, output=output):
-                self._messages.append(ToolMessage(call.id, output.content, call.name, output.is_error))
+            case events.ToolResult(tool_call=call, output=output):
+                self._messages.append(messages.ToolMessage(call.id, output.content, call.name, output.is_error))
                 return self._leave() + self._output(call.id, output.shown_text)
-            case HostedToolCall(id=id, name=name, arguments=arguments):
-                return self._leave() + self._call(ToolCall(id, name, arguments))
-            case HostedToolResult(id=id, content=content):
+            case events.HostedToolCall(id=id, name=name, arguments=arguments):
+                return self._leave() + self._call(messages.ToolCall(id, name, arguments))
+            case events.HostedToolResult(id=id, content=content):
                 return self._leave() + self._output(id, content)
-            case RunFinished() | RunFailed() | RunCancelled():
+            case events.RunFinished() | events.RunFailed() | events.RunCancelled():
                 return self._end(event)
             case _:
                 assert_never(event)
 
     def _flush(self) -> None:
         if self._said:
-            self._messages.append(AssistantMessage(tuple(self._said)))
+            self._messages.append(messages.AssistantMessage(tuple(self._said)))
             self._said.clear()
 
-    def _call(self, call: ToolCall) -> bytes:
+    def _call(self, call: messages.ToolCall) -> bytes:
         index = self._index
         arguments = call.arguments or "{}"
         item = {"type": "function_call", "id": f"fc_{self._id}_{index}", "call_id": call.id, "name": call.name}
@@ -309,24 +289,24 @@ class Encoder:
             {"type": "function_call_output", "id": id, "call_id": call_id, "output": said, "status": "completed"}
         )
 
-    def _end(self, end: RunFinished | RunFailed | RunCancelled) -> bytes:
+    def _end(self, end: events.RunFinished | events.RunFailed | events.RunCancelled) -> bytes:
         told = b""
-        if isinstance(end, RunFinished) and end.reason == "max_steps":
+        if isinstance(end, events.RunFinished) and end.reason == "max_steps":
             told = self._say(_OUTPUT, statuses.STOPPED)
         left = told + self._leave()
         self._ended = True
         self.response["usage"] = usage_object(end.usage)
         match end:
-            case RunFinished(reason="length"):
+            case events.RunFinished(reason="length"):
                 status, change = "incomplete", {"incomplete_details": {"reason": "max_output_tokens"}}
-            case RunFinished(reason="content_filter"):
+            case events.RunFinished(reason="content_filter"):
                 status, change = "incomplete", {"incomplete_details": {"reason": "content_filter"}}
-            case RunFinished():
+            case events.RunFinished():
                 status, change = "completed", {}
-            case RunFailed(status=code, message=message):
+            case events.RunFailed(status=code, message=message):
                 kind = "rate_limit_exceeded" if code == 429 else "server_error"
                 status, change = "failed", {"error": {"code": kind, "message": message}}
-            case RunCancelled():
+            case events.RunCancelled():
                 status, change = "failed", {"error": {"code": "server_error", "message": "The run was cancelled."}}
         self.response |= {"status": status, **change}
         if status != "failed":
@@ -379,7 +359,7 @@ class _Text:
         return {"type": "message", "id": self.id, "role": "assistant", "content": parts, "status": status}
 
 
-def usage_object(usage: Usage) -> dict[str, Any]:
+def usage_object(usage: usage.Usage) -> dict[str, Any]:
     return {
         "input_tokens": usage.input,
         "input_tokens_details": {"cached_tokens": usage.cached, "cache_write_tokens": usage.cache_write},

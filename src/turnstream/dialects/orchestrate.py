@@ -14,6 +14,7 @@ from typing import Any, ClassVar, assert_never
 
 import msgspec
 
+from turnstream import errors, events, messages
 from turnstream.api.requests import ChatRequest
 from turnstream.dialects import chat_request, openai_chat, statuses
 from turnstream.dialects.base import Call as AnyCall
@@ -21,31 +22,6 @@ from turnstream.dialects.base import ClientRequest, Reply, Route, arguments, jso
 from turnstream.dialects.body import decode
 from turnstream.dialects.openai_chat import DONE, finish_reason
 from turnstream.dialects.paragraphs import Paragraphs
-from turnstream.events import (
-    AssistantMessage,
-    ClientToolCalls,
-    HostedToolCall,
-    HostedToolResult,
-    MaxStepsReached,
-    Message,
-    ReasoningDelta,
-    RefusalDelta,
-    RunCancelled,
-    RunEvent,
-    RunFailed,
-    RunFinished,
-    RunStarted,
-    SourceFound,
-    StepStarted,
-    TextDelta,
-    ToolCall,
-    ToolCallsDetected,
-    ToolMessage,
-    ToolProgress,
-    ToolResult,
-    ToolsExecuted,
-    TurnstreamError,
-)
 
 _HANDED_OVER = "transfer_to_"
 _TEXT_END = b"}}]}\n\n"
@@ -71,17 +47,17 @@ class Orchestrate:
         messages = without_hand_over(asked.messages)
         return Call(request, body, msgspec.structs.replace(asked, thread_id=thread, messages=messages))
 
-    def error(self, error: TurnstreamError, id: str) -> Reply:
+    def error(self, error: errors.TurnstreamError, id: str) -> Reply:
         return openai_chat.refusal(error)
 
 
-def without_hand_over(messages: Sequence[Message]) -> tuple[Message, ...]:
+def without_hand_over(conversation: Sequence[messages.Message]) -> tuple[messages.Message, ...]:
     """Orchestrate's own call that chose this agent, and its result, end the history; they are no turn of the talk."""
-    match tuple(messages):
-        case (*before, AssistantMessage() as call, ToolMessage()) if before and call.tool_calls:
+    match tuple(conversation):
+        case (*before, messages.AssistantMessage() as call, messages.ToolMessage()) if before and call.tool_calls:
             if all(one.name.startswith(_HANDED_OVER) for one in call.tool_calls):
                 return tuple(before)
-    return tuple(messages)
+    return tuple(conversation)
 
 
 class Call(openai_chat.Call):
@@ -107,22 +83,22 @@ class Encoder:
         head = {"id": id, "object": object, **self._common}
         return b"data: " + json(head)[:-1] + b',"choices":[{"index":0,"delta":'
 
-    def feed(self, events: Sequence[RunEvent]) -> bytes:
+    def feed(self, batch: Sequence[events.RunEvent]) -> bytes:
         if self._ended:
             return b""
         pieces: list[bytes] = []
         head = self._text
-        for event in events:
-            if type(event) is TextDelta and self._paragraphs.open and not self._reasoning:
+        for event in batch:
+            if type(event) is events.TextDelta and self._paragraphs.open and not self._reasoning:
                 text = event.text
                 self._paragraphs.last = text or self._paragraphs.last
                 pieces += (head, string(text) if ":" not in text else plain(string(text)), _TEXT_END)
                 continue
-            if not isinstance(event, ReasoningDelta):
+            if not isinstance(event, events.ReasoningDelta):
                 pieces.append(self._thought())
             self._paragraphs.see(event)
             pieces.append(self._event(event))
-            if isinstance(event, RunFinished | RunFailed | RunCancelled):
+            if isinstance(event, events.RunFinished | events.RunFailed | events.RunCancelled):
                 break
         return b"".join(pieces)
 
@@ -132,32 +108,40 @@ class Encoder:
     def close(self) -> bytes:
         return b"" if self._ended else self._fail("The run ended without an answer.")
 
-    def _event(self, event: RunEvent) -> bytes:
+    def _event(self, event: events.RunEvent) -> bytes:
         match event:
-            case TextDelta(text=text) | RefusalDelta(text=text):
+            case events.TextDelta(text=text) | events.RefusalDelta(text=text):
                 return self._text + plain(string(self._paragraphs.begin(text))) + _TEXT_END
-            case ReasoningDelta(text=text):
+            case events.ReasoningDelta(text=text):
                 self._reasoning.append(text)
                 return b""
-            case ToolCallsDetected(tool_calls=calls):
+            case events.ToolCallsDetected(tool_calls=calls):
                 told = [{"id": call.id, "name": call.name, "args": arguments(call)} for call in calls]
                 return self._step({"type": "tool_calls", "tool_calls": told})
-            case ToolResult(tool_call=call, output=output):
+            case events.ToolResult(tool_call=call, output=output):
                 return self._response(call.id, call.name, output.shown_text)
-            case HostedToolCall(id=id, name=name, arguments=text):
-                hosted = {"id": id, "name": name, "args": arguments(ToolCall(id, name, text))}
+            case events.HostedToolCall(id=id, name=name, arguments=text):
+                hosted = {"id": id, "name": name, "args": arguments(messages.ToolCall(id, name, text))}
                 return self._step({"type": "tool_calls", "tool_calls": [hosted]})
-            case HostedToolResult(id=id, name=name, content=content):
+            case events.HostedToolResult(id=id, name=name, content=content):
                 return self._response(id, name, content)
-            case ClientToolCalls(tool_calls=calls):
+            case events.ClientToolCalls(tool_calls=calls):
                 return b"".join([self._client_call(call) for call in calls])
-            case RunStarted() | StepStarted() | ToolsExecuted() | ToolProgress() | SourceFound() | MaxStepsReached():
+            case (
+                events.RunStarted()
+                | events.StepStarted()
+                | events.StepFinished()
+                | events.ToolsExecuted()
+                | events.ToolProgress()
+                | events.SourceFound()
+                | events.MaxStepsReached()
+            ):
                 return b""
-            case RunFinished():
+            case events.RunFinished():
                 return self._finish(event)
-            case RunFailed(message=message):
+            case events.RunFailed(message=message):
                 return self._fail(message)
-            case RunCancelled():
+            case events.RunCancelled():
                 return self._fail("The run was cancelled.")
             case _:
                 assert_never(event)
@@ -182,13 +166,13 @@ class Encoder:
         self._reasoning.clear()
         return self._step({"type": "thinking", "content": text})
 
-    def _client_call(self, call: ToolCall) -> bytes:
+    def _client_call(self, call: messages.ToolCall) -> bytes:
         function = {"name": call.name, "arguments": call.arguments or "{}"}
         made = {"index": self._client_calls, "id": call.id, "type": "function", "function": function}
         self._client_calls += 1
         return self._message({"role": "assistant", "tool_calls": [made]})
 
-    def _finish(self, end: RunFinished) -> bytes:
+    def _finish(self, end: events.RunFinished) -> bytes:
         self._ended = True
         told = b""
         if end.reason == "max_steps":

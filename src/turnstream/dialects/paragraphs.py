@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from turnstream.events import HostedToolCall, MaxStepsReached, RunEvent, StepStarted, TextDelta
+from turnstream import events
 
 GAP = "\n\n"
 
@@ -22,9 +22,9 @@ class Paragraphs:
         self.open = False
         self.last = ""
 
-    def see(self, event: RunEvent) -> None:
+    def see(self, event: events.RunEvent) -> None:
         """Any event but text."""
-        if isinstance(event, StepStarted | HostedToolCall | MaxStepsReached):
+        if isinstance(event, events.StepStarted | events.HostedToolCall | events.MaxStepsReached):
             self.open = False
 
     def begin(self, text: str) -> str:
@@ -37,11 +37,11 @@ class Paragraphs:
         return gap + text
 
 
-def joined(events: Iterable[RunEvent], last: str = "") -> str:
+def joined(batch: Iterable[events.RunEvent], last: str = "") -> str:
     """What the text deltas of a run add up to, and a ``last`` paragraph."""
     paragraphs, texts = Paragraphs(), []
-    for event in events:
-        if isinstance(event, TextDelta):
+    for event in batch:
+        if isinstance(event, events.TextDelta):
             texts.append(paragraphs.begin(event.text))
         else:
             paragraphs.see(event)

@@ -7,29 +7,11 @@ from typing import Any
 
 from msgspec import Struct
 
+from turnstream import errors, messages, requests, toolspec
+from turnstream.dialects import housekeeping
 from turnstream.dialects.base import json
 from turnstream.dialects.body import bounded
 from turnstream.dialects.chat_request import THREAD_HEADERS, USER_HEADER
-from turnstream.events import (
-    AssistantMessage,
-    AssistantPart,
-    AudioPart,
-    Content,
-    ContentPart,
-    FilePart,
-    ImagePart,
-    Message,
-    ModelOptions,
-    RequestError,
-    RunRequest,
-    SystemMessage,
-    TextPart,
-    ToolCall,
-    ToolMessage,
-    ToolSpec,
-    UserMessage,
-    content_text,
-)
 
 
 class InputPart(Struct):
@@ -90,103 +72,107 @@ class ResponsesRequest(Struct):
     safety_identifier: str | None = None
 
 
-def run_request(body: ResponsesRequest, headers: Mapping[str, str], before: Sequence[Message]) -> RunRequest:
+def run_request(
+    body: ResponsesRequest, headers: Mapping[str, str], before: Sequence[messages.Message]
+) -> requests.RunRequest:
     """``before`` is the conversation that ``previous_response_id`` stands for. Raises `RequestError`."""
     if body.background:
-        raise RequestError("background: is not supported.", param="background", code="unsupported_parameter")
-    said = (UserMessage(body.input),) if isinstance(body.input, str) else tuple(messages(body.input))
+        raise errors.RequestError("background: is not supported.", param="background", code="unsupported_parameter")
+    said = (messages.UserMessage(body.input),) if isinstance(body.input, str) else tuple(read_messages(body.input))
     if not said and not before:
-        raise RequestError("input: there must be at least one item.", param="input", code="invalid_value")
-    instructions = (SystemMessage(body.instructions),) if body.instructions else ()
-    return RunRequest(
-        messages=(*instructions, *before, *said),
-        agent=body.model or None,
-        tools=_tools(body.tools or ()),
-        options=_options(body),
-        thread_id=_thread(body, headers),
-        user=body.user or body.safety_identifier or headers.get(USER_HEADER) or None,
-        context=dict(bounded(body.metadata, "metadata")) if body.metadata else {},
+        raise errors.RequestError("input: there must be at least one item.", param="input", code="invalid_value")
+    instructions = (messages.SystemMessage(body.instructions),) if body.instructions else ()
+    return housekeeping.marked(
+        requests.RunRequest(
+            messages=(*instructions, *before, *said),
+            agent=body.model or None,
+            tools=_tools(body.tools or ()),
+            options=_options(body),
+            thread_id=_thread(body, headers),
+            user=body.user or body.safety_identifier or headers.get(USER_HEADER) or None,
+            context=dict(bounded(body.metadata, "metadata")) if body.metadata else {},
+        )
     )
 
 
-def messages(items: Sequence[InputItem]) -> list[Message]:
+def read_messages(items: Sequence[InputItem]) -> list[messages.Message]:
     """Calls that follow each other, or an assistant's text, are one assistant message."""
-    made: list[Message] = []
+    made: list[messages.Message] = []
     for index, item in enumerate(items):
         match item.type or "message":
             case "message":
                 made.append(_message(item, f"input[{index}]"))
             case "function_call":
-                call = ToolCall(item.call_id, item.name, item.arguments or "{}")
+                call = messages.ToolCall(item.call_id, item.name, item.arguments or "{}")
                 last = made[-1] if made else None
-                if isinstance(last, AssistantMessage):
-                    made[-1] = AssistantMessage((*last.parts, call))
+                if isinstance(last, messages.AssistantMessage):
+                    made[-1] = messages.AssistantMessage((*last.parts, call))
                 else:
-                    made.append(AssistantMessage((call,)))
+                    made.append(messages.AssistantMessage((call,)))
             case "function_call_output":
-                made.append(ToolMessage(item.call_id, _content(item.output, f"input[{index}].output")))
+                made.append(messages.ToolMessage(item.call_id, _content(item.output, f"input[{index}].output")))
             case _:  # reasoning, hosted tools' items: their vendor is not ours to speak for
                 pass
     return made
 
 
-def _message(item: InputItem, path: str) -> Message:
+def _message(item: InputItem, path: str) -> messages.Message:
     content = _content(item.content, f"{path}.content")
     match item.role:
         case "user" | None:
-            return UserMessage(content)
+            return messages.UserMessage(content)
         case "system" | "developer":
-            return SystemMessage(content_text(content))
+            return messages.SystemMessage(messages.content_text(content))
         case "assistant":
-            text: tuple[AssistantPart, ...] = (TextPart(content_text(content)),)
-            return AssistantMessage(text)
+            text: tuple[messages.AssistantPart, ...] = (messages.TextPart(messages.content_text(content)),)
+            return messages.AssistantMessage(text)
         case role:
             where = f"{path}.role"
             known = "user, assistant, system or developer"
-            raise RequestError(f"{where}: '{role}' is none of {known}.", param=where, code="invalid_value")
+            raise errors.RequestError(f"{where}: '{role}' is none of {known}.", param=where, code="invalid_value")
 
 
-def _content(content: str | list[InputPart] | dict[str, Any] | None, path: str) -> Content:
+def _content(content: str | list[InputPart] | dict[str, Any] | None, path: str) -> messages.Content:
     if content is None or isinstance(content, str):
         return content or ""
     if isinstance(content, dict):  # no form of the protocol, but a result that a client might send
         return json(bounded(content, path)).decode()
     parts = tuple(_part(part, f"{path}[{index}]") for index, part in enumerate(content))
-    return content_text(parts) if all(isinstance(part, TextPart) for part in parts) else parts
+    return messages.content_text(parts) if all(isinstance(part, messages.TextPart) for part in parts) else parts
 
 
-def _part(part: InputPart, path: str) -> ContentPart:
+def _part(part: InputPart, path: str) -> messages.ContentPart:
     match part.type:
         case "input_text" | "output_text" | "text":
-            return TextPart(part.text)
+            return messages.TextPart(part.text)
         case "refusal":
-            return TextPart(part.refusal)
+            return messages.TextPart(part.refusal)
         case "input_image" if part.image_url is not None:
-            return ImagePart(part.image_url, part.detail)
+            return messages.ImagePart(part.image_url, part.detail)
         case "input_image" | "input_file" if part.file_data or part.file_url or part.file_id:
-            return FilePart(part.file_data or part.file_url, part.file_id, part.filename)
+            return messages.FilePart(part.file_data or part.file_url, part.file_id, part.filename)
         case "input_audio" if part.input_audio is not None:
-            return AudioPart(part.input_audio.get("data", ""), part.input_audio.get("format", "wav"))
+            return messages.AudioPart(part.input_audio.get("data", ""), part.input_audio.get("format", "wav"))
         case kind:
             message = f"{path}: '{kind}' is no input_text, input_image, input_file or input_audio with its content."
-            raise RequestError(message, param=path, code="invalid_value")
+            raise errors.RequestError(message, param=path, code="invalid_value")
 
 
-def _tools(tools: Sequence[FunctionTool]) -> tuple[ToolSpec, ...]:
+def _tools(tools: Sequence[FunctionTool]) -> tuple[toolspec.ToolSpec, ...]:
     made = []
     for index, tool in enumerate(tools):
         path = f"tools[{index}]"
         if tool.type != "function" or not tool.name:
             message = f"{path}.type: only tools of type 'function', with a name, can be declared."
-            raise RequestError(message, param=f"{path}.type", code="unsupported_parameter")
+            raise errors.RequestError(message, param=f"{path}.type", code="unsupported_parameter")
         schema = {} if tool.parameters is None else {"parameters": bounded(tool.parameters, f"{path}.parameters")}
-        made.append(ToolSpec(tool.name, tool.description or "", strict=tool.strict, source="client", **schema))
+        made.append(toolspec.ToolSpec(tool.name, tool.description or "", strict=tool.strict, source="client", **schema))
     return tuple(made)
 
 
-def _options(body: ResponsesRequest) -> ModelOptions:
+def _options(body: ResponsesRequest) -> requests.ModelOptions:
     effort = (body.reasoning or {}).get("effort")
-    return ModelOptions(
+    return requests.ModelOptions(
         temperature=body.temperature,
         top_p=body.top_p,
         max_completion_tokens=body.max_output_tokens,
@@ -208,7 +194,7 @@ def _tool_choice(choice: str | dict[str, Any] | None) -> str | dict[str, Any] | 
             return str(mode)
         case _:
             text = "tool_choice: must be 'auto', 'none', 'required', one function or allowed_tools."
-            raise RequestError(text, param="tool_choice", code="invalid_value")
+            raise errors.RequestError(text, param="tool_choice", code="invalid_value")
 
 
 def _format(format: Any) -> dict[str, Any] | None:

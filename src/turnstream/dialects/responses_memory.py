@@ -9,14 +9,14 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from turnstream import errors, messages
 from turnstream.dialects.responses_input import InputItem
-from turnstream.events import Message, RequestError, SystemMessage
 
 
 class _Answer(Struct, frozen=True):
     """``messages`` are the conversation up to its end, ``output`` its items as the client got them."""
 
-    messages: tuple[Message, ...]
+    messages: tuple[messages.Message, ...]
     output: tuple[dict[str, Any], ...]
 
 
@@ -27,20 +27,22 @@ class Memory:
         self._answers: OrderedDict[str, _Answer] = OrderedDict()
         self._limit = limit
 
-    def keep(self, id: str, messages: Sequence[Message], output: Sequence[dict[str, Any]]) -> None:
+    def keep(self, id: str, conversation: Sequence[messages.Message], output: Sequence[dict[str, Any]]) -> None:
         """Instructions are the request's own and do not carry over, as with OpenAI."""
-        said = tuple(message for message in messages if not isinstance(message, SystemMessage))
+        said = tuple(message for message in conversation if not isinstance(message, messages.SystemMessage))
         self._answers[id] = _Answer(said, tuple(output))
         while len(self._answers) > self._limit:
             self._answers.popitem(last=False)
 
-    def before(self, id: str | None) -> tuple[Message, ...]:
+    def before(self, id: str | None) -> tuple[messages.Message, ...]:
         """The conversation that ``previous_response_id`` stands for."""
         if id is None:
             return ()
         if id not in self._answers:
             message = "previous_response_id: this server does not have that response, or no longer."
-            raise RequestError(message, param="previous_response_id", code="previous_response_not_found", status=404)
+            raise errors.RequestError(
+                message, param="previous_response_id", code="previous_response_not_found", status=404
+            )
         return self._answers[id].messages
 
     def resolved(self, given: str | list[InputItem]) -> str | list[InputItem]:
@@ -59,4 +61,4 @@ class Memory:
             if item["id"] == id:
                 return msgspec.convert(item, InputItem)
         text = f"{path}.id: this server does not have that item, or no longer."
-        raise RequestError(text, param=f"{path}.id", code="item_not_found", status=404)
+        raise errors.RequestError(text, param=f"{path}.id", code="item_not_found", status=404)

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from turnstream import errors, events, messages
 from turnstream.dialects.base import ClientRequest
-from turnstream.events import (
-    MaxStepsReached,
-    RequestError,
-    StepStarted,
-    ToolCall,
-    ToolCallsDetected,
-    ToolResult,
-    ToolsExecuted,
-)
 
-StatusEvent = StepStarted | ToolCallsDetected | ToolsExecuted | MaxStepsReached
+StatusEvent = events.StepStarted | events.ToolCallsDetected | events.ToolsExecuted | events.MaxStepsReached
 
 StatusMode = Literal["extension", "metadata", "off"]
 
@@ -32,7 +24,7 @@ def mode(request: ClientRequest) -> StatusMode:
             return chosen
         case _:
             message = "X-Agent-Status: must be 'extension', 'metadata' or 'off'."
-            raise RequestError(message, param="X-Agent-Status", code="invalid_value")
+            raise errors.RequestError(message, param="X-Agent-Status", code="invalid_value")
 
 
 def wanted(request: ClientRequest) -> bool:
@@ -43,21 +35,21 @@ def wanted(request: ClientRequest) -> bool:
 def status(event: StatusEvent) -> tuple[str, dict[str, Any]]:
     """The status word and its details."""
     match event:
-        case StepStarted(step=step):
+        case events.StepStarted(step=step):
             return "starting_generation" if step == 1 else "continuing_generation", {"step": step}
-        case ToolCallsDetected(step=step, tool_calls=calls):
+        case events.ToolCallsDetected(step=step, tool_calls=calls):
             return "tool_call_detected", {"step": step, "tool_calls": [call_details(call) for call in calls]}
-        case ToolsExecuted(step=step, results=results):
+        case events.ToolsExecuted(step=step, results=results):
             return "tools_executed", {"step": step, "results": [result_details(result) for result in results]}
-        case MaxStepsReached(step=step):
+        case events.MaxStepsReached(step=step):
             return "max_depth_reached", {"step": step}
 
 
-def call_details(call: ToolCall) -> dict[str, Any]:
+def call_details(call: messages.ToolCall) -> dict[str, Any]:
     return {"id": call.id, "name": call.name, "arguments": call.arguments}
 
 
-def result_details(result: ToolResult) -> dict[str, Any]:
+def result_details(result: events.ToolResult) -> dict[str, Any]:
     """``duration`` is in seconds; ``excerpt`` holds at most `EXCERPT` characters of the text."""
     return {
         "id": result.tool_call.id,
@@ -75,17 +67,17 @@ def excerpt(text: str) -> str:
 def description(event: StatusEvent) -> str:
     """One line for a person."""
     match event:
-        case StepStarted(step=1):
+        case events.StepStarted(step=1):
             return "Thinking"
-        case StepStarted():
+        case events.StepStarted():
             return "Continuing with the results"
-        case ToolCallsDetected(tool_calls=calls):
+        case events.ToolCallsDetected(tool_calls=calls):
             return "Running " + _names([call.name for call in calls])
-        case ToolsExecuted(results=results):
+        case events.ToolsExecuted(results=results):
             failed = [result.tool_call.name for result in results if not result.ok]
             ran = "Ran " + _names([result.tool_call.name for result in results])
             return f"{ran}; failed: {_names(failed)}" if failed else ran
-        case MaxStepsReached():
+        case events.MaxStepsReached():
             return "Reached the limit of steps"
 
 

@@ -13,47 +13,13 @@ from typing import Any, ClassVar, assert_never
 import msgspec
 from msgspec import Struct
 
-from turnstream.dialects import statuses
+from turnstream import errors, events, messages, requests, toolspec, usage
+from turnstream.dialects import housekeeping, statuses
 from turnstream.dialects.base import Call as AnyCall
 from turnstream.dialects.base import ClientRequest, Reply, Route, json, media
 from turnstream.dialects.blocks import BlockEncoder, Kind
 from turnstream.dialects.body import bounded, decode
 from turnstream.dialects.openai_chat import DONE
-from turnstream.events import (
-    AssistantMessage,
-    AssistantPart,
-    ClientToolCalls,
-    ContentPart,
-    HostedToolCall,
-    HostedToolResult,
-    MaxStepsReached,
-    Message,
-    ReasoningDelta,
-    RefusalDelta,
-    RequestError,
-    RunCancelled,
-    RunEvent,
-    RunFailed,
-    RunFinished,
-    RunRequest,
-    RunStarted,
-    Source,
-    SourceFound,
-    StepStarted,
-    SystemMessage,
-    TextDelta,
-    TextPart,
-    ToolCall,
-    ToolCallsDetected,
-    ToolMessage,
-    ToolProgress,
-    ToolResult,
-    ToolsExecuted,
-    ToolSpec,
-    TurnstreamError,
-    Usage,
-    UserMessage,
-)
 
 
 class Part(Struct, rename="camel"):
@@ -108,7 +74,7 @@ class Vercel:
             return Reply(204, b"")  # useChat's word for "there is no stream to resume"
         return Call(decode(request.body, ChatBody), request, statuses.wanted(request))
 
-    def error(self, error: TurnstreamError, id: str) -> Reply:
+    def error(self, error: errors.TurnstreamError, id: str) -> Reply:
         """The transport shows the body of a failed answer as the error's text."""
         return Reply(error.status, error.message.encode("utf-8", "replace"), "text/plain; charset=utf-8")
 
@@ -120,58 +86,62 @@ class Call:
     def __init__(self, body: ChatBody, client: ClientRequest, statuses: bool) -> None:
         self._id, self._statuses = client.id, statuses
         if not body.messages:
-            raise RequestError("messages: there must be at least one message.", param="messages", code="invalid_value")
-        self.request = RunRequest(
-            messages=tuple(message for said in body.messages for message in _messages(said)),
-            agent=client.path_params.get("agent"),
-            tools=tuple(_tool(tool) for tool in body.tools or ()),
-            thread_id=body.id,
+            raise errors.RequestError(
+                "messages: there must be at least one message.", param="messages", code="invalid_value"
+            )
+        self.request = housekeeping.marked(
+            requests.RunRequest(
+                messages=tuple(message for said in body.messages for message in _messages(said)),
+                agent=client.path_params.get("agent"),
+                tools=tuple(_tool(tool) for tool in body.tools or ()),
+                thread_id=body.id,
+            )
         )
 
     def encoder(self, agent: str) -> Encoder:
         return Encoder(f"msg-{self._id}", statuses=self._statuses)
 
-    def reply(self, agent: str, events: Sequence[RunEvent]) -> Reply:
+    def reply(self, agent: str, batch: Sequence[events.RunEvent]) -> Reply:
         """This protocol has no other answer than the stream."""
         encoder = self.encoder(agent)
-        return Reply(200, encoder.feed(events) + encoder.close(), "text/event-stream", self.headers)
+        return Reply(200, encoder.feed(batch) + encoder.close(), "text/event-stream", self.headers)
 
 
-def _tool(tool: Tool) -> ToolSpec:
+def _tool(tool: Tool) -> toolspec.ToolSpec:
     schema = tool.parameters or tool.input_schema
     given = {} if schema is None else {"parameters": bounded(schema, f"tools.{tool.name}")}
-    return ToolSpec(tool.name, tool.description, source="client", **given)
+    return toolspec.ToolSpec(tool.name, tool.description, source="client", **given)
 
 
-def _messages(said: UIMessage) -> list[Message]:
+def _messages(said: UIMessage) -> list[messages.Message]:
     parts = said.parts or ([Part("text", said.content)] if said.content else [])
     match said.role:
         case "user":
-            return [UserMessage(tuple(_content(part) for part in parts if part.type in ("text", "file")))]
+            return [messages.UserMessage(tuple(_content(part) for part in parts if part.type in ("text", "file")))]
         case "system":
-            return [SystemMessage("".join(part.text for part in parts if part.type == "text"))]
+            return [messages.SystemMessage("".join(part.text for part in parts if part.type == "text"))]
         case "assistant":
             return _steps(parts)
         case role:
-            raise RequestError(f"messages: '{role}' is none of user, assistant or system.", param="messages")
+            raise errors.RequestError(f"messages: '{role}' is none of user, assistant or system.", param="messages")
 
 
-def _content(part: Part) -> ContentPart:
+def _content(part: Part) -> messages.ContentPart:
     if part.type == "text":
-        return TextPart(part.text)
+        return messages.TextPart(part.text)
     return media(part.media_type, part.url, part.filename)
 
 
-def _steps(parts: Sequence[Part]) -> list[Message]:
+def _steps(parts: Sequence[Part]) -> list[messages.Message]:
     """One UI message holds all steps of an answer: each becomes an assistant message and its tool messages."""
-    messages: list[Message] = []
-    said: list[AssistantPart] = []
-    results: list[Message] = []
+    conversation: list[messages.Message] = []
+    said: list[messages.AssistantPart] = []
+    results: list[messages.Message] = []
 
     def end() -> None:
         if said:
-            messages.append(AssistantMessage(tuple(said)))
-        messages.extend(results)
+            conversation.append(messages.AssistantMessage(tuple(said)))
+        conversation.extend(results)
         said.clear()
         results.clear()
 
@@ -179,28 +149,28 @@ def _steps(parts: Sequence[Part]) -> list[Message]:
         if part.type == "step-start" or (part.type == "text" and results):
             end()
         if part.type == "text" and part.text:
-            said.append(TextPart(part.text))
+            said.append(messages.TextPart(part.text))
         elif part.state == "input-streaming":
             continue  # a call that was never whole
         elif part.tool_call_id and (part.type == "dynamic-tool" or part.type.startswith("tool-")):
             name = part.tool_name or part.type.removeprefix("tool-")
             arguments = json(part.input if isinstance(part.input, dict) else {}).decode()
-            said.append(ToolCall(part.tool_call_id, name, arguments))
+            said.append(messages.ToolCall(part.tool_call_id, name, arguments))
             results += _result(part, name)
     end()
-    return messages
+    return conversation
 
 
-def _result(part: Part, name: str) -> list[Message]:
+def _result(part: Part, name: str) -> list[messages.Message]:
     if part.state == "output-denied" or (part.approval or {}).get("approved") is False:
         reason = (part.approval or {}).get("reason")
         denied = reason if isinstance(reason, str) and reason else "The call was denied."
-        return [ToolMessage(part.tool_call_id, denied, name, is_error=True)]
+        return [messages.ToolMessage(part.tool_call_id, denied, name, is_error=True)]
     if part.error_text is not None:
-        return [ToolMessage(part.tool_call_id, part.error_text, name, is_error=True)]
+        return [messages.ToolMessage(part.tool_call_id, part.error_text, name, is_error=True)]
     if part.state == "output-available":
         text = part.output if isinstance(part.output, str) else json(part.output).decode()
-        return [ToolMessage(part.tool_call_id, text, name)]
+        return [messages.ToolMessage(part.tool_call_id, text, name)]
     return []
 
 
@@ -220,38 +190,40 @@ class Encoder(BlockEncoder):
     def closing(self, kind: Kind, id: str) -> bytes:
         return _frame(f"{kind}-end", id=id)
 
-    def event(self, event: RunEvent) -> bytes:
+    def event(self, event: events.RunEvent) -> bytes:
         match event:
-            case TextDelta() | ReasoningDelta() | RefusalDelta():
+            case events.TextDelta() | events.ReasoningDelta() | events.RefusalDelta():
                 return b""  # in blocks
-            case RunStarted():
+            case events.StepFinished():
+                return b""
+            case events.RunStarted():
                 self._started = True
                 return _frame("start", messageId=self._message_id)
-            case StepStarted():
+            case events.StepStarted():
                 ended = self._end_step()
                 self._in_step = True
                 return ended + _frame("start-step") + self._status(event)
-            case ToolCallsDetected(tool_calls=calls):
+            case events.ToolCallsDetected(tool_calls=calls):
                 return b"".join([_call(call, **_OURS) for call in calls]) + self._status(event)
-            case ToolResult(tool_call=call, output=output, ok=ok):
+            case events.ToolResult(tool_call=call, output=output, ok=ok):
                 shown = output.data if output.data is not None else output.shown_text
                 return _result_of(call.id, shown, ok)
-            case ToolsExecuted():
+            case events.ToolsExecuted():
                 return self._status(event) + self._end_step()
-            case MaxStepsReached():
+            case events.MaxStepsReached():
                 return self._status(event)
-            case ClientToolCalls(tool_calls=calls):
+            case events.ClientToolCalls(tool_calls=calls):
                 return b"".join([_call(call) for call in calls])
-            case HostedToolCall(id=id, name=name, arguments=arguments):
-                return _call(ToolCall(id, name, arguments), **_OURS)
-            case HostedToolResult(id=id, content=content, ok=ok):
+            case events.HostedToolCall(id=id, name=name, arguments=arguments):
+                return _call(messages.ToolCall(id, name, arguments), **_OURS)
+            case events.HostedToolResult(id=id, content=content, ok=ok):
                 return _result_of(id, content, ok)
-            case ToolProgress(tool_call_id=id, name=name, message=message, fraction=fraction):
+            case events.ToolProgress(tool_call_id=id, name=name, message=message, fraction=fraction):
                 progress = {"toolCallId": id, "name": name, "message": message, "fraction": fraction}
                 return self._data("tool-progress", progress)
-            case SourceFound(source=source):
+            case events.SourceFound(source=source):
                 return self._source(source)
-            case RunFinished() | RunFailed() | RunCancelled():
+            case events.RunFinished() | events.RunFailed() | events.RunCancelled():
                 return self._end(event)
             case _:
                 assert_never(event)
@@ -263,7 +235,7 @@ class Encoder(BlockEncoder):
     def _data(self, name: str, data: dict[str, Any]) -> bytes:
         return _frame(f"data-{name}", data=data, transient=True) if self._statuses else b""
 
-    def _source(self, source: Source) -> bytes:
+    def _source(self, source: toolspec.Source) -> bytes:
         self._sources += 1
         id, title = source.id or f"source-{self._sources}", source.title or source.id
         if source.url:
@@ -276,17 +248,17 @@ class Encoder(BlockEncoder):
         self._in_step = False
         return _frame("finish-step")
 
-    def _end(self, event: RunFinished | RunFailed | RunCancelled) -> bytes:
+    def _end(self, event: events.RunFinished | events.RunFailed | events.RunCancelled) -> bytes:
         self.ended = True
         started = b"" if self._started else _frame("start", messageId=self._message_id)
         ended = started + self._end_step()
         match event:
-            case RunFinished(reason=reason, usage=usage):
+            case events.RunFinished(reason=reason, usage=usage):
                 finish = _frame("finish", finishReason=_REASONS[reason], messageMetadata={"usage": _usage(usage)})
                 return ended + finish + DONE
-            case RunFailed(message=message):
+            case events.RunFailed(message=message):
                 return ended + _frame("error", errorText=message) + _frame("finish", finishReason="error") + DONE
-            case RunCancelled():
+            case events.RunCancelled():
                 return ended + _frame("abort", reason="The run was cancelled.") + DONE
 
 
@@ -306,7 +278,7 @@ def _frame(type: str, **members: Any) -> bytes:
     return b"data: " + json({"type": type, **members}) + b"\n\n"
 
 
-def _call(call: ToolCall, **members: Any) -> bytes:
+def _call(call: messages.ToolCall, **members: Any) -> bytes:
     named = {"toolCallId": call.id, "toolName": call.name, **members}
     start = _frame("tool-input-start", **named)
     try:
@@ -323,7 +295,7 @@ def _result_of(id: str, output: Any, ok: bool) -> bytes:
     return _frame("tool-output-error", toolCallId=id, errorText=str(output), **_OURS)
 
 
-def _usage(usage: Usage) -> dict[str, int]:
+def _usage(usage: usage.Usage) -> dict[str, int]:
     return {
         "inputTokens": usage.input,
         "outputTokens": usage.output,

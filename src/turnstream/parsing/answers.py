@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from turnstream.events import ProtocolError
+from turnstream import errors
 from turnstream.parsing import sse
 
 _OTHER = b"{[<"  # no line of an event stream begins so
@@ -46,15 +46,15 @@ class Decoder:
         if self._is_document:
             self.document, self._pieces = b"".join(self._pieces), []
             if self.document[:1] == b"<":
-                raise ProtocolError(
+                raise errors.ProtocolError(
                     "The model's vendor answered with a page instead of a stream.", detail=self._quote()
                 )
             return []
         events = self._sse.close()
         if not events and not self._any:
             if not self._begun:
-                raise ProtocolError("The model's vendor answered with an empty body.")
-            raise ProtocolError(
+                raise errors.ProtocolError("The model's vendor answered with an empty body.")
+            raise errors.ProtocolError(
                 "The model's vendor answered with something that is no event stream.", detail=self._quote()
             )
         self._any = True
@@ -77,7 +77,7 @@ class Decoder:
         self._size += len(piece)
         if self._size > self._max:
             self._pieces.clear()
-            raise ProtocolError(
+            raise errors.ProtocolError(
                 f"The model's vendor answered with more than {self._max} bytes that are no event stream."
             )
         self._pieces.append(piece)

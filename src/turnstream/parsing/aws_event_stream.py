@@ -11,7 +11,7 @@ import zlib
 
 from msgspec import Struct
 
-from turnstream.events import ProtocolError
+from turnstream import errors
 from turnstream.parsing.sse import MAX_EVENT
 
 _PRELUDE = 12
@@ -37,7 +37,7 @@ class Decoder:
         self._buffer = bytearray()
         self._needed = _PRELUDE  # so many bytes must be there before there is anything to do
         self._known: tuple[bytes, dict[str, object]] = (b"", {})
-        self._error: ProtocolError | None = None
+        self._error: errors.ProtocolError | None = None
 
     def feed(self, piece: bytes) -> list[Message]:
         """The messages that ``piece`` completes.
@@ -53,7 +53,7 @@ class Decoder:
             return found
         try:
             self._take(found)
-        except ProtocolError as error:
+        except errors.ProtocolError as error:
             self._error = error
             self._buffer.clear()
             if not found:
@@ -129,5 +129,7 @@ def _sized(block: bytes, at: int, size: int) -> tuple[bytes, int]:
     return block[at : at + size], at + size
 
 
-def _broken(problem: str) -> ProtocolError:
-    return ProtocolError("The model's vendor sent an answer that cannot be read.", detail=problem, retryable=True)
+def _broken(problem: str) -> errors.ProtocolError:
+    return errors.ProtocolError(
+        "The model's vendor sent an answer that cannot be read.", detail=problem, retryable=True
+    )

@@ -4,24 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from turnstream.events import (
-    AssistantMessage,
-    AssistantPart,
-    Finish,
-    ItemAdded,
-    ModelEvent,
-    ReasoningDelta,
-    ReasoningPart,
-    RefusalDelta,
-    TextDelta,
-    TextPart,
-    ToolCall,
-    ToolCallDelta,
-    ToolCallMalformed,
-    ToolCallStart,
-    Usage,
-    UsageReport,
-)
+from turnstream import events, messages, usage
 
 
 class Collector:
@@ -30,34 +13,34 @@ class Collector:
     def __init__(self) -> None:
         self._parts: list[_Piece] = []
         self._calls: dict[int, _Call] = {}
-        self.usage: Usage | None = None
-        self.finish: Finish | None = None
+        self.usage: usage.Usage | None = None
+        self.finish: events.Finish | None = None
 
-    def feed(self, events: Iterable[ModelEvent]) -> None:
-        for event in events:
-            if type(event) is TextDelta and self._parts and self._parts[-1].kind == "text":  # nearly all events
+    def feed(self, batch: Iterable[events.ModelEvent]) -> None:
+        for event in batch:
+            if type(event) is events.TextDelta and self._parts and self._parts[-1].kind == "text":  # nearly all events
                 self._parts[-1].texts.append(event.text)
                 continue
             match event:
-                case TextDelta(text=text):
+                case events.TextDelta(text=text):
                     self._append("text", text)
-                case ReasoningDelta(text=text):
+                case events.ReasoningDelta(text=text):
                     self._append("reasoning", text)
-                case RefusalDelta(text=text):
+                case events.RefusalDelta(text=text):
                     self._append("refusal", text)
-                case ToolCallDelta(index=index, arguments=arguments):
+                case events.ToolCallDelta(index=index, arguments=arguments):
                     self._call(index).arguments.append(arguments)
-                case ToolCallStart(index=index):
+                case events.ToolCallStart(index=index):
                     call = self._call(index)
                     call.id, call.name, call.extra = event.id, event.name, event.extra
-                case ToolCallMalformed(index=index, reason=reason, raw=raw):
+                case events.ToolCallMalformed(index=index, reason=reason, raw=raw):
                     call = self._call(index)
                     call.malformed, call.raw = reason, raw
-                case ItemAdded(item=item):
+                case events.ItemAdded(item=item):
                     self._parts.append(_Piece("item", [], item))
-                case UsageReport(usage=usage):
+                case events.UsageReport(usage=usage):
                     self.usage = usage
-                case Finish():
+                case events.Finish():
                     self.finish = event
                 case _:  # hosted tools and sources are shown, not kept: the vendor keeps them in its own items
                     pass
@@ -91,12 +74,12 @@ class Collector:
         return "".join("".join(piece.texts) for piece in self._parts if piece.kind == kind)
 
     @property
-    def tool_calls(self) -> tuple[ToolCall, ...]:
+    def tool_calls(self) -> tuple[messages.ToolCall, ...]:
         return tuple(call.whole() for call in self._calls.values())
 
-    def message(self) -> AssistantMessage:
+    def message(self) -> messages.AssistantMessage:
         """The answer as a message. A refusal is text there: the history has no other place for it."""
-        return AssistantMessage(tuple(piece.whole() for piece in self._parts))
+        return messages.AssistantMessage(tuple(piece.whole() for piece in self._parts))
 
 
 class _Call:
@@ -108,8 +91,8 @@ class _Call:
         self.arguments: list[str] = []
         self.malformed: str | None = None
 
-    def whole(self) -> ToolCall:
-        return ToolCall(self.id, self.name, "".join(self.arguments) or self.raw, self.extra, self.malformed)
+    def whole(self) -> messages.ToolCall:
+        return messages.ToolCall(self.id, self.name, "".join(self.arguments) or self.raw, self.extra, self.malformed)
 
 
 class _Piece:
@@ -118,10 +101,10 @@ class _Piece:
     def __init__(self, kind: str, texts: list[str], value: object = None) -> None:
         self.kind, self.texts, self.value = kind, texts, value
 
-    def whole(self) -> AssistantPart:
+    def whole(self) -> messages.AssistantPart:
         if isinstance(self.value, _Call):
             return self.value.whole()
         if self.value is not None:
             return self.value  # type: ignore[return-value]
         text = "".join(self.texts)
-        return ReasoningPart(text) if self.kind == "reasoning" else TextPart(text)
+        return messages.ReasoningPart(text) if self.kind == "reasoning" else messages.TextPart(text)

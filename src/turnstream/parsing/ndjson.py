@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from turnstream.events import ProtocolError
+from turnstream import errors
 from turnstream.parsing.sse import MAX_EVENT
 
 
@@ -13,7 +13,7 @@ class Decoder:
         self._max = max_line
         self._pending: list[bytes] = []
         self._pending_size = 0
-        self._error: ProtocolError | None = None
+        self._error: errors.ProtocolError | None = None
 
     def feed(self, piece: bytes) -> list[bytes]:
         """The lines that ``piece`` completes.
@@ -50,7 +50,7 @@ class Decoder:
         for position, line in enumerate((*lines, b"".join(self._pending))):
             if len(line) > self._max:
                 self._pending.clear()
-                self._error = ProtocolError(f"The model's stream has a line of more than {self._max} bytes.")
+                self._error = errors.ProtocolError(f"The model's stream has a line of more than {self._max} bytes.")
                 return lines[:position]
         return lines
 

@@ -15,7 +15,7 @@ from itertools import takewhile
 
 from msgspec import Struct
 
-from turnstream.events import ProtocolError
+from turnstream import errors
 
 MAX_EVENT = 16 * 1024 * 1024
 _NAMES = 100
@@ -51,7 +51,7 @@ class Decoder:
         self._pending: list[bytes] = []  # the unfinished event, joined once, at its end
         self._pending_size = 0
         self._lf = b""  # a line end that may become a blank line: the one byte that is searched again
-        self._error: ProtocolError | None = None
+        self._error: errors.ProtocolError | None = None
 
     def feed(self, piece: bytes) -> list[Event]:
         """The events that ``piece`` completes.
@@ -128,7 +128,7 @@ class Decoder:
         fitting = list(takewhile(lambda block: len(block) <= self._max, blocks))
         if len(fitting) < len(blocks) or self._pending_size > self._max:
             self._pending.clear()
-            self._error = ProtocolError(f"The model's stream has an event of more than {self._max} bytes.")
+            self._error = errors.ProtocolError(f"The model's stream has an event of more than {self._max} bytes.")
         return fitting
 
     def _events(self, blocks: list[bytes]) -> list[Event]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from turnstream.events import ModelEvent, ToolCallDelta, ToolCallMalformed, ToolCallStart
+from turnstream import events
 
 _MARKS = re.compile(r'["{}\[\]]|\\(?:.|\Z)', re.DOTALL)  # an escaped character is no mark
 
@@ -38,7 +38,7 @@ class Assembler:
         call_id: str | None,
         name: str | None,
         arguments: str | None,
-        out: list[ModelEvent],
+        out: list[events.ModelEvent],
         extra: dict[str, Any] | None = None,
     ) -> None:
         """One fragment; what it makes known is appended to ``out``."""
@@ -59,12 +59,12 @@ class Assembler:
         if call_id and call.id:
             self._by_id.setdefault(call.id, call)
 
-    def close(self, out: list[ModelEvent]) -> None:
+    def close(self, out: list[events.ModelEvent]) -> None:
         """The answer is over: start what waited for an id, and report what never got a name."""
         for call in self._calls:
             call.start(out)
             if not call.started:
-                out.append(ToolCallMalformed(call.index, "it has no name", "".join(call.arguments)))
+                out.append(events.ToolCallMalformed(call.index, "it has no name", "".join(call.arguments)))
         self._calls.clear()
 
 
@@ -105,7 +105,7 @@ class _Call:
         name: str | None,
         arguments: str | None,
         extra: dict[str, Any] | None,
-        out: list[ModelEvent],
+        out: list[events.ModelEvent],
     ) -> None:
         if not self.started:
             self.id = self.id or call_id or ""
@@ -115,17 +115,17 @@ class _Call:
             self.arguments.append(arguments)
         if self.started:
             if arguments:
-                out.append(ToolCallDelta(self.index, arguments))
+                out.append(events.ToolCallDelta(self.index, arguments))
         elif self.name and (self.id or self.arguments):
             self.start(out)
 
-    def start(self, out: list[ModelEvent]) -> None:
+    def start(self, out: list[events.ModelEvent]) -> None:
         """Say that the call begins, if it can be said: it has a name."""
         if self.started or not self.name:
             return
         self.started = True
-        out.append(ToolCallStart(self.index, self.id, self.name, self.extra))
-        out.extend(ToolCallDelta(self.index, piece) for piece in self.arguments)
+        out.append(events.ToolCallStart(self.index, self.id, self.name, self.extra))
+        out.extend(events.ToolCallDelta(self.index, piece) for piece in self.arguments)
 
 
 class _Value:

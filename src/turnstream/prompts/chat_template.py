@@ -18,21 +18,7 @@ from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from turnstream.events import (
-    AssistantMessage,
-    ConfigurationError,
-    ContentPart,
-    ImagePart,
-    Message,
-    RequestError,
-    SystemMessage,
-    TextPart,
-    ToolCall,
-    ToolMessage,
-    ToolSpec,
-    UserMessage,
-    content_text,
-)
+from turnstream import errors, messages, toolspec
 
 
 class TemplateRefusal(Exception):
@@ -53,12 +39,12 @@ class ChatTemplate:
             self._template = environment.from_string(source)
         except TemplateError as error:
             line = getattr(error, "lineno", None)
-            raise ConfigurationError(f"{name} does not parse: {error} (line {line})") from error
+            raise errors.ConfigurationError(f"{name} does not parse: {error} (line {line})") from error
 
     def render(
         self,
-        messages: Sequence[Message],
-        tools: Sequence[ToolSpec] = (),
+        messages: Sequence[messages.Message],
+        tools: Sequence[toolspec.ToolSpec] = (),
         *,
         now: datetime,
         add_generation_prompt: bool = True,
@@ -77,12 +63,14 @@ class ChatTemplate:
                 **{"bos_token": "", "eos_token": "", **variables},
             )
         except TemplateRefusal as error:
-            raise RequestError(f"The model's chat template can't write this conversation: {error}") from error
+            raise errors.RequestError(f"The model's chat template can't write this conversation: {error}") from error
         except Exception as error:  # a template is a program of somebody else's: whatever it raises is its own failure
-            raise ConfigurationError(f"{self.name} failed on this conversation: {type(error).__name__}") from error
+            raise errors.ConfigurationError(
+                f"{self.name} failed on this conversation: {type(error).__name__}"
+            ) from error
 
 
-def tool_object(tool: ToolSpec) -> dict[str, Any]:
+def tool_object(tool: toolspec.ToolSpec) -> dict[str, Any]:
     """A tool as chat completions spell it."""
     return {
         "type": "function",
@@ -90,16 +78,16 @@ def tool_object(tool: ToolSpec) -> dict[str, Any]:
     }
 
 
-def message_object(message: Message) -> dict[str, Any]:
+def message_object(message: messages.Message) -> dict[str, Any]:
     """A message as templates expect it: chat completions' shape, but arguments as an object."""
     match message:
-        case SystemMessage(content=content):
+        case messages.SystemMessage(content=content):
             return {"role": "system", "content": content}
-        case UserMessage(content=content):
+        case messages.UserMessage(content=content):
             return {"role": "user", "content": content if isinstance(content, str) else _parts(content)}
-        case ToolMessage(tool_call_id=id, content=content, name=name):
-            return {"role": "tool", "content": content_text(content), "tool_call_id": id, "name": name}
-        case AssistantMessage():
+        case messages.ToolMessage(tool_call_id=id, content=content, name=name):
+            return {"role": "tool", "content": messages.content_text(content), "tool_call_id": id, "name": name}
+        case messages.AssistantMessage():
             said: dict[str, Any] = {"role": "assistant", "content": message.text}
             if message.reasoning:
                 said["reasoning_content"] = message.reasoning
@@ -108,12 +96,12 @@ def message_object(message: Message) -> dict[str, Any]:
             return said
 
 
-def _call_object(call: ToolCall) -> dict[str, Any]:
+def _call_object(call: messages.ToolCall) -> dict[str, Any]:
     function = {"name": call.name, "arguments": arguments_object(call)}
     return {"id": call.id, "type": "function", "function": function}
 
 
-def arguments_object(call: ToolCall) -> dict[str, Any]:
+def arguments_object(call: messages.ToolCall) -> dict[str, Any]:
     """The arguments as an object; {} for text that is none."""
     try:
         value = json.loads(call.arguments, strict=False)
@@ -122,13 +110,15 @@ def arguments_object(call: ToolCall) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _parts(content: Sequence[ContentPart]) -> str | list[dict[str, Any]]:
-    if all(isinstance(part, TextPart) for part in content):
-        return content_text(tuple(content))
+def _parts(content: Sequence[messages.ContentPart]) -> str | list[dict[str, Any]]:
+    if all(isinstance(part, messages.TextPart) for part in content):
+        return messages.content_text(tuple(content))
     return [
-        {"type": "text", "text": part.text} if isinstance(part, TextPart) else {"type": "image", "url": part.url}
+        {"type": "text", "text": part.text}
+        if isinstance(part, messages.TextPart)
+        else {"type": "image", "url": part.url}
         for part in content
-        if isinstance(part, TextPart | ImagePart)
+        if isinstance(part, messages.TextPart | messages.ImagePart)
     ]
 
 

@@ -10,7 +10,7 @@ from importlib import resources
 import msgspec
 from msgspec import Struct
 
-from turnstream.events import AssistantMessage, Message, ToolCall, ToolMessage
+from turnstream import messages
 
 
 class Family(Struct, frozen=True):
@@ -98,7 +98,7 @@ def family_of(model: str) -> Family | None:
     return next((family for family in FAMILIES.values() if re.search(family.models, model, re.IGNORECASE)), None)
 
 
-def with_short_ids(messages: Sequence[Message]) -> tuple[Message, ...]:
+def with_short_ids(messages: Sequence[messages.Message]) -> tuple[messages.Message, ...]:
     """The same conversation with call ids of nine letters and digits, as Mistral's models were trained."""
     return tuple(_short(message) for message in messages)
 
@@ -110,14 +110,14 @@ def short_id(id: str) -> str:
     return hashlib.sha256(id.encode("utf-8", "surrogatepass")).hexdigest()[:9]
 
 
-def _short(message: Message) -> Message:
+def _short(message: messages.Message) -> messages.Message:
     match message:
-        case ToolMessage(tool_call_id=id):
+        case messages.ToolMessage(tool_call_id=id):
             return msgspec.structs.replace(message, tool_call_id=short_id(id))
-        case AssistantMessage(parts=parts):
-            return AssistantMessage(
+        case messages.AssistantMessage(parts=parts):
+            return messages.AssistantMessage(
                 tuple(
-                    msgspec.structs.replace(part, id=short_id(part.id)) if isinstance(part, ToolCall) else part
+                    msgspec.structs.replace(part, id=short_id(part.id)) if isinstance(part, messages.ToolCall) else part
                     for part in parts
                 )
             )

@@ -12,19 +12,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 from msgspec import Struct
 
-from turnstream.events import (
-    AssistantMessage,
-    AssistantPart,
-    Message,
-    ModelRequest,
-    SystemMessage,
-    TextPart,
-    ToolCall,
-    ToolMessage,
-    ToolSpec,
-    UserMessage,
-    content_text,
-)
+from turnstream import messages, requests, toolspec
 from turnstream.prompts.chat_template import arguments_object, tool_object
 
 
@@ -32,21 +20,21 @@ class Style(Struct, frozen=True):
     """How a family spells calls: an example for the instructions, and past calls and results for the history."""
 
     example: str
-    calls: Callable[[Sequence[ToolCall]], str]
-    result: Callable[[ToolMessage], str]
+    calls: Callable[[Sequence[messages.ToolCall]], str]
+    result: Callable[[messages.ToolMessage], str]
 
 
-def prompted(request: ModelRequest, format: str) -> ModelRequest:
+def prompted(request: requests.ModelRequest, format: str) -> requests.ModelRequest:
     """``request`` without tools, saying in words what it said in tools. ``format`` as in `parsing.text_calls`."""
     style = STYLES.get(format, STYLES["hermes"])
     messages = [_in_words(message, style) for message in request.messages]
     if request.tools:
         messages = _with_instructions(messages, _instructions(request.tools, style, request.options.tool_choice))
     options = msgspec.structs.replace(request.options, tool_choice=None, parallel_tool_calls=None)
-    return ModelRequest(tuple(_merged(messages)), (), options, request.time)
+    return requests.ModelRequest(tuple(_merged(messages)), (), options, request.time)
 
 
-def _instructions(tools: Sequence[ToolSpec], style: Style, choice: object) -> str:
+def _instructions(tools: Sequence[toolspec.ToolSpec], style: Style, choice: object) -> str:
     lines = "\n".join(json.dumps(tool_object(tool), ensure_ascii=False) for tool in tools)
     text = (
         "# Tools\n\nYou can call the functions whose signatures stand between <tools></tools>:\n"
@@ -61,31 +49,33 @@ def _instructions(tools: Sequence[ToolSpec], style: Style, choice: object) -> st
     return text
 
 
-def _with_instructions(messages: list[Message], instructions: str) -> list[Message]:
-    if messages and isinstance(messages[0], SystemMessage):
-        return [SystemMessage(f"{messages[0].content}\n\n{instructions}"), *messages[1:]]
-    return [SystemMessage(instructions), *messages]
+def _with_instructions(conversation: list[messages.Message], instructions: str) -> list[messages.Message]:
+    if conversation and isinstance(conversation[0], messages.SystemMessage):
+        return [messages.SystemMessage(f"{conversation[0].content}\n\n{instructions}"), *conversation[1:]]
+    return [messages.SystemMessage(instructions), *conversation]
 
 
-def _in_words(message: Message, style: Style) -> Message:
+def _in_words(message: messages.Message, style: Style) -> messages.Message:
     match message:
-        case ToolMessage():
-            return UserMessage(style.result(message))
-        case AssistantMessage(parts=parts) if message.tool_calls:
-            said: tuple[AssistantPart, ...] = tuple(part for part in parts if not isinstance(part, ToolCall))
-            return AssistantMessage((*said, TextPart(style.calls(message.tool_calls))))
+        case messages.ToolMessage():
+            return messages.UserMessage(style.result(message))
+        case messages.AssistantMessage(parts=parts) if message.tool_calls:
+            said: tuple[messages.AssistantPart, ...] = tuple(
+                part for part in parts if not isinstance(part, messages.ToolCall)
+            )
+            return messages.AssistantMessage((*said, messages.TextPart(style.calls(message.tool_calls))))
         case _:
             return message
 
 
-def _merged(messages: Sequence[Message]) -> list[Message]:
+def _merged(conversation: Sequence[messages.Message]) -> list[messages.Message]:
     """Results of parallel calls become one user message: many templates want the roles to alternate."""
-    merged: list[Message] = []
-    for message in messages:
+    merged: list[messages.Message] = []
+    for message in conversation:
         last = merged[-1] if merged else None
         match last, message:
-            case UserMessage(content=str(before)), UserMessage(content=str(after)):
-                merged[-1] = UserMessage(f"{before}\n{after}")
+            case messages.UserMessage(content=str(before)), messages.UserMessage(content=str(after)):
+                merged[-1] = messages.UserMessage(f"{before}\n{after}")
             case _:
                 merged.append(message)
     return merged
@@ -95,39 +85,39 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _tagged_json(calls: Sequence[ToolCall]) -> str:
+def _tagged_json(calls: Sequence[messages.ToolCall]) -> str:
     return "\n".join(
         f"<tool_call>\n{_json({'name': call.name, 'arguments': arguments_object(call)})}\n</tool_call>"
         for call in calls
     )
 
 
-def _tagged_result(message: ToolMessage) -> str:
-    return f"<tool_response>\n{content_text(message.content)}\n</tool_response>"
+def _tagged_result(message: messages.ToolMessage) -> str:
+    return f"<tool_response>\n{messages.content_text(message.content)}\n</tool_response>"
 
 
-def _named_result(message: ToolMessage) -> str:
-    return f"Result of {message.name or message.tool_call_id}: {content_text(message.content)}"
+def _named_result(message: messages.ToolMessage) -> str:
+    return f"Result of {message.name or message.tool_call_id}: {messages.content_text(message.content)}"
 
 
-def _json_list(calls: Sequence[ToolCall]) -> str:
+def _json_list(calls: Sequence[messages.ToolCall]) -> str:
     return _json([{"name": call.name, "arguments": arguments_object(call)} for call in calls])
 
 
-def _parameters(calls: Sequence[ToolCall]) -> str:
+def _parameters(calls: Sequence[messages.ToolCall]) -> str:
     return "; ".join(_json({"name": call.name, "parameters": arguments_object(call)}) for call in calls)
 
 
-def _python(calls: Sequence[ToolCall]) -> str:
-    def one(call: ToolCall) -> str:
+def _python(calls: Sequence[messages.ToolCall]) -> str:
+    def one(call: messages.ToolCall) -> str:
         arguments = ", ".join(f"{key}={value!r}" for key, value in arguments_object(call).items())
         return f"{call.name}({arguments})"
 
     return f"[{', '.join(one(call) for call in calls)}]"
 
 
-def _xml(calls: Sequence[ToolCall]) -> str:
-    def one(call: ToolCall) -> str:
+def _xml(calls: Sequence[messages.ToolCall]) -> str:
+    def one(call: messages.ToolCall) -> str:
         parameters = "".join(
             f"<parameter={key}>\n{value if isinstance(value, str) else _json(value)}\n</parameter>\n"
             for key, value in arguments_object(call).items()

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, cast
 from turnstream.events import ConfigurationError, ModelOptions
 
 if TYPE_CHECKING:
+    from turnstream.models.text_mode import TextMode
     from turnstream.providers import demo
     from turnstream.providers.base import Provider, Settings
     from turnstream.providers.http import Client, HttpModel
-    from turnstream.providers.text_mode import TextMode
 
 PROTOCOLS: dict[str, str] = {
     "anthropic": "turnstream.providers.anthropic",
@@ -94,7 +94,7 @@ def model(
     text_format = getattr(speaker, "text_format", None)
     if text_format is None:
         return made
-    from turnstream.providers.text_mode import TextMode
+    from turnstream.models.text_mode import TextMode
 
     return TextMode(made, text_format(settings), describe=False)
 

@@ -9,7 +9,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from turnstream.events import ModelEvent, ModelRequest, ProviderError
+from turnstream.events import ModelEvent, ModelRequest, ProviderError, RunContext
 from turnstream.providers import redaction, retries
 from turnstream.providers.authorization import Authorization
 from turnstream.providers.base import HttpRequest, HttpResponse, Provider, Settings, Timeouts
@@ -63,7 +63,7 @@ class HttpModel:
     ) -> None:
         await self.client.__aexit__(kind, error, trace)
 
-    def stream(self, request: ModelRequest) -> Stream:
+    def stream(self, request: ModelRequest, context: RunContext | None = None) -> Stream:
         made = self.provider.request(self.settings, request)
         for note in set(made.notes) - self._noted:
             self._noted.add(note)
@@ -75,7 +75,7 @@ class HttpModel:
 
 
 class Stream:
-    """One answer, as `turnstream.agent.protocols.ModelStream`: ``async with`` it, then iterate batches of events.
+    """One answer, as `turnstream.protocols.ModelStream`: ``async with`` it, then iterate batches of events.
 
     Entering sends the request and returns when the answer has begun. Leaving gives the connection back to the pool if
     the answer was read to its end, and otherwise closes it at once.

@@ -15,6 +15,7 @@ from turnstream.events import (
     Finish,
     ModelEvent,
     ModelRequest,
+    RunContext,
     TextDelta,
     ToolCallDelta,
     ToolCallStart,
@@ -71,7 +72,7 @@ class ScriptedModel:
         self.open = 0
 
     @asynccontextmanager
-    async def stream(self, request: ModelRequest) -> AsyncIterator[_Script]:
+    async def stream(self, request: ModelRequest, context: RunContext | None = None) -> AsyncIterator[_Script]:
         self.requests.append(request)
         number = len(self.requests)
         if number > len(self.steps) and not (self.repeat and self.steps):
@@ -163,7 +164,7 @@ class RecordedModel:
         self._at = at
 
     @asynccontextmanager
-    async def stream(self, request: ModelRequest) -> AsyncIterator[_Recording]:
+    async def stream(self, request: ModelRequest, context: RunContext | None = None) -> AsyncIterator[_Recording]:
         self.requests.append(request)
         number = len(self.requests)
         if number > len(self._bodies):

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
-from turnstream.events import ModelEvent, ModelRequest
+from turnstream.events import ModelEvent, ModelRequest, RunContext
 from turnstream.providers.demo.answers import answer
 
 
@@ -20,7 +20,7 @@ class Model:
         self.reasoning = reasoning
 
     @asynccontextmanager
-    async def stream(self, request: ModelRequest) -> AsyncIterator[Stream]:
+    async def stream(self, request: ModelRequest, context: RunContext | None = None) -> AsyncIterator[Stream]:
         yield Stream(iter(answer(request, reasoning=self.reasoning)), self.delay)
 
     def __repr__(self) -> str:

@@ -6,38 +6,19 @@ offered natively, and calls that still leak into the text are caught. What a nat
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
-from turnstream.events import (
-    Finish,
-    ModelEvent,
-    ModelRequest,
-    TextDelta,
-    ToolCallDelta,
-    ToolCallMalformed,
-    ToolCallStart,
-)
+from turnstream import events, protocols, requests
 from turnstream.parsing import text_calls
 from turnstream.prompts.chat_template import tool_object
 from turnstream.prompts.system_message import prompted
 
-
-class Stream(Protocol):
-    def __aiter__(self) -> AsyncIterator[list[ModelEvent]]: ...
-
-    def __anext__(self) -> Awaitable[list[ModelEvent]]: ...
-
-
-class Model(Protocol):
-    @property
-    def name(self) -> str: ...
-
-    def stream(self, request: ModelRequest) -> AbstractAsyncContextManager[Stream]: ...
+_NO_RUN = requests.RunContext()
 
 
 class TextCalls:
@@ -51,37 +32,39 @@ class TextCalls:
         self._decoder = text_calls.Decoder(format, tools, reasoning_open=reasoning_open)
         self._numbers: dict[tuple[bool, int], int] = {}
         self._called = False
-        self._finish: Finish | None = None
+        self._finish: events.Finish | None = None
 
-    def feed(self, events: Sequence[ModelEvent]) -> list[ModelEvent]:
-        given: list[ModelEvent] = []
-        for event in events:
-            if isinstance(event, TextDelta):
+    def feed(self, batch: Sequence[events.ModelEvent]) -> list[events.ModelEvent]:
+        given: list[events.ModelEvent] = []
+        for event in batch:
+            if isinstance(event, events.TextDelta):
                 self._read(self._decoder.feed(event.text), given)
-            elif isinstance(event, Finish):
+            elif isinstance(event, events.Finish):
                 self._finish = event
-            elif isinstance(event, ToolCallStart | ToolCallDelta | ToolCallMalformed):
+            elif isinstance(event, events.ToolCallStart | events.ToolCallDelta | events.ToolCallMalformed):
                 given.append(self._numbered(event, native=True))
             else:
                 given.append(event)
         return given
 
-    def close(self) -> list[ModelEvent]:
-        given: list[ModelEvent] = []
+    def close(self) -> list[events.ModelEvent]:
+        given: list[events.ModelEvent] = []
         self._read(self._decoder.close(), given)
         if self._finish is not None:
             ended = self._called and self._finish.reason in ("stop", "unknown")
-            given.append(Finish("tool_calls", self._finish.raw) if ended else self._finish)
+            given.append(events.Finish("tool_calls", self._finish.raw) if ended else self._finish)
         return given
 
-    def _read(self, events: Sequence[ModelEvent], given: list[ModelEvent]) -> None:
-        for event in events:
-            if isinstance(event, ToolCallStart | ToolCallDelta | ToolCallMalformed):
+    def _read(self, batch: Sequence[events.ModelEvent], given: list[events.ModelEvent]) -> None:
+        for event in batch:
+            if isinstance(event, events.ToolCallStart | events.ToolCallDelta | events.ToolCallMalformed):
                 self._called = True
                 event = self._numbered(event, native=False)
             given.append(event)
 
-    def _numbered(self, event: ToolCallStart | ToolCallDelta | ToolCallMalformed, *, native: bool) -> ModelEvent:
+    def _numbered(
+        self, event: events.ToolCallStart | events.ToolCallDelta | events.ToolCallMalformed, *, native: bool
+    ) -> events.ModelEvent:
         number = self._numbers.setdefault((native, event.index), len(self._numbers))
         return event if number == event.index else msgspec.structs.replace(event, index=number)
 
@@ -92,8 +75,11 @@ class TextMode:
     With ``describe`` the tools are described in the system message and not offered natively.
     """
 
-    def __init__(self, model: Model, format: str, *, describe: bool = True, reasoning_open: bool = False) -> None:
+    def __init__(
+        self, model: protocols.AnyModel, format: str, *, describe: bool = True, reasoning_open: bool = False
+    ) -> None:
         self._model = model
+        self._open = protocols.opener(model)
         self._format = format
         self._describe = describe
         self._reasoning_open = reasoning_open
@@ -103,9 +89,11 @@ class TextMode:
         return self._model.name
 
     @asynccontextmanager
-    async def stream(self, request: ModelRequest) -> AsyncIterator[Stream]:
+    async def stream(
+        self, request: requests.ModelRequest, context: requests.RunContext = _NO_RUN
+    ) -> AsyncIterator[protocols.ModelStream]:
         asked = prompted(request, self._format) if self._describe else request
-        async with self._model.stream(asked) as stream:
+        async with self._open(asked, context) as stream:
             if not request.tools and not self._reasoning_open:
                 yield stream  # no tools, no calls: text that looks like one is text
                 return
@@ -125,14 +113,14 @@ class TextMode:
 
 
 class _Reading:
-    def __init__(self, stream: Stream, calls: TextCalls) -> None:
+    def __init__(self, stream: protocols.ModelStream, calls: TextCalls) -> None:
         self._stream, self._calls = stream, calls
         self._closed = False
 
     def __aiter__(self) -> _Reading:
         return self
 
-    async def __anext__(self) -> list[ModelEvent]:
+    async def __anext__(self) -> list[events.ModelEvent]:
         if self._closed:
             raise StopAsyncIteration
         try:

@@ -5,31 +5,31 @@ from collections.abc import Awaitable, Callable
 
 from tests.agent.scripted import Scripted, calls, says
 from turnstream.agent import Agent
-from turnstream.agent.patience import Patience
+from turnstream.agent.time_limit import PausableTimeout
 from turnstream.events import RunContext, ToolCall, ToolOutput, ToolResult, ToolSpec
 
 TIMEOUT = 0.02
 
 
 async def test_time_passes_only_while_nobody_holds_it() -> None:
-    patience = Patience(TIMEOUT)
-    with patience.held(), patience.held():
+    limit = PausableTimeout(TIMEOUT)
+    with limit.paused(), limit.paused():
         await asyncio.sleep(2 * TIMEOUT)
-        assert not patience.over.done()
+        assert not limit.over.done()
     async with asyncio.timeout(5):
-        await patience.over
+        await limit.over
 
 
 async def test_it_may_be_held_in_a_thread() -> None:
-    patience = Patience(TIMEOUT)
+    limit = PausableTimeout(TIMEOUT)
 
     def hold() -> None:
-        with patience.held():
+        with limit.paused():
             asyncio.run(asyncio.sleep(2 * TIMEOUT))
 
     await asyncio.to_thread(hold)
-    assert not patience.over.done()
-    patience.close()
+    assert not limit.over.done()
+    limit.close()
 
 
 class Box:

@@ -8,33 +8,40 @@ from collections.abc import Collection
 import msgspec
 from msgspec import Struct
 
-from turnstream.events import AssistantMessage, AssistantPart, FinishReason, ToolCall
+from turnstream import events, messages
 from turnstream.parsing.collect import Collector
 
-_CUT_OFF = "it was cut off by the limit on the length of the answer"
+_TRUNCATED = "it was truncated by the output token limit"
 _NAMELESS = "unreadable_call"
 _NOT_JSON = "its arguments are not a JSON object"
 
 
-class Answer(Struct, frozen=True):
-    """``ours`` are the calls that the run answers, broken ones included; ``theirs`` are those left to the client."""
+class StepResult(Struct, frozen=True):
+    """``server_calls`` are those that the run answers, malformed ones included; ``client_calls`` are
+    left to the client."""
 
-    message: AssistantMessage
-    ours: tuple[ToolCall, ...]
-    theirs: tuple[ToolCall, ...]
-    finish: FinishReason
+    message: messages.AssistantMessage
+    server_calls: tuple[messages.ToolCall, ...]
+    client_calls: tuple[messages.ToolCall, ...]
+    finish: events.FinishReason
 
     @classmethod
     def of(
-        cls, collector: Collector, *, prefix: str, used: set[str], theirs: Collection[str], with_calls: bool = True
-    ) -> Answer:
+        cls,
+        collector: Collector,
+        *,
+        prefix: str,
+        used: set[str],
+        client_tools: Collection[str],
+        with_calls: bool = True,
+    ) -> StepResult:
         """``used`` are the call ids of the conversation so far: each call gets one of its own, the model's if it
         can."""
         finish = collector.finish.reason if collector.finish else "unknown"
-        parts: list[AssistantPart] = []
-        calls: list[ToolCall] = []
+        parts: list[messages.AssistantPart] = []
+        calls: list[messages.ToolCall] = []
         for part in collector.message().parts:
-            if not isinstance(part, ToolCall):
+            if not isinstance(part, messages.ToolCall):
                 parts.append(part)
             elif with_calls:
                 call = _checked(part, finish)
@@ -43,17 +50,17 @@ class Answer(Struct, frozen=True):
                 used.add(call.id)
                 calls.append(call)
                 parts.append(_for_history(call))
-        left = tuple(call for call in calls if call.malformed is None and call.name in theirs)
-        ours = tuple(call for call in calls if call not in left)
-        return cls(AssistantMessage(tuple(parts)), ours, left, _settled(finish, calls, with_calls))
+        left = tuple(call for call in calls if call.malformed is None and call.name in client_tools)
+        server_calls = tuple(call for call in calls if call not in left)
+        return cls(messages.AssistantMessage(tuple(parts)), server_calls, left, _settled(finish, calls, with_calls))
 
 
-def _settled(finish: FinishReason, calls: list[ToolCall], with_calls: bool) -> FinishReason:
+def _settled(finish: events.FinishReason, calls: list[messages.ToolCall], with_calls: bool) -> events.FinishReason:
     """A vendor's "tool_calls" without a call, or with calls that are not wanted, is a plain end."""
     return "stop" if finish == "tool_calls" and not (calls and with_calls) else finish
 
 
-def _checked(call: ToolCall, finish: FinishReason) -> ToolCall:
+def _checked(call: messages.ToolCall, finish: events.FinishReason) -> messages.ToolCall:
     """A call without parameters has the arguments ``{}``; one whose arguments are no JSON object is malformed."""
     if call.malformed is not None:
         return call
@@ -64,7 +71,7 @@ def _checked(call: ToolCall, finish: FinishReason) -> ToolCall:
     except (msgspec.DecodeError, UnicodeEncodeError):
         if (whole := _without_surrogates(call.arguments)) is not None:
             return msgspec.structs.replace(call, arguments=whole)
-        return msgspec.structs.replace(call, malformed=_CUT_OFF if finish == "length" else _NOT_JSON)
+        return msgspec.structs.replace(call, malformed=_TRUNCATED if finish == "length" else _NOT_JSON)
     return call
 
 
@@ -83,7 +90,7 @@ def _refused(constant: str) -> None:
     raise ValueError(constant)
 
 
-def _for_history(call: ToolCall) -> ToolCall:
+def _for_history(call: messages.ToolCall) -> messages.ToolCall:
     """Vendors refuse a history with broken arguments or a call without a name; the tool result beside it tells the
     model what it wrote.
     """

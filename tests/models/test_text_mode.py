@@ -21,8 +21,8 @@ from turnstream.events import (
     Usage,
     UserMessage,
 )
+from turnstream.models.text_mode import TextCalls, TextMode
 from turnstream.parsing.collect import Collector
-from turnstream.providers.text_mode import TextCalls, TextMode
 
 CALL = '<tool_call>\n{"name": "echo", "arguments": {"a": 1}}\n</tool_call>'
 TOOLS = [{"type": "function", "function": {"name": "echo", "parameters": {"type": "object"}}}]

@@ -4,12 +4,14 @@ import pytest
 
 from tests.agent.scripted import Scripted, says
 from turnstream.agent import Agent
-from turnstream.agent.housekeeping import is_housekeeping
+from turnstream.dialects.housekeeping import is_housekeeping, marked
 from turnstream.events import (
     AssistantMessage,
     ModelOptions,
     RunFinished,
+    RunRequest,
     RunStarted,
+    StepFinished,
     SystemMessage,
     TextDelta,
     TextPart,
@@ -27,6 +29,8 @@ PROMPTS = [
     "Provide a concise, 5-word-or-less title for the conversation, in title case.\n\nConversation:\nUser: Hi",
     "Analyze this conversation and provide:\n1. The detected language of the conversation\n2. A concise title in it",
 ]
+
+ASKED = marked(RunRequest((UserMessage(TITLE),)))
 
 
 async def weather(city: str) -> str:
@@ -64,23 +68,30 @@ def test_a_conversation_that_goes_on_is_not() -> None:
 async def test_the_model_answers_alone() -> None:
     model = Scripted(says("A Greeting"))
     agent = Agent(model, [weather], "Be brief.", options=ModelOptions(tool_choice="required"))
-    async with agent.run(TITLE) as run:
+    async with agent.run(ASKED) as run:
         events = [event async for event in run]
-    assert [type(event) for event in events] == [RunStarted, TextDelta, RunFinished]
+    assert [type(event) for event in events] == [RunStarted, TextDelta, StepFinished, RunFinished]
     [request] = model.requests
     assert (request.messages, request.tools, request.options) == ((UserMessage(TITLE),), (), ModelOptions())
 
 
 async def test_a_cheaper_model_can_do_it() -> None:
     dear, cheap = Scripted(says("dear")), Scripted(says("cheap"))
-    async with Agent(dear, housekeeping=cheap).run(TITLE) as run:
+    async with Agent(dear, housekeeping=cheap).run(ASKED) as run:
         assert [event.text async for event in run if isinstance(event, TextDelta)] == ["cheap"]
     assert dear.requests == []
 
 
 async def test_it_can_be_left_to_the_agent() -> None:
     model = Scripted(says("A Greeting"))
-    async with Agent(model, [weather], housekeeping=False).run(TITLE) as run:
+    async with Agent(model, [weather], housekeeping=False).run(ASKED) as run:
         assert run.outcome is None
+        assert [event async for event in run]
+    assert [tool.name for tool in model.requests[0].tools] == ["weather"]
+
+
+async def test_the_loop_itself_does_not_know_the_prompts_of_front_ends() -> None:
+    model = Scripted(says("A Greeting"))
+    async with Agent(model, [weather]).run(TITLE) as run:
         assert [event async for event in run]
     assert [tool.name for tool in model.requests[0].tools] == ["weather"]

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 
-class Patience:
-    """``over`` is done when ``seconds`` have passed; None is never. While it is `held`, by any number at once and from
-    any thread, no time passes.
+class PausableTimeout:
+    """``over`` is done when ``seconds`` have passed; None is never. While it is `paused`, by any number at once and
+    from any thread, no time passes.
     """
 
     def __init__(self, seconds: float | None) -> None:
@@ -22,7 +22,7 @@ class Patience:
         self._go_on()
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def paused(self) -> Iterator[None]:
         self._soon(1)
         try:
             yield

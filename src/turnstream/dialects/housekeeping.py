@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from turnstream.events import AssistantMessage, Message, SystemMessage, ToolMessage, UserMessage, content_text
+import msgspec
+
+from turnstream import messages, requests
 
 _STARTS = (
     "You are Open WebUI's private memory reviewer.",
@@ -25,17 +27,22 @@ _MARKS = (  # of Open WebUI: how a prompt starts and what else is in it
 )
 
 
-def is_housekeeping(messages: Sequence[Message]) -> bool:
+def marked(request: requests.RunRequest) -> requests.RunRequest:
+    """The request, with `RunRequest.housekeeping` set if a front end asks for itself."""
+    return msgspec.structs.replace(request, housekeeping=True) if is_housekeeping(request.messages) else request
+
+
+def is_housekeeping(conversation: Sequence[messages.Message]) -> bool:
     """Whether a front end asks for itself. Such a request is one message, maybe with a system message before it; the
     conversation is quoted in it."""
     asked = ""
-    for message in messages:
+    for message in conversation:
         match message:
-            case SystemMessage(content=text):
+            case messages.SystemMessage(content=text):
                 pass
-            case UserMessage(content=content) if not asked:
-                asked = text = content_text(content)
-            case UserMessage() | AssistantMessage() | ToolMessage():
+            case messages.UserMessage(content=content) if not asked:
+                asked = text = messages.content_text(content)
+            case messages.UserMessage() | messages.AssistantMessage() | messages.ToolMessage():
                 return False
         if _is_prompt(text.lstrip()):
             return True

@@ -1,0 +1,95 @@
+"""One small tree of errors: each class says who is at fault, and whether trying again may help."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class TurnstreamError(Exception):
+    """The root. ``message`` is safe to show to a client, ``code`` is for programs, ``status`` is the HTTP status.
+
+    ::
+
+        TurnstreamError
+        ├── ConfigurationError   the operator is at fault; names file, line and key where it can
+        ├── RequestError         the client is at fault; trying again with the same request does not help
+        ├── RunTimeout           the run's deadline passed
+        ├── ToolError            the model should hear it; never ends a run
+        └── ProviderError        the model's vendor is at fault; ``retryable`` says whether trying again may help
+            └── ProtocolError    its stream broke the rules of its own protocol
+    """
+
+    code = "internal_error"
+    status = 500
+
+    def __init__(self, message: str, *, code: str | None = None, status: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        if code is not None:
+            self.code = code
+        if status is not None:
+            self.status = status
+
+
+class ConfigurationError(TurnstreamError):
+    code = "configuration_error"
+
+
+class RequestError(TurnstreamError):
+    """``param`` names the offending field as a path: ``messages[2].content``."""
+
+    code = "invalid_request"
+    status = 400
+
+    def __init__(
+        self, message: str, *, param: str | None = None, code: str | None = None, status: int | None = None
+    ) -> None:
+        super().__init__(message, code=code, status=status)
+        self.param = param
+
+
+class RunTimeout(TurnstreamError):
+    code = "run_timeout"
+    status = 504
+
+
+class ToolError(TurnstreamError):
+    """Raise it in a tool to tell the model, in one sentence, what went wrong."""
+
+    code = "tool_error"
+
+
+class ProviderError(TurnstreamError):
+    """The vendor refused, failed or fell silent.
+
+    ``message`` is ours and safe for the client; ``detail`` is the vendor's own text, for the log.
+    ``provider_status`` is the vendor's HTTP status, None if it never answered. ``retry_after`` is in seconds.
+    """
+
+    code = "provider_error"
+    status = 502
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str = "",
+        provider_status: int | None = None,
+        detail: str = "",
+        retryable: bool = False,
+        retry_after: float | None = None,
+        code: str | None = None,
+        status: int | None = None,
+        body: Any = None,
+    ) -> None:
+        super().__init__(message, code=code, status=status)
+        self.provider = provider
+        self.provider_status = provider_status
+        self.detail = detail
+        self.retryable = retryable
+        self.retry_after = retry_after
+        self.body = body
+
+
+class ProtocolError(ProviderError):
+    code = "provider_protocol_error"

@@ -1,0 +1,134 @@
+"""What is asked, and by whom: of an agent (`RunRequest`), of a model (`ModelRequest`), of a tool (`RunContext`)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import msgspec
+from msgspec import Struct
+
+from turnstream.messages import Message  # by name: a field of two classes here is called ``messages``
+from turnstream.toolspec import ToolSpec
+
+
+class Principal(Struct, frozen=True):
+    """Who asks: the name behind a key or a token. ``agents`` are the names of those that it may use, None: all."""
+
+    name: str
+    agents: frozenset[str] | None = None
+
+    def may_use(self, agent: str) -> bool:
+        return self.agents is None or agent in self.agents
+
+
+ANONYMOUS = Principal("anonymous")
+
+
+class Progress(Protocol):
+    def __call__(self, message: str, fraction: float | None = None, /) -> None: ...
+
+
+def _no_progress(message: str, fraction: float | None = None) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """What a tool or a model may know of the run that calls it. Each tool call gets its own.
+
+    ``principal`` is whom the run works for, ``agent`` the name of the agent that does.
+    ``headers`` holds only the request headers on the configuration's allow-list, names in lower case.
+    ``progress(message, fraction=None)`` streams a progress event; it may be called from any thread.
+    ``idempotency_key`` is the same for each try of one tool call, and no other call has it. ``await approve()`` asks
+    the person at the other end whether this call may be made; it is None where nobody can be asked. In ``with
+    untimed():`` the call's time-out stands still, for whatever waits for a person; it too may be used in any thread.
+    """
+
+    run_id: str = ""
+    thread_id: str | None = None
+    user: str | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    tool_call_id: str = ""
+    progress: Progress = _no_progress
+    approve: Callable[[], Awaitable[bool]] | None = None
+    untimed: Callable[[], AbstractContextManager[object]] = nullcontext
+    principal: Principal = ANONYMOUS
+    agent: str = ""
+
+    @property
+    def idempotency_key(self) -> str:
+        return f"{self.run_id}.{self.tool_call_id}"
+
+
+class ModelOptions(Struct, frozen=True, omit_defaults=True):
+    """Sampling and output parameters, in the words of OpenAI's chat completions; None leaves the vendor's default.
+
+    ``extra`` is merged into the provider's request body as it is. ``tool_choice`` is ``auto``, ``none``,
+    ``required``, or a tool's name as ``{"name": …}``.
+    """
+
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    stop: tuple[str, ...] | None = None
+    seed: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    response_format: dict[str, Any] | None = None
+    reasoning_effort: str | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+    extra: dict[str, Any] | None = None
+
+    @property
+    def output_limit(self) -> int | None:
+        """The most tokens that the answer may have, whichever of its two names it came by."""
+        return self.max_completion_tokens if self.max_completion_tokens is not None else self.max_tokens
+
+    def overlaid(self, over: ModelOptions) -> ModelOptions:
+        """These with what ``over`` sets. The two names of the output limit replace each other; ``extra`` is merged."""
+        given = {name: value for name in over.__struct_fields__ if (value := getattr(over, name)) is not None}
+        if not given:
+            return self
+        if self.extra and over.extra:
+            given["extra"] = {**self.extra, **over.extra}
+        base = self
+        if over.output_limit is not None:
+            base = msgspec.structs.replace(self, max_tokens=None, max_completion_tokens=None)
+        return msgspec.structs.replace(base, **given)
+
+
+class ModelRequest(Struct, frozen=True):
+    """One model call. System messages stand first in ``messages``; a provider places them as its vendor wants.
+
+    ``time`` is when it is asked, in seconds since the epoch, for prompts that tell the date.
+    """
+
+    messages: tuple[Message, ...]
+    tools: tuple[ToolSpec, ...] = ()
+    options: ModelOptions = ModelOptions()
+    time: float = 0.0
+
+
+class RunRequest(Struct, frozen=True):
+    """What a client asks of an agent, freed of its dialect. ``tools`` are those that the client runs itself.
+
+    ``principal`` is who asks. ``housekeeping`` marks what a chat front end asks for its own use (a title, tags): it is
+    answered without tools, instructions and statuses.
+    """
+
+    messages: tuple[Message, ...]
+    agent: str | None = None
+    tools: tuple[ToolSpec, ...] = ()
+    options: ModelOptions = ModelOptions()
+    thread_id: str | None = None
+    user: str | None = None
+    context: dict[str, Any] = {}
+    headers: dict[str, str] = {}
+    principal: Principal = ANONYMOUS
+    housekeeping: bool = False

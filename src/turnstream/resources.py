@@ -1,0 +1,48 @@
+"""Resources that several users share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Shared(Generic[T]):
+    """``async with`` it any number of times at once: the first to enter opens, the last to leave closes.
+
+    ``opening`` is given a stack and puts on it what is to be closed; what it returns is what each user gets. If it
+    raises, what it had opened is closed again, and the next to enter tries anew.
+    """
+
+    def __init__(self, opening: Callable[[AsyncExitStack], Awaitable[T]]) -> None:
+        self._opening = opening
+        self._lock = asyncio.Lock()
+        self._stack = AsyncExitStack()
+        self._users = 0
+        self._resource: T
+
+    @property
+    def is_open(self) -> bool:
+        return self._users > 0
+
+    async def __aenter__(self) -> T:
+        async with self._lock:
+            if self._users == 0:
+                async with AsyncExitStack() as stack:
+                    self._resource = await self._opening(stack)
+                    self._stack = stack.pop_all()
+            self._users += 1
+            return self._resource
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        async with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                del self._resource
+                await self._stack.aclose()
