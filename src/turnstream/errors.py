@@ -13,6 +13,9 @@ class TurnstreamError(Exception):
         TurnstreamError
         ├── ConfigurationError   the operator is at fault; names file, line and key where it can
         ├── RequestError         the client is at fault; trying again with the same request does not help
+        │   ├── ThreadBusyError  another run of the thread has not ended, and this one may not wait
+        │   └── QueueFullError   too many runs wait
+        ├── StoreError           the database is away or refuses
         ├── RunTimeout           the run's deadline passed
         ├── ToolError            the model should hear it; never ends a run
         └── ProviderError        the model's vendor is at fault; ``retryable`` says whether trying again may help
@@ -46,6 +49,41 @@ class RequestError(TurnstreamError):
     ) -> None:
         super().__init__(message, code=code, status=status)
         self.param = param
+
+
+class ThreadBusyError(RequestError):
+    code = "thread_busy"
+    status = 409
+
+
+class QueueFullError(RequestError):
+    """``retry_after`` is in seconds."""
+
+    code = "queue_full"
+    status = 429
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class LogExpiredError(RequestError):
+    """The run ended, and its events are no longer kept; its answer is."""
+
+    code = "log_expired"
+    status = 410
+
+
+class LogResetError(RequestError):
+    """The log is shorter than the position that the client has: the database lost its last commits."""
+
+    code = "log_reset"
+    status = 409
+
+
+class StoreError(TurnstreamError):
+    code = "store_unavailable"
+    status = 503
 
 
 class RunTimeout(TurnstreamError):

@@ -352,3 +352,37 @@ RunEvent: TypeAlias = (
     | RunFailed
     | RunCancelled
 )
+
+# -------------------------------------------------------------------------------- what only the log of a kept run has
+
+
+class RunResumed(Struct, frozen=True, tag="run_resumed"):
+    """Another owner goes on with the run, from its log. Text with a seq from ``void_from`` up to this event was of a
+    step that nobody finished: it is void, and the step is made again."""
+
+    attempt: int
+    from_step: int
+    void_from: int
+
+
+class ToolBegan(Struct, frozen=True, tag="tool_began"):
+    """Stored before a call whose effect must not happen twice."""
+
+    tool_call_id: str
+    effect: Effect
+
+
+class RunWaiting(Struct, frozen=True, tag="run_waiting"):
+    """The run holds nothing until somebody answers these calls."""
+
+    step: int
+    tool_calls: tuple[ToolCall, ...]
+
+
+class RunAnswered(Struct, frozen=True, tag="run_answered"):
+    """The results that a run waited for: it goes on."""
+
+    results: tuple[ToolMessage, ...]
+
+
+LogEvent: TypeAlias = RunEvent | RunResumed | ToolBegan | RunWaiting | RunAnswered

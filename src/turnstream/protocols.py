@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol, TypeAlias, cast
+from typing import Literal, Protocol, TypeAlias, cast
+
+from msgspec import Struct
 
 from turnstream import events, messages, requests, toolspec
 
@@ -74,4 +77,229 @@ class Toolbox(Protocol):
 
     async def call(self, call: messages.ToolCall, context: requests.RunContext) -> toolspec.ToolOutput:
         """Execute one call. Raises `ToolError` to tell the model what went wrong. Is cancelled when the run is left."""
+        ...
+
+
+# ------------------------------------------------------------------------------------------------ threads and kept runs
+
+Status: TypeAlias = Literal["queued", "running", "waiting", "finished", "failed", "cancelled"]
+Policy: TypeAlias = Literal["queue", "reject", "interrupt"]
+Ending: TypeAlias = events.TerminalEvent | events.RunWaiting
+NumberedEvents: TypeAlias = list[tuple[int, events.LogEvent]]
+
+
+class FencedError(Exception):
+    """Somebody else wrote at this place of the log: the run is theirs now. Whoever is told so stops, and touches
+    neither the log nor the queue again."""
+
+
+class MovedError(Exception):
+    """The thread has another length than its writer thought: somebody else wrote."""
+
+
+class ThreadKey(Struct, frozen=True):
+    """What a thread is kept under. ``id`` may be a name that a client made up: two principals, or two agents, never
+    meet under it. ``principal`` is the name of one (`Principal.name`)."""
+
+    principal: str
+    agent: str
+    id: str
+
+
+class Thread(Struct, frozen=True):
+    """``length`` counts its messages; times are seconds since the epoch, by the store's clock."""
+
+    key: ThreadKey
+    title: str | None
+    length: int
+    created_at: float
+    updated_at: float
+
+
+class NewRun(Struct, frozen=True):
+    """A run that is asked to be kept. ``id`` is the run's own.
+
+    ``request`` says who asks and names the thread. ``said`` are those of its messages that are new to the thread: they
+    are written to it together with the run's own, at its end. ``dialect`` and ``body`` are the client's request as it
+    came, for the encoder of whoever resumes the stream. ``config`` is the version of the agent that it was started
+    with. ``key`` is the client's Idempotency-Key, unique for each principal.
+    """
+
+    id: str
+    agent: str
+    request: requests.RunRequest
+    said: tuple[messages.Message, ...] = ()
+    dialect: str = ""
+    body: bytes = b""
+    config: str = ""
+    background: bool = False
+    key: str | None = None
+    policy: Policy = "queue"
+
+    @property
+    def principal(self) -> str:
+        return self.request.principal.name
+
+    @property
+    def thread(self) -> ThreadKey | None:
+        name = self.request.thread_id
+        return None if name is None else ThreadKey(self.principal, self.agent, name)
+
+
+class Submitted(Struct, frozen=True):
+    """The run is in the queue. ``created`` is False where its key had started one before: ``id`` is that one's."""
+
+    id: str
+    created: bool = True
+
+
+class RunState(Struct, frozen=True):
+    """A run as the store knows it: kept, or only stored at its end.
+
+    ``ending`` is its terminal event, or what it waits for. ``length`` is that of its thread at its end, which is where
+    a request that names the run goes on. ``shown`` is the whole answer in the client's own protocol, where that has
+    one (a Responses object); ``dialect`` and ``body`` as in `NewRun`.
+    """
+
+    id: str
+    principal: str
+    agent: str
+    thread: str | None
+    status: Status
+    created_at: float
+    ended_at: float | None = None
+    ending: Ending | None = None
+    length: int | None = None
+    background: bool = False
+    dialect: str = ""
+    body: bytes = b""
+    shown: bytes = b""
+
+
+class Claim(Protocol):
+    """The right to write the log of one run, until somebody else has it.
+
+    ``attempt`` counts the run's owners. ``lost`` is set when the run is known to be another's, ``cancelled`` when
+    somebody wants it to end.
+    """
+
+    new: NewRun
+    attempt: int
+    lost: asyncio.Event
+    cancelled: asyncio.Event
+
+    async def log(self) -> NumberedEvents:
+        """All events so far. The next `append` goes behind the last of these."""
+        ...
+
+    async def append(self, batch: Sequence[events.LogEvent], said: Sequence[messages.Message] = ()) -> int:
+        """Store the events behind those that this owner knows, whole or not at all, and give the seq of the last.
+
+        With the terminal event come the run's messages, ``said``, which are stored in its thread with it. Raises
+        `FencedError`. While the store is away it goes on trying, until the lease is lost.
+        """
+        ...
+
+    async def release(self) -> None:
+        """The run has ended or waits, and its log says so: nobody else shall claim it."""
+        ...
+
+    async def give_back(self) -> None:
+        """Let another owner go on at once. Does nothing for a run that is released or lost."""
+        ...
+
+
+class Runs(Protocol):
+    """Kept runs: their logs, their queue, who owns each. An async context manager."""
+
+    async def submit(self, new: NewRun, *, here: bool = False) -> Claim | Submitted:
+        """Accept a run, once for each of its keys. ``here`` asks to own it at once: without a queue before it, it is
+        claimed. Raises `ThreadBusyError`, `QueueFullError`, `StoreError`."""
+        ...
+
+    def claims(self) -> AsyncIterator[Claim]:
+        """For ever: new runs, answered runs, runs whose owner died; as many as this process has slots for."""
+        ...
+
+    def tail(self, run_id: str, after: int = 0) -> AsyncIterator[NumberedEvents]:
+        """The events behind ``after``, from the log and then live, to the terminal one. Raises `LogExpiredError`, and
+        `LogResetError` where the log is shorter than ``after``. Whoever may see the run was asked before (`get`)."""
+        ...
+
+    async def get(self, principal: str, run_id: str, agent: str | None = None) -> RunState | None: ...
+
+    async def recent(
+        self,
+        principal: str,
+        agent: str | None = None,
+        *,
+        thread: str | None = None,
+        before: str | None = None,
+        limit: int = 20,
+    ) -> list[RunState]:
+        """The newest first; ``before`` is the id of the last one of the page before."""
+        ...
+
+    async def cancel(self, principal: str, run_id: str) -> bool:
+        """Wish that it ends, whoever owns it. False where there is no such run or it has ended."""
+        ...
+
+    async def answer(self, principal: str, run_id: str, answered: events.RunAnswered) -> bool:
+        """Go on with a run that waits. False where it does not, or no longer."""
+        ...
+
+    async def delete(self, principal: str, run_id: str) -> bool: ...
+
+    async def expire(self, older_than: float) -> int:
+        """Forget the logs of runs that ended so many seconds ago; the runs themselves stay."""
+        ...
+
+    async def leave(self) -> None:
+        """Give every claim to the other replicas, now."""
+        ...
+
+
+class Threads(Protocol):
+    """Conversations, and the runs that are stored with them. Each method finds only what is kept under its key."""
+
+    async def get(self, key: ThreadKey) -> Thread | None: ...
+
+    async def read(self, key: ThreadKey, *, after: int = 0, limit: int | None = None) -> list[messages.Message]:
+        """Those behind the first ``after``, at most ``limit``."""
+        ...
+
+    async def append(
+        self, key: ThreadKey, new: Sequence[messages.Message], *, at: int | None = None, run: RunState | None = None
+    ) -> int:
+        """Add to the thread, which begins with its first message, and store the run that said them with it, in one
+        transaction; the thread's new length. ``at`` is the length that the writer knows: `MovedError` if it has
+        another. None adds at the end, whatever it is. The run's ``length`` is filled in."""
+        ...
+
+    async def run(self, principal: str, agent: str, run_id: str) -> RunState | None:
+        """The stored run with that id, for requests that go on from it."""
+        ...
+
+    async def recent(
+        self, principal: str, agent: str | None = None, *, before: str | None = None, limit: int = 20
+    ) -> list[Thread]:
+        """The last changed first; ``before`` is the id of the last one of the page before."""
+        ...
+
+    async def rename(self, key: ThreadKey, title: str | None) -> bool: ...
+
+    async def fork(self, key: ThreadKey, length: int, id: str) -> Thread | None:
+        """A new thread ``id`` that begins with the first messages of this one. None if this one has fewer."""
+        ...
+
+    async def rewind(self, key: ThreadKey, length: int) -> bool:
+        """Forget all but the first ``length`` messages."""
+        ...
+
+    async def delete(self, key: ThreadKey) -> bool:
+        """The thread, its messages, its runs and their logs."""
+        ...
+
+    async def erase(self, principal: str) -> int:
+        """All that is kept of a principal: threads, runs, logs. How many threads and runs that were."""
         ...
