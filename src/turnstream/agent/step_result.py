@@ -8,7 +8,7 @@ from collections.abc import Collection
 import msgspec
 from msgspec import Struct
 
-from turnstream import events, messages
+from turnstream import events, jsontext, messages
 from turnstream.parsing.collect import Collector
 
 _TRUNCATED = "it was truncated by the output token limit"
@@ -69,25 +69,11 @@ def _checked(call: messages.ToolCall, finish: events.FinishReason) -> messages.T
     try:
         msgspec.json.decode(call.arguments, type=dict[str, msgspec.Raw])
     except (msgspec.DecodeError, UnicodeEncodeError):
-        if (whole := _without_surrogates(call.arguments)) is not None:
-            return msgspec.structs.replace(call, arguments=whole)
+        whole = jsontext.decode_object(call.arguments)
+        if whole is not None:  # half of a surrogate pair was all that was wrong
+            return msgspec.structs.replace(call, arguments=json.dumps(whole, ensure_ascii=False))
         return msgspec.structs.replace(call, malformed=_TRUNCATED if finish == "length" else _NOT_JSON)
     return call
-
-
-def _without_surrogates(arguments: str) -> str | None:
-    """The JSON object with each half of a surrogate pair as U+FFFD; None if it is broken in another way."""
-    try:
-        value = json.loads(arguments, parse_constant=_refused)
-    except (ValueError, RecursionError):
-        return None
-    text = json.dumps(value, ensure_ascii=False)
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, dict) else None
-
-
-def _refused(constant: str) -> None:
-    """NaN and the infinities, which Python reads and JSON does not have."""
-    raise ValueError(constant)
 
 
 def _for_history(call: messages.ToolCall) -> messages.ToolCall:
