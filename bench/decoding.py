@@ -28,17 +28,23 @@ from turnstream.parsing import aws_event_stream, ndjson, sse
 from turnstream.providers import (
     anthropic,
     bedrock,
-    chat_chunks,
     cohere,
-    cohere_decoding,
     gemini,
     mistral,
     ollama,
-    ollama_decoding,
     openai,
     openai_responses,
     watsonx,
     watsonx_generation,
+)
+from turnstream.providers.decode import (
+    anthropic_stream,
+    chat_chunks,
+    cohere_stream,
+    converse_stream,
+    gemini_stream,
+    ollama_stream,
+    responses_stream,
 )
 
 TARGET = 1.5
@@ -50,43 +56,43 @@ CHAT_END = chat_story.data(chat_story.chunk({}, "stop", usage=chat_story.USAGE))
 VENDORS: dict[str, tuple[Callable[[list[str]], bytes], Any, Any, type[msgspec.Struct]]] = {
     "anthropic": (
         lambda words: anthropic_story.stream(*anthropic_story.text(0, *words)),
-        anthropic.Decoder,
+        anthropic.PROVIDER.decoder,
         sse.Decoder,
-        anthropic.Event,
+        anthropic_stream.Event,
     ),
     "gemini": (
         lambda words: gemini_story.texts(*words) + gemini_story.END,
-        gemini.Decoder,
+        gemini.PROVIDER.decoder,
         sse.Decoder,
-        gemini.Chunk,
+        gemini_stream.Chunk,
     ),
     "openai-responses": (
         lambda words: responses_story.stream(responses_story.message(*words)),
-        openai_responses.Decoder,
+        openai_responses.PROVIDER.decoder,
         sse.Decoder,
-        openai_responses.Event,
+        responses_stream.Event,
     ),
     "bedrock": (
         lambda words: bedrock_story.stream(bedrock_story.texts(0, *words)),
-        bedrock.Decoder,
+        bedrock.PROVIDER.decoder,
         aws_event_stream.Decoder,
-        bedrock.Event,
+        converse_stream.Event,
     ),
     "openai": (
         lambda words: chat_story.texts(*words) + CHAT_END,
-        openai.Decoder,
+        openai.PROVIDER.decoder,
         sse.Decoder,
         chat_chunks.Chunk,
     ),
     "mistral": (
         lambda words: mistral_story.BEGIN + chat_story.texts(*words) + CHAT_END,
-        mistral.Decoder,
+        mistral.PROVIDER.decoder,
         sse.Decoder,
         chat_chunks.Chunk,
     ),
     "watsonx": (
         lambda words: watsonx_story.BEGIN + watsonx_story.texts(*words) + watsonx_story.STOP,
-        watsonx.Decoder,
+        watsonx.PROVIDER.decoder,
         sse.Decoder,
         chat_chunks.Chunk,
     ),
@@ -95,21 +101,21 @@ VENDORS: dict[str, tuple[Callable[[list[str]], bytes], Any, Any, type[msgspec.St
             b"".join(generation_story.piece(word, 1) for word in words)
             + generation_story.piece("", 1, reason="eos_token")
         ),
-        watsonx_generation.Decoder,
+        watsonx_generation.PROVIDER.decoder,
         sse.Decoder,
         watsonx_generation.Chunk,
     ),
     "ollama": (
         lambda words: ollama_story.texts(*words) + ollama_story.END,
-        ollama.Decoder,
+        ollama.PROVIDER.decoder,
         ndjson.Decoder,
-        ollama_decoding.Line,
+        ollama_stream.Line,
     ),
     "cohere": (
         lambda words: cohere_story.BEGIN + cohere_story.said("text", *words) + cohere_story.end("COMPLETE"),
-        cohere.Decoder,
+        cohere.PROVIDER.decoder,
         sse.Decoder,
-        cohere_decoding.Event,
+        cohere_stream.Event,
     ),
 }
 

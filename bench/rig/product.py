@@ -13,7 +13,7 @@ from bench.rig.process import announce, raise_file_limit
 from turnstream.agent import Agent
 from turnstream.providers import openai
 from turnstream.providers.base import Settings
-from turnstream.providers.http import HttpModel
+from turnstream.providers.transport.http import HttpModel
 from turnstream.server.run import listen, server
 from turnstream.service import ServerSettings, Service
 from turnstream.tools.python import tool
@@ -32,7 +32,7 @@ async def look_up(key: str) -> str:
 def main(upstream: str) -> None:
     logging.basicConfig(level=logging.WARNING)
     raise_file_limit()
-    model = HttpModel("bench", openai, Settings(model="bench", base_url=f"{upstream}/v1", api_key="bench"))
+    model = HttpModel("bench", openai.PROVIDER, Settings(model="bench", base_url=f"{upstream}/v1", api_key="bench"))
     agent = Agent(model, name="bench", instructions="Answer in tokens.", tools=[look_up])
     settings = ServerSettings(port=0)
     listener = listen(settings)

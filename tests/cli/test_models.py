@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from turnstream.cli import main
-from turnstream.providers import PROTOCOLS, compatible
+from turnstream.providers import catalogue
 
 
 def listed(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, list[str]]:
@@ -18,7 +18,7 @@ def test_every_provider_is_listed_with_what_it_needs(
 ) -> None:
     monkeypatch.delenv("GROQ_API_KEY", raising=False)
     found = listed(capsys)
-    assert found.keys() == {*compatible.VENDORS, *PROTOCOLS, "demo"}
+    assert found.keys() == catalogue.PROVIDERS.keys()
     assert found["groq"] == ["missing", "GROQ_API_KEY"]
     assert found["demo"] == ["ready", "nothing"]
 

@@ -17,7 +17,7 @@ from turnstream.events import ModelEvent, ModelRequest, ProviderError, ToolMessa
 from turnstream.protocols import AnyModel
 from turnstream.providers import openai
 from turnstream.providers.base import Settings
-from turnstream.providers.http import HttpModel
+from turnstream.providers.transport.http import HttpModel
 from turnstream.server import run
 from turnstream.service import ServerSettings, Service
 from turnstream.tools.python import tool
@@ -110,7 +110,7 @@ def service(vendor: upstream.Upstream) -> Service:
         settings = Settings(model=name, base_url=vendor.url, api_key=vendor.key)
         models: tuple[AnyModel, ...] = (
             ScriptModel(name, script, door),
-            HttpModel(name, openai, settings, max_retries=0),
+            HttpModel(name, openai.PROVIDER, settings, max_retries=0),
         )
         for agent, model in zip((name, f"vendor-{name}"), models, strict=True):
             agents[agent] = Agent(model, tools, "Answer.", name=agent)

@@ -6,7 +6,7 @@ import pytest
 
 from turnstream.config import find, load
 from turnstream.events import ConfigurationError, ModelOptions
-from turnstream.providers.http import HttpModel
+from turnstream.providers.transport.http import HttpModel
 from turnstream.service import ServerSettings
 
 TOOLS = '''

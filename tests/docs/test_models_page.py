@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from turnstream import providers
-from turnstream.providers import compatible
-from turnstream.providers.http import HttpModel
+from turnstream.providers import catalogue
+from turnstream.providers.transport.http import HttpModel
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "models.md").read_text()
 
@@ -19,14 +18,14 @@ def rows(heading: str) -> dict[str, str]:
 
 def test_every_provider_has_its_row_with_its_key_and_its_address() -> None:
     listed = rows("Providers")
-    assert set(listed) == {*compatible.VENDORS, *providers.PROTOCOLS, "demo"}
-    for name, vendor in compatible.VENDORS.items():
-        for word in (*vendor.keys, *vendor.urls, vendor.base_url):
+    assert set(listed) == catalogue.PROVIDERS.keys()
+    for name, row in catalogue.PROVIDERS.items():
+        for word in (*row.keys, *row.urls, row.base_url):
             assert word in listed[name]
 
 
 def test_every_quirk_of_a_vendor_is_explained() -> None:
-    assert {quirk for vendor in compatible.VENDORS.values() for quirk in vendor.quirks} <= set(rows("Quirks"))
+    assert {quirk for row in catalogue.PROVIDERS.values() for quirk in row.quirks} <= set(rows("Quirks"))
 
 
 def test_the_python_on_the_page_runs() -> None:

@@ -41,14 +41,14 @@ from turnstream.events import (
 from turnstream.parsing.collect import Collector
 from turnstream.providers import anthropic
 from turnstream.providers.base import Settings
-from turnstream.providers.claude import capabilities, version
+from turnstream.providers.encode.claude_models import capabilities, version
 
 SONNET = Settings("claude-sonnet-4-5", "https://api.anthropic.com", "key", quirks={"prompt_cache": False})
 SIGNED = {"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}
 
 
 def events(body: bytes) -> list[ModelEvent]:
-    found, error = decoded(anthropic.Decoder(), [body])
+    found, error = decoded(anthropic.PROVIDER.decoder(), [body])
     assert error is None
     return found
 
@@ -238,7 +238,7 @@ def test_the_explanation_of_a_refusal_is_given() -> None:
 def test_an_error_event_is_an_error_after_what_came_before_it(kind: str, status: int, retryable: bool) -> None:
     broken = {"type": "error", "error": {"type": kind, "message": "Overloaded"}}
     body = stream(*text(0, "a"), broken)
-    found, error = decoded(anthropic.Decoder(), [body])
+    found, error = decoded(anthropic.PROVIDER.decoder(), [body])
     assert found == [TextDelta("a")]
     assert error is not None
     assert (error.provider_status, error.retryable) == (status, retryable)

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator
-from types import ModuleType
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,21 +12,20 @@ from tests.providers.upstream import says, upstream
 from turnstream import providers
 from turnstream.events import ConfigurationError, ModelRequest, UserMessage
 from turnstream.providers import anthropic, bedrock
-from turnstream.providers.authorization import Authorization
-from turnstream.providers.base import HttpRequest, HttpResponse, Provider, Settings, Token, TokenExchange
-from turnstream.providers.http import HttpModel
+from turnstream.providers.base import HttpRequest, HttpResponse, Settings, Token, TokenExchange
+from turnstream.providers.transport.authorization import Authorization
+from turnstream.providers.transport.http import HttpModel
 
 ASK = ModelRequest((UserMessage("Hello?"),))
 OPEN = Settings("m", "http://vendor.invalid")
 
 
-class Exchanging(ModuleType):
+class Exchanging:
     """Anthropic's protocol behind a token exchange of two requests."""
 
     def __init__(self, lifetime: float = 1000.0, base_url: str = "http://tokens.invalid") -> None:
-        super().__init__("exchanging")
         self.lifetime, self.base_url, self.exchanges = lifetime, base_url, 0
-        self.request, self.error, self.Decoder = anthropic.request, anthropic.error, anthropic.Decoder
+        self.provider = msgspec.structs.replace(anthropic.PROVIDER, exchange=self.exchange)
 
     def exchange(self, settings: Settings, now: float) -> TokenExchange | None:
         self.exchanges += 1
@@ -51,7 +49,7 @@ async def key_of(authorization: Authorization) -> str:
 
 async def test_concurrent_calls_wait_for_one_exchange() -> None:
     vendor = Exchanging()
-    authorization = Authorization(cast("Provider", vendor), OPEN)
+    authorization = Authorization(vendor.provider, OPEN)
     assert await asyncio.gather(*(key_of(authorization) for _ in range(20))) == ["key!!"] * 20
     assert vendor.exchanges == 1
 
@@ -59,17 +57,17 @@ async def test_concurrent_calls_wait_for_one_exchange() -> None:
 async def test_a_token_is_kept_until_it_expires() -> None:
     lasting, expired = Exchanging(), Exchanging(lifetime=-1.0)
     for vendor, exchanges in ((lasting, 1), (expired, 3)):
-        authorization = Authorization(cast("Provider", vendor), OPEN)
+        authorization = Authorization(vendor.provider, OPEN)
         for _ in range(3):
             await key_of(authorization)
         assert vendor.exchanges == exchanges
 
 
 async def test_a_failed_exchange_is_tried_again_by_the_next_call() -> None:
-    authorization = Authorization(cast("Provider", Exchanging()), OPEN)
+    authorization = Authorization(Exchanging().provider, OPEN)
 
     async def refuse(request: HttpRequest) -> HttpResponse:
-        raise anthropic.error(503, b"{}")
+        raise anthropic.PROVIDER.error(503, b"{}")
 
     with pytest.raises(Exception, match="overloaded"):
         await authorization.applied(ASK, HttpRequest("POST", "", {}, b""), refuse)
@@ -90,14 +88,14 @@ async def test_a_token_that_the_vendor_refuses_is_renewed_once() -> None:
     said = b'data: {"type":"message_delta","delta":{"stop_reason":"end_turn"}}\n\ndata: {"type":"message_stop"}\n\n'
     async with upstream(token, token, refused, token, token, answer("200 OK", said)) as vendor:
         base_url = vendor.base_url
-        model = HttpModel("t:m", cast("Provider", Exchanging(base_url=base_url)), Settings("m", base_url))
+        model = HttpModel("t:m", Exchanging(base_url=base_url).provider, Settings("m", base_url))
         async with asyncio.timeout(10), model, model.stream(ASK) as stream:
             assert [event async for batch in stream for event in batch]
         assert len(vendor.requests) == 6
 
 
 async def test_what_could_not_be_said_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    model = HttpModel("a:m", anthropic, Settings("claude-opus-4-6", "http://vendor.invalid", "key"))
+    model = HttpModel("a:m", anthropic.PROVIDER, Settings("claude-opus-4-6", "http://vendor.invalid", "key"))
     seeded = msgspec.structs.replace(ASK, options=msgspec.structs.replace(ASK.options, seed=1))
     for _ in range(3):
         model.stream(seeded)
@@ -117,7 +115,7 @@ async def test_bedrock_signs_each_try_with_the_credentials_of_the_environment(mo
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     request = bedrock.request(SIGNED, ASK)
-    sent = await Authorization(bedrock, SIGNED).applied(ASK, request, echo)
+    sent = await Authorization(bedrock.PROVIDER, SIGNED).applied(ASK, request, echo)
     assert sent.body == request.body
     assert sent.url.endswith("/model/amazon.nova-lite-v1%3A0/converse-stream")
     assert sent.headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/")
@@ -158,4 +156,4 @@ async def test_missing_aws_credentials_are_named(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     with pytest.raises(ConfigurationError, match="AWS_ACCESS_KEY_ID"):
-        await Authorization(bedrock, SIGNED).applied(ASK, bedrock.request(SIGNED, ASK), echo)
+        await Authorization(bedrock.PROVIDER, SIGNED).applied(ASK, bedrock.request(SIGNED, ASK), echo)

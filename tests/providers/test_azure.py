@@ -26,11 +26,11 @@ NOW = 1_000_000.0
 @needs_corpus
 @pytest.mark.parametrize("recording", RECORDINGS, ids=lambda recording: recording.name)
 def test_a_recording_decodes_to_what_is_expected_however_it_is_cut(recording: Recording) -> None:
-    check(recording, azure.Decoder)
+    check(recording, azure.PROVIDER.decoder)
 
 
 def said(*chunks: str) -> dict[str, Any]:
-    events, error = decoded(azure.Decoder(), [b"".join(f"data: {chunk}\n\n".encode() for chunk in chunks)])
+    events, error = decoded(azure.PROVIDER.decoder(), [b"".join(f"data: {chunk}\n\n".encode() for chunk in chunks)])
     assert error is None
     return collected(events)
 

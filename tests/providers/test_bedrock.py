@@ -32,15 +32,16 @@ from turnstream.events import (
     UserMessage,
 )
 from turnstream.parsing.collect import Collector
-from turnstream.providers import bedrock, bedrock_invoke
+from turnstream.providers import bedrock
 from turnstream.providers.base import Settings
+from turnstream.providers.decode import invoke_stream
 
 NOVA = Settings("us.amazon.nova-lite-v1:0", "https://bedrock.invalid", "key")
 CLAUDE = Settings("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "https://bedrock.invalid", "key")
 
 
 def events(body: bytes) -> list[ModelEvent]:
-    found, error = decoded(bedrock.Decoder(), [body])
+    found, error = decoded(bedrock.PROVIDER.decoder(), [body])
     assert error is None
     return found
 
@@ -176,7 +177,7 @@ def test_cached_tokens_count_as_input() -> None:
 )
 def test_an_exception_in_the_stream_comes_after_what_was_said(kind: str, status: int, retryable: bool) -> None:
     broken = frame(b'{"message":"Oops"}', exception_type=kind, message_type="exception")
-    found, error = decoded(bedrock.Decoder(), [delta(0, text="a") + broken])
+    found, error = decoded(bedrock.PROVIDER.decoder(), [delta(0, text="a") + broken])
     assert found == [TextDelta("a")]
     assert error is not None
     assert (error.provider_status, error.retryable) == (status, retryable)
@@ -185,7 +186,7 @@ def test_an_exception_in_the_stream_comes_after_what_was_said(kind: str, status:
 
 def test_an_error_below_the_service_is_an_error() -> None:
     broken = frame(b"", error_code="InternalError", error_message="Lost", message_type="error")
-    error = decoded(bedrock.Decoder(), [broken])[1]
+    error = decoded(bedrock.PROVIDER.decoder(), [broken])[1]
     assert error is not None
     assert "Lost" in error.detail
 
@@ -209,7 +210,7 @@ METRICS = {"amazon-bedrock-invocationMetrics": {"inputTokenCount": 3, "outputTok
     ],
 )
 def test_each_family_of_invoked_models_has_chunks_of_its_own(first: dict[str, Any], last: dict[str, Any]) -> None:
-    found, error = decoded(bedrock_invoke.Decoder(), [chunk(**first) + chunk(**last, **METRICS)])
+    found, error = decoded(invoke_stream.Decoder(), [chunk(**first) + chunk(**last, **METRICS)])
     assert error is None
     assert found[:2] == [TextDelta("a"), TextDelta("b")]
     assert isinstance(found[-1], Finish)

@@ -44,13 +44,13 @@ CALL = {"index": 0, "id": "c", "type": "function", "function": {"name": "f", "ar
 @needs_corpus
 @pytest.mark.parametrize("recording", recordings("cohere.v2.chat"), ids=lambda recording: recording.name)
 def test_a_recording_decodes_to_what_is_expected_however_it_is_cut(recording: Recording) -> None:
-    events = check(recording, cohere.Decoder)
+    events = check(recording, cohere.PROVIDER.decoder)
     plans = "".join(event.item.data["tool_plan"] for event in events if isinstance(event, ItemAdded))
     assert plans == recording.expected.get("tool_plan", "")
 
 
 def test_a_tool_plan_before_the_calls_is_kept_for_the_history() -> None:
-    events, _ = decoded(cohere.Decoder(), [BEGIN + PLAN + call(CALL) + end("TOOL_CALL")])
+    events, _ = decoded(cohere.PROVIDER.decoder(), [BEGIN + PLAN + call(CALL) + end("TOOL_CALL")])
     assert events[0] == ItemAdded(ProviderItem("cohere", {"tool_plan": "I will look."}))
 
 
@@ -59,7 +59,7 @@ def test_citations_between_text_deltas_are_sources() -> None:
     document = {"type": "document", "id": "d", "document": {"title": "T", "url": "https://h", "snippet": "s"}}
     cited = event("citation-start", {"citations": {"start": 0, "end": 1, "text": "a", "sources": [tool, document]}})
     body = BEGIN + said("text", "a") + cited + cited + event("citation-end") + end("COMPLETE")
-    events, _ = decoded(cohere.Decoder(), [body])
+    events, _ = decoded(cohere.PROVIDER.decoder(), [body])
     assert events[1:3] == [
         SourceFound(Source("call1:0", snippet='{"a":1}'), "call1"),
         SourceFound(Source("d", "T", "https://h", "s")),
@@ -68,7 +68,7 @@ def test_citations_between_text_deltas_are_sources() -> None:
 
 
 def test_nothing_is_read_after_the_end_of_the_message() -> None:
-    decoder = cohere.Decoder()
+    decoder = cohere.PROVIDER.decoder()
     decoder.feed(BEGIN + said("text", "a") + end("COMPLETE") + b"data: [DONE]\n\n")
     assert decoder.done
     assert decoder.feed(said("text", "b")) == []
@@ -77,7 +77,7 @@ def test_nothing_is_read_after_the_end_of_the_message() -> None:
 def test_tokens_are_counted_as_the_model_read_them() -> None:
     raw = {"billed_units": {"input_tokens": 7}, "tokens": {"input_tokens": 69, "output_tokens": 8}, "cached_tokens": 5}
     body = event("message-end", None, None, finish_reason="MAX_TOKENS", usage=raw)
-    events, _ = decoded(cohere.Decoder(), [body])
+    events, _ = decoded(cohere.PROVIDER.decoder(), [body])
     assert events == [UsageReport(Usage(69, 8, 5, raw=raw)), Finish("length", "MAX_TOKENS")]
 
 
@@ -91,7 +91,7 @@ def test_tokens_are_counted_as_the_model_read_them() -> None:
     ],
 )
 def test_what_breaks_the_stream_is_an_error_after_what_was_said(body: bytes, text: str) -> None:
-    events, error = decoded(cohere.Decoder(), [BEGIN + said("text", "a") + body])
+    events, error = decoded(cohere.PROVIDER.decoder(), [BEGIN + said("text", "a") + body])
     assert events == [TextDelta("a")]
     assert error is not None
     assert text in error.detail

@@ -8,7 +8,7 @@ import pytest
 
 from tests.corpus import needs_corpus
 from tests.providers.streams import Recording, recordings
-from turnstream.providers.recordings import decoded
+from turnstream.cli.recordings import decoded
 
 pytestmark = needs_corpus
 

@@ -27,7 +27,6 @@ from turnstream.providers import (
     anthropic,
     azure,
     bedrock,
-    bedrock_invoke,
     cohere,
     gemini,
     mistral,
@@ -37,6 +36,7 @@ from turnstream.providers import (
     watsonx_generation,
 )
 from turnstream.providers.base import Decoder
+from turnstream.providers.decode import invoke_stream
 
 ROUNDS = 400 * int(os.environ.get("FUZZ", "1"))
 SEED = os.environ.get("FUZZ_SEED", "")
@@ -58,17 +58,17 @@ NOISE: list[Any] = [
     "stop",
 ]
 
-STREAMS: dict[str, tuple[type[Decoder], dict[str, bytes]]] = {
-    "anthropic": (anthropic.Decoder, anthropic_stories.STORIES),
-    "gemini": (gemini.Decoder, gemini_stories.STORIES),
-    "openai-responses": (openai_responses.Decoder, responses_stories.STORIES),
-    "bedrock": (bedrock.Decoder, bedrock_stories.STORIES),
-    "azure": (azure.Decoder, azure_stories.STORIES),
-    "cohere": (cohere.Decoder, cohere_stories.STORIES),
-    "mistral": (mistral.Decoder, mistral_stories.STORIES),
-    "ollama": (ollama.Decoder, ollama_stories.STORIES),
-    "watsonx": (watsonx.Decoder, watsonx_stories.STORIES),
-    "watsonx-generation": (watsonx_generation.Decoder, generation_stories.STORIES),
+STREAMS: dict[str, tuple[Callable[[], Decoder], dict[str, bytes]]] = {
+    "anthropic": (anthropic.PROVIDER.decoder, anthropic_stories.STORIES),
+    "gemini": (gemini.PROVIDER.decoder, gemini_stories.STORIES),
+    "openai-responses": (openai_responses.PROVIDER.decoder, responses_stories.STORIES),
+    "bedrock": (bedrock.PROVIDER.decoder, bedrock_stories.STORIES),
+    "azure": (azure.PROVIDER.decoder, azure_stories.STORIES),
+    "cohere": (cohere.PROVIDER.decoder, cohere_stories.STORIES),
+    "mistral": (mistral.PROVIDER.decoder, mistral_stories.STORIES),
+    "ollama": (ollama.PROVIDER.decoder, ollama_stories.STORIES),
+    "watsonx": (watsonx.PROVIDER.decoder, watsonx_stories.STORIES),
+    "watsonx-generation": (watsonx_generation.PROVIDER.decoder, generation_stories.STORIES),
 }
 BINARY = {"bedrock"}
 LINES = {"ollama"}  # newline-delimited JSON
@@ -152,7 +152,7 @@ def test_other_json_than_bedrock_would_send() -> None:
             bedrock_stories.frame(msgspec.json.encode(body), event_type=str(kind), message_type="event")
             for kind, body in events
         ]
-        survives(bedrock.Decoder, b"".join(frames), 11)
+        survives(bedrock.PROVIDER.decoder, b"".join(frames), 11)
 
 
 def test_other_json_than_an_invoked_model_would_send() -> None:
@@ -169,7 +169,7 @@ def test_other_json_than_an_invoked_model_would_send() -> None:
             bedrock_stories.frame(msgspec.json.encode({"bytes": msgspec.json.encode(chunk)}), message_type="event")
             for chunk in changed
         ]
-        survives(bedrock_invoke.Decoder, b"".join(frames), 11)
+        survives(invoke_stream.Decoder, b"".join(frames), 11)
 
 
 @pytest.mark.parametrize("name", [name for name in STREAMS if name not in BINARY])
@@ -181,7 +181,7 @@ def test_deeply_nested_json_is_a_protocol_error(name: str) -> None:
 
 
 def test_thinking_without_end_is_an_error_before_it_fills_the_memory() -> None:
-    decoder = anthropic.Decoder()
+    decoder = anthropic.PROVIDER.decoder()
     decoder.feed(b'data: {"type":"content_block_start","index":0,"content_block":{"type":"thinking"}}\n\n')
     delta = {"type": "thinking_delta", "thinking": "x" * 1_000_000}
     more = b"data: " + msgspec.json.encode({"type": "content_block_delta", "index": 0, "delta": delta}) + b"\n\n"
@@ -191,12 +191,12 @@ def test_thinking_without_end_is_an_error_before_it_fills_the_memory() -> None:
 
 def test_a_plan_without_end_is_an_error_before_it_fills_the_memory() -> None:
     plan = {"type": "tool-plan-delta", "delta": {"message": {"tool_plan": "x" * 1_000_000}}}
-    error = decoded(cohere.Decoder(), [b"data: " + msgspec.json.encode(plan) + b"\n\n"] * 20)[1]
+    error = decoded(cohere.PROVIDER.decoder(), [b"data: " + msgspec.json.encode(plan) + b"\n\n"] * 20)[1]
     assert isinstance(error, ProtocolError)
 
 
 def test_a_line_without_end_is_an_error_before_it_fills_the_memory() -> None:
-    error = decoded(ollama.Decoder(), [b'{"a":"', *[b"x" * 1_000_000] * 20])[1]
+    error = decoded(ollama.PROVIDER.decoder(), [b'{"a":"', *[b"x" * 1_000_000] * 20])[1]
     assert isinstance(error, ProtocolError)
 
 
@@ -210,5 +210,5 @@ def test_a_line_without_end_is_an_error_before_it_fills_the_memory() -> None:
 )
 def test_what_a_chat_stream_keeps_is_bounded(delta: dict[str, Any]) -> None:
     more = b"data: " + msgspec.json.encode({"choices": [{"index": 0, "delta": delta}]}) + b"\n\n"
-    error = decoded(azure.Decoder(), [more] * 20)[1]
+    error = decoded(azure.PROVIDER.decoder(), [more] * 20)[1]
     assert isinstance(error, ProtocolError)

@@ -41,16 +41,17 @@ from turnstream.events import (
     UserMessage,
 )
 from turnstream.parsing.collect import Collector
-from turnstream.providers import gemini, google_token
+from turnstream.providers import gemini
+from turnstream.providers.access import google_token
 from turnstream.providers.base import HttpResponse, Settings, Token
-from turnstream.providers.http import HttpModel
+from turnstream.providers.transport.http import HttpModel
 
 FLASH = Settings("gemini-2.5-flash", "https://generativelanguage.googleapis.com", "key")
 NEWER = Settings("gemini-3.1-pro-preview", "https://generativelanguage.googleapis.com", "key")
 
 
 def events(body: bytes) -> list[ModelEvent]:
-    found, error = decoded(gemini.Decoder(), [body])
+    found, error = decoded(gemini.PROVIDER.decoder(), [body])
     assert error is None
     return found
 
@@ -236,7 +237,7 @@ def test_an_answer_in_one_list_is_read_as_well() -> None:
 
 def test_an_error_in_the_stream_comes_after_what_was_said_and_keeps_its_status() -> None:
     broken = b'data: {"error":{"code":503,"message":"Overloaded","status":"UNAVAILABLE"}}\n\n'
-    found, error = decoded(gemini.Decoder(), [texts("a") + broken])
+    found, error = decoded(gemini.PROVIDER.decoder(), [texts("a") + broken])
     assert found == [TextDelta("a")]
     assert isinstance(error, ProviderError)
     assert (error.provider_status, error.retryable) == (503, True)

@@ -23,11 +23,11 @@ def test_a_recording_decodes_to_what_is_expected_however_it_is_cut(recording: Re
         recording.expected["tool_calls"] = [
             {"id": None, "name": name, "arguments": text} for name, text in zip(wanted, arguments, strict=True)
         ]
-    check(recording, gemini.Decoder)
+    check(recording, gemini.PROVIDER.decoder)
 
 
 @pytest.mark.parametrize("recording", recordings(API, streams=False), ids=lambda recording: recording.name)
 def test_a_recorded_refusal_is_a_provider_error_with_the_vendors_object(recording: Recording) -> None:
-    error = gemini.error(recording.status, recording.body)
+    error = gemini.PROVIDER.error(recording.status, recording.body)
     assert error.body == recording.expected["error"]
     assert error.provider_status == recording.status

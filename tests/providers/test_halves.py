@@ -15,9 +15,10 @@ from tests.providers.stories import bedrock as bedrock_story
 from tests.providers.streams import collected, decoded
 from tests.providers.test_stories import VENDORS
 from turnstream.events import Finish, ModelEvent, TextDelta
-from turnstream.providers import bedrock_invoke, openai, openai_completions, watsonx_generation
+from turnstream.providers import openai, openai_completions, watsonx_generation
 from turnstream.providers.base import Decoder
-from turnstream.providers.halves import Halves
+from turnstream.providers.decode import invoke_stream
+from turnstream.providers.decode.lenient import Halves
 
 FACE = "\U0001f600"
 HIGH, LOW = b"\\ud83d", b"\\ude00"
@@ -37,7 +38,7 @@ def test_every_vendors_halves_are_one_character(vendor: str) -> None:
     story = module.STORIES["text"]
     assert b'Hello"' in story
     cut = story.replace(b'Hello"', b"Hello" + HIGH + b'"').replace(b'", world.', b'"' + LOW + b", world.")
-    assert text(module.PROVIDER.Decoder(), cut) == f"Hello{FACE}, world."
+    assert text(module.PROVIDER.decoder(), cut) == f"Hello{FACE}, world."
 
 
 def framed(event_type: str, *payloads: bytes) -> bytes:
@@ -51,7 +52,7 @@ def chunk(json: bytes) -> bytes:
 def test_bedrocks_halves_are_one_character() -> None:
     deltas = [b'{"contentBlockIndex":0,"delta":{"text":"' + half + b'"}}' for half in (b"a" + HIGH, LOW + b"b")]
     body = framed("contentBlockDelta", *deltas) + framed("messageStop", b'{"stopReason":"end_turn"}')
-    assert text(VENDORS["bedrock"].PROVIDER.Decoder(), body) == f"a{FACE}b"
+    assert text(VENDORS["bedrock"].PROVIDER.decoder(), body) == f"a{FACE}b"
 
 
 @pytest.mark.parametrize(
@@ -64,15 +65,18 @@ def test_bedrocks_halves_are_one_character() -> None:
 )
 def test_so_are_those_of_invoked_models(form: bytes) -> None:
     body = framed("chunk", *(chunk(form % half) for half in (b"a" + HIGH, LOW + b"b")))
-    events, _ = decoded(bedrock_invoke.Decoder(), [body])
+    events, _ = decoded(invoke_stream.Decoder(), [body])
     assert collected(events)["text"] == f"a{FACE}b"
 
 
 @pytest.mark.parametrize(
     ("decoder", "form"),
     [
-        (watsonx_generation.Decoder, b'data: {"results":[{"generated_text":"%s","stop_reason":"eos_token"}]}\n\n'),
-        (openai_completions.Decoder, b'data: {"choices":[{"text":"%s","finish_reason":"stop"}]}\n\n'),
+        (
+            watsonx_generation.PROVIDER.decoder,
+            b'data: {"results":[{"generated_text":"%s","stop_reason":"eos_token"}]}\n\n',
+        ),
+        (openai_completions.PROVIDER.decoder, b'data: {"choices":[{"text":"%s","finish_reason":"stop"}]}\n\n'),
     ],
 )
 def test_so_are_those_of_text_completions(decoder: Callable[[], Decoder], form: bytes) -> None:
@@ -82,7 +86,7 @@ def test_so_are_those_of_text_completions(decoder: Callable[[], Decoder], form: 
 def chat(*contents: bytes) -> list[ModelEvent]:
     frames = [b'data: {"choices":[{"delta":{"content":"%s"}}]}\n\n' % content for content in contents]
     body = b"".join(frames) + b'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
-    events, error = decoded(openai.Decoder(), [body])
+    events, error = decoded(openai.PROVIDER.decoder(), [body])
     assert error is None
     return events
 

@@ -13,8 +13,10 @@ from tests.providers.upstream import DONE, HELLO, chunk, hangs_up, says, says_no
 from turnstream.events import ModelEvent, ModelRequest, ProtocolError, ProviderError, UserMessage
 from turnstream.parsing.collect import Collector
 from turnstream.protocols import RequestModel
-from turnstream.providers import model, retries
-from turnstream.providers.http import Client, HttpModel
+from turnstream.providers import model
+from turnstream.providers.transport import retries
+from turnstream.providers.transport.connections import Client
+from turnstream.providers.transport.http import HttpModel
 
 ASK = ModelRequest((UserMessage("hi"),))
 KEY = "sk-secret-1234567890"

@@ -39,26 +39,26 @@ ASK = (UserMessage("hi"),)
 @needs_corpus
 @pytest.mark.parametrize("recording", recordings(API), ids=lambda recording: recording.name)
 def test_a_recording_decodes_to_what_is_expected_however_it_is_cut(recording: Recording) -> None:
-    check(recording, mistral.Decoder)
+    check(recording, mistral.PROVIDER.decoder)
 
 
 @needs_corpus
 @pytest.mark.parametrize("recording", recordings(API, streams=False), ids=lambda recording: recording.name)
 def test_a_recorded_refusal_is_a_provider_error_with_the_vendors_object(recording: Recording) -> None:
-    error = mistral.error(recording.status, recording.body)
+    error = mistral.PROVIDER.error(recording.status, recording.body)
     assert (error.body, error.provider_status) == (recording.expected["error"], recording.status)
 
 
 def test_padding_is_not_read() -> None:
     body = b'data: {"p":"abcdefg","choices":[{"delta":{"content":"a"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
-    assert collected(decoded(mistral.Decoder(), [body])[0])["text"] == "a"
+    assert collected(decoded(mistral.PROVIDER.decoder(), [body])[0])["text"] == "a"
 
 
 @pytest.mark.parametrize("thinking", ["1.5", "true", "{}", "null", "[1, null]"])
 def test_thinking_that_is_no_text_is_passed_over(thinking: str) -> None:
     part = f'[{{"type":"thinking","thinking":{thinking}}},{{"type":"text","text":"a"}}]'
     body = f'data: {{"choices":[{{"delta":{{"content":{part}}},"finish_reason":"stop"}}]}}\n\ndata: [DONE]\n\n'
-    said = collected(decoded(mistral.Decoder(), [body.encode()])[0])
+    said = collected(decoded(mistral.PROVIDER.decoder(), [body.encode()])[0])
     assert (said["text"], said["reasoning"]) == ("a", "")
 
 
@@ -66,13 +66,13 @@ def test_parallel_calls_without_an_index_are_told_apart() -> None:
     calls = b'[{"id":"QAw0JBXkB","function":{"name":"plus","arguments":"{}"}},'
     calls += b'{"id":"HlyhI5zAI","function":{"name":"minus","arguments":"{}"}}]'
     body = b'data: {"choices":[{"delta":{"tool_calls":' + calls + b'},"finish_reason":"tool_calls"}]}\n\n'
-    found = collected(decoded(mistral.Decoder(), [body])[0])["tool_calls"]
+    found = collected(decoded(mistral.PROVIDER.decoder(), [body])[0])["tool_calls"]
     assert found == [("QAw0JBXkB", "plus", {}), ("HlyhI5zAI", "minus", {})]
 
 
 def test_a_stream_ends_without_a_blank_line() -> None:
     body = b'data: {"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}]}\n\ndata: [DONE]'
-    events, error = decoded(mistral.Decoder(), [body])
+    events, error = decoded(mistral.PROVIDER.decoder(), [body])
     assert error is None
     assert collected(events)["finish_reason"] == "stop"
 

@@ -10,11 +10,12 @@ import pytest
 
 from turnstream import providers
 from turnstream.events import ConfigurationError, ModelOptions, ModelRequest, UserMessage
-from turnstream.providers import compatible, demo
+from turnstream.providers import catalogue, demo
 from turnstream.providers.base import HttpRequest
-from turnstream.providers.http import HttpModel
+from turnstream.providers.transport.http import HttpModel
 
 ASK = ModelRequest((UserMessage("hi"),))
+CHAT = {name: row for name, row in catalogue.PROVIDERS.items() if row.speaks == "openai"}
 
 
 def made(name: str, environ: dict[str, str] | None = None, **more: Any) -> HttpModel:
@@ -40,9 +41,9 @@ def test_the_models_own_name_may_hold_colons_and_slashes() -> None:
     assert made("groq:openai/gpt-oss-20b", {"GROQ_API_KEY": "k"}).settings.model == "openai/gpt-oss-20b"
 
 
-@pytest.mark.parametrize("provider", sorted(name for name, vendor in compatible.VENDORS.items() if vendor.needs_key))
+@pytest.mark.parametrize("provider", sorted(name for name, row in CHAT.items() if row.needs_key))
 def test_a_missing_key_is_an_error_that_names_its_variable(provider: str) -> None:
-    variable = compatible.VENDORS[provider].keys[0]
+    variable = CHAT[provider].keys[0]
     with pytest.raises(ConfigurationError, match=variable):
         providers.model(f"{provider}:m", base_url="http://x/v1", environ={variable: ""})
 

@@ -34,17 +34,17 @@ RECORDINGS = [*recordings("ollama.chat"), *recordings("ollama.generate")]
 @needs_corpus
 @pytest.mark.parametrize("recording", RECORDINGS, ids=lambda recording: recording.name)
 def test_a_recording_decodes_to_what_is_expected_however_it_is_cut(recording: Recording) -> None:
-    check(recording, ollama.Decoder)
+    check(recording, ollama.PROVIDER.decoder)
 
 
 def said(*lines: str) -> tuple[dict[str, Any], ProviderError | None]:
-    events, error = decoded(ollama.Decoder(), ["\n".join(lines).encode()])
+    events, error = decoded(ollama.PROVIDER.decoder(), ["\n".join(lines).encode()])
     return collected(events), error
 
 
 def test_arguments_are_an_object_and_the_finish_reason_says_stop_although_a_tool_is_called() -> None:
     call = '{"message":{"tool_calls":[{"function":{"name":"f","arguments":{"a":1.0}}}]}}'
-    events, _ = decoded(ollama.Decoder(), [f'{call}\n{{"done":true,"done_reason":"stop"}}\n'.encode()])
+    events, _ = decoded(ollama.PROVIDER.decoder(), [f'{call}\n{{"done":true,"done_reason":"stop"}}\n'.encode()])
     assert collected(events)["tool_calls"] == [("", "f", {"a": 1.0})]
     assert msgspec.to_builtins(events)[-1] == {"type": "finish", "reason": "tool_calls", "raw": "stop"}
 
@@ -72,7 +72,7 @@ def test_an_error_in_mid_stream_comes_after_what_was_said() -> None:
 
 
 def test_a_stream_that_is_cut_off_is_an_error() -> None:
-    events, error = decoded(ollama.Decoder(), [b'{"message":{"content":"a"}}\n{"mess'])
+    events, error = decoded(ollama.PROVIDER.decoder(), [b'{"message":{"content":"a"}}\n{"mess'])
     assert events == [TextDelta("a")]
     assert error is not None
 
@@ -150,7 +150,7 @@ def test_ollamas_own_variable_is_understood(host: str, url: str) -> None:
 
 
 def test_a_missing_model_is_an_error_that_says_how_to_get_it() -> None:
-    error = ollama.error(404, b'{"error":"model \'qwen3:8b\' not found"}')
+    error = ollama.PROVIDER.error(404, b'{"error":"model \'qwen3:8b\' not found"}')
     assert error.code == "provider_not_found"
     assert "must be pulled" in error.message
     assert "ollama pull qwen3:8b" in error.detail

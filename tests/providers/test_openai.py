@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from turnstream.cli.recordings import batches, pieces
 from turnstream.events import (
     Finish,
     HostedToolCall,
@@ -29,7 +30,6 @@ from turnstream.events import (
 )
 from turnstream.parsing.collect import Collector
 from turnstream.providers import openai
-from turnstream.providers.recordings import batches, pieces
 
 DONE = b"data: [DONE]\n\n"
 STOP = Finish("stop", "stop")
@@ -45,7 +45,7 @@ def delta(finish: str | None = None, **members: Any) -> bytes:
 
 
 def events(*parts: bytes, cut: int | None = None) -> list[ModelEvent]:
-    return [event for batch in batches(openai.Decoder(), pieces(b"".join(parts), cut)) for event in batch]
+    return [event for batch in batches(openai.PROVIDER.decoder(), pieces(b"".join(parts), cut)) for event in batch]
 
 
 def collected(*parts: bytes) -> Collector:
@@ -58,7 +58,7 @@ def failure(*parts: bytes, cut: int | None = None) -> tuple[list[ModelEvent], Pr
     found: list[ModelEvent] = []
 
     def read() -> None:
-        for batch in batches(openai.Decoder(), pieces(b"".join(parts), cut)):
+        for batch in batches(openai.PROVIDER.decoder(), pieces(b"".join(parts), cut)):
             found.extend(batch)
 
     with pytest.raises(ProviderError) as caught:
@@ -478,7 +478,7 @@ def test_a_whole_answer_instead_of_a_stream_is_read() -> None:
     ],
 )
 def test_an_error_status_says_whose_fault_it_was(status: int, body: bytes, code: str, retryable: bool) -> None:
-    error = openai.error(status, body)
+    error = openai.PROVIDER.error(status, body)
     assert (error.code, error.retryable, error.provider_status) == (code, retryable, status)
 
 
@@ -503,7 +503,7 @@ def test_how_the_bytes_are_cut_never_matters(size: int, end: bytes, truncated: b
 def outcome(body: bytes, cut: int | None) -> tuple[list[ModelEvent], str | None]:
     found: list[ModelEvent] = []
     try:
-        for batch in batches(openai.Decoder(), pieces(body, cut)):
+        for batch in batches(openai.PROVIDER.decoder(), pieces(body, cut)):
             found.extend(batch)
     except ProviderError as error:
         return found, error.message
@@ -555,4 +555,4 @@ def test_any_json_in_any_place_raises_nothing_but_a_provider_error(
     for value in (one, whole, {"choices": one, "x_groq": two}, {"error": three}):
         body = json.dumps(value).encode()
         outcome(data(body) if framed else body, None)
-        openai.error(400, body)
+        openai.PROVIDER.error(400, body)

@@ -33,6 +33,7 @@ from turnstream.events import (
 from turnstream.models.text_mode import TextMode
 from turnstream.providers import openai_completions
 from turnstream.providers.base import Settings
+from turnstream.providers.encode import template_prompts
 
 API = "openai.completions"
 URL = "http://127.0.0.1:1/v1"
@@ -41,7 +42,7 @@ URL = "http://127.0.0.1:1/v1"
 @needs_corpus
 @pytest.mark.parametrize("recording", recordings(API), ids=lambda recording: recording.name)
 def test_a_recording_decodes_to_what_is_expected_however_it_is_cut(recording: Recording) -> None:
-    check(recording, openai_completions.Decoder)
+    check(recording, openai_completions.PROVIDER.decoder)
 
 
 def made(model: str = "qwen3", **quirks: Any) -> Settings:
@@ -76,7 +77,7 @@ def test_the_prompt_is_the_conversation_in_the_familys_form() -> None:
 def test_a_family_can_be_named_and_the_date_is_that_of_the_call() -> None:
     settings = made("my-model", family="llama3")
     assert "Today Date: 15 Jan 2027" in body(settings)["prompt"]
-    assert openai_completions.text_format(settings) == "llama3_json"
+    assert template_prompts.text_format(settings) == "llama3_json"
 
 
 def test_a_template_of_ones_own_is_used_as_it_is() -> None:
@@ -84,7 +85,7 @@ def test_a_template_of_ones_own_is_used_as_it_is() -> None:
         "my-model", template="{{ messages[0].content }} {{ mood }}", variables={"mood": "!"}, format="glm45"
     )
     assert body(settings)["prompt"] == "Be kind. !"
-    assert openai_completions.text_format(settings) == "glm45"
+    assert template_prompts.text_format(settings) == "glm45"
 
 
 def test_a_model_of_no_known_family_needs_a_template() -> None:
@@ -122,7 +123,7 @@ def test_where_a_stream_is_cut_never_matters(sizes: list[int]) -> None:
     for size in sizes:
         pieces.append(STREAM[at : at + size])
         at += size
-    events, error = decoded(openai_completions.Decoder(), [*pieces, STREAM[at:]])
+    events, error = decoded(openai_completions.PROVIDER.decoder(), [*pieces, STREAM[at:]])
     assert error is None
     assert events[:2] == [TextDelta("Hé"), TextDelta("llo")]
     assert isinstance(events[2], UsageReport)
@@ -130,14 +131,14 @@ def test_where_a_stream_is_cut_never_matters(sizes: list[int]) -> None:
 
 
 def test_a_stream_that_stops_early_is_an_error() -> None:
-    events, error = decoded(openai_completions.Decoder(), [STREAM[:70]])
+    events, error = decoded(openai_completions.PROVIDER.decoder(), [STREAM[:70]])
     assert error is not None
     assert not any(isinstance(event, Finish) for event in events)
 
 
 def test_an_error_in_the_stream_is_an_error_after_the_text_before_it() -> None:
     stream = chunk(choices=[{"index": 0, "text": "a"}]) + chunk(error={"message": "out of memory"})
-    events, error = decoded(openai_completions.Decoder(), [stream])
+    events, error = decoded(openai_completions.PROVIDER.decoder(), [stream])
     assert events == [TextDelta("a")]
     assert error is not None
     assert "out of memory" in error.detail
@@ -146,7 +147,7 @@ def test_an_error_in_the_stream_is_an_error_after_the_text_before_it() -> None:
 @given(st.lists(st.binary(max_size=40), max_size=6))
 @hypothesis_settings(deadline=None)
 def test_no_input_raises_anything_but_a_provider_error(pieces: list[bytes]) -> None:
-    decoder = openai_completions.Decoder()
+    decoder = openai_completions.PROVIDER.decoder()
     try:
         for piece in pieces:
             decoder.feed(piece)

@@ -12,9 +12,9 @@ import pytest
 
 from tests.corpus import needs_corpus
 from tests.providers.recorded import described, name, recordings
+from turnstream.cli.recordings import batches, decoded
 from turnstream.events import ModelEvent, ProviderError
 from turnstream.providers import openai
-from turnstream.providers.recordings import batches, decoded
 
 pytestmark = needs_corpus
 RECORDINGS = recordings("openai.chat")
@@ -26,7 +26,7 @@ TRUNCATED = {"errors/gpustack-error-qwen3"}  # it ends in an error that the plai
 def said(pieces: list[bytes]) -> tuple[list[ModelEvent], str | None]:
     events: list[ModelEvent] = []
     try:
-        for batch in batches(openai.Decoder(), pieces):
+        for batch in batches(openai.PROVIDER.decoder(), pieces):
             events += batch
     except ProviderError as error:
         return events, error.message
@@ -65,6 +65,6 @@ def test_a_recording_decodes_the_same_however_it_is_cut(path: Path) -> None:
 @pytest.mark.parametrize("path", REFUSED, ids=name)
 def test_a_recorded_refusal_is_an_error_with_the_vendors_object(path: Path) -> None:
     description, body = described(path)
-    error = openai.error(description["status"], body)
+    error = openai.PROVIDER.error(description["status"], body)
     assert (error.body, error.provider_status) == (description["expected"]["error"], description["status"])
     assert decoded("openai.chat", path.name, body, cut=7)["error"] == description["expected"]["error"]

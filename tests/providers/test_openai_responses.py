@@ -45,7 +45,7 @@ MINI = Settings("gpt-5-mini", "https://api.openai.com/v1", "key")
 
 
 def events(body: bytes) -> list[ModelEvent]:
-    found, error = decoded(openai_responses.Decoder(), [body])
+    found, error = decoded(openai_responses.PROVIDER.decoder(), [body])
     assert error is None
     return found
 
@@ -203,7 +203,7 @@ def test_an_incomplete_response_says_why(why: str, reason: str) -> None:
 
 def test_a_failed_response_is_an_error_after_its_usage() -> None:
     failed = {"code": "rate_limit_exceeded", "message": "Slow down"}
-    found, error = decoded(openai_responses.Decoder(), [stream(message("a"), status="failed", error=failed)])
+    found, error = decoded(openai_responses.PROVIDER.decoder(), [stream(message("a"), status="failed", error=failed)])
     assert [type(event) for event in found] == [TextDelta, UsageReport, Finish]
     assert error is not None
     assert (error.retryable, error.body) == (True, failed)
@@ -215,14 +215,14 @@ def test_an_error_event_is_an_error_even_if_nothing_follows() -> None:
         raw({"type": "error", "error": reported}),
         raw({"type": "error", "error": reported}) + stream(status="failed"),
     ):
-        error = decoded(openai_responses.Decoder(), [body])[1]
+        error = decoded(openai_responses.PROVIDER.decoder(), [body])[1]
         assert error is not None
         assert (error.retryable, error.body) == (False, reported)
 
 
 def test_an_error_event_of_the_documented_shape_is_read() -> None:
     body = raw({"type": "error", "code": "server_error", "message": "Oops", "param": None, "sequence_number": 1})
-    error = decoded(openai_responses.Decoder(), [body])[1]
+    error = decoded(openai_responses.PROVIDER.decoder(), [body])[1]
     assert error is not None
     assert (error.retryable, error.provider_status) == (True, 500)
     assert "Oops" in error.detail
@@ -249,7 +249,7 @@ def test_a_server_that_does_not_stream_is_understood() -> None:
 
 
 def test_a_json_error_instead_of_a_stream_is_an_error() -> None:
-    error = decoded(openai_responses.Decoder(), [b'{"error":{"message":"no such model"}}'])[1]
+    error = decoded(openai_responses.PROVIDER.decoder(), [b'{"error":{"message":"no such model"}}'])[1]
     assert error is not None
     assert "no such model" in error.detail
 

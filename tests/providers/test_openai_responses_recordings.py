@@ -15,11 +15,11 @@ API = "openai.responses"
 
 @pytest.mark.parametrize("recording", recordings(API), ids=lambda recording: recording.name)
 def test_a_recording_decodes_to_what_is_expected_however_it_is_cut(recording: Recording) -> None:
-    check(recording, openai_responses.Decoder)
+    check(recording, openai_responses.PROVIDER.decoder)
 
 
 @pytest.mark.parametrize("recording", recordings(API, streams=False), ids=lambda recording: recording.name)
 def test_a_recorded_refusal_is_a_provider_error_with_the_vendors_object(recording: Recording) -> None:
-    error = openai_responses.error(recording.status, recording.body)
+    error = openai_responses.PROVIDER.error(recording.status, recording.body)
     assert error.body == recording.expected["error"]
     assert error.provider_status == recording.status

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.providers.upstream import Answer, Upstream, upstream
-from turnstream.providers import plain_http
 from turnstream.providers.base import HttpRequest
+from turnstream.providers.transport import plain_http
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 

@@ -7,9 +7,9 @@ import pytest
 
 from turnstream import providers
 from turnstream.events import Finish, ModelEvent, TextDelta, Usage, UsageReport
-from turnstream.providers import compatible, prices
-from turnstream.providers.http import HttpModel
+from turnstream.providers import catalogue, prices
 from turnstream.providers.prices import Price
+from turnstream.providers.transport.http import HttpModel
 
 FLAT = Price(1.0, 10.0, 0.1, 1.25, 1000, flat_to=500_000)
 
@@ -48,7 +48,7 @@ def test_what_is_not_in_the_table_has_no_price(name: str) -> None:
 
 def test_the_table_has_a_date_and_only_providers_that_there_are() -> None:
     assert re.fullmatch(r"\d{4}-\d{2}-\d{2}", prices.DATE)
-    assert {name.partition(":")[0] for name in prices.PRICES} <= {*compatible.VENDORS, *providers.PROTOCOLS}
+    assert {name.partition(":")[0] for name in prices.PRICES} <= catalogue.PROVIDERS.keys()
 
 
 def test_reports_of_usage_get_their_cost_and_nothing_else_changes() -> None:

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from turnstream.cli import recordings
 from turnstream.events import ConfigurationError, TextDelta
-from turnstream.providers import recordings
+from turnstream.providers import catalogue
 
 BODY = b'data: {"choices":[{"delta":{"content":"a","tool_calls":[{"function":{"name":"f","arguments":"{}"}}]}}]}\n\n'
 END = b'data: {"choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":1}}\n\n'
@@ -53,7 +54,7 @@ def test_pieces_of_nothing_are_refused() -> None:
         recordings.decoded("openai.chat", "x", BODY, cut=0)
 
 
-@pytest.mark.parametrize("api", sorted(recordings.APIS))
+@pytest.mark.parametrize("api", sorted(catalogue.apis()))
 def test_every_api_that_is_listed_can_be_read(api: str) -> None:
     told = recordings.decoded(api, "x", b"")
     assert told["text"] == ""

@@ -4,8 +4,8 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from turnstream.providers import tolerant
-from turnstream.providers.halves import Halves
+from turnstream.providers.decode import lenient
+from turnstream.providers.decode.lenient import Halves
 
 
 class Inner(Struct):
@@ -20,7 +20,7 @@ class Outer(Struct):
     raw: msgspec.Raw = msgspec.Raw()
 
 
-_decode = tolerant.decoder(Outer)
+_decode = lenient.decoder(Outer)
 
 
 def decode(data: bytes) -> Outer:

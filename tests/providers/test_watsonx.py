@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from types import ModuleType
 from typing import Any
 
 import msgspec
@@ -31,9 +30,10 @@ from turnstream.events import (
     UserMessage,
 )
 from turnstream.models.text_mode import TextMode
-from turnstream.providers import watsonx, watsonx_access, watsonx_generation
-from turnstream.providers.base import HttpResponse, Settings, Token
-from turnstream.providers.http import HttpModel
+from turnstream.providers import watsonx, watsonx_generation
+from turnstream.providers.access import watsonx_access
+from turnstream.providers.base import HttpResponse, Provider, Settings, Token
+from turnstream.providers.transport.http import HttpModel
 
 ENVIRON = {"WATSONX_API_KEY": "k", "WATSONX_PROJECT_ID": "p"}
 ASK = (UserMessage("hi"),)
@@ -43,20 +43,20 @@ NOW = 1_000_000.0
 @needs_corpus
 @pytest.mark.parametrize("recording", recordings("watsonx.chat_stream"), ids=lambda recording: recording.name)
 def test_a_recorded_chat_decodes_to_what_is_expected_however_it_is_cut(recording: Recording) -> None:
-    check(recording, watsonx.Decoder)
+    check(recording, watsonx.PROVIDER.decoder)
 
 
 @needs_corpus
 @pytest.mark.parametrize("recording", recordings("watsonx.generation_stream"), ids=lambda recording: recording.name)
 def test_a_recorded_generation_decodes_to_what_is_expected_however_it_is_cut(recording: Recording) -> None:
-    check(recording, watsonx_generation.Decoder)
+    check(recording, watsonx_generation.PROVIDER.decoder)
 
 
 # ---------------------------------------------------------------------------------------------------------- decoding
 
 
 def chat(*lines: str) -> tuple[dict[str, Any], ProviderError | None, bool]:
-    decoder = watsonx.Decoder()
+    decoder = watsonx.PROVIDER.decoder()
     body = "".join(f"id: {at}\nevent: message\ndata: {line}\n\n" for at, line in enumerate(lines))
     body = body.replace("event: message\ndata: CLOSE ", "event: close\ndata: ")
     events, error = decoded(decoder, [body.encode()])
@@ -104,7 +104,7 @@ def test_the_word_errors_in_a_text_is_no_error() -> None:
 
 
 def generated(body: str) -> tuple[dict[str, Any], ProviderError | None]:
-    events, error = decoded(watsonx_generation.Decoder(), [body.encode()])
+    events, error = decoded(watsonx_generation.PROVIDER.decoder(), [body.encode()])
     return collected(events), error
 
 
@@ -119,13 +119,13 @@ def test_moderations_without_results_and_warnings_are_passed_over() -> None:
 def test_the_prompts_tokens_are_counted_in_the_first_piece_only() -> None:
     body = b'data: {"results":[{"input_token_count":8,"generated_token_count":0}]}\n\n'
     body += b'data: {"results":[{"input_token_count":0,"generated_token_count":3,"stop_reason":"max_tokens"}]}\n\n'
-    events, _ = decoded(watsonx_generation.Decoder(), [body])
+    events, _ = decoded(watsonx_generation.PROVIDER.decoder(), [body])
     raw = {"input_token_count": 8, "generated_token_count": 3}
     assert msgspec.to_builtins(events)[0]["usage"] == msgspec.to_builtins(Usage(8, 3, raw=raw))
 
 
 def test_a_generation_that_stops_in_the_middle_is_an_error() -> None:
-    events, error = decoded(watsonx_generation.Decoder(), [b'data: {"results":[{"generated_text":"a"}]}\n\n'])
+    events, error = decoded(watsonx_generation.PROVIDER.decoder(), [b'data: {"results":[{"generated_text":"a"}]}\n\n'])
     assert events == [TextDelta("a")]
     assert error is not None
 
@@ -139,9 +139,12 @@ def test_errors_of_a_generation_are_errors() -> None:
 # ---------------------------------------------------------------------------------------------------------- requests
 
 
-def sent(module: ModuleType = watsonx, model: str = "ibm/granite-3-3-8b-instruct", **options: Any) -> dict[str, Any]:
-    settings = module.settings(Settings(model), ENVIRON)
-    made = module.request(settings, ModelRequest(ASK, (WEATHER,), ModelOptions(**options)))
+def sent(
+    provider: Provider = watsonx.PROVIDER, model: str = "ibm/granite-3-3-8b-instruct", **options: Any
+) -> dict[str, Any]:
+    assert provider.settings is not None
+    settings = provider.settings(Settings(model), ENVIRON)
+    made = provider.request(settings, ModelRequest(ASK, (WEATHER,), ModelOptions(**options)))
     body = msgspec.json.decode(made.body)
     assert isinstance(body, dict)
     return body | {"notes": list(made.notes), "url": made.url}
@@ -168,7 +171,7 @@ def test_efforts_are_brought_into_the_three_words_that_there_are() -> None:
 
 
 def test_a_model_of_mistrals_gets_the_short_call_ids_that_it_demands() -> None:
-    settings = watsonx.settings(Settings("mistralai/mistral-large-2512"), ENVIRON)
+    settings = watsonx_access.settings(Settings("mistralai/mistral-large-2512"), ENVIRON)
     call = AssistantMessage((ToolCall("call_abc-123", "f", "{}"),))
     made = watsonx.request(settings, ModelRequest((*ASK, call, ToolMessage("call_abc-123", "ok"))))
     _, answer, result = msgspec.json.decode(made.body)["messages"]
@@ -181,21 +184,21 @@ def test_what_cannot_be_told_is_noted() -> None:
 
 
 def test_images_are_taken_and_files_are_refused() -> None:
-    settings = watsonx.settings(Settings("m"), ENVIRON)
+    settings = watsonx_access.settings(Settings("m"), ENVIRON)
     watsonx.request(settings, ModelRequest((UserMessage((ImagePart("data:image/png;base64,AA=="),)),)))
     with pytest.raises(RequestError, match="no files"):
         watsonx.request(settings, ModelRequest((UserMessage((FilePart("https://h/a.pdf"),)),)))
 
 
 def test_a_deployment_knows_its_model_and_its_project() -> None:
-    settings = watsonx.settings(Settings("deployment/my id"), {"WXAI_API_KEY": "k"})
+    settings = watsonx_access.settings(Settings("deployment/my id"), {"WXAI_API_KEY": "k"})
     made = watsonx.request(settings, ModelRequest(ASK))
     assert "/ml/v1/deployments/my%20id/text/chat_stream?version=" in made.url
     assert msgspec.json.decode(made.body).keys() == {"messages"}
 
 
 def test_a_generation_is_a_prompt_with_parameters() -> None:
-    made = sent(watsonx_generation, temperature=0.5, seed=7, max_tokens=50, stop=("END",))
+    made = sent(watsonx_generation.PROVIDER, temperature=0.5, seed=7, max_tokens=50, stop=("END",))
     assert made["url"].startswith("https://us-south.ml.cloud.ibm.com/ml/v1/text/generation_stream?version=")
     assert "<|start_of_role|>user<|end_of_role|>hi" in made["input"]
     assert made["parameters"] == {
@@ -209,7 +212,8 @@ def test_a_generation_is_a_prompt_with_parameters() -> None:
 
 
 def test_a_generation_notes_what_it_cannot_be_told() -> None:
-    notes = sent(watsonx_generation, tool_choice="required", seed=1, response_format={"type": "json_object"})["notes"]
+    options: dict[str, Any] = {"tool_choice": "required", "seed": 1, "response_format": {"type": "json_object"}}
+    notes = sent(watsonx_generation.PROVIDER, **options)["notes"]
     assert [note.split()[0] for note in notes] == ["response_format", "tool_choice", "seed"]
 
 
@@ -227,13 +231,13 @@ def test_the_tools_of_a_generation_stand_in_the_prompt_and_its_calls_are_read_fr
 @pytest.mark.parametrize("key", ["API_KEY", "APIKEY"])
 def test_both_spellings_of_the_variables_work(prefix: str, key: str) -> None:
     environ = {f"{prefix}_{key}": "k", f"{prefix}_SPACE_ID": "s", f"{prefix}_URL": "https://eu-de.ml.cloud.ibm.com/"}
-    settings = watsonx.settings(Settings("m"), environ)
+    settings = watsonx_access.settings(Settings("m"), environ)
     assert (settings.api_key, settings.base_url) == ("k", "https://eu-de.ml.cloud.ibm.com")
     assert settings.quirks["space_id"] == "s"
 
 
 def test_the_region_makes_the_address() -> None:
-    settings = watsonx.settings(Settings("m"), ENVIRON | {"WATSONX_REGION": "jp-tok"})
+    settings = watsonx_access.settings(Settings("m"), ENVIRON | {"WATSONX_REGION": "jp-tok"})
     assert settings.base_url == "https://jp-tok.ml.cloud.ibm.com"
 
 
@@ -251,7 +255,7 @@ def test_what_is_missing_is_named(environ: dict[str, str], missing: str) -> None
 
 
 def exchanged(settings: Settings, status: int, body: bytes) -> tuple[str, bytes, Token]:
-    exchange = watsonx.exchange(settings, NOW)
+    exchange = watsonx_access.exchange(settings, NOW)
     assert exchange is not None
     request = next(exchange)
     with pytest.raises(StopIteration) as ended:
@@ -261,7 +265,7 @@ def exchanged(settings: Settings, status: int, body: bytes) -> tuple[str, bytes,
 
 
 def test_a_key_of_ibm_cloud_is_exchanged_for_a_token() -> None:
-    settings = watsonx.settings(Settings("m"), ENVIRON)
+    settings = watsonx_access.settings(Settings("m"), ENVIRON)
     url, body, token = exchanged(settings, 200, b'{"access_token":"t","expires_in":3600}')
     assert url == "https://iam.cloud.ibm.com/identity/token"
     assert body == b"grant_type=urn%3Aibm%3Aparams%3Aoauth%3Agrant-type%3Aapikey&apikey=k"
@@ -271,7 +275,7 @@ def test_a_key_of_ibm_cloud_is_exchanged_for_a_token() -> None:
 def test_cloud_pak_for_data_gives_a_user_a_token() -> None:
     environ = ENVIRON | {"WATSONX_USERNAME": "u", "WATSONX_URL": "https://cpd.example.com"}
     claims = base64.urlsafe_b64encode(b'{"exp":2000000}').rstrip(b"=").decode()
-    settings = watsonx.settings(Settings("m"), environ)
+    settings = watsonx_access.settings(Settings("m"), environ)
     url, body, token = exchanged(settings, 200, f'{{"token":"h.{claims}.s"}}'.encode())
     assert (url, msgspec.json.decode(body)) == (
         "https://cpd.example.com/icp4d-api/v1/authorize",
@@ -282,20 +286,20 @@ def test_cloud_pak_for_data_gives_a_user_a_token() -> None:
 
 def test_a_password_will_do_on_cloud_pak_for_data() -> None:
     environ = {f"WXAI_{name}": name for name in ("USERNAME", "PASSWORD", "PROJECT_ID", "URL")}
-    settings = watsonx.settings(Settings("m"), environ)
+    settings = watsonx_access.settings(Settings("m"), environ)
     _, body, token = exchanged(settings, 200, b'{"token":"opaque"}')
     assert msgspec.json.decode(body) == {"username": "USERNAME", "password": "PASSWORD"}
     assert token.expires_at == NOW + 3300
 
 
 def test_a_token_is_used_as_it_is() -> None:
-    settings = watsonx.settings(Settings("m"), {"WATSONX_TOKEN": "t", "WATSONX_PROJECT_ID": "p"})
-    assert watsonx.exchange(settings, NOW) is None
+    settings = watsonx_access.settings(Settings("m"), {"WATSONX_TOKEN": "t", "WATSONX_PROJECT_ID": "p"})
+    assert watsonx_access.exchange(settings, NOW) is None
     assert watsonx.request(settings, ModelRequest(ASK)).headers["authorization"] == "Bearer t"
 
 
 def test_a_key_that_is_not_known_is_a_matter_of_credentials() -> None:
-    exchange = watsonx_access.exchange(watsonx.settings(Settings("m"), ENVIRON), NOW)
+    exchange = watsonx_access.exchange(watsonx_access.settings(Settings("m"), ENVIRON), NOW)
     assert exchange is not None
     next(exchange)
     body = b'{"errorCode":"BXNIM0415E","errorMessage":"Provided API key could not be found."}'
@@ -306,7 +310,7 @@ def test_a_key_that_is_not_known_is_a_matter_of_credentials() -> None:
 
 
 def test_an_error_body_of_watsonx_is_understood() -> None:
-    error = watsonx.error(404, b'{"errors":[{"code":"model_not_supported","message":"no"}],"status_code":404}')
+    error = watsonx.PROVIDER.error(404, b'{"errors":[{"code":"model_not_supported","message":"no"}],"status_code":404}')
     assert (error.code, error.detail) == ("provider_not_found", "no model_not_supported")
 
 

@@ -17,7 +17,8 @@ import pytest
 from turnstream.agent import Agent
 from turnstream.events import Finish, ModelRequest, RequestError, TextDelta
 from turnstream.protocols import ModelStream
-from turnstream.providers import PROTOCOLS, http, model
+from turnstream.providers import catalogue, model
+from turnstream.providers.transport import http
 from turnstream.server import app
 from turnstream.service import Service
 from turnstream.testing import ScriptedModel, streaming_client
@@ -225,7 +226,11 @@ ENVIRONMENT = {
 
 
 def vendors() -> Iterator[http.HttpModel]:
-    for name in ("openai", "openai-compatible", *PROTOCOLS):
+    for name in (
+        "openai",
+        "openai-compatible",
+        *(name for name, row in catalogue.PROVIDERS.items() if row.speaks not in {"openai", "demo"}),
+    ):
         quirks = {"family": "granite4"} if name in {"openai-completions", "watsonx-generation"} else {}
         url = "http://127.0.0.1:1"
         made: Any = model(f"{name}:m", base_url=url, api_key="k", quirks=quirks, environ=ENVIRONMENT)

@@ -24,7 +24,7 @@ def decode(
     """
     import msgspec
 
-    from turnstream.providers import recordings
+    from turnstream.cli import recordings
 
     for file in files:
         body = _body(file)

@@ -18,12 +18,13 @@ def models(
     """
     import os
 
-    from turnstream.providers import needs
+    from turnstream.providers import catalogue
 
-    for provider in needs.listed(os.environ):
-        if provider.missing and ready:
+    for name, row in sorted(catalogue.PROVIDERS.items()):
+        missing = row.missing(os.environ)
+        if missing and ready:
             continue
-        state = "missing" if provider.missing else "ready"
-        groups = provider.missing or provider.needs
+        state = "missing" if missing else "ready"
+        groups = missing or row.requirements
         wanted = ", ".join(" or ".join(group) for group in groups) or "nothing"
-        typer.echo(f"{provider.name:<22} {state:<8} {wanted}")
+        typer.echo(f"{name:<22} {state:<8} {wanted}")

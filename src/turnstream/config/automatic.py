@@ -9,19 +9,10 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
 
-from turnstream.providers import PROTOCOLS
-from turnstream.providers.compatible import VENDORS
+from turnstream.providers import catalogue
 
-KEYS = (
-    ("OPENAI_API_KEY", "openai:gpt-5-mini"),
-    ("ANTHROPIC_API_KEY", "anthropic:claude-haiku-4-5"),
-    ("GEMINI_API_KEY", "gemini:gemini-2.5-flash"),
-    ("MISTRAL_API_KEY", "mistral:mistral-small-latest"),
-    ("GROQ_API_KEY", "groq:openai/gpt-oss-20b"),
-    ("DEEPSEEK_API_KEY", "deepseek:deepseek-chat"),
-    ("XAI_API_KEY", "xai:grok-4-fast"),
-    ("OPENROUTER_API_KEY", "openrouter:openai/gpt-5-mini"),
-    ("TOGETHER_API_KEY", "together:openai/gpt-oss-20b"),
+KEYS = tuple(
+    (row.requirements[0][0], f"{name}:{row.automatic}") for name, row in catalogue.PROVIDERS.items() if row.automatic
 )
 """The variables that are looked at, in this order, and the model that each stands for."""
 
@@ -56,7 +47,7 @@ def choose(environ: Mapping[str, str], probe: Probe = ollama_models) -> Choice:
     if named := environ.get("TURNSTREAM_MODEL"):
         return Choice(named, None, "TURNSTREAM_MODEL names it")
     for variable, model in KEYS:
-        if environ.get(variable) and supported(model):
+        if environ.get(variable):
             return Choice(model, None, f"{variable} is set")
     address = ollama_address(environ)
     pulled = probe(address)
@@ -64,12 +55,6 @@ def choose(environ: Mapping[str, str], probe: Probe = ollama_models) -> Choice:
         return Choice(f"ollama:{pulled[0]}", f"{address}/v1", f"Ollama answers at {address}")
     why = "has no model yet (ollama pull qwen3)" if pulled == [] else "does not answer"
     return Choice(DEMO, None, f"no API key is set and Ollama at {address} {why}")
-
-
-def supported(model: str) -> bool:
-    """Whether this version has the provider: `KEYS` may name more of them."""
-    provider = model.partition(":")[0]
-    return provider in VENDORS or provider in PROTOCOLS
 
 
 def ollama_address(environ: Mapping[str, str]) -> str:

@@ -6,67 +6,25 @@ What a model of ours means here is in docs/models.md, section Anthropic.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from turnstream.events import (
     ConfigurationError,
-    Finish,
-    FinishReason,
-    HostedToolCall,
-    HostedToolResult,
-    ItemAdded,
-    ModelEvent,
     ModelRequest,
-    ProviderError,
-    ProviderItem,
-    ReasoningDelta,
-    RefusalDelta,
-    Source,
-    SourceFound,
-    TextDelta,
-    ToolCallDelta,
-    ToolCallStart,
-    Usage,
-    UsageReport,
 )
-from turnstream.parsing import sse
-from turnstream.providers import errors, tolerant
-from turnstream.providers.anthropic_request import PROVIDER, body, has_file_ids
-from turnstream.providers.base import HttpRequest, Settings
-from turnstream.providers.decoding import SseDecoder
-from turnstream.providers.translate import encoded
+from turnstream.providers import base
+from turnstream.providers.decode import anthropic_stream
+from turnstream.providers.encode import anthropic_body, translate
 
-BASE_URL = "https://api.anthropic.com"
-_VERSION = "2023-06-01"
 _FILES_BETA = "files-api-2025-04-14"
 
-_REASONS: dict[str, FinishReason] = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "tool_use": "tool_calls",
-    "pause_turn": "pause",
-    "refusal": "content_filter",
-}
-_STATUSES = {
-    "invalid_request_error": 400,
-    "authentication_error": 401,
-    "billing_error": 402,
-    "permission_error": 403,
-    "not_found_error": 404,
-    "request_too_large": 413,
-    "rate_limit_error": 429,
-    "api_error": 500,
-    "timeout_error": 504,
-    "overloaded_error": 529,
-}
+_VERSION = "2023-06-01"
+
+BASE_URL = "https://api.anthropic.com"
 
 
-def settings(given: Settings, environ: Mapping[str, str]) -> Settings:
+def settings(given: base.Settings, environ: Mapping[str, str]) -> base.Settings:
     """``given``, completed from ``ANTHROPIC_API_KEY`` (or ``ANTHROPIC_AUTH_TOKEN``) and ``ANTHROPIC_BASE_URL``."""
     base_url = given.base_url or environ.get("ANTHROPIC_BASE_URL") or BASE_URL
     given = msgspec.structs.replace(given, base_url=base_url.rstrip("/").removesuffix("/v1"))
@@ -81,311 +39,23 @@ def settings(given: Settings, environ: Mapping[str, str]) -> Settings:
     raise ConfigurationError("The model anthropic:… needs a key: set ANTHROPIC_API_KEY.")
 
 
-def request(settings: Settings, model_request: ModelRequest) -> HttpRequest:
+def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRequest:
     """``POST /v1/messages``. Raises `RequestError` for content that the vendor does not take."""
     notes: list[str] = []
     headers = {"content-type": "application/json", "accept": "text/event-stream", "anthropic-version": _VERSION}
     if settings.api_key:
         headers["x-api-key"] = settings.api_key
     headers |= settings.headers
-    if has_file_ids(model_request.messages):
+    if anthropic_body.has_file_ids(model_request.messages):
         headers["anthropic-beta"] = ",".join(filter(None, (headers.get("anthropic-beta"), _FILES_BETA)))
-    whole = {"model": settings.model, "stream": True, **body(settings, model_request, notes)}
-    return HttpRequest(
+    whole = {"model": settings.model, "stream": True, **anthropic_body.body(settings, model_request, notes)}
+    return base.HttpRequest(
         "POST",
         f"{settings.base_url or BASE_URL}/v1/messages",
         headers,
-        encoded(whole),
+        translate.encoded(whole),
         tuple(notes),
     )
 
 
-def error(status: int, body: bytes) -> ProviderError:
-    value = errors.parsed(body)
-    return errors.from_status(PROVIDER, status, value, errors.described(value))
-
-
-class _Delta(Struct):
-    """The delta of ``content_block_delta`` and of ``message_delta``."""
-
-    type: str = ""
-    text: str | None = None
-    thinking: str | None = None
-    signature: str | None = None
-    partial_json: str | None = None
-    citation: dict[str, Any] | None = None
-    stop_reason: str | None = None
-    stop_details: dict[str, Any] | None = None
-
-
-class Event(Struct):
-    type: str = ""
-    index: int = 0
-    delta: _Delta | None = None
-    content_block: dict[str, Any] | None = None
-    message: dict[str, Any] | None = None
-    usage: dict[str, Any] | None = None
-    error: Any = None
-
-
-class _Raw(Struct):
-    """A delta of a type that is not known here, as the object that it is."""
-
-    delta: dict[str, Any]
-
-
-_decode = tolerant.decoder(Event)
-_decode_raw = msgspec.json.Decoder(_Raw).decode
-
-
-class _Block:
-    """A content block that is still open. ``call`` is its number among the tool calls, -1 if it is none."""
-
-    __slots__ = ("call", "data", "pieces", "said", "signature", "size", "type")
-
-    def __init__(self, data: dict[str, Any], call: int) -> None:
-        self.data = data
-        self.type = str(data.get("type"))
-        self.call = call
-        self.pieces: list[str] = []  # of thinking, or of a hosted call's arguments
-        self.signature: list[str] = []
-        self.said = False
-        self.size = 0
-
-
-class Decoder(SseDecoder):
-    """Blocks that the history needs (signed thinking, the vendor's own tools) are given whole when they end."""
-
-    provider = PROVIDER
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._blocks: dict[int, _Block] = {}
-        self._calls = 0
-        self._usage: dict[str, Any] = {}
-        self._finish: Finish | None = None
-        self._hosted: dict[str, str] = {}
-
-    def take(self, event: sse.Event, out: list[ModelEvent]) -> None:
-        data = event.data
-        decoded = self.read(_decode, data)
-        if decoded is None:
-            return
-        delta = decoded.delta
-        if delta is not None and delta.type == "text_delta" and delta.text:  # nearly all events
-            out.append(TextDelta(delta.text))
-        else:
-            self.message(decoded, data, out)
-
-    def message(self, event: Event, data: bytes, out: list[ModelEvent]) -> None:
-        """One event of the protocol, whatever frame it came in."""
-        match event.type:
-            case "content_block_delta":
-                self._delta(event, data, out)
-            case "content_block_start":
-                self._start(event, len(data), out)
-            case "content_block_stop":
-                if (block := self._blocks.pop(event.index, None)) is not None:
-                    self._stop(block, out)
-            case "message_start":
-                if isinstance(usage := (event.message or {}).get("usage"), dict):
-                    self._count(usage)
-            case "message_delta":
-                self._message_delta(event, out)
-            case "message_stop":
-                self._finished(out)
-            case "error":
-                raise _stream_error(event.error)
-            case _:  # ping, and what is not known yet
-                pass
-
-    def end(self, out: list[ModelEvent]) -> None:
-        if self._finish is None:
-            super().end(out)
-        self._finished(out)
-
-    def _start(self, event: Event, size: int, out: list[ModelEvent]) -> None:
-        data = event.content_block or {}
-        if (open_one := self._blocks.pop(event.index, None)) is not None:  # imitators leave its stop out
-            self._stop(open_one, out)
-        block = _Block(data, -1)
-        self._keep(block, size)
-        self._blocks[event.index] = block
-        if block.type == "tool_use":
-            block.call, self._calls = self._calls, self._calls + 1
-            out.append(ToolCallStart(block.call, str(data.get("id") or ""), str(data.get("name") or "")))
-        elif block.type == "text" and data.get("text"):
-            out.append(TextDelta(str(data["text"])))
-        elif block.type == "thinking" and data.get("thinking"):
-            block.pieces.append(str(data["thinking"]))
-            out.append(ReasoningDelta(str(data["thinking"])))
-
-    def _keep(self, block: _Block, size: int) -> None:
-        self.hold(size)
-        block.size += size
-
-    def _delta(self, event: Event, data: bytes, out: list[ModelEvent]) -> None:
-        delta = event.delta
-        if delta is None:
-            return
-        if delta.type == "text_delta":
-            if delta.text:
-                out.append(TextDelta(delta.text))
-            return
-        block = self._blocks.get(event.index)
-        if block is None:
-            if delta.type not in ("thinking_delta", "signature_delta"):
-                return
-            block = self._blocks[event.index] = _Block({"type": "thinking"}, -1)  # imitators leave the start out
-        if delta.type == "input_json_delta":
-            self._input(block, delta.partial_json or "", out)
-        elif delta.type == "thinking_delta":
-            if delta.thinking:
-                self._keep(block, len(delta.thinking))
-                block.pieces.append(delta.thinking)
-                out.append(ReasoningDelta(delta.thinking))
-        elif delta.type == "signature_delta":
-            self._keep(block, len(delta.signature or ""))
-            block.signature.append(delta.signature or "")
-        elif delta.type == "citations_delta":
-            out.append(SourceFound(_citation(delta.citation or {})))
-        else:
-            self._grow(block, data)
-
-    def _input(self, block: _Block, fragment: str, out: list[ModelEvent]) -> None:
-        if not fragment:
-            return
-        if block.call >= 0:
-            block.said = True
-            out.append(ToolCallDelta(block.call, fragment))
-        else:
-            self._keep(block, len(fragment))
-            block.pieces.append(fragment)
-
-    def _grow(self, block: _Block, data: bytes) -> None:
-        """A delta of an unknown type: its strings continue the block's fields of the same name."""
-        self._keep(block, len(data))
-        for key, value in _decode_raw(data).delta.items():
-            if key != "type":
-                before = block.data.get(key)
-                block.data[key] = before + value if isinstance(before, str) and isinstance(value, str) else value
-
-    def _stop(self, block: _Block, out: list[ModelEvent]) -> None:
-        self.release(block.size)
-        data = block.data
-        match block.type:
-            case "text":
-                return
-            case "tool_use":
-                if not block.said:  # the whole input came with the start, or there is none
-                    out.append(ToolCallDelta(block.call, msgspec.json.encode(data.get("input") or {}).decode()))
-                return
-            case "thinking":
-                data["thinking"] = "".join(block.pieces)
-                data["signature"] = "".join(block.signature) or data.get("signature") or ""
-                if not data["signature"]:  # it cannot be sent back
-                    return
-            case "server_tool_use" | "mcp_tool_use":
-                self._hosted_call(block, out)
-            case kind if kind.endswith("_tool_result"):
-                self._hosted_result(data, out)
-            case _:
-                pass
-        out.append(ItemAdded(ProviderItem(PROVIDER, data)))
-
-    def _hosted_call(self, block: _Block, out: list[ModelEvent]) -> None:
-        data = block.data
-        arguments = "".join(block.pieces)
-        if arguments:
-            try:
-                data["input"] = msgspec.json.decode(arguments)
-            except msgspec.DecodeError:
-                data["input"] = {}
-        else:
-            arguments = msgspec.json.encode(data.get("input") or {}).decode()
-        ident, name = str(data.get("id") or ""), str(data.get("name") or "")
-        self.hold(len(ident) + len(name))
-        self._hosted[ident] = name
-        out.append(HostedToolCall(ident, name, arguments))
-
-    def _hosted_result(self, data: dict[str, Any], out: list[ModelEvent]) -> None:
-        ident, content = str(data.get("tool_use_id") or ""), data.get("content")
-        name = self._hosted.get(ident) or str(data["type"]).removesuffix("_tool_result")
-        failed = bool(data.get("is_error")) or (isinstance(content, dict) and "error_code" in content)
-        out.append(HostedToolResult(ident, name, _shown(content), not failed))
-        for found in content if isinstance(content, list) else ():
-            if isinstance(found, dict) and found.get("type") == "web_search_result":
-                url = str(found.get("url") or "")
-                out.append(SourceFound(Source(url, str(found.get("title") or ""), url or None), ident))
-
-    def _message_delta(self, event: Event, out: list[ModelEvent]) -> None:
-        if event.usage:
-            self._count(event.usage)
-        delta = event.delta
-        if delta is None or delta.stop_reason is None:
-            return
-        if delta.stop_details and isinstance(text := delta.stop_details.get("explanation"), str):
-            out.append(RefusalDelta(text))
-        self._finish = Finish(_REASONS.get(delta.stop_reason, "unknown"), delta.stop_reason)
-
-    def _count(self, usage: dict[str, Any]) -> None:
-        """Counts are cumulative; what a later event leaves out, or has as null, keeps its value."""
-        self._usage.update((key, value) for key, value in usage.items() if value is not None)
-
-    def _finished(self, out: list[ModelEvent]) -> None:
-        for block in self._blocks.values():
-            self._stop(block, out)
-        self._blocks.clear()
-        if self._usage:
-            out.append(UsageReport(usage_of(self._usage)))
-        out.append(self._finish or Finish("unknown"))
-        self.done = True
-
-
-def usage_of(raw: dict[str, Any]) -> Usage:
-    """Anthropic counts cached input apart; ours counts it in."""
-
-    def count(name: str, where: Any = raw) -> int:
-        value = where.get(name) if isinstance(where, dict) else None
-        return value if isinstance(value, int) else 0
-
-    cached, written = count("cache_read_input_tokens"), count("cache_creation_input_tokens")
-    return Usage(
-        input=count("input_tokens") + cached + written,
-        output=count("output_tokens"),
-        cached=cached,
-        cache_write=written,
-        reasoning=count("thinking_tokens", raw.get("output_tokens_details")),
-        raw=raw,
-    )
-
-
-def _stream_error(reported: Any) -> ProviderError:
-    """``{"type": …, "message": …}``: the type stands for the status that the answer can no longer have."""
-    kind = reported.get("type") if isinstance(reported, dict) else None
-    return errors.from_status(PROVIDER, _STATUSES.get(str(kind), 500), reported, errors.described(reported))
-
-
-def _citation(data: dict[str, Any]) -> Source:
-    """A passage of a document that was sent along, of a search result, or of a page of the web."""
-    url = data.get("url") or data.get("source")
-    title = data.get("document_title") or data.get("title") or ""
-    ident = url or f"document-{data.get('document_index', 0)}"
-    return Source(str(ident), str(title), url if isinstance(url, str) else None, str(data.get("cited_text") or ""))
-
-
-def _shown(content: Any) -> str:
-    """A hosted tool's result as text: its text blocks, titles of pages, or its JSON without encrypted parts."""
-    if isinstance(content, str):
-        return content
-    if isinstance(content, list) and all(isinstance(item, dict) for item in content):
-        texts = [item.get("text") or f"{item.get('title', '')} {item.get('url', '')}".strip() for item in content]
-        if all(isinstance(text, str) and text for text in texts):
-            return "\n".join(texts)
-    return msgspec.json.encode(_without_ciphers(content)).decode()
-
-
-def _without_ciphers(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_ciphers(item) for key, item in value.items() if not str(key).startswith("encrypted_")}
-    return [_without_ciphers(item) for item in value] if isinstance(value, list) else value
+PROVIDER = base.Provider(anthropic_body.NAME, request, anthropic_stream.Decoder, settings, BASE_URL)

@@ -10,20 +10,17 @@ from collections.abc import Mapping
 import msgspec
 
 from turnstream.events import ConfigurationError, ModelRequest
-from turnstream.providers import google_token
-from turnstream.providers.anthropic import Decoder, error
-from turnstream.providers.anthropic_request import body
-from turnstream.providers.base import HttpRequest, Settings, TokenExchange
-from turnstream.providers.translate import encoded
-
-__all__ = ["Decoder", "error", "exchange", "key_files", "request", "settings", "with_key_file"]
+from turnstream.providers import base
+from turnstream.providers.access import google_token
+from turnstream.providers.decode import anthropic_stream
+from turnstream.providers.encode import anthropic_body, translate
 
 _VERSION = "vertex-2023-10-16"
 _PROJECTS = ("ANTHROPIC_VERTEX_PROJECT_ID", "GOOGLE_CLOUD_PROJECT")
 _LOCATIONS = ("CLOUD_ML_REGION", "GOOGLE_CLOUD_LOCATION")
 
 
-def settings(given: Settings, environ: Mapping[str, str]) -> Settings:
+def settings(given: base.Settings, environ: Mapping[str, str]) -> base.Settings:
     """``given``, completed from ``ANTHROPIC_VERTEX_PROJECT_ID`` and ``CLOUD_ML_REGION``, or Google's own variables."""
     quirks = dict(given.quirks)
     for name, variables in (("project", _PROJECTS), ("location", _LOCATIONS)):
@@ -35,25 +32,25 @@ def settings(given: Settings, environ: Mapping[str, str]) -> Settings:
     return msgspec.structs.replace(given, base_url=base_url, quirks=quirks)
 
 
-def key_files(settings: Settings, environ: Mapping[str, str]) -> list[tuple[str, bool]]:
+def key_files(settings: base.Settings, environ: Mapping[str, str]) -> list[tuple[str, bool]]:
     if "credentials" in settings.quirks or settings.api_key:
         return []
     return google_token.key_files(settings.quirks.get("credentials_file"), environ)
 
 
-def with_key_file(settings: Settings, content: bytes) -> Settings:
+def with_key_file(settings: base.Settings, content: bytes) -> base.Settings:
     credentials = google_token.credentials(content)
     return msgspec.structs.replace(settings, quirks={**settings.quirks, "credentials": credentials})
 
 
-def exchange(settings: Settings, now: float) -> TokenExchange | None:
+def exchange(settings: base.Settings, now: float) -> base.TokenExchange | None:
     """None where the operator gave a token of their own."""
     if settings.api_key:
         return None
     return google_token.exchange("anthropic", settings.quirks.get("credentials"), now)
 
 
-def request(settings: Settings, model_request: ModelRequest) -> HttpRequest:
+def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRequest:
     """Raises `RequestError` for content that the vendor does not take."""
     notes: list[str] = []
     headers = {"content-type": "application/json", "accept": "text/event-stream"}
@@ -61,5 +58,16 @@ def request(settings: Settings, model_request: ModelRequest) -> HttpRequest:
         headers["authorization"] = f"Bearer {settings.api_key}"
     place = f"/v1/projects/{settings.quirks['project']}/locations/{settings.quirks['location']}"
     url = f"{settings.base_url}{place}/publishers/anthropic/models/{settings.model}:streamRawPredict"
-    whole = {"anthropic_version": _VERSION, "stream": True, **body(settings, model_request, notes)}
-    return HttpRequest("POST", url, headers | settings.headers, encoded(whole), tuple(notes))
+    whole = {"anthropic_version": _VERSION, "stream": True, **anthropic_body.body(settings, model_request, notes)}
+    return base.HttpRequest("POST", url, headers | settings.headers, translate.encoded(whole), tuple(notes))
+
+
+PROVIDER = base.Provider(
+    anthropic_body.NAME,
+    request,
+    anthropic_stream.Decoder,
+    settings,
+    exchange=exchange,
+    key_files=key_files,
+    with_key_file=with_key_file,
+)

@@ -7,7 +7,7 @@
 
 Quirks: ``api_version``; ``auth``: ``key``, ``token`` (the key is an Entra token already), ``client`` (``tenant_id``,
 ``client_id`` and ``client_secret`` are exchanged for one) or ``managed_identity``; ``scope`` of the Entra token; and
-those of `turnstream.providers.chat_body`.
+those of `turnstream.providers.encode.chat_body`.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
-from turnstream.events import ConfigurationError, ModelRequest, ProviderError
-from turnstream.providers import chat_body, chat_decoding, errors
-from turnstream.providers.base import HttpRequest, Settings, Token, TokenExchange
+from turnstream.events import ConfigurationError, ModelRequest
+from turnstream.providers import base
+from turnstream.providers.decode import chat_stream, failures
+from turnstream.providers.encode import chat_body
 
-PROVIDER = "azure"
+NAME = "azure"
 
 _SCOPE = "https://cognitiveservices.azure.com/.default"
 _LOGIN = "https://login.microsoftonline.com"
@@ -33,7 +34,7 @@ _EARLY = 300
 _CLIENT = ("tenant_id", "client_id", "client_secret")
 
 
-def settings(given: Settings, environ: Mapping[str, str]) -> Settings:
+def settings(given: base.Settings, environ: Mapping[str, str]) -> base.Settings:
     """``given``, completed from the environment. Raises `ConfigurationError` that names what is missing."""
     quirks = dict(given.quirks)
     for name in _CLIENT:
@@ -47,7 +48,7 @@ def settings(given: Settings, environ: Mapping[str, str]) -> Settings:
         key = environ.get("AZURE_OPENAI_AD_TOKEN")
         quirks["auth"] = "token" if key else "client" if all(name in quirks for name in _CLIENT) else "key"
     auth = quirks.setdefault("auth", "key")
-    name = f"The model {PROVIDER}:{given.model}"
+    name = f"The model {NAME}:{given.model}"
     if auth in ("key", "token") and not key and not given.headers.keys() & {"api-key", "authorization"}:
         raise ConfigurationError(
             f"{name} needs a key: set AZURE_OPENAI_API_KEY, or AZURE_OPENAI_AD_TOKEN, "
@@ -62,7 +63,7 @@ def settings(given: Settings, environ: Mapping[str, str]) -> Settings:
     return msgspec.structs.replace(given, api_key=key or None, base_url=base_url, quirks=quirks)
 
 
-def request(settings: Settings, model_request: ModelRequest) -> HttpRequest:
+def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRequest:
     url, needed = _address(settings)
     headers = {"content-type": "application/json", "accept": "text/event-stream"}
     if settings.api_key:
@@ -71,10 +72,10 @@ def request(settings: Settings, model_request: ModelRequest) -> HttpRequest:
         else:
             headers["authorization"] = f"Bearer {settings.api_key}"
     completed = msgspec.structs.replace(settings, quirks={**needed, **settings.quirks})
-    return HttpRequest("POST", url, headers | settings.headers, chat_body.encoded(completed, model_request))
+    return base.HttpRequest("POST", url, headers | settings.headers, chat_body.encoded(completed, model_request))
 
 
-def _address(settings: Settings) -> tuple[str, dict[str, Any]]:
+def _address(settings: base.Settings) -> tuple[str, dict[str, Any]]:
     """The URL, and the quirks of what answers there."""
     base, version = settings.base_url, str(settings.quirks.get("api_version") or "")
     if _serverless(base):
@@ -96,12 +97,7 @@ def _serverless(base_url: str) -> bool:
     return (urlsplit(base_url).hostname or "").endswith(".models.ai.azure.com")
 
 
-def error(status: int, body: bytes) -> ProviderError:
-    value = errors.parsed(body)
-    return errors.from_status(PROVIDER, status, value, errors.described(value))
-
-
-def exchange(settings: Settings, now: float) -> TokenExchange | None:
+def exchange(settings: base.Settings, now: float) -> base.TokenExchange | None:
     """An Entra token, for a client's secret or for the identity of the machine."""
     match settings.quirks.get("auth", "key"):
         case "client":
@@ -112,7 +108,7 @@ def exchange(settings: Settings, now: float) -> TokenExchange | None:
             return None
 
 
-def _of_client(settings: Settings) -> HttpRequest:
+def _of_client(settings: base.Settings) -> base.HttpRequest:
     quirks = settings.quirks
     form = {
         "grant_type": "client_credentials",
@@ -122,32 +118,35 @@ def _of_client(settings: Settings) -> HttpRequest:
     }
     url = f"{_LOGIN}/{quote(str(quirks['tenant_id']), safe='')}/oauth2/v2.0/token"
     headers = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
-    return HttpRequest("POST", url, headers, urlencode(form).encode())
+    return base.HttpRequest("POST", url, headers, urlencode(form).encode())
 
 
-def _of_machine(settings: Settings) -> HttpRequest:
+def _of_machine(settings: base.Settings) -> base.HttpRequest:
     quirks = settings.quirks
     query = {"api-version": "2018-02-01", "resource": str(quirks.get("scope", _SCOPE)).removesuffix("/.default")}
     if "client_id" in quirks:
         query["client_id"] = quirks["client_id"]
-    return HttpRequest("GET", f"{_IDENTITY}?{urlencode(query)}", {"metadata": "true"}, b"")
+    return base.HttpRequest("GET", f"{_IDENTITY}?{urlencode(query)}", {"metadata": "true"}, b"")
 
 
-def _token(request: HttpRequest, now: float) -> TokenExchange:
+def _token(request: base.HttpRequest, now: float) -> base.TokenExchange:
     response = yield request
-    value = errors.parsed(response.body)
+    value = failures.parsed(response.body)
     match value:
         case {"access_token": str(token), "expires_in": int() | str() as lifetime} if response.status < 400:
             seconds = int(lifetime) if str(lifetime).isdecimal() else 2 * _EARLY
-            return Token(token, now + seconds - _EARLY)
+            return base.Token(token, now + seconds - _EARLY)
         case _:
             status = 401 if response.status in (400, 403) else response.status
-            raise errors.from_status(PROVIDER, status, value, errors.described(value))
+            raise failures.from_status(NAME, status, value, failures.described(value))
 
 
-class Decoder(chat_decoding.Decoder):
+class Decoder(chat_stream.Decoder):
     """Chat completions; a first chunk with nothing but the filter's verdict on the prompt, and choices that have a
     verdict but no delta, say nothing.
     """
 
-    provider = PROVIDER
+    provider = NAME
+
+
+PROVIDER = base.Provider(NAME, request, Decoder, settings, exchange=exchange)

@@ -1,13 +1,14 @@
-"""What every provider file is made of: a pure ``request`` and a sans-IO ``Decoder``. Nothing here does I/O."""
+"""What every provider is made of, as data. Nothing here does I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, Protocol, TypeAlias
 
 from msgspec import Struct
 
 from turnstream.events import ModelEvent, ModelOptions, ModelRequest, ProviderError
+from turnstream.providers.decode import failures
 
 
 class HttpRequest(Struct, frozen=True):
@@ -98,40 +99,45 @@ class Decoder(Protocol):
         ...
 
 
-class Provider(Protocol):
-    """A provider file, as a module: strangers to each other, driven by `turnstream.providers.http`."""
+KeyFiles: TypeAlias = Callable[[Settings, Mapping[str, str]], list[tuple[str, bool]]]
 
-    def request(self, settings: Settings, model_request: ModelRequest) -> HttpRequest: ...
+
+class Provider(Struct, frozen=True):
+    """How to speak to one vendor, or to all who speak alike: a pure ``request`` and a ``decoder`` without I/O.
+
+    Each provider file has one of these, named ``PROVIDER``, and a row of `turnstream.providers.catalogue` names the
+    file; `turnstream.providers.transport` drives it. What a provider does not need stays None.
+
+    - ``settings`` completes what was given from the environment, or raises a `ConfigurationError` that names the
+      variable. None: the provider's row says all that there is to say.
+    - ``explain`` adds to an error of the vendor what only this provider knows.
+    - ``exchange`` is for keys that must be exchanged for a token first; ``now`` is in seconds since the epoch. It gives
+      None if ``settings.api_key`` can be used as it is. The transport sends each request that the generator yields,
+      sends back its response, keeps the token until it expires, and lets concurrent calls wait for one exchange. The
+      token then stands in ``settings.api_key`` when ``request`` is called. The generator raises `ProviderError` for a
+      refused exchange.
+    - ``signer`` gives what signs each try, None where these settings need no signature. What signs may block, to look
+      credentials up: call it in a thread. It raises `ConfigurationError` where there are none.
+    - ``key_files`` names files that may hold a key, each with whether the operator named it; ``with_key_file`` puts the
+      content of the first that is there into the settings.
+    - ``text_format`` names the form (of `text_calls.FORMATS`) of the calls that models write as text.
+    """
+
+    name: str
+    request: Callable[[Settings, ModelRequest], HttpRequest]
+    decoder: Callable[[], Decoder]
+    settings: Callable[[Settings, Mapping[str, str]], Settings] | None = None
+    base_url: str = ""
+    explain: Callable[[ProviderError], None] | None = None
+    exchange: Callable[[Settings, float], TokenExchange | None] | None = None
+    signer: Callable[[Settings], Callable[[HttpRequest], HttpRequest] | None] | None = None
+    key_files: KeyFiles | None = None
+    with_key_file: Callable[[Settings, bytes], Settings] | None = None
+    text_format: Callable[[Settings], str] | None = None
 
     def error(self, status: int, body: bytes) -> ProviderError:
         """The vendor's answer with a status of 400 or more, as our error."""
-        ...
-
-    @property
-    def Decoder(self) -> type[Decoder]: ...
-
-
-class TokenProvider(Provider, Protocol):
-    """A provider whose key must be exchanged for a token first.
-
-    `turnstream.providers.http` drives the exchange: it sends each request that the generator yields, sends back its
-    response, keeps the token until it expires, and lets concurrent calls wait for one exchange. The token then
-    stands in ``settings.api_key`` when ``request`` is called.
-    """
-
-    def exchange(self, settings: Settings, now: float) -> TokenExchange | None:
-        """None if ``settings.api_key`` can be used as it is. ``now`` is in seconds since the epoch.
-
-        The generator raises `ProviderError` for a refused exchange.
-        """
-        ...
-
-
-class SigningProvider(Provider, Protocol):
-    """A provider whose requests are signed one by one, each try anew."""
-
-    def signer(self, settings: Settings) -> Callable[[HttpRequest], HttpRequest] | None:
-        """What signs; None where these settings need no signature. It may block, to look credentials up: call it in a
-        thread. It raises `ConfigurationError` where there are none.
-        """
-        ...
+        error = failures.from_body(self.name, status, body)
+        if self.explain is not None:
+            self.explain(error)
+        return error

@@ -5,73 +5,22 @@ What a model of ours means here is in docs/models.md, section Amazon Bedrock.
 
 from __future__ import annotations
 
-import base64
 import importlib.util
 from collections.abc import Callable, Mapping
-from typing import Any
 from urllib.parse import quote
 
 import msgspec
-from msgspec import Struct
 
 from turnstream.events import (
     ConfigurationError,
-    Finish,
-    FinishReason,
-    HostedToolCall,
-    HostedToolResult,
-    ItemAdded,
-    ModelEvent,
     ModelRequest,
-    ProviderError,
-    ProviderItem,
-    ReasoningDelta,
-    Source,
-    SourceFound,
-    TextDelta,
-    ToolCallDelta,
-    ToolCallMalformed,
-    ToolCallStart,
-    Usage,
-    UsageReport,
 )
-from turnstream.parsing.aws_event_stream import Message
-from turnstream.providers import errors, tolerant
-from turnstream.providers.base import HttpRequest, Settings
-from turnstream.providers.bedrock_request import PROVIDER, body
-from turnstream.providers.decoding import AwsDecoder
-from turnstream.providers.translate import encoded
-
-_REASONS: dict[str, FinishReason] = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "tool_use": "tool_calls",
-    "malformed_tool_use": "tool_calls",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "guardrail_intervened": "content_filter",
-    "content_filtered": "content_filter",
-    "pause_turn": "pause",
-}
-_STATUSES = {
-    "validationException": 400,
-    "accessDeniedException": 403,
-    "resourceNotFoundException": 404,
-    "modelTimeoutException": 408,
-    "modelStreamErrorException": 424,
-    "throttlingException": 429,
-    "internalServerException": 500,
-    "modelErrorException": 500,
-    "serviceUnavailableException": 503,
-    "modelNotReadyException": 503,
-}
-_RETRYABLE = ("modelStreamErrorException", "modelNotReadyException")
+from turnstream.providers import base
+from turnstream.providers.decode import converse_stream
+from turnstream.providers.encode import converse_body, translate
 
 
-# ----------------------------------------------------------------------------------------------------------- request
-
-
-def settings(given: Settings, environ: Mapping[str, str]) -> Settings:
+def settings(given: base.Settings, environ: Mapping[str, str]) -> base.Settings:
     """``given``, completed from ``AWS_BEARER_TOKEN_BEDROCK`` and ``AWS_REGION`` (or ``AWS_DEFAULT_REGION``).
 
     Without that token requests are signed with AWS credentials, which botocore looks up where AWS tools do.
@@ -98,282 +47,25 @@ def _base_url(region: str) -> str:
     return f"https://bedrock-runtime.{region}.{suffix}"
 
 
-def request(settings: Settings, model_request: ModelRequest) -> HttpRequest:
+def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRequest:
     """``POST /model/{id}/converse-stream``. Raises `RequestError` for content that the vendor does not take."""
     notes: list[str] = []
     headers = {"content-type": "application/json", "accept": "application/vnd.amazon.eventstream"}
     if settings.api_key:
         headers["authorization"] = f"Bearer {settings.api_key}"
     url = f"{settings.base_url}/model/{quote(settings.model, safe='')}/converse-stream"
-    made = body(settings, model_request, notes)
-    return HttpRequest("POST", url, headers | settings.headers, encoded(made), tuple(notes))
+    made = converse_body.body(settings, model_request, notes)
+    return base.HttpRequest("POST", url, headers | settings.headers, translate.encoded(made), tuple(notes))
 
 
-def signer(settings: Settings) -> Callable[[HttpRequest], HttpRequest] | None:
+def signer(settings: base.Settings) -> Callable[[base.HttpRequest], base.HttpRequest] | None:
     """Signature Version 4, by botocore; None where a bearer token does. The first call looks the credentials up."""
     if settings.api_key or "authorization" in settings.headers:
         return None
-    from turnstream.providers import aws_signature
+    from turnstream.providers.access import aws_signature
 
     quirks = settings.quirks
     return aws_signature.signer("bedrock", str(quirks.get("region")), quirks.get("profile"))
 
 
-def error(status: int, body: bytes) -> ProviderError:
-    value = errors.parsed(body)
-    return errors.from_status(PROVIDER, status, value, errors.described(value))
-
-
-# ---------------------------------------------------------------------------------------------------------- decoding
-
-
-class ToolUse(Struct):
-    toolUseId: str | None = None
-    name: str | None = None
-    type: str | None = None
-    input: str | None = None
-
-
-class Reasoning(Struct):
-    text: str | None = None
-    signature: str | None = None
-    redactedContent: str | None = None
-
-
-class Delta(Struct):
-    text: str | None = None
-    toolUse: ToolUse | None = None
-    reasoningContent: Reasoning | None = None
-    toolResult: list[dict[str, Any]] | None = None
-    citation: dict[str, Any] | None = None
-
-
-class Start(Struct):
-    toolUse: ToolUse | None = None
-    toolResult: dict[str, Any] | None = None
-
-
-class Event(Struct):
-    """The payload of any event; each has some of these members."""
-
-    contentBlockIndex: int = 0
-    delta: Delta | None = None
-    start: Start | None = None
-    stopReason: str | None = None
-    usage: dict[str, Any] | None = None
-
-
-_decode = tolerant.decoder(Event)
-
-
-class _Block:
-    """A content block that is still open. ``call`` is its number among the tool calls, -1 if it is none."""
-
-    __slots__ = ("call", "hosted", "redacted", "result", "results", "said", "signature", "size", "text")
-
-    def __init__(self) -> None:
-        self.call = -1
-        self.said = False
-        self.size = 0
-        self.hosted: ToolUse | None = None
-        self.result: dict[str, Any] | None = None
-        self.results: list[dict[str, Any]] = []
-        self.text: list[str] = []  # of reasoning, or of a hosted tool's input
-        self.signature: list[str] = []
-        self.redacted: list[str] = []
-
-
-class Decoder(AwsDecoder):
-    """Blocks of text and reasoning have no start, and a block's index may be any number."""
-
-    provider = PROVIDER
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._blocks: dict[int, _Block] = {}
-        self._calls = 0
-        self._hosted = ("", "")
-        self._stop_reason: str | None = None
-        self._usage: dict[str, Any] | None = None
-
-    def take(self, frame: Message, out: list[ModelEvent]) -> None:
-        kind = frame.headers.get(":message-type")
-        if kind in ("exception", "error"):
-            raise reported(frame)
-        event = _decode(frame.payload, self.halves)
-        self.event(str(frame.headers.get(":event-type")), event, len(frame.payload), out)
-
-    def event(self, kind: str, event: Event, size: int, out: list[ModelEvent]) -> None:
-        """One event of the protocol, whatever frame it came in."""
-        match kind:
-            case "contentBlockDelta":
-                if event.delta is not None:
-                    self._delta(event.contentBlockIndex, event.delta, size, out)
-            case "contentBlockStart":
-                if event.start is not None:
-                    self._start(self._block(event.contentBlockIndex, size), event.start, out)
-            case "contentBlockStop":
-                if (block := self._blocks.pop(event.contentBlockIndex, None)) is not None:
-                    self._stop(block, out)
-            case "messageStop":
-                self._stop_reason = event.stopReason or "unknown"
-            case "metadata":
-                self._usage = event.usage
-                if self._stop_reason is not None:
-                    self._finished(out)
-            case _:  # messageStart, and what is not known yet
-                pass
-
-    def end(self, out: list[ModelEvent]) -> None:
-        if self._stop_reason is None:
-            super().end(out)
-        self._finished(out)
-
-    def _block(self, index: int, size: int) -> _Block:
-        block = self._blocks.get(index)
-        if block is None:
-            block = self._blocks[index] = _Block()
-        self.hold(size)
-        block.size += size
-        return block
-
-    def _start(self, block: _Block, start: Start, out: list[ModelEvent]) -> None:
-        tool = start.toolUse
-        if tool is not None and tool.type == "server_tool_use":
-            block.hosted = tool
-        elif tool is not None and block.call < 0:
-            block.call, self._calls = self._calls, self._calls + 1
-            out.append(ToolCallStart(block.call, tool.toolUseId or "", tool.name or ""))
-        if start.toolResult is not None:
-            block.result = start.toolResult
-
-    def _delta(self, index: int, delta: Delta, size: int, out: list[ModelEvent]) -> None:
-        if delta.text is not None:
-            if delta.text:
-                out.append(TextDelta(delta.text))
-        elif delta.toolUse is not None:
-            self._input(index, delta.toolUse.input or "", out)
-        elif delta.reasoningContent is not None:
-            self._reasoning(self._block(index, size), delta.reasoningContent, out)
-        elif delta.toolResult is not None:
-            self._block(index, size).results += delta.toolResult
-        elif delta.citation is not None:
-            out.append(SourceFound(_citation(delta.citation)))
-
-    def _input(self, index: int, fragment: str, out: list[ModelEvent]) -> None:
-        block = self._blocks.get(index)
-        if block is None or not fragment:
-            return
-        if block.hosted is not None:
-            self._block(index, len(fragment)).text.append(fragment)
-        elif block.call >= 0:
-            block.said = True
-            out.append(ToolCallDelta(block.call, fragment))
-
-    def _reasoning(self, block: _Block, reasoning: Reasoning, out: list[ModelEvent]) -> None:
-        if reasoning.text:
-            block.text.append(reasoning.text)
-            out.append(ReasoningDelta(reasoning.text))
-        if reasoning.signature:
-            block.signature.append(reasoning.signature)
-        if reasoning.redactedContent:
-            block.redacted.append(reasoning.redactedContent)
-
-    def _stop(self, block: _Block, out: list[ModelEvent]) -> None:
-        self.release(block.size)
-        if block.call >= 0 and not block.said:
-            out.append(ToolCallDelta(block.call, "{}"))
-        elif block.signature:
-            text = {"text": "".join(block.text), "signature": "".join(block.signature)}
-            out.append(_item({"reasoningContent": {"reasoningText": text}}))
-        elif block.redacted:
-            out.append(_item({"reasoningContent": {"redactedContent": _joined(block.redacted)}}))
-        elif block.hosted is not None:
-            self._hosted_call(block.hosted, "".join(block.text), out)
-        elif block.result is not None or block.results:
-            self._hosted_result(block, out)
-
-    def _hosted_call(self, tool: ToolUse, arguments: str, out: list[ModelEvent]) -> None:
-        self._hosted = (tool.toolUseId or "", tool.name or "")
-        out.append(HostedToolCall(*self._hosted, arguments or "{}"))
-        try:
-            given = msgspec.json.decode(arguments or "{}")
-        except msgspec.DecodeError:
-            given = {}
-        whole = {"toolUseId": tool.toolUseId, "name": tool.name, "input": given, "type": "server_tool_use"}
-        out.append(_item({"toolUse": whole}))
-
-    def _hosted_result(self, block: _Block, out: list[ModelEvent]) -> None:
-        result = block.result or {}
-        ident, name = str(result.get("toolUseId") or self._hosted[0]), self._hosted[1]
-        shown = [part["text"] if "text" in part else _json(part.get("json")) for part in block.results]
-        out.append(HostedToolResult(ident, name, "\n".join(map(str, shown)), result.get("status") != "error"))
-        out.append(_item({"toolResult": {**result, "toolUseId": ident, "content": block.results}}))
-
-    def _finished(self, out: list[ModelEvent]) -> None:
-        for block in self._blocks.values():
-            self._stop(block, out)
-        self._blocks.clear()
-        if self._usage:
-            out.append(UsageReport(usage_of(self._usage)))
-        raw = self._stop_reason or ""
-        if raw == "malformed_tool_use" and not self._calls:  # there is no call to see, but the model can try again
-            out.append(ToolCallMalformed(0, "it could not be read"))
-        out.append(Finish(_REASONS.get(raw, "unknown"), raw))
-        self.done = True
-
-
-def usage_of(raw: dict[str, Any]) -> Usage:
-    """Bedrock counts cached input apart; ours counts it in. The names differ between its APIs."""
-
-    def count(*names: str) -> int:
-        return next((value for name in names if isinstance(value := raw.get(name), int)), 0)
-
-    cached = count("cacheReadInputTokens", "cacheReadInputTokenCount")
-    written = count("cacheWriteInputTokens", "cacheWriteInputTokenCount")
-    return Usage(
-        input=count("inputTokens", "inputTokenCount") + cached + written,
-        output=count("outputTokens", "outputTokenCount"),
-        cached=cached,
-        cache_write=written,
-        raw=raw,
-    )
-
-
-def reported(frame: Message) -> ProviderError:
-    """An exception in the middle of a stream; ``:error-code`` is an error below the service."""
-    kind = str(frame.headers.get(":exception-type") or frame.headers.get(":error-code") or "")
-    value = errors.parsed(frame.payload) or {"message": str(frame.headers.get(":error-message") or "")}
-    text = f"{kind} {errors.described(value)}"
-    failure = errors.from_status(PROVIDER, _STATUSES.get(kind[:1].lower() + kind[1:], 500), value, text)
-    failure.retryable = failure.retryable or kind in _RETRYABLE
-    return failure
-
-
-def _citation(data: dict[str, Any]) -> Source:
-    location = data.get("location")
-    web = location.get("web") if isinstance(location, dict) else None
-    url = web.get("url") if isinstance(web, dict) else None
-    cited = data.get("sourceContent")
-    texts = [str(part.get("text") or "") for part in cited if isinstance(part, dict)] if isinstance(cited, list) else []
-    title = str(data.get("title") or (web.get("domain") if isinstance(web, dict) else "") or "")
-    ident = url or data.get("source") or title or "document"
-    return Source(str(ident), title, str(url) if url else None, "".join(texts))
-
-
-def _joined(pieces: list[str]) -> str:
-    """Base64 of bytes that came in pieces, each base64 of its own."""
-    if len(pieces) == 1:
-        return pieces[0]
-    try:
-        return base64.b64encode(b"".join(map(base64.b64decode, pieces))).decode()
-    except ValueError:
-        return "".join(pieces)
-
-
-def _item(data: dict[str, Any]) -> ItemAdded:
-    return ItemAdded(ProviderItem(PROVIDER, data))
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
+PROVIDER = base.Provider(converse_body.NAME, request, converse_stream.Decoder, settings, signer=signer)

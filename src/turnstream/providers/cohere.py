@@ -19,7 +19,6 @@ from turnstream.events import (
     Message,
     ModelOptions,
     ModelRequest,
-    ProviderError,
     ProviderItem,
     RequestError,
     SystemMessage,
@@ -29,29 +28,16 @@ from turnstream.events import (
     UserMessage,
     content_text,
 )
-from turnstream.providers import chat_body, errors
-from turnstream.providers.base import HttpRequest, Settings
-from turnstream.providers.cohere_decoding import PROVIDER, Decoder
-from turnstream.providers.translate import (
-    encoded,
-    forced_name,
-    json_answer,
-    marked_error,
-    object_text,
-    options_of,
-    parts_of,
-    system_text,
-    with_extra,
-)
-
-__all__ = ["Decoder", "error", "request", "settings"]
+from turnstream.providers import base
+from turnstream.providers.decode import cohere_stream
+from turnstream.providers.encode import chat_body, translate
 
 BASE_URL = "https://api.cohere.com"
 
 _MOST_STOPS = 5
 
 
-def settings(given: Settings, environ: Mapping[str, str]) -> Settings:
+def settings(given: base.Settings, environ: Mapping[str, str]) -> base.Settings:
     """Raises `ConfigurationError` without a key."""
     key = given.api_key or environ.get("COHERE_API_KEY") or environ.get("CO_API_KEY")
     if not key and "authorization" not in given.headers:
@@ -60,9 +46,9 @@ def settings(given: Settings, environ: Mapping[str, str]) -> Settings:
     return msgspec.structs.replace(given, api_key=key, base_url=base_url)
 
 
-def request(settings: Settings, model_request: ModelRequest) -> HttpRequest:
+def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRequest:
     """Raises `RequestError` for what the vendor does not take."""
-    options, notes = options_of(settings, model_request), list[str]()
+    options, notes = translate.options_of(settings, model_request), list[str]()
     made: dict[str, Any] = {
         "model": settings.model,
         "messages": _messages(model_request.messages),
@@ -71,7 +57,7 @@ def request(settings: Settings, model_request: ModelRequest) -> HttpRequest:
     }
     if model_request.tools:
         _add_tools(made, model_request, options, notes)
-    if (answer := json_answer(options.response_format)) is not None:
+    if (answer := translate.json_answer(options.response_format)) is not None:
         if model_request.tools:
             raise RequestError("Cohere cannot hold an answer to JSON while it offers tools.", param="response_format")
         schema = {} if answer.schema is None else {"json_schema": answer.schema}
@@ -81,12 +67,13 @@ def request(settings: Settings, model_request: ModelRequest) -> HttpRequest:
     if settings.api_key:
         headers["authorization"] = f"Bearer {settings.api_key}"
     url = f"{settings.base_url or BASE_URL}/v2/chat"
-    return HttpRequest("POST", url, headers | settings.headers, encoded(with_extra(made, options.extra)), tuple(notes))
-
-
-def error(status: int, body: bytes) -> ProviderError:
-    value = errors.parsed(body)
-    return errors.from_status(PROVIDER, status, value, errors.described(value))
+    return base.HttpRequest(
+        "POST",
+        url,
+        headers | settings.headers,
+        translate.encoded(translate.with_extra(made, options.extra)),
+        tuple(notes),
+    )
 
 
 def _sampling(options: ModelOptions, notes: list[str]) -> dict[str, Any]:
@@ -106,7 +93,7 @@ def _sampling(options: ModelOptions, notes: list[str]) -> dict[str, Any]:
 
 def _add_tools(made: dict[str, Any], asked: ModelRequest, options: ModelOptions, notes: list[str]) -> None:
     """A tool that must be called is the only one offered: the vendor can be told to call some tool, not which."""
-    forced = forced_name(options.tool_choice)
+    forced = translate.forced_name(options.tool_choice)
     offered = [spec for spec in asked.tools if forced in (None, spec.name)] or list(asked.tools)
     made["tools"] = [chat_body.tool(msgspec.structs.replace(spec, strict=None)) for spec in offered]
     if all(spec.strict for spec in offered):
@@ -119,7 +106,7 @@ def _add_tools(made: dict[str, Any], asked: ModelRequest, options: ModelOptions,
         notes.append("parallel_tool_calls is left out: this vendor cannot be told to make one call at a time.")
 
 
-def _add_thinking(made: dict[str, Any], settings: Settings, options: ModelOptions, notes: list[str]) -> None:
+def _add_thinking(made: dict[str, Any], settings: base.Settings, options: ModelOptions, notes: list[str]) -> None:
     effort = options.reasoning_effort
     if effort is None:
         return
@@ -135,7 +122,7 @@ def _messages(history: tuple[Message, ...]) -> list[dict[str, Any]]:
     """A tool message holds text only, so what tools gave besides follows their messages, as the user's."""
     made: list[dict[str, Any]] = []
     shown: list[dict[str, Any]] = []
-    if text := system_text(history):
+    if text := translate.system_text(history):
         made.append({"role": "system", "content": text})
     for at, message in enumerate(history):
         if shown and not isinstance(message, ToolMessage):
@@ -149,7 +136,7 @@ def _messages(history: tuple[Message, ...]) -> list[dict[str, Any]]:
                 if answer := _answer(message):
                     made.append({"role": "assistant", **answer})
             case ToolMessage(tool_call_id=ident, content=content, is_error=failed):
-                text = marked_error(content_text(content), failed=failed)
+                text = translate.marked_error(content_text(content), failed=failed)
                 made.append({"role": "tool", "tool_call_id": ident, "content": text})
                 shown += _shown(message, where)
             case SystemMessage():
@@ -169,7 +156,7 @@ def _answer(message: AssistantMessage) -> dict[str, Any]:
         plans = [
             str(part.data.get("tool_plan") or "")
             for part in message.parts
-            if isinstance(part, ProviderItem) and part.provider == PROVIDER
+            if isinstance(part, ProviderItem) and part.provider == cohere_stream.NAME
         ]
         if any(plans):
             made["tool_plan"] = "".join(plans)
@@ -177,7 +164,11 @@ def _answer(message: AssistantMessage) -> dict[str, Any]:
 
 
 def _call(call: ToolCall) -> dict[str, Any]:
-    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": object_text(call)}}
+    return {
+        "id": call.id,
+        "type": "function",
+        "function": {"name": call.name, "arguments": translate.object_text(call)},
+    }
 
 
 def _shown(message: ToolMessage, where: str) -> list[dict[str, Any]]:
@@ -191,7 +182,7 @@ def _shown(message: ToolMessage, where: str) -> list[dict[str, Any]]:
 def _content(content: Content, where: str) -> str | list[dict[str, Any]]:
     if isinstance(content, str):
         return content
-    return [_part(part, f"{where}[{at}]") for at, part in enumerate(parts_of(content))]
+    return [_part(part, f"{where}[{at}]") for at, part in enumerate(translate.parts_of(content))]
 
 
 def _part(part: ContentPart, where: str) -> dict[str, Any]:
@@ -202,3 +193,6 @@ def _part(part: ContentPart, where: str) -> dict[str, Any]:
             return {"type": "image_url", "image_url": {"url": url, **({"detail": detail} if detail else {})}}
         case _:
             raise RequestError("Cohere takes text and images, but no files and no sound.", param=where)
+
+
+PROVIDER = base.Provider(cohere_stream.NAME, request, cohere_stream.Decoder, settings, BASE_URL)

@@ -7,64 +7,22 @@ it gave a finish reason, and what follows that (a second one, more text) still c
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from turnstream.events import (
     ConfigurationError,
-    Finish,
-    FinishReason,
-    HostedToolCall,
-    HostedToolResult,
-    ItemAdded,
-    ModelEvent,
     ModelRequest,
-    ProviderError,
-    ProviderItem,
-    ReasoningDelta,
-    Source,
-    SourceFound,
-    TextDelta,
-    ToolCallDelta,
-    ToolCallMalformed,
-    ToolCallStart,
-    Usage,
-    UsageReport,
 )
-from turnstream.parsing import sse
-from turnstream.providers import errors, google_token, tolerant
-from turnstream.providers.base import HttpRequest, Settings, TokenExchange
-from turnstream.providers.decoding import SseDecoder
-from turnstream.providers.gemini_arguments import PartialArguments
-from turnstream.providers.gemini_request import PROVIDER, body
-from turnstream.providers.translate import encoded
+from turnstream.providers import base
+from turnstream.providers.access import google_token
+from turnstream.providers.decode import gemini_stream
+from turnstream.providers.encode import gemini_body, translate
 
 BASE_URL = "https://generativelanguage.googleapis.com"
 
-_BROKEN_CALLS = ("MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL")
-_LONGEST_REASON = 500
-_REASONS: dict[str, FinishReason] = {
-    "STOP": "stop",
-    "MAX_TOKENS": "length",
-    "SAFETY": "content_filter",
-    "RECITATION": "content_filter",
-    "LANGUAGE": "content_filter",
-    "BLOCKLIST": "content_filter",
-    "PROHIBITED_CONTENT": "content_filter",
-    "SPII": "content_filter",
-    "MODEL_ARMOR": "content_filter",
-    "IMAGE_SAFETY": "content_filter",
-    "IMAGE_PROHIBITED_CONTENT": "content_filter",
-    "IMAGE_RECITATION": "content_filter",
-}
 
-
-# ----------------------------------------------------------------------------------------------------------- request
-
-
-def settings(given: Settings, environ: Mapping[str, str]) -> Settings:
+def settings(given: base.Settings, environ: Mapping[str, str]) -> base.Settings:
     """``given``, completed from the environment.
 
     With a key (``GEMINI_API_KEY`` or ``GOOGLE_API_KEY``) it is the Gemini API; with ``GOOGLE_GENAI_USE_VERTEXAI``, or
@@ -90,26 +48,26 @@ def settings(given: Settings, environ: Mapping[str, str]) -> Settings:
     return msgspec.structs.replace(given, base_url=base_url.rstrip("/"), quirks=quirks)
 
 
-def key_files(settings: Settings, environ: Mapping[str, str]) -> list[tuple[str, bool]]:
+def key_files(settings: base.Settings, environ: Mapping[str, str]) -> list[tuple[str, bool]]:
     """Where the key may be, and whether the operator named that file; none on a machine of Google's own."""
     if "project" not in settings.quirks or "credentials" in settings.quirks or settings.api_key:
         return []
     return google_token.key_files(settings.quirks.get("credentials_file"), environ)
 
 
-def with_key_file(settings: Settings, content: bytes) -> Settings:
+def with_key_file(settings: base.Settings, content: bytes) -> base.Settings:
     credentials = google_token.credentials(content)
     return msgspec.structs.replace(settings, quirks={**settings.quirks, "credentials": credentials})
 
 
-def exchange(settings: Settings, now: float) -> TokenExchange | None:
+def exchange(settings: base.Settings, now: float) -> base.TokenExchange | None:
     """On Vertex AI, unless the operator gave a token of their own."""
     if "project" not in settings.quirks or settings.api_key:
         return None
-    return google_token.exchange(PROVIDER, settings.quirks.get("credentials"), now)
+    return google_token.exchange(gemini_body.NAME, settings.quirks.get("credentials"), now)
 
 
-def request(settings: Settings, model_request: ModelRequest) -> HttpRequest:
+def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRequest:
     """Raises `RequestError` for content that the vendor does not take."""
     notes: list[str] = []
     headers = {"content-type": "application/json", "accept": "text/event-stream"}
@@ -118,11 +76,11 @@ def request(settings: Settings, model_request: ModelRequest) -> HttpRequest:
     elif settings.api_key:
         headers["x-goog-api-key"] = settings.api_key
     url = f"{settings.base_url or BASE_URL}{_path(settings)}:streamGenerateContent?alt=sse"
-    made = body(settings, model_request, notes)
-    return HttpRequest("POST", url, headers | settings.headers, encoded(made), tuple(notes))
+    made = gemini_body.body(settings, model_request, notes)
+    return base.HttpRequest("POST", url, headers | settings.headers, translate.encoded(made), tuple(notes))
 
 
-def _path(settings: Settings) -> str:
+def _path(settings: base.Settings) -> str:
     """A model with a slash in its name is the path of a tuned model, of an endpoint, or of a whole resource."""
     model, quirks = settings.model, settings.quirks
     if "project" not in quirks:
@@ -133,247 +91,13 @@ def _path(settings: Settings) -> str:
     return f"{place}/{model}" if "/" in model else f"{place}/publishers/google/models/{model}"
 
 
-def error(status: int, body: bytes) -> ProviderError:
-    value = errors.parsed(body)
-    if isinstance(value, list) and len(value) == 1:  # without alt=sse a refusal is a list of one
-        value = value[0]
-    return errors.from_status(PROVIDER, status, value, errors.described(value))
-
-
-# ---------------------------------------------------------------------------------------------------------- decoding
-
-
-class _Call(Struct):
-    id: str | None = None
-    name: str | None = None
-    args: Any = None
-    partialArgs: Any = None
-    willContinue: bool | None = None
-
-
-class _Part(Struct):
-    text: str | None = None
-    thought: bool | None = None
-    thoughtSignature: str | None = None
-    functionCall: _Call | None = None
-
-
-class _Content(Struct):
-    parts: list[_Part] | None = None
-
-
-class _Candidate(Struct):
-    content: _Content | None = None
-    finishReason: str | None = None
-    finishMessage: str | None = None
-    index: int | None = None
-    groundingMetadata: dict[str, Any] | None = None
-    citationMetadata: dict[str, Any] | None = None
-
-
-class Chunk(Struct):
-    candidates: list[_Candidate] | None = None
-    usageMetadata: msgspec.Raw = msgspec.Raw()
-    promptFeedback: dict[str, Any] | None = None
-    error: Any = None
-
-
-_decode = tolerant.decoder(Chunk)
-
-
-class Decoder(SseDecoder):
-    """Only the first candidate is read."""
-
-    provider = PROVIDER
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._calls = 0
-        self._partial: PartialArguments | None = None
-        self._usage = msgspec.Raw()
-        self._finish: str | None = None
-        self._message = ""
-        self._blocked: str | None = None
-        self._hosted = 0
-        self._sources: set[str] = set()
-
-    def take(self, event: sse.Event, out: list[ModelEvent]) -> None:
-        chunk = self.read(_decode, event.data)
-        if chunk is None:
-            return
-        for candidate in chunk.candidates or ():
-            if not candidate.index:
-                self._candidate(candidate, event.data, out)
-        if chunk.usageMetadata:
-            self._usage = chunk.usageMetadata
-        if chunk.promptFeedback and (reason := chunk.promptFeedback.get("blockReason")):
-            self._blocked = str(reason)
-        if chunk.error is not None:
-            raise _reported(chunk.error)
-
-    def document(self, body: bytes, out: list[ModelEvent]) -> None:
-        """Without ``alt=sse`` the answer is one JSON list of the same chunks."""
-        try:
-            chunks = [bytes(chunk) for chunk in msgspec.json.decode(body, type=list[msgspec.Raw])]
-        except msgspec.DecodeError:
-            chunks = [body]
-            value = errors.parsed(body)
-            if isinstance(value, dict) and value.get("error"):
-                raise _reported(value["error"], value) from None
-        for chunk in chunks:
-            self.take(sse.Event(chunk), out)
-
-    def end(self, out: list[ModelEvent]) -> None:
-        if self._finish is None and self._blocked is None:
-            super().end(out)
-        self._close_call(out)
-        unreadable = self._finish in _BROKEN_CALLS and not self._calls
-        if unreadable:  # there is no call to see, but the model can try again
-            out.append(ToolCallMalformed(0, self._message or "it could not be read"))
-        if self._usage:
-            usage = msgspec.json.decode(self._usage)
-            if isinstance(usage, dict) and usage:
-                out.append(UsageReport(usage_of(usage)))
-        if self._finish is None:
-            out.append(Finish("content_filter", self._blocked))
-        elif unreadable:
-            out.append(Finish("tool_calls", self._finish))
-        else:
-            reason = _REASONS.get(self._finish, "unknown")
-            out.append(Finish("tool_calls" if reason == "stop" and self._calls else reason, self._finish))
-        self.done = True
-
-    def _candidate(self, candidate: _Candidate, data: bytes, out: list[ModelEvent]) -> None:
-        parts = candidate.content.parts if candidate.content is not None else None
-        for at, part in enumerate(parts or ()):
-            if part.text and part.thoughtSignature is None:
-                out.append(ReasoningDelta(part.text) if part.thought else TextDelta(part.text))
-            elif part.functionCall is not None:
-                self._function(part.functionCall, part.thoughtSignature, out)
-            elif part.text is not None or part.thoughtSignature is not None:
-                if part.text:
-                    out.append(ReasoningDelta(part.text) if part.thought else TextDelta(part.text))
-                if part.thoughtSignature is not None and not part.thought:
-                    out.append(_item({"text": "", "thoughtSignature": part.thoughtSignature}))
-            else:
-                self._other(_raw_part(data, candidate.index, at), out)
-        if candidate.finishReason is not None:
-            self._finish = candidate.finishReason
-            self._message = (candidate.finishMessage or "")[:_LONGEST_REASON]
-        if candidate.groundingMetadata:
-            self._grounding(candidate.groundingMetadata, out)
-        if candidate.citationMetadata:
-            cited = candidate.citationMetadata
-            for source in _dicts(cited.get("citationSources") or cited.get("citations")):
-                self._source(source, out)
-
-    def _function(self, call: _Call, signature: str | None, out: list[ModelEvent]) -> None:
-        """A call comes whole, or (if that was asked for) begun with its name and continued by nameless parts."""
-        if call.name:
-            self._close_call(out)
-            own = {"thoughtSignature": signature, "id": call.id}
-            own = {key: value for key, value in own.items() if value}
-            out.append(ToolCallStart(self._calls, call.id or "", call.name, {PROVIDER: own} if own else None))
-            self._calls += 1
-            if not call.willContinue:
-                out.append(ToolCallDelta(self._calls - 1, msgspec.json.encode(call.args or {}).decode()))
-                return
-            self._partial = PartialArguments()
-        if self._partial is not None:
-            if call.partialArgs:
-                self.hold(len(msgspec.json.encode(call.partialArgs)))
-                self._partial.feed(call.partialArgs)
-            if not call.willContinue:
-                self._close_call(out)
-
-    def _close_call(self, out: list[ModelEvent]) -> None:
-        if self._partial is not None:
-            out.append(ToolCallDelta(self._calls - 1, msgspec.json.encode(self._partial.value).decode()))
-            self._partial = None
-
-    def _other(self, part: dict[str, Any], out: list[ModelEvent]) -> None:
-        """Google's own tools, and kinds of parts that have no event of ours: kept for the history."""
-        match part:
-            case {"executableCode": dict(code)}:
-                out.append(HostedToolCall(self._next(code), "code_execution", _json(code)))
-            case {"codeExecutionResult": dict(result)}:
-                ok = result.get("outcome") == "OUTCOME_OK"
-                out.append(HostedToolResult(self._last(result), "code_execution", str(result.get("output") or ""), ok))
-            case {"toolCall": dict(call)}:
-                out.append(HostedToolCall(self._next(call), _tool_name(call), _json(call.get("args") or {})))
-            case {"toolResponse": dict(response)}:
-                content = _json(response.get("response") or {})
-                out.append(HostedToolResult(self._last(response), _tool_name(response), content))
-            case _:
-                pass
-        if part:
-            out.append(_item(part))
-
-    def _next(self, call: dict[str, Any]) -> str:
-        self._hosted += 1
-        return self._last(call)
-
-    def _last(self, result: dict[str, Any]) -> str:
-        return str(result.get("id") or f"hosted_{self._hosted}")
-
-    def _grounding(self, metadata: dict[str, Any], out: list[ModelEvent]) -> None:
-        for chunk in _dicts(metadata.get("groundingChunks")):
-            for kind in ("web", "retrievedContext", "maps", "image"):
-                if isinstance(found := chunk.get(kind), dict):
-                    self._source(found, out)
-
-    def _source(self, found: dict[str, Any], out: list[ModelEvent]) -> None:
-        uri = found.get("uri") or found.get("sourceUri")
-        if isinstance(uri, str) and uri not in self._sources:
-            self.hold(len(uri))
-            self._sources.add(uri)
-            out.append(SourceFound(Source(uri, str(found.get("title") or ""), uri, str(found.get("text") or ""))))
-
-
-def usage_of(raw: dict[str, Any]) -> Usage:
-    """Gemini counts thoughts apart from the answer, and prompts of its own tools apart from ours."""
-
-    def count(name: str) -> int:
-        value = raw.get(name)
-        return value if isinstance(value, int) else 0
-
-    thoughts = count("thoughtsTokenCount")
-    return Usage(
-        input=count("promptTokenCount") + count("toolUsePromptTokenCount"),
-        output=count("candidatesTokenCount") + thoughts,
-        cached=count("cachedContentTokenCount"),
-        reasoning=thoughts,
-        raw=raw,
-    )
-
-
-def _reported(reported: Any, body: Any = None) -> ProviderError:
-    """``body`` is what held the error object, if it was all that came."""
-    status = reported.get("code") if isinstance(reported, dict) else None
-    text = errors.described(reported)
-    return errors.from_status(PROVIDER, status if isinstance(status, int) else None, body or reported, text)
-
-
-def _raw_part(data: bytes, index: int | None, at: int) -> dict[str, Any]:
-    candidates = msgspec.json.decode(data)["candidates"]
-    for candidate in candidates:
-        if (candidate.get("index") or 0) == (index or 0):
-            part = candidate["content"]["parts"][at]
-            return part if isinstance(part, dict) else {}
-    return {}
-
-
-def _item(part: dict[str, Any]) -> ItemAdded:
-    return ItemAdded(ProviderItem(PROVIDER, part))
-
-
-def _tool_name(call: dict[str, Any]) -> str:
-    return str(call.get("toolType") or "tool").lower()
-
-
-def _dicts(value: Any) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
+PROVIDER = base.Provider(
+    gemini_body.NAME,
+    request,
+    gemini_stream.Decoder,
+    settings,
+    BASE_URL,
+    exchange=exchange,
+    key_files=key_files,
+    with_key_file=with_key_file,
+)

@@ -23,7 +23,6 @@ from turnstream.events import (
     Message,
     ModelOptions,
     ModelRequest,
-    ProviderError,
     ReasoningPart,
     RequestError,
     SystemMessage,
@@ -34,29 +33,17 @@ from turnstream.events import (
     UserMessage,
 )
 from turnstream.prompts.families import short_id
-from turnstream.providers import chat_decoding, errors
-from turnstream.providers.base import HttpRequest, Settings
-from turnstream.providers.translate import (
-    closed,
-    encoded,
-    forced_name,
-    json_answer,
-    marked_error,
-    object_text,
-    options_of,
-    parts_of,
-    system_text,
-    tool_names,
-    with_extra,
-)
+from turnstream.providers import base
+from turnstream.providers.decode import chat_stream
+from turnstream.providers.encode import translate
 
-PROVIDER = "mistral"
+NAME = "mistral"
 BASE_URL = "https://api.mistral.ai/v1"
 
 _BETWEEN = "OK."  # what the assistant is taken to have said between a tool's result and the user
 
 
-def settings(given: Settings, environ: Mapping[str, str]) -> Settings:
+def settings(given: base.Settings, environ: Mapping[str, str]) -> base.Settings:
     """Raises `ConfigurationError` without a key."""
     key = given.api_key or environ.get("MISTRAL_API_KEY")
     if not key and "authorization" not in given.headers:
@@ -65,30 +52,25 @@ def settings(given: Settings, environ: Mapping[str, str]) -> Settings:
     return msgspec.structs.replace(given, api_key=key, base_url=base_url.rstrip("/"))
 
 
-def request(settings: Settings, model_request: ModelRequest) -> HttpRequest:
+def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRequest:
     """Raises `RequestError` for content that the vendor does not take."""
     notes: list[str] = []
     headers = {"content-type": "application/json", "accept": "text/event-stream"}
     if settings.api_key:
         headers["authorization"] = f"Bearer {settings.api_key}"
-    body = encoded(_body(settings, model_request, notes))
+    body = translate.encoded(_body(settings, model_request, notes))
     url = (settings.base_url or BASE_URL) + "/chat/completions"
-    return HttpRequest("POST", url, headers | settings.headers, body, tuple(notes))
+    return base.HttpRequest("POST", url, headers | settings.headers, body, tuple(notes))
 
 
-def error(status: int, body: bytes) -> ProviderError:
-    value = errors.parsed(body)
-    return errors.from_status(PROVIDER, status, value, errors.described(value))
-
-
-class Decoder(chat_decoding.Decoder):
+class Decoder(chat_stream.Decoder):
     """Chat completions; ``p``, which only pads the chunks, is not read."""
 
-    provider = PROVIDER
+    provider = NAME
 
 
-def _body(settings: Settings, model_request: ModelRequest, notes: list[str]) -> dict[str, Any]:
-    options = options_of(settings, model_request)
+def _body(settings: base.Settings, model_request: ModelRequest, notes: list[str]) -> dict[str, Any]:
+    options = translate.options_of(settings, model_request)
     thinks = settings.quirks.get("thinking", "magistral" in settings.model or options.reasoning_effort is not None)
     made: dict[str, Any] = {
         "model": settings.model,
@@ -107,7 +89,7 @@ def _body(settings: Settings, model_request: ModelRequest, notes: list[str]) -> 
             notes.append("reasoning_effort is left out: Magistral models have no setting for it.")
         else:
             made["reasoning_effort"] = options.reasoning_effort
-    return with_extra(made, options.extra)
+    return translate.with_extra(made, options.extra)
 
 
 def _sampling(options: ModelOptions) -> dict[str, Any]:
@@ -125,13 +107,13 @@ def _sampling(options: ModelOptions) -> dict[str, Any]:
 
 
 def _format(options: ModelOptions) -> dict[str, Any] | None:
-    answer = json_answer(options.response_format)
+    answer = translate.json_answer(options.response_format)
     if answer is None:
         return None
     if answer.schema is None:
         return {"type": "json_object"}
     strict = answer.strict is not False
-    schema = closed(answer.schema) if strict else answer.schema
+    schema = translate.closed(answer.schema) if strict else answer.schema
     described = {"description": answer.description} if answer.description else {}
     return {
         "type": "json_schema",
@@ -140,7 +122,7 @@ def _format(options: ModelOptions) -> dict[str, Any] | None:
 
 
 def _choice(options: ModelOptions) -> Any:
-    if (forced := forced_name(options.tool_choice)) is not None:
+    if (forced := translate.forced_name(options.tool_choice)) is not None:
         return {"type": "function", "function": {"name": forced}}
     return "any" if options.tool_choice == "required" else options.tool_choice
 
@@ -154,9 +136,9 @@ def _tool(spec: ToolSpec) -> dict[str, Any]:
 
 def _messages(history: tuple[Message, ...], *, thinks: bool) -> list[dict[str, Any]]:
     """System text first; messages of the same role become one; an assistant stands between a result and the user."""
-    names = tool_names(history)
+    names = translate.tool_names(history)
     made: list[dict[str, Any]] = []
-    if text := system_text(history):
+    if text := translate.system_text(history):
         made.append({"role": "system", "content": text})
     for at, message in enumerate(history):
         match message:
@@ -209,7 +191,7 @@ def _answer(message: AssistantMessage, *, thinks: bool) -> dict[str, Any]:
 
 
 def _call(call: ToolCall) -> dict[str, Any]:
-    function = {"name": call.name, "arguments": object_text(call)}
+    function = {"name": call.name, "arguments": translate.object_text(call)}
     return {"id": short_id(call.id), "type": "function", "function": function}
 
 
@@ -217,7 +199,7 @@ def _result(message: ToolMessage, names: dict[str, str], where: str) -> dict[str
     """What a tool gave besides text stands in its message: a user message could not follow it."""
     content = _content(message.content, where)
     if isinstance(content, str):
-        content = marked_error(content, failed=message.is_error)
+        content = translate.marked_error(content, failed=message.is_error)
     elif message.is_error:
         content = [_text("Error:"), *content]
     name = message.name or names.get(message.tool_call_id, "")
@@ -236,7 +218,7 @@ def _text(text: str) -> dict[str, Any]:
 def _content(content: Content, where: str) -> str | list[dict[str, Any]]:
     if isinstance(content, str):
         return content
-    parts = parts_of(content)
+    parts = translate.parts_of(content)
     if all(isinstance(part, TextPart) for part in parts):
         return "\n\n".join(part.text for part in parts if isinstance(part, TextPart))
     return [_part(part, f"{where}[{at}]") for at, part in enumerate(parts)]
@@ -257,3 +239,6 @@ def _part(part: ContentPart, where: str) -> dict[str, Any]:
             return {"type": "document_url", "document_url": url, **named}
         case _:
             raise RequestError("A file needs a URL or an id.", param=where)
+
+
+PROVIDER = base.Provider(NAME, request, Decoder, settings, BASE_URL)

@@ -28,29 +28,16 @@ from turnstream.events import (
     UserMessage,
     content_text,
 )
-from turnstream.providers import chat_body, errors
-from turnstream.providers.base import HttpRequest, Settings
-from turnstream.providers.media import inline
-from turnstream.providers.ollama_decoding import PROVIDER, Decoder
-from turnstream.providers.translate import (
-    arguments_object,
-    encoded,
-    json_answer,
-    marked_error,
-    options_of,
-    system_text,
-    tool_names,
-    with_extra,
-)
-
-__all__ = ["Decoder", "error", "request", "settings"]
+from turnstream.providers import base
+from turnstream.providers.decode import ollama_stream
+from turnstream.providers.encode import chat_body, data_urls, translate
 
 BASE_URL = "http://127.0.0.1:11434"
 _MISSING = re.compile(r"model ['\"]?([^'\"]+?)['\"]? (?:was )?not found")
 _LEVELS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
 
 
-def settings(given: Settings, environ: Mapping[str, str]) -> Settings:
+def settings(given: base.Settings, environ: Mapping[str, str]) -> base.Settings:
     """``OLLAMA_HOST`` is the address, as Ollama itself reads it. A key is only needed for its cloud."""
     found = given.base_url or environ.get("OLLAMA_HOST") or BASE_URL
     if "://" not in found:
@@ -62,9 +49,9 @@ def settings(given: Settings, environ: Mapping[str, str]) -> Settings:
     return msgspec.structs.replace(given, base_url=found, api_key=given.api_key or environ.get("OLLAMA_API_KEY"))
 
 
-def request(settings: Settings, model_request: ModelRequest) -> HttpRequest:
+def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRequest:
     """Raises `RequestError` for content that Ollama does not take."""
-    options, quirks = options_of(settings, model_request), settings.quirks
+    options, quirks = translate.options_of(settings, model_request), settings.quirks
     notes: list[str] = []
     made: dict[str, Any] = {
         "model": settings.model,
@@ -75,7 +62,7 @@ def request(settings: Settings, model_request: ModelRequest) -> HttpRequest:
         made["tools"] = [chat_body.tool(spec) for spec in model_request.tools]
     if sampling := _sampling(options, quirks):
         made["options"] = sampling
-    if (answer := json_answer(options.response_format)) is not None:
+    if (answer := translate.json_answer(options.response_format)) is not None:
         made["format"] = answer.schema or "json"
     if (think := _think(settings.model, options, notes)) is not None:
         made["think"] = think
@@ -85,17 +72,20 @@ def request(settings: Settings, model_request: ModelRequest) -> HttpRequest:
     if settings.api_key:
         headers["authorization"] = f"Bearer {settings.api_key}"
     url = f"{settings.base_url}/api/chat"
-    return HttpRequest("POST", url, headers | settings.headers, encoded(with_extra(made, options.extra)), tuple(notes))
+    return base.HttpRequest(
+        "POST",
+        url,
+        headers | settings.headers,
+        translate.encoded(translate.with_extra(made, options.extra)),
+        tuple(notes),
+    )
 
 
-def error(status: int, body: bytes) -> ProviderError:
+def explain(error: ProviderError) -> None:
     """A model that is not on the server is an error that says how to get it."""
-    value = errors.parsed(body)
-    made = errors.from_status(PROVIDER, status, value, errors.described(value))
-    if status == 404 and (missing := _MISSING.search(made.detail)):
-        made.message = "The Ollama server does not have this model: it must be pulled first."
-        made.detail = f"{made.detail}: run `ollama pull {missing[1]}`"
-    return made
+    if error.provider_status == 404 and (missing := _MISSING.search(error.detail)):
+        error.message = "The Ollama server does not have this model: it must be pulled first."
+        error.detail = f"{error.detail}: run `ollama pull {missing[1]}`"
 
 
 def _offers_tools(options: ModelOptions, notes: list[str]) -> bool:
@@ -137,9 +127,9 @@ def _think(model: str, options: ModelOptions, notes: list[str]) -> bool | str | 
 
 
 def _messages(history: tuple[Message, ...]) -> list[dict[str, Any]]:
-    names = tool_names(history)
+    names = translate.tool_names(history)
     made: list[dict[str, Any]] = []
-    if text := system_text(history):
+    if text := translate.system_text(history):
         made.append({"role": "system", "content": text})
     loop = max((at for at, message in enumerate(history) if isinstance(message, UserMessage)), default=-1)
     for at, message in enumerate(history):
@@ -166,12 +156,12 @@ def _answer(message: AssistantMessage, *, thinking: bool) -> dict[str, Any]:
 
 
 def _call(call: ToolCall) -> dict[str, Any]:
-    return {"id": call.id, "function": {"name": call.name, "arguments": arguments_object(call)}}
+    return {"id": call.id, "function": {"name": call.name, "arguments": translate.arguments_object(call)}}
 
 
 def _result(message: ToolMessage, names: dict[str, str], where: str) -> dict[str, Any]:
     made = {"role": "tool", **_content(message.content, where), "tool_call_id": message.tool_call_id}
-    made["content"] = marked_error(made["content"], failed=message.is_error)
+    made["content"] = translate.marked_error(made["content"], failed=message.is_error)
     name = message.name or names.get(message.tool_call_id, "")
     return made | ({"tool_name": name} if name else {})
 
@@ -184,8 +174,11 @@ def _content(content: Content, where: str) -> dict[str, Any]:
     for at, part in enumerate(content):
         if isinstance(part, TextPart):
             continue
-        media = inline(part.url) if isinstance(part, ImagePart) else None
+        media = data_urls.inline(part.url) if isinstance(part, ImagePart) else None
         if media is None:
             raise RequestError("Ollama takes text, and images as data: URLs.", param=f"{where}[{at}]")
         images.append(media.base64)
     return {"content": content_text(content)} | ({"images": images} if images else {})
+
+
+PROVIDER = base.Provider(ollama_stream.NAME, request, ollama_stream.Decoder, settings, BASE_URL, explain=explain)

@@ -1,7 +1,7 @@
 """Text completions (``POST /completions``): OpenAI's older protocol, which vLLM, llama.cpp and others still serve.
 
-The prompt is the conversation through a chat template, see `turnstream.providers.template_prompts` for its quirks. Tool
-calls come back as text: `text_format` says in which form.
+The prompt is the conversation through a chat template, see `turnstream.providers.encode.template_prompts` for its
+quirks. Tool calls come back as text: `text_format` says in which form.
 """
 
 from __future__ import annotations
@@ -17,23 +17,15 @@ from turnstream.events import (
     FinishReason,
     ModelEvent,
     ModelRequest,
-    ProviderError,
     TextDelta,
     UsageReport,
 )
 from turnstream.parsing import sse
-from turnstream.providers import compatible, errors
-from turnstream.providers.base import HttpRequest, Settings
-from turnstream.providers.chat_usage import usage
-from turnstream.providers.decoding import SseDecoder
-from turnstream.providers.failure import broken
-from turnstream.providers.leniency import read
-from turnstream.providers.template_prompts import prompt, text_format, with_family
-from turnstream.providers.translate import encoded, options_of, with_extra
+from turnstream.providers import base, catalogue
+from turnstream.providers.decode import chat_usage, failures, frames, lenient
+from turnstream.providers.encode import template_prompts, translate
 
-PROVIDER = "openai-completions"
-
-__all__ = ["Decoder", "error", "request", "settings", "text_format"]
+NAME = "openai-completions"
 
 _REASONS: dict[str, FinishReason] = {
     "stop": "stop",
@@ -48,18 +40,18 @@ _PLAIN = ("temperature", "top_p", "seed", "presence_penalty", "frequency_penalty
 _UNKNOWN_HERE = ("response_format", "reasoning_effort", "tool_choice", "parallel_tool_calls")
 
 
-def settings(given: Settings, environ: Mapping[str, str]) -> Settings:
+def settings(given: base.Settings, environ: Mapping[str, str]) -> base.Settings:
     """``given`` with its address, its key and its family's template. Raises `ConfigurationError`."""
-    completed = compatible.settings("openai-compatible", given, environ)
-    return msgspec.structs.replace(completed, quirks=with_family(PROVIDER, completed))
+    completed = catalogue.complete(NAME, given, environ)
+    return msgspec.structs.replace(completed, quirks=template_prompts.with_family(NAME, completed))
 
 
-def request(settings: Settings, model_request: ModelRequest) -> HttpRequest:
+def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRequest:
     """Raises `RequestError` if the template refuses the conversation."""
-    options = options_of(settings, model_request)
+    options = translate.options_of(settings, model_request)
     body: dict[str, Any] = {
         "model": settings.model,
-        "prompt": prompt(settings, model_request),
+        "prompt": template_prompts.prompt(settings, model_request),
         "stream": True,
         "stream_options": {"include_usage": True},
         "stop": [*(options.stop or ()), *settings.quirks.get("stop", ())],
@@ -76,14 +68,13 @@ def request(settings: Settings, model_request: ModelRequest) -> HttpRequest:
         if getattr(options, name) not in (None, "auto")
     )
     whole = {name: value for name, value in body.items() if value != []}
-    return HttpRequest(
-        "POST", settings.base_url + "/completions", headers, encoded(with_extra(whole, options.extra)), notes
+    return base.HttpRequest(
+        "POST",
+        settings.base_url + "/completions",
+        headers,
+        translate.encoded(translate.with_extra(whole, options.extra)),
+        notes,
     )
-
-
-def error(status: int, body: bytes) -> ProviderError:
-    value = errors.parsed(body)
-    return errors.from_status(PROVIDER, status, value, errors.described(value))
 
 
 class _Choice(Struct, gc=False):
@@ -101,10 +92,10 @@ class _Chunk(Struct, gc=False):
 _chunk = msgspec.json.Decoder(_Chunk)
 
 
-class Decoder(SseDecoder):
+class Decoder(frames.SseDecoder):
     """Only choice 0 is read."""
 
-    provider = PROVIDER
+    provider = NAME
 
     def __init__(self) -> None:
         super().__init__()
@@ -122,7 +113,7 @@ class Decoder(SseDecoder):
 
     def document(self, body: bytes, out: list[ModelEvent]) -> None:
         """A server that does not stream answers in one document of the same form."""
-        value = errors.parsed(body)
+        value = failures.parsed(body)
         if not isinstance(value, dict) or not isinstance(value.get("choices"), list):
             super().document(body, out)
         self._read(body, out)
@@ -134,9 +125,9 @@ class Decoder(SseDecoder):
 
     def _read(self, data: bytes, out: list[ModelEvent]) -> None:
         try:
-            chunk = read(_chunk, data, self.halves)
+            chunk = lenient.read(_chunk, data, self.halves)
         except ValueError:
-            raise broken(PROVIDER, "an event is no completion chunk") from None
+            raise failures.broken(NAME, "an event is no completion chunk") from None
         for choice in chunk.choices or ():
             if not choice.index:
                 if choice.text:
@@ -144,10 +135,13 @@ class Decoder(SseDecoder):
                 self._finish = choice.finish_reason or self._finish
         self._usage = chunk.usage or self._usage
         if chunk.error:
-            raise errors.from_status(PROVIDER, None, chunk.error, errors.described(chunk.error))
+            raise failures.from_status(NAME, None, chunk.error, failures.described(chunk.error))
 
     def _end(self, out: list[ModelEvent]) -> None:
         self.done = True
         if self._usage is not None:
-            out.append(UsageReport(usage(self._usage)))
+            out.append(UsageReport(chat_usage.usage(self._usage)))
         out.append(Finish(_REASONS.get((self._finish or "").lower(), "unknown"), self._finish))
+
+
+PROVIDER = base.Provider(NAME, request, Decoder, settings, text_format=template_prompts.text_format)

@@ -1,7 +1,7 @@
 """IBM watsonx.ai, ``/ml/v1/text/chat_stream`` (https://cloud.ibm.com/apidocs/watsonx-ai, "Text chat stream").
 
 Messages and chunks are those of chat completions; the rest is watsonx's own. For models that take a prompt there is
-`turnstream.providers.watsonx_generation`. Addresses and tokens: `turnstream.providers.watsonx_access`.
+`turnstream.providers.watsonx_generation`. Addresses and tokens: `turnstream.providers.access.watsonx_access`.
 """
 
 from __future__ import annotations
@@ -20,20 +20,18 @@ from turnstream.events import (
 )
 from turnstream.parsing.sse import Event
 from turnstream.prompts.families import family_of, with_short_ids
-from turnstream.providers import chat_body, chat_chunks, chat_decoding, errors
-from turnstream.providers.base import HttpRequest, Settings
-from turnstream.providers.translate import encoded, forced_name, options_of, with_extra
-from turnstream.providers.watsonx_access import PROVIDER, error, exchange, post, settings
-
-__all__ = ["Decoder", "error", "exchange", "request", "settings"]
+from turnstream.providers import base
+from turnstream.providers.access import watsonx_access
+from turnstream.providers.decode import chat_chunks, chat_stream, failures
+from turnstream.providers.encode import chat_body, translate
 
 _PLAIN = ("temperature", "top_p", "seed", "presence_penalty", "frequency_penalty", "response_format")
 _EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
 
 
-def request(settings: Settings, model_request: ModelRequest) -> HttpRequest:
+def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRequest:
     """Raises `RequestError` for content that the vendor does not take."""
-    options = options_of(settings, model_request)
+    options = translate.options_of(settings, model_request)
     notes: list[str] = []
     _check(model_request)
     family, history = family_of(settings.model), model_request.messages
@@ -42,7 +40,7 @@ def request(settings: Settings, model_request: ModelRequest) -> HttpRequest:
     made: dict[str, Any] = {"messages": chat_body.messages(history, settings.quirks)}
     if model_request.tools:
         made["tools"] = [chat_body.tool(spec) for spec in model_request.tools]
-        if (forced := forced_name(options.tool_choice)) is not None:
+        if (forced := translate.forced_name(options.tool_choice)) is not None:
             made["tool_choice"] = {"type": "function", "function": {"name": forced}}
         elif options.tool_choice is not None:
             made["tool_choice_option"] = options.tool_choice
@@ -54,8 +52,10 @@ def request(settings: Settings, model_request: ModelRequest) -> HttpRequest:
     if options.stop:
         made["stop"] = list(options.stop)
     _add_effort(made, options, notes)
-    url, headers, body = post(settings, "chat_stream", made)
-    return HttpRequest("POST", url, headers, encoded(with_extra(body, options.extra)), tuple(notes))
+    url, headers, body = watsonx_access.post(settings, "chat_stream", made)
+    return base.HttpRequest(
+        "POST", url, headers, translate.encoded(translate.with_extra(body, options.extra)), tuple(notes)
+    )
 
 
 def _check(model_request: ModelRequest) -> None:
@@ -76,10 +76,10 @@ def _add_effort(made: dict[str, Any], options: ModelOptions, notes: list[str]) -
     made["reasoning_effort"] = _EFFORTS.get(effort, "low")
 
 
-class Decoder(chat_decoding.Decoder):
+class Decoder(chat_stream.Decoder):
     """Chat completions, which end with the body or with ``event: close``; failures come as a list ``errors``."""
 
-    provider = PROVIDER
+    provider = watsonx_access.NAME
 
     def _without_choices(self, chunk: chat_chunks.Chunk, data: bytes) -> None:
         if (failure := _reported(data)) is not None:
@@ -95,8 +95,15 @@ class Decoder(chat_decoding.Decoder):
 
 def _reported(data: bytes) -> ProviderError | None:
     """``{"errors": [{"code", "message"}], "trace", "status_code"}`` inside a stream; None for anything else."""
-    value = errors.parsed(data)
+    value = failures.parsed(data)
     if not isinstance(value, dict) or not isinstance(value.get("errors"), list):
         return None
     status = value.get("status_code")
-    return errors.from_status(PROVIDER, status if isinstance(status, int) else None, value, errors.described(value))
+    return failures.from_status(
+        watsonx_access.NAME, status if isinstance(status, int) else None, value, failures.described(value)
+    )
+
+
+PROVIDER = base.Provider(
+    watsonx_access.NAME, request, Decoder, watsonx_access.settings, exchange=watsonx_access.exchange
+)

@@ -1,7 +1,8 @@
 """IBM watsonx.ai, ``/ml/v1/text/generation_stream`` (https://cloud.ibm.com/apidocs/watsonx-ai, "Text generation").
 
 For models that take a prompt: the conversation goes through a chat template and tool calls come back as text, see
-`turnstream.providers.template_prompts`. The decoder reads IBM's older Big AI Models streams, of the same form, too.
+`turnstream.providers.encode.template_prompts`. The decoder reads IBM's older Big AI Models streams, of the same form,
+too.
 """
 
 from __future__ import annotations
@@ -23,18 +24,12 @@ from turnstream.events import (
     UsageReport,
 )
 from turnstream.parsing import sse
-from turnstream.providers import errors, watsonx_access
-from turnstream.providers.base import HttpRequest, Settings
-from turnstream.providers.decoding import SseDecoder
-from turnstream.providers.failure import broken
-from turnstream.providers.leniency import read
-from turnstream.providers.template_prompts import prompt, text_format, with_family
-from turnstream.providers.translate import encoded, options_of, with_extra
-from turnstream.providers.watsonx_access import error, exchange, post
+from turnstream.providers import base
+from turnstream.providers.access import watsonx_access
+from turnstream.providers.decode import failures, frames, lenient
+from turnstream.providers.encode import template_prompts, translate
 
-__all__ = ["Decoder", "error", "exchange", "request", "settings", "text_format"]
-
-PROVIDER = "watsonx-generation"
+NAME = "watsonx-generation"
 
 _DEFAULT_LIMIT = 1024  # the vendor's own default is 20 tokens
 _MOST_STOPS = 6
@@ -56,26 +51,31 @@ _REASONS: dict[str, FinishReason] = {
 }
 
 
-def settings(given: Settings, environ: Mapping[str, str]) -> Settings:
+def settings(given: base.Settings, environ: Mapping[str, str]) -> base.Settings:
     """Raises `ConfigurationError`."""
     completed = watsonx_access.settings(given, environ)
-    return msgspec.structs.replace(completed, quirks=with_family(PROVIDER, completed))
+    return msgspec.structs.replace(completed, quirks=template_prompts.with_family(NAME, completed))
 
 
-def request(settings: Settings, model_request: ModelRequest) -> HttpRequest:
+def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRequest:
     """Raises `RequestError` if the template refuses the conversation."""
-    options = options_of(settings, model_request)
+    options = translate.options_of(settings, model_request)
     notes = [
         f"{name} is left out: text generation does not have it"
         for name in _UNKNOWN_HERE
         if getattr(options, name) not in (None, "auto", True)
     ]
-    made = {"input": prompt(settings, model_request), "parameters": _parameters(settings, options, notes)}
-    url, headers, body = post(settings, "generation_stream", made)
-    return HttpRequest("POST", url, headers, encoded(with_extra(body, options.extra)), tuple(notes))
+    made = {
+        "input": template_prompts.prompt(settings, model_request),
+        "parameters": _parameters(settings, options, notes),
+    }
+    url, headers, body = watsonx_access.post(settings, "generation_stream", made)
+    return base.HttpRequest(
+        "POST", url, headers, translate.encoded(translate.with_extra(body, options.extra)), tuple(notes)
+    )
 
 
-def _parameters(settings: Settings, options: ModelOptions, notes: list[str]) -> dict[str, Any]:
+def _parameters(settings: base.Settings, options: ModelOptions, notes: list[str]) -> dict[str, Any]:
     made: dict[str, Any] = {"max_new_tokens": options.output_limit or _DEFAULT_LIMIT, "decoding_method": "greedy"}
     if options.temperature or (options.temperature is None and options.top_p is not None):
         sampling = {"temperature": options.temperature, "top_p": options.top_p, "random_seed": options.seed}
@@ -107,10 +107,10 @@ class Chunk(Struct, gc=False):
 _chunk = msgspec.json.Decoder(Chunk)
 
 
-class Decoder(SseDecoder):
+class Decoder(frames.SseDecoder):
     """Only the first result of a chunk is read. Counts of tokens come in pieces of their own, some of them 0."""
 
-    provider = PROVIDER
+    provider = NAME
 
     def __init__(self) -> None:
         super().__init__()
@@ -127,7 +127,7 @@ class Decoder(SseDecoder):
 
     def document(self, body: bytes, out: list[ModelEvent]) -> None:
         """A gateway that does not stream answers in one document of the same form."""
-        value = errors.parsed(body)
+        value = failures.parsed(body)
         if not isinstance(value, dict) or not isinstance(value.get("results"), list):
             super().document(body, out)
         self._read(body, False, out)
@@ -145,16 +145,16 @@ class Decoder(SseDecoder):
 
     def _read(self, data: bytes, failed: bool, out: list[ModelEvent]) -> None:
         try:
-            chunk = read(_chunk, data, self.halves)
+            chunk = lenient.read(_chunk, data, self.halves)
         except ValueError:
-            raise broken(PROVIDER, "an event is no piece of a generation") from None
+            raise failures.broken(NAME, "an event is no piece of a generation") from None
         if chunk.results:
             self._result(chunk.results[0], out)
         if chunk.errors or chunk.error or failed:
-            value = errors.parsed(data)
+            value = failures.parsed(data)
             status = value.get("status_code") if isinstance(value, dict) else None
             known = status if isinstance(status, int) else None
-            raise errors.from_status(PROVIDER, known, value, errors.described(value))
+            raise failures.from_status(NAME, known, value, failures.described(value))
 
     def _result(self, result: _Result, out: list[ModelEvent]) -> None:
         if result.generated_text:
@@ -164,9 +164,19 @@ class Decoder(SseDecoder):
         reason = result.stop_reason
         if reason and reason != "not_finished" and reason != "NOT_FINISHED":
             if reason.lower() == "error":
-                raise errors.from_status(PROVIDER, None, None, "stop reason error")
+                raise failures.from_status(NAME, None, None, "stop reason error")
             self._finish = reason
 
 
 def _more(before: int | None, now: int | None) -> int | None:
     return before if now is None or now < (before or 0) else now
+
+
+PROVIDER = base.Provider(
+    watsonx_access.NAME,
+    request,
+    Decoder,
+    settings,
+    exchange=watsonx_access.exchange,
+    text_format=template_prompts.text_format,
+)

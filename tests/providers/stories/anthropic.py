@@ -10,7 +10,7 @@ from tests.providers.stories import TIME, WEATHER
 from turnstream.providers import anthropic
 from turnstream.providers.base import Settings
 
-PROVIDER = anthropic
+PROVIDER = anthropic.PROVIDER
 SETTINGS = Settings("claude-sonnet-4-5", "https://api.anthropic.com", "key", quirks={"prompt_cache": False})
 
 

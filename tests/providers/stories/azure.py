@@ -8,7 +8,7 @@ from tests.providers.stories.chat import CLOCK, PARIS, TOOLS, USAGE, chunk, data
 from turnstream.providers import azure
 from turnstream.providers.base import Settings
 
-PROVIDER = azure
+PROVIDER = azure.PROVIDER
 SETTINGS = Settings("my-gpt", "https://me.openai.azure.com", "key")
 
 VERDICT = {"content_filter_results": {"hate": {"filtered": False, "severity": "safe"}}}

@@ -12,7 +12,7 @@ from tests.providers.stories import TIME, WEATHER
 from turnstream.providers import bedrock
 from turnstream.providers.base import Settings
 
-PROVIDER = bedrock
+PROVIDER = bedrock.PROVIDER
 SETTINGS = Settings(
     "us.amazon.nova-lite-v1:0", "https://bedrock-runtime.us-east-1.amazonaws.com", "key", quirks={"region": "us-east-1"}
 )

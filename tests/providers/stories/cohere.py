@@ -10,7 +10,7 @@ from tests.providers.stories.chat import CLOCK, PARIS, TOOLS, sent
 from turnstream.providers import cohere
 from turnstream.providers.base import Settings
 
-PROVIDER = cohere
+PROVIDER = cohere.PROVIDER
 SETTINGS = Settings("command-a-03-2025", "https://api.cohere.com", "key")
 
 

@@ -10,7 +10,7 @@ from tests.providers.stories import WEATHER
 from turnstream.providers import gemini
 from turnstream.providers.base import Settings
 
-PROVIDER = gemini
+PROVIDER = gemini.PROVIDER
 SETTINGS = Settings("gemini-2.5-flash", "https://generativelanguage.googleapis.com", "key")
 
 

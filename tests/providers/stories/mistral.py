@@ -6,7 +6,7 @@ from tests.providers.stories.chat import CLOCK, PARIS, TOOLS, USAGE, chunk, data
 from turnstream.providers import mistral
 from turnstream.providers.base import Settings
 
-PROVIDER = mistral
+PROVIDER = mistral.PROVIDER
 SETTINGS = Settings("mistral-small-latest", "https://api.mistral.ai/v1", "key")
 
 BEGIN = data(chunk({"role": "assistant", "content": ""}))

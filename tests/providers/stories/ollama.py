@@ -10,7 +10,7 @@ from tests.providers.stories.chat import TOOLS
 from turnstream.providers import ollama
 from turnstream.providers.base import Settings
 
-PROVIDER = ollama
+PROVIDER = ollama.PROVIDER
 SETTINGS = Settings("qwen3", "http://127.0.0.1:11434")
 
 

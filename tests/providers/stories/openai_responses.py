@@ -10,7 +10,7 @@ from tests.providers.stories import TIME, WEATHER
 from turnstream.providers import openai_responses
 from turnstream.providers.base import Settings
 
-PROVIDER = openai_responses
+PROVIDER = openai_responses.PROVIDER
 SETTINGS = Settings("gpt-5-mini", "https://api.openai.com/v1", "key")
 
 

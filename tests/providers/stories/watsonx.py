@@ -10,7 +10,7 @@ from tests.providers.stories.chat import CLOCK, PARIS, TOOLS, USAGE, chunk, sent
 from turnstream.providers import watsonx
 from turnstream.providers.base import Settings
 
-PROVIDER = watsonx
+PROVIDER = watsonx.PROVIDER
 SETTINGS = Settings(
     "ibm/granite-4-h-small", "https://us-south.ml.cloud.ibm.com", "token", quirks={"project_id": "p", "auth": "token"}
 )

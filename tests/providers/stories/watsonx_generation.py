@@ -8,7 +8,7 @@ import msgspec
 
 from turnstream.providers import watsonx_generation
 
-PROVIDER = watsonx_generation
+PROVIDER = watsonx_generation.PROVIDER
 
 
 def piece(text: str, count: int, read: int = 0, reason: str = "not_finished", **members: Any) -> bytes:

@@ -1,0 +1,137 @@
+"""What decoders have in common, whatever frames their events come in: errors that never overtake events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
+
+import msgspec
+
+from turnstream.events import ModelEvent, ProtocolError, ProviderError
+from turnstream.parsing import answers, aws_event_stream, sse
+from turnstream.providers.decode import failures, lenient
+
+Frame = TypeVar("Frame")
+Decoded = TypeVar("Decoded")
+_IGNORED = (b"", b"[DONE]")  # imitators put these into streams whose protocol has no such thing
+_NOT_UNDERSTOOD = (msgspec.DecodeError, UnicodeError, RecursionError)
+
+
+class Framing(Protocol[Frame]):
+    def feed(self, piece: bytes) -> list[Frame]: ...
+
+    def close(self) -> list[Frame]: ...
+
+
+class FramedDecoder(Generic[Frame]):
+    """A subclass says what one frame means (``take``) and what is due at the end (``end``).
+
+    ``take`` may append to ``out`` and then raise: the events are given first, the error with the next call. What
+    msgspec raises is then a `ProtocolError`.
+    ``done`` is True once the answer is whole; what the stream says after that is not read.
+    """
+
+    provider = ""
+
+    def __init__(self, framing: Framing[Frame]) -> None:
+        self.done = False
+        self._framing = framing
+        self._error: ProviderError | None = None
+        self._held = 0
+        self.halves = lenient.Halves()
+
+    def feed(self, piece: bytes) -> list[ModelEvent]:
+        if self._error is not None:
+            raise self._error
+        out: list[ModelEvent] = []
+        try:
+            for frame in self._framing.feed(piece):
+                if self.done:
+                    break
+                self.take(frame, out)
+        except (ProviderError, *_NOT_UNDERSTOOD) as error:
+            failure = self._failed(error)
+            if not out:
+                raise failure from None
+        return out
+
+    def close(self) -> list[ModelEvent]:
+        """The rest. Call it until it gives nothing: if the stream also ended badly, the call after the rest raises."""
+        if self._error is not None:
+            raise self._error
+        out: list[ModelEvent] = []
+        try:
+            if not self.done:
+                self.drain(out)
+            if not self.done:
+                self.end(out)
+        except (ProviderError, *_NOT_UNDERSTOOD) as error:
+            failure = self._failed(error)
+            if not out:
+                raise failure from None
+        return out
+
+    def _failed(self, error: Exception) -> ProviderError:
+        if not isinstance(error, ProviderError):
+            error = failures.broken(self.provider, f"an event is not understood: {error}")
+        error.provider = self.provider
+        self._error = error
+        return error
+
+    def take(self, frame: Frame, out: list[ModelEvent]) -> None:
+        raise NotImplementedError
+
+    def drain(self, out: list[ModelEvent]) -> None:
+        """What the framing still has. A frame may be torn: whether the answer is whole without it, ``end`` knows."""
+        for frame in self._framing.close():
+            try:
+                self.take(frame, out)
+            except (ProtocolError, *_NOT_UNDERSTOOD):
+                pass
+
+    def end(self, out: list[ModelEvent]) -> None:
+        """The body is over and the answer is not whole. A stream that needs no closing event gives the rest here."""
+        raise failures.ended_early(self.provider)
+
+    def hold(self, size: int) -> None:
+        """Count what is kept for later; raises when that is more than one event may be."""
+        self._held += size
+        if self._held > sse.MAX_EVENT:
+            raise failures.broken(self.provider, f"one piece of the answer has more than {sse.MAX_EVENT} bytes")
+
+    def release(self, size: int) -> None:
+        self._held -= size
+
+
+class SseDecoder(FramedDecoder[sse.Event]):
+    """Over server-sent events. A body that is one JSON document instead goes to ``document``."""
+
+    def __init__(self) -> None:
+        self._answer = answers.Decoder()
+        super().__init__(self._answer)
+
+    def drain(self, out: list[ModelEvent]) -> None:
+        super().drain(out)
+        if self._answer.document is not None:
+            self.document(self._answer.document, out)
+
+    def read(self, decode: Callable[[bytes, lenient.Halves], Decoded], data: bytes) -> Decoded | None:
+        """The event's data, decoded; None for data that says nothing in any protocol."""
+        try:
+            return decode(data, self.halves)
+        except msgspec.DecodeError:
+            if data.strip() in _IGNORED:
+                return None
+            raise
+
+    def document(self, body: bytes, out: list[ModelEvent]) -> None:
+        """With a status of 200 it is still a refusal, unless the protocol has such answers."""
+        value = failures.parsed(body)
+        raise failures.from_status(self.provider, None, value, failures.described(value))
+
+
+class AwsDecoder(FramedDecoder[aws_event_stream.Message]):
+    """Over AWS event streams."""
+
+    def __init__(self) -> None:
+        super().__init__(aws_event_stream.Decoder())

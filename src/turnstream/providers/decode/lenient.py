@@ -1,0 +1,113 @@
+"""JSON as vendors do send it, read leniently: what is at fault is left out, and the answer goes on.
+
+A number for a string, a null for a list, half of a surrogate pair, bytes that are not UTF-8. A strict decoder is asked
+first, so a document that is as it should be costs nothing more.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar, get_args, get_origin
+
+import msgspec
+from msgspec import Struct
+
+_ENDS = re.compile(rb'(?<!\\)((?:\\\\)*)(\\u[dD][89abAB][0-9a-fA-F]{2})(?=")')
+_BEGINS = re.compile(rb'(?<!\\)"(?=\\u[dD][c-fC-F][0-9a-fA-F]{2})')
+
+
+class Halves:
+    """For documents that a strict decoder has refused, in their order. Where a string ends with a first half, that half
+    is kept for the string that begins with the second; without one it was no character."""
+
+    def __init__(self) -> None:
+        self._kept = b""
+
+    def joined(self, data: bytes) -> bytes:
+        """The document, with what was kept and without what is kept from now on. Other halves stay."""
+        if self._kept:
+            data = _BEGINS.sub(lambda quote: quote[0] + self._kept, data)
+        found = _ENDS.findall(data)
+        self._kept = found[-1][1] if found else b""
+        return _ENDS.sub(rb"\1", data) if found else data
+
+
+T = TypeVar("T")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def read(decoder: msgspec.json.Decoder[T], data: bytes, halves: Halves) -> T:
+    """The value; lone surrogates and bytes that are no UTF-8 become U+FFFD. Raises `ValueError` for anything else."""
+    try:
+        return decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        pass
+    try:
+        return msgspec.convert(loads(halves.joined(data)), decoder.type, strict=False)
+    except (msgspec.MsgspecError, RecursionError, TypeError, OverflowError) as problem:
+        raise ValueError(str(problem)) from None
+
+
+def loads(data: bytes) -> Any:
+    """Any JSON value, read as `read` reads it."""
+    return _clean(json.loads(data.decode("utf-8", "replace")))
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return _SURROGATES.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_clean(item) for item in value]
+    if isinstance(value, dict):
+        return {_clean(key): _clean(item) for key, item in value.items()}
+    return value
+
+
+S = TypeVar("S", bound=Struct)
+
+
+def decoder(kind: type[S]) -> Callable[[bytes, Halves], S]:
+    """Raises `msgspec.DecodeError` for what is no JSON object. Every member of ``kind`` must have a default."""
+    strict = msgspec.json.Decoder(kind).decode
+
+    def decode(data: bytes, halves: Halves) -> S:
+        try:
+            return strict(data)
+        except (msgspec.DecodeError, UnicodeError) as error:
+            try:
+                value = loads(halves.joined(data))
+            except ValueError:
+                value = None
+            if not isinstance(value, dict):
+                raise msgspec.DecodeError(str(error)) from None
+            return fitted(kind, value)
+
+    return decode
+
+
+def fitted(kind: type[S], value: dict[str, Any]) -> S:
+    made = {}
+    for field in msgspec.structs.fields(kind):
+        if field.encode_name in value:
+            fits, member = _member(field.type, value[field.encode_name])
+            if fits:
+                made[field.name] = member
+    return kind(**made)
+
+
+def _member(wanted: Any, value: Any) -> tuple[bool, Any]:
+    if wanted is msgspec.Raw:
+        return True, msgspec.Raw(msgspec.json.encode(value))
+    try:
+        return True, msgspec.convert(value, wanted)
+    except msgspec.ValidationError:
+        pass
+    for kind in get_args(wanted) or (wanted,):
+        if isinstance(kind, type) and issubclass(kind, Struct) and isinstance(value, dict):
+            return True, fitted(kind, value)
+        if get_origin(kind) is list and isinstance(value, list):
+            members = [_member(get_args(kind)[0], item) for item in value]
+            return True, [member for fits, member in members if fits]
+    return False, None

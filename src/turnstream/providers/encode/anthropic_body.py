@@ -1,0 +1,338 @@
+"""Our request as an Anthropic Messages body (https://platform.claude.com/docs/en/api/messages)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from turnstream.events import (
+    AssistantMessage,
+    AudioPart,
+    Content,
+    ContentPart,
+    FilePart,
+    ImagePart,
+    Message,
+    ModelOptions,
+    ModelRequest,
+    ProviderItem,
+    RequestError,
+    SystemMessage,
+    TextPart,
+    ToolCall,
+    ToolMessage,
+    ToolSpec,
+    UserMessage,
+)
+from turnstream.providers import base
+from turnstream.providers.encode import claude_models, data_urls, translate
+
+Block = dict[str, Any]
+NAME = "anthropic"
+
+_IMAGES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
+_BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 24_576, "xhigh": 30_000, "max": 30_000}
+_SMALLEST_BUDGET = 1024
+_FAILED = "The tool failed."
+_OPENING = "(The conversation begins with the assistant.)"
+
+
+def body(settings: base.Settings, model_request: ModelRequest, notes: list[str]) -> dict[str, Any]:
+    """The body, without what depends on where it is sent. What cannot be said to this vendor goes to ``notes``."""
+    options = translate.options_of(settings, model_request)
+    claude = claude_models.capabilities(settings.model)
+    made: dict[str, Any] = {
+        "max_tokens": options.output_limit or settings.quirks.get("max_tokens") or claude.output_limit,
+        "messages": _messages(model_request.messages),
+    }
+    if text := translate.system_text(model_request.messages):
+        made["system"] = [{"type": "text", "text": text}]
+    _add_tools(made, model_request, options)
+    _add_thinking(made, claude, options, model_request.messages, notes)
+    _add_sampling(made, claude, options, notes)
+    _add_format(made, claude, settings.model, options, notes)
+    if settings.quirks.get("prompt_cache", True):
+        _mark_cache(made, settings.quirks.get("prompt_cache"))
+    return translate.with_extra(made, options.extra)
+
+
+# ---------------------------------------------------------------------------------------------------------- messages
+
+
+def _messages(messages: tuple[Message, ...]) -> list[Block]:
+    """Roles alternate, the first is the user's, tool results stand at the head of theirs, no block is empty."""
+    ids = translate.Ids.of_word_characters()
+    made: list[Block] = []
+    for at, message in enumerate(messages):
+        match message:
+            case SystemMessage():
+                continue
+            case AssistantMessage():
+                role, blocks = "assistant", _assistant(message, ids)
+            case ToolMessage():
+                role, blocks = "user", [_tool_result(message, ids, f"messages[{at}].content")]
+            case UserMessage():
+                role, blocks = "user", _content(message.content, f"messages[{at}].content")
+        if not blocks:
+            continue
+        if made and made[-1]["role"] == role:
+            made[-1]["content"] += blocks
+        else:
+            made.append({"role": role, "content": blocks})
+    if not made:
+        raise RequestError("The conversation has no message for the model.", param="messages")
+    if made[0]["role"] != "user":
+        made.insert(0, {"role": "user", "content": [{"type": "text", "text": _OPENING}]})
+    _trim_end(made)
+    return made
+
+
+def _trim_end(made: list[Block]) -> None:
+    """An answer to be continued must not end in white space."""
+    last = made[-1]["content"][-1]
+    if made[-1]["role"] == "assistant" and last["type"] == "text":
+        last["text"] = last["text"].rstrip()
+
+
+def _assistant(message: AssistantMessage, ids: translate.Ids) -> list[Block]:
+    """Reasoning goes back only as the signed block that it came in; without its signature it is refused."""
+    blocks: list[Block] = []
+    for part in message.parts:
+        match part:
+            case TextPart(text=text) if text.strip():
+                blocks.append({"type": "text", "text": text})
+            case ToolCall():
+                blocks.append(
+                    {
+                        "type": "tool_use",
+                        "id": ids(part.id),
+                        "name": part.name,
+                        "input": translate.arguments_object(part),
+                    }
+                )
+            case ProviderItem(provider=provider, data=data) if provider == NAME:
+                blocks.append(data)
+            case _:
+                pass
+    return blocks
+
+
+def _tool_result(message: ToolMessage, ids: translate.Ids, where: str) -> Block:
+    made: Block = {"type": "tool_result", "tool_use_id": ids(message.tool_call_id)}
+    content = _content(message.content, where)
+    if message.is_error:  # such a result has to have content, and may have text only
+        content = [block for block in content if block["type"] == "text"] or [{"type": "text", "text": _FAILED}]
+        made["is_error"] = True
+    if content:
+        made["content"] = content
+    return made
+
+
+def _content(content: Content, where: str) -> list[Block]:
+    return [
+        _part(part, f"{where}[{at}]")
+        for at, part in enumerate(translate.parts_of(content))
+        if not isinstance(part, TextPart) or part.text.strip()
+    ]
+
+
+def _part(part: ContentPart, where: str) -> Block:
+    match part:
+        case TextPart(text=text):
+            return {"type": "text", "text": text}
+        case ImagePart(url=url):
+            return {"type": "image", "source": _image_source(url, where)}
+        case FilePart():
+            return _document(part, where)
+        case AudioPart():
+            raise RequestError("This model's vendor takes no audio.", param=where)
+
+
+def _image_source(url: str, where: str) -> Block:
+    media = data_urls.inline(url)
+    if media is None:
+        return {"type": "url", "url": url}
+    if media.type not in _IMAGES:
+        raise RequestError(f"An image must be JPEG, PNG, GIF or WebP, not {media.type}.", param=where)
+    return {"type": "base64", "media_type": media.type, "data": media.base64}
+
+
+def _document(part: FilePart, where: str) -> Block:
+    if part.file_id is not None:
+        source: Block = {"type": "file", "file_id": part.file_id}
+    elif part.url is None:
+        raise RequestError("A file needs a URL or an id.", param=where)
+    elif (media := data_urls.inline(part.url)) is None:
+        source = {"type": "url", "url": part.url}
+    elif media.type in _IMAGES:
+        return {"type": "image", "source": {"type": "base64", "media_type": media.type, "data": media.base64}}
+    elif media.type == "application/pdf":
+        source = {"type": "base64", "media_type": media.type, "data": media.base64}
+    elif media.type.startswith("text/"):
+        source = {"type": "text", "media_type": "text/plain", "data": media.text}
+    else:
+        raise RequestError(f"A file must be a PDF, a text or an image, not {media.type}.", param=where)
+    return {"type": "document", "source": source} | ({"title": part.filename} if part.filename else {})
+
+
+def has_file_ids(messages: tuple[Message, ...]) -> bool:
+    """Whether the request names files that the vendor keeps, which is a beta of its own."""
+    return any(
+        isinstance(part, FilePart) and part.file_id is not None
+        for message in messages
+        if isinstance(message, (UserMessage, ToolMessage)) and not isinstance(message.content, str)
+        for part in message.content
+    )
+
+
+# ------------------------------------------------------------------------------------------------------------- tools
+
+
+def _add_tools(made: dict[str, Any], model_request: ModelRequest, options: ModelOptions) -> None:
+    """A history with tool calls needs tools beside it: where none are offered, they are listed and forbidden."""
+    tools = [_tool(spec) for spec in model_request.tools]
+    choice: Block | None = None
+    if not tools:
+        names = dict.fromkeys(
+            call.name for m in model_request.messages if isinstance(m, AssistantMessage) for call in m.tool_calls
+        )
+        tools = [{"name": name, "input_schema": {"type": "object", "properties": {}}} for name in names]
+        choice = {"type": "none"}
+    elif (forced := translate.forced_name(options.tool_choice)) is not None:
+        choice = {"type": "tool", "name": forced}
+    elif options.tool_choice is not None:
+        choice = {"type": {"required": "any"}.get(str(options.tool_choice), options.tool_choice)}
+    if not tools:
+        return
+    if options.parallel_tool_calls is False and (choice is None or choice["type"] != "none"):
+        choice = (choice or {"type": "auto"}) | {"disable_parallel_tool_use": True}
+    made["tools"] = tools
+    if choice is not None:
+        made["tool_choice"] = choice
+
+
+def _tool(spec: ToolSpec) -> Block:
+    made: Block = {"name": spec.name, "input_schema": {"type": "object"} | spec.parameters}
+    if spec.description:
+        made["description"] = spec.description
+    if spec.strict:
+        made["strict"] = True
+        made["input_schema"] = translate.closed(made["input_schema"])
+    return made
+
+
+# ----------------------------------------------------------------------------------------------------------- options
+
+
+def _add_thinking(
+    made: dict[str, Any],
+    claude: claude_models.Claude,
+    options: ModelOptions,
+    messages: tuple[Message, ...],
+    notes: list[str],
+) -> None:
+    effort = options.reasoning_effort
+    if effort is None:
+        return
+    if effort == "none":
+        if claude.thinking == "adaptive":
+            made["output_config"] = {"effort": "low"}
+            notes.append("reasoning_effort none: this model thinks when it wants to; it is asked for low effort.")
+        return
+    if claude.thinking == "none":
+        notes.append("reasoning_effort is left out: this model has no extended thinking.")
+        return
+    if made.get("tool_choice", {}).get("type") in ("any", "tool"):
+        notes.append(
+            "reasoning_effort is left out of calls with a forced tool choice: the vendor refuses both at once."
+        )
+        return
+    if claude.thinking == "budget":
+        _add_budget(made, effort, messages, notes)
+    else:
+        made["thinking"] = {"type": "adaptive", "display": "summarized"}
+    if claude.effort:
+        made["output_config"] = {"effort": _effort(effort, claude)}
+
+
+def _effort(effort: str, claude: claude_models.Claude) -> str:
+    if effort == "minimal":
+        return "low"
+    return "high" if effort == "xhigh" and not claude.xhigh else effort
+
+
+def _add_budget(made: dict[str, Any], effort: str, messages: tuple[Message, ...], notes: list[str]) -> None:
+    budget = min(_BUDGETS.get(effort, _BUDGETS["medium"]), made["max_tokens"] - 1)
+    if budget < _SMALLEST_BUDGET:
+        notes.append("reasoning_effort is left out of calls with so small an output limit: thinking needs 1024 tokens.")
+    elif _thoughtless_tool_round(messages):
+        notes.append("reasoning_effort is left out of a tool round that was begun without thinking.")
+    else:
+        made["thinking"] = {"type": "enabled", "budget_tokens": budget}
+
+
+def _thoughtless_tool_round(messages: tuple[Message, ...]) -> bool:
+    """Whether the round of tools to be continued was begun by an answer without a thinking block of this vendor's.
+
+    With thinking on, the vendor refuses such a history.
+    """
+    for message in reversed(messages):
+        if isinstance(message, UserMessage):
+            return False
+        if isinstance(message, AssistantMessage) and message.tool_calls:
+            return not any(isinstance(part, ProviderItem) and _is_thinking(part) for part in message.parts)
+    return False
+
+
+def _is_thinking(item: ProviderItem) -> bool:
+    return item.provider == NAME and item.data.get("type") in ("thinking", "redacted_thinking")
+
+
+def _add_sampling(made: dict[str, Any], claude: claude_models.Claude, options: ModelOptions, notes: list[str]) -> None:
+    temperature, top_p = options.temperature, options.top_p
+    if not claude.sampling or "thinking" in made:
+        if temperature not in (None, 1) or top_p not in (None, 1):
+            notes.append("temperature and top_p are left out: the vendor refuses them for this model or with thinking.")
+        temperature = top_p = None
+    if temperature is not None and temperature > 1:
+        notes.append("A temperature above 1 is sent as 1, this vendor's highest.")
+        temperature = 1.0
+    if temperature is not None and top_p is not None and not claude.both_samplings:
+        notes.append("top_p is left out: this model takes only one of temperature and top_p.")
+        top_p = None
+    if temperature is not None:
+        made["temperature"] = temperature
+    if top_p is not None:
+        made["top_p"] = top_p
+    if stops := [stop for stop in options.stop or () if stop.strip()]:
+        made["stop_sequences"] = stops
+    if len(stops) < len(options.stop or ()):
+        notes.append("Stop sequences of white space are left out: the vendor refuses them.")
+    for name in ("seed", "presence_penalty", "frequency_penalty"):
+        if getattr(options, name) is not None:
+            notes.append(f"{name} is left out: this vendor has no such parameter.")
+
+
+def _add_format(
+    made: dict[str, Any], claude: claude_models.Claude, model: str, options: ModelOptions, notes: list[str]
+) -> None:
+    answer = translate.json_answer(options.response_format)
+    if answer is None:
+        return
+    if answer.schema is None:
+        notes.append("response_format json_object is left out: this vendor holds answers only to a json_schema.")
+    elif not claude.schemas:
+        raise RequestError(f"The model {model} cannot be held to a JSON Schema.", param="response_format")
+    else:
+        output_format = {"type": "json_schema", "schema": translate.closed(answer.schema)}
+        made["output_config"] = made.get("output_config", {}) | {"format": output_format}
+
+
+def _mark_cache(made: dict[str, Any], how: Any) -> None:
+    """Marks for the prompt cache: after the tools and the instructions, and after the whole conversation so far."""
+    mark = {"type": "ephemeral"} | ({"ttl": how} if isinstance(how, str) else {})
+    fixed = made.get("system") or made.get("tools")
+    if fixed:
+        fixed[-1] = fixed[-1] | {"cache_control": mark}
+    last = made["messages"][-1]
+    if last["role"] == "user":
+        last["content"][-1] = last["content"][-1] | {"cache_control": mark}

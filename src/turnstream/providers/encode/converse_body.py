@@ -1,0 +1,316 @@
+"""Our request as a body of Converse and ConverseStream, which are the same."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from turnstream.events import (
+    AssistantMessage,
+    AudioPart,
+    Content,
+    ContentPart,
+    FilePart,
+    ImagePart,
+    Message,
+    ModelOptions,
+    ModelRequest,
+    ProviderItem,
+    RequestError,
+    SystemMessage,
+    TextPart,
+    ToolCall,
+    ToolMessage,
+    ToolSpec,
+    UserMessage,
+)
+from turnstream.providers import base
+from turnstream.providers.encode import claude_models, data_urls, translate
+
+Block = dict[str, Any]
+NAME = "bedrock"
+
+_IMAGES = {"image/png": "png", "image/jpeg": "jpeg", "image/jpg": "jpeg", "image/gif": "gif", "image/webp": "webp"}
+_DOCUMENTS = {
+    "application/pdf": "pdf",
+    "text/csv": "csv",
+    "application/msword": "doc",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+    "application/vnd.ms-excel": "xls",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
+    "text/html": "html",
+    "text/plain": "txt",
+    "text/markdown": "md",
+}
+_BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 24_576, "xhigh": 30_000, "max": 30_000}
+_SMALLEST_BUDGET = 1024
+_ROOM_TO_ANSWER = 4096
+_OPENING = "(The conversation begins with the assistant.)"
+_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9\-()\[\] ]+")
+
+
+def body(settings: base.Settings, model_request: ModelRequest, notes: list[str]) -> dict[str, Any]:
+    options, model = translate.options_of(settings, model_request), settings.model.lower()
+    made: dict[str, Any] = {"messages": _messages(model_request.messages)}
+    if text := translate.system_text(model_request.messages):
+        made["system"] = [{"text": text}]
+    _add_tools(made, model_request, options, notes)
+    if inference := _inference(options):
+        made["inferenceConfig"] = inference
+    for name in ("seed", "presence_penalty", "frequency_penalty"):
+        if getattr(options, name) is not None:
+            notes.append(f"{name} is left out: Converse has no such parameter.")
+    if "claude" in model:
+        _add_claude(made, claude_models.capabilities(model), options, model_request.messages, notes)
+    elif options.reasoning_effort is not None:
+        _add_effort(made, options.reasoning_effort, model, notes)
+    _add_format(made, options, notes)
+    if settings.quirks.get("prompt_cache"):
+        _mark_cache(made)
+    return translate.with_extra(made, options.extra)
+
+
+# ---------------------------------------------------------------------------------------------------------- messages
+
+
+def _messages(messages: tuple[Message, ...]) -> list[Block]:
+    """Roles alternate, the first is the user's, no text is blank, and a document has some text beside it."""
+    ids = translate.Ids.of_word_characters()
+    made: list[Block] = []
+    for at, message in enumerate(messages):
+        match message:
+            case SystemMessage():
+                continue
+            case AssistantMessage():
+                role, blocks = "assistant", _answer(message, ids)
+            case ToolMessage():
+                role, blocks = "user", [_tool_result(message, ids, f"messages[{at}].content")]
+            case UserMessage():
+                role, blocks = "user", _content(message.content, f"messages[{at}].content")
+                if blocks and not any("text" in block for block in blocks):
+                    blocks.append({"text": "See above."})
+        if not blocks:
+            continue
+        if made and made[-1]["role"] == role:
+            made[-1]["content"] += blocks
+        else:
+            made.append({"role": role, "content": blocks})
+    if not made:
+        raise RequestError("The conversation has no message for the model.", param="messages")
+    if made[0]["role"] != "user":
+        made.insert(0, {"role": "user", "content": [{"text": _OPENING}]})
+    return made
+
+
+def _answer(message: AssistantMessage, ids: translate.Ids) -> list[Block]:
+    """Reasoning goes back only as the signed or redacted block that it came in."""
+    blocks: list[Block] = []
+    for part in message.parts:
+        match part:
+            case TextPart(text=text) if text.strip():
+                blocks.append({"text": text})
+            case ToolCall():
+                call = {"toolUseId": ids(part.id), "name": part.name, "input": translate.arguments_object(part)}
+                blocks.append({"toolUse": call})
+            case ProviderItem(provider=provider, data=data) if provider == NAME:
+                blocks.append(data)
+            case _:
+                pass
+    return blocks
+
+
+def _tool_result(message: ToolMessage, ids: translate.Ids, where: str) -> Block:
+    content = _content(message.content, where) or [{"text": "(no output)"}]
+    result: Block = {"toolUseId": ids(message.tool_call_id), "content": content}
+    if message.is_error:
+        result["status"] = "error"
+    return {"toolResult": result}
+
+
+def _content(content: Content, where: str) -> list[Block]:
+    return [
+        _part(part, f"{where}[{at}]")
+        for at, part in enumerate(translate.parts_of(content))
+        if not isinstance(part, TextPart) or part.text.strip()
+    ]
+
+
+def _part(part: ContentPart, where: str) -> Block:
+    match part:
+        case TextPart(text=text):
+            return {"text": text}
+        case ImagePart(url=url):
+            return _media(_inlined(url, where), None, where)
+        case FilePart(url=str(url), filename=filename):
+            return _media(_inlined(url, where), filename, where)
+        case FilePart():
+            raise RequestError("Bedrock takes a file only as a data: URL or an s3: address.", param=where)
+        case AudioPart(data=data, format=container):
+            return {"audio": {"format": container, "source": {"bytes": data}}}
+
+
+def _inlined(url: str, where: str) -> data_urls.Media | str:
+    media = data_urls.inline(url)
+    if media is not None:
+        return media
+    if url.startswith("s3://"):
+        return url
+    raise RequestError(
+        "Bedrock fetches nothing: an image or a file must be a data: URL or an s3: address.", param=where
+    )
+
+
+def _media(media: data_urls.Media | str, filename: str | None, where: str) -> Block:
+    if isinstance(media, str):
+        source: Block = {"s3Location": {"uri": media}}
+        suffix = media.rpartition(".")[2].lower().replace("jpg", "jpeg")
+        image, document = (suffix if suffix in _IMAGES.values() else None), suffix
+    else:
+        source = {"bytes": media.base64}
+        image, document = _IMAGES.get(media.type), _DOCUMENTS.get(media.type, "")
+    if image is not None:
+        return {"image": {"format": image, "source": source}}
+    if document not in _DOCUMENTS.values():
+        raise RequestError("Bedrock does not take an image or a file of this type.", param=where)
+    name = " ".join(_NOT_IN_A_NAME.sub(" ", (filename or "document").rpartition(".")[0] or "document").split())
+    return {"document": {"format": document, "name": name or "document", "source": source}}
+
+
+# ------------------------------------------------------------------------------------------------- tools and options
+
+
+def _add_tools(made: dict[str, Any], model_request: ModelRequest, options: ModelOptions, notes: list[str]) -> None:
+    """A history with tool calls needs tools beside it: where none are offered, they are listed by name."""
+    tools = [_tool(spec) for spec in model_request.tools]
+    if not tools:
+        names = dict.fromkeys(
+            call.name for m in model_request.messages if isinstance(m, AssistantMessage) for call in m.tool_calls
+        )
+        tools = [_tool(ToolSpec(name)) for name in names]
+    if not tools:
+        return
+    config: dict[str, Any] = {"tools": tools}
+    if (forced := translate.forced_name(options.tool_choice)) is not None:
+        config["toolChoice"] = {"tool": {"name": forced}}
+    elif options.tool_choice == "required":
+        config["toolChoice"] = {"any": {}}
+    elif options.tool_choice == "none":
+        notes.append("tool_choice none is left out: Converse cannot forbid the tools that it is told of.")
+    if options.parallel_tool_calls is False:
+        notes.append("parallel_tool_calls is left out: Converse cannot be told to make one call at a time.")
+    made["toolConfig"] = config
+
+
+def _tool(spec: ToolSpec) -> Block:
+    schema = {"type": "object"} | spec.parameters
+    made: Block = {"name": spec.name, "inputSchema": {"json": translate.closed(schema) if spec.strict else schema}}
+    if spec.description:
+        made["description"] = spec.description
+    if spec.strict:
+        made["strict"] = True
+    return {"toolSpec": made}
+
+
+def _inference(options: ModelOptions) -> dict[str, Any]:
+    given = {
+        "maxTokens": options.output_limit,
+        "temperature": options.temperature,
+        "topP": options.top_p,
+        "stopSequences": list(options.stop) if options.stop else None,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _add_claude(
+    made: dict[str, Any],
+    claude: claude_models.Claude,
+    options: ModelOptions,
+    messages: tuple[Message, ...],
+    notes: list[str],
+) -> None:
+    effort, fields = options.reasoning_effort, {}
+    if effort in (None, "none"):
+        pass
+    elif claude.thinking == "none":
+        notes.append("reasoning_effort is left out: this model has no extended thinking.")
+    elif "toolChoice" in made.get("toolConfig", {}):
+        notes.append(
+            "reasoning_effort is left out of calls with a forced tool choice: the vendor refuses both at once."
+        )
+    elif claude.thinking == "budget":
+        budget = _BUDGETS.get(str(effort), _BUDGETS["medium"])
+        limit = made.setdefault("inferenceConfig", {}).setdefault("maxTokens", budget + _ROOM_TO_ANSWER)
+        budget = min(budget, limit - 1)
+        if budget < _SMALLEST_BUDGET:
+            notes.append("reasoning_effort is left out of calls with so small an output limit.")
+        elif _thoughtless_tool_round(messages):
+            notes.append("reasoning_effort is left out of a tool round that was begun without thinking.")
+        else:
+            fields["thinking"] = {"type": "enabled", "budget_tokens": budget}
+    else:
+        word = {"minimal": "low", "xhigh": "xhigh" if claude.xhigh else "high"}.get(str(effort), effort)
+        fields |= {"thinking": {"type": "adaptive"}, "output_config": {"effort": word}}
+    if fields:
+        made["additionalModelRequestFields"] = fields
+    _limit_sampling(made.get("inferenceConfig", {}), claude, thinking=bool(fields), notes=notes)
+    if made.get("inferenceConfig") == {}:
+        del made["inferenceConfig"]
+
+
+def _limit_sampling(
+    inference: dict[str, Any], claude: claude_models.Claude, *, thinking: bool, notes: list[str]
+) -> None:
+    if not claude.sampling or thinking:
+        dropped = {inference.pop(name, None) for name in ("temperature", "topP")}
+        if not dropped <= {None, 1}:
+            notes.append("temperature and top_p are left out: the vendor refuses them for this model or with thinking.")
+    elif not claude.both_samplings and "temperature" in inference and inference.pop("topP", None) is not None:
+        notes.append("top_p is left out: this model takes only one of temperature and top_p.")
+
+
+def _thoughtless_tool_round(messages: tuple[Message, ...]) -> bool:
+    """Whether the round of tools to be continued was begun by an answer without reasoning of this vendor's."""
+    for message in reversed(messages):
+        if isinstance(message, UserMessage):
+            return False
+        if isinstance(message, AssistantMessage) and message.tool_calls:
+            return not any(
+                isinstance(part, ProviderItem) and part.provider == NAME and "reasoningContent" in part.data
+                for part in message.parts
+            )
+    return False
+
+
+def _add_effort(made: dict[str, Any], effort: str, model: str, notes: list[str]) -> None:
+    level = {"minimal": "low", "xhigh": "high", "max": "high"}.get(effort, effort)
+    if "gpt-oss" in model and level != "none":
+        made["additionalModelRequestFields"] = {"reasoning_effort": level}
+    elif "nova-2" in model:
+        config = {"type": "disabled"} if level == "none" else {"type": "enabled", "maxReasoningEffort": level}
+        made["additionalModelRequestFields"] = {"reasoningConfig": config}
+    else:
+        notes.append("reasoning_effort is left out: it is not known how this model of Bedrock takes it.")
+
+
+def _add_format(made: dict[str, Any], options: ModelOptions, notes: list[str]) -> None:
+    answer = translate.json_answer(options.response_format)
+    if answer is None:
+        return
+    if answer.schema is None:
+        notes.append("response_format json_object is left out: Converse holds answers only to a json_schema.")
+        return
+    schema = {"schema": translate.encoded(translate.closed(answer.schema)).decode(), "name": answer.name}
+    if answer.description:
+        schema["description"] = answer.description
+    made["outputConfig"] = {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": schema}}}
+
+
+def _mark_cache(made: dict[str, Any]) -> None:
+    """Marks for the prompt cache: after the tools, after the instructions, after the whole conversation so far."""
+    mark = {"cachePoint": {"type": "default"}}
+    if "toolConfig" in made:
+        made["toolConfig"]["tools"].append(mark)
+    if "system" in made:
+        made["system"].append(mark)
+    if made["messages"][-1]["role"] == "user":
+        made["messages"][-1]["content"].append(mark)

@@ -1,0 +1,190 @@
+"""Our request as a body of the Responses API (https://platform.openai.com/docs/api-reference/responses/create)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from turnstream.events import (
+    AssistantMessage,
+    AudioPart,
+    Content,
+    ContentPart,
+    FilePart,
+    ImagePart,
+    Message,
+    ModelOptions,
+    ModelRequest,
+    ProviderItem,
+    RequestError,
+    TextPart,
+    ToolCall,
+    ToolMessage,
+    ToolSpec,
+    UserMessage,
+    content_text,
+)
+from turnstream.providers import base
+from turnstream.providers.encode import translate
+
+Item = dict[str, Any]
+NAME = "openai-responses"
+PHASE = "message_phase"  # our mark in the history, no item of the vendor's
+
+_LONGEST_ID = 64
+_SMALLEST_LIMIT = 16
+_NOT_REASONING = re.compile(r"gpt-3|gpt-4|chatgpt|chat-latest")
+_MISSING = ("seed", "presence_penalty", "frequency_penalty", "stop")
+
+
+def body(settings: base.Settings, model_request: ModelRequest, notes: list[str]) -> dict[str, Any]:
+    """Nothing is stored at the vendor unless the quirk ``store`` says so; reasoning goes back and forth encrypted."""
+    options, quirks = translate.options_of(settings, model_request), settings.quirks
+    made: dict[str, Any] = {
+        "model": settings.model,
+        "input": _input(model_request.messages),
+        "stream": True,
+        "store": bool(quirks.get("store", False)),
+    }
+    if text := translate.system_text(model_request.messages):
+        made["instructions"] = text
+    if not made["store"] and not _NOT_REASONING.search(settings.model):
+        made["include"] = ["reasoning.encrypted_content"]
+    if model_request.tools:
+        made["tools"] = [_tool(spec) for spec in model_request.tools]
+        if (name := translate.forced_name(options.tool_choice)) is not None:
+            made["tool_choice"] = {"type": "function", "name": name}
+        elif options.tool_choice is not None:
+            made["tool_choice"] = options.tool_choice
+        if options.parallel_tool_calls is not None:
+            made["parallel_tool_calls"] = options.parallel_tool_calls
+    _add_options(made, options, quirks, notes)
+    return translate.with_extra(made, options.extra)
+
+
+def _add_options(made: dict[str, Any], options: ModelOptions, quirks: dict[str, Any], notes: list[str]) -> None:
+    for name in ("temperature", "top_p"):
+        if (value := getattr(options, name)) is not None:
+            made[name] = value
+    if (limit := options.output_limit) is not None:
+        made["max_output_tokens"] = max(limit, _SMALLEST_LIMIT)
+        if limit < _SMALLEST_LIMIT:
+            notes.append(f"An output limit below {_SMALLEST_LIMIT} is sent as {_SMALLEST_LIMIT}, this vendor's lowest.")
+    if (answer := translate.json_answer(options.response_format)) is not None:
+        made["text"] = {"format": {"type": "json_object"}}
+        if answer.schema is not None:
+            made["text"]["format"] = {
+                "type": "json_schema",
+                "name": answer.name,
+                "schema": answer.schema,
+                "strict": bool(answer.strict),
+                **({"description": answer.description} if answer.description else {}),
+            }
+    if (effort := options.reasoning_effort) is not None:
+        made["reasoning"] = {"effort": effort}
+        summary = quirks.get("reasoning_summary", "auto")
+        if summary and effort != "none":
+            made["reasoning"]["summary"] = summary
+    notes += [
+        f"{name} is left out: the Responses API has no such parameter."
+        for name in _MISSING
+        if getattr(options, name) is not None
+    ]
+
+
+def _tool(spec: ToolSpec) -> Item:
+    return {
+        "type": "function",
+        "name": spec.name,
+        "description": spec.description,
+        "parameters": spec.parameters,
+        "strict": bool(spec.strict),  # the vendor's default would be true
+    }
+
+
+def _input(messages: tuple[Message, ...]) -> list[Item]:
+    ids = translate.Ids(re.compile(rf".{{1,{_LONGEST_ID}}}", re.DOTALL), lambda text: text[: _LONGEST_ID - 4] or "call")
+    made: list[Item] = []
+    for at, message in enumerate(messages):
+        where = f"messages[{at}].content"
+        match message:
+            case UserMessage(content=content):
+                made.append({"role": "user", "content": _content(content, where)})
+            case AssistantMessage():
+                _add_answer(made, message, ids)
+            case ToolMessage(content=content):
+                made.append(
+                    {
+                        "type": "function_call_output",
+                        "call_id": ids(message.tool_call_id),
+                        "output": _output(content, message, where),
+                    }
+                )
+            case _:
+                pass
+    if not made:
+        raise RequestError("The conversation has no message for the model.", param="messages")
+    return made
+
+
+def _add_answer(made: list[Item], message: AssistantMessage, ids: translate.Ids) -> None:
+    for part in message.parts:
+        match part:
+            case TextPart(text=text) if text:
+                made.append({"role": "assistant", "content": text})
+            case ToolCall():
+                own = (part.extra or {}).get(NAME) or {}
+                made.append(
+                    {
+                        "type": "function_call",
+                        "call_id": ids(part.id),
+                        "name": part.name,
+                        "arguments": part.arguments or "{}",
+                        **own,
+                    }
+                )
+            case ProviderItem(provider=provider, data=data) if provider == NAME:
+                if data.get("type") == PHASE:
+                    if made and made[-1].get("role") == "assistant":
+                        made[-1]["phase"] = data["phase"]
+                else:
+                    made.append(data)
+            case _:
+                pass
+
+
+def _content(content: Content, where: str) -> str | list[Item]:
+    if isinstance(content, str):
+        return content
+    return [_part(part, f"{where}[{at}]") for at, part in enumerate(translate.parts_of(content))]
+
+
+def _output(content: Content, message: ToolMessage, where: str) -> str | list[Item]:
+    parts = _content(content, where)
+    if isinstance(parts, str):
+        return _result_text(message)
+    return [{"type": "input_text", "text": "Error:"}, *parts] if message.is_error else parts
+
+
+def _result_text(message: ToolMessage) -> str:
+    """The protocol has no mark for a failure, so the text says it."""
+    text = content_text(message.content)
+    return f"Error: {text}" if message.is_error and "error" not in text[:40].lower() else text
+
+
+def _part(part: ContentPart, where: str) -> Item:
+    match part:
+        case TextPart(text=text):
+            return {"type": "input_text", "text": text}
+        case ImagePart(url=url, detail=detail):
+            return {"type": "input_image", "image_url": url, "detail": detail or "auto"}
+        case FilePart(file_id=str(file_id)):
+            return {"type": "input_file", "file_id": file_id}
+        case FilePart(url=str(url), filename=filename):
+            if url[:5].lower() == "data:":
+                return {"type": "input_file", "file_data": url, "filename": filename or "file.pdf"}
+            return {"type": "input_file", "file_url": url}
+        case FilePart():
+            raise RequestError("A file needs a URL or an id.", param=where)
+        case AudioPart():
+            raise RequestError("The Responses API takes no audio.", param=where)

@@ -1,0 +1,77 @@
+"""Prompts for models that take text: the conversation through a chat template (`turnstream.prompts`).
+
+Quirks: ``family`` names one of `prompts.families.FAMILIES`, by default that of the model's name; ``template`` is the
+text of a template of one's own, with ``format`` (a name of `text_calls.FORMATS`), ``bos``, ``eos`` and ``stop`` beside
+it; ``variables`` are passed to the template.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from turnstream.events import ConfigurationError, ModelRequest, RequestError, TextPart, UserMessage
+from turnstream.prompts.chat_template import ChatTemplate
+from turnstream.prompts.families import FAMILIES, Family, family_of, with_short_ids
+from turnstream.providers import base
+from turnstream.providers.encode import translate
+
+
+def with_family(provider: str, given: base.Settings) -> dict[str, Any]:
+    """The quirks with the template of the model's family. Raises `ConfigurationError` if none is known."""
+    if "template" in given.quirks:
+        return given.quirks
+    return {**_of_family(_family(provider, given)), **given.quirks}
+
+
+def _family(provider: str, given: base.Settings) -> Family:
+    named = given.quirks.get("family")
+    family = FAMILIES.get(str(named)) if named else family_of(given.model)
+    if family is None:
+        known = ", ".join(FAMILIES)
+        raise ConfigurationError(
+            f"{provider}:{given.model} needs a chat template: set the quirk family to one of {known}, "
+            "or template to a template's text."
+        )
+    return family
+
+
+def _of_family(family: Family) -> dict[str, Any]:
+    return {
+        "template": family.source(),
+        "format": family.format,
+        "bos": family.bos,
+        "eos": family.eos,
+        "stop": list(family.stop),
+        "short_ids": family.short_ids,
+    }
+
+
+def text_format(settings: base.Settings) -> str:
+    """The form in which this model writes its tool calls, by its name in `text_calls.FORMATS`."""
+    return str(settings.quirks.get("format") or "hermes")
+
+
+def prompt(settings: base.Settings, model_request: ModelRequest) -> str:
+    """Raises `RequestError` if the template refuses the conversation, or if that is more than text."""
+    for at, message in enumerate(model_request.messages):
+        if isinstance(message, UserMessage) and not all(
+            isinstance(part, TextPart) for part in translate.parts_of(message.content)
+        ):
+            raise RequestError("This model takes nothing but text.", param=f"messages[{at}].content")
+    quirks = settings.quirks
+    messages = with_short_ids(model_request.messages) if quirks.get("short_ids") else model_request.messages
+    return _template(quirks["template"]).render(
+        messages,
+        model_request.tools,
+        now=datetime.fromtimestamp(model_request.time, UTC),
+        bos_token=quirks.get("bos", ""),
+        eos_token=quirks.get("eos", ""),
+        **quirks.get("variables", {}),
+    )
+
+
+@lru_cache(maxsize=32)
+def _template(source: str) -> ChatTemplate:
+    return ChatTemplate(source)

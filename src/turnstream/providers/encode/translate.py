@@ -1,0 +1,165 @@
+"""Pieces of our request that several vendors need in another form."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from turnstream.events import (
+    AssistantMessage,
+    Content,
+    ContentPart,
+    Message,
+    ModelOptions,
+    ModelRequest,
+    RequestError,
+    SystemMessage,
+    TextPart,
+    ToolCall,
+    ToolMessage,
+)
+from turnstream.providers import base
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def encoded(body: dict[str, Any]) -> bytes:
+    """The body as JSON. Lone surrogates, which UTF-8 cannot carry, become U+FFFD."""
+    try:
+        return msgspec.json.encode(body)
+    except UnicodeEncodeError:
+        return _SURROGATES.sub("\ufffd", json.dumps(body, ensure_ascii=False)).encode()
+
+
+def with_extra(body: dict[str, Any], extra: dict[str, Any] | None) -> dict[str, Any]:
+    """The body with the operator's own members: objects are merged into objects, anything else replaces."""
+    made = dict(body)
+    for key, value in (extra or {}).items():
+        before = made.get(key)
+        made[key] = with_extra(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
+    return made
+
+
+def options_of(settings: base.Settings, model_request: ModelRequest) -> ModelOptions:
+    """The options of the settings, overlaid by those of the request."""
+    return settings.options.overlaid(model_request.options)
+
+
+def arguments_object(call: ToolCall) -> dict[str, Any]:
+    """The arguments as an object. Text that is no JSON object stands in it under the key ``arguments``."""
+    if not call.arguments.strip():
+        return {}
+    try:
+        return msgspec.json.decode(call.arguments, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeError):
+        return {"arguments": call.arguments}
+
+
+def object_text(call: ToolCall) -> str:
+    """The arguments as the text of a JSON object, for vendors that parse those of the history."""
+    text = call.arguments.strip() or "{}"
+    try:
+        msgspec.json.decode(text, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return json.dumps({"arguments": call.arguments})
+    return text
+
+
+def marked_error(text: str, *, failed: bool) -> str:
+    """A tool's result for a protocol without a mark for a failure: then the text says it."""
+    return f"Error: {text}" if failed and "error" not in text[:40].lower() else text
+
+
+def parts_of(content: Content) -> tuple[ContentPart, ...]:
+    """The parts with something in them; a plain string is one text part."""
+    parts = (TextPart(content),) if isinstance(content, str) else content
+    return tuple(part for part in parts if not isinstance(part, TextPart) or part.text)
+
+
+def system_text(messages: Iterable[Message]) -> str:
+    """All system messages, a blank line between them."""
+    return "\n\n".join(m.content for m in messages if isinstance(m, SystemMessage) and m.content.strip())
+
+
+def tool_names(messages: Iterable[Message]) -> dict[str, str]:
+    """The tool names of the conversation by call id, for results that do not say which tool they are of."""
+    names: dict[str, str] = {}
+    for message in messages:
+        if isinstance(message, AssistantMessage):
+            names.update((call.id, call.name) for call in message.tool_calls)
+        elif isinstance(message, ToolMessage) and message.name:
+            names.setdefault(message.tool_call_id, message.name)
+    return names
+
+
+class Ids:
+    """Call ids in the characters that a vendor allows: the same id always becomes the same, two never become one."""
+
+    def __init__(self, legal: re.Pattern[str], rewritten: Callable[[str], str]) -> None:
+        self._legal = legal
+        self._rewritten = rewritten
+        self._made: dict[str, str] = {}
+
+    @classmethod
+    def of_word_characters(cls, longest: int = 64) -> Ids:
+        """Letters, digits, ``_`` and ``-``."""
+        pattern = re.compile(rf"[a-zA-Z0-9_-]{{1,{longest}}}")
+        return cls(pattern, lambda text: re.sub(r"[^a-zA-Z0-9_-]", "_", text)[: longest - 4] or "call")
+
+    def __call__(self, given: str) -> str:
+        made = self._made.get(given)
+        if made is None:
+            made = given if self._legal.fullmatch(given) else self._rewritten(given)
+            base, number, taken = made, 1, set(self._made.values())
+            while made in taken:
+                number += 1
+                made = f"{base}_{number}"
+            self._made[given] = made
+        return made
+
+
+class JsonAnswer(Struct, frozen=True):
+    """What ``response_format`` asks for. ``schema`` is None where any JSON object will do."""
+
+    schema: dict[str, Any] | None
+    name: str = "answer"
+    description: str | None = None
+    strict: bool | None = None
+
+
+def json_answer(response_format: dict[str, Any] | None) -> JsonAnswer | None:
+    """None for plain text. Raises `RequestError` for a format that OpenAI's chat completions do not have."""
+    match response_format:
+        case None | {"type": "text"}:
+            return None
+        case {"type": "json_object"}:
+            return JsonAnswer(None)
+        case {"type": "json_schema", "json_schema": {"schema": dict(schema)} as named}:
+            return JsonAnswer(schema, named.get("name") or "answer", named.get("description"), named.get("strict"))
+        case _:
+            raise RequestError("It must be text, json_object, or json_schema with a schema.", param="response_format")
+
+
+def closed(schema: Any) -> Any:
+    """The schema with ``additionalProperties: false`` on each object that does not say; strict vendors ask for it."""
+    if isinstance(schema, list):
+        return [closed(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {
+        key: value if key in ("enum", "const", "default", "examples") else closed(value)
+        for key, value in schema.items()
+    }
+    if schema.get("type") == "object" and "additionalProperties" not in schema:
+        made["additionalProperties"] = False
+    return made
+
+
+def forced_name(tool_choice: str | dict[str, Any] | None) -> str | None:
+    """The tool that ``tool_choice`` names, None if it is one of the words."""
+    return str(tool_choice["name"]) if isinstance(tool_choice, dict) else None

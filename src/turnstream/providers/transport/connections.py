@@ -1,0 +1,146 @@
+"""Connections: one pool, one request, one response. What the response means is for whoever sent the request."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+from weakref import WeakKeyDictionary
+
+from turnstream.events import ProtocolError, ProviderError
+from turnstream.providers import base
+from turnstream.providers.transport import plain_http
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from turnstream.providers.transport import full_http
+
+Response: TypeAlias = "full_http.Response | plain_http.Response"
+Body: TypeAlias = "full_http.Body | plain_http.Body"
+
+_SHORT_BODY = 256 * 1024
+_SHORT_BODY_SECONDS = 5.0
+_KEEP_ALIVE_SECONDS = 30.0
+
+
+def environment() -> Mapping[str, str]:
+    return os.environ
+
+
+class Client:
+    """A pool of connections, for any number of models, and one for each event loop that uses it.
+
+    Entered more than once in a loop, the last to leave closes that loop's pool.
+    """
+
+    def __init__(self) -> None:
+        self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pool] = WeakKeyDictionary()
+
+    async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        pool = self._pools.get(loop)
+        if pool is None:
+            pool = self._pools[loop] = _Pool()
+        pool.users += 1
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        pool = self._pools[loop]
+        pool.users -= 1
+        if pool.users == 0:
+            del self._pools[loop]
+            await pool.close()
+
+    async def request(self, request: base.HttpRequest, connect_timeout: float) -> Response:
+        """The response, its body still to be read. Only to be used while entered."""
+        pool = self._pools[asyncio.get_running_loop()]
+        proxy = _proxy(request.url)
+        if proxy is None and plain_http.plain(request.url):
+            return await pool.plain.request(request, connect_timeout)
+        return await pool.full().request(request, connect_timeout, proxy)
+
+
+class _Pool:
+    """``plain`` has the connections of nearly all requests, `full` those of the others."""
+
+    __slots__ = ("_full", "plain", "users")
+
+    def __init__(self) -> None:
+        self.users = 0
+        self.plain = plain_http.Pool(_KEEP_ALIVE_SECONDS)
+        self._full: full_http.Pool | None = None
+
+    def full(self) -> full_http.Pool:
+        if self._full is None:
+            from turnstream.providers.transport import full_http
+
+            self._full = full_http.Pool(_KEEP_ALIVE_SECONDS)
+        return self._full
+
+    async def close(self) -> None:
+        self.plain.close()
+        if self._full is not None:
+            await self._full.close()
+
+
+SHARED = Client()
+"""The process's own. It holds connections and nothing of any run."""
+
+
+async def send(client: Client, request: base.HttpRequest, timeouts: base.Timeouts) -> Response:
+    """The response, its body still to be read. Raises `ProviderError` if there is none."""
+    try:
+        async with asyncio.timeout(timeouts.first_token):
+            return await client.request(request, timeouts.connect)
+    except TimeoutError as error:
+        raise silent(timeouts.first_token) from error
+    except ValueError as error:
+        raise ProviderError("The address of the model's vendor is not valid.", detail=str(error)) from error
+    except plain_http.NotHttp as error:
+        raise ProtocolError("The model's vendor answered with something that is no HTTP.", detail=str(error)) from error
+    except OSError as error:
+        raise _unreachable(str(error) or type(error).__name__) from error
+
+
+async def short_body(response: Response) -> bytes:
+    """As much of a small body as comes in time, and then no more: the connection is closed."""
+    body = bytearray()
+    try:
+        async with asyncio.timeout(_SHORT_BODY_SECONDS):
+            while len(body) < _SHORT_BODY and (piece := await response.content.readany()):
+                body += piece
+    except OSError:
+        pass  # the status must do
+    finally:
+        response.close()
+    return bytes(body[:_SHORT_BODY])
+
+
+def _proxy(url: str) -> str | None:
+    """The environment's proxy for this address; read each time, it is a few dictionary look-ups."""
+    if not any(name.lower().endswith("_proxy") for name in os.environ):
+        return None
+    parts = urlsplit(url)
+    if not parts.hostname or proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return None
+    proxies = getproxies()
+    return proxies.get(parts.scheme) or proxies.get("all")
+
+
+def _unreachable(detail: str) -> ProviderError:
+    return ProviderError(
+        "The model's vendor cannot be reached.", code="provider_unreachable", detail=detail, retryable=True
+    )
+
+
+def silent(seconds: float) -> ProviderError:
+    message = f"The model's vendor sent nothing for {seconds:g} seconds."
+    return ProviderError(message, code="provider_timeout", status=504, detail=message)

@@ -1,0 +1,359 @@
+"""HTTP/1.1 over a bare asyncio protocol: the plain request to a vendor, at a fraction of a library's cost.
+
+aiohttp makes three calls into Python and an entry in a queue for each HTTP chunk, which with most vendors is a token.
+Here a read of the socket is one call, whatever it holds. What is not plain (a proxy, an address that needs quoting)
+goes through aiohttp; see `turnstream.providers.transport.full_http`. Failures are `OSError`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+from urllib.parse import SplitResult, urlsplit
+
+import aiohappyeyeballs
+
+try:
+    import httptools
+except ImportError:  # where it cannot be built, aiohttp does it all
+    _AVAILABLE = False
+else:
+    _AVAILABLE = True
+
+from turnstream.providers import base
+from turnstream.providers.transport import inflate
+
+_PLAIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?")
+_FIELD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [^\r\n\0]*")
+_LARGEST_HEAD = 64 * 1024
+_HIGH_WATER = 256 * 1024
+"""Bytes that wait for their reader before the connection stops reading."""
+_FAMILY_DELAY = 0.25  # seconds that IPv6 has ahead of IPv4 (RFC 8305)
+
+
+class NotHttp(ConnectionError):
+    """What came is no HTTP answer."""
+
+
+def plain(url: str) -> bool:
+    """Whether this module may send a request to that address."""
+    return _AVAILABLE and _PLAIN.fullmatch(url) is not None
+
+
+class Body:
+    """An answer's body as it arrives: `readany` gives all that has come, and b"" at the end."""
+
+    __slots__ = ("_complete", "_connection", "_error", "_inflater", "_pieces", "_size", "_waiter")
+
+    def __init__(self, connection: Connection, coding: str) -> None:
+        self._connection = connection
+        self._inflater = inflate.Inflater(coding) if coding in inflate.CODINGS else None
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._complete = False
+        self._error: BaseException | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    async def readany(self) -> bytes:
+        while not self._pieces:
+            if self._error is not None:
+                raise self._error
+            if self._complete:
+                return b""
+            self._waiter = self._connection.loop.create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        pieces, self._pieces = self._pieces, []
+        if self._size > _HIGH_WATER:
+            self._connection.resume()
+        self._size = 0
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def at_eof(self) -> bool:
+        return self._complete and not self._pieces
+
+    def set_exception(self, error: BaseException, *, even_if_complete: bool = False) -> None:
+        if self._error is None and (even_if_complete or not self._complete):
+            self._error = error
+            self.wake()
+
+    def feed(self, piece: bytes) -> None:
+        if self._inflater is not None:
+            piece = self._inflater.feed(piece)
+        if piece:
+            self._pieces.append(piece)
+            self._size += len(piece)
+
+    def complete(self) -> None:
+        self._complete = True
+
+    def is_full(self) -> bool:
+        return self._size > _HIGH_WATER
+
+    def wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class Response:
+    """``headers`` have lower-case names; of a repeated one the last is kept."""
+
+    def __init__(self, connection: Connection, status: int, headers: dict[str, str]) -> None:
+        self.status = status
+        self.headers = headers
+        self.content = Body(connection, headers.get("content-encoding", "").strip().lower())
+        self._connection = connection
+
+    def release(self) -> None:
+        """Give the connection back: the answer was read to its end."""
+        self._connection.release()
+
+    def close(self) -> None:
+        self._connection.abort()
+
+
+class Connection(asyncio.Protocol):
+    """One connection of a pool. Answers one request at a time."""
+
+    def __init__(self, pool: Pool, origin: _Origin) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._pool, self._origin = pool, origin
+        self._transport: asyncio.Transport | None = None
+        self._parser: httptools.HttpResponseParser | None = None
+        self._headers: dict[str, str] = {}
+        self._head: asyncio.Future[Response] | None = None
+        self._body: Body | None = None
+        self._head_size = 0
+        self._until_close = False
+        self._keep = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._arrived: list[bytes] = []
+        self.on_body = self._arrived.append  # the parser's callback: no frame of ours for each HTTP chunk
+
+    async def ask(self, request: bytes) -> Response:
+        """Send a request and wait for the head of its answer."""
+        assert self._transport is not None
+        if self._timer is not None:
+            self._timer.cancel()
+        self._parser = httptools.HttpResponseParser(self)
+        self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True)
+        self._headers, self._head_size, self._keep = {}, 0, False
+        self._head = self.loop.create_future()
+        self._transport.write(request)
+        try:
+            return await self._head
+        except BaseException:
+            self.abort()
+            raise
+
+    def release(self) -> None:
+        transport, body, self._body, self._head = self._transport, self._body, None, None
+        if transport is None or transport.is_closing():
+            return
+        if not self._keep or body is None or not body.at_eof() or self._pool.closed:
+            transport.abort()
+            return
+        self._timer = self.loop.call_later(self._pool.keep_alive, self.abort)
+        self._pool.idle.setdefault(self._origin, []).append(self)
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def was_stale(self) -> bool:
+        """Whether it was lost without a byte of an answer: a vendor that closes idle connections never saw the
+        request."""
+        return self._head_size == 0 and self._body is None
+
+    def is_open(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
+
+    def resume(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    # ---------------------------------------------------------------------------------------------- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]  # uvloop's is no subclass of asyncio's
+
+    def data_received(self, data: bytes) -> None:
+        if self._head is None or self._parser is None:  # nobody asked
+            self.abort()
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            self._fail(NotHttp(str(error.__context__ or error)))
+            self.abort()
+        except httptools.HttpParserUpgrade:
+            self._fail(NotHttp("the answer switches to another protocol"))
+            self.abort()
+        body = self._body
+        if not self._arrived:  # all of it is framing: a head, the sizes of chunks, trailers
+            self._head_size += len(data)
+            if self._head_size > _LARGEST_HEAD:
+                self._fail(NotHttp(f"the {'framing' if body else 'head'} of the answer is too large"))
+                self.abort()
+        if body is None:
+            return
+        self._deliver(body)
+        if body.is_full() and self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+        body.wake()
+
+    def _deliver(self, body: Body) -> None:
+        """What one read brought of the body, as one piece."""
+        arrived = self._arrived
+        if arrived:
+            piece = arrived[0] if len(arrived) == 1 else b"".join(arrived)
+            arrived.clear()
+            self._head_size = 0
+            try:
+                body.feed(piece)
+            except OSError as error:
+                body.set_exception(error, even_if_complete=True)
+                self.abort()
+
+    def eof_received(self) -> None:
+        if self._until_close and self._body is not None:
+            self._body.complete()
+            self._body.wake()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._transport = None
+        if self._timer is not None:
+            self._timer.cancel()
+        self._pool.forget(self._origin, self)
+        self._fail(error or ConnectionResetError("the connection was closed before the answer's end"))
+
+    def _fail(self, error: BaseException) -> None:
+        if self._head is not None and not self._head.done():
+            self._head.set_exception(error)
+        if self._body is not None:
+            self._body.set_exception(error)
+
+    # ------------------------------------------------------------------------------------- httptools.HttpResponseParser
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._head_size += len(name) + len(value)
+        if self._head_size > _LARGEST_HEAD:
+            raise NotHttp("the head of the answer is too large")
+        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        assert self._parser is not None
+        status, headers, self._headers = self._parser.get_status_code(), self._headers, {}
+        if status < 200:  # informational: the answer is still to come
+            return
+        if self._head is None or self._head.done():
+            raise NotHttp("an answer that nobody asked for")
+        self._keep = self._parser.should_keep_alive()
+        self._until_close = "content-length" not in headers and "transfer-encoding" not in headers
+        response = Response(self, status, headers)
+        self._body = response.content
+        self._head.set_result(response)
+
+    def on_message_complete(self) -> None:
+        if self._body is not None:
+            self._body.complete()
+
+
+class _Origin:
+    """Where a connection leads: equal for what may share one."""
+
+    __slots__ = ("host", "port", "tls")
+
+    def __init__(self, parts: SplitResult) -> None:
+        self.host = parts.hostname or ""
+        self.tls = parts.scheme == "https"
+        self.port = parts.port or (443 if self.tls else 80)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Origin) and (self.host, self.port, self.tls) == (other.host, other.port, other.tls)
+
+    def __hash__(self) -> int:
+        return hash((self.host, self.port, self.tls))
+
+
+class Pool:
+    """Connections of one event loop that wait for their next request, for ``keep_alive`` seconds each."""
+
+    def __init__(self, keep_alive: float) -> None:
+        self.keep_alive = keep_alive
+        self.closed = False
+        self.idle: dict[_Origin, list[Connection]] = {}
+        self._tls: ssl.SSLContext | None = None
+
+    async def request(self, request: base.HttpRequest, connect_timeout: float) -> Response:
+        """The answer's head. Raises `OSError`, and `TimeoutError` only for the time that connecting may take."""
+        parts = urlsplit(request.url)
+        origin = _Origin(parts)
+        message = _message(request, parts)
+        while (waiting := self._waiting(origin)) is not None:
+            try:
+                return await waiting.ask(message)
+            except ConnectionError:
+                if not waiting.was_stale():
+                    raise
+        connection = await self._connect(origin, connect_timeout)
+        return await connection.ask(message)
+
+    def close(self) -> None:
+        self.closed = True
+        for connections in self.idle.values():
+            for connection in tuple(connections):
+                connection.abort()
+
+    def forget(self, origin: _Origin, connection: Connection) -> None:
+        waiting = self.idle.get(origin)
+        if waiting and connection in waiting:
+            waiting.remove(connection)
+
+    def _waiting(self, origin: _Origin) -> Connection | None:
+        waiting = self.idle.get(origin)
+        while waiting:
+            connection = waiting.pop()
+            if connection.is_open():
+                return connection
+        return None
+
+    async def _connect(self, origin: _Origin, timeout: float) -> Connection:
+        loop = asyncio.get_running_loop()
+        if origin.tls and self._tls is None:
+            self._tls = ssl.create_default_context()
+        try:
+            async with asyncio.timeout(timeout):
+                addresses = await loop.getaddrinfo(origin.host, origin.port, type=1)
+                made = await aiohappyeyeballs.start_connection(
+                    addresses, happy_eyeballs_delay=_FAMILY_DELAY, interleave=1, loop=loop
+                )
+                _, connection = await loop.create_connection(
+                    lambda: Connection(self, origin),
+                    sock=made,
+                    ssl=self._tls if origin.tls else None,
+                    server_hostname=origin.host if origin.tls else None,
+                )
+        except TimeoutError as error:
+            raise ConnectionError(f"no connection within {timeout:g} seconds") from error
+        return connection
+
+
+def _message(request: base.HttpRequest, parts: SplitResult) -> bytes:
+    """The request's bytes (RFC 9112, section 3). Raises ValueError for a header that would break out of its line."""
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    fields = {
+        "host": parts.netloc,
+        "user-agent": "turnstream",
+        "accept-encoding": "identity",
+        **request.headers,
+        "content-length": str(len(request.body)),
+    }
+    lines = [f"{name}: {value}" for name, value in fields.items()]
+    if not all(map(_FIELD.fullmatch, lines)):
+        raise ValueError("a header holds what no header can")
+    head = "\r\n".join((f"{request.method} {target} HTTP/1.1", *lines, "\r\n"))
+    return head.encode() + request.body
