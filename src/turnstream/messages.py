@@ -50,7 +50,7 @@ class ProviderItem(Struct, frozen=True, tag="provider_item"):
 class ToolCall(Struct, frozen=True, tag="tool_call"):
     """What a model asks for. ``arguments`` is JSON text as the model wrote it; ``extra`` is the provider's own.
 
-    ``malformed`` says why a call must not be executed (it was cut off, or its text is no call); it is None for a
+    ``malformed`` says why a call must not be executed (it was truncated, or could not be read); it is None for a
     good one.
     """
 

@@ -20,7 +20,7 @@ from turnstream.events import (
 )
 from turnstream.prompts.chat_template import ChatTemplate
 from turnstream.prompts.families import FAMILIES, family_of, short_id, with_short_ids
-from turnstream.prompts.system_message import STYLES, prompted
+from turnstream.prompts.system_message import STYLES
 
 TOOL = ToolSpec("add", "Adds.", {"type": "object", "properties": {"a": {"type": "integer"}}})
 TALK: tuple[Message, ...] = (
@@ -129,7 +129,7 @@ def test_an_unknown_model_has_no_family() -> None:
 
 @pytest.mark.parametrize("format", STYLES)
 def test_a_chat_endpoint_without_tools_is_told_of_them_in_words(format: str) -> None:
-    request = prompted(ModelRequest(TALK, (TOOL,), ModelOptions(tool_choice="required")), format)
+    request = describe_tools(ModelRequest(TALK, (TOOL,), ModelOptions(tool_choice="required")), format)
     system, user, answer, result = request.messages
     assert (request.tools, request.options.tool_choice) == ((), None)
     assert isinstance(system, SystemMessage)
@@ -144,7 +144,7 @@ def test_a_chat_endpoint_without_tools_is_told_of_them_in_words(format: str) -> 
 
 
 def test_without_tools_the_system_message_is_left_alone() -> None:
-    request = prompted(ModelRequest((SystemMessage("s"), UserMessage("u"))), "hermes")
+    request = describe_tools(ModelRequest((SystemMessage("s"), UserMessage("u"))), "hermes")
     assert request.messages == (SystemMessage("s"), UserMessage("u"))
 
 

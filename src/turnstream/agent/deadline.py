@@ -9,7 +9,7 @@ from turnstream import errors
 
 
 class Deadline:
-    """Interrupts what a run waits for when its ``seconds`` have passed; None is no limit.
+    """Interrupts what a run waits for when its ``seconds`` have passed; None: no limit.
 
     ``with deadline: await …`` raises `RunTimeout` then. One timer serves the whole run: `asyncio.timeout` would set
     and drop one for each network read, which costs more than all else that the loop does for a token.

@@ -93,8 +93,8 @@ class Execution:
             )
         elif task.cancelled():
             output = toolspec.ToolOutput(f"The tool {call.name} was cancelled.", is_error=True)
-        elif (error := task.exception()) is not None:  # a GeneratorExit, for instance, is no `Exception`
-            output = _broken(call, context, error)
+        elif (error := task.exception()) is not None:  # a GeneratorExit, for instance, is not an `Exception`
+            output = _failed_output(call, context, error)
         else:
             output = task.result()
         self._finish(at, call, output)
@@ -115,8 +115,8 @@ class Execution:
             return await self._toolset.call(call, context)
         except errors.ToolError as error:
             return toolspec.ToolOutput(error.message, is_error=True)
-        except Exception as error:  # a broken tool is told to the model and never takes the run with it
-            return _broken(call, context, error)
+        except Exception as error:  # the model hears of a tool that failed, and the run goes on
+            return _failed_output(call, context, error)
 
     def _finish(self, at: int, call: messages.ToolCall, output: toolspec.ToolOutput) -> None:
         result = events.ToolResult(self._step, call, output, self._loop.time() - self._started)
@@ -137,7 +137,7 @@ class Execution:
             self._events.put_nowait(event)
 
 
-def _broken(call: messages.ToolCall, context: requests.RunContext, error: BaseException) -> toolspec.ToolOutput:
+def _failed_output(call: messages.ToolCall, context: requests.RunContext, error: BaseException) -> toolspec.ToolOutput:
     log.error("tool %s failed in run %s", call.name, context.run_id, exc_info=error)
     first_line = (str(error).splitlines() or [""])[0][:300]
     text = f"The tool {call.name} failed: {type(error).__name__}: {first_line}"

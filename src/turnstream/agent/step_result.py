@@ -44,7 +44,7 @@ class StepResult(Struct, frozen=True):
             if not isinstance(part, messages.ToolCall):
                 parts.append(part)
             elif with_calls:
-                call = _checked(part, finish)
+                call = _check(part, finish)
                 if not call.id or call.id in used:
                     call = msgspec.structs.replace(call, id=f"{prefix}_{len(calls)}")
                 used.add(call.id)
@@ -52,16 +52,18 @@ class StepResult(Struct, frozen=True):
                 parts.append(_for_history(call))
         left = tuple(call for call in calls if call.malformed is None and call.name in client_tools)
         server_calls = tuple(call for call in calls if call not in left)
-        return cls(messages.AssistantMessage(tuple(parts)), server_calls, left, _settled(finish, calls, with_calls))
+        return cls(
+            messages.AssistantMessage(tuple(parts)), server_calls, left, _final_reason(finish, calls, with_calls)
+        )
 
 
-def _settled(finish: events.FinishReason, calls: list[messages.ToolCall], with_calls: bool) -> events.FinishReason:
+def _final_reason(finish: events.FinishReason, calls: list[messages.ToolCall], with_calls: bool) -> events.FinishReason:
     """A vendor's "tool_calls" without a call, or with calls that are not wanted, is a plain end."""
     return "stop" if finish == "tool_calls" and not (calls and with_calls) else finish
 
 
-def _checked(call: messages.ToolCall, finish: events.FinishReason) -> messages.ToolCall:
-    """A call without parameters has the arguments ``{}``; one whose arguments are no JSON object is malformed."""
+def _check(call: messages.ToolCall, finish: events.FinishReason) -> messages.ToolCall:
+    """A call without parameters has the arguments ``{}``; one whose arguments are not a JSON object is malformed."""
     if call.malformed is not None:
         return call
     if not call.arguments.strip():

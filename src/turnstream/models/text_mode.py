@@ -16,7 +16,7 @@ import msgspec
 from turnstream import events, protocols, requests
 from turnstream.parsing import text_calls
 from turnstream.prompts.chat_template import tool_object
-from turnstream.prompts.system_message import prompted
+from turnstream.prompts.system_message import describe_tools
 
 _NO_RUN = requests.RunContext()
 
@@ -92,7 +92,7 @@ class TextMode:
     async def stream(
         self, request: requests.ModelRequest, context: requests.RunContext = _NO_RUN
     ) -> AsyncIterator[protocols.ModelStream]:
-        asked = prompted(request, self._format) if self._describe else request
+        asked = describe_tools(request, self._format) if self._describe else request
         async with self._open(asked, context) as stream:
             if not request.tools and not self._reasoning_open:
                 yield stream  # no tools, no calls: text that looks like one is text

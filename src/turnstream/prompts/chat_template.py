@@ -88,12 +88,12 @@ def message_object(message: messages.Message) -> dict[str, Any]:
         case messages.ToolMessage(tool_call_id=id, content=content, name=name):
             return {"role": "tool", "content": messages.content_text(content), "tool_call_id": id, "name": name}
         case messages.AssistantMessage():
-            said: dict[str, Any] = {"role": "assistant", "content": message.text}
+            shown: dict[str, Any] = {"role": "assistant", "content": message.text}
             if message.reasoning:
-                said["reasoning_content"] = message.reasoning
+                shown["reasoning_content"] = message.reasoning
             if message.tool_calls:
-                said["tool_calls"] = [_call_object(call) for call in message.tool_calls]
-            return said
+                shown["tool_calls"] = [_call_object(call) for call in message.tool_calls]
+            return shown
 
 
 def _call_object(call: messages.ToolCall) -> dict[str, Any]:
@@ -102,10 +102,10 @@ def _call_object(call: messages.ToolCall) -> dict[str, Any]:
 
 
 def arguments_object(call: messages.ToolCall) -> dict[str, Any]:
-    """The arguments as an object; {} for text that is none."""
+    """The arguments as an object; {} where they are not one."""
     try:
         value = json.loads(call.arguments, strict=False)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -1,6 +1,6 @@
-"""Tools for a chat endpoint that knows none: definitions in the system message, calls and results as plain text.
+"""Tools for a chat endpoint without tool calling: definitions in the system message, calls and results as plain text.
 
-The calls are spelt as the model's family spells them (`Style`), so that it meets the form which it was trained on;
+The calls are written as the model's family writes them (`Style`), so that it meets the form which it was trained on;
 the rest of the conversation goes through the endpoint's own template.
 """
 
@@ -17,21 +17,21 @@ from turnstream.prompts.chat_template import arguments_object, tool_object
 
 
 class Style(Struct, frozen=True):
-    """How a family spells calls: an example for the instructions, and past calls and results for the history."""
+    """How a family writes calls: an example for the instructions, and past calls and results for the history."""
 
     example: str
     calls: Callable[[Sequence[messages.ToolCall]], str]
     result: Callable[[messages.ToolMessage], str]
 
 
-def prompted(request: requests.ModelRequest, format: str) -> requests.ModelRequest:
-    """``request`` without tools, saying in words what it said in tools. ``format`` as in `parsing.text_calls`."""
+def describe_tools(request: requests.ModelRequest, format: str) -> requests.ModelRequest:
+    """``request`` with its tools, calls and results as text. ``format`` as in `parsing.text_calls`."""
     style = STYLES.get(format, STYLES["hermes"])
-    messages = [_in_words(message, style) for message in request.messages]
+    conversation = [_as_text(message, style) for message in request.messages]
     if request.tools:
-        messages = _with_instructions(messages, _instructions(request.tools, style, request.options.tool_choice))
+        conversation = _add_instructions(conversation, _instructions(request.tools, style, request.options.tool_choice))
     options = msgspec.structs.replace(request.options, tool_choice=None, parallel_tool_calls=None)
-    return requests.ModelRequest(tuple(_merged(messages)), (), options, request.time)
+    return requests.ModelRequest(tuple(_merge_users(conversation)), (), options, request.time)
 
 
 def _instructions(tools: Sequence[toolspec.ToolSpec], style: Style, choice: object) -> str:
@@ -49,26 +49,26 @@ def _instructions(tools: Sequence[toolspec.ToolSpec], style: Style, choice: obje
     return text
 
 
-def _with_instructions(conversation: list[messages.Message], instructions: str) -> list[messages.Message]:
+def _add_instructions(conversation: list[messages.Message], instructions: str) -> list[messages.Message]:
     if conversation and isinstance(conversation[0], messages.SystemMessage):
         return [messages.SystemMessage(f"{conversation[0].content}\n\n{instructions}"), *conversation[1:]]
     return [messages.SystemMessage(instructions), *conversation]
 
 
-def _in_words(message: messages.Message, style: Style) -> messages.Message:
+def _as_text(message: messages.Message, style: Style) -> messages.Message:
     match message:
         case messages.ToolMessage():
             return messages.UserMessage(style.result(message))
         case messages.AssistantMessage(parts=parts) if message.tool_calls:
-            said: tuple[messages.AssistantPart, ...] = tuple(
+            words: tuple[messages.AssistantPart, ...] = tuple(
                 part for part in parts if not isinstance(part, messages.ToolCall)
             )
-            return messages.AssistantMessage((*said, messages.TextPart(style.calls(message.tool_calls))))
+            return messages.AssistantMessage((*words, messages.TextPart(style.calls(message.tool_calls))))
         case _:
             return message
 
 
-def _merged(conversation: Sequence[messages.Message]) -> list[messages.Message]:
+def _merge_users(conversation: Sequence[messages.Message]) -> list[messages.Message]:
     """Results of parallel calls become one user message: many templates want the roles to alternate."""
     merged: list[messages.Message] = []
     for message in conversation:
