@@ -20,7 +20,7 @@ from turnstream.events import (
 )
 from turnstream.prompts.chat_template import ChatTemplate
 from turnstream.prompts.families import FAMILIES, family_of, short_id, with_short_ids
-from turnstream.prompts.system_message import STYLES
+from turnstream.prompts.system_message import STYLES, describe_tools
 
 TOOL = ToolSpec("add", "Adds.", {"type": "object", "properties": {"a": {"type": "integer"}}})
 TALK: tuple[Message, ...] = (
