@@ -40,7 +40,7 @@ def test_a_file_named_alone_means_its_agent(capsys: pytest.CaptureFixture[str]) 
     ("target", "message"),
     [
         ("tests/cli/agents.py:agnet", "tests/cli/agents.py has no 'agnet' (did you mean 'agent'?)"),
-        ("tests/cli/agents.py:double", "it names neither an Agent nor a Service, nor a list of agents"),
+        ("tests/cli/agents.py:double", "expected an Agent, a list of agents, or a Service"),
         ("no_such_module:agent", "there is no module 'no_such_module'"),
     ],
 )

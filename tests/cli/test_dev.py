@@ -59,7 +59,7 @@ def test_a_changed_file_starts_the_server_anew(tmp_path: Path) -> None:
         second = int(line(supervisor).split()[1])
         assert first != second
         assert not alive(first)
-        assert supervisor.stderr.readline() == "Changed: agent.yaml. Starting anew.\n"
+        assert supervisor.stderr.readline() == "Changed: agent.yaml. Restarting.\n"
 
 
 def readable(supervisor: subprocess.Popen[str], seconds: float) -> bool:

@@ -173,5 +173,5 @@ def test_an_answer_without_calls_says_that_nothing_is_known_of_them(capsys: pyte
     with answering(ROLE + HELLO + STOP + DONE) as url:
         _, said = doctor(url, capsys=capsys)
     assert "tools: 4 events, " in said
-    assert "0 tool calls: the rules of calls had little to look at" in said
+    assert "0 tool calls: too few tool calls to check" in said
     assert "ok       unknown model: status 404, 'No such model.'" in said

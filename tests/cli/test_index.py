@@ -72,11 +72,11 @@ async def test_a_configuration_s_folders_get_vectors(tmp_path: Path, capsys: pyt
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("model: demo", "it has no tool of the kind retrieval with a source"),
+        ("model: demo", "no retrieval tool with a local `source`"),
         ("model: demo\ntools:\n- retrieval: {source: nowhere}", "agent.yaml:3: tools[0]: "),
         (
             "model: demo\ntools:\n- retrieval: {source: ., embeddings: {base_url: x, model: m}}",
-            "agent.yaml:3: tools[0]: the base_url of embeddings must begin with http:// or https:// and name a host",
+            "agent.yaml:3: tools[0]: embeddings.base_url must begin with http:// or https:// and name a host",
         ),
     ],
 )

@@ -82,7 +82,7 @@ def test_a_wrong_command_line_is_a_usage_error(words: list[str], capsys: pytest.
 def test_a_failure_is_a_sentence_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run("check", "nowhere.yaml", capsys=capsys)
     assert (code, out) == (1, "")
-    assert err == "turnstream: nowhere.yaml: there is no such file or folder, and it is no 'module:agent'\n"
+    assert err == "turnstream: nowhere.yaml: not a file, a folder or a module:object reference\n"
 
 
 def test_debug_shows_the_traceback() -> None:

@@ -95,4 +95,4 @@ def test_no_server_at_an_address_is_a_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     said = failure("chat", "--url", f"http://127.0.0.1:{port}", "--message", "x")
-    assert said == f"there is no server at http://127.0.0.1:{port}/v1, or it does not answer as one"
+    assert said == f"no server answers at http://127.0.0.1:{port}/v1"

@@ -59,7 +59,7 @@ tools:
         "  rest:api.example.com",
         "    ip(v: 4 | 6)",
         "        My address.",
-        "What is down said more to the log: --debug shows it.",
+        "--debug shows the log of what is down.",
     ]
     assert code == 1
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from turnstream.config.document import Substituted, read, spell
+from turnstream.config.document import EnvText, format_path, read
 from turnstream.events import ConfigurationError
 
 ENVIRON = {"KEY": "sesame", "PORT": "8080", "EMPTY": "", "ON": "true"}
@@ -16,7 +16,7 @@ def value(text: str) -> object:
 
 def error(text: str) -> str:
     with pytest.raises(ConfigurationError) as caught:
-        read(text, "agent.yaml", ENVIRON)
+        read(text, "agent.yaml", ENVIRON).check()
     return caught.value.message
 
 
@@ -49,17 +49,17 @@ def test_an_unfinished_variable_says_how_to_write_one() -> None:
 
 @pytest.mark.parametrize(("text", "typed"), [("8080", 8080), ("0.5", 0.5), ("true", True), ("", None), ("x y", "x y")])
 def test_a_substituted_text_has_the_type_that_yaml_would_give_it(text: str, typed: object) -> None:
-    assert Substituted(text).typed() == typed
+    assert EnvText(text).typed() == typed
 
 
 @settings(deadline=None, max_examples=200)
 @given(st.text())
 def test_typing_a_substituted_text_never_fails(text: str) -> None:
-    Substituted(text).typed()
+    EnvText(text).typed()
 
 
 def test_a_path_is_spelled_as_one_would_write_it() -> None:
-    assert spell(("tools", 1, "python")) == "tools[1].python"
+    assert format_path(("tools", 1, "python")) == "tools[1].python"
 
 
 def test_lines_are_those_of_keys_and_items() -> None:

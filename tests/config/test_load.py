@@ -103,10 +103,10 @@ def test_everything_that_is_wrong_outside_the_file_is_said_at_once(folder: Path)
     said = error(write(folder, text))
     assert said[0].startswith("agent.yaml:1: model: ")
     assert said[1:] == [
+        "agent.yaml:2: instructions_file: there is no file x.md",
         "agent.yaml:4: tools[0]: tools.py has no 'wether' (did you mean 'weather'?)",
-        "agent.yaml:5: tools[1]: it names neither a function nor a toolbox, nor a list of them",
-        "agent.yaml:7: tools[3]: there is a tool named weather already",
-        "agent.yaml:2: instructions_file: there is no such file, or it is not UTF-8 text",
+        "agent.yaml:5: tools[1]: expected a function, a toolbox, or a list of them",
+        "agent.yaml:7: tools[3]: there is already a tool named weather",
     ]
 
 
@@ -130,7 +130,7 @@ def test_a_folder_tells_of_all_its_files_at_once(folder: Path) -> None:
     assert said == [
         "a.yaml:1: model: is missing",
         "a.yaml:1: modle: unknown key (did you mean 'model'?)",
-        "c.yaml: the server section stands in b.yaml already; one file may have it",
+        "c.yaml: server: already defined in b.yaml; only one file may define it",
         "c.yaml: the name 'b' is taken by b.yaml",
     ]
 

@@ -11,8 +11,9 @@ import yaml
 from tests.docs.test_pages import blocks
 from turnstream.agent import Agent
 from turnstream.config import load
-from turnstream.config.document import read
-from turnstream.config.indexes import indexed_folders
+from turnstream.config.document import Document, read
+from turnstream.config.indexes import find_folders
+from turnstream.config.tools.entry import names_filled_later
 from turnstream.events import ConfigurationError
 
 ELASTIC = "https://127.0.0.1:9200"
@@ -31,9 +32,13 @@ def error(folder: Path, *lines: str) -> str:
     return caught.value.message.removeprefix(f"{folder}/")
 
 
+def parsed(text: str) -> Document:
+    return read(text, "agent.yaml", ENVIRON, names_filled_later)
+
+
 def body(value: str) -> Any:
     text = f"tools:\n- retrieval:\n    elasticsearch:\n      body: {{a: {value}}}"
-    return read(text, "agent.yaml", ENVIRON).value["tools"][0]["retrieval"]["elasticsearch"]["body"]["a"]
+    return parsed(text).value["tools"][0]["retrieval"]["elasticsearch"]["body"]["a"]
 
 
 @pytest.mark.parametrize("page", ["elasticsearch.md", "milvus.md"])
@@ -50,8 +55,8 @@ def test_each_configuration_on_the_page_is_a_good_one(tmp_path: Path, page: str)
         (["top_k: 3"], "agent.yaml:3: tools[0].retrieval: give exactly one of: source, elasticsearch, milvus"),
         (["source: .", "milvus: {uri: 'http://x:1', collection: c}"], "give exactly one of: source, elasticsearch"),
         (["elasticsearch:", f"  url: {ELASTIC}", "  idnex: x"], "agent.yaml:6: tools[0].retrieval.elasticsearch.idnex"),
-        (["elasticsearch: {url: 'ftp://x', index: i}"], "agent.yaml:3: tools[0]: its url must begin with http:// or"),
-        (["elasticsearch: {url: 'https://a:b@x', index: i}"], "its url must not hold a password"),
+        (["elasticsearch: {url: 'ftp://x', index: i}"], "agent.yaml:3: tools[0]: url must begin with http:// or"),
+        (["elasticsearch: {url: 'https://a:b@x', index: i}"], "url must not contain a password"),
         (["elasticsearch:", f"  url: {ELASTIC}", "  index: i", "  username: u"], "username and password go together"),
         ([f"elasticsearch: {{url: '{ELASTIC}', index: i, ca: agent.yaml}}"], "has no certificates in PEM form"),
         ([f"elasticsearch: {{url: '{ELASTIC}', index: i, ca: nope.pem}}"], "there is no file"),
@@ -61,7 +66,7 @@ def test_each_configuration_on_the_page_is_a_good_one(tmp_path: Path, page: str)
         ),
         (
             [f"elasticsearch: {{url: '{ELASTIC}', index: i}}", "embeddings: {base_url: 'http://x', model: m}"],
-            "embeddings are of use if the body of elasticsearch has ${vector}",
+            "embeddings are only used if the body of elasticsearch has ${vector}",
         ),
         (
             ["elasticsearch:", f"  url: {ELASTIC}", "  index: i", "  body:", "    q: 'x ${vector}'"],
@@ -75,9 +80,12 @@ def test_each_configuration_on_the_page_is_a_good_one(tmp_path: Path, page: str)
         (["milvus: {uri: 'http://x:1', collection: c}"], "milvus needs embeddings, or fields.sparse, or both"),
         (["milvus: {uri: 'http://x:1', collection: c, fields: {vector: v}}"], "fields.vector of milvus needs embed"),
         (["milvus: {uri: nope.db, collection: c, fields: {sparse: s}}"], "there is no file"),
-        (["milvus: {uri: agent.yaml, collection: c, fields: {sparse: s}}"], "names a file that ends in .db"),
-        (["milvus: {uri: 'tcp://x:1', collection: c, fields: {sparse: s}}"], "its uri must begin with http:// or"),
-        (["milvus: {uri: 'https://u:p@x', collection: c, fields: {sparse: s}}"], "the token has a key of its own"),
+        (["milvus: {uri: agent.yaml, collection: c, fields: {sparse: s}}"], "name a file that ends in .db"),
+        (["milvus: {uri: 'tcp://x:1', collection: c, fields: {sparse: s}}"], "uri must begin with http:// or"),
+        (
+            ["milvus: {uri: 'https://u:p@x', collection: c, fields: {sparse: s}}"],
+            "uri must not contain a password: use the",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(tmp_path: Path, lines: list[str], said: str) -> None:
@@ -100,7 +108,7 @@ def test_a_body_keeps_what_a_search_fills(value: str, expected: str) -> None:
 
 def test_elsewhere_these_names_are_variables() -> None:
     with pytest.raises(ConfigurationError, match="the environment variable query is not set"):
-        read("tools:\n- rest: {body: {a: '${query}'}}", "agent.yaml", {})
+        parsed("tools:\n- rest: {body: {a: '${query}'}}").check()
 
 
 def test_the_key_is_in_no_error(tmp_path: Path) -> None:
@@ -127,7 +135,7 @@ def test_indexing_leaves_them_alone(tmp_path: Path) -> None:
     folder = {"retrieval": {"source": "docs"}}
     file = tmp_path / "agent.yaml"
     file.write_text(yaml.safe_dump({"model": "demo", "tools": [server, folder]}))
-    assert [found.folder for found in indexed_folders(file)] == [tmp_path / "docs"]
+    assert [found.path for found in find_folders(file)] == [tmp_path / "docs"]
     file.write_text(yaml.safe_dump({"model": "demo", "tools": [server]}))
-    with pytest.raises(ConfigurationError, match="with a source: Elasticsearch and Milvus are filled by other means"):
-        indexed_folders(file)
+    with pytest.raises(ConfigurationError, match="Elasticsearch and Milvus are indexed elsewhere"):
+        find_folders(file)

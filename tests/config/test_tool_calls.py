@@ -6,25 +6,24 @@ import pytest
 
 from tests.agent.scripted import Scripted
 from turnstream.config.load import load
-from turnstream.config.models import reading_calls
-from turnstream.config.schema import ModelSection, TextCallsSection
+from turnstream.config.models import ModelSection, TextCallsSection, read_text_calls
 from turnstream.events import ConfigurationError
 from turnstream.models.text_mode import TextMode
 
 
 def test_a_native_model_is_left_as_it_is() -> None:
     model = Scripted()
-    assert reading_calls(model, ModelSection(name="x:y").tool_calls) is model
+    assert read_text_calls(model, ModelSection(name="x:y").tool_calls) is model
 
 
 @pytest.mark.parametrize("how", ["auto", "text", TextCallsSection(format="hermes")])
 def test_a_text_mode_model_is_wrapped(how: str | TextCallsSection) -> None:
-    assert isinstance(reading_calls(Scripted(), how), TextMode)
+    assert isinstance(read_text_calls(Scripted(), how), TextMode)
 
 
 def test_an_unknown_form_of_calls_is_refused_with_a_suggestion() -> None:
-    with pytest.raises(ConfigurationError, match="Did you mean hermes"):
-        reading_calls(Scripted(), TextCallsSection(format="hermse"))
+    with pytest.raises(ConfigurationError, match="did you mean 'hermes'"):
+        read_text_calls(Scripted(), TextCallsSection(format="hermse"))
 
 
 def test_a_template_file_next_to_the_configuration_is_the_models(tmp_path: Path) -> None:

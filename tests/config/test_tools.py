@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from turnstream.config.tools import resolve
+from turnstream.config.references import resolve
 from turnstream.events import ConfigurationError
 
 

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
+from turnstream import errors
 from turnstream.cli import chat, check, decode, dev, doctor, index, models, parse, ping, schema, serve, tools, version
-from turnstream.events import TurnstreamError
 
 COMMANDS: Sequence[Callable[..., Any]] = (
     dev.dev,
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = ["--debug"] * debug + [word for word in given if word != "--debug"]  # it may stand anywhere
     try:
         app(args=words, prog_name="turnstream")
-    except TurnstreamError as error:
+    except errors.TurnstreamError as error:
         if debug:
             raise
         _fail(error.message)

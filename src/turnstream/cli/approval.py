@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from turnstream.cli.text import printable
 
 if TYPE_CHECKING:
+    from turnstream import messages
     from turnstream.agent import Agent
     from turnstream.cli.printer import Printer
-    from turnstream.events import ToolCall
 
 _YES = ("y", "yes")
 
@@ -26,7 +26,7 @@ class Terminal:
         self._printer = printer
         self._lock = asyncio.Lock()
 
-    async def __call__(self, call: ToolCall) -> bool:
+    async def __call__(self, call: messages.ToolCall) -> bool:
         from turnstream.cli.printer import spell
 
         async with self._lock:

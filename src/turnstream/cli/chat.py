@@ -13,9 +13,9 @@ from turnstream.cli.options import ModelName, Target
 if TYPE_CHECKING:
     import asyncio
 
+    from turnstream import messages
     from turnstream.agent import Agent
     from turnstream.cli.printer import Printer
-    from turnstream.events import Message
     from turnstream.service import Service
 
 HELP = "/new begins a new conversation, /agent NAME asks another agent, /quit or Ctrl-D ends. Ctrl-C stops an answer."
@@ -99,14 +99,14 @@ class Conversation:
         self.service = service
         self.printer = printer
         self.agent = self._agent(agent) if agent else next(iter(service.agents.values()))
-        self.messages: list[Message] = []
+        self.messages: list[messages.Message] = []
         self.approve = Terminal(printer) if sys.stdin.isatty() else None
 
     def _agent(self, name: str) -> Agent:
-        from turnstream.events import ConfigurationError
+        from turnstream import errors
 
         if name not in self.service.agents:
-            raise ConfigurationError(f"there is no agent {name!r}; there are: {', '.join(self.service.agents)}")
+            raise errors.ConfigurationError(f"there is no agent {name!r}; there are: {', '.join(self.service.agents)}")
         return self.service.agents[name]
 
     async def open(self) -> None:
@@ -117,7 +117,7 @@ class Conversation:
 
     def command(self, line: str) -> bool:
         """False if it ends the conversation."""
-        from turnstream.events import ConfigurationError
+        from turnstream import errors
 
         match line.split():
             case ["/quit" | "/exit" | "/q"]:
@@ -129,7 +129,7 @@ class Conversation:
                 try:
                     self.agent = self._agent(name)
                     self.messages.clear()
-                except ConfigurationError as error:
+                except errors.ConfigurationError as error:
                     self.printer.note(error.message)
             case _:
                 self.printer.note(HELP)
@@ -137,16 +137,16 @@ class Conversation:
 
     async def ask(self, text: str) -> bool:
         """Print the answer as it comes. False if the run failed."""
-        from turnstream.events import RunFinished, UserMessage
+        from turnstream import events, messages
 
-        question = [*self.messages, UserMessage(text)]
+        question = [*self.messages, messages.UserMessage(text)]
         try:
             async with self.agent.run(question, approve=self.approve) as run:
                 async for batch in run.batches():
                     self.printer.show(batch)
         finally:
             self.printer.end()
-        if not isinstance(run.outcome, RunFinished):
+        if not isinstance(run.outcome, events.RunFinished):
             return False
         self.messages = [*question, *run.messages]
         return True

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from turnstream.events import ConfigurationError
+from turnstream import errors
 
 
 def decode(
@@ -41,4 +41,4 @@ def _body(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise ConfigurationError(f"{file}: {(error.strerror or 'cannot be read').lower()}") from None
+        raise errors.ConfigurationError(f"{file}: {(error.strerror or 'cannot be read').lower()}") from None

@@ -1,4 +1,4 @@
-"""``turnstream dev``: the server on this machine, started anew whenever a file changes."""
+"""``turnstream dev``: the server on this machine, restarted whenever a file changes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def dev(
     host: Host = None,
     port: Port = None,
     model: ModelName = None,
-    reload: Annotated[bool, typer.Option("--reload/--no-reload", help="Start anew when a file changes.")] = True,
+    reload: Annotated[bool, typer.Option("--reload/--no-reload", help="Restart when a file changes.")] = True,
 ) -> None:
     """Serve while you build; reloads on change.
 
@@ -95,7 +95,7 @@ def _supervise(command: Sequence[str], folder: Path, recursive: bool) -> None:
             if changes:
                 names = sorted({os.path.relpath(path) for _, path in changes})
                 names[3:] = ["…"] if len(names) > 3 else []
-                typer.echo(f"Changed: {', '.join(names)}. Starting anew.", err=True)
+                typer.echo(f"Changed: {', '.join(names)}. Restarting.", err=True)
                 server.restart()
             elif server.ended_well():
                 break

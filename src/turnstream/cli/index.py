@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from turnstream import errors
 from turnstream.cli.text import printable
-from turnstream.events import ConfigurationError
 
 if TYPE_CHECKING:
     from turnstream.tools.retrieval import Embeddings
@@ -51,10 +51,10 @@ def index(
         _index(path, to, None, max_size, quiet)
         return
     if to is not None:
-        raise ConfigurationError("--to goes with a folder, not with a configuration")
-    from turnstream.config.indexes import indexed_folders
+        raise errors.ConfigurationError("--to goes with a folder, not with a configuration")
+    from turnstream.config import indexes
 
-    for folder, embeddings in indexed_folders(path):
+    for folder, embeddings in indexes.find_folders(path):
         _index(folder, None, embeddings, max_size, quiet)
 
 

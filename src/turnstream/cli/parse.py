@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from turnstream.events import ConfigurationError
+from turnstream import errors
 
 
 def parse(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Model outputs, as text.")],
-    format: Annotated[str, typer.Option(metavar="NAME", help="The form of their calls, such as hermes, or auto.")],
+    format: Annotated[str, typer.Option(metavar="NAME", help="The format of their calls, such as hermes, or auto.")],
     tools: Annotated[Path | None, typer.Option(metavar="FILE", help="The offered tools: OpenAI tool objects.")] = None,
     events: Annotated[bool, typer.Option("--events", help="Print the events instead, one line of JSON each.")] = False,
     cut: Annotated[
@@ -33,12 +33,12 @@ def parse(
 
     if format not in FORMATS:
         close = get_close_matches(format, FORMATS, 3, 0.5)
-        hint = f" Did you mean {' or '.join(close)}?" if close else ""
-        raise ConfigurationError(f"there is no form of tool calls named {format!r}.{hint}")
+        hint = f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
+        raise errors.ConfigurationError(f"unknown tool-call format {format!r}{hint}")
     try:
         offered = report.tools_of(_text(tools)) if tools else None
     except ValueError as error:
-        raise ConfigurationError(f"{tools}: {error}") from None
+        raise errors.ConfigurationError(f"{tools}: {error}") from None
     for file in files:
         text = _text(file)
         if events:
@@ -53,4 +53,4 @@ def _text(file: Path) -> str:
     try:
         return file.read_bytes().decode("utf-8", "replace")
     except OSError as error:
-        raise ConfigurationError(f"{file}: {(error.strerror or 'cannot be read').lower()}") from None
+        raise errors.ConfigurationError(f"{file}: {(error.strerror or 'cannot be read').lower()}") from None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from turnstream.events import ModelEvent, ModelRequest
+    from turnstream import events, requests
 
 QUESTION = "Say the numbers from one to ten in words. Then call the tool report_done with the text ok."
 
@@ -25,13 +25,12 @@ def ping(
     """
     import asyncio
 
-    from turnstream import providers
-    from turnstream.events import ProviderError
+    from turnstream import errors, providers
 
     asked = providers.model(model, base_url=base_url)
     try:
         lines = asyncio.run(_called(asked, model))
-    except ProviderError as error:
+    except errors.ProviderError as error:
         typer.echo(f"turnstream: {error.message} ({error.detail or error.code})", err=True)
         raise typer.Exit(1) from None
     for name, value in lines:
@@ -40,28 +39,28 @@ def ping(
 
 async def _called(model: Any, name: str) -> list[tuple[str, str]]:
     """A vendor that rejects the tool is asked again without it."""
-    from turnstream.events import ProviderError
+    from turnstream import errors
 
     try:
         return await _timed(model, name, _request(with_tool=True))
-    except ProviderError as error:
+    except errors.ProviderError as error:
         if error.code != "provider_rejected_request":
             raise
         lines = await _timed(model, name, _request(with_tool=False))
         return [(what, "rejected" if what == "tools" else value) for what, value in lines]
 
 
-def _request(*, with_tool: bool) -> ModelRequest:
+def _request(*, with_tool: bool) -> requests.ModelRequest:
     import time
 
-    from turnstream.events import ModelRequest, ToolSpec, UserMessage
+    from turnstream import messages, requests, toolspec
 
     parameters = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
-    tool = ToolSpec("report_done", "Report that you are done.", parameters)
-    return ModelRequest((UserMessage(QUESTION),), (tool,) if with_tool else (), time=time.time())
+    tool = toolspec.ToolSpec("report_done", "Report that you are done.", parameters)
+    return requests.ModelRequest((messages.UserMessage(QUESTION),), (tool,) if with_tool else (), time=time.time())
 
 
-async def _timed(model: Any, name: str, request: ModelRequest) -> list[tuple[str, str]]:
+async def _timed(model: Any, name: str, request: requests.ModelRequest) -> list[tuple[str, str]]:
     import time
 
     from turnstream.parsing.collect import Collector
@@ -76,10 +75,10 @@ async def _timed(model: Any, name: str, request: ModelRequest) -> list[tuple[str
     return _report(name, collector, arrivals, time.perf_counter() - started)
 
 
-def _says_something(event: ModelEvent) -> bool:
-    from turnstream.events import ReasoningDelta, TextDelta, ToolCallStart
+def _says_something(event: events.ModelEvent) -> bool:
+    from turnstream import events
 
-    return isinstance(event, TextDelta | ReasoningDelta | ToolCallStart)
+    return isinstance(event, events.TextDelta | events.ReasoningDelta | events.ToolCallStart)
 
 
 def _report(name: str, collector: Any, arrivals: list[float], seconds: float) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Run events → the terminal. Where the output is no terminal it has no colours."""
+"""Run events → the terminal. Colours only where the output is a terminal."""
 
 from __future__ import annotations
 
@@ -8,25 +8,7 @@ from collections.abc import Iterable
 
 from rich.console import Console
 
-from turnstream.events import (
-    ClientToolCalls,
-    HostedToolCall,
-    MaxStepsReached,
-    ReasoningDelta,
-    RefusalDelta,
-    RunCancelled,
-    RunEvent,
-    RunFailed,
-    RunFinished,
-    SourceFound,
-    StepStarted,
-    TextDelta,
-    ToolCall,
-    ToolCallsDetected,
-    ToolProgress,
-    ToolResult,
-    ToolsExecuted,
-)
+from turnstream import events, messages
 
 EXCERPT = 120
 _CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
@@ -51,7 +33,7 @@ class Printer:
             self._line(text, "dim")
 
     def ask(self, text: str) -> None:
-        """A question, to which the answer is typed on the same line. It is asked of the quiet too, and again after
+        """A question, to which the answer is typed on the same line. It is asked even if quiet, and again after
         whatever is shown before it is answered."""
         self.end()
         self._question = text
@@ -65,14 +47,14 @@ class Printer:
             self._open = self._thinking = False
         self.end()
 
-    def show(self, events: Iterable[RunEvent]) -> None:
-        for event in events:
+    def show(self, batch: Iterable[events.RunEvent]) -> None:
+        for event in batch:
             match event:
-                case TextDelta(text=text) | RefusalDelta(text=text):
+                case events.TextDelta(text=text) | events.RefusalDelta(text=text):
                     self._text(text)
-                case ReasoningDelta(text=text):
+                case events.ReasoningDelta(text=text):
                     self._reasoning(text)
-                case RunFailed(message=message):
+                case events.RunFailed(message=message):
                     self.end()
                     self._line(f"✗ {message}", "red")
                 case _:
@@ -81,35 +63,35 @@ class Printer:
             self.ask(self._question)
         self.output.file.flush()
 
-    def _status(self, event: RunEvent) -> None:
+    def _status(self, event: events.RunEvent) -> None:
         match event:
-            case StepStarted(step=step):
+            case events.StepStarted(step=step):
                 self.note("· starting_generation" if step == 1 else "· continuing_generation")
-            case ToolCallsDetected(tool_calls=calls) | ClientToolCalls(tool_calls=calls):
+            case events.ToolCallsDetected(tool_calls=calls) | events.ClientToolCalls(tool_calls=calls):
                 self.note("· tool_call_detected")
                 for call in calls:
                     self.note(f"  → {spell(call)}")
-            case ToolProgress(name=name, message=message):
+            case events.ToolProgress(name=name, message=message):
                 self.note(f"  … {name}: {message}")
-            case ToolResult(ok=ok, tool_call=call, output=output, duration=duration):
+            case events.ToolResult(ok=ok, tool_call=call, output=output, duration=duration):
                 text = " ".join(output.shown_text.split())
                 self.note(f"  {'✓' if ok else '✗'} {call.name} ({duration:.1f} s): {excerpt(text)}")
-            case ToolsExecuted():
+            case events.ToolsExecuted():
                 self.note("· tools_executed")
-            case MaxStepsReached():
+            case events.MaxStepsReached():
                 self.note("· max_depth_reached")
-            case HostedToolCall(name=name, arguments=arguments):
+            case events.HostedToolCall(name=name, arguments=arguments):
                 self.note(f"  → {name}({excerpt(arguments)}), run by the model's vendor")
-            case SourceFound(source=source):
+            case events.SourceFound(source=source):
                 self.note(f"  [{source.id}] {source.title} {source.url or ''}".rstrip())
-            case RunFinished(usage=usage, steps=steps, reason=reason):
-                said = [f"{steps} step{'s' if steps > 1 else ''}"]
+            case events.RunFinished(usage=usage, steps=steps, reason=reason):
+                parts = [f"{steps} step{'s' if steps > 1 else ''}"]
                 if usage.total:
-                    said.append(f"{usage.input} + {usage.output} tokens")
+                    parts.append(f"{usage.input} + {usage.output} tokens")
                 if reason != "stop":
-                    said.append(f"ended by {reason}")
-                self.note(", ".join(said))
-            case RunCancelled():
+                    parts.append(f"ended by {reason}")
+                self.note(", ".join(parts))
+            case events.RunCancelled():
                 self.note("stopped")
             case _:
                 pass
@@ -159,7 +141,7 @@ def log_to_terminal(*, tracebacks: bool) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
 
 
-def spell(call: ToolCall, most: int | None = EXCERPT) -> str:
+def spell(call: messages.ToolCall, most: int | None = EXCERPT) -> str:
     """``weather(city="Paris")``."""
     try:
         arguments = json.loads(call.arguments or "{}")

@@ -10,6 +10,6 @@ def schema() -> None:
 
     Editors use it if the first line of agent.yaml is "# yaml-language-server: $schema=agent.schema.json".
     """
-    from turnstream.config import published
+    from turnstream.config import schema as published
 
     typer.echo(published.text(), nl=False)

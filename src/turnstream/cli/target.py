@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from turnstream.events import ConfigurationError
+from turnstream import errors
 
 if TYPE_CHECKING:
     from turnstream.service import Service
@@ -22,7 +22,7 @@ def configured(target: str | None, model: str | None = None) -> Service:
 
     found = target or find(Path())
     if found is None:
-        raise ConfigurationError(
+        raise errors.ConfigurationError(
             "there is no agent.yaml and no agents/ here. Name a configuration, or run `turnstream dev`, "
             "which works without one."
         )
@@ -59,7 +59,7 @@ def remote(url: str, agent: str | None, key: str | None) -> tuple[Service, str]:
     names = _agents(base, key)
     name = agent or next(iter(names), "agent")
     if agent is not None and names and agent not in names:
-        raise ConfigurationError(f"the server has no agent {agent!r}; it has: {', '.join(names)}")
+        raise errors.ConfigurationError(f"the server has no agent {agent!r}; it has: {', '.join(names)}")
     model = providers.model(f"openai-compatible:{name}", base_url=base, api_key=key or "none", environ=os.environ)
     return Service({name: Agent(model, name=name)}), f"Server: {base}, agent {name}"
 
@@ -75,8 +75,8 @@ def _agents(base: str, key: str | None) -> list[str]:
     except HTTPError as error:
         with error:
             wants = " It wants a key: --key, or TURNSTREAM_KEY." if error.code in (401, 403) else ""
-            raise ConfigurationError(f"the server at {base} answers with status {error.code}.{wants}") from None
+            raise errors.ConfigurationError(f"the server at {base} answers with status {error.code}.{wants}") from None
     except (URLError, OSError, ValueError):
-        raise ConfigurationError(f"there is no server at {base}, or it does not answer as one") from None
+        raise errors.ConfigurationError(f"no server answers at {base}") from None
     except (LookupError, TypeError):
-        return []  # it lists its models in some other way: it may still answer
+        return []  # its list of models has another form: it may still answer

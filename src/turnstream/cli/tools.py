@@ -15,8 +15,8 @@ import typer
 from turnstream.cli.text import printable
 
 if TYPE_CHECKING:
+    from turnstream import toolspec
     from turnstream.agent import Agent
-    from turnstream.events import ToolSpec
     from turnstream.protocols import Toolbox
 
 _LONGEST_SUMMARY = 100
@@ -31,7 +31,7 @@ def tools(
     """List every tool, its source and its schema.
 
     Servers are started and asked, documents are searched once, and no other tool is called. A source that is down is
-    said to be so, and the command exits with 1.
+    reported, and the command exits with 1.
 
     Example: turnstream tools agent.yaml
     """
@@ -48,7 +48,7 @@ def tools(
             else:
                 _show(agent, sources)
     if down and not context.obj:
-        typer.echo("What is down said more to the log: --debug shows it.", err=True)
+        typer.echo("--debug shows the log of what is down.", err=True)
     if down:
         raise typer.Exit(1)
 
@@ -75,7 +75,7 @@ def _quiet() -> Iterator[None]:
             log.setLevel(level)
 
 
-Sources = list[tuple[str, "Sequence[ToolSpec] | str"]]
+Sources = list[tuple[str, "Sequence[toolspec.ToolSpec] | str"]]
 """Each source with its tools, or with what is wrong with it."""
 
 
@@ -97,8 +97,8 @@ def source(toolbox: Toolbox) -> str:
     return named if isinstance(named, str) else type(inner).__name__
 
 
-async def _one(toolbox: Toolbox, seconds: float) -> Sequence[ToolSpec] | str:
-    from turnstream.events import RunContext, TurnstreamError
+async def _one(toolbox: Toolbox, seconds: float) -> Sequence[toolspec.ToolSpec] | str:
+    from turnstream import errors, requests
     from turnstream.tools import wrap
     from turnstream.tools.retrieval import Retrieval
 
@@ -109,8 +109,8 @@ async def _one(toolbox: Toolbox, seconds: float) -> Sequence[ToolSpec] | str:
             async with asyncio.timeout(seconds):
                 if isinstance(inner := wrap.innermost(toolbox), Retrieval):
                     await inner.check()
-                return await toolbox.tools(RunContext())
-    except TurnstreamError as error:
+                return await toolbox.tools(requests.RunContext())
+    except errors.TurnstreamError as error:
         return error.message
     except TimeoutError:
         return f"it did not answer within {seconds:g} seconds"
@@ -164,7 +164,7 @@ def _show(agent: Agent, sources: Sources) -> None:
         last = name
 
 
-def _treatment(spec: ToolSpec, *, hidden: bool) -> str:
+def _treatment(spec: toolspec.ToolSpec, *, hidden: bool) -> str:
     marks = [spec.effect] * (spec.effect != "none") + ["approval"] * spec.approval
     marks += ["hidden: another tool has the name"] * hidden
     return f" [{', '.join(marks)}]" if marks else ""

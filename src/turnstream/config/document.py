@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -12,8 +12,7 @@ from yaml.constructor import SafeConstructor
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from yaml.resolver import Resolver
 
-from turnstream.events import ConfigurationError
-from turnstream.tools.retrieval import template
+from turnstream import errors
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -25,11 +24,9 @@ _VARIABLE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\
 _MERGE = "tag:yaml.org,2002:merge"
 _TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 _QUOTED = re.compile(r"'([^']*)'")
-_TEMPLATES: dict[Path, tuple[str, ...]] = {("retrieval", "elasticsearch", "body"): template.NAMES}
-"""Keys of a tool under which some names are filled at each call. There these, and ``$${``, are left as they are."""
 
 
-class Substituted(str):
+class EnvText(str):
     """A text that came, at least in part, from the environment: the field that it fills decides what type it has."""
 
     __slots__ = ()
@@ -39,20 +36,28 @@ class Substituted(str):
         tag = Resolver().resolve(ScalarNode, str(self), (True, False))  # type: ignore[no-untyped-call]
         try:
             return SafeConstructor().construct_object(ScalarNode(tag, str(self)))
-        except (ValueError, yaml.YAMLError):  # looks like a date, and is none
+        except (ValueError, yaml.YAMLError):  # looks like a date, and is not
             return str(self)
+
+    def split_at_commas(self) -> list[str]:
+        return [part.strip() for part in self.split(",") if part.strip()]
 
 
 @dataclass(slots=True)
 class Document:
-    """One YAML file, read. ``file`` is its name as errors spell it; ``lines`` knows the line of each path in it,
-    ``filled`` what the environment put into it, by variable.
+    """One YAML file, and everything found wrong with it so far.
+
+    ``file`` is its name as errors spell it, ``lines`` knows the line of each path in it, ``variables`` what the
+    environment put into it. ``unset`` are the paths of texts with a variable that is not set: what they would be is
+    unknown, so nothing further is said about them.
     """
 
     file: str
-    value: Any
+    value: Any = None
     lines: dict[Path, int] = field(default_factory=dict)
-    filled: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+    unset: set[Path] = field(default_factory=set)
+    _problems: list[tuple[int, str]] = field(default_factory=list)
 
     def line(self, path: Path) -> int:
         """The line of the value at ``path``, or of the nearest thing around it. Lines count from 1."""
@@ -60,70 +65,95 @@ class Document:
             path = path[:-1]
         return self.lines.get(path, 1)
 
-    def error(self, path: Path, message: str) -> str:
-        """``agent.yaml:12: tools[1].python: message``. What came from the environment is shown as its variable."""
-        where = spell(path)
-        for name, value in sorted(self.filled.items(), key=lambda item: -len(item[1])):
+    def report(self, path: Path, message: str, line: int | None = None) -> None:
+        """Remember ``agent.yaml:12: tools[1].python: message``. What came from the environment is shown as its
+        variable.
+        """
+        for name, value in sorted(self.variables.items(), key=lambda item: -len(item[1])):
             if len(value) >= SHORTEST_SECRET:
                 message = message.replace(value, f"${{{name}}}")
-        return f"{self.file}:{self.line(path)}: {where + ': ' if where else ''}{message}"
+        line = self.line(path) if line is None else line
+        where = f"{format_path(path)}: " if path else ""
+        self._problems.append((line, f"{self.file}:{line}: {where}{message}"))
+
+    def depends_on_unset(self, path: Path) -> bool:
+        return any(unset[: len(path)] == path for unset in self.unset)
+
+    @property
+    def problems(self) -> list[str]:
+        """In the order of the lines."""
+        return [message for _, message in sorted(self._problems, key=lambda problem: problem[0])]
+
+    def check(self) -> None:
+        """Raises one `ConfigurationError` for all problems, if there are any."""
+        if self._problems:
+            raise errors.ConfigurationError("\n".join(self.problems))
 
 
-def spell(path: Path) -> str:
+def format_path(path: Path) -> str:
     """``("tools", 1, "python")`` → ``tools[1].python``."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return text.removeprefix(".")
 
 
-def read(text: str, file: str, environ: Mapping[str, str]) -> Document:
-    """Raises `ConfigurationError` for what is no YAML, for a key given twice, and for unset variables (all at once)."""
+def _no_names(path: Path) -> Sequence[str]:
+    return ()
+
+
+def read(
+    text: str, file: str, environ: Mapping[str, str], filled_later: Callable[[Path], Sequence[str]] = _no_names
+) -> Document:
+    """``filled_later`` names the variables which, at that path, are left as they are: a tool fills them at each call.
+
+    Keys given twice and unset variables are among the document's problems. Raises `ConfigurationError` for text that
+    is not YAML.
+    """
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         spelled = text.splitlines()[line - 1 : line] if error.problem_mark else []
         hint = _IN_BRACKETS if any("${" in part for part in spelled) else ""
-        raise ConfigurationError(f"{file}:{line}: not valid YAML: {_plain(error.problem)}{hint}") from None
+        raise errors.ConfigurationError(f"{file}:{line}: not valid YAML: {_explain(error.problem)}{hint}") from None
     except (yaml.YAMLError, ValueError, RecursionError):
-        raise ConfigurationError(f"{file}:1: not valid YAML: a character or a nesting that YAML forbids") from None
-    document = Document(file, None)
+        raise errors.ConfigurationError(f"{file}:1: not valid YAML: forbidden character or nesting") from None
+    document = Document(file)
     if node is not None:
-        reader = _Reader(document, environ)
-        document.value = reader.value(node, ())
-        if reader.problems:
-            raise ConfigurationError("\n".join(reader.problems))
+        document.value = _Reader(document, environ, filled_later).read(node, ())
     return document
 
 
-def _plain(problem: str | None) -> str:
+def _explain(problem: str | None) -> str:
     """PyYAML's words, without those of the file: a line of a configuration may hold a secret."""
     if problem is None:
         return "it cannot be read"
     if problem.startswith("mapping values are not allowed"):
-        return "a ':' stands where none may be (indentation, or a value that needs quotes)"
+        return "unexpected ':' (check the indentation, and quote values that contain ': ')"
     return _QUOTED.sub(lambda match: match[0] if len(match[1]) < 2 or match[1] in _MARKS else "(…)", problem)
 
 
 class _Reader:
-    def __init__(self, document: Document, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, document: Document, environ: Mapping[str, str], filled_later: Callable[[Path], Sequence[str]]
+    ) -> None:
         self.document = document
         self.environ = environ
-        self.problems: list[str] = []
+        self.filled_later = filled_later
         self._inside: list[Node] = []
 
-    def value(self, node: Node, path: Path) -> Any:
+    def read(self, node: Node, path: Path) -> Any:
         self.document.lines.setdefault(path, node.start_mark.line + 1)
         if node in self._inside:
-            return self._problem(path, "refers to itself")
+            return self.document.report(path, "refers to itself")
         if node.tag not in _TAGS and not isinstance(node, ScalarNode):
-            return self._problem(path, "a tag ('!…') has no meaning here")
+            return self.document.report(path, "tags ('!…') are not supported")
         self._inside.append(node)
         try:
             match node:
                 case MappingNode():
                     return self._mapping(node, path)
                 case SequenceNode():
-                    return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
+                    return [self.read(item, (*path, index)) for index, item in enumerate(node.value)]
                 case _:
                     return self._scalar(node, path)
         finally:
@@ -140,10 +170,10 @@ class _Reader:
             key = str(key_node.value) if isinstance(key_node, ScalarNode) else "?"
             line = key_node.start_mark.line + 1
             if key in result:
-                self.problems.append(f"{self.document.file}:{line}: {spell((*path, key))}: the key is given twice")
+                self.document.report((*path, key), "the key is given twice", line)
                 continue
             self.document.lines[(*path, key)] = line
-            result[key] = self.value(value_node, (*path, key))
+            result[key] = self.read(value_node, (*path, key))
         return {**merged, **result}
 
     def _merged(self, node: Node, path: Path) -> Iterator[dict[str, Any]]:
@@ -151,7 +181,7 @@ class _Reader:
             if isinstance(part, MappingNode) and part not in self._inside:
                 yield self._mapping(part, path)
             else:
-                self._problem(path, "'<<' takes a mapping, or a list of mappings")
+                self.document.report(path, "'<<' takes a mapping, or a list of mappings")
 
     def _scalar(self, node: Node, path: Path) -> Any:
         if isinstance(node.value, str) and "${" in node.value:
@@ -159,10 +189,10 @@ class _Reader:
         try:
             return SafeConstructor().construct_object(node)
         except (yaml.YAMLError, ValueError):
-            return self._problem(path, "the value cannot be read as its type")
+            return self.document.report(path, "the value cannot be read as its type")
 
     def _substitute(self, text: str, path: Path) -> str:
-        later = _TEMPLATES.get(path[2:5], ())
+        later = self.filled_later(path)
 
         def fill(match: re.Match[str]) -> str:
             name, default = match.group(1), match.group(2)
@@ -171,24 +201,22 @@ class _Reader:
             if name in later and default is None:
                 return match.group()
             if name is None:
-                self._problem(path, "'${' begins a variable: write ${NAME}, ${NAME:-default}, or $${ for itself")
+                self.document.report(path, "'${' begins a variable: write ${NAME}, ${NAME:-default}, or $${ for itself")
                 return ""
-            value = self._required(name, path) if default is None else self._filled(name) or default
+            value = self._look_up(name, path, later) if default is None else self._value(name) or default
             return value.replace("${", "$${") if later else value
 
-        return Substituted(_VARIABLE.sub(fill, text))
+        return EnvText(_VARIABLE.sub(fill, text))
 
-    def _required(self, name: str, path: Path) -> str:
+    def _look_up(self, name: str, path: Path, later: Sequence[str]) -> str:
         if name not in self.environ:
-            later = _TEMPLATES.get(path[2:5])
             also = f"; each search fills {', '.join(later)}" if later else ""
-            self._problem(path, f"the environment variable {name} is not set (${{{name}:-…}} gives a default){also}")
-        return self._filled(name)
+            message = f"the environment variable {name} is not set (${{{name}:-…}} gives a default){also}"
+            self.document.unset.add(path)
+            self.document.report(path, message)
+        return self._value(name)
 
-    def _filled(self, name: str) -> str:
+    def _value(self, name: str) -> str:
         value = self.environ.get(name, "")
-        self.document.filled[name] = value
+        self.document.variables[name] = value
         return value
-
-    def _problem(self, path: Path, message: str) -> None:
-        self.problems.append(self.document.error(path, message))

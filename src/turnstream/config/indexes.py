@@ -3,45 +3,50 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from turnstream.config.document import read
-from turnstream.config.errors import validated
-from turnstream.config.retrieval import make_index_embeddings
-from turnstream.config.schema import AgentSection
-from turnstream.events import ConfigurationError
+from turnstream import errors
+from turnstream.config import agents
+from turnstream.config.document import Document
+from turnstream.config.tools import retrieval
 from turnstream.tools.retrieval import Embeddings
 
 
-class Indexed(NamedTuple):
-    folder: Path
+class IndexedFolder(NamedTuple):
+    path: Path
     embeddings: Embeddings | None
 
 
-def indexed_folders(file: Path, environ: Mapping[str, str] | None = None) -> list[Indexed]:
+def find_folders(file: Path, environ: Mapping[str, str] | None = None) -> list[IndexedFolder]:
     """Raises `ConfigurationError`, also if there is nothing to index."""
-    try:
-        document = read(file.read_text("utf-8"), str(file), os.environ if environ is None else environ)
-    except (OSError, UnicodeDecodeError):
-        raise ConfigurationError(f"{file}: there is no such file, or it is not UTF-8 text") from None
-    section: AgentSection = validated(AgentSection, document, document.value)
-    found: dict[Path, Indexed] = {}
-    for number, tool in enumerate(section.tools):
-        if tool.retrieval is None or tool.retrieval.source is None:
+    document = agents.read(file, os.environ if environ is None else environ)
+    sections = dict(_retrieval_sections(document))
+    document.check()
+    found: dict[Path, IndexedFolder] = {}
+    for number, section in sections.items():
+        if section.source is None:
             continue
-        folder = file.parent / tool.retrieval.source
+        folder = file.parent / section.source
         try:
-            embeddings = make_index_embeddings(tool.retrieval)
-        except ConfigurationError as error:
-            raise ConfigurationError(document.error(("tools", number), error.message)) from None
-        if not folder.is_dir():
-            raise ConfigurationError(document.error(("tools", number), f"{folder} is no folder that can be indexed"))
+            embeddings = retrieval.build_index_embeddings(section)
+            if not folder.is_dir():
+                raise errors.ConfigurationError(f"{folder} is not a folder that can be indexed")
+        except errors.ConfigurationError as error:
+            document.report(("tools", number), error.message)
+            continue
         if folder not in found or embeddings is not None:
-            found[folder] = Indexed(folder, embeddings)
+            found[folder] = IndexedFolder(folder, embeddings)
+    document.check()
     if not found:
-        others = any(tool.retrieval for tool in section.tools)
-        hint = ": Elasticsearch and Milvus are filled by other means" if others else ""
-        raise ConfigurationError(f"{file}: it has no tool of the kind retrieval with a source{hint}")
+        hint = "; Elasticsearch and Milvus are indexed elsewhere" if sections else ""
+        raise errors.ConfigurationError(f"{file}: no retrieval tool with a local `source`{hint}")
     return list(found.values())
+
+
+def _retrieval_sections(document: Document) -> Iterator[tuple[int, retrieval.RetrievalSection]]:
+    _, tools = agents.read_sections(document)
+    for number, section in enumerate(tools):
+        if section is not None and section.kind is retrieval.KIND:
+            yield number, getattr(section, retrieval.KIND.name)

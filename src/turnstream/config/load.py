@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from turnstream import errors
 from turnstream.agent import Agent
-from turnstream.config.assemble import make_agent, make_settings
-from turnstream.config.document import Document, read
-from turnstream.config.errors import validated
-from turnstream.config.schema import AgentSection, ServerSection
-from turnstream.config.tools import Place, resolve
-from turnstream.events import ConfigurationError
+from turnstream.config import agents, context, document, references, settings
+from turnstream.config.validation import validate
 from turnstream.providers.http import Client
 from turnstream.service import ServerSettings, Service
 
@@ -34,92 +31,99 @@ def load(target: str | Path, environ: Mapping[str, str] | None = None) -> Servic
     environ = os.environ if environ is None else environ
     path = Path(target)
     if path.is_dir():
-        return _folder(path, environ)
+        return _load_files(_list_files(path), environ)
     if path.is_file() and path.suffix != ".py":
-        return _assembled([path], environ)
+        return _load_files([path], environ)
     if ":" in str(target) or path.suffix == ".py":
-        return _object(str(target))
-    raise ConfigurationError(f"{target}: there is no such file or folder, and it is no 'module:agent'")
+        return _load_object(str(target))
+    raise errors.ConfigurationError(f"{target}: not a file, a folder or a module:object reference")
 
 
-def _folder(folder: Path, environ: Mapping[str, str]) -> Service:
-    files = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and not path.name.startswith("."))
-    if not files:
-        raise ConfigurationError(f"{folder}: the folder has no agent: no file that ends in .yaml or .yml")
-    return _assembled(files, environ)
+def _list_files(folder: Path) -> list[Path]:
+    found = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and not path.name.startswith("."))
+    if not found:
+        raise errors.ConfigurationError(f"{folder}: the folder has no agent: no file that ends in .yaml or .yml")
+    return found
 
 
-def _assembled(files: Iterable[Path], environ: Mapping[str, str]) -> Service:
-    """All files are read before the first error is raised, so that one round tells of everything."""
-    agents: dict[str, Agent] = {}
-    homes: dict[str, Path] = {}
-    settings: tuple[Path, ServerSettings] | None = None
-    problems: list[str] = []
-    client = Client()
-    for file in files:
+class _Loading:
+    """What has been found in the files so far. All are read before the first error is raised."""
+
+    def __init__(self) -> None:
+        self.agents: dict[str, Agent] = {}
+        self.problems: list[str] = []
+        self.server: tuple[Path, ServerSettings] | None = None
+        self._homes: dict[str, Path] = {}
+
+    def add_file(self, file: Path, where: context.ConfigContext) -> None:
         try:
-            agent, server = _file(file, Place(file.parent, environ, client))
-        except ConfigurationError as error:
-            problems.append(error.message)
-            continue
-        if server is not None and settings is not None:
-            problems.append(f"{file}: the server section stands in {settings[0].name} already; one file may have it")
-        elif server is not None:
-            settings = (file, server)
-        if agent is not None and agent.name in agents:
-            problems.append(f"{file}: the name {agent.name!r} is taken by {homes[agent.name].name}")
-        elif agent is not None:
-            agents[agent.name], homes[agent.name] = agent, file
-    if not agents and not problems:
-        problems.append(f"{settings[0] if settings else 'configuration'}: no agent: the key 'model' is missing")
-    if problems:
-        raise ConfigurationError("\n".join(problems))
-    return Service(agents, settings[1] if settings else ServerSettings())
+            found = agents.read(file, where.environ)
+        except errors.ConfigurationError as error:
+            self.problems.append(error.message)
+            return
+        agent, server = _build(found, file, where)
+        self.problems += found.problems
+        if server is not None:
+            self._add_server(file, server)
+        if agent is not None:
+            self._add_agent(file, agent)
+
+    def _add_server(self, file: Path, section: settings.ServerSection) -> None:
+        if self.server is None:
+            self.server = file, settings.build(section)
+        else:
+            other = self.server[0].name
+            self.problems.append(f"{file}: server: already defined in {other}; only one file may define it")
+
+    def _add_agent(self, file: Path, agent: Agent) -> None:
+        if agent.name in self.agents:
+            self.problems.append(f"{file}: the name {agent.name!r} is taken by {self._homes[agent.name].name}")
+        else:
+            self.agents[agent.name], self._homes[agent.name] = agent, file
 
 
-def _file(file: Path, place: Place) -> tuple[Agent | None, ServerSettings | None]:
-    try:
-        text = file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else f"cannot be read: {error.strerror}"
-        raise ConfigurationError(f"{file}: {reason}") from None
-    document = read(text, str(file), place.environ)
-    if document.value is None:
-        raise ConfigurationError(f"{file}: the file is empty")
-    if isinstance(document.value, dict) and set(document.value) == {"server"}:
-        section = validated(ServerSection, document, document.value["server"], ("server",))
-        return None, make_settings(section)
-    return _agent(document, file, place)
+def _load_files(paths: Sequence[Path], environ: Mapping[str, str]) -> Service:
+    client = Client()
+    loading = _Loading()
+    for path in paths:
+        loading.add_file(path, context.ConfigContext(path.parent, environ, client))
+    if not loading.agents and not loading.problems:
+        loading.problems.append(f"{paths[0]}: no agent: the key 'model' is missing")
+    if loading.problems:
+        raise errors.ConfigurationError("\n".join(loading.problems))
+    return Service(loading.agents, loading.server[1] if loading.server else ServerSettings())
 
 
-def _agent(document: Document, file: Path, place: Place) -> tuple[Agent, ServerSettings | None]:
-    section: AgentSection = validated(AgentSection, document, document.value)
-    agent = make_agent(section, document, place, default_name=_stem(file))
-    return agent, make_settings(section.server) if section.server else None
+def _build(
+    found: document.Document, file: Path, where: context.ConfigContext
+) -> tuple[Agent | None, settings.ServerSection | None]:
+    if isinstance(found.value, dict) and set(found.value) == {"server"}:
+        return None, validate(settings.ServerSection, found, found.value["server"], ("server",))
+    return agents.Builder(found, where).build(_name(file))
 
 
-def _stem(file: Path) -> str:
+def _name(file: Path) -> str:
     """A name that every client can spell."""
     name = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in file.stem).strip("-")
     return name or "agent"
 
 
-def _object(target: str) -> Service:
+def _load_object(target: str) -> Service:
     reference = target if ":" in target else f"{target}:agent"
     try:
-        found = resolve(reference, Path())
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{target}: {error.message}") from error
-    return _service(found, target)
+        found = references.resolve(reference, Path())
+    except errors.ConfigurationError as error:
+        raise errors.ConfigurationError(f"{target}: {error.message}") from error
+    return _make_service(found, target)
 
 
-def _service(found: Any, target: str) -> Service:
+def _make_service(found: Any, target: str) -> Service:
     if isinstance(found, Service):
         return found
-    agents = [found] if isinstance(found, Agent) else found
-    if not isinstance(agents, list | tuple) or not agents or not all(isinstance(agent, Agent) for agent in agents):
-        raise ConfigurationError(f"{target}: it names neither an Agent nor a Service, nor a list of agents")
-    named = {agent.name: agent for agent in agents}
-    if len(named) < len(agents):
-        raise ConfigurationError(f"{target}: two of the agents have the same name")
+    listed = [found] if isinstance(found, Agent) else found
+    if not isinstance(listed, list | tuple) or not listed or not all(isinstance(agent, Agent) for agent in listed):
+        raise errors.ConfigurationError(f"{target}: expected an Agent, a list of agents, or a Service")
+    named = {agent.name: agent for agent in listed}
+    if len(named) < len(listed):
+        raise errors.ConfigurationError(f"{target}: two of the agents have the same name")
     return Service(named)

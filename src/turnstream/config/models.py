@@ -1,66 +1,170 @@
-"""Validated sections → a model and its options."""
+"""A model: what a configuration may say of it, and the model that this describes."""
 
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from turnstream import providers
-from turnstream.config import automatic
-from turnstream.config.schema import ModelSection, Options, TextCallsSection
-from turnstream.config.tools import Place
-from turnstream.events import ConfigurationError, ModelOptions
-from turnstream.models.text_mode import TextMode
-from turnstream.parsing.text_calls import FORMATS, format_for
+from pydantic import Field, model_validator
+
+from turnstream import errors, providers, requests
+from turnstream.config import automatic, context, files
+from turnstream.config.sections import (
+    Count,
+    JsonObject,
+    NonEmpty,
+    PositiveInt,
+    Seconds,
+    Section,
+    StrMap,
+    defaults_of,
+)
 from turnstream.protocols import AnyModel
+from turnstream.providers import base
+
+_TIMEOUTS = defaults_of(base.Timeouts)
 
 
-def make_options(section: Options) -> ModelOptions:
+class Options(Section):
+    """Sampling and output parameters; those left out are the vendor's defaults."""
+
+    temperature: Annotated[float | None, Field(ge=0, allow_inf_nan=False)] = None
+    top_p: Annotated[float | None, Field(ge=0, le=1, allow_inf_nan=False)] = None
+    max_tokens: PositiveInt | None = None
+    max_completion_tokens: PositiveInt | None = None
+    stop: list[str] | None = None
+    seed: int | None = None
+    presence_penalty: Annotated[float | None, Field(ge=-2, le=2)] = None
+    frequency_penalty: Annotated[float | None, Field(ge=-2, le=2)] = None
+    response_format: JsonObject | None = None
+    """OpenAI's `response_format` object: `{type: json_schema, json_schema: …}`."""
+    reasoning_effort: str | None = None
+    tool_choice: str | JsonObject | None = None
+    """`auto`, `none`, `required`, or one tool as `{name: …}`."""
+    parallel_tool_calls: bool | None = None
+    extra: JsonObject | None = None
+    """Merged into the provider's request body as it is."""
+
+
+class Timeouts(Section):
+    """In seconds."""
+
+    connect: Seconds = _TIMEOUTS["connect"]
+    """Until the connection to the model's server stands."""
+    first_token: Seconds = _TIMEOUTS["first_token"]
+    """From the request to the first event of the answer."""
+    idle: Seconds = _TIMEOUTS["idle"]
+    """The longest silence after that."""
+
+
+class TextCallsSection(Section):
+    """A model that writes its tool calls as text."""
+
+    format: NonEmpty
+    """The format of the calls, by its name in docs/tool-calls-as-text.md."""
+    describe: bool = True
+    """Describe the tools in the system message; false leaves that to the server's own prompt."""
+    reasoning_open: bool = False
+    """The prompt ends within the model's reasoning, so an answer begins there."""
+
+
+class ModelSection(Section):
+    """A model, and how to reach it."""
+
+    name: NonEmpty
+    """`provider:model`, or the model alone where `provider` is given; `auto` takes what the environment offers."""
+    provider: NonEmpty | None = None
+    """`openai`, `ollama`, `openai-compatible` (with `base_url`), …"""
+    base_url: NonEmpty | None = None
+    """The address before `/chat/completions`: `http://127.0.0.1:8080/v1`."""
+    api_key: Annotated[str | None, Field(repr=False)] = None
+    """Best as `${NAME}`; without it the provider's usual environment variable is read."""
+    headers: StrMap = Field(default_factory=dict, repr=False)
+    """Sent with each request to the model."""
+    options: Options = Field(default_factory=Options)
+    timeouts: Timeouts = Field(default_factory=Timeouts)
+    retries: Count = defaults_of(providers.model)["retries"]
+    """Tries after the first one, all before the first byte of an answer."""
+    quirks: JsonObject = Field(default_factory=dict)
+    """The provider's own switches."""
+    template: NonEmpty | None = None
+    """A file with the model's chat template (Jinja2), for `openai-completions`; its path is relative to this file."""
+    tool_calls: Literal["native", "auto", "text"] | TextCallsSection = "native"
+    """`native`: the server reads the model's tool calls; `auto`: as native, and also reads calls that leak into the
+    text; `text`: the model writes them as text, in the format of its family or in the one named by `format`."""
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.provider}:{self.name}" if self.provider else self.name
+
+
+def write_out(value: Any) -> Any:
+    """``model: NAME`` stands for a mapping: written out, an error's path is one of the file's."""
+    if isinstance(value, dict) and isinstance(value.get("model"), str):
+        return {**value, "model": {"name": value["model"]}}
+    return value
+
+
+class HousekeepingSection(Section):
+    """What chat front ends ask for their own use: titles, tags, follow-up questions."""
+
+    enabled: bool = True
+    """Let the model answer it alone, without tools, instructions and statuses; false leaves it to the agent."""
+    model: ModelSection | None = None
+    """A cheaper model for it, written as the agent's model is."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _write_out(cls, value: Any) -> Any:
+        return write_out(value)
+
+
+def build_options(section: Options) -> requests.ModelOptions:
     values = section.model_dump(exclude_none=True)
     if "stop" in values:
         values["stop"] = tuple(values["stop"])
-    return ModelOptions(**values)
+    return requests.ModelOptions(**values)
 
 
-def make_model(section: ModelSection, place: Place) -> AnyModel:
-    """Only what the file says is passed on: the provider's defaults stand in one place, its own."""
+def build(section: ModelSection, where: context.ConfigContext) -> AnyModel:
+    """Only what the file says is passed on: what it leaves out is the provider's business."""
     name = section.full_name
-    given = section.model_fields_set
-    more: dict[str, Any] = {key: getattr(section, key) for key in ("base_url", "api_key", "headers") if key in given}
+    given = section.given("base_url", "api_key", "headers", "retries")
     if name == "auto":
-        name, base_url, _ = automatic.choose(place.environ)
-        more = {"base_url": base_url, **more}
-    if "quirks" in given or section.template is not None:
-        more["quirks"] = {**section.quirks, **_template(section, place)}
-    if "options" in given:
-        more["options"] = make_options(section.options)
-    if "retries" in given:
-        more["retries"] = section.retries
-    if "timeouts" in given:
-        more["timeouts"] = section.timeouts.model_dump()
-    model: AnyModel = providers.model(name, environ=place.environ, client=place.client, **more)
-    return reading_calls(model, section.tool_calls)
+        name, base_url, _ = automatic.choose(where.environ)
+        given = {"base_url": base_url, **given}
+    quirks = {**section.quirks, **_read_template(section, where)}
+    if quirks:
+        given["quirks"] = quirks
+    if "options" in section.model_fields_set:
+        given["options"] = build_options(section.options)
+    if "timeouts" in section.model_fields_set:
+        given["timeouts"] = section.timeouts.model_dump()
+    model: AnyModel = providers.model(name, environ=where.environ, client=where.client, **given)
+    return read_text_calls(model, section.tool_calls)
 
 
-def _template(section: ModelSection, place: Place) -> dict[str, str]:
+def _read_template(section: ModelSection, where: context.ConfigContext) -> dict[str, str]:
     if section.template is None:
         return {}
     try:
-        return {"template": (place.folder / section.template).read_text("utf-8")}
-    except (OSError, UnicodeDecodeError):
-        raise ConfigurationError("there is no file that template names, or it is not UTF-8 text") from None
+        return {"template": files.read_text(where.folder / section.template)}
+    except errors.ConfigurationError as error:
+        raise errors.ConfigurationError(f"template: {error.message}") from None
 
 
-def reading_calls(model: AnyModel, how: str | TextCallsSection) -> AnyModel:
+def read_text_calls(model: AnyModel, how: str | TextCallsSection) -> AnyModel:
     """``model``, with the tool calls that it writes as text read by us."""
-    match how:
-        case "auto" | "text":
-            return TextMode(model, format_for(model.name.partition(":")[2]), describe=how == "text")
-        case TextCallsSection(format=format):
-            if format not in FORMATS:
-                close = get_close_matches(format, FORMATS, 3, 0.5)
-                hint = f" Did you mean {' or '.join(close)}?" if close else ""
-                raise ConfigurationError(f"there is no form of tool calls named {format!r}.{hint}")
-            return TextMode(model, format, describe=how.describe, reasoning_open=how.reasoning_open)
-        case _:
-            return model
+    if how == "native":
+        return model
+    from turnstream.models import text_mode
+    from turnstream.parsing import text_calls
+
+    if not isinstance(how, TextCallsSection):
+        format = text_calls.format_for(model.name.partition(":")[2])
+        return text_mode.TextMode(model, format, describe=how == "text")
+    if how.format not in text_calls.FORMATS:
+        close = get_close_matches(how.format, text_calls.FORMATS, 3, 0.5)
+        hint = f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
+        raise errors.ConfigurationError(f"unknown tool-call format {how.format!r}{hint}")
+    return text_mode.TextMode(model, how.format, describe=how.describe, reasoning_open=how.reasoning_open)

@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from turnstream import providers
+from turnstream import errors, providers
 from turnstream.agent import Agent
 from turnstream.config import automatic
-from turnstream.events import ToolError
 from turnstream.service import Service
 
 INSTRUCTIONS = "You are a helpful assistant. Use your tools where they help."
@@ -54,7 +53,7 @@ def calculate(expression: str) -> str:
     try:
         return f"{_value(ast.parse(expression.strip(), mode='eval').body)}"
     except (SyntaxError, ValueError, ArithmeticError, RecursionError, MemoryError) as error:
-        raise ToolError(f"{expression[:80]!r} is no arithmetic expression that can be evaluated: {error}") from None
+        raise errors.ToolError(f"cannot evaluate {expression[:80]!r}: {error}") from None
 
 
 def _value(node: ast.expr) -> int | float:
@@ -70,7 +69,7 @@ def _value(node: ast.expr) -> int | float:
                 raise ValueError("the power is too large")
             if isinstance(result := _OPERATORS[type(node.op)](left, right), int | float):
                 return result
-    raise ValueError("only numbers and + - * / // % ** are known")
+    raise ValueError("only numbers and + - * / // % ** are supported")
 
 
 def get_time() -> str:

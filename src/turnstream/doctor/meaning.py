@@ -188,12 +188,12 @@ def call_arguments(recording: Recording) -> Faults:
         index = call.get("index")
         last[index] = frame
         if not isinstance(fragment, str):
-            yield _at(frame, "arguments are no text")
+            yield _at(frame, "arguments are not a string")
             continue
         texts[index] = texts.get(index, "") + fragment
     for index, text in texts.items():
         if not isinstance(parsed(text), dict):
-            yield _at(last[index], f"the arguments of call {index} are no JSON object: {text[:60]!r}")
+            yield _at(last[index], f"the arguments of call {index} are not a JSON object: {text[:60]!r}")
 
 
 def call_finish(recording: Recording) -> Faults:
@@ -221,7 +221,7 @@ def parity(recording: Recording) -> Faults:
     whole = parsed(recording.whole.decode("utf-8", "replace"))
     size = len(recording.whole)
     if not isinstance(whole, dict) or whole.get("object") != "chat.completion":
-        yield 0, size, "the whole answer is no chat.completion"
+        yield 0, size, "the whole answer is not a chat.completion"
         return
     found = [choice for choice in whole.get("choices") or () if isinstance(choice, dict)]
     message = found[0].get("message") if found else None

@@ -10,8 +10,8 @@ from typing import Any
 
 import aiohttp
 
+from turnstream import errors
 from turnstream.doctor.recording import Recording
-from turnstream.events import ProviderError
 
 _TOOL = {
     "type": "function",
@@ -39,12 +39,12 @@ async def record(url: str, *, key: str = "", model: str | None = None, seconds: 
             named = model if model is not None else await _first_model(session, url)
             return await _Prober(session, url, named, seconds).all()
     except aiohttp.InvalidURL:
-        raise ProviderError(f"{url} is no URL: a base URL looks like http://127.0.0.1:8000/v1.") from None
+        raise errors.ProviderError(f"{url} is not a URL: a base URL looks like http://127.0.0.1:8000/v1.") from None
     except TimeoutError:
-        raise ProviderError(f"{url} does not answer: nothing came within {seconds:g} seconds.") from None
+        raise errors.ProviderError(f"{url} does not answer: nothing came within {seconds:g} seconds.") from None
     except (aiohttp.ClientError, OSError) as error:
         text = error.os_error.strerror if isinstance(error, aiohttp.ClientConnectorError) else str(error)
-        raise ProviderError(f"{url} does not answer: {text or type(error).__name__}.") from None
+        raise errors.ProviderError(f"{url} does not answer: {text or type(error).__name__}.") from None
 
 
 async def _first_model(session: aiohttp.ClientSession, url: str) -> str | None:
@@ -63,7 +63,7 @@ class _Prober:
         self._session, self._url, self._model, self._seconds = session, url, model, seconds
 
     async def all(self) -> list[Recording]:
-        """The first one alone, if it is no stream or does not end: the others would be the same."""
+        """The first one alone, if it is not a stream or does not end: the others would be the same."""
         plain = await self._ask("text", _HELLO)
         if plain.cut or not plain.is_stream:
             return [plain]

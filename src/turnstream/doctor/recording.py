@@ -108,7 +108,7 @@ class Recording:
 
 
 def parsed(data: str | None) -> Any:
-    """None for what is no JSON."""
+    """None for what is not JSON."""
     try:
         return None if data is None else json.loads(data)
     except (ValueError, RecursionError):

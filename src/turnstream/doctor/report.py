@@ -72,11 +72,11 @@ def _places(findings: Sequence[Finding]) -> Iterator[str]:
 def _about(recording: Recording) -> str:
     if recording.status >= 400:
         return f"status {recording.status}{_reason(recording)}"
-    told = f"{_count(len(recording.frames), 'event')}, {_count(len(recording.body), 'byte')}"
+    summary = f"{_count(len(recording.frames), 'event')}, {_count(len(recording.body), 'byte')}"
     if recording.tools_offered:
         calls = len({call.get("index") for _, call in recording.calls})
-        told += f", {_count(calls, 'tool call')}" + ("" if calls > 1 else ": the rules of calls had little to look at")
-    return told
+        summary += f", {_count(calls, 'tool call')}" + ("" if calls > 1 else ": too few tool calls to check")
+    return summary
 
 
 def _reason(recording: Recording) -> str:

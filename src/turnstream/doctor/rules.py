@@ -71,7 +71,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule("event-line", "warning", "There are no 'event:' lines.", (ORCHESTRATE,), framing.event_line),
     Rule("id-line", "warning", "There are no 'id:' and 'retry:' lines.", (ORCHESTRATE,), framing.id_line),
-    Rule("comment", "warning", "The heartbeat is no comment but an empty delta.", (ORCHESTRATE,), framing.comment),
+    Rule("comment", "warning", "The heartbeat is an empty delta, not a comment.", (ORCHESTRATE,), framing.comment),
     Rule(
         "empty-event",
         "error",

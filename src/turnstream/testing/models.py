@@ -11,17 +11,7 @@ from typing import Any, TypeAlias, cast
 
 from msgspec import Struct
 
-from turnstream.events import (
-    Finish,
-    ModelEvent,
-    ModelRequest,
-    RunContext,
-    TextDelta,
-    ToolCallDelta,
-    ToolCallStart,
-    Usage,
-    UsageReport,
-)
+from turnstream import events, requests, usage
 from turnstream.providers.base import Decoder
 from turnstream.testing.pieces import cut
 
@@ -35,14 +25,14 @@ class Call(Struct, frozen=True):
 
 
 Gate: TypeAlias = asyncio.Event | Awaitable[object] | Callable[[], Awaitable[object]]
-Item: TypeAlias = ModelEvent | Call | Exception | Gate | Sequence[ModelEvent | Call]
+Item: TypeAlias = events.ModelEvent | Call | Exception | Gate | Sequence[events.ModelEvent | Call]
 Step: TypeAlias = str | Item | Sequence[str | Item]
 
 
-def text(content: str) -> list[ModelEvent]:
+def text(content: str) -> list[events.ModelEvent]:
     """The content as text deltas, a word each."""
     words = content.split(" ")
-    return [TextDelta(word if position == 0 else f" {word}") for position, word in enumerate(words)]
+    return [events.TextDelta(word if position == 0 else f" {word}") for position, word in enumerate(words)]
 
 
 def call(name: str, arguments: dict[str, Any] | str | None = None, *, id: str | None = None) -> Call:
@@ -68,11 +58,13 @@ class ScriptedModel:
         self.name = name
         self.steps = list(steps)
         self.repeat = repeat
-        self.requests: list[ModelRequest] = []
+        self.requests: list[requests.ModelRequest] = []
         self.open = 0
 
     @asynccontextmanager
-    async def stream(self, request: ModelRequest, context: RunContext | None = None) -> AsyncIterator[_Script]:
+    async def stream(
+        self, request: requests.ModelRequest, context: requests.RunContext | None = None
+    ) -> AsyncIterator[_Script]:
         self.requests.append(request)
         number = len(self.requests)
         if number > len(self.steps) and not (self.repeat and self.steps):
@@ -110,27 +102,29 @@ class _Script:
     def __aiter__(self) -> _Script:
         return self
 
-    async def __anext__(self) -> list[ModelEvent]:
+    async def __anext__(self) -> list[events.ModelEvent]:
         for item in self._items:
             if isinstance(item, Exception):
                 raise item
             if isinstance(item, Sequence):
                 return [event for part in item for event in self._events(part)]
-            if isinstance(item, Call | ModelEvent):
+            if isinstance(item, Call | events.ModelEvent):
                 return self._events(item)
             await _opened(item)
         if self._finished:
             raise StopAsyncIteration
-        return self._events(UsageReport(Usage(10, 5))) + self._events(Finish("tool_calls" if self._calls else "stop"))
+        return self._events(events.UsageReport(usage.Usage(10, 5))) + self._events(
+            events.Finish("tool_calls" if self._calls else "stop")
+        )
 
-    def _events(self, part: ModelEvent | Call) -> list[ModelEvent]:
+    def _events(self, part: events.ModelEvent | Call) -> list[events.ModelEvent]:
         if not isinstance(part, Call):
-            self._finished |= isinstance(part, Finish)
-            self._calls += isinstance(part, ToolCallStart)
+            self._finished |= isinstance(part, events.Finish)
+            self._calls += isinstance(part, events.ToolCallStart)
             return [part]
         index, self._calls = self._calls, self._calls + 1
         id = f"call_{self._number}_{index}" if part.id is None else part.id
-        return [ToolCallStart(index, id, part.name), ToolCallDelta(index, part.arguments)]
+        return [events.ToolCallStart(index, id, part.name), events.ToolCallDelta(index, part.arguments)]
 
 
 async def _opened(gate: Gate) -> None:
@@ -158,13 +152,15 @@ class RecordedModel:
         name: str = "recorded",
     ) -> None:
         self.name = name
-        self.requests: list[ModelRequest] = []
+        self.requests: list[requests.ModelRequest] = []
         self._decoder = decoder
         self._bodies = [bodies] if isinstance(bodies, bytes) else list(bodies)
         self._at = at
 
     @asynccontextmanager
-    async def stream(self, request: ModelRequest, context: RunContext | None = None) -> AsyncIterator[_Recording]:
+    async def stream(
+        self, request: requests.ModelRequest, context: requests.RunContext | None = None
+    ) -> AsyncIterator[_Recording]:
         self.requests.append(request)
         number = len(self.requests)
         if number > len(self._bodies):
@@ -180,7 +176,7 @@ class _Recording:
     def __aiter__(self) -> _Recording:
         return self
 
-    async def __anext__(self) -> list[ModelEvent]:
+    async def __anext__(self) -> list[events.ModelEvent]:
         while not self._decoder.done and (piece := next(self._pieces, None)) is not None:
             if events := self._decoder.feed(piece):
                 return events

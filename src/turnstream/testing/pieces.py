@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, AnyStr, Protocol, TypeVar
 
-from turnstream.events import ModelEvent, ReasoningDelta, RefusalDelta, TextDelta, ToolCallDelta
+from turnstream import events
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -54,10 +54,10 @@ def decode(machine: Machine[Input, Output], pieces: Iterable[Input]) -> list[Out
     return given
 
 
-def joined(events: Iterable[ModelEvent]) -> list[ModelEvent]:
+def joined(batch: Iterable[events.ModelEvent]) -> list[events.ModelEvent]:
     """The same events with neighbouring deltas of one kind made one, so that only what was said is compared."""
-    result: list[ModelEvent] = []
-    for event in events:
+    result: list[events.ModelEvent] = []
+    for event in batch:
         both = _joined(result[-1], event) if result else None
         if both is None:
             result.append(event)
@@ -66,15 +66,15 @@ def joined(events: Iterable[ModelEvent]) -> list[ModelEvent]:
     return result
 
 
-def _joined(first: ModelEvent, second: ModelEvent) -> ModelEvent | None:
+def _joined(first: events.ModelEvent, second: events.ModelEvent) -> events.ModelEvent | None:
     match first, second:
-        case TextDelta(text=before), TextDelta(text=text):
-            return TextDelta(before + text)
-        case ReasoningDelta(text=before), ReasoningDelta(text=text):
-            return ReasoningDelta(before + text)
-        case RefusalDelta(text=before), RefusalDelta(text=text):
-            return RefusalDelta(before + text)
-        case ToolCallDelta(index, before), ToolCallDelta(other, arguments) if index == other:
-            return ToolCallDelta(index, before + arguments)
+        case events.TextDelta(text=before), events.TextDelta(text=text):
+            return events.TextDelta(before + text)
+        case events.ReasoningDelta(text=before), events.ReasoningDelta(text=text):
+            return events.ReasoningDelta(before + text)
+        case events.RefusalDelta(text=before), events.RefusalDelta(text=text):
+            return events.RefusalDelta(before + text)
+        case events.ToolCallDelta(index, before), events.ToolCallDelta(other, arguments) if index == other:
+            return events.ToolCallDelta(index, before + arguments)
         case _:
             return None

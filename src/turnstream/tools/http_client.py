@@ -16,6 +16,7 @@ import aiohttp
 from yarl import URL
 
 from turnstream.events import ToolError
+from turnstream.tools import bounds
 from turnstream.tools.guard import Forbidden, Guard, Resolver
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ class HttpOptions:
     ``allow_private`` is what `Guard` allows beyond public addresses.
     """
 
-    timeout: float = 30.0
-    max_bytes: int = 256 * 1024
+    timeout: float = bounds.REQUEST_SECONDS
+    max_bytes: int = bounds.ANSWER_BYTES
     ca: str | None = None
     allow_private: tuple[str, ...] = ()
 

@@ -18,7 +18,7 @@ from tests.tools.certificates import self_signed
 from tests.tools.retrieval.elastic import KEY, Server, answered, elasticsearch
 from tests.tools.retrieval.folders import search
 from tests.tools.retrieval.handbook import DIMENSIONS, documents
-from turnstream.config.retrieval import RetrievalSection, make_retrieval
+from turnstream.config.tools import retrieval
 from turnstream.events import Source, ToolError
 from turnstream.tools.retrieval import Retrieval
 from turnstream.tools.retrieval.store import StoreError
@@ -48,7 +48,7 @@ def tool(url: str, embeddings: str | None = None, **keys: Any) -> Retrieval:
     section: dict[str, Any] = {"elasticsearch": given, "base_url": "https://handbook.example"}
     if embeddings:
         section["embeddings"] = {"base_url": embeddings, "model": "m"}
-    return make_retrieval(RetrievalSection.model_validate(section), Path())
+    return retrieval.build_toolbox(retrieval.RetrievalSection.model_validate(section), Path())
 
 
 async def problem(box: Retrieval) -> str:

@@ -15,7 +15,7 @@ from tests.tools.certificates import self_signed
 from tests.tools.retrieval.folders import search
 from tests.tools.retrieval.handbook import DIMENSIONS
 from tests.tools.retrieval.lite import filled, guarded, proxy
-from turnstream.config.retrieval import RetrievalSection, make_retrieval
+from turnstream.config.tools import retrieval
 from turnstream.events import Source, ToolError
 from turnstream.tools.retrieval import Retrieval
 from turnstream.tools.retrieval.store import StoreError
@@ -53,7 +53,7 @@ def tool(uri: str | Path, vectors: Server | None, top_k: int = 5, **keys: Any) -
     section: dict[str, Any] = {"milvus": milvus, "base_url": "https://handbook.example", "top_k": top_k}
     if vectors is not None:
         section["embeddings"] = {"base_url": vectors.url, "model": "m"}
-    return make_retrieval(RetrievalSection.model_validate(section), Path())
+    return retrieval.build_toolbox(retrieval.RetrievalSection.model_validate(section), Path())
 
 
 async def found(box: Retrieval, query: str) -> list[str]:

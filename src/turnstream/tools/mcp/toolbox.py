@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from turnstream.events import ConfigurationError, Effect, RunContext, ToolCall, ToolError, ToolOutput, ToolSpec
+from turnstream.tools import bounds
 from turnstream.tools.forwarding import Forwarding
 from turnstream.tools.json_arguments import arguments_of
 from turnstream.tools.mcp import results
@@ -45,8 +46,8 @@ class McpServer:
         forward_headers: Sequence[str] = (),
         forward_context: Mapping[str, str] | None = None,
         effect: Effect | None = None,
-        start_timeout: float = 30.0,
-        max_bytes: int = 256 * 1024,
+        start_timeout: float = bounds.START_SECONDS,
+        max_bytes: int = bounds.ANSWER_BYTES,
     ) -> None:
         self.name = name
         self.source = f"mcp:{name}"

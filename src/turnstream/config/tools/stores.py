@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from turnstream.config.files import certificates
-from turnstream.config.section import Anything, FromEnvironment, NonEmpty, Seconds, Section, Whole
-from turnstream.events import ConfigurationError
-from turnstream.tools.retrieval.elasticsearch import MOST_BYTES, ElasticsearchStore
-from turnstream.tools.retrieval.fields import MOST_CHARACTERS, Fields
+from turnstream import errors
+from turnstream.config import files
+from turnstream.config.sections import JsonObject, NonEmpty, OptionalSecret, PositiveInt, Seconds, Section, defaults_of
+from turnstream.config.tools.kind import require
+from turnstream.tools.retrieval.elasticsearch import ElasticsearchStore
+from turnstream.tools.retrieval.fields import Fields
 from turnstream.tools.retrieval.milvus import MilvusStore
 from turnstream.tools.retrieval.template import Template
 
+_DEFAULTS = defaults_of(ElasticsearchStore)
 
-def _template(body: dict[str, Any] | None) -> dict[str, Any] | None:
+
+def _check_template(body: dict[str, Any] | None) -> dict[str, Any] | None:
     if body is not None:
         try:
             Template(body)
-        except ConfigurationError as error:
+        except errors.ConfigurationError as error:
             raise ValueError(error.message) from None
     return body
 
@@ -38,7 +40,7 @@ class FieldsSection(Section):
     id: NonEmpty | None = None
     """The id to cite; without it the store's own."""
 
-    def made(self, most_characters: int) -> Fields:
+    def build(self, most_characters: int) -> Fields:
         return Fields(self.text, self.title, self.url, self.id, most_characters)
 
 
@@ -54,9 +56,9 @@ class StoreSection(Section):
 
     ca: NonEmpty | None = None
     """A file of certificates to trust instead of the usual ones."""
-    timeout: Annotated[Seconds, FromEnvironment] = 10.0
+    timeout: Seconds = _DEFAULTS["timeout"]
     """Seconds that a search may take. It is not tried again."""
-    max_characters: Annotated[Whole, FromEnvironment] = MOST_CHARACTERS
+    max_characters: PositiveInt = defaults_of(Fields)["most_characters"]
     """A longer text is cut to the part around the question's words."""
 
 
@@ -67,14 +69,14 @@ class ElasticsearchSection(StoreSection):
     """`https://search.example.com:9200`."""
     index: NonEmpty
     """An index, an alias, or a pattern of names."""
-    api_key: Annotated[NonEmpty | None, Field(repr=False)] = None
+    api_key: OptionalSecret = None
     username: NonEmpty | None = None
-    password: Annotated[NonEmpty | None, Field(repr=False)] = None
+    password: OptionalSecret = None
     fields: FieldsSection = Field(default_factory=FieldsSection)
-    body: Annotated[Anything | None, AfterValidator(_template)] = None
+    body: Annotated[JsonObject | None, AfterValidator(_check_template)] = None
     """What is sent, with `${query}`, `${vector}` (needs `embeddings`) and `${top_k}`. Without it the words of the
     question are searched in text and title."""
-    max_bytes: Annotated[Whole, FromEnvironment] = MOST_BYTES
+    max_bytes: PositiveInt = _DEFAULTS["most_bytes"]
     """Bytes of an answer."""
 
     @model_validator(mode="after")
@@ -95,7 +97,7 @@ class MilvusSection(StoreSection):
     uri: NonEmpty
     """`https://milvus.example.com:19530`; or a file of Milvus Lite, `docs.db`, relative to this one."""
     collection: NonEmpty
-    token: Annotated[NonEmpty | None, Field(repr=False)] = None
+    token: OptionalSecret = None
     """An API key, or `username:password`."""
     database: NonEmpty | None = None
     fields: MilvusFieldsSection = Field(default_factory=MilvusFieldsSection)
@@ -106,38 +108,38 @@ class MilvusSection(StoreSection):
         return "://" not in self.uri
 
 
-def make_elasticsearch(section: ElasticsearchSection, folder: Path) -> ElasticsearchStore:
+def build_elasticsearch(section: ElasticsearchSection, folder: Path) -> ElasticsearchStore:
     """Raises `ConfigurationError`. Nothing is sent."""
-    _needs("elasticsearch", "Elasticsearch", "elasticsearch")
-    _check_address(section.url, "url", "username and password are keys of their own")
+    require("elasticsearch", "searches in Elasticsearch", "elasticsearch")
+    _check_address(section.url, "url", "use the keys username and password")
     return ElasticsearchStore(
         section.url,
         section.index,
         api_key=section.api_key,
         login=(section.username, section.password) if section.username and section.password else None,
-        ca=_trusted(section, folder),
-        fields=section.fields.made(section.max_characters),
+        ca=files.find_certificates(section.ca, folder),
+        fields=section.fields.build(section.max_characters),
         body=section.body,
         timeout=section.timeout,
         most_bytes=section.max_bytes,
     )
 
 
-def make_milvus(section: MilvusSection, folder: Path, vectors: bool) -> MilvusStore:
+def build_milvus(section: MilvusSection, folder: Path, vectors: bool) -> MilvusStore:
     """``vectors``: there are embeddings. Raises `ConfigurationError`. Nothing is sent."""
-    _needs("pymilvus", "Milvus", "milvus")
+    require("pymilvus", "searches in Milvus", "milvus")
     uri = section.uri
     if section.is_file():
-        uri = _lite(folder / section.uri)
+        uri = _find_lite(folder / section.uri)
     else:
-        _check_address(uri, "uri", "the token has a key of its own")
+        _check_address(uri, "uri", "use the key token")
     return MilvusStore(
         uri,
         section.collection,
         token=section.token,
         database=section.database,
-        ca=_trusted(section, folder),
-        fields=section.fields.made(section.max_characters),
+        ca=files.find_certificates(section.ca, folder),
+        fields=section.fields.build(section.max_characters),
         vector=(section.fields.vector or "vector") if vectors else None,
         sparse=section.fields.sparse,
         filter=section.filter,
@@ -145,18 +147,13 @@ def make_milvus(section: MilvusSection, folder: Path, vectors: bool) -> MilvusSt
     )
 
 
-def _lite(file: Path) -> str:
-    _needs("milvus_lite", "a file of Milvus Lite", "milvus-lite")
+def _find_lite(file: Path) -> str:
+    require("milvus_lite", "files of Milvus Lite", "milvus-lite")
     if file.suffix != ".db":
-        raise ConfigurationError("the uri of Milvus begins with http:// or https://, or names a file that ends in .db")
+        raise errors.ConfigurationError("uri must begin with http:// or https://, or name a file that ends in .db")
     if not file.exists():  # Lite would make an empty one
-        raise ConfigurationError(f"there is no file {file}")
+        raise errors.ConfigurationError(f"there is no file {file}")
     return str(file.resolve())
-
-
-def _needs(module: str, what: str, extra: str) -> None:
-    if importlib.util.find_spec(module) is None:
-        raise ConfigurationError(f"{what} needs the extra '{extra}': pip install 'turnstream[{extra}]'")
 
 
 def _check_address(url: str, key: str, hint: str) -> None:
@@ -166,10 +163,6 @@ def _check_address(url: str, key: str, hint: str) -> None:
     except ValueError:
         good = False
     if not good:
-        raise ConfigurationError(f"its {key} must begin with http:// or https:// and name a host")
+        raise errors.ConfigurationError(f"{key} must begin with http:// or https:// and name a host")
     if "@" in parts.netloc:
-        raise ConfigurationError(f"its {key} must not hold a password: {hint}")
-
-
-def _trusted(section: StoreSection, folder: Path) -> str | None:
-    return str(certificates(section.ca, folder)) if section.ca is not None else None
+        raise errors.ConfigurationError(f"{key} must not contain a password: {hint}")

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
-from turnstream.config.section import FromEnvironment, NonEmpty, Seconds, Section, Whole
-from turnstream.config.stores import ElasticsearchSection, MilvusSection, make_elasticsearch, make_milvus
-from turnstream.events import ConfigurationError
-from turnstream.tools.retrieval import Embeddings, Retrieval, SqliteStore, database, index_of
+from turnstream import errors
+from turnstream.config import context
+from turnstream.config.sections import Count, NonEmpty, PositiveInt, Seconds, Section, StrMap, defaults_of
+from turnstream.config.tools import stores
+from turnstream.config.tools.kind import Kind
+from turnstream.protocols import Toolbox
+from turnstream.tools.retrieval import Embeddings, Retrieval, SqliteStore, database, index_of, template
 from turnstream.tools.retrieval.store import Store
+
+_EMBEDDINGS = defaults_of(Embeddings)
+_RETRIEVAL = defaults_of(Retrieval)
 
 STORES = ("source", "elasticsearch", "milvus")
 """The keys of `RetrievalSection` of which there is one."""
@@ -25,15 +32,15 @@ class EmbeddingsSection(Section):
     """The address before `/embeddings`: `http://127.0.0.1:11434/v1`."""
     model: NonEmpty
     api_key: Annotated[str | None, Field(repr=False)] = None
-    headers: Annotated[dict[str, str], Field(repr=False)] = Field(default_factory=dict)
+    headers: Annotated[StrMap, Field(repr=False)] = Field(default_factory=dict)
     """Sent with each request."""
-    dimensions: Annotated[Whole | None, FromEnvironment] = None
+    dimensions: PositiveInt | None = None
     """Asked for, of models that can give vectors of several lengths."""
-    batch: Annotated[int, Field(ge=1, le=2048), FromEnvironment] = 64
+    batch: Annotated[int, Field(ge=1, le=2048)] = _EMBEDDINGS["batch"]
     """Texts in one request."""
-    timeout: Annotated[Seconds, FromEnvironment] = 30.0
+    timeout: Seconds = _EMBEDDINGS["timeout"]
     """Seconds for one request."""
-    retries: Annotated[int, Field(ge=0), FromEnvironment] = 3
+    retries: Count = _EMBEDDINGS["retries"]
     """Tries after the first one, while indexing. A search tries once, and goes on without vectors."""
     query_prefix: str = ""
     """Put before each question, for models that want it: `search_query: `."""
@@ -46,15 +53,15 @@ class RetrievalSection(Section):
 
     source: NonEmpty | None = None
     """A folder that `turnstream index` has indexed, or an index file; relative to this file."""
-    elasticsearch: ElasticsearchSection | None = None
+    elasticsearch: stores.ElasticsearchSection | None = None
     """An index of Elasticsearch."""
-    milvus: MilvusSection | None = None
+    milvus: stores.MilvusSection | None = None
     """A collection of Milvus, or of Milvus Lite."""
-    name: NonEmpty = "search_documents"
+    name: NonEmpty = _RETRIEVAL["name"]
     """The name of the tool."""
     description: NonEmpty | None = None
     """What the model is told of the tool: best, what the documents are about."""
-    top_k: Annotated[int, Field(ge=1, le=50), FromEnvironment] = 5
+    top_k: Annotated[int, Field(ge=1, le=50)] = _RETRIEVAL["top_k"]
     """The most passages that a search gives."""
     base_url: NonEmpty | None = None
     """The address that documents' own are relative to, for citations: `https://docs.example.com/`."""
@@ -72,7 +79,7 @@ class RetrievalSection(Section):
         vectors = self.embeddings is not None
         if self.elasticsearch is not None and self.elasticsearch.uses_vectors() != vectors:
             raise ValueError(
-                "embeddings are of use if the body of elasticsearch has ${vector}"
+                "embeddings are only used if the body of elasticsearch has ${vector}"
                 if vectors
                 else "${vector} in the body of elasticsearch needs embeddings"
             )
@@ -84,34 +91,34 @@ class RetrievalSection(Section):
         return self
 
 
-def make_embeddings(section: EmbeddingsSection) -> Embeddings:
+def build_embeddings(section: EmbeddingsSection) -> Embeddings:
     """Raises `ConfigurationError`. Nothing is sent."""
     parts = urlsplit(section.base_url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigurationError("the base_url of embeddings must begin with http:// or https:// and name a host")
+        raise errors.ConfigurationError("embeddings.base_url must begin with http:// or https:// and name a host")
     return Embeddings(**section.model_dump())
 
 
-def make_index_embeddings(section: RetrievalSection) -> Embeddings | None:
+def build_index_embeddings(section: RetrievalSection) -> Embeddings | None:
     """Of a ``source``. Raises `ConfigurationError` where its vectors cannot be kept."""
     if section.embeddings is None:
         return None
-    embeddings = make_embeddings(section.embeddings)
+    embeddings = build_embeddings(section.embeddings)
     if not database.can_load_vectors():
-        raise ConfigurationError(database.VECTORS_NEED)
+        raise errors.ConfigurationError(database.VECTORS_NEED)
     return embeddings
 
 
-def make_retrieval(section: RetrievalSection, folder: Path) -> Retrieval:
+def build_toolbox(section: RetrievalSection, folder: Path) -> Retrieval:
     """Raises `ConfigurationError`, also if a ``source`` has no index. Other stores are not asked."""
     embeddings: Embeddings | None
     store: Store
     if section.source is not None:
-        embeddings = make_index_embeddings(section)
+        embeddings = build_index_embeddings(section)
         store = SqliteStore(index_of(folder / section.source))
     else:
-        embeddings = make_embeddings(section.embeddings) if section.embeddings else None
-        store = _server(section, folder)
+        embeddings = build_embeddings(section.embeddings) if section.embeddings else None
+        store = _build_server(section, folder)
     return Retrieval(
         store,
         name=section.name,
@@ -122,8 +129,21 @@ def make_retrieval(section: RetrievalSection, folder: Path) -> Retrieval:
     )
 
 
-def _server(section: RetrievalSection, folder: Path) -> Store:
+def _build_server(section: RetrievalSection, folder: Path) -> Store:
     if section.elasticsearch is not None:
-        return make_elasticsearch(section.elasticsearch, folder)
+        return stores.build_elasticsearch(section.elasticsearch, folder)
     assert section.milvus is not None
-    return make_milvus(section.milvus, folder, vectors=section.embeddings is not None)
+    return stores.build_milvus(section.milvus, folder, vectors=section.embeddings is not None)
+
+
+def build(section: RetrievalSection, where: context.ConfigContext) -> Iterable[Toolbox]:
+    yield build_toolbox(section, where.folder)
+
+
+KIND = Kind(
+    "retrieval",
+    RetrievalSection,
+    build,
+    "Search in documents, with citations.",
+    filled_later={("elasticsearch", "body"): template.NAMES},
+)

@@ -1,0 +1,158 @@
+"""An agent: what a configuration may say of it, and the agent that this describes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, ParamSpec, TypeVar
+
+from pydantic import Field, model_validator
+
+from turnstream import errors
+from turnstream.agent import Agent
+from turnstream.config import context, document, files, models, settings
+from turnstream.config.sections import NonEmpty, PositiveInt, Seconds, Section, defaults_of
+from turnstream.config.tools import entry
+from turnstream.config.validation import validate
+from turnstream.protocols import AnyModel, Toolbox
+from turnstream.tools.python import FunctionTool
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_DEFAULTS = defaults_of(Agent)
+
+
+class AgentSection(Section):
+    """An agent: a model, its tools and its instructions."""
+
+    name: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = None
+    """What clients name as their model; without it the name of the file."""
+    description: str = _DEFAULTS["description"]
+    model: models.ModelSection
+    """`provider:model`, or a mapping that says how to reach it."""
+    instructions: str | None = None
+    """The system prompt."""
+    system_prompt: str | None = None
+    """Another name of `instructions`."""
+    instructions_file: NonEmpty | None = None
+    """A text file with the system prompt; its path is relative to this file."""
+    tools: list[Any] = Field(default_factory=list)
+    """Each `tools.py:function`, `package.module:function`, or a mapping with one key, the kind of tool."""
+    max_steps: PositiveInt = _DEFAULTS["max_steps"]
+    """The most model calls of one run that may ask for tools."""
+    on_max_steps: Literal["answer", "stop"] = _DEFAULTS["on_max_steps"]
+    """After them: one last model call without tools, or the end."""
+    tool_timeout: Seconds | None = _DEFAULTS["tool_timeout"]
+    """Seconds that one tool call may take; null means no limit."""
+    run_timeout: Seconds | None = _DEFAULTS["run_timeout"]
+    """Seconds that one run may take; null means no limit."""
+    history_limit: PositiveInt | None = _DEFAULTS["history_limit"]
+    """The most messages of a conversation that the model is shown; older messages are dropped, one whole exchange at
+    a time."""
+    options: models.Options = Field(default_factory=models.Options)
+    housekeeping: models.HousekeepingSection = Field(default_factory=models.HousekeepingSection)
+    server: settings.ServerSection | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _write_out(cls, value: Any) -> Any:
+        return models.write_out(value)
+
+    @model_validator(mode="after")
+    def _one_prompt(self) -> AgentSection:
+        given = [self.instructions, self.system_prompt, self.instructions_file]
+        if sum(prompt is not None for prompt in given) > 1:
+            raise ValueError("give one of instructions, system_prompt and instructions_file")
+        return self
+
+
+_PASSED_ON = (
+    "description",
+    "max_steps",
+    "on_max_steps",
+    "tool_timeout",
+    "run_timeout",
+    "history_limit",
+)
+
+
+def read(file: Path, environ: Mapping[str, str]) -> document.Document:
+    """Raises `ConfigurationError` if it cannot be read, or is not YAML, or is empty."""
+    found = document.read(files.read_text(file), str(file), environ, entry.names_filled_later)
+    if found.value is None:
+        raise errors.ConfigurationError(f"{file}: the file is empty")
+    return found
+
+
+def read_sections(found: document.Document) -> tuple[AgentSection | None, list[entry.ToolSection | None]]:
+    """The agent and each of its tools, as far as they are valid; what is wrong is reported to the document."""
+    section = validate(AgentSection, found, found.value)
+    given = found.value.get("tools") if isinstance(found.value, dict) else None
+    values = section.tools if section is not None else given if isinstance(given, list) else []
+    tools = [
+        validate(entry.ENTRY, found, entry.write_out(value), ("tools", index)) for index, value in enumerate(values)
+    ]
+    return section, tools
+
+
+class Builder:
+    """Makes an agent of a document, and reports to it everything that is wrong: whatever else is, each part is looked
+    at.
+    """
+
+    def __init__(self, found: document.Document, where: context.ConfigContext) -> None:
+        self.document = found
+        self.where = where
+
+    def build(self, default_name: str) -> tuple[Agent | None, settings.ServerSection | None]:
+        """Without an agent if something is wrong."""
+        section, entries = read_sections(self.document)
+        tools = self._build_tools(entries)
+        if section is None:
+            return None, None
+        agent = self._build_agent(section, tools, section.name or default_name)
+        return None if self.document.problems else agent, section.server
+
+    def _build_agent(self, section: AgentSection, tools: list[Toolbox], name: str) -> Agent | None:
+        model = self._attempt(("model",), models.build, section.model, self.where)
+        rest = {
+            "tools": tools,
+            "instructions": self._read_instructions(section),
+            "housekeeping": self._build_housekeeping(section.housekeeping),
+            "options": models.build_options(section.options),
+            **section.given(*_PASSED_ON),
+        }
+        return None if model is None else Agent(model, name=name, **rest)
+
+    def _build_housekeeping(self, section: models.HousekeepingSection) -> AnyModel | bool:
+        if not section.enabled or section.model is None:
+            return section.enabled
+        return self._attempt(("housekeeping", "model"), models.build, section.model, self.where) or False
+
+    def _build_tools(self, entries: Sequence[entry.ToolSection | None]) -> list[Toolbox]:
+        tools: list[Toolbox] = []
+        names: set[str] = set()
+        for index, section in enumerate(entries):
+            path = ("tools", index)
+            built = self._attempt(path, entry.build, section, self.where) if section is not None else None
+            for name in (tool.name for tool in built or () if isinstance(tool, FunctionTool)):
+                if name in names:
+                    self.document.report(path, f"there is already a tool named {name}")
+                names.add(name)
+            tools += built or ()
+        return tools
+
+    def _read_instructions(self, section: AgentSection) -> str:
+        if section.instructions_file is None:
+            return section.instructions or section.system_prompt or ""
+        file = self.where.folder / section.instructions_file
+        return self._attempt(("instructions_file",), files.read_text, file) or ""
+
+    def _attempt(self, path: document.Path, build: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+        try:
+            return build(*args, **kwargs)
+        except errors.ConfigurationError as error:
+            if not self.document.depends_on_unset(path):
+                self.document.report(path, error.message)
+            return None

@@ -1,0 +1,55 @@
+"""The server: what a configuration may say of it, and its settings."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from turnstream import service
+from turnstream.config.sections import NonEmpty, Number, PositiveInt, Seconds, Section, StrList, defaults_of
+
+_DEFAULTS = defaults_of(service.ServerSettings)
+
+
+def _read_off(value: Any) -> Any:
+    """``off`` without quotes is false in YAML."""
+    return "off" if value is False else value
+
+
+class ServerSection(Section):
+    """The server. In a folder of agents one file may have this section.
+
+    Each key is a field of `ServerSettings`, which has its default too.
+    """
+
+    host: NonEmpty = _DEFAULTS["host"]
+    port: Annotated[int, Field(ge=0, le=65535)] = _DEFAULTS["port"]
+    """0 lets the system choose."""
+    keys: Annotated[StrList, Field(repr=False)] = Field(default_factory=list)
+    """API keys that open the server. None means that no key is asked, which only a loopback host may do."""
+    allow_unauthenticated: bool = _DEFAULTS["allow_unauthenticated"]
+    """Serve on a host that is not loopback without keys."""
+    cors_origins: StrList = Field(default_factory=list)
+    """Origins of browsers' pages that may call the server: `https://chat.example.com`, or `*`."""
+    max_body: PositiveInt = _DEFAULTS["max_body"]
+    """Bytes of a request's body."""
+    heartbeat: Seconds = _DEFAULTS["heartbeat"]
+    """Seconds of silence after which a stream sends a sign of life."""
+    first_byte_hold: Number = _DEFAULTS["first_byte_hold"]
+    """How many seconds to wait for the first token (or an error) before sending a stream's HTTP status."""
+    send_timeout: Seconds = _DEFAULTS["send_timeout"]
+    """Seconds after which a run ends whose client has stopped reading."""
+    shutdown_grace: Number = _DEFAULTS["shutdown_grace"]
+    """Seconds that running streams get when the server is told to stop."""
+    statuses: Annotated[Literal["extension", "metadata", "off"], BeforeValidator(_read_off)] = _DEFAULTS["statuses"]
+    """How the statuses of a run are streamed, where the request does not choose."""
+    forward_headers: StrList = Field(default_factory=list)
+    """Request headers that tools may see."""
+
+
+def build(section: ServerSection) -> service.ServerSettings:
+    """Header names become lower case: that is how requests carry them."""
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in section}
+    values["forward_headers"] = tuple(name.lower() for name in section.forward_headers)
+    return service.ServerSettings(**values)

@@ -1,0 +1,140 @@
+"""One entry of ``tools``: which kinds there are, and what may be wrapped around any of them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Optional
+
+from pydantic import Field, create_model, model_validator
+
+from turnstream import errors
+from turnstream.config import context, document, references
+from turnstream.config.sections import PositiveInt, Seconds, Section, StrList
+from turnstream.config.tools import mcp, openapi, python, ready, rest, retrieval
+from turnstream.config.tools.kind import Kind
+from turnstream.protocols import Toolbox
+from turnstream.tools import wrap
+
+KINDS = (python.KIND, mcp.KIND, rest.KIND, openapi.KIND, ready.KIND, retrieval.KIND)
+"""A new kind is a file beside this one and a row here."""
+
+
+class RateLimitSection(Section):
+    """At most `calls` in any `seconds`, for each user."""
+
+    calls: PositiveInt
+    seconds: Seconds = 60.0
+
+
+class ApproveSection(Section):
+    """Calls that are made only after a yes. A list of names alone means `{calls: […]}`."""
+
+    calls: Annotated[StrList, Field(min_length=1)]
+    """Of tools with these names (without the prefix); `*` stands for anything: `delete_*`."""
+    ask: Annotated[str | None, Field(pattern=references.PATTERN)] = None
+    """A function of the call and the run's context that says True or False: `tools.py:ask`. Without it the person in
+    `turnstream chat` is asked, and a server, which can ask nobody, refuses."""
+
+
+class ToolSection(Section):
+    """One source of tools: one of the kinds, and what is wrapped around it."""
+
+    kinds: ClassVar[Sequence[Kind]] = ()
+
+    prefix: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")] = None
+    """Stands before the name of each tool: `fs_`."""
+    allow: StrList | None = None
+    """Only tools with these names (without the prefix); `*` stands for anything: `read_*`."""
+    deny: StrList = Field(default_factory=list)
+    """No tools with these names."""
+    timeout: Seconds | None = None
+    """Seconds that one call may take."""
+    cache: Seconds | None = None
+    """Seconds for which a result is kept for the same call of the same user, if the tool has no effect."""
+    rate_limit: RateLimitSection | None = None
+    approve: ApproveSection | None = None
+    """Calls that somebody must agree to: `[delete_*]`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _write_out_approve(cls, value: Any) -> Any:
+        if isinstance(value, dict) and isinstance(value.get("approve"), str | list):
+            return {**value, "approve": {"calls": value["approve"]}}
+        return value
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> ToolSection:
+        if sum(getattr(self, kind.name) is not None for kind in self.kinds) != 1:
+            raise ValueError(f"give exactly one of: {', '.join(kind.name for kind in self.kinds)}")
+        return self
+
+    @property
+    def kind(self) -> Kind:
+        return next(kind for kind in self.kinds if getattr(self, kind.name) is not None)
+
+
+def make_section(kinds: Sequence[Kind]) -> type[ToolSection]:
+    """The section of an entry that may be of any of these kinds: each is a key of it."""
+    fields: dict[str, Any] = {
+        kind.name: (Optional[kind.section], Field(default=None, description=kind.description))  # noqa: UP045
+        for kind in kinds
+    }
+    section = create_model("ToolSection", __base__=ToolSection, __doc__=ToolSection.__doc__, **fields)
+    section.kinds = tuple(kinds)
+    return section
+
+
+ENTRY = make_section(KINDS)
+
+
+def write_out(value: Any) -> Any:
+    """``file.py:name`` alone stands for ``{python: …}``."""
+    return {"python": value} if isinstance(value, str) else value
+
+
+def names_filled_later(path: document.Path) -> Sequence[str]:
+    """The ``${names}`` that are not variables in this text of a configuration: a tool fills them at each call."""
+    for kind in KINDS:
+        for place, names in kind.filled_later.items():
+            if path[:1] == ("tools",) and path[2 : 3 + len(place)] == (kind.name, *place):
+                return names
+    return ()
+
+
+def build(section: ToolSection, where: context.ConfigContext) -> list[Toolbox]:
+    """The toolboxes of one entry. Raises `ConfigurationError`, without file and line."""
+    boxes = section.kind.build(getattr(section, section.kind.name), where)
+    ask = _resolve_ask(section.approve.ask, where) if section.approve is not None else None
+    return [_wrap(box, section, ask) for box in boxes]
+
+
+def _resolve_ask(reference: str | None, where: context.ConfigContext) -> wrap.Ask | None:
+    """The function that approves; one that cannot be called as it will be is found now."""
+    if reference is None:
+        return None
+    found: Any = references.resolve(reference, where.folder)
+    try:
+        inspect.signature(found).bind(None, None)
+    except (TypeError, ValueError):
+        raise errors.ConfigurationError("approve.ask must name a function of the call and the run's context") from None
+    ask: wrap.Ask = found
+    return ask
+
+
+def _wrap(box: Toolbox, section: ToolSection, ask: wrap.Ask | None) -> Toolbox:
+    """The filter stands innermost, the prefix outermost, so that all between know the tools by their own names; what
+    is kept in the cache costs no call; who is asked for approval has all the time in the world."""
+    if section.allow is not None or section.deny:
+        box = wrap.Filtered(box, section.allow, section.deny)
+    if section.timeout is not None:
+        box = wrap.Timed(box, section.timeout)
+    if section.rate_limit is not None:
+        box = wrap.RateLimited(box, section.rate_limit.calls, section.rate_limit.seconds)
+    if section.cache is not None:
+        box = wrap.Cached(box, section.cache)
+    if section.approve is not None:
+        box = wrap.Approved(box, section.approve.calls, ask)
+    if section.prefix is not None:
+        box = wrap.Prefixed(box, section.prefix)
+    return box

@@ -1,0 +1,155 @@
+"""A section's values → the section. What pydantic finds wrong becomes sentences with file, line and key, and without
+the values: they may be secrets.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from turnstream.config.document import Document, Path
+
+S = TypeVar("S", bound=BaseModel)
+
+_SENTENCES = {
+    "string_type": "must be a text (quote it if it looks like a number, a date or yes/no)",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
+    "finite_number": "must be a finite number",
+    "list_type": "must be a list",
+    "dict_type": "must be a mapping of keys and values",
+    "model_type": "must be a mapping of keys and values",
+    "missing": "is missing",
+    "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
+    "greater_than": "must be more than {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than_equal": "must be at most {le:g}",
+}
+_REFERENCE = "must be 'package.module:name' or 'file.py:name'"
+_PATTERNS = {
+    "name": "must be of letters, digits, '.', '_' and '-', at most 64 of them",
+    "python": _REFERENCE,
+    "ask": _REFERENCE,
+    "prefix": "must be of letters, digits, '_' and '-', at most 32 of them",
+}
+_MOST_ROUNDS = 8
+
+
+def validate(section: type[S], document: Document, value: Any, path: Path = ()) -> S | None:
+    """An instance of ``section``; ``path`` is where ``value`` stands in the document.
+
+    Everything that is wrong is reported to the document. What is wrong is then left out, so that the rest can be
+    looked at too; None means that too little is left.
+    """
+    value = copy.deepcopy(value)
+    left_out: set[Path] = set()
+    for _ in range(_MOST_ROUNDS):
+        try:
+            return section.model_validate(value)
+        except ValidationError as error:
+            errors = error.errors(include_url=False)
+        _report(errors, section, document, path, left_out)
+        wrong = {_nearest_key(value, error["loc"]) for error in errors}
+        if () in wrong:
+            break
+        for place in wrong:
+            _remove(value, place)
+        left_out.update((*path, *place) for place in wrong)
+    return None
+
+
+def _report(
+    errors: Sequence[ErrorDetails], section: type[BaseModel], document: Document, start: Path, left_out: set[Path]
+) -> None:
+    reported: set[Path] = set()
+    for error in errors:
+        where = (*start, *error["loc"])
+        if any(place[: len(where)] == where for place in left_out):
+            continue  # something is missing here because it was wrong
+        path = where if error["type"] == "missing" else _nearest(where, document)
+        if len(path) < len(where) and path in reported:
+            continue  # the alternatives of a union: one sentence is enough
+        reported.add(path)
+        if not document.depends_on_unset(path):
+            document.report(path, _explain(error, section))
+
+
+def _nearest(path: Path, document: Document) -> Path:
+    while path and path not in document.lines:
+        path = path[:-1]
+    return path
+
+
+def _nearest_key(value: Any, place: Path) -> Path:
+    """The path of the innermost key of a mapping around ``place``; empty where ``value`` itself is wrong.
+
+    Of a list the whole is meant, so that the paths of other errors remain true.
+    """
+    nearest: Path = ()
+    for depth, part in enumerate(place, 1):
+        if isinstance(value, dict) and part in value:
+            nearest = place[:depth]
+        elif not (isinstance(value, list) and isinstance(part, int) and part < len(value)):
+            break
+        value = value[part]
+    return nearest
+
+
+def _remove(value: Any, place: Path) -> None:
+    for part in place[:-1]:
+        value = value.get(part, {}) if isinstance(value, dict) else value[part]
+    value.pop(place[-1], None)
+
+
+def _explain(error: ErrorDetails, section: type[BaseModel]) -> str:
+    kind, context = error["type"], error.get("ctx", {})
+    key = str(error["loc"][-1]) if error["loc"] else ""
+    match kind:
+        case "extra_forbidden":
+            known = _keys(section, error["loc"][:-1])
+            return f"unknown key{suggest(key, known) or '; known are ' + ', '.join(known)}"
+        case "literal_error":
+            return f"must be {context['expected']}{suggest(str(error.get('input')), _words(context['expected']))}"
+        case "value_error":
+            return str(context["error"])
+        case "string_pattern_mismatch":
+            return _PATTERNS.get(key, "is not written as it must be")
+        case _:
+            return _SENTENCES.get(kind, "has a value that is not allowed here").format(**context)
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """`` (did you mean 'model'?)``, or nothing when no known word is like it."""
+    close = get_close_matches(word.lower(), list(known), n=1)
+    return f" (did you mean '{close[0]}'?)" if close else ""
+
+
+def _words(expected: str) -> list[str]:
+    return [part.strip(" '") for part in expected.replace(" or ", ",").split(",")]
+
+
+def _keys(section: Any, path: Iterable[str | int]) -> list[str]:
+    """The keys that the section at ``path`` knows."""
+    for part in path:
+        if isinstance(part, int):
+            section = next(iter(get_args(section)), None)
+        elif isinstance(section, type) and issubclass(section, BaseModel) and part in section.model_fields:
+            section = _without_none(section.model_fields[part].annotation)
+    fields: Mapping[str, Any] = getattr(section, "model_fields", {})
+    return list(fields)
+
+
+def _without_none(annotation: Any) -> Any:
+    """``X | None`` → ``X``."""
+    if get_origin(annotation) in (Union, UnionType):
+        return next(part for part in get_args(annotation) if part is not type(None))
+    return annotation

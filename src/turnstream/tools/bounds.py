@@ -1,0 +1,9 @@
+"""How long and how much several kinds of tools take, unless they are told otherwise."""
+
+from __future__ import annotations
+
+REQUEST_SECONDS = 30.0
+"""Of an HTTP request, its repetitions included."""
+START_SECONDS = 30.0
+"""Until an MCP server must have answered for the first time."""
+ANSWER_BYTES = 256 * 1024
