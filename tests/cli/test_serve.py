@@ -33,8 +33,9 @@ def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 def failure(*arguments: str) -> str:
+    environ = {"PATH": "", "PYTHONPATH": str(ROOT / "src")}  # no keys, and this source
     done = subprocess.run(
-        command(*arguments), capture_output=True, text=True, check=False, timeout=60, cwd=ROOT, env={"PATH": ""}
+        command(*arguments), capture_output=True, text=True, check=False, timeout=60, cwd=ROOT, env=environ
     )
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
