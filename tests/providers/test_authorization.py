@@ -43,7 +43,7 @@ async def echo(request: HttpRequest) -> HttpResponse:
 
 
 async def key_of(authorization: Authorization) -> str:
-    sent = await authorization.applied(ASK, HttpRequest("POST", "http://vendor.invalid", {}, b""), echo)
+    sent = await authorization.apply(ASK, HttpRequest("POST", "http://vendor.invalid", {}, b""), echo)
     return sent.headers["x-api-key"]
 
 
@@ -70,7 +70,7 @@ async def test_a_failed_exchange_is_tried_again_by_the_next_call() -> None:
         raise anthropic.PROVIDER.error(503, b"{}")
 
     with pytest.raises(Exception, match="overloaded"):
-        await authorization.applied(ASK, HttpRequest("POST", "", {}, b""), refuse)
+        await authorization.apply(ASK, HttpRequest("POST", "", {}, b""), refuse)
     assert await key_of(authorization) == "key!!"
 
 
@@ -115,7 +115,7 @@ async def test_bedrock_signs_each_try_with_the_credentials_of_the_environment(mo
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     request = bedrock.request(SIGNED, ASK)
-    sent = await Authorization(bedrock.PROVIDER, SIGNED).applied(ASK, request, echo)
+    sent = await Authorization(bedrock.PROVIDER, SIGNED).apply(ASK, request, echo)
     assert sent.body == request.body
     assert sent.url.endswith("/model/amazon.nova-lite-v1%3A0/converse-stream")
     assert sent.headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/")
@@ -156,4 +156,4 @@ async def test_missing_aws_credentials_are_named(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     with pytest.raises(ConfigurationError, match="AWS_ACCESS_KEY_ID"):
-        await Authorization(bedrock.PROVIDER, SIGNED).applied(ASK, bedrock.request(SIGNED, ASK), echo)
+        await Authorization(bedrock.PROVIDER, SIGNED).apply(ASK, bedrock.request(SIGNED, ASK), echo)

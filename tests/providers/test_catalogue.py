@@ -15,7 +15,7 @@ from tests.providers.upstream import HELLO, says, upstream
 from turnstream import providers
 from turnstream.agent import Agent
 from turnstream.cli import main
-from turnstream.cli.recordings import decoded
+from turnstream.cli.recordings import decode
 from turnstream.events import ConfigurationError, RunRequest, UserMessage
 from turnstream.providers import base, catalogue
 from turnstream.providers.catalogue import PROVIDERS, Row
@@ -62,7 +62,7 @@ def test_a_new_provider_is_listed_checked_and_suggested(added: str, capsys: pyte
 
 
 def test_recordings_of_a_new_provider_are_decoded(added: str) -> None:
-    assert decoded("added.chat", "file", b"".join(HELLO))["text"] == "Hello"
+    assert decode("added.chat", "file", b"".join(HELLO))["text"] == "Hello"
 
 
 def test_no_module_but_the_catalogue_names_a_provider_file() -> None:

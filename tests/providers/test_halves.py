@@ -18,7 +18,7 @@ from turnstream.events import Finish, ModelEvent, TextDelta
 from turnstream.providers import openai, openai_completions, watsonx_generation
 from turnstream.providers.base import Decoder
 from turnstream.providers.decode import invoke_stream
-from turnstream.providers.decode.lenient import Halves
+from turnstream.providers.decode.lenient import Surrogates
 
 FACE = "\U0001f600"
 HIGH, LOW = b"\\ud83d", b"\\ude00"
@@ -106,14 +106,14 @@ def test_a_half_without_another_is_no_character() -> None:
 
 
 def test_a_backslash_before_the_letters_is_no_half() -> None:
-    halves = Halves()
+    halves = Surrogates()
     for data in (b'{"a":"\\\\ud83d"}', b'{"a":"\\\\ude00"}', b'{"a":"\\"\\\\\\\\ud83d"}'):
-        assert halves.joined(data) == data
-    assert halves.joined(b'{"a":"\\\\' + HIGH + b'"}') == b'{"a":"\\\\"}'
+        assert halves.join(data) == data
+    assert halves.join(b'{"a":"\\\\' + HIGH + b'"}') == b'{"a":"\\\\"}'
 
 
 @given(st.lists(st.binary(max_size=20) | st.sampled_from([b'"' + LOW, HIGH + b'"', b"\\", b'"']), max_size=8))
 def test_no_bytes_break_it(pieces: list[bytes]) -> None:
-    halves = Halves()
-    joined: list[Any] = [halves.joined(piece) for piece in pieces]
+    halves = Surrogates()
+    joined: list[Any] = [halves.join(piece) for piece in pieces]
     assert sum(map(len, joined)) <= sum(map(len, pieces)) * (1 + len(HIGH))

@@ -341,12 +341,12 @@ async def test_two_hundred_streams_at_once_get_each_their_own_answer() -> None:
 
 def test_retry_after_is_read_as_seconds_milliseconds_or_a_date() -> None:
     now = 1_800_000_000.0
-    assert retries.asked_wait({"retry-after": "1.5"}, now) == 1.5
-    assert retries.asked_wait({"retry-after-ms": "250", "retry-after": "9"}, now) == 0.25
-    assert retries.asked_wait({"retry-after": formatdate(now + 20, usegmt=True)}, now) == 20
-    assert retries.asked_wait({"retry-after": formatdate(now - 20, usegmt=True)}, now) == 0
+    assert retries.read_wait({"retry-after": "1.5"}, now) == 1.5
+    assert retries.read_wait({"retry-after-ms": "250", "retry-after": "9"}, now) == 0.25
+    assert retries.read_wait({"retry-after": formatdate(now + 20, usegmt=True)}, now) == 20
+    assert retries.read_wait({"retry-after": formatdate(now - 20, usegmt=True)}, now) == 0
     for nonsense in ("soon", "-1", "nan", "inf", ""):
-        assert retries.asked_wait({"retry-after": nonsense}, now) is None
+        assert retries.read_wait({"retry-after": nonsense}, now) is None
 
 
 def test_waits_double_up_to_a_bound_and_jitter_by_half(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.corpus import needs_corpus
 from tests.providers.recorded import described, name, recordings
-from turnstream.cli.recordings import batches, decoded
+from turnstream.cli.recordings import batches, decode
 from turnstream.events import ModelEvent, ProviderError
 from turnstream.providers import openai
 
@@ -41,7 +41,7 @@ def essential(result: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("path", STREAMS, ids=name)
 def test_a_recording_decodes_to_what_is_expected(path: Path) -> None:
     description, body = described(path)
-    wanted, found = essential(description["expected"]), essential(decoded("openai.chat", path.name, body))
+    wanted, found = essential(description["expected"]), essential(decode("openai.chat", path.name, body))
     if name(path) in TRUNCATED:
         assert found.pop("error")
         del wanted["error"]
@@ -67,4 +67,4 @@ def test_a_recorded_refusal_is_an_error_with_the_vendors_object(path: Path) -> N
     description, body = described(path)
     error = openai.PROVIDER.error(description["status"], body)
     assert (error.body, error.provider_status) == (description["expected"]["error"], description["status"])
-    assert decoded("openai.chat", path.name, body, cut=7)["error"] == description["expected"]["error"]
+    assert decode("openai.chat", path.name, body, cut=7)["error"] == description["expected"]["error"]

@@ -5,7 +5,7 @@ import pytest
 from msgspec import Struct
 
 from turnstream.providers.decode import lenient
-from turnstream.providers.decode.lenient import Halves
+from turnstream.providers.decode.lenient import Surrogates
 
 
 class Inner(Struct):
@@ -24,7 +24,7 @@ _decode = lenient.decoder(Outer)
 
 
 def decode(data: bytes) -> Outer:
-    return _decode(data, Halves())
+    return _decode(data, Surrogates())
 
 
 def test_what_fits_is_taken_as_it_is() -> None:

@@ -29,10 +29,10 @@ def decode(
     for file in files:
         body = _body(file)
         if events:
-            found, error = recordings.events(api, body, cut=cut)
+            found, error = recordings.read_events(api, body, cut=cut)
             lines: list[Any] = [*found, *([] if error is None else [{"type": "error", "message": error.message}])]
         else:
-            lines = [recordings.decoded(api, str(file), body, cut=cut)]
+            lines = [recordings.decode(api, str(file), body, cut=cut)]
         for line in lines:
             typer.echo(msgspec.json.encode(line).decode())
 

@@ -5,15 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from turnstream.events import (
-    ConfigurationError,
-    HostedToolCall,
-    ItemAdded,
-    ModelEvent,
-    ProviderError,
-    ToolCallDelta,
-    ToolCallStart,
-)
+from turnstream import errors, events
 from turnstream.parsing.collect import Collector
 from turnstream.providers import base, catalogue
 from turnstream.providers.decode import frames
@@ -22,12 +14,12 @@ from turnstream.providers.decode import frames
 def pieces(body: bytes, cut: int | None) -> Iterator[bytes]:
     """The body in pieces of ``cut`` bytes, whole for None."""
     if cut is not None and cut < 1:
-        raise ConfigurationError(f"A piece has at least 1 byte, not {cut}.")
+        raise errors.ConfigurationError(f"A piece has at least 1 byte, not {cut}.")
     size = cut or max(len(body), 1)
     return (body[at : at + size] for at in range(0, len(body), size))
 
 
-def batches(reader: base.Decoder, body: Iterable[bytes]) -> Iterator[list[ModelEvent]]:
+def batches(reader: base.Decoder, body: Iterable[bytes]) -> Iterator[list[events.ModelEvent]]:
     """Everything that a body says, by the contract of `Decoder`. Raises `ProviderError` where it says that."""
     for piece in body:
         if batch := reader.feed(piece):
@@ -36,16 +28,18 @@ def batches(reader: base.Decoder, body: Iterable[bytes]) -> Iterator[list[ModelE
         yield batch
 
 
-def events(api: str, body: bytes, *, cut: int | None = None) -> tuple[list[ModelEvent], ProviderError | None]:
+def read_events(
+    api: str, body: bytes, *, cut: int | None = None
+) -> tuple[list[events.ModelEvent], errors.ProviderError | None]:
     """All events of one body, and the error that ended it."""
-    found: list[ModelEvent] = []
+    found: list[events.ModelEvent] = []
     reader = catalogue.decoder(api)
     if _framed(reader) and body[:1] == b"{":  # a refusal: a JSON document where a stream of frames was to be
         return found, catalogue.PROVIDERS[catalogue.apis()[api]].provider.error(400, body)
     try:
         for batch in batches(reader, pieces(body, cut)):
             found.extend(batch)
-    except ProviderError as error:
+    except errors.ProviderError as error:
         return found, error
     return found, None
 
@@ -55,15 +49,15 @@ def _framed(reader: base.Decoder) -> bool:
     return isinstance(reader, frames.AwsDecoder)
 
 
-def decoded(api: str, file: str, body: bytes, *, cut: int | None = None) -> dict[str, Any]:
+def decode(api: str, file: str, body: bytes, *, cut: int | None = None) -> dict[str, Any]:
     """One body as the members of a JSON line: what was said, in the vendor's own words where there are such.
 
     A tool call's ``id`` is None if the wire had none. ``error`` is the vendor's error object, or our sentence.
     """
-    found, error = events(api, body, cut=cut)
+    found, error = read_events(api, body, cut=cut)
     collector = Collector()
     collector.feed(_with_hosted_calls(found) if _framed(catalogue.decoder(api)) else found)
-    named = {event.index for event in found if isinstance(event, ToolCallStart)}
+    named = {event.index for event in found if isinstance(event, events.ToolCallStart)}
     whole: dict[str, Any] = {
         "file": file,
         "text": collector.text,
@@ -79,19 +73,19 @@ def decoded(api: str, file: str, body: bytes, *, cut: int | None = None) -> dict
     }
     if collector.refusal:
         whole["refusal"] = collector.refusal
-    plans = [event.item.data.get("tool_plan") for event in found if isinstance(event, ItemAdded)]
+    plans = [event.item.data.get("tool_plan") for event in found if isinstance(event, events.ItemAdded)]
     if plan := "".join(str(plan) for plan in plans if plan):  # Cohere's
         whole["tool_plan"] = plan
     return whole
 
 
-def _with_hosted_calls(events: list[ModelEvent]) -> list[ModelEvent]:
+def _with_hosted_calls(batch: list[events.ModelEvent]) -> list[events.ModelEvent]:
     """Converse lists the calls that Bedrock runs itself among the others, so they are printed there too."""
-    listed: list[ModelEvent] = []
-    for at, event in enumerate(events):
-        if isinstance(event, HostedToolCall):
+    listed: list[events.ModelEvent] = []
+    for at, event in enumerate(batch):
+        if isinstance(event, events.HostedToolCall):
             index = -1 - at  # no other call has it
-            listed += (ToolCallStart(index, event.id, event.name), ToolCallDelta(index, event.arguments))
+            listed += (events.ToolCallStart(index, event.id, event.name), events.ToolCallDelta(index, event.arguments))
         else:
             listed.append(event)
     return listed

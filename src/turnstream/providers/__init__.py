@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from turnstream.events import ConfigurationError, ModelOptions
+from turnstream import errors, requests
 
 if TYPE_CHECKING:
     from turnstream.models.text_mode import TextMode
@@ -27,7 +27,7 @@ def model(
     base_url: str | None = None,
     api_key: str | None = None,
     headers: Mapping[str, str] | None = None,
-    options: ModelOptions | None = None,
+    options: requests.ModelOptions | None = None,
     quirks: Mapping[str, Any] | None = None,
     timeouts: Mapping[str, float] | None = None,
     retries: int = 2,
@@ -48,7 +48,7 @@ def model(
 
         return demo.Model()
     if not colon or not wanted:
-        raise ConfigurationError(f"A model is named provider:model, such as openai:gpt-5-mini; {name!r} is not.")
+        raise errors.ConfigurationError(f"A model is named provider:model, such as openai:gpt-5-mini; {name!r} is not.")
 
     from turnstream.providers import base, catalogue, prices
     from turnstream.providers.transport import connections, http
@@ -59,7 +59,7 @@ def model(
         base_url=(base_url or "").rstrip("/"),
         api_key=api_key or None,
         headers={key.lower(): value for key, value in (headers or {}).items()},
-        options=options or ModelOptions(),
+        options=options or requests.ModelOptions(),
         quirks=dict(quirks or {}),
     )
     row = _row(provider)
@@ -90,7 +90,7 @@ def _row(provider: str) -> catalogue.Row:
         return row
     near = difflib.get_close_matches(provider, catalogue.PROVIDERS, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise ConfigurationError(
+    raise errors.ConfigurationError(
         f"Unknown model provider {provider!r}.{hint} There are: {', '.join(sorted(catalogue.PROVIDERS))}. "
         "Any other server that speaks chat completions is openai-compatible:NAME with a base_url."
     )
@@ -105,7 +105,7 @@ def _with_key_file(provider: base.Provider, settings: base.Settings, environ: Ma
             return provider.with_key_file(settings, Path(path).expanduser().read_bytes())
         except FileNotFoundError:
             if named:
-                raise ConfigurationError(f"The key file {path} does not exist.") from None
+                raise errors.ConfigurationError(f"The key file {path} does not exist.") from None
         except OSError as error:
-            raise ConfigurationError(f"The key file {path} cannot be read: {error.strerror}.") from None
+            raise errors.ConfigurationError(f"The key file {path} cannot be read: {error.strerror}.") from None
     return settings

@@ -9,10 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from turnstream.events import (
-    ConfigurationError,
-    ModelRequest,
-)
+from turnstream import errors, requests
 from turnstream.providers import base
 from turnstream.providers.decode import anthropic_stream
 from turnstream.providers.encode import anthropic_body, translate
@@ -36,10 +33,10 @@ def settings(given: base.Settings, environ: Mapping[str, str]) -> base.Settings:
         return msgspec.structs.replace(given, headers={"authorization": f"Bearer {token}"} | given.headers)
     if "authorization" in given.headers or "x-api-key" in given.headers:
         return given
-    raise ConfigurationError("The model anthropic:… needs a key: set ANTHROPIC_API_KEY.")
+    raise errors.ConfigurationError("The model anthropic:… needs a key: set ANTHROPIC_API_KEY.")
 
 
-def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRequest:
+def request(settings: base.Settings, model_request: requests.ModelRequest) -> base.HttpRequest:
     """``POST /v1/messages``. Raises `RequestError` for content that the vendor does not take."""
     notes: list[str] = []
     headers = {"content-type": "application/json", "accept": "text/event-stream", "anthropic-version": _VERSION}
@@ -53,7 +50,7 @@ def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRe
         "POST",
         f"{settings.base_url or BASE_URL}/v1/messages",
         headers,
-        translate.encoded(whole),
+        translate.encode(whole),
         tuple(notes),
     )
 

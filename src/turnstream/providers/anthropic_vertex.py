@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from turnstream.events import ConfigurationError, ModelRequest
+from turnstream import errors, requests
 from turnstream.providers import base
 from turnstream.providers.access import google_token
 from turnstream.providers.decode import anthropic_stream
@@ -27,7 +27,9 @@ def settings(given: base.Settings, environ: Mapping[str, str]) -> base.Settings:
         if value := next((environ[variable] for variable in variables if environ.get(variable)), None):
             quirks.setdefault(name, value)
     if "project" not in quirks:
-        raise ConfigurationError("The model anthropic-vertex:… needs a project: set ANTHROPIC_VERTEX_PROJECT_ID.")
+        raise errors.ConfigurationError(
+            "The model anthropic-vertex:… needs a project: set ANTHROPIC_VERTEX_PROJECT_ID."
+        )
     base_url = given.base_url or google_token.vertex_url(str(quirks.setdefault("location", "global")))
     return msgspec.structs.replace(given, base_url=base_url, quirks=quirks)
 
@@ -50,7 +52,7 @@ def exchange(settings: base.Settings, now: float) -> base.TokenExchange | None:
     return google_token.exchange("anthropic", settings.quirks.get("credentials"), now)
 
 
-def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRequest:
+def request(settings: base.Settings, model_request: requests.ModelRequest) -> base.HttpRequest:
     """Raises `RequestError` for content that the vendor does not take."""
     notes: list[str] = []
     headers = {"content-type": "application/json", "accept": "text/event-stream"}
@@ -59,7 +61,7 @@ def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRe
     place = f"/v1/projects/{settings.quirks['project']}/locations/{settings.quirks['location']}"
     url = f"{settings.base_url}{place}/publishers/anthropic/models/{settings.model}:streamRawPredict"
     whole = {"anthropic_version": _VERSION, "stream": True, **anthropic_body.body(settings, model_request, notes)}
-    return base.HttpRequest("POST", url, headers | settings.headers, translate.encoded(whole), tuple(notes))
+    return base.HttpRequest("POST", url, headers | settings.headers, translate.encode(whole), tuple(notes))
 
 
 PROVIDER = base.Provider(

@@ -18,7 +18,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
-from turnstream.events import ConfigurationError, ModelRequest
+from turnstream import errors, requests
 from turnstream.providers import base
 from turnstream.providers.decode import chat_stream, failures
 from turnstream.providers.encode import chat_body
@@ -50,20 +50,22 @@ def settings(given: base.Settings, environ: Mapping[str, str]) -> base.Settings:
     auth = quirks.setdefault("auth", "key")
     name = f"The model {NAME}:{given.model}"
     if auth in ("key", "token") and not key and not given.headers.keys() & {"api-key", "authorization"}:
-        raise ConfigurationError(
+        raise errors.ConfigurationError(
             f"{name} needs a key: set AZURE_OPENAI_API_KEY, or AZURE_OPENAI_AD_TOKEN, "
             "or AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET."
         )
     if auth == "client" and (missing := [wanted for wanted in _CLIENT if wanted not in quirks]):
-        raise ConfigurationError(f"{name} needs {', '.join(f'AZURE_{wanted.upper()}' for wanted in missing)}.")
+        raise errors.ConfigurationError(f"{name} needs {', '.join(f'AZURE_{wanted.upper()}' for wanted in missing)}.")
     address = given.base_url or environ.get("AZURE_OPENAI_ENDPOINT") or environ.get("AZURE_AI_ENDPOINT") or ""
     if not address.startswith(("http://", "https://")):
-        raise ConfigurationError(f"{name} needs an address that begins with https://: set AZURE_OPENAI_ENDPOINT.")
+        raise errors.ConfigurationError(
+            f"{name} needs an address that begins with https://: set AZURE_OPENAI_ENDPOINT."
+        )
     base_url = address.rstrip("/").removesuffix("/chat/completions").rstrip("/")
     return msgspec.structs.replace(given, api_key=key or None, base_url=base_url, quirks=quirks)
 
 
-def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRequest:
+def request(settings: base.Settings, model_request: requests.ModelRequest) -> base.HttpRequest:
     url, needed = _address(settings)
     headers = {"content-type": "application/json", "accept": "text/event-stream"}
     if settings.api_key:
@@ -72,7 +74,7 @@ def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRe
         else:
             headers["authorization"] = f"Bearer {settings.api_key}"
     completed = msgspec.structs.replace(settings, quirks={**needed, **settings.quirks})
-    return base.HttpRequest("POST", url, headers | settings.headers, chat_body.encoded(completed, model_request))
+    return base.HttpRequest("POST", url, headers | settings.headers, chat_body.encode(completed, model_request))
 
 
 def _address(settings: base.Settings) -> tuple[str, dict[str, Any]]:
@@ -131,14 +133,14 @@ def _of_machine(settings: base.Settings) -> base.HttpRequest:
 
 def _token(request: base.HttpRequest, now: float) -> base.TokenExchange:
     response = yield request
-    value = failures.parsed(response.body)
+    value = failures.parse(response.body)
     match value:
         case {"access_token": str(token), "expires_in": int() | str() as lifetime} if response.status < 400:
             seconds = int(lifetime) if str(lifetime).isdecimal() else 2 * _EARLY
             return base.Token(token, now + seconds - _EARLY)
         case _:
             status = 401 if response.status in (400, 403) else response.status
-            raise failures.from_status(NAME, status, value, failures.described(value))
+            raise failures.from_status(NAME, status, value, failures.describe(value))
 
 
 class Decoder(chat_stream.Decoder):

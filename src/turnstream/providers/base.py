@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeAlias
 
 from msgspec import Struct
 
-from turnstream.events import ModelEvent, ModelOptions, ModelRequest, ProviderError
+from turnstream import errors, events, requests
 from turnstream.providers.decode import failures
 
 
@@ -58,7 +58,7 @@ class Settings(Struct, frozen=True):
     base_url: str = ""
     api_key: str | None = None
     headers: dict[str, str] = {}
-    options: ModelOptions = ModelOptions()
+    options: requests.ModelOptions = requests.ModelOptions()
     quirks: dict[str, Any] = {}
 
     def __repr__(self) -> str:  # what is logged or shown in a traceback has no key
@@ -87,11 +87,11 @@ class Decoder(Protocol):
         """Whether the answer is complete, so that nothing after it is worth waiting for."""
         ...
 
-    def feed(self, piece: bytes) -> list[ModelEvent]:
+    def feed(self, piece: bytes) -> list[events.ModelEvent]:
         """The events that are complete now. Raises `ProviderError` for an error that the vendor put into the stream."""
         ...
 
-    def close(self) -> list[ModelEvent]:
+    def close(self) -> list[events.ModelEvent]:
         """The rest, at the end of the body. Raises `ProtocolError` if the stream ended before its answer did.
 
         Call it until it gives nothing: where there is both a rest and an error, the first call gives the rest.
@@ -124,18 +124,18 @@ class Provider(Struct, frozen=True):
     """
 
     name: str
-    request: Callable[[Settings, ModelRequest], HttpRequest]
+    request: Callable[[Settings, requests.ModelRequest], HttpRequest]
     decoder: Callable[[], Decoder]
     settings: Callable[[Settings, Mapping[str, str]], Settings] | None = None
     base_url: str = ""
-    explain: Callable[[ProviderError], None] | None = None
+    explain: Callable[[errors.ProviderError], None] | None = None
     exchange: Callable[[Settings, float], TokenExchange | None] | None = None
     signer: Callable[[Settings], Callable[[HttpRequest], HttpRequest] | None] | None = None
     key_files: KeyFiles | None = None
     with_key_file: Callable[[Settings, bytes], Settings] | None = None
     text_format: Callable[[Settings], str] | None = None
 
-    def error(self, status: int, body: bytes) -> ProviderError:
+    def error(self, status: int, body: bytes) -> errors.ProviderError:
         """The vendor's answer with a status of 400 or more, as our error."""
         error = failures.from_body(self.name, status, body)
         if self.explain is not None:

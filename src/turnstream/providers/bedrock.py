@@ -11,10 +11,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from turnstream.events import (
-    ConfigurationError,
-    ModelRequest,
-)
+from turnstream import errors, requests
 from turnstream.providers import base
 from turnstream.providers.decode import converse_stream
 from turnstream.providers.encode import converse_body, translate
@@ -28,13 +25,13 @@ def settings(given: base.Settings, environ: Mapping[str, str]) -> base.Settings:
     quirks = dict(given.quirks)
     region = quirks.get("region") or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
     if not region:
-        raise ConfigurationError("The model bedrock:… needs a region: set AWS_REGION.")
+        raise errors.ConfigurationError("The model bedrock:… needs a region: set AWS_REGION.")
     quirks["region"] = region
     if profile := environ.get("AWS_PROFILE"):
         quirks.setdefault("profile", profile)
     key = given.api_key or environ.get("AWS_BEARER_TOKEN_BEDROCK")
     if not key and importlib.util.find_spec("botocore") is None:
-        raise ConfigurationError(
+        raise errors.ConfigurationError(
             "The model bedrock:… needs AWS_BEARER_TOKEN_BEDROCK, or, to sign with AWS credentials, the extra bedrock: "
             "pip install 'turnstream[bedrock]'."
         )
@@ -47,7 +44,7 @@ def _base_url(region: str) -> str:
     return f"https://bedrock-runtime.{region}.{suffix}"
 
 
-def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRequest:
+def request(settings: base.Settings, model_request: requests.ModelRequest) -> base.HttpRequest:
     """``POST /model/{id}/converse-stream``. Raises `RequestError` for content that the vendor does not take."""
     notes: list[str] = []
     headers = {"content-type": "application/json", "accept": "application/vnd.amazon.eventstream"}
@@ -55,7 +52,7 @@ def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRe
         headers["authorization"] = f"Bearer {settings.api_key}"
     url = f"{settings.base_url}/model/{quote(settings.model, safe='')}/converse-stream"
     made = converse_body.body(settings, model_request, notes)
-    return base.HttpRequest("POST", url, headers | settings.headers, translate.encoded(made), tuple(notes))
+    return base.HttpRequest("POST", url, headers | settings.headers, translate.encode(made), tuple(notes))
 
 
 def signer(settings: base.Settings) -> Callable[[base.HttpRequest], base.HttpRequest] | None:

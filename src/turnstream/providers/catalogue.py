@@ -14,7 +14,7 @@ from typing import Any, cast
 import msgspec
 from msgspec import Struct
 
-from turnstream.events import ConfigurationError
+from turnstream import errors
 from turnstream.providers import base
 
 Groups = tuple[tuple[str, ...], ...]
@@ -274,7 +274,7 @@ def decoder(api: str) -> base.Decoder:
     """A fresh decoder for a wire protocol. Raises `ConfigurationError` for a name that is unknown."""
     known = apis()
     if api not in known:
-        raise ConfigurationError(f"There is no api {api!r}. There are: {', '.join(sorted(known))}.")
+        raise errors.ConfigurationError(f"There is no api {api!r}. There are: {', '.join(sorted(known))}.")
     return cast("base.Decoder", _module(PROVIDERS[known[api]].apis[api]).Decoder())
 
 
@@ -291,7 +291,7 @@ def complete(provider: str, given: base.Settings, environ: Mapping[str, str]) ->
     key = (given.api_key or _first(row.keys, environ)).strip() or None
     headed = any(name.lower() in ("authorization", "api-key", "x-api-key") for name in given.headers)
     if key is None and row.needs_key and not headed:
-        raise ConfigurationError(f"The model {provider}:{given.model} needs a key: set {' or '.join(row.keys)}.")
+        raise errors.ConfigurationError(f"The model {provider}:{given.model} needs a key: set {' or '.join(row.keys)}.")
     return msgspec.structs.replace(
         given,
         base_url=_address(provider, row, given, environ),
@@ -308,19 +308,23 @@ def _address(provider: str, row: Row, given: base.Settings, environ: Mapping[str
             found = "http://" + found.replace("0.0.0.0", "127.0.0.1")
         if found and row.path and row.path not in found:
             found = found.rstrip("/") + row.path
-    found = found or _filled(provider, row, given, environ)
+    found = found or _fill_address(provider, row, given, environ)
     if not found:
         where = f" or {row.urls[0]}" if row.urls else ""
-        raise ConfigurationError(f"The model {provider}:{given.model} needs an address: set base_url{where}.")
+        raise errors.ConfigurationError(f"The model {provider}:{given.model} needs an address: set base_url{where}.")
     if not found.startswith(("http://", "https://")):
-        raise ConfigurationError(f"The base_url of {provider}:{given.model} must begin with http:// or https://.")
+        raise errors.ConfigurationError(
+            f"The base_url of {provider}:{given.model} must begin with http:// or https://."
+        )
     return found.rstrip("/").removesuffix("/chat/completions")
 
 
-def _filled(provider: str, row: Row, given: base.Settings, environ: Mapping[str, str]) -> str:
+def _fill_address(provider: str, row: Row, given: base.Settings, environ: Mapping[str, str]) -> str:
     names = _variables(row)
     if missing := [name for name in names if not environ.get(name)]:
-        raise ConfigurationError(f"The model {provider}:{given.model} needs an address: set {missing[0]} or base_url.")
+        raise errors.ConfigurationError(
+            f"The model {provider}:{given.model} needs an address: set {missing[0]} or base_url."
+        )
     made = row.base_url.format_map({name: environ[name].rstrip("/") for name in names})
     return f"https://{made}" if made and "://" not in made else made
 

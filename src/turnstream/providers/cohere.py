@@ -10,24 +10,7 @@ from typing import Any
 
 import msgspec
 
-from turnstream.events import (
-    AssistantMessage,
-    ConfigurationError,
-    Content,
-    ContentPart,
-    ImagePart,
-    Message,
-    ModelOptions,
-    ModelRequest,
-    ProviderItem,
-    RequestError,
-    SystemMessage,
-    TextPart,
-    ToolCall,
-    ToolMessage,
-    UserMessage,
-    content_text,
-)
+from turnstream import errors, messages, requests
 from turnstream.providers import base
 from turnstream.providers.decode import cohere_stream
 from turnstream.providers.encode import chat_body, translate
@@ -41,12 +24,14 @@ def settings(given: base.Settings, environ: Mapping[str, str]) -> base.Settings:
     """Raises `ConfigurationError` without a key."""
     key = given.api_key or environ.get("COHERE_API_KEY") or environ.get("CO_API_KEY")
     if not key and "authorization" not in given.headers:
-        raise ConfigurationError(f"The model cohere:{given.model} needs a key: set COHERE_API_KEY (or CO_API_KEY).")
+        raise errors.ConfigurationError(
+            f"The model cohere:{given.model} needs a key: set COHERE_API_KEY (or CO_API_KEY)."
+        )
     base_url = (given.base_url or environ.get("CO_API_URL") or BASE_URL).rstrip("/").removesuffix("/v2")
     return msgspec.structs.replace(given, api_key=key, base_url=base_url)
 
 
-def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRequest:
+def request(settings: base.Settings, model_request: requests.ModelRequest) -> base.HttpRequest:
     """Raises `RequestError` for what the vendor does not take."""
     options, notes = translate.options_of(settings, model_request), list[str]()
     made: dict[str, Any] = {
@@ -59,7 +44,9 @@ def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRe
         _add_tools(made, model_request, options, notes)
     if (answer := translate.json_answer(options.response_format)) is not None:
         if model_request.tools:
-            raise RequestError("Cohere cannot hold an answer to JSON while it offers tools.", param="response_format")
+            raise errors.RequestError(
+                "Cohere cannot hold an answer to JSON while it offers tools.", param="response_format"
+            )
         schema = {} if answer.schema is None else {"json_schema": answer.schema}
         made["response_format"] = {"type": "json_object", **schema}
     _add_thinking(made, settings, options, notes)
@@ -71,12 +58,12 @@ def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRe
         "POST",
         url,
         headers | settings.headers,
-        translate.encoded(translate.with_extra(made, options.extra)),
+        translate.encode(translate.with_extra(made, options.extra)),
         tuple(notes),
     )
 
 
-def _sampling(options: ModelOptions, notes: list[str]) -> dict[str, Any]:
+def _sampling(options: requests.ModelOptions, notes: list[str]) -> dict[str, Any]:
     if len(options.stop or ()) > _MOST_STOPS:
         notes.append(f"Only {_MOST_STOPS} stop sequences are sent: this vendor takes no more.")
     given = {
@@ -91,9 +78,11 @@ def _sampling(options: ModelOptions, notes: list[str]) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _add_tools(made: dict[str, Any], asked: ModelRequest, options: ModelOptions, notes: list[str]) -> None:
+def _add_tools(
+    made: dict[str, Any], asked: requests.ModelRequest, options: requests.ModelOptions, notes: list[str]
+) -> None:
     """A tool that must be called is the only one offered: the vendor can be told to call some tool, not which."""
-    forced = translate.forced_name(options.tool_choice)
+    forced = translate.forced_tool(options.tool_choice)
     offered = [spec for spec in asked.tools if forced in (None, spec.name)] or list(asked.tools)
     made["tools"] = [chat_body.tool(msgspec.structs.replace(spec, strict=None)) for spec in offered]
     if all(spec.strict for spec in offered):
@@ -106,7 +95,9 @@ def _add_tools(made: dict[str, Any], asked: ModelRequest, options: ModelOptions,
         notes.append("parallel_tool_calls is left out: this vendor cannot be told to make one call at a time.")
 
 
-def _add_thinking(made: dict[str, Any], settings: base.Settings, options: ModelOptions, notes: list[str]) -> None:
+def _add_thinking(
+    made: dict[str, Any], settings: base.Settings, options: requests.ModelOptions, notes: list[str]
+) -> None:
     effort = options.reasoning_effort
     if effort is None:
         return
@@ -118,35 +109,35 @@ def _add_thinking(made: dict[str, Any], settings: base.Settings, options: ModelO
         notes.append(f"reasoning_effort {effort}: this model thinks or does not; it is told to.")
 
 
-def _messages(history: tuple[Message, ...]) -> list[dict[str, Any]]:
+def _messages(history: tuple[messages.Message, ...]) -> list[dict[str, Any]]:
     """A tool message holds text only, so what tools gave besides follows their messages, as the user's."""
     made: list[dict[str, Any]] = []
     shown: list[dict[str, Any]] = []
     if text := translate.system_text(history):
         made.append({"role": "system", "content": text})
     for at, message in enumerate(history):
-        if shown and not isinstance(message, ToolMessage):
+        if shown and not isinstance(message, messages.ToolMessage):
             made.append({"role": "user", "content": shown})
             shown = []
         where = f"messages[{at}].content"
         match message:
-            case UserMessage(content=content):
+            case messages.UserMessage(content=content):
                 made.append({"role": "user", "content": _content(content, where)})
-            case AssistantMessage():
+            case messages.AssistantMessage():
                 if answer := _answer(message):
                     made.append({"role": "assistant", **answer})
-            case ToolMessage(tool_call_id=ident, content=content, is_error=failed):
-                text = translate.marked_error(content_text(content), failed=failed)
+            case messages.ToolMessage(tool_call_id=ident, content=content, is_error=failed):
+                text = translate.mark_error(messages.content_text(content), failed=failed)
                 made.append({"role": "tool", "tool_call_id": ident, "content": text})
-                shown += _shown(message, where)
-            case SystemMessage():
+                shown += _shown_parts(message, where)
+            case messages.SystemMessage():
                 pass
     if shown:
         made.append({"role": "user", "content": shown})
     return made
 
 
-def _answer(message: AssistantMessage) -> dict[str, Any]:
+def _answer(message: messages.AssistantMessage) -> dict[str, Any]:
     """Cohere's models say what they are about to do in a plan of its own, which goes back as it came."""
     made: dict[str, Any] = {}
     if message.text:
@@ -156,43 +147,43 @@ def _answer(message: AssistantMessage) -> dict[str, Any]:
         plans = [
             str(part.data.get("tool_plan") or "")
             for part in message.parts
-            if isinstance(part, ProviderItem) and part.provider == cohere_stream.NAME
+            if isinstance(part, messages.ProviderItem) and part.provider == cohere_stream.NAME
         ]
         if any(plans):
             made["tool_plan"] = "".join(plans)
     return made
 
 
-def _call(call: ToolCall) -> dict[str, Any]:
+def _call(call: messages.ToolCall) -> dict[str, Any]:
     return {
         "id": call.id,
         "type": "function",
-        "function": {"name": call.name, "arguments": translate.object_text(call)},
+        "function": {"name": call.name, "arguments": translate.arguments_text(call)},
     }
 
 
-def _shown(message: ToolMessage, where: str) -> list[dict[str, Any]]:
+def _shown_parts(message: messages.ToolMessage, where: str) -> list[dict[str, Any]]:
     if isinstance(message.content, str):
         return []
-    parts = [_part(part, where) for part in message.content if not isinstance(part, TextPart)]
+    parts = [_part(part, where) for part in message.content if not isinstance(part, messages.TextPart)]
     label = f"What the tool {message.name or message.tool_call_id} gave:"
     return [{"type": "text", "text": label}, *parts] if parts else []
 
 
-def _content(content: Content, where: str) -> str | list[dict[str, Any]]:
+def _content(content: messages.Content, where: str) -> str | list[dict[str, Any]]:
     if isinstance(content, str):
         return content
     return [_part(part, f"{where}[{at}]") for at, part in enumerate(translate.parts_of(content))]
 
 
-def _part(part: ContentPart, where: str) -> dict[str, Any]:
+def _part(part: messages.ContentPart, where: str) -> dict[str, Any]:
     match part:
-        case TextPart(text=text):
+        case messages.TextPart(text=text):
             return {"type": "text", "text": text}
-        case ImagePart(url=url, detail=detail):
+        case messages.ImagePart(url=url, detail=detail):
             return {"type": "image_url", "image_url": {"url": url, **({"detail": detail} if detail else {})}}
         case _:
-            raise RequestError("Cohere takes text and images, but no files and no sound.", param=where)
+            raise errors.RequestError("Cohere takes text and images, but no files and no sound.", param=where)
 
 
 PROVIDER = base.Provider(cohere_stream.NAME, request, cohere_stream.Decoder, settings, BASE_URL)

@@ -10,10 +10,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from turnstream.events import (
-    ConfigurationError,
-    ModelRequest,
-)
+from turnstream import errors, requests
 from turnstream.providers import base
 from turnstream.providers.access import google_token
 from turnstream.providers.decode import gemini_stream
@@ -33,14 +30,14 @@ def settings(given: base.Settings, environ: Mapping[str, str]) -> base.Settings:
     key = given.api_key or environ.get("GEMINI_API_KEY") or environ.get("GOOGLE_API_KEY")
     if not vertex:
         if not key:
-            raise ConfigurationError("The model gemini:… needs a key: set GEMINI_API_KEY (or GOOGLE_API_KEY).")
+            raise errors.ConfigurationError("The model gemini:… needs a key: set GEMINI_API_KEY (or GOOGLE_API_KEY).")
         base_url = given.base_url or environ.get("GOOGLE_GEMINI_BASE_URL") or BASE_URL
         return msgspec.structs.replace(given, api_key=key, base_url=base_url.rstrip("/"))
     for name, variable in (("project", "GOOGLE_CLOUD_PROJECT"), ("location", "GOOGLE_CLOUD_LOCATION")):
         if value := quirks.get(name) or environ.get(variable):
             quirks[name] = value
     if "project" not in quirks:
-        raise ConfigurationError("The model gemini:… on Vertex AI needs a project: set GOOGLE_CLOUD_PROJECT.")
+        raise errors.ConfigurationError("The model gemini:… on Vertex AI needs a project: set GOOGLE_CLOUD_PROJECT.")
     quirks.setdefault("location", "global")
     base_url = (
         given.base_url or environ.get("GOOGLE_VERTEX_BASE_URL") or google_token.vertex_url(str(quirks["location"]))
@@ -67,7 +64,7 @@ def exchange(settings: base.Settings, now: float) -> base.TokenExchange | None:
     return google_token.exchange(gemini_body.NAME, settings.quirks.get("credentials"), now)
 
 
-def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRequest:
+def request(settings: base.Settings, model_request: requests.ModelRequest) -> base.HttpRequest:
     """Raises `RequestError` for content that the vendor does not take."""
     notes: list[str] = []
     headers = {"content-type": "application/json", "accept": "text/event-stream"}
@@ -77,7 +74,7 @@ def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRe
         headers["x-goog-api-key"] = settings.api_key
     url = f"{settings.base_url or BASE_URL}{_path(settings)}:streamGenerateContent?alt=sse"
     made = gemini_body.body(settings, model_request, notes)
-    return base.HttpRequest("POST", url, headers | settings.headers, translate.encoded(made), tuple(notes))
+    return base.HttpRequest("POST", url, headers | settings.headers, translate.encode(made), tuple(notes))
 
 
 def _path(settings: base.Settings) -> str:

@@ -12,26 +12,7 @@ from typing import Any
 
 import msgspec
 
-from turnstream.events import (
-    AssistantMessage,
-    AudioPart,
-    ConfigurationError,
-    Content,
-    ContentPart,
-    FilePart,
-    ImagePart,
-    Message,
-    ModelOptions,
-    ModelRequest,
-    ReasoningPart,
-    RequestError,
-    SystemMessage,
-    TextPart,
-    ToolCall,
-    ToolMessage,
-    ToolSpec,
-    UserMessage,
-)
+from turnstream import errors, messages, requests, toolspec
 from turnstream.prompts.families import short_id
 from turnstream.providers import base
 from turnstream.providers.decode import chat_stream
@@ -47,18 +28,18 @@ def settings(given: base.Settings, environ: Mapping[str, str]) -> base.Settings:
     """Raises `ConfigurationError` without a key."""
     key = given.api_key or environ.get("MISTRAL_API_KEY")
     if not key and "authorization" not in given.headers:
-        raise ConfigurationError(f"The model mistral:{given.model} needs a key: set MISTRAL_API_KEY.")
+        raise errors.ConfigurationError(f"The model mistral:{given.model} needs a key: set MISTRAL_API_KEY.")
     base_url = given.base_url or environ.get("MISTRAL_BASE_URL") or BASE_URL
     return msgspec.structs.replace(given, api_key=key, base_url=base_url.rstrip("/"))
 
 
-def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRequest:
+def request(settings: base.Settings, model_request: requests.ModelRequest) -> base.HttpRequest:
     """Raises `RequestError` for content that the vendor does not take."""
     notes: list[str] = []
     headers = {"content-type": "application/json", "accept": "text/event-stream"}
     if settings.api_key:
         headers["authorization"] = f"Bearer {settings.api_key}"
-    body = translate.encoded(_body(settings, model_request, notes))
+    body = translate.encode(_body(settings, model_request, notes))
     url = (settings.base_url or BASE_URL) + "/chat/completions"
     return base.HttpRequest("POST", url, headers | settings.headers, body, tuple(notes))
 
@@ -69,7 +50,7 @@ class Decoder(chat_stream.Decoder):
     provider = NAME
 
 
-def _body(settings: base.Settings, model_request: ModelRequest, notes: list[str]) -> dict[str, Any]:
+def _body(settings: base.Settings, model_request: requests.ModelRequest, notes: list[str]) -> dict[str, Any]:
     options = translate.options_of(settings, model_request)
     thinks = settings.quirks.get("thinking", "magistral" in settings.model or options.reasoning_effort is not None)
     made: dict[str, Any] = {
@@ -92,7 +73,7 @@ def _body(settings: base.Settings, model_request: ModelRequest, notes: list[str]
     return translate.with_extra(made, options.extra)
 
 
-def _sampling(options: ModelOptions) -> dict[str, Any]:
+def _sampling(options: requests.ModelOptions) -> dict[str, Any]:
     given = {
         "temperature": options.temperature,
         "top_p": options.top_p,
@@ -106,14 +87,14 @@ def _sampling(options: ModelOptions) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _format(options: ModelOptions) -> dict[str, Any] | None:
+def _format(options: requests.ModelOptions) -> dict[str, Any] | None:
     answer = translate.json_answer(options.response_format)
     if answer is None:
         return None
     if answer.schema is None:
         return {"type": "json_object"}
     strict = answer.strict is not False
-    schema = translate.closed(answer.schema) if strict else answer.schema
+    schema = translate.close_objects(answer.schema) if strict else answer.schema
     described = {"description": answer.description} if answer.description else {}
     return {
         "type": "json_schema",
@@ -121,20 +102,20 @@ def _format(options: ModelOptions) -> dict[str, Any] | None:
     }
 
 
-def _choice(options: ModelOptions) -> Any:
-    if (forced := translate.forced_name(options.tool_choice)) is not None:
+def _choice(options: requests.ModelOptions) -> Any:
+    if (forced := translate.forced_tool(options.tool_choice)) is not None:
         return {"type": "function", "function": {"name": forced}}
     return "any" if options.tool_choice == "required" else options.tool_choice
 
 
-def _tool(spec: ToolSpec) -> dict[str, Any]:
+def _tool(spec: toolspec.ToolSpec) -> dict[str, Any]:
     function: dict[str, Any] = {"name": spec.name, "description": spec.description, "parameters": spec.parameters}
     if spec.strict is not None:
         function["strict"] = spec.strict
     return {"type": "function", "function": function}
 
 
-def _messages(history: tuple[Message, ...], *, thinks: bool) -> list[dict[str, Any]]:
+def _messages(history: tuple[messages.Message, ...], *, thinks: bool) -> list[dict[str, Any]]:
     """System text first; messages of the same role become one; an assistant stands between a result and the user."""
     names = translate.tool_names(history)
     made: list[dict[str, Any]] = []
@@ -142,18 +123,18 @@ def _messages(history: tuple[Message, ...], *, thinks: bool) -> list[dict[str, A
         made.append({"role": "system", "content": text})
     for at, message in enumerate(history):
         match message:
-            case UserMessage(content=content):
+            case messages.UserMessage(content=content):
                 if made and made[-1]["role"] == "tool":
                     made.append({"role": "assistant", "content": _BETWEEN})
                 _add_user(made, _content(content, f"messages[{at}].content"))
-            case AssistantMessage():
+            case messages.AssistantMessage():
                 _add_answer(made, _answer(message, thinks=thinks))
-            case ToolMessage():
+            case messages.ToolMessage():
                 made.append(_result(message, names, f"messages[{at}].content"))
-            case SystemMessage():
+            case messages.SystemMessage():
                 pass
     if not made:
-        raise RequestError("The conversation has no message for the model.", param="messages")
+        raise errors.RequestError("The conversation has no message for the model.", param="messages")
     if made[-1]["role"] == "assistant":
         made[-1]["prefix"] = True  # the model is to continue its own words
     return made
@@ -174,13 +155,13 @@ def _add_answer(made: list[dict[str, Any]], answer: dict[str, Any]) -> None:
     made.append(answer)
 
 
-def _answer(message: AssistantMessage, *, thinks: bool) -> dict[str, Any]:
+def _answer(message: messages.AssistantMessage, *, thinks: bool) -> dict[str, Any]:
     chunks: list[dict[str, Any]] = []
     for part in message.parts:
         match part:
-            case TextPart(text=text) if text:
+            case messages.TextPart(text=text) if text:
                 chunks.append({"type": "text", "text": text})
-            case ReasoningPart(text=text) if text and thinks:
+            case messages.ReasoningPart(text=text) if text and thinks:
                 chunks.append({"type": "thinking", "thinking": [{"type": "text", "text": text}]})
             case _:
                 pass
@@ -190,16 +171,16 @@ def _answer(message: AssistantMessage, *, thinks: bool) -> dict[str, Any]:
     return {"role": "assistant", "content": content} | ({"tool_calls": calls} if calls else {})
 
 
-def _call(call: ToolCall) -> dict[str, Any]:
-    function = {"name": call.name, "arguments": translate.object_text(call)}
+def _call(call: messages.ToolCall) -> dict[str, Any]:
+    function = {"name": call.name, "arguments": translate.arguments_text(call)}
     return {"id": short_id(call.id), "type": "function", "function": function}
 
 
-def _result(message: ToolMessage, names: dict[str, str], where: str) -> dict[str, Any]:
+def _result(message: messages.ToolMessage, names: dict[str, str], where: str) -> dict[str, Any]:
     """What a tool gave besides text stands in its message: a user message could not follow it."""
     content = _content(message.content, where)
     if isinstance(content, str):
-        content = translate.marked_error(content, failed=message.is_error)
+        content = translate.mark_error(content, failed=message.is_error)
     elif message.is_error:
         content = [_text("Error:"), *content]
     name = message.name or names.get(message.tool_call_id, "")
@@ -215,30 +196,30 @@ def _text(text: str) -> dict[str, Any]:
     return {"type": "text", "text": text}
 
 
-def _content(content: Content, where: str) -> str | list[dict[str, Any]]:
+def _content(content: messages.Content, where: str) -> str | list[dict[str, Any]]:
     if isinstance(content, str):
         return content
     parts = translate.parts_of(content)
-    if all(isinstance(part, TextPart) for part in parts):
-        return "\n\n".join(part.text for part in parts if isinstance(part, TextPart))
+    if all(isinstance(part, messages.TextPart) for part in parts):
+        return "\n\n".join(part.text for part in parts if isinstance(part, messages.TextPart))
     return [_part(part, f"{where}[{at}]") for at, part in enumerate(parts)]
 
 
-def _part(part: ContentPart, where: str) -> dict[str, Any]:
+def _part(part: messages.ContentPart, where: str) -> dict[str, Any]:
     match part:
-        case TextPart(text=text):
+        case messages.TextPart(text=text):
             return _text(text)
-        case ImagePart(url=url, detail=detail):
+        case messages.ImagePart(url=url, detail=detail):
             return {"type": "image_url", "image_url": {"url": url, "detail": detail} if detail else url}
-        case AudioPart(data=data):
+        case messages.AudioPart(data=data):
             return {"type": "input_audio", "input_audio": data}
-        case FilePart(file_id=str(ident)):
+        case messages.FilePart(file_id=str(ident)):
             return {"type": "file", "file_id": ident}
-        case FilePart(url=str(url), filename=filename):
+        case messages.FilePart(url=str(url), filename=filename):
             named = {"document_name": filename} if filename else {}
             return {"type": "document_url", "document_url": url, **named}
         case _:
-            raise RequestError("A file needs a URL or an id.", param=where)
+            raise errors.RequestError("A file needs a URL or an id.", param=where)
 
 
 PROVIDER = base.Provider(NAME, request, Decoder, settings, BASE_URL)

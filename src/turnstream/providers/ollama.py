@@ -12,22 +12,7 @@ from typing import Any
 
 import msgspec
 
-from turnstream.events import (
-    AssistantMessage,
-    Content,
-    ImagePart,
-    Message,
-    ModelOptions,
-    ModelRequest,
-    ProviderError,
-    RequestError,
-    SystemMessage,
-    TextPart,
-    ToolCall,
-    ToolMessage,
-    UserMessage,
-    content_text,
-)
+from turnstream import errors, messages, requests
 from turnstream.providers import base
 from turnstream.providers.decode import ollama_stream
 from turnstream.providers.encode import chat_body, data_urls, translate
@@ -49,7 +34,7 @@ def settings(given: base.Settings, environ: Mapping[str, str]) -> base.Settings:
     return msgspec.structs.replace(given, base_url=found, api_key=given.api_key or environ.get("OLLAMA_API_KEY"))
 
 
-def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRequest:
+def request(settings: base.Settings, model_request: requests.ModelRequest) -> base.HttpRequest:
     """Raises `RequestError` for content that Ollama does not take."""
     options, quirks = translate.options_of(settings, model_request), settings.quirks
     notes: list[str] = []
@@ -76,19 +61,19 @@ def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRe
         "POST",
         url,
         headers | settings.headers,
-        translate.encoded(translate.with_extra(made, options.extra)),
+        translate.encode(translate.with_extra(made, options.extra)),
         tuple(notes),
     )
 
 
-def explain(error: ProviderError) -> None:
+def explain(error: errors.ProviderError) -> None:
     """A model that is not on the server is an error that says how to get it."""
     if error.provider_status == 404 and (missing := _MISSING.search(error.detail)):
         error.message = "The Ollama server does not have this model: it must be pulled first."
         error.detail = f"{error.detail}: run `ollama pull {missing[1]}`"
 
 
-def _offers_tools(options: ModelOptions, notes: list[str]) -> bool:
+def _offers_tools(options: requests.ModelOptions, notes: list[str]) -> bool:
     choice = options.tool_choice
     if choice == "none":
         return False
@@ -99,7 +84,7 @@ def _offers_tools(options: ModelOptions, notes: list[str]) -> bool:
     return True
 
 
-def _sampling(options: ModelOptions, quirks: dict[str, Any]) -> dict[str, Any]:
+def _sampling(options: requests.ModelOptions, quirks: dict[str, Any]) -> dict[str, Any]:
     given = {
         "temperature": options.temperature,
         "top_p": options.top_p,
@@ -113,7 +98,7 @@ def _sampling(options: ModelOptions, quirks: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _think(model: str, options: ModelOptions, notes: list[str]) -> bool | str | None:
+def _think(model: str, options: requests.ModelOptions, notes: list[str]) -> bool | str | None:
     effort = options.reasoning_effort
     if effort is None:
         return None
@@ -126,27 +111,27 @@ def _think(model: str, options: ModelOptions, notes: list[str]) -> bool | str | 
     return effort != "none"
 
 
-def _messages(history: tuple[Message, ...]) -> list[dict[str, Any]]:
+def _messages(history: tuple[messages.Message, ...]) -> list[dict[str, Any]]:
     names = translate.tool_names(history)
     made: list[dict[str, Any]] = []
     if text := translate.system_text(history):
         made.append({"role": "system", "content": text})
-    loop = max((at for at, message in enumerate(history) if isinstance(message, UserMessage)), default=-1)
+    loop = max((at for at, message in enumerate(history) if isinstance(message, messages.UserMessage)), default=-1)
     for at, message in enumerate(history):
         where = f"messages[{at}].content"
         match message:
-            case UserMessage(content=content):
+            case messages.UserMessage(content=content):
                 made.append({"role": "user", **_content(content, where)})
-            case AssistantMessage():
+            case messages.AssistantMessage():
                 made.append(_answer(message, thinking=at > loop))
-            case ToolMessage():
+            case messages.ToolMessage():
                 made.append(_result(message, names, where))
-            case SystemMessage():
+            case messages.SystemMessage():
                 pass
     return made
 
 
-def _answer(message: AssistantMessage, *, thinking: bool) -> dict[str, Any]:
+def _answer(message: messages.AssistantMessage, *, thinking: bool) -> dict[str, Any]:
     made: dict[str, Any] = {"role": "assistant", "content": message.text}
     if thinking and message.reasoning:
         made["thinking"] = message.reasoning
@@ -155,30 +140,30 @@ def _answer(message: AssistantMessage, *, thinking: bool) -> dict[str, Any]:
     return made
 
 
-def _call(call: ToolCall) -> dict[str, Any]:
+def _call(call: messages.ToolCall) -> dict[str, Any]:
     return {"id": call.id, "function": {"name": call.name, "arguments": translate.arguments_object(call)}}
 
 
-def _result(message: ToolMessage, names: dict[str, str], where: str) -> dict[str, Any]:
+def _result(message: messages.ToolMessage, names: dict[str, str], where: str) -> dict[str, Any]:
     made = {"role": "tool", **_content(message.content, where), "tool_call_id": message.tool_call_id}
-    made["content"] = translate.marked_error(made["content"], failed=message.is_error)
+    made["content"] = translate.mark_error(made["content"], failed=message.is_error)
     name = message.name or names.get(message.tool_call_id, "")
     return made | ({"tool_name": name} if name else {})
 
 
-def _content(content: Content, where: str) -> dict[str, Any]:
+def _content(content: messages.Content, where: str) -> dict[str, Any]:
     """Text, and images as base64: Ollama fetches no URLs and reads no files."""
     if isinstance(content, str):
         return {"content": content}
     images: list[str] = []
     for at, part in enumerate(content):
-        if isinstance(part, TextPart):
+        if isinstance(part, messages.TextPart):
             continue
-        media = data_urls.inline(part.url) if isinstance(part, ImagePart) else None
+        media = data_urls.inline(part.url) if isinstance(part, messages.ImagePart) else None
         if media is None:
-            raise RequestError("Ollama takes text, and images as data: URLs.", param=f"{where}[{at}]")
+            raise errors.RequestError("Ollama takes text, and images as data: URLs.", param=f"{where}[{at}]")
         images.append(media.base64)
-    return {"content": content_text(content)} | ({"images": images} if images else {})
+    return {"content": messages.content_text(content)} | ({"images": images} if images else {})
 
 
 PROVIDER = base.Provider(ollama_stream.NAME, request, ollama_stream.Decoder, settings, BASE_URL, explain=explain)

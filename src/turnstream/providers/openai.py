@@ -6,20 +6,20 @@ send differently the decoder takes from each of them alike (see `turnstream.prov
 
 from __future__ import annotations
 
-from turnstream.events import ModelRequest
+from turnstream import requests
 from turnstream.providers import base
 from turnstream.providers.decode import chat_stream
 from turnstream.providers.encode import chat_body
 
 
-def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRequest:
+def request(settings: base.Settings, model_request: requests.ModelRequest) -> base.HttpRequest:
     """The call, always streamed and always asking for usage."""
     headers = {"content-type": "application/json", "accept": "text/event-stream", **settings.headers}
     if settings.api_key:
         name = settings.quirks.get("key_header", "authorization")
         headers[name] = f"Bearer {settings.api_key}" if name == "authorization" else settings.api_key
     path = settings.quirks.get("path", "/chat/completions")
-    return base.HttpRequest("POST", settings.base_url + path, headers, chat_body.encoded(settings, model_request))
+    return base.HttpRequest("POST", settings.base_url + path, headers, chat_body.encode(settings, model_request))
 
 
 PROVIDER = base.Provider("openai", request, chat_stream.Decoder)

@@ -12,14 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from turnstream.events import (
-    Finish,
-    FinishReason,
-    ModelEvent,
-    ModelRequest,
-    TextDelta,
-    UsageReport,
-)
+from turnstream import events, requests
 from turnstream.parsing import sse
 from turnstream.providers import base, catalogue
 from turnstream.providers.decode import chat_usage, failures, frames, lenient
@@ -27,7 +20,7 @@ from turnstream.providers.encode import template_prompts, translate
 
 NAME = "openai-completions"
 
-_REASONS: dict[str, FinishReason] = {
+_REASONS: dict[str, events.FinishReason] = {
     "stop": "stop",
     "eos": "stop",
     "eos_token": "stop",
@@ -46,7 +39,7 @@ def settings(given: base.Settings, environ: Mapping[str, str]) -> base.Settings:
     return msgspec.structs.replace(completed, quirks=template_prompts.with_family(NAME, completed))
 
 
-def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRequest:
+def request(settings: base.Settings, model_request: requests.ModelRequest) -> base.HttpRequest:
     """Raises `RequestError` if the template refuses the conversation."""
     options = translate.options_of(settings, model_request)
     body: dict[str, Any] = {
@@ -72,7 +65,7 @@ def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRe
         "POST",
         settings.base_url + "/completions",
         headers,
-        translate.encoded(translate.with_extra(whole, options.extra)),
+        translate.encode(translate.with_extra(whole, options.extra)),
         notes,
     )
 
@@ -102,7 +95,7 @@ class Decoder(frames.SseDecoder):
         self._finish: str | None = None
         self._usage: dict[str, Any] | None = None
 
-    def take(self, event: sse.Event, out: list[ModelEvent]) -> None:
+    def take(self, event: sse.Event, out: list[events.ModelEvent]) -> None:
         data = event.data.strip()
         if not data:
             return
@@ -111,37 +104,37 @@ class Decoder(frames.SseDecoder):
             return
         self._read(data, out)
 
-    def document(self, body: bytes, out: list[ModelEvent]) -> None:
+    def document(self, body: bytes, out: list[events.ModelEvent]) -> None:
         """A server that does not stream answers in one document of the same form."""
-        value = failures.parsed(body)
+        value = failures.parse(body)
         if not isinstance(value, dict) or not isinstance(value.get("choices"), list):
             super().document(body, out)
         self._read(body, out)
 
-    def end(self, out: list[ModelEvent]) -> None:
+    def end(self, out: list[events.ModelEvent]) -> None:
         if self._finish is None:
             super().end(out)
         self._end(out)
 
-    def _read(self, data: bytes, out: list[ModelEvent]) -> None:
+    def _read(self, data: bytes, out: list[events.ModelEvent]) -> None:
         try:
-            chunk = lenient.read(_chunk, data, self.halves)
+            chunk = lenient.read(_chunk, data, self.surrogates)
         except ValueError:
             raise failures.broken(NAME, "an event is no completion chunk") from None
         for choice in chunk.choices or ():
             if not choice.index:
                 if choice.text:
-                    out.append(TextDelta(choice.text))
+                    out.append(events.TextDelta(choice.text))
                 self._finish = choice.finish_reason or self._finish
         self._usage = chunk.usage or self._usage
         if chunk.error:
-            raise failures.from_status(NAME, None, chunk.error, failures.described(chunk.error))
+            raise failures.from_status(NAME, None, chunk.error, failures.describe(chunk.error))
 
-    def _end(self, out: list[ModelEvent]) -> None:
+    def _end(self, out: list[events.ModelEvent]) -> None:
         self.done = True
         if self._usage is not None:
-            out.append(UsageReport(chat_usage.usage(self._usage)))
-        out.append(Finish(_REASONS.get((self._finish or "").lower(), "unknown"), self._finish))
+            out.append(events.UsageReport(chat_usage.read(self._usage)))
+        out.append(events.Finish(_REASONS.get((self._finish or "").lower(), "unknown"), self._finish))
 
 
 PROVIDER = base.Provider(NAME, request, Decoder, settings, text_format=template_prompts.text_format)

@@ -9,10 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from turnstream.events import (
-    ConfigurationError,
-    ModelRequest,
-)
+from turnstream import errors, requests
 from turnstream.providers import base
 from turnstream.providers.decode import responses_stream
 from turnstream.providers.encode import responses_body, translate
@@ -25,11 +22,11 @@ def settings(given: base.Settings, environ: Mapping[str, str]) -> base.Settings:
     base_url = given.base_url or environ.get("OPENAI_BASE_URL") or BASE_URL
     key = given.api_key or environ.get("OPENAI_API_KEY")
     if not key and "authorization" not in given.headers:
-        raise ConfigurationError("The model openai-responses:… needs a key: set OPENAI_API_KEY.")
+        raise errors.ConfigurationError("The model openai-responses:… needs a key: set OPENAI_API_KEY.")
     return msgspec.structs.replace(given, base_url=base_url.rstrip("/"), api_key=key)
 
 
-def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRequest:
+def request(settings: base.Settings, model_request: requests.ModelRequest) -> base.HttpRequest:
     """``POST /responses``. Raises `RequestError` for content that the protocol does not take."""
     notes: list[str] = []
     headers = {"content-type": "application/json", "accept": "text/event-stream"}
@@ -37,7 +34,7 @@ def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRe
         headers["authorization"] = f"Bearer {settings.api_key}"
     made = responses_body.body(settings, model_request, notes)
     url = f"{settings.base_url or BASE_URL}/responses"
-    return base.HttpRequest("POST", url, headers | settings.headers, translate.encoded(made), tuple(notes))
+    return base.HttpRequest("POST", url, headers | settings.headers, translate.encode(made), tuple(notes))
 
 
 PROVIDER = base.Provider(responses_body.NAME, request, responses_stream.Decoder, settings, BASE_URL)

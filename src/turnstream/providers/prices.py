@@ -12,7 +12,7 @@ import re
 import msgspec
 from msgspec import Struct
 
-from turnstream.events import ModelEvent, Usage, UsageReport
+from turnstream import events, usage
 
 DATE = "2026-11-22"
 
@@ -102,7 +102,7 @@ def price(name: str) -> Price | None:
     return PRICES.get(whole) or PRICES.get(_DATED.sub("", whole))
 
 
-def cost(known: Price, usage: Usage) -> float | None:
+def cost(known: Price, usage: usage.Usage) -> float | None:
     """Of one model call, in US dollars; None where part of it is not known."""
     if known.flat_to is not None and usage.input > known.flat_to:
         return None
@@ -116,15 +116,15 @@ def cost(known: Price, usage: Usage) -> float | None:
     return round(dollars / 1e6, 12)
 
 
-def _kept_for_an_hour(usage: Usage) -> bool:
+def _kept_for_an_hour(usage: usage.Usage) -> bool:
     """Claude's cache has a second price for that."""
     created = (usage.raw or {}).get("cache_creation")
     return isinstance(created, dict) and bool(created.get("ephemeral_1h_input_tokens"))
 
 
-def with_costs(known: Price, batch: list[ModelEvent]) -> list[ModelEvent]:
+def with_costs(known: Price, batch: list[events.ModelEvent]) -> list[events.ModelEvent]:
     """The events, their reports of usage with what that cost."""
     for at, event in enumerate(batch):
-        if event.__class__ is UsageReport:
-            batch[at] = UsageReport(msgspec.structs.replace(event.usage, cost=cost(known, event.usage)))
+        if event.__class__ is events.UsageReport:
+            batch[at] = events.UsageReport(msgspec.structs.replace(event.usage, cost=cost(known, event.usage)))
     return batch

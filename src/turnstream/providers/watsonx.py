@@ -8,16 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from turnstream.events import (
-    FilePart,
-    ModelEvent,
-    ModelOptions,
-    ModelRequest,
-    ProviderError,
-    RequestError,
-    ToolMessage,
-    UserMessage,
-)
+from turnstream import errors, events, messages, requests
 from turnstream.parsing.sse import Event
 from turnstream.prompts.families import family_of, with_short_ids
 from turnstream.providers import base
@@ -29,7 +20,7 @@ _PLAIN = ("temperature", "top_p", "seed", "presence_penalty", "frequency_penalty
 _EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
 
 
-def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRequest:
+def request(settings: base.Settings, model_request: requests.ModelRequest) -> base.HttpRequest:
     """Raises `RequestError` for content that the vendor does not take."""
     options = translate.options_of(settings, model_request)
     notes: list[str] = []
@@ -37,10 +28,10 @@ def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRe
     family, history = family_of(settings.model), model_request.messages
     if family is not None and family.short_ids:
         history = with_short_ids(history)
-    made: dict[str, Any] = {"messages": chat_body.messages(history, settings.quirks)}
+    made: dict[str, Any] = {"messages": chat_body.message_list(history, settings.quirks)}
     if model_request.tools:
         made["tools"] = [chat_body.tool(spec) for spec in model_request.tools]
-        if (forced := translate.forced_name(options.tool_choice)) is not None:
+        if (forced := translate.forced_tool(options.tool_choice)) is not None:
             made["tool_choice"] = {"type": "function", "function": {"name": forced}}
         elif options.tool_choice is not None:
             made["tool_choice_option"] = options.tool_choice
@@ -54,20 +45,20 @@ def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRe
     _add_effort(made, options, notes)
     url, headers, body = watsonx_access.post(settings, "chat_stream", made)
     return base.HttpRequest(
-        "POST", url, headers, translate.encoded(translate.with_extra(body, options.extra)), tuple(notes)
+        "POST", url, headers, translate.encode(translate.with_extra(body, options.extra)), tuple(notes)
     )
 
 
-def _check(model_request: ModelRequest) -> None:
+def _check(model_request: requests.ModelRequest) -> None:
     for at, message in enumerate(model_request.messages):
-        if isinstance(message, UserMessage | ToolMessage) and not isinstance(message.content, str):
+        if isinstance(message, messages.UserMessage | messages.ToolMessage) and not isinstance(message.content, str):
             for number, part in enumerate(message.content):
-                if isinstance(part, FilePart):
+                if isinstance(part, messages.FilePart):
                     where = f"messages[{at}].content[{number}]"
-                    raise RequestError("watsonx.ai takes text, images and sound, but no files.", param=where)
+                    raise errors.RequestError("watsonx.ai takes text, images and sound, but no files.", param=where)
 
 
-def _add_effort(made: dict[str, Any], options: ModelOptions, notes: list[str]) -> None:
+def _add_effort(made: dict[str, Any], options: requests.ModelOptions, notes: list[str]) -> None:
     effort = options.reasoning_effort
     if effort is None:
         return
@@ -82,25 +73,25 @@ class Decoder(chat_stream.Decoder):
     provider = watsonx_access.NAME
 
     def _without_choices(self, chunk: chat_chunks.Chunk, data: bytes) -> None:
-        if (failure := _reported(data)) is not None:
+        if (failure := _error_of(data)) is not None:
             raise failure
         super()._without_choices(chunk, data)
 
-    def _named(self, event: Event, out: list[ModelEvent]) -> bool:
+    def _named(self, event: Event, out: list[events.ModelEvent]) -> bool:
         if event.event == "close" and self._finish is not None:
             self._end(out)
             return True
         return super()._named(event, out)
 
 
-def _reported(data: bytes) -> ProviderError | None:
+def _error_of(data: bytes) -> errors.ProviderError | None:
     """``{"errors": [{"code", "message"}], "trace", "status_code"}`` inside a stream; None for anything else."""
-    value = failures.parsed(data)
+    value = failures.parse(data)
     if not isinstance(value, dict) or not isinstance(value.get("errors"), list):
         return None
     status = value.get("status_code")
     return failures.from_status(
-        watsonx_access.NAME, status if isinstance(status, int) else None, value, failures.described(value)
+        watsonx_access.NAME, status if isinstance(status, int) else None, value, failures.describe(value)
     )
 
 

@@ -13,16 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from turnstream.events import (
-    Finish,
-    FinishReason,
-    ModelEvent,
-    ModelOptions,
-    ModelRequest,
-    TextDelta,
-    Usage,
-    UsageReport,
-)
+from turnstream import events, requests, usage
 from turnstream.parsing import sse
 from turnstream.providers import base
 from turnstream.providers.access import watsonx_access
@@ -41,7 +32,7 @@ _UNKNOWN_HERE = (
     "tool_choice",
     "parallel_tool_calls",
 )
-_REASONS: dict[str, FinishReason] = {
+_REASONS: dict[str, events.FinishReason] = {
     "eos_token": "stop",
     "stop_sequence": "stop",
     "max_tokens": "length",
@@ -57,7 +48,7 @@ def settings(given: base.Settings, environ: Mapping[str, str]) -> base.Settings:
     return msgspec.structs.replace(completed, quirks=template_prompts.with_family(NAME, completed))
 
 
-def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRequest:
+def request(settings: base.Settings, model_request: requests.ModelRequest) -> base.HttpRequest:
     """Raises `RequestError` if the template refuses the conversation."""
     options = translate.options_of(settings, model_request)
     notes = [
@@ -71,11 +62,11 @@ def request(settings: base.Settings, model_request: ModelRequest) -> base.HttpRe
     }
     url, headers, body = watsonx_access.post(settings, "generation_stream", made)
     return base.HttpRequest(
-        "POST", url, headers, translate.encoded(translate.with_extra(body, options.extra)), tuple(notes)
+        "POST", url, headers, translate.encode(translate.with_extra(body, options.extra)), tuple(notes)
     )
 
 
-def _parameters(settings: base.Settings, options: ModelOptions, notes: list[str]) -> dict[str, Any]:
+def _parameters(settings: base.Settings, options: requests.ModelOptions, notes: list[str]) -> dict[str, Any]:
     made: dict[str, Any] = {"max_new_tokens": options.output_limit or _DEFAULT_LIMIT, "decoding_method": "greedy"}
     if options.temperature or (options.temperature is None and options.top_p is not None):
         sampling = {"temperature": options.temperature, "top_p": options.top_p, "random_seed": options.seed}
@@ -118,47 +109,47 @@ class Decoder(frames.SseDecoder):
         self._read_tokens: int | None = None
         self._made_tokens: int | None = None
 
-    def take(self, event: sse.Event, out: list[ModelEvent]) -> None:
+    def take(self, event: sse.Event, out: list[events.ModelEvent]) -> None:
         data = event.data.strip()
         if data and data != b"[DONE]":
             self._read(data, event.event == "error", out)
         if event.event == "close" and self._finish is not None:
             self.end(out)
 
-    def document(self, body: bytes, out: list[ModelEvent]) -> None:
+    def document(self, body: bytes, out: list[events.ModelEvent]) -> None:
         """A gateway that does not stream answers in one document of the same form."""
-        value = failures.parsed(body)
+        value = failures.parse(body)
         if not isinstance(value, dict) or not isinstance(value.get("results"), list):
             super().document(body, out)
         self._read(body, False, out)
 
-    def end(self, out: list[ModelEvent]) -> None:
+    def end(self, out: list[events.ModelEvent]) -> None:
         if self._finish is None:
             super().end(out)
         counts = {"generated_token_count": self._made_tokens, "input_token_count": self._read_tokens}
         raw = {name: count for name, count in counts.items() if count is not None}
         if raw:
-            out.append(UsageReport(Usage(self._read_tokens or 0, self._made_tokens or 0, raw=raw)))
+            out.append(events.UsageReport(usage.Usage(self._read_tokens or 0, self._made_tokens or 0, raw=raw)))
         finish = str(self._finish)
-        out.append(Finish(_REASONS.get(finish.lower(), "unknown"), finish))
+        out.append(events.Finish(_REASONS.get(finish.lower(), "unknown"), finish))
         self.done = True
 
-    def _read(self, data: bytes, failed: bool, out: list[ModelEvent]) -> None:
+    def _read(self, data: bytes, failed: bool, out: list[events.ModelEvent]) -> None:
         try:
-            chunk = lenient.read(_chunk, data, self.halves)
+            chunk = lenient.read(_chunk, data, self.surrogates)
         except ValueError:
             raise failures.broken(NAME, "an event is no piece of a generation") from None
         if chunk.results:
             self._result(chunk.results[0], out)
         if chunk.errors or chunk.error or failed:
-            value = failures.parsed(data)
+            value = failures.parse(data)
             status = value.get("status_code") if isinstance(value, dict) else None
             known = status if isinstance(status, int) else None
-            raise failures.from_status(NAME, known, value, failures.described(value))
+            raise failures.from_status(NAME, known, value, failures.describe(value))
 
-    def _result(self, result: _Result, out: list[ModelEvent]) -> None:
+    def _result(self, result: _Result, out: list[events.ModelEvent]) -> None:
         if result.generated_text:
-            out.append(TextDelta(result.generated_text))
+            out.append(events.TextDelta(result.generated_text))
         self._made_tokens = _more(self._made_tokens, result.generated_token_count)
         self._read_tokens = _more(self._read_tokens, result.input_token_count)
         reason = result.stop_reason

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from turnstream.events import ConfigurationError
+from turnstream import errors
 from turnstream.providers import base
 
 _UNSIGNED = ("accept", "user-agent")  # a proxy may change them
@@ -21,7 +21,7 @@ def signer(service: str, region: str, profile: str | None) -> Callable[[base.Htt
         nonlocal credentials
         if credentials is None:
             credentials = _credentials(profile)
-        return _signed(request, credentials, service, region)
+        return _sign(request, credentials, service, region)
 
     return sign
 
@@ -33,16 +33,16 @@ def _credentials(profile: str | None) -> Any:
     try:
         found = Session(profile=profile).get_credentials()
     except BotoCoreError as error:
-        raise ConfigurationError(f"The AWS credentials cannot be read: {error}") from None
+        raise errors.ConfigurationError(f"The AWS credentials cannot be read: {error}") from None
     if found is None:
-        raise ConfigurationError(
+        raise errors.ConfigurationError(
             "There are no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, "
             "or AWS_BEARER_TOKEN_BEDROCK."
         )
     return found
 
 
-def _signed(request: base.HttpRequest, credentials: Any, service: str, region: str) -> base.HttpRequest:
+def _sign(request: base.HttpRequest, credentials: Any, service: str, region: str) -> base.HttpRequest:
     from botocore.auth import SigV4Auth
     from botocore.awsrequest import AWSRequest
 

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from turnstream.events import ConfigurationError
+from turnstream import errors
 from turnstream.providers import base
 from turnstream.providers.decode import failures
 
@@ -47,7 +47,7 @@ def credentials(content: bytes) -> dict[str, Any]:
     try:
         return msgspec.json.decode(content, type=dict[str, Any])
     except msgspec.DecodeError:
-        raise ConfigurationError("The Google key file is no JSON object.") from None
+        raise errors.ConfigurationError("The Google key file is no JSON object.") from None
 
 
 def exchange(provider: str, credentials: Any, now: float) -> base.TokenExchange:
@@ -72,9 +72,11 @@ def _token_request(credentials: Any, now: float) -> base.HttpRequest:
                 "refresh_token": token,
             }
         case {"type": kind}:
-            raise ConfigurationError(f"Google credentials of type {kind!r} are not supported: use a service account.")
+            raise errors.ConfigurationError(
+                f"Google credentials of type {kind!r} are not supported: use a service account."
+            )
         case _:
-            raise ConfigurationError(
+            raise errors.ConfigurationError(
                 "The Google key file has no credentials in it: set GOOGLE_APPLICATION_CREDENTIALS to one that has."
             )
     url = str(credentials.get("token_uri") or _TOKEN_URL)
@@ -104,15 +106,15 @@ def _signature(private_key: str, message: bytes) -> bytes:
         from cryptography.hazmat.primitives.hashes import SHA256
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
     except ImportError:
-        raise ConfigurationError(
+        raise errors.ConfigurationError(
             "Service accounts on Vertex AI need the extra vertex: pip install 'turnstream[vertex]'."
         ) from None
     try:
         key = load_pem_private_key(private_key.encode(), password=None)
     except ValueError:
-        raise ConfigurationError("The service account's private_key cannot be read.") from None
+        raise errors.ConfigurationError("The service account's private_key cannot be read.") from None
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise ConfigurationError("The service account's private_key is not an RSA key.")
+        raise errors.ConfigurationError("The service account's private_key is not an RSA key.")
     return key.sign(message, padding.PKCS1v15(), SHA256())
 
 
@@ -121,10 +123,10 @@ def _base64(data: bytes) -> bytes:
 
 
 def _token(provider: str, response: base.HttpResponse, now: float) -> base.Token:
-    value = failures.parsed(response.body)
+    value = failures.parse(response.body)
     match value:
         case {"access_token": str(token), **rest} if response.status < 400:
             lifetime = rest.get("expires_in")
             return base.Token(token, now + (lifetime if isinstance(lifetime, int) else _LIFETIME) - _EARLY)
         case _:
-            raise failures.from_status(provider, response.status, value, failures.described(value))
+            raise failures.from_status(provider, response.status, value, failures.describe(value))

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from turnstream.events import ConfigurationError, ProviderError
+from turnstream import errors
 from turnstream.providers import base
 from turnstream.providers.decode import failures
 
@@ -41,15 +41,17 @@ def settings(given: base.Settings, environ: Mapping[str, str]) -> base.Settings:
     auth = quirks.setdefault("auth", "token" if token else "cpd" if "username" in quirks else "iam")
     name = f"The model {NAME}:{given.model}"
     if auth not in ("iam", "cpd", "token"):
-        raise ConfigurationError(f"{name}: the quirk auth is iam, cpd or token, not {auth!r}.")
+        raise errors.ConfigurationError(f"{name}: the quirk auth is iam, cpd or token, not {auth!r}.")
     if auth == "token":
         key = token or key
     if not key and not (auth == "cpd" and quirks.get("password")):
-        raise ConfigurationError(f"{name} needs a key: set WATSONX_API_KEY (or WXAI_API_KEY).")
+        raise errors.ConfigurationError(f"{name} needs a key: set WATSONX_API_KEY (or WXAI_API_KEY).")
     if auth == "cpd" and "username" not in quirks:
-        raise ConfigurationError(f"{name} on Cloud Pak for Data needs a user: set WATSONX_USERNAME.")
+        raise errors.ConfigurationError(f"{name} on Cloud Pak for Data needs a user: set WATSONX_USERNAME.")
     if not given.model.startswith(_DEPLOYMENT) and not quirks.keys() & {"project_id", "space_id"}:
-        raise ConfigurationError(f"{name} needs a project or a space: set WATSONX_PROJECT_ID or WATSONX_SPACE_ID.")
+        raise errors.ConfigurationError(
+            f"{name} needs a project or a space: set WATSONX_PROJECT_ID or WATSONX_SPACE_ID."
+        )
     return msgspec.structs.replace(given, api_key=key or None, base_url=_address(given, environ, auth), quirks=quirks)
 
 
@@ -57,7 +59,7 @@ def _address(given: base.Settings, environ: Mapping[str, str], auth: str) -> str
     found = given.base_url or variable(environ, "URL")
     if not found:
         if auth == "cpd":
-            raise ConfigurationError(f"The model {NAME}:{given.model} needs an address: set WATSONX_URL.")
+            raise errors.ConfigurationError(f"The model {NAME}:{given.model} needs an address: set WATSONX_URL.")
         region = given.quirks.get("region") or variable(environ, "REGION") or "us-south"
         found = f"https://{region}.ml.cloud.ibm.com"
     if not found.startswith(("http://", "https://")):
@@ -106,7 +108,7 @@ def _of_key(settings: base.Settings, now: float) -> base.TokenExchange:
             lifetime = rest.get("expires_in")
             return base.Token(token, now + (lifetime if isinstance(lifetime, int) else _LIFETIME) - _EARLY)
         case value:
-            raise _refused(response, value)
+            raise _refusal(response, value)
 
 
 def _of_user(settings: base.Settings, now: float) -> base.TokenExchange:
@@ -119,7 +121,7 @@ def _of_user(settings: base.Settings, now: float) -> base.TokenExchange:
         case {"token": str(token)}:
             return base.Token(token, (_expiry(token) or now + _LIFETIME) - _EARLY)
         case value:
-            raise _refused(response, value)
+            raise _refusal(response, value)
 
 
 def _expiry(token: str) -> float | None:
@@ -133,12 +135,12 @@ def _expiry(token: str) -> float | None:
 
 
 def _value(response: base.HttpResponse) -> Any:
-    return failures.parsed(response.body) if response.status < 400 else None
+    return failures.parse(response.body) if response.status < 400 else None
 
 
-def _refused(response: base.HttpResponse, value: Any) -> ProviderError:
+def _refusal(response: base.HttpResponse, value: Any) -> errors.ProviderError:
     """IAM says 400 for a key that it does not know."""
-    value = failures.parsed(response.body) if value is None else value
+    value = failures.parse(response.body) if value is None else value
     said = value.get("errorMessage") if isinstance(value, dict) else None
     status = 401 if response.status in (400, 403) else response.status
-    return failures.from_status(NAME, status, value, str(said or failures.described(value)))
+    return failures.from_status(NAME, status, value, str(said or failures.describe(value)))

@@ -10,30 +10,12 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from turnstream.events import (
-    Finish,
-    FinishReason,
-    HostedToolCall,
-    HostedToolResult,
-    ItemAdded,
-    ModelEvent,
-    ProviderError,
-    ProviderItem,
-    ReasoningDelta,
-    RefusalDelta,
-    Source,
-    SourceFound,
-    TextDelta,
-    ToolCallDelta,
-    ToolCallStart,
-    Usage,
-    UsageReport,
-)
+from turnstream import errors, events, messages, toolspec, usage
 from turnstream.parsing import sse
 from turnstream.providers.decode import failures, frames, lenient
 from turnstream.providers.encode import anthropic_body
 
-_REASONS: dict[str, FinishReason] = {
+_REASONS: dict[str, events.FinishReason] = {
     "end_turn": "stop",
     "stop_sequence": "stop",
     "max_tokens": "length",
@@ -114,21 +96,21 @@ class Decoder(frames.SseDecoder):
         self._blocks: dict[int, _Block] = {}
         self._calls = 0
         self._usage: dict[str, Any] = {}
-        self._finish: Finish | None = None
+        self._finish: events.Finish | None = None
         self._hosted: dict[str, str] = {}
 
-    def take(self, event: sse.Event, out: list[ModelEvent]) -> None:
+    def take(self, event: sse.Event, out: list[events.ModelEvent]) -> None:
         data = event.data
         decoded = self.read(_decode, data)
         if decoded is None:
             return
         delta = decoded.delta
         if delta is not None and delta.type == "text_delta" and delta.text:  # nearly all events
-            out.append(TextDelta(delta.text))
+            out.append(events.TextDelta(delta.text))
         else:
             self.message(decoded, data, out)
 
-    def message(self, event: Event, data: bytes, out: list[ModelEvent]) -> None:
+    def message(self, event: Event, data: bytes, out: list[events.ModelEvent]) -> None:
         """One event of the protocol, whatever frame it came in."""
         match event.type:
             case "content_block_delta":
@@ -150,12 +132,12 @@ class Decoder(frames.SseDecoder):
             case _:  # ping, and what is not known yet
                 pass
 
-    def end(self, out: list[ModelEvent]) -> None:
+    def end(self, out: list[events.ModelEvent]) -> None:
         if self._finish is None:
             super().end(out)
         self._finished(out)
 
-    def _start(self, event: Event, size: int, out: list[ModelEvent]) -> None:
+    def _start(self, event: Event, size: int, out: list[events.ModelEvent]) -> None:
         data = event.content_block or {}
         if (open_one := self._blocks.pop(event.index, None)) is not None:  # imitators leave its stop out
             self._stop(open_one, out)
@@ -164,24 +146,24 @@ class Decoder(frames.SseDecoder):
         self._blocks[event.index] = block
         if block.type == "tool_use":
             block.call, self._calls = self._calls, self._calls + 1
-            out.append(ToolCallStart(block.call, str(data.get("id") or ""), str(data.get("name") or "")))
+            out.append(events.ToolCallStart(block.call, str(data.get("id") or ""), str(data.get("name") or "")))
         elif block.type == "text" and data.get("text"):
-            out.append(TextDelta(str(data["text"])))
+            out.append(events.TextDelta(str(data["text"])))
         elif block.type == "thinking" and data.get("thinking"):
             block.pieces.append(str(data["thinking"]))
-            out.append(ReasoningDelta(str(data["thinking"])))
+            out.append(events.ReasoningDelta(str(data["thinking"])))
 
     def _keep(self, block: _Block, size: int) -> None:
         self.hold(size)
         block.size += size
 
-    def _delta(self, event: Event, data: bytes, out: list[ModelEvent]) -> None:
+    def _delta(self, event: Event, data: bytes, out: list[events.ModelEvent]) -> None:
         delta = event.delta
         if delta is None:
             return
         if delta.type == "text_delta":
             if delta.text:
-                out.append(TextDelta(delta.text))
+                out.append(events.TextDelta(delta.text))
             return
         block = self._blocks.get(event.index)
         if block is None:
@@ -194,21 +176,21 @@ class Decoder(frames.SseDecoder):
             if delta.thinking:
                 self._keep(block, len(delta.thinking))
                 block.pieces.append(delta.thinking)
-                out.append(ReasoningDelta(delta.thinking))
+                out.append(events.ReasoningDelta(delta.thinking))
         elif delta.type == "signature_delta":
             self._keep(block, len(delta.signature or ""))
             block.signature.append(delta.signature or "")
         elif delta.type == "citations_delta":
-            out.append(SourceFound(_citation(delta.citation or {})))
+            out.append(events.SourceFound(_citation(delta.citation or {})))
         else:
             self._grow(block, data)
 
-    def _input(self, block: _Block, fragment: str, out: list[ModelEvent]) -> None:
+    def _input(self, block: _Block, fragment: str, out: list[events.ModelEvent]) -> None:
         if not fragment:
             return
         if block.call >= 0:
             block.said = True
-            out.append(ToolCallDelta(block.call, fragment))
+            out.append(events.ToolCallDelta(block.call, fragment))
         else:
             self._keep(block, len(fragment))
             block.pieces.append(fragment)
@@ -221,7 +203,7 @@ class Decoder(frames.SseDecoder):
                 before = block.data.get(key)
                 block.data[key] = before + value if isinstance(before, str) and isinstance(value, str) else value
 
-    def _stop(self, block: _Block, out: list[ModelEvent]) -> None:
+    def _stop(self, block: _Block, out: list[events.ModelEvent]) -> None:
         self.release(block.size)
         data = block.data
         match block.type:
@@ -229,7 +211,7 @@ class Decoder(frames.SseDecoder):
                 return
             case "tool_use":
                 if not block.said:  # the whole input came with the start, or there is none
-                    out.append(ToolCallDelta(block.call, msgspec.json.encode(data.get("input") or {}).decode()))
+                    out.append(events.ToolCallDelta(block.call, msgspec.json.encode(data.get("input") or {}).decode()))
                 return
             case "thinking":
                 data["thinking"] = "".join(block.pieces)
@@ -242,9 +224,9 @@ class Decoder(frames.SseDecoder):
                 self._hosted_result(data, out)
             case _:
                 pass
-        out.append(ItemAdded(ProviderItem(anthropic_body.NAME, data)))
+        out.append(events.ItemAdded(messages.ProviderItem(anthropic_body.NAME, data)))
 
-    def _hosted_call(self, block: _Block, out: list[ModelEvent]) -> None:
+    def _hosted_call(self, block: _Block, out: list[events.ModelEvent]) -> None:
         data = block.data
         arguments = "".join(block.pieces)
         if arguments:
@@ -257,43 +239,43 @@ class Decoder(frames.SseDecoder):
         ident, name = str(data.get("id") or ""), str(data.get("name") or "")
         self.hold(len(ident) + len(name))
         self._hosted[ident] = name
-        out.append(HostedToolCall(ident, name, arguments))
+        out.append(events.HostedToolCall(ident, name, arguments))
 
-    def _hosted_result(self, data: dict[str, Any], out: list[ModelEvent]) -> None:
+    def _hosted_result(self, data: dict[str, Any], out: list[events.ModelEvent]) -> None:
         ident, content = str(data.get("tool_use_id") or ""), data.get("content")
         name = self._hosted.get(ident) or str(data["type"]).removesuffix("_tool_result")
         failed = bool(data.get("is_error")) or (isinstance(content, dict) and "error_code" in content)
-        out.append(HostedToolResult(ident, name, _shown(content), not failed))
+        out.append(events.HostedToolResult(ident, name, _shown(content), not failed))
         for found in content if isinstance(content, list) else ():
             if isinstance(found, dict) and found.get("type") == "web_search_result":
                 url = str(found.get("url") or "")
-                out.append(SourceFound(Source(url, str(found.get("title") or ""), url or None), ident))
+                out.append(events.SourceFound(toolspec.Source(url, str(found.get("title") or ""), url or None), ident))
 
-    def _message_delta(self, event: Event, out: list[ModelEvent]) -> None:
+    def _message_delta(self, event: Event, out: list[events.ModelEvent]) -> None:
         if event.usage:
             self._count(event.usage)
         delta = event.delta
         if delta is None or delta.stop_reason is None:
             return
         if delta.stop_details and isinstance(text := delta.stop_details.get("explanation"), str):
-            out.append(RefusalDelta(text))
-        self._finish = Finish(_REASONS.get(delta.stop_reason, "unknown"), delta.stop_reason)
+            out.append(events.RefusalDelta(text))
+        self._finish = events.Finish(_REASONS.get(delta.stop_reason, "unknown"), delta.stop_reason)
 
     def _count(self, usage: dict[str, Any]) -> None:
         """Counts are cumulative; what a later event leaves out, or has as null, keeps its value."""
         self._usage.update((key, value) for key, value in usage.items() if value is not None)
 
-    def _finished(self, out: list[ModelEvent]) -> None:
+    def _finished(self, out: list[events.ModelEvent]) -> None:
         for block in self._blocks.values():
             self._stop(block, out)
         self._blocks.clear()
         if self._usage:
-            out.append(UsageReport(usage_of(self._usage)))
-        out.append(self._finish or Finish("unknown"))
+            out.append(events.UsageReport(usage_of(self._usage)))
+        out.append(self._finish or events.Finish("unknown"))
         self.done = True
 
 
-def usage_of(raw: dict[str, Any]) -> Usage:
+def usage_of(raw: dict[str, Any]) -> usage.Usage:
     """Anthropic counts cached input apart; ours counts it in."""
 
     def count(name: str, where: Any = raw) -> int:
@@ -301,7 +283,7 @@ def usage_of(raw: dict[str, Any]) -> Usage:
         return value if isinstance(value, int) else 0
 
     cached, written = count("cache_read_input_tokens"), count("cache_creation_input_tokens")
-    return Usage(
+    return usage.Usage(
         input=count("input_tokens") + cached + written,
         output=count("output_tokens"),
         cached=cached,
@@ -311,20 +293,22 @@ def usage_of(raw: dict[str, Any]) -> Usage:
     )
 
 
-def _stream_error(reported: Any) -> ProviderError:
+def _stream_error(reported: Any) -> errors.ProviderError:
     """``{"type": …, "message": …}``: the type stands for the status that the answer can no longer have."""
     kind = reported.get("type") if isinstance(reported, dict) else None
     return failures.from_status(
-        anthropic_body.NAME, _STATUSES.get(str(kind), 500), reported, failures.described(reported)
+        anthropic_body.NAME, _STATUSES.get(str(kind), 500), reported, failures.describe(reported)
     )
 
 
-def _citation(data: dict[str, Any]) -> Source:
+def _citation(data: dict[str, Any]) -> toolspec.Source:
     """A passage of a document that was sent along, of a search result, or of a page of the web."""
     url = data.get("url") or data.get("source")
     title = data.get("document_title") or data.get("title") or ""
     ident = url or f"document-{data.get('document_index', 0)}"
-    return Source(str(ident), str(title), url if isinstance(url, str) else None, str(data.get("cited_text") or ""))
+    return toolspec.Source(
+        str(ident), str(title), url if isinstance(url, str) else None, str(data.get("cited_text") or "")
+    )
 
 
 def _shown(content: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from turnstream.events import ProtocolError
+from turnstream import errors
 
 ABSENT = msgspec.Raw()
 
@@ -67,21 +67,21 @@ def decode(data: bytes) -> Chunk:
     try:
         return strict(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return lenient(data)
+        return read_leniently(data)
 
 
-def lenient(data: bytes) -> Chunk:
+def read_leniently(data: bytes) -> Chunk:
     """For lone surrogates, invalid UTF-8, NaN and fields of unexpected types: slower, and rare."""
     try:
         raw = json.loads(data.decode("utf-8", "replace"))
     except (ValueError, RecursionError) as error:
-        raise ProtocolError("The model's stream has an event that is no JSON.", detail=_excerpt(data)) from error
+        raise errors.ProtocolError("The model's stream has an event that is no JSON.", detail=_excerpt(data)) from error
     if not isinstance(raw, dict):
-        raise ProtocolError("The model's stream has an event that is no JSON object.", detail=_excerpt(data))
+        raise errors.ProtocolError("The model's stream has an event that is no JSON object.", detail=_excerpt(data))
     try:
         return _chunk(_clean(raw))
     except RecursionError as error:
-        raise ProtocolError("The model's stream has an event that is nested too deep.") from error
+        raise errors.ProtocolError("The model's stream has an event that is nested too deep.") from error
 
 
 def _excerpt(data: bytes) -> str:
@@ -188,5 +188,5 @@ def whole(data: bytes) -> Chunk:
             try:
                 choice.delta = msgspec.json.decode(raw, type=Delta)
             except (msgspec.DecodeError, UnicodeError, RecursionError):
-                choice.delta = lenient(b'{"choices":[{"delta":' + raw + b"}]}").choices[0].delta  # type: ignore[index]
+                choice.delta = read_leniently(b'{"choices":[{"delta":' + raw + b"}]}").choices[0].delta  # type: ignore[index]
     return chunk

@@ -7,29 +7,13 @@ from typing import Any
 
 import msgspec
 
-from turnstream.events import (
-    Finish,
-    FinishReason,
-    HostedToolCall,
-    HostedToolResult,
-    ItemAdded,
-    ModelEvent,
-    ProtocolError,
-    ProviderError,
-    ProviderItem,
-    ReasoningDelta,
-    RefusalDelta,
-    Source,
-    SourceFound,
-    TextDelta,
-    UsageReport,
-)
+from turnstream import errors, events, messages, toolspec
 from turnstream.parsing import answers
 from turnstream.parsing.sse import MAX_EVENT, Event
 from turnstream.parsing.tool_call_deltas import Assembler
 from turnstream.providers.decode import chat_chunks, chat_usage, failures, lenient
 
-_REASONS: dict[str, FinishReason] = {
+_REASONS: dict[str, events.FinishReason] = {
     "stop": "stop",
     "eos": "stop",
     "eos_token": "stop",
@@ -66,7 +50,7 @@ class Decoder:
         self.done = False
         self._answer = answers.Decoder()
         self._calls = Assembler()
-        self._halves = lenient.Halves()
+        self._surrogates = lenient.Surrogates()
         self._finish: str | None = None
         self._usage: dict[str, Any] | None = None
         self._plain_reasoning = False
@@ -75,34 +59,34 @@ class Decoder:
         self._last_sources: tuple[bytes, bytes] = (b"", b"")
         self._settled = False
         self._held = 0
-        self._error: ProviderError | None = None
+        self._error: errors.ProviderError | None = None
 
-    def feed(self, piece: bytes) -> list[ModelEvent]:
+    def feed(self, piece: bytes) -> list[events.ModelEvent]:
         """Raises what the stream reported or broke, but not before the events ahead of it were given."""
         self._check()
         if self.done or not piece:
             return []
-        out: list[ModelEvent] = []
+        out: list[events.ModelEvent] = []
         try:
             for event in self._answer.feed(piece):
                 if self._event(event, out):
                     break
-        except ProviderError as failure:
+        except errors.ProviderError as failure:
             self._settle(out)
             self._error = failure
         if not out:
             self._check()
         return out
 
-    def close(self) -> list[ModelEvent]:
+    def close(self) -> list[events.ModelEvent]:
         """The rest. Call it until it gives nothing: if the stream also ended badly, the call after the rest raises."""
         self._check()
         if self._settled:
             return []
-        out: list[ModelEvent] = []
+        out: list[events.ModelEvent] = []
         try:
             self._last(out)
-        except ProviderError as failure:
+        except errors.ProviderError as failure:
             self._settle(out)
             self._error = failure
         if not out:
@@ -113,13 +97,13 @@ class Decoder:
         if self._error is not None:
             raise self._error
 
-    def _last(self, out: list[ModelEvent]) -> None:
+    def _last(self, out: list[events.ModelEvent]) -> None:
         """The end of the body. A last event that is torn does not matter if the answer was complete before it."""
-        torn: ProtocolError | None = None
+        torn: errors.ProtocolError | None = None
         for event in self._answer.close():
             try:
                 self._event(event, out)
-            except ProtocolError as failure:
+            except errors.ProtocolError as failure:
                 torn = failure
         if self._answer.document is not None:
             self._document(self._answer.document, out)
@@ -127,13 +111,13 @@ class Decoder:
             return
         elif self._finish is None:
             detail = torn.detail if torn else ""
-            raise ProtocolError(
+            raise errors.ProtocolError(
                 "The model's stream ended before its answer did.", provider=self.provider, detail=detail
             )
         else:
             self._end(out)
 
-    def _event(self, event: Event, out: list[ModelEvent]) -> bool:
+    def _event(self, event: Event, out: list[events.ModelEvent]) -> bool:
         """Whether that was the last event of the answer."""
         data = event.data
         try:
@@ -145,7 +129,7 @@ class Decoder:
                 return True
             if not rest:
                 return False
-            chunk = chat_chunks.lenient(self._halves.joined(data))
+            chunk = chat_chunks.read_leniently(self._surrogates.join(data))
         if chunk.choices:
             for choice in chunk.choices:
                 if not choice.index:
@@ -161,43 +145,43 @@ class Decoder:
         ):
             self._extras(chunk, out)
         if chunk.error:
-            raise _reported(self.provider, chunk.error)
+            raise _error_of(self.provider, chunk.error)
         return bool(event.event) and self._named(event, out)
 
     def _without_choices(self, chunk: chat_chunks.Chunk, data: bytes) -> None:
         """vLLM: the error is the whole chunk."""
         if chunk.object == "error":
-            raise _reported(self.provider, failures.parsed(data))
+            raise _error_of(self.provider, failures.parse(data))
 
-    def _named(self, event: Event, out: list[ModelEvent]) -> bool:
+    def _named(self, event: Event, out: list[events.ModelEvent]) -> bool:
         """An event with a name, after its chunk was read: whether it was the last of the answer."""
         if event.event == "error":
-            raise _reported(self.provider, failures.parsed(event.data))
+            raise _error_of(self.provider, failures.parse(event.data))
         return False
 
-    def _choice(self, choice: chat_chunks.Choice, out: list[ModelEvent]) -> None:
+    def _choice(self, choice: chat_chunks.Choice, out: list[events.ModelEvent]) -> None:
         delta = choice.delta
         if delta is not None:
             reasoning = delta.reasoning_content or delta.reasoning or delta.reasoning_text
             if reasoning:
                 self._plain_reasoning = True
-                out.append(ReasoningDelta(reasoning))
+                out.append(events.ReasoningDelta(reasoning))
             if delta.reasoning_details:
                 self._keep(delta.reasoning_details)
             content = delta.content
             if content:
                 if content.__class__ is str:
-                    out.append(TextDelta(content))
+                    out.append(events.TextDelta(content))
                 else:
                     _parts(content, out)
             if delta.tool_calls:
                 self._fragments(delta, out)
             if delta.refusal:
-                out.append(RefusalDelta(delta.refusal))
+                out.append(events.RefusalDelta(delta.refusal))
             if delta.function_call is not None:
                 self._calls.feed(0, None, delta.function_call.name, _arguments(delta.function_call), out)
             if delta.annotations:
-                self._found(_annotated(delta.annotations), out)
+                self._add_sources(_annotation_sources(delta.annotations), out)
             if delta.executed_tools:
                 _hosted(delta.executed_tools, out)
         if choice.finish_reason:
@@ -217,7 +201,7 @@ class Decoder:
                 self.provider, f"the calls or the details of one answer have more than {MAX_EVENT} bytes"
             )
 
-    def _fragments(self, delta: chat_chunks.Delta, out: list[ModelEvent]) -> None:
+    def _fragments(self, delta: chat_chunks.Delta, out: list[events.ModelEvent]) -> None:
         for call in delta.tool_calls or ():
             function = call.function
             extra = {"extra_content": call.extra_content} if call.extra_content else None
@@ -229,7 +213,7 @@ class Decoder:
                     self._hold(len(arguments))
                 self._calls.feed(call.index, call.id, function.name, arguments, out, extra)
 
-    def _extras(self, chunk: chat_chunks.Chunk, out: list[ModelEvent]) -> None:
+    def _extras(self, chunk: chat_chunks.Chunk, out: list[events.ModelEvent]) -> None:
         """Groq's own member, and the sources that Perplexity repeats in every chunk."""
         groq = chunk.x_groq or {}
         if isinstance(groq.get("usage"), dict):
@@ -239,41 +223,41 @@ class Decoder:
             self._last_sources = sources
             for raw in sources:
                 listed = msgspec.json.decode(raw or b"null")
-                self._found([_source(item) for item in listed] if isinstance(listed, list) else [], out)
+                self._add_sources([_source(item) for item in listed] if isinstance(listed, list) else [], out)
         if groq.get("error"):
-            raise _reported(self.provider, groq["error"])
+            raise _error_of(self.provider, groq["error"])
 
-    def _found(self, sources: list[Source | None], out: list[ModelEvent]) -> None:
+    def _add_sources(self, sources: list[toolspec.Source | None], out: list[events.ModelEvent]) -> None:
         for source in sources:
             if source is not None and source.id not in self._sources:
                 self._sources.add(source.id)
-                out.append(SourceFound(source))
+                out.append(events.SourceFound(source))
 
-    def _document(self, body: bytes, out: list[ModelEvent]) -> None:
+    def _document(self, body: bytes, out: list[events.ModelEvent]) -> None:
         """One JSON document instead of a stream: an error, or a whole answer of a server that does not stream."""
-        value = failures.parsed(body)
+        value = failures.parse(body)
         if not isinstance(value, dict) or not isinstance(value.get("choices"), list):
-            raise _reported(self.provider, value)
+            raise _error_of(self.provider, value)
         chunk = chat_chunks.whole(body)
         for choice in chunk.choices or ():
             if not choice.index:
                 self._choice(choice, out)
         self._usage = chunk.usage
         if chunk.error:
-            raise _reported(self.provider, chunk.error)
+            raise _error_of(self.provider, chunk.error)
         self._end(out)
 
-    def _end(self, out: list[ModelEvent]) -> None:
+    def _end(self, out: list[events.ModelEvent]) -> None:
         """Raises if the finish reason is that the vendor failed."""
         called = self._calls.started
         self._settle(out)
         self.done = True
         if self._finish is None:
-            out.append(Finish("tool_calls" if called else "unknown"))
+            out.append(events.Finish("tool_calls" if called else "unknown"))
         elif self._finish.lower() in _FAILED:
             raise failures.from_status(self.provider, None, None, f"finish reason {self._finish}")
 
-    def _settle(self, out: list[ModelEvent]) -> None:
+    def _settle(self, out: list[events.ModelEvent]) -> None:
         """What is known at the end, be it good or bad; once."""
         if self._settled:
             return
@@ -281,17 +265,19 @@ class Decoder:
         called = self._calls.started
         self._calls.close(out)
         if any(not self._plain_reasoning or "signature" in detail or "data" in detail for detail in self._details):
-            out.append(ItemAdded(ProviderItem("openai", {"reasoning_details": merged_details(self._details)})))
+            out.append(
+                events.ItemAdded(messages.ProviderItem("openai", {"reasoning_details": merge_details(self._details)}))
+            )
         if self._usage is not None:
-            out.append(UsageReport(chat_usage.usage(self._usage)))
+            out.append(events.UsageReport(chat_usage.read(self._usage)))
         if self._finish is not None:
             reason = _REASONS.get(self._finish.lower(), "unknown")
             if called and reason in ("stop", "unknown"):
                 reason = "tool_calls"
-            out.append(Finish(reason, self._finish))
+            out.append(events.Finish(reason, self._finish))
 
 
-def merged_details(details: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def merge_details(details: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Fragments of one detail, which have its index and type, as one; what has no text is taken from the last."""
     whole: list[dict[str, Any]] = []
     for _, group in itertools.groupby(details, lambda detail: (detail.get("type"), detail.get("index"))):
@@ -307,7 +293,7 @@ def merged_details(details: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return whole
 
 
-def _reported(provider: str, reported: Any) -> ProviderError:
+def _error_of(provider: str, reported: Any) -> errors.ProviderError:
     """An error inside a stream. Its own code is an HTTP status with some vendors."""
     status = None
     if isinstance(reported, dict):
@@ -317,7 +303,7 @@ def _reported(provider: str, reported: Any) -> ProviderError:
                 code = holder.get(key)
                 if isinstance(code, int) and 400 <= code < 600:
                     status = status or code
-    return failures.from_status(provider, status, reported, failures.described(reported))
+    return failures.from_status(provider, status, reported, failures.describe(reported))
 
 
 def _arguments(function: chat_chunks.Function) -> str | None:
@@ -327,11 +313,11 @@ def _arguments(function: chat_chunks.Function) -> str | None:
     return arguments
 
 
-def _parts(parts: Any, out: list[ModelEvent]) -> None:
+def _parts(parts: Any, out: list[events.ModelEvent]) -> None:
     """Content as a list: text, and thinking (Magistral) or reasoning (Databricks) with its text one level down."""
     for part in parts:
         if isinstance(part, str):
-            out.append(TextDelta(part))
+            out.append(events.TextDelta(part))
         elif isinstance(part, dict):
             kind = part.get("type")
             if kind in ("thinking", "reasoning"):
@@ -340,9 +326,9 @@ def _parts(parts: Any, out: list[ModelEvent]) -> None:
                 texts = (
                     [inner] if isinstance(inner, str) else [_text(item) for item in listed if isinstance(item, dict)]
                 )
-                out.extend(ReasoningDelta(text) for text in texts if text)
+                out.extend(events.ReasoningDelta(text) for text in texts if text)
             elif _text(part):
-                out.append(TextDelta(_text(part)))
+                out.append(events.TextDelta(_text(part)))
 
 
 def _text(part: dict[str, Any]) -> str:
@@ -350,16 +336,16 @@ def _text(part: dict[str, Any]) -> str:
     return text if isinstance(text, str) else ""
 
 
-def _source(item: Any) -> Source | None:
+def _source(item: Any) -> toolspec.Source | None:
     if isinstance(item, str):
-        return Source(item, url=item)
+        return toolspec.Source(item, url=item)
     if not isinstance(item, dict) or not isinstance(item.get("url"), str):
         return None
     snippet = item.get("snippet") or item.get("content") or ""
-    return Source(item["url"], str(item.get("title") or ""), item["url"], str(snippet)[:2000])
+    return toolspec.Source(item["url"], str(item.get("title") or ""), item["url"], str(snippet)[:2000])
 
 
-def _annotated(annotations: list[Any]) -> list[Source | None]:
+def _annotation_sources(annotations: list[Any]) -> list[toolspec.Source | None]:
     found = []
     for annotation in annotations:
         if isinstance(annotation, dict):
@@ -368,12 +354,12 @@ def _annotated(annotations: list[Any]) -> list[Source | None]:
     return found
 
 
-def _hosted(executed: list[Any], out: list[ModelEvent]) -> None:
+def _hosted(executed: list[Any], out: list[events.ModelEvent]) -> None:
     """Groq's compound models: each tool that ran, first with its arguments, later with its output."""
     for tool in executed:
         if isinstance(tool, dict):
             name, call_id = str(tool.get("type") or "tool"), f"executed_{tool.get('index', 0)}"
             if tool.get("output") is None:
-                out.append(HostedToolCall(call_id, name, str(tool.get("arguments") or "")))
+                out.append(events.HostedToolCall(call_id, name, str(tool.get("arguments") or "")))
             else:
-                out.append(HostedToolResult(call_id, name, str(tool["output"])))
+                out.append(events.HostedToolResult(call_id, name, str(tool["output"])))

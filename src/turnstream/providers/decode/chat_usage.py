@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from turnstream.events import Usage
+from turnstream import usage
 
 
-def usage(raw: dict[str, Any]) -> Usage:
+def read(raw: dict[str, Any]) -> usage.Usage:
     """What vendors count outside of ``completion_tokens`` (xAI and Gemini: reasoning) is in their total."""
     prompt, completion = _number(raw, "prompt_tokens"), _number(raw, "completion_tokens")
     total = _number(raw, "total_tokens")
     prompts, completions = _details(raw, "prompt_tokens_details"), _details(raw, "completion_tokens_details")
-    return Usage(
+    return usage.Usage(
         input=prompt,
         output=max(completion, total - prompt) if prompt else completion,
         cached=_number(prompts, "cached_tokens")

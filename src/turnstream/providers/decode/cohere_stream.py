@@ -7,27 +7,13 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from turnstream.events import (
-    Finish,
-    FinishReason,
-    ItemAdded,
-    ModelEvent,
-    ProviderItem,
-    ReasoningDelta,
-    Source,
-    SourceFound,
-    TextDelta,
-    ToolCallDelta,
-    ToolCallStart,
-    Usage,
-    UsageReport,
-)
+from turnstream import events, messages, toolspec, usage
 from turnstream.parsing import sse
 from turnstream.providers.decode import failures, frames, lenient
 
 NAME = "cohere"
 
-_REASONS: dict[str, FinishReason] = {
+_REASONS: dict[str, events.FinishReason] = {
     "COMPLETE": "stop",
     "STOP_SEQUENCE": "stop",
     "MAX_TOKENS": "length",
@@ -87,11 +73,11 @@ class Decoder(frames.SseDecoder):
         self._plan: list[str] = []
         self._sources: set[str] = set()
 
-    def take(self, event: sse.Event, out: list[ModelEvent]) -> None:
+    def take(self, event: sse.Event, out: list[events.ModelEvent]) -> None:
         if event.data == b"[DONE]":
             return
         try:
-            found = lenient.read(_event, event.data, self.halves)
+            found = lenient.read(_event, event.data, self.surrogates)
         except ValueError:
             raise failures.broken(NAME, "an event is not understood") from None
         delta = found.delta
@@ -109,13 +95,13 @@ class Decoder(frames.SseDecoder):
         elif kind == "message-end":
             self._end(delta or _Delta(), out)
         elif isinstance(found.message, str) and found.delta is None:
-            raise failures.from_status(NAME, None, failures.parsed(event.data), found.message)
+            raise failures.from_status(NAME, None, failures.parse(event.data), found.message)
 
     def _plan_more(self, text: str) -> None:
         self.hold(len(text))
         self._plan.append(text)
 
-    def _call(self, kind: str, index: int, calls: _Call | list[Any] | None, out: list[ModelEvent]) -> None:
+    def _call(self, kind: str, index: int, calls: _Call | list[Any] | None, out: list[events.ModelEvent]) -> None:
         if not isinstance(calls, _Call):
             return
         function = calls.function or _Function()
@@ -124,20 +110,20 @@ class Decoder(frames.SseDecoder):
                 raise failures.broken(NAME, "a tool call has no name")
             self._keep_plan(out)
             self._calls[index] = self._started
-            out.append(ToolCallStart(self._started, calls.id or "", function.name))
+            out.append(events.ToolCallStart(self._started, calls.id or "", function.name))
             self._started += 1
         if function.arguments:
             if index not in self._calls:
                 raise failures.broken(NAME, "arguments of a tool call that did not begin")
-            out.append(ToolCallDelta(self._calls[index], function.arguments))
+            out.append(events.ToolCallDelta(self._calls[index], function.arguments))
 
-    def _keep_plan(self, out: list[ModelEvent]) -> None:
+    def _keep_plan(self, out: list[events.ModelEvent]) -> None:
         if plan := "".join(self._plan):
-            out.append(ItemAdded(ProviderItem(NAME, {"tool_plan": plan})))
+            out.append(events.ItemAdded(messages.ProviderItem(NAME, {"tool_plan": plan})))
             self.release(len(plan))
         self._plan.clear()
 
-    def _cite(self, citations: dict[str, Any] | list[Any] | None, out: list[ModelEvent]) -> None:
+    def _cite(self, citations: dict[str, Any] | list[Any] | None, out: list[events.ModelEvent]) -> None:
         listed = citations if isinstance(citations, list) else [citations]
         for citation in listed:
             sources = citation.get("sources") if isinstance(citation, dict) else None
@@ -145,43 +131,45 @@ class Decoder(frames.SseDecoder):
                 if isinstance(source, dict) and isinstance(source.get("id"), str) and source["id"] not in self._sources:
                     self.hold(len(source["id"]))
                     self._sources.add(source["id"])
-                    out.append(_found(source))
+                    out.append(_source_found(source))
 
-    def _end(self, delta: _Delta, out: list[ModelEvent]) -> None:
+    def _end(self, delta: _Delta, out: list[events.ModelEvent]) -> None:
         self._keep_plan(out)
         if delta.usage:
-            out.append(UsageReport(_usage(delta.usage)))
+            out.append(events.UsageReport(_usage(delta.usage)))
         reason = delta.finish_reason or ""
         if reason.upper() in ("ERROR", "TIMEOUT"):
             status = 504 if reason.upper() == "TIMEOUT" else None
             raise failures.from_status(NAME, status, {"error": delta.error or reason}, delta.error or reason)
-        out.append(Finish(_REASONS.get(reason.upper(), "unknown"), delta.finish_reason))
+        out.append(events.Finish(_REASONS.get(reason.upper(), "unknown"), delta.finish_reason))
         self.done = True
 
 
-def _say(content: _Content | list[Any] | None, out: list[ModelEvent]) -> None:
+def _say(content: _Content | list[Any] | None, out: list[events.ModelEvent]) -> None:
     if isinstance(content, _Content):
         if content.thinking:
-            out.append(ReasoningDelta(content.thinking))
+            out.append(events.ReasoningDelta(content.thinking))
         if content.text:
-            out.append(TextDelta(content.text))
+            out.append(events.TextDelta(content.text))
 
 
-def _found(source: dict[str, Any]) -> SourceFound:
+def _source_found(source: dict[str, Any]) -> events.SourceFound:
     """Where the answer got it from: the result of a tool, by the call's id and a number, or a document."""
     ident: str = source["id"]
     if source.get("type") == "tool":
         given = msgspec.json.encode(source.get("tool_output")).decode()
-        return SourceFound(Source(ident, snippet=given[:2000]), ident.rpartition(":")[0] or ident)
+        return events.SourceFound(toolspec.Source(ident, snippet=given[:2000]), ident.rpartition(":")[0] or ident)
     document = source.get("document")
     known = document if isinstance(document, dict) else {}
     url = known.get("url")
     text = known.get("snippet") or known.get("text") or ""
-    found = Source(ident, str(known.get("title") or ""), url if isinstance(url, str) else None, str(text)[:2000])
-    return SourceFound(found)
+    found = toolspec.Source(
+        ident, str(known.get("title") or ""), url if isinstance(url, str) else None, str(text)[:2000]
+    )
+    return events.SourceFound(found)
 
 
-def _usage(raw: dict[str, Any]) -> Usage:
+def _usage(raw: dict[str, Any]) -> usage.Usage:
     """``tokens`` is what the model read and wrote; ``billed_units`` leaves out what Cohere's own prompts add."""
     tokens = raw.get("tokens") or raw.get("billed_units")
     counts = tokens if isinstance(tokens, dict) else {}
@@ -190,7 +178,7 @@ def _usage(raw: dict[str, Any]) -> Usage:
         value = holder.get(name)
         return int(value) if isinstance(value, int | float) and 0 <= value < 1e15 else 0
 
-    return Usage(
+    return usage.Usage(
         input=count("input_tokens", counts),
         output=count("output_tokens", counts),
         cached=count("cached_tokens", raw),

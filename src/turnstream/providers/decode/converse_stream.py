@@ -11,30 +11,12 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from turnstream.events import (
-    Finish,
-    FinishReason,
-    HostedToolCall,
-    HostedToolResult,
-    ItemAdded,
-    ModelEvent,
-    ProviderError,
-    ProviderItem,
-    ReasoningDelta,
-    Source,
-    SourceFound,
-    TextDelta,
-    ToolCallDelta,
-    ToolCallMalformed,
-    ToolCallStart,
-    Usage,
-    UsageReport,
-)
+from turnstream import errors, events, messages, toolspec, usage
 from turnstream.parsing.aws_event_stream import Message
 from turnstream.providers.decode import failures, frames, lenient
 from turnstream.providers.encode import converse_body
 
-_REASONS: dict[str, FinishReason] = {
+_REASONS: dict[str, events.FinishReason] = {
     "end_turn": "stop",
     "stop_sequence": "stop",
     "tool_use": "tool_calls",
@@ -129,14 +111,14 @@ class Decoder(frames.AwsDecoder):
         self._stop_reason: str | None = None
         self._usage: dict[str, Any] | None = None
 
-    def take(self, frame: Message, out: list[ModelEvent]) -> None:
+    def take(self, frame: Message, out: list[events.ModelEvent]) -> None:
         kind = frame.headers.get(":message-type")
         if kind in ("exception", "error"):
-            raise reported(frame)
-        event = _decode(frame.payload, self.halves)
+            raise error_of(frame)
+        event = _decode(frame.payload, self.surrogates)
         self.event(str(frame.headers.get(":event-type")), event, len(frame.payload), out)
 
-    def event(self, kind: str, event: Event, size: int, out: list[ModelEvent]) -> None:
+    def event(self, kind: str, event: Event, size: int, out: list[events.ModelEvent]) -> None:
         """One event of the protocol, whatever frame it came in."""
         match kind:
             case "contentBlockDelta":
@@ -157,7 +139,7 @@ class Decoder(frames.AwsDecoder):
             case _:  # messageStart, and what is not known yet
                 pass
 
-    def end(self, out: list[ModelEvent]) -> None:
+    def end(self, out: list[events.ModelEvent]) -> None:
         if self._stop_reason is None:
             super().end(out)
         self._finished(out)
@@ -170,20 +152,20 @@ class Decoder(frames.AwsDecoder):
         block.size += size
         return block
 
-    def _start(self, block: _Block, start: Start, out: list[ModelEvent]) -> None:
+    def _start(self, block: _Block, start: Start, out: list[events.ModelEvent]) -> None:
         tool = start.toolUse
         if tool is not None and tool.type == "server_tool_use":
             block.hosted = tool
         elif tool is not None and block.call < 0:
             block.call, self._calls = self._calls, self._calls + 1
-            out.append(ToolCallStart(block.call, tool.toolUseId or "", tool.name or ""))
+            out.append(events.ToolCallStart(block.call, tool.toolUseId or "", tool.name or ""))
         if start.toolResult is not None:
             block.result = start.toolResult
 
-    def _delta(self, index: int, delta: Delta, size: int, out: list[ModelEvent]) -> None:
+    def _delta(self, index: int, delta: Delta, size: int, out: list[events.ModelEvent]) -> None:
         if delta.text is not None:
             if delta.text:
-                out.append(TextDelta(delta.text))
+                out.append(events.TextDelta(delta.text))
         elif delta.toolUse is not None:
             self._input(index, delta.toolUse.input or "", out)
         elif delta.reasoningContent is not None:
@@ -191,9 +173,9 @@ class Decoder(frames.AwsDecoder):
         elif delta.toolResult is not None:
             self._block(index, size).results += delta.toolResult
         elif delta.citation is not None:
-            out.append(SourceFound(_citation(delta.citation)))
+            out.append(events.SourceFound(_citation(delta.citation)))
 
-    def _input(self, index: int, fragment: str, out: list[ModelEvent]) -> None:
+    def _input(self, index: int, fragment: str, out: list[events.ModelEvent]) -> None:
         block = self._blocks.get(index)
         if block is None or not fragment:
             return
@@ -201,34 +183,34 @@ class Decoder(frames.AwsDecoder):
             self._block(index, len(fragment)).text.append(fragment)
         elif block.call >= 0:
             block.said = True
-            out.append(ToolCallDelta(block.call, fragment))
+            out.append(events.ToolCallDelta(block.call, fragment))
 
-    def _reasoning(self, block: _Block, reasoning: Reasoning, out: list[ModelEvent]) -> None:
+    def _reasoning(self, block: _Block, reasoning: Reasoning, out: list[events.ModelEvent]) -> None:
         if reasoning.text:
             block.text.append(reasoning.text)
-            out.append(ReasoningDelta(reasoning.text))
+            out.append(events.ReasoningDelta(reasoning.text))
         if reasoning.signature:
             block.signature.append(reasoning.signature)
         if reasoning.redactedContent:
             block.redacted.append(reasoning.redactedContent)
 
-    def _stop(self, block: _Block, out: list[ModelEvent]) -> None:
+    def _stop(self, block: _Block, out: list[events.ModelEvent]) -> None:
         self.release(block.size)
         if block.call >= 0 and not block.said:
-            out.append(ToolCallDelta(block.call, "{}"))
+            out.append(events.ToolCallDelta(block.call, "{}"))
         elif block.signature:
             text = {"text": "".join(block.text), "signature": "".join(block.signature)}
             out.append(_item({"reasoningContent": {"reasoningText": text}}))
         elif block.redacted:
-            out.append(_item({"reasoningContent": {"redactedContent": _joined(block.redacted)}}))
+            out.append(_item({"reasoningContent": {"redactedContent": _join_base64(block.redacted)}}))
         elif block.hosted is not None:
             self._hosted_call(block.hosted, "".join(block.text), out)
         elif block.result is not None or block.results:
             self._hosted_result(block, out)
 
-    def _hosted_call(self, tool: ToolUse, arguments: str, out: list[ModelEvent]) -> None:
+    def _hosted_call(self, tool: ToolUse, arguments: str, out: list[events.ModelEvent]) -> None:
         self._hosted = (tool.toolUseId or "", tool.name or "")
-        out.append(HostedToolCall(*self._hosted, arguments or "{}"))
+        out.append(events.HostedToolCall(*self._hosted, arguments or "{}"))
         try:
             given = msgspec.json.decode(arguments or "{}")
         except msgspec.DecodeError:
@@ -236,27 +218,27 @@ class Decoder(frames.AwsDecoder):
         whole = {"toolUseId": tool.toolUseId, "name": tool.name, "input": given, "type": "server_tool_use"}
         out.append(_item({"toolUse": whole}))
 
-    def _hosted_result(self, block: _Block, out: list[ModelEvent]) -> None:
+    def _hosted_result(self, block: _Block, out: list[events.ModelEvent]) -> None:
         result = block.result or {}
         ident, name = str(result.get("toolUseId") or self._hosted[0]), self._hosted[1]
         shown = [part["text"] if "text" in part else _json(part.get("json")) for part in block.results]
-        out.append(HostedToolResult(ident, name, "\n".join(map(str, shown)), result.get("status") != "error"))
+        out.append(events.HostedToolResult(ident, name, "\n".join(map(str, shown)), result.get("status") != "error"))
         out.append(_item({"toolResult": {**result, "toolUseId": ident, "content": block.results}}))
 
-    def _finished(self, out: list[ModelEvent]) -> None:
+    def _finished(self, out: list[events.ModelEvent]) -> None:
         for block in self._blocks.values():
             self._stop(block, out)
         self._blocks.clear()
         if self._usage:
-            out.append(UsageReport(usage_of(self._usage)))
+            out.append(events.UsageReport(usage_of(self._usage)))
         raw = self._stop_reason or ""
         if raw == "malformed_tool_use" and not self._calls:  # there is no call to see, but the model can try again
-            out.append(ToolCallMalformed(0, "it could not be read"))
-        out.append(Finish(_REASONS.get(raw, "unknown"), raw))
+            out.append(events.ToolCallMalformed(0, "it could not be read"))
+        out.append(events.Finish(_REASONS.get(raw, "unknown"), raw))
         self.done = True
 
 
-def usage_of(raw: dict[str, Any]) -> Usage:
+def usage_of(raw: dict[str, Any]) -> usage.Usage:
     """Bedrock counts cached input apart; ours counts it in. The names differ between its APIs."""
 
     def count(*names: str) -> int:
@@ -264,7 +246,7 @@ def usage_of(raw: dict[str, Any]) -> Usage:
 
     cached = count("cacheReadInputTokens", "cacheReadInputTokenCount")
     written = count("cacheWriteInputTokens", "cacheWriteInputTokenCount")
-    return Usage(
+    return usage.Usage(
         input=count("inputTokens", "inputTokenCount") + cached + written,
         output=count("outputTokens", "outputTokenCount"),
         cached=cached,
@@ -273,17 +255,17 @@ def usage_of(raw: dict[str, Any]) -> Usage:
     )
 
 
-def reported(frame: Message) -> ProviderError:
+def error_of(frame: Message) -> errors.ProviderError:
     """An exception in the middle of a stream; ``:error-code`` is an error below the service."""
     kind = str(frame.headers.get(":exception-type") or frame.headers.get(":error-code") or "")
-    value = failures.parsed(frame.payload) or {"message": str(frame.headers.get(":error-message") or "")}
-    text = f"{kind} {failures.described(value)}"
+    value = failures.parse(frame.payload) or {"message": str(frame.headers.get(":error-message") or "")}
+    text = f"{kind} {failures.describe(value)}"
     failure = failures.from_status(converse_body.NAME, _STATUSES.get(kind[:1].lower() + kind[1:], 500), value, text)
     failure.retryable = failure.retryable or kind in _RETRYABLE
     return failure
 
 
-def _citation(data: dict[str, Any]) -> Source:
+def _citation(data: dict[str, Any]) -> toolspec.Source:
     location = data.get("location")
     web = location.get("web") if isinstance(location, dict) else None
     url = web.get("url") if isinstance(web, dict) else None
@@ -291,10 +273,10 @@ def _citation(data: dict[str, Any]) -> Source:
     texts = [str(part.get("text") or "") for part in cited if isinstance(part, dict)] if isinstance(cited, list) else []
     title = str(data.get("title") or (web.get("domain") if isinstance(web, dict) else "") or "")
     ident = url or data.get("source") or title or "document"
-    return Source(str(ident), title, str(url) if url else None, "".join(texts))
+    return toolspec.Source(str(ident), title, str(url) if url else None, "".join(texts))
 
 
-def _joined(pieces: list[str]) -> str:
+def _join_base64(pieces: list[str]) -> str:
     """Base64 of bytes that came in pieces, each base64 of its own."""
     if len(pieces) == 1:
         return pieces[0]
@@ -304,8 +286,8 @@ def _joined(pieces: list[str]) -> str:
         return "".join(pieces)
 
 
-def _item(data: dict[str, Any]) -> ItemAdded:
-    return ItemAdded(ProviderItem(converse_body.NAME, data))
+def _item(data: dict[str, Any]) -> events.ItemAdded:
+    return events.ItemAdded(messages.ProviderItem(converse_body.NAME, data))
 
 
 def _json(value: Any) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from turnstream.events import ProtocolError, ProviderError
+from turnstream import errors
 
 _RETRYABLE = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 _TOO_LONG = (
@@ -37,7 +37,7 @@ _BY_STATUS: dict[int, tuple[str, int, str]] = {
 _FAILED = ("provider_error", 502, "The model's vendor failed.")
 
 
-def from_status(provider: str, status: int | None, body: Any, text: str) -> ProviderError:
+def from_status(provider: str, status: int | None, body: Any, text: str) -> errors.ProviderError:
     """``body`` is the vendor's error object as it came, ``text`` its message and code, for the log.
 
     ``status`` is None where the vendor reported the error inside a stream.
@@ -49,7 +49,7 @@ def from_status(provider: str, status: int | None, body: Any, text: str) -> Prov
         message = "The conversation is too long for the model's context window."
     elif any(sign in lowered for sign in _NO_CREDIT):
         code, ours, message = _BY_STATUS[402]
-    return ProviderError(
+    return errors.ProviderError(
         message,
         provider=provider,
         provider_status=status,
@@ -61,18 +61,18 @@ def from_status(provider: str, status: int | None, body: Any, text: str) -> Prov
     )
 
 
-def from_body(provider: str, status: int | None, body: bytes) -> ProviderError:
+def from_body(provider: str, status: int | None, body: bytes) -> errors.ProviderError:
     """A body of any of the usual shapes: ``{"error": {…}}``, ``{"detail": …}``, a list of one, a string, a page.
 
     The status decides, the text may refine.
     """
-    value = parsed(body)
+    value = parse(body)
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
-    return from_status(provider, status, value, described(value))
+    return from_status(provider, status, value, describe(value))
 
 
-def parsed(body: bytes) -> Any:
+def parse(body: bytes) -> Any:
     """The JSON value of a body, or its text if it is none."""
     try:
         return msgspec.json.decode(body)
@@ -80,7 +80,7 @@ def parsed(body: bytes) -> Any:
         return body[:2000].decode("utf-8", "replace")
 
 
-def described(body: Any) -> str:
+def describe(body: Any) -> str:
     """The vendor's own words in an error body of any of the usual shapes, its codes included."""
     words: list[str] = []
     _collect(body, words, depth=0)
@@ -100,16 +100,16 @@ def _collect(value: Any, words: list[str], depth: int) -> None:
                 _collect(str(inner) if isinstance(inner, int) else inner, words, depth + 1)
 
 
-def broken(provider: str, problem: str) -> ProtocolError:
+def broken(provider: str, problem: str) -> errors.ProtocolError:
     """``problem`` is a sentence for the log, without the stream's content."""
-    return ProtocolError(
+    return errors.ProtocolError(
         "The model's vendor sent an answer that cannot be read.", provider=provider, detail=problem, retryable=True
     )
 
 
-def ended_early(provider: str) -> ProtocolError:
+def ended_early(provider: str) -> errors.ProtocolError:
     """The stream stopped before its answer did."""
-    return ProtocolError(
+    return errors.ProtocolError(
         "The model's answer was cut off.",
         provider=provider,
         detail="the stream ended before the answer did",

@@ -7,7 +7,7 @@ from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
-from turnstream.events import ModelEvent, ProtocolError, ProviderError
+from turnstream import errors, events
 from turnstream.parsing import answers, aws_event_stream, sse
 from turnstream.providers.decode import failures, lenient
 
@@ -36,60 +36,60 @@ class FramedDecoder(Generic[Frame]):
     def __init__(self, framing: Framing[Frame]) -> None:
         self.done = False
         self._framing = framing
-        self._error: ProviderError | None = None
+        self._error: errors.ProviderError | None = None
         self._held = 0
-        self.halves = lenient.Halves()
+        self.surrogates = lenient.Surrogates()
 
-    def feed(self, piece: bytes) -> list[ModelEvent]:
+    def feed(self, piece: bytes) -> list[events.ModelEvent]:
         if self._error is not None:
             raise self._error
-        out: list[ModelEvent] = []
+        out: list[events.ModelEvent] = []
         try:
             for frame in self._framing.feed(piece):
                 if self.done:
                     break
                 self.take(frame, out)
-        except (ProviderError, *_NOT_UNDERSTOOD) as error:
+        except (errors.ProviderError, *_NOT_UNDERSTOOD) as error:
             failure = self._failed(error)
             if not out:
                 raise failure from None
         return out
 
-    def close(self) -> list[ModelEvent]:
+    def close(self) -> list[events.ModelEvent]:
         """The rest. Call it until it gives nothing: if the stream also ended badly, the call after the rest raises."""
         if self._error is not None:
             raise self._error
-        out: list[ModelEvent] = []
+        out: list[events.ModelEvent] = []
         try:
             if not self.done:
                 self.drain(out)
             if not self.done:
                 self.end(out)
-        except (ProviderError, *_NOT_UNDERSTOOD) as error:
+        except (errors.ProviderError, *_NOT_UNDERSTOOD) as error:
             failure = self._failed(error)
             if not out:
                 raise failure from None
         return out
 
-    def _failed(self, error: Exception) -> ProviderError:
-        if not isinstance(error, ProviderError):
+    def _failed(self, error: Exception) -> errors.ProviderError:
+        if not isinstance(error, errors.ProviderError):
             error = failures.broken(self.provider, f"an event is not understood: {error}")
         error.provider = self.provider
         self._error = error
         return error
 
-    def take(self, frame: Frame, out: list[ModelEvent]) -> None:
+    def take(self, frame: Frame, out: list[events.ModelEvent]) -> None:
         raise NotImplementedError
 
-    def drain(self, out: list[ModelEvent]) -> None:
+    def drain(self, out: list[events.ModelEvent]) -> None:
         """What the framing still has. A frame may be torn: whether the answer is whole without it, ``end`` knows."""
         for frame in self._framing.close():
             try:
                 self.take(frame, out)
-            except (ProtocolError, *_NOT_UNDERSTOOD):
+            except (errors.ProtocolError, *_NOT_UNDERSTOOD):
                 pass
 
-    def end(self, out: list[ModelEvent]) -> None:
+    def end(self, out: list[events.ModelEvent]) -> None:
         """The body is over and the answer is not whole. A stream that needs no closing event gives the rest here."""
         raise failures.ended_early(self.provider)
 
@@ -110,24 +110,24 @@ class SseDecoder(FramedDecoder[sse.Event]):
         self._answer = answers.Decoder()
         super().__init__(self._answer)
 
-    def drain(self, out: list[ModelEvent]) -> None:
+    def drain(self, out: list[events.ModelEvent]) -> None:
         super().drain(out)
         if self._answer.document is not None:
             self.document(self._answer.document, out)
 
-    def read(self, decode: Callable[[bytes, lenient.Halves], Decoded], data: bytes) -> Decoded | None:
+    def read(self, decode: Callable[[bytes, lenient.Surrogates], Decoded], data: bytes) -> Decoded | None:
         """The event's data, decoded; None for data that says nothing in any protocol."""
         try:
-            return decode(data, self.halves)
+            return decode(data, self.surrogates)
         except msgspec.DecodeError:
             if data.strip() in _IGNORED:
                 return None
             raise
 
-    def document(self, body: bytes, out: list[ModelEvent]) -> None:
+    def document(self, body: bytes, out: list[events.ModelEvent]) -> None:
         """With a status of 200 it is still a refusal, unless the protocol has such answers."""
-        value = failures.parsed(body)
-        raise failures.from_status(self.provider, None, value, failures.described(value))
+        value = failures.parse(body)
+        raise failures.from_status(self.provider, None, value, failures.describe(value))
 
 
 class AwsDecoder(FramedDecoder[aws_event_stream.Message]):

@@ -11,32 +11,14 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from turnstream.events import (
-    Finish,
-    FinishReason,
-    HostedToolCall,
-    HostedToolResult,
-    ItemAdded,
-    ModelEvent,
-    ProviderError,
-    ProviderItem,
-    ReasoningDelta,
-    Source,
-    SourceFound,
-    TextDelta,
-    ToolCallDelta,
-    ToolCallMalformed,
-    ToolCallStart,
-    Usage,
-    UsageReport,
-)
+from turnstream import errors, events, messages, toolspec, usage
 from turnstream.parsing import sse
 from turnstream.providers.decode import failures, frames, gemini_arguments, lenient
 from turnstream.providers.encode import gemini_body
 
 _BROKEN_CALLS = ("MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL")
 _LONGEST_REASON = 500
-_REASONS: dict[str, FinishReason] = {
+_REASONS: dict[str, events.FinishReason] = {
     "STOP": "stop",
     "MAX_TOKENS": "length",
     "SAFETY": "content_filter",
@@ -106,7 +88,7 @@ class Decoder(frames.SseDecoder):
         self._hosted = 0
         self._sources: set[str] = set()
 
-    def take(self, event: sse.Event, out: list[ModelEvent]) -> None:
+    def take(self, event: sse.Event, out: list[events.ModelEvent]) -> None:
         chunk = self.read(_decode, event.data)
         if chunk is None:
             return
@@ -118,50 +100,50 @@ class Decoder(frames.SseDecoder):
         if chunk.promptFeedback and (reason := chunk.promptFeedback.get("blockReason")):
             self._blocked = str(reason)
         if chunk.error is not None:
-            raise _reported(chunk.error)
+            raise _error_of(chunk.error)
 
-    def document(self, body: bytes, out: list[ModelEvent]) -> None:
+    def document(self, body: bytes, out: list[events.ModelEvent]) -> None:
         """Without ``alt=sse`` the answer is one JSON list of the same chunks."""
         try:
             chunks = [bytes(chunk) for chunk in msgspec.json.decode(body, type=list[msgspec.Raw])]
         except msgspec.DecodeError:
             chunks = [body]
-            value = failures.parsed(body)
+            value = failures.parse(body)
             if isinstance(value, dict) and value.get("error"):
-                raise _reported(value["error"], value) from None
+                raise _error_of(value["error"], value) from None
         for chunk in chunks:
             self.take(sse.Event(chunk), out)
 
-    def end(self, out: list[ModelEvent]) -> None:
+    def end(self, out: list[events.ModelEvent]) -> None:
         if self._finish is None and self._blocked is None:
             super().end(out)
         self._close_call(out)
         unreadable = self._finish in _BROKEN_CALLS and not self._calls
         if unreadable:  # there is no call to see, but the model can try again
-            out.append(ToolCallMalformed(0, self._message or "it could not be read"))
+            out.append(events.ToolCallMalformed(0, self._message or "it could not be read"))
         if self._usage:
             usage = msgspec.json.decode(self._usage)
             if isinstance(usage, dict) and usage:
-                out.append(UsageReport(usage_of(usage)))
+                out.append(events.UsageReport(usage_of(usage)))
         if self._finish is None:
-            out.append(Finish("content_filter", self._blocked))
+            out.append(events.Finish("content_filter", self._blocked))
         elif unreadable:
-            out.append(Finish("tool_calls", self._finish))
+            out.append(events.Finish("tool_calls", self._finish))
         else:
             reason = _REASONS.get(self._finish, "unknown")
-            out.append(Finish("tool_calls" if reason == "stop" and self._calls else reason, self._finish))
+            out.append(events.Finish("tool_calls" if reason == "stop" and self._calls else reason, self._finish))
         self.done = True
 
-    def _candidate(self, candidate: _Candidate, data: bytes, out: list[ModelEvent]) -> None:
+    def _candidate(self, candidate: _Candidate, data: bytes, out: list[events.ModelEvent]) -> None:
         parts = candidate.content.parts if candidate.content is not None else None
         for at, part in enumerate(parts or ()):
             if part.text and part.thoughtSignature is None:
-                out.append(ReasoningDelta(part.text) if part.thought else TextDelta(part.text))
+                out.append(events.ReasoningDelta(part.text) if part.thought else events.TextDelta(part.text))
             elif part.functionCall is not None:
                 self._function(part.functionCall, part.thoughtSignature, out)
             elif part.text is not None or part.thoughtSignature is not None:
                 if part.text:
-                    out.append(ReasoningDelta(part.text) if part.thought else TextDelta(part.text))
+                    out.append(events.ReasoningDelta(part.text) if part.thought else events.TextDelta(part.text))
                 if part.thoughtSignature is not None and not part.thought:
                     out.append(_item({"text": "", "thoughtSignature": part.thoughtSignature}))
             else:
@@ -176,16 +158,18 @@ class Decoder(frames.SseDecoder):
             for source in _dicts(cited.get("citationSources") or cited.get("citations")):
                 self._source(source, out)
 
-    def _function(self, call: _Call, signature: str | None, out: list[ModelEvent]) -> None:
+    def _function(self, call: _Call, signature: str | None, out: list[events.ModelEvent]) -> None:
         """A call comes whole, or (if that was asked for) begun with its name and continued by nameless parts."""
         if call.name:
             self._close_call(out)
             own = {"thoughtSignature": signature, "id": call.id}
             own = {key: value for key, value in own.items() if value}
-            out.append(ToolCallStart(self._calls, call.id or "", call.name, {gemini_body.NAME: own} if own else None))
+            out.append(
+                events.ToolCallStart(self._calls, call.id or "", call.name, {gemini_body.NAME: own} if own else None)
+            )
             self._calls += 1
             if not call.willContinue:
-                out.append(ToolCallDelta(self._calls - 1, msgspec.json.encode(call.args or {}).decode()))
+                out.append(events.ToolCallDelta(self._calls - 1, msgspec.json.encode(call.args or {}).decode()))
                 return
             self._partial = gemini_arguments.PartialArguments()
         if self._partial is not None:
@@ -195,24 +179,26 @@ class Decoder(frames.SseDecoder):
             if not call.willContinue:
                 self._close_call(out)
 
-    def _close_call(self, out: list[ModelEvent]) -> None:
+    def _close_call(self, out: list[events.ModelEvent]) -> None:
         if self._partial is not None:
-            out.append(ToolCallDelta(self._calls - 1, msgspec.json.encode(self._partial.value).decode()))
+            out.append(events.ToolCallDelta(self._calls - 1, msgspec.json.encode(self._partial.value).decode()))
             self._partial = None
 
-    def _other(self, part: dict[str, Any], out: list[ModelEvent]) -> None:
+    def _other(self, part: dict[str, Any], out: list[events.ModelEvent]) -> None:
         """Google's own tools, and kinds of parts that have no event of ours: kept for the history."""
         match part:
             case {"executableCode": dict(code)}:
-                out.append(HostedToolCall(self._next(code), "code_execution", _json(code)))
+                out.append(events.HostedToolCall(self._next(code), "code_execution", _json(code)))
             case {"codeExecutionResult": dict(result)}:
                 ok = result.get("outcome") == "OUTCOME_OK"
-                out.append(HostedToolResult(self._last(result), "code_execution", str(result.get("output") or ""), ok))
+                out.append(
+                    events.HostedToolResult(self._last(result), "code_execution", str(result.get("output") or ""), ok)
+                )
             case {"toolCall": dict(call)}:
-                out.append(HostedToolCall(self._next(call), _tool_name(call), _json(call.get("args") or {})))
+                out.append(events.HostedToolCall(self._next(call), _tool_name(call), _json(call.get("args") or {})))
             case {"toolResponse": dict(response)}:
                 content = _json(response.get("response") or {})
-                out.append(HostedToolResult(self._last(response), _tool_name(response), content))
+                out.append(events.HostedToolResult(self._last(response), _tool_name(response), content))
             case _:
                 pass
         if part:
@@ -225,21 +211,25 @@ class Decoder(frames.SseDecoder):
     def _last(self, result: dict[str, Any]) -> str:
         return str(result.get("id") or f"hosted_{self._hosted}")
 
-    def _grounding(self, metadata: dict[str, Any], out: list[ModelEvent]) -> None:
+    def _grounding(self, metadata: dict[str, Any], out: list[events.ModelEvent]) -> None:
         for chunk in _dicts(metadata.get("groundingChunks")):
             for kind in ("web", "retrievedContext", "maps", "image"):
                 if isinstance(found := chunk.get(kind), dict):
                     self._source(found, out)
 
-    def _source(self, found: dict[str, Any], out: list[ModelEvent]) -> None:
+    def _source(self, found: dict[str, Any], out: list[events.ModelEvent]) -> None:
         uri = found.get("uri") or found.get("sourceUri")
         if isinstance(uri, str) and uri not in self._sources:
             self.hold(len(uri))
             self._sources.add(uri)
-            out.append(SourceFound(Source(uri, str(found.get("title") or ""), uri, str(found.get("text") or ""))))
+            out.append(
+                events.SourceFound(
+                    toolspec.Source(uri, str(found.get("title") or ""), uri, str(found.get("text") or ""))
+                )
+            )
 
 
-def usage_of(raw: dict[str, Any]) -> Usage:
+def usage_of(raw: dict[str, Any]) -> usage.Usage:
     """Gemini counts thoughts apart from the answer, and prompts of its own tools apart from ours."""
 
     def count(name: str) -> int:
@@ -247,7 +237,7 @@ def usage_of(raw: dict[str, Any]) -> Usage:
         return value if isinstance(value, int) else 0
 
     thoughts = count("thoughtsTokenCount")
-    return Usage(
+    return usage.Usage(
         input=count("promptTokenCount") + count("toolUsePromptTokenCount"),
         output=count("candidatesTokenCount") + thoughts,
         cached=count("cachedContentTokenCount"),
@@ -256,10 +246,10 @@ def usage_of(raw: dict[str, Any]) -> Usage:
     )
 
 
-def _reported(reported: Any, body: Any = None) -> ProviderError:
+def _error_of(reported: Any, body: Any = None) -> errors.ProviderError:
     """``body`` is what held the error object, if it was all that came."""
     status = reported.get("code") if isinstance(reported, dict) else None
-    text = failures.described(reported)
+    text = failures.describe(reported)
     return failures.from_status(gemini_body.NAME, status if isinstance(status, int) else None, body or reported, text)
 
 
@@ -272,8 +262,8 @@ def _raw_part(data: bytes, index: int | None, at: int) -> dict[str, Any]:
     return {}
 
 
-def _item(part: dict[str, Any]) -> ItemAdded:
-    return ItemAdded(ProviderItem(gemini_body.NAME, part))
+def _item(part: dict[str, Any]) -> events.ItemAdded:
+    return events.ItemAdded(messages.ProviderItem(gemini_body.NAME, part))
 
 
 def _tool_name(call: dict[str, Any]) -> str:

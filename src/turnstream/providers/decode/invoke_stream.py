@@ -11,13 +11,13 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from turnstream.events import Finish, FinishReason, ModelEvent, TextDelta, UsageReport
+from turnstream import events
 from turnstream.parsing.aws_event_stream import Message
 from turnstream.providers.decode import anthropic_stream, converse_stream, failures, frames, lenient
 from turnstream.providers.encode import converse_body
 
 _METRICS = "amazon-bedrock-invocationMetrics"
-_REASONS: dict[str, FinishReason] = {
+_REASONS: dict[str, events.FinishReason] = {
     "stop": "stop",
     "stop_sequence": "stop",
     "FINISH": "stop",
@@ -40,9 +40,9 @@ _decode_any = msgspec.json.Decoder(dict[str, Any]).decode
 _NOVA = ("messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop", "messageStop", "metadata")
 
 
-def _mended(data: bytes, halves: lenient.Halves) -> bytes:
+def _repair(data: bytes, surrogates: lenient.Surrogates) -> bytes:
     try:
-        return msgspec.json.encode(lenient.loads(halves.joined(data)))
+        return msgspec.json.encode(lenient.loads(surrogates.join(data)))
     except ValueError:
         raise failures.broken(converse_body.NAME, "a chunk is no JSON") from None
 
@@ -59,17 +59,17 @@ class Decoder(frames.AwsDecoder):
         self._reason: str | None = None
         self._metrics: dict[str, Any] | None = None
 
-    def take(self, frame: Message, out: list[ModelEvent]) -> None:
+    def take(self, frame: Message, out: list[events.ModelEvent]) -> None:
         if frame.headers.get(":message-type") in ("exception", "error"):
-            raise converse_stream.reported(frame)
+            raise converse_stream.error_of(frame)
         try:
-            data = base64.b64decode(_decode_frame(frame.payload, self.halves).bytes)
+            data = base64.b64decode(_decode_frame(frame.payload, self.surrogates).bytes)
         except ValueError:
             raise failures.broken(converse_body.NAME, "a chunk is no base64") from None
         try:
             chunk = _decode_any(data)
         except (msgspec.DecodeError, UnicodeError):
-            data = _mended(data, self.halves)
+            data = _repair(data, self.surrogates)
             chunk = _decode_any(data)
         if self._claude is not None or "type" in chunk:
             self._of_claude(data, out)
@@ -78,7 +78,7 @@ class Decoder(frames.AwsDecoder):
         else:
             self._of_others(chunk, out)
 
-    def end(self, out: list[ModelEvent]) -> None:
+    def end(self, out: list[events.ModelEvent]) -> None:
         if self._claude is not None:
             self._claude.end(out)
         elif self._nova is not None:
@@ -87,32 +87,32 @@ class Decoder(frames.AwsDecoder):
             super().end(out)
         else:
             if self._metrics:
-                out.append(UsageReport(converse_stream.usage_of(self._metrics)))
-            out.append(Finish(_REASONS.get(self._reason or "", "unknown"), self._reason))
+                out.append(events.UsageReport(converse_stream.usage_of(self._metrics)))
+            out.append(events.Finish(_REASONS.get(self._reason or "", "unknown"), self._reason))
         self.done = True
 
-    def _of_claude(self, data: bytes, out: list[ModelEvent]) -> None:
+    def _of_claude(self, data: bytes, out: list[events.ModelEvent]) -> None:
         if self._claude is None:
             self._claude = anthropic_stream.Decoder()
-        self._claude.message(_decode_claude(data, self.halves), data, out)
+        self._claude.message(_decode_claude(data, self.surrogates), data, out)
         self.done = self._claude.done
 
-    def _of_nova(self, chunk: dict[str, Any], size: int, out: list[ModelEvent]) -> None:
+    def _of_nova(self, chunk: dict[str, Any], size: int, out: list[events.ModelEvent]) -> None:
         if self._nova is None:
             self._nova = converse_stream.Decoder()
         for name in _NOVA:
             if isinstance(inner := chunk.get(name), dict):
-                self._nova.event(name, lenient.fitted(converse_stream.Event, inner), size, out)
+                self._nova.event(name, lenient.fit(converse_stream.Event, inner), size, out)
         self.done = self._nova.done
 
-    def _of_others(self, chunk: dict[str, Any], out: list[ModelEvent]) -> None:
+    def _of_others(self, chunk: dict[str, Any], out: list[events.ModelEvent]) -> None:
         holders = chunk.get("outputs")
         for holder in holders if isinstance(holders, list) and holders else [chunk]:
             if not isinstance(holder, dict):
                 continue
             for name in ("text", "outputText", "generation", "completion"):
                 if isinstance(text := holder.get(name), str) and text:
-                    out.append(TextDelta(text))
+                    out.append(events.TextDelta(text))
             for name in ("stop_reason", "completionReason", "finish_reason"):
                 if isinstance(reason := holder.get(name), str):
                     self._reason = reason

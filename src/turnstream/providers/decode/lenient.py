@@ -18,15 +18,15 @@ _ENDS = re.compile(rb'(?<!\\)((?:\\\\)*)(\\u[dD][89abAB][0-9a-fA-F]{2})(?=")')
 _BEGINS = re.compile(rb'(?<!\\)"(?=\\u[dD][c-fC-F][0-9a-fA-F]{2})')
 
 
-class Halves:
+class Surrogates:
     """For documents that a strict decoder has refused, in their order. Where a string ends with a first half, that half
     is kept for the string that begins with the second; without one it was no character."""
 
     def __init__(self) -> None:
         self._kept = b""
 
-    def joined(self, data: bytes) -> bytes:
-        """The document, with what was kept and without what is kept from now on. Other halves stay."""
+    def join(self, data: bytes) -> bytes:
+        """The document, with what was kept and without what is kept from now on. Other surrogates stay."""
         if self._kept:
             data = _BEGINS.sub(lambda quote: quote[0] + self._kept, data)
         found = _ENDS.findall(data)
@@ -38,14 +38,14 @@ T = TypeVar("T")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
-def read(decoder: msgspec.json.Decoder[T], data: bytes, halves: Halves) -> T:
+def read(decoder: msgspec.json.Decoder[T], data: bytes, surrogates: Surrogates) -> T:
     """The value; lone surrogates and bytes that are no UTF-8 become U+FFFD. Raises `ValueError` for anything else."""
     try:
         return decoder.decode(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         pass
     try:
-        return msgspec.convert(loads(halves.joined(data)), decoder.type, strict=False)
+        return msgspec.convert(loads(surrogates.join(data)), decoder.type, strict=False)
     except (msgspec.MsgspecError, RecursionError, TypeError, OverflowError) as problem:
         raise ValueError(str(problem)) from None
 
@@ -68,26 +68,26 @@ def _clean(value: Any) -> Any:
 S = TypeVar("S", bound=Struct)
 
 
-def decoder(kind: type[S]) -> Callable[[bytes, Halves], S]:
+def decoder(kind: type[S]) -> Callable[[bytes, Surrogates], S]:
     """Raises `msgspec.DecodeError` for what is no JSON object. Every member of ``kind`` must have a default."""
     strict = msgspec.json.Decoder(kind).decode
 
-    def decode(data: bytes, halves: Halves) -> S:
+    def decode(data: bytes, surrogates: Surrogates) -> S:
         try:
             return strict(data)
         except (msgspec.DecodeError, UnicodeError) as error:
             try:
-                value = loads(halves.joined(data))
+                value = loads(surrogates.join(data))
             except ValueError:
                 value = None
             if not isinstance(value, dict):
                 raise msgspec.DecodeError(str(error)) from None
-            return fitted(kind, value)
+            return fit(kind, value)
 
     return decode
 
 
-def fitted(kind: type[S], value: dict[str, Any]) -> S:
+def fit(kind: type[S], value: dict[str, Any]) -> S:
     made = {}
     for field in msgspec.structs.fields(kind):
         if field.encode_name in value:
@@ -106,7 +106,7 @@ def _member(wanted: Any, value: Any) -> tuple[bool, Any]:
         pass
     for kind in get_args(wanted) or (wanted,):
         if isinstance(kind, type) and issubclass(kind, Struct) and isinstance(value, dict):
-            return True, fitted(kind, value)
+            return True, fit(kind, value)
         if get_origin(kind) is list and isinstance(value, list):
             members = [_member(get_args(kind)[0], item) for item in value]
             return True, [member for fits, member in members if fits]

@@ -7,24 +7,13 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from turnstream.events import (
-    Finish,
-    FinishReason,
-    ModelEvent,
-    ProviderError,
-    ReasoningDelta,
-    TextDelta,
-    ToolCallDelta,
-    ToolCallStart,
-    Usage,
-    UsageReport,
-)
+from turnstream import errors, events, usage
 from turnstream.parsing import ndjson
 from turnstream.providers.decode import failures, lenient
 
 NAME = "ollama"
 
-_REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
+_REASONS: dict[str, events.FinishReason] = {"stop": "stop", "length": "length"}
 _COUNTS = (
     "prompt_eval_count",
     "eval_count",
@@ -70,34 +59,34 @@ class Decoder:
     def __init__(self) -> None:
         self.done = False
         self._lines = ndjson.Decoder()
-        self._halves = lenient.Halves()
+        self._surrogates = lenient.Surrogates()
         self._calls = 0
-        self._error: ProviderError | None = None
+        self._error: errors.ProviderError | None = None
 
-    def feed(self, piece: bytes) -> list[ModelEvent]:
+    def feed(self, piece: bytes) -> list[events.ModelEvent]:
         self._check()
         if self.done:
             return []
-        out: list[ModelEvent] = []
+        out: list[events.ModelEvent] = []
         try:
             for data in self._lines.feed(piece):
                 if self._take(data, out):
                     break
-        except ProviderError as error:
+        except errors.ProviderError as error:
             self._fail(error, out)
         return out
 
-    def close(self) -> list[ModelEvent]:
+    def close(self) -> list[events.ModelEvent]:
         """The rest. Call it until it gives nothing: if the stream also ended badly, the call after the rest raises."""
         self._check()
-        out: list[ModelEvent] = []
+        out: list[events.ModelEvent] = []
         try:
             if not self.done:
                 for line in self._lines.close():
                     self._take(line, out)
             if not self.done:
                 raise failures.ended_early(NAME)
-        except ProviderError as error:
+        except errors.ProviderError as error:
             self._fail(error, out)
         return out
 
@@ -105,26 +94,26 @@ class Decoder:
         if self._error is not None:
             raise self._error
 
-    def _fail(self, error: ProviderError, out: list[ModelEvent]) -> None:
+    def _fail(self, error: errors.ProviderError, out: list[events.ModelEvent]) -> None:
         error.provider = NAME
         self._error = error
         if not out:
             raise error
 
-    def _take(self, data: bytes, out: list[ModelEvent]) -> bool:
+    def _take(self, data: bytes, out: list[events.ModelEvent]) -> bool:
         """Whether that was the last line."""
         try:
             line = _strict(data)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
-            line = _lenient(data, self._halves)
+            line = _lenient(data, self._surrogates)
         message = line.message
         if message is None:
             _generated(line, out)
         else:
             if message.thinking:
-                out.append(ReasoningDelta(message.thinking))
+                out.append(events.ReasoningDelta(message.thinking))
             if message.content:
-                out.append(TextDelta(message.content))
+                out.append(events.TextDelta(message.content))
             if message.tool_calls:
                 for call in message.tool_calls:
                     self._call(call, out)
@@ -133,42 +122,42 @@ class Decoder:
             return True
         return False
 
-    def _call(self, call: _Call, out: list[ModelEvent]) -> None:
+    def _call(self, call: _Call, out: list[events.ModelEvent]) -> None:
         function = call.function or _Function()
         if not function.name:
             raise failures.broken(NAME, "a tool call has no name")
-        out.append(ToolCallStart(self._calls, call.id or "", function.name))
-        out.append(ToolCallDelta(self._calls, _arguments(bytes(function.arguments))))
+        out.append(events.ToolCallStart(self._calls, call.id or "", function.name))
+        out.append(events.ToolCallDelta(self._calls, _arguments(bytes(function.arguments))))
         self._calls += 1
 
-    def _end(self, line: Line, data: bytes, out: list[ModelEvent]) -> None:
+    def _end(self, line: Line, data: bytes, out: list[events.ModelEvent]) -> None:
         if line.error:
-            raise _reported(data, line.error)
+            raise _error_of(data, line.error)
         counts = _counts(data)
         prompt, answer = counts.get("prompt_eval_count", 0), counts.get("eval_count", 0)
-        out.append(UsageReport(Usage(prompt, answer, raw=counts)))
+        out.append(events.UsageReport(usage.Usage(prompt, answer, raw=counts)))
         reason = _REASONS.get(line.done_reason, "unknown") if line.done_reason else "stop"
-        out.append(Finish("tool_calls" if self._calls and reason == "stop" else reason, line.done_reason))
+        out.append(events.Finish("tool_calls" if self._calls and reason == "stop" else reason, line.done_reason))
         self.done = True
 
 
-def _lenient(data: bytes, halves: lenient.Halves) -> Line:
+def _lenient(data: bytes, halves: lenient.Surrogates) -> Line:
     try:
         return lenient.read(_line, data, halves)
     except ValueError:
         raise failures.broken(NAME, "a line is no JSON object of an answer") from None
 
 
-def _generated(line: Line, out: list[ModelEvent]) -> None:
+def _generated(line: Line, out: list[events.ModelEvent]) -> None:
     """``/api/generate`` has its texts in the line itself."""
     if line.thinking:
-        out.append(ReasoningDelta(line.thinking))
+        out.append(events.ReasoningDelta(line.thinking))
     if line.response:
-        out.append(TextDelta(line.response))
+        out.append(events.TextDelta(line.response))
 
 
 def _counts(data: bytes) -> dict[str, Any]:
-    whole = failures.parsed(data)
+    whole = failures.parse(data)
     if not isinstance(whole, dict):
         return {}
     return {name: whole[name] for name in _COUNTS if type(whole.get(name)) is int and whole[name] >= 0}
@@ -182,5 +171,5 @@ def _arguments(raw: bytes) -> str:
     return "{}" if text in ("", "null") else text
 
 
-def _reported(data: bytes, error: Any) -> ProviderError:
-    return failures.from_status(NAME, None, failures.parsed(data), failures.described({"error": error}))
+def _error_of(data: bytes, error: Any) -> errors.ProviderError:
+    return failures.from_status(NAME, None, failures.parse(data), failures.describe({"error": error}))

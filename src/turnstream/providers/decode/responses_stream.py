@@ -10,30 +10,12 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from turnstream.events import (
-    Finish,
-    FinishReason,
-    HostedToolCall,
-    HostedToolResult,
-    ItemAdded,
-    ModelEvent,
-    ProviderError,
-    ProviderItem,
-    ReasoningDelta,
-    RefusalDelta,
-    Source,
-    SourceFound,
-    TextDelta,
-    ToolCallDelta,
-    ToolCallStart,
-    Usage,
-    UsageReport,
-)
+from turnstream import errors, events, messages, toolspec, usage
 from turnstream.parsing import sse
 from turnstream.providers.decode import failures, frames, lenient
 from turnstream.providers.encode import responses_body
 
-_INCOMPLETE: dict[str, FinishReason] = {
+_INCOMPLETE: dict[str, events.FinishReason] = {
     "max_output_tokens": "length",
     "max_tokens": "length",
     "content_filter": "content_filter",
@@ -93,20 +75,20 @@ class Decoder(frames.SseDecoder):
         self._calls = 0
         self._failure: Any = None
 
-    def take(self, event: sse.Event, out: list[ModelEvent]) -> None:
+    def take(self, event: sse.Event, out: list[events.ModelEvent]) -> None:
         if event.data.strip() == b"[DONE]":
             self._ended(out)
             return
-        decoded = _decode(event.data, self.halves)
+        decoded = _decode(event.data, self.surrogates)
         match decoded.type or event.event:
             case "response.output_text.delta":
-                self._text(decoded, TextDelta, out)
+                self._text(decoded, events.TextDelta, out)
             case "response.reasoning_summary_text.delta" | "response.reasoning_text.delta" as kind:
                 self._reasoning(decoded, kind, out)
             case "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta":
                 self._arguments(decoded, out)
             case "response.refusal.delta":
-                self._text(decoded, RefusalDelta, out)
+                self._text(decoded, events.RefusalDelta, out)
             case "response.output_item.added":
                 self._added(decoded, out)
             case "response.output_item.done":
@@ -120,16 +102,16 @@ class Decoder(frames.SseDecoder):
             case _:  # lifecycle, parts, progress of hosted tools, keepalive, and what is not known yet
                 pass
 
-    def document(self, body: bytes, out: list[ModelEvent]) -> None:
+    def document(self, body: bytes, out: list[events.ModelEvent]) -> None:
         """A server that does not stream answers with the response itself."""
-        value = failures.parsed(body)
+        value = failures.parse(body)
         if not isinstance(value, dict) or not isinstance(value.get("output"), list):
             super().document(body, out)
         self._finished(value, str(value.get("status") or "completed"), out)
 
-    def end(self, out: list[ModelEvent]) -> None:
+    def end(self, out: list[events.ModelEvent]) -> None:
         if self._failure is not None:
-            raise _reported(self._failure)
+            raise _error_of(self._failure)
         super().end(out)
 
     def _item(self, event: Event) -> _Item:
@@ -141,38 +123,40 @@ class Decoder(frames.SseDecoder):
             item = self._items[key] = _Item()
         return item
 
-    def _text(self, event: Event, kind: type[TextDelta] | type[RefusalDelta], out: list[ModelEvent]) -> None:
+    def _text(
+        self, event: Event, kind: type[events.TextDelta] | type[events.RefusalDelta], out: list[events.ModelEvent]
+    ) -> None:
         if isinstance(event.delta, str) and event.delta:
             self._item(event).said = "text"
             out.append(kind(event.delta))
 
-    def _reasoning(self, event: Event, kind: str, out: list[ModelEvent]) -> None:
+    def _reasoning(self, event: Event, kind: str, out: list[events.ModelEvent]) -> None:
         """An item has a summary or its text. Where it has both, the one that came first is shown."""
         item = self._item(event)
         if isinstance(event.delta, str) and event.delta and item.said in ("", kind):
             if item.said and item.part != event.summary_index:
-                out.append(ReasoningDelta(_PARAGRAPH))
+                out.append(events.ReasoningDelta(_PARAGRAPH))
             item.said, item.part = kind, event.summary_index
-            out.append(ReasoningDelta(event.delta))
+            out.append(events.ReasoningDelta(event.delta))
 
-    def _arguments(self, event: Event, out: list[ModelEvent]) -> None:
+    def _arguments(self, event: Event, out: list[events.ModelEvent]) -> None:
         item = self._item(event)
         if item.call >= 0 and isinstance(event.delta, str) and event.delta:
             item.said = "arguments"
-            out.append(ToolCallDelta(item.call, event.delta))
+            out.append(events.ToolCallDelta(item.call, event.delta))
 
-    def _added(self, event: Event, out: list[ModelEvent]) -> None:
+    def _added(self, event: Event, out: list[events.ModelEvent]) -> None:
         item, data = self._item(event), event.item or {}
         if data.get("type") in ("function_call", "custom_tool_call") and item.call < 0:
             self._begin_call(item, data, out)
 
-    def _begin_call(self, item: _Item, data: dict[str, Any], out: list[ModelEvent]) -> None:
+    def _begin_call(self, item: _Item, data: dict[str, Any], out: list[events.ModelEvent]) -> None:
         item.call, self._calls = self._calls, self._calls + 1
         own = {key: data[key] for key in ("id", "namespace") if data.get(key)}
         ident, name = str(data.get("call_id") or data.get("id") or ""), str(data.get("name") or "")
-        out.append(ToolCallStart(item.call, ident, name, {responses_body.NAME: own} if own else None))
+        out.append(events.ToolCallStart(item.call, ident, name, {responses_body.NAME: own} if own else None))
 
-    def _item_done(self, item: _Item, data: dict[str, Any], out: list[ModelEvent]) -> None:
+    def _item_done(self, item: _Item, data: dict[str, Any], out: list[events.ModelEvent]) -> None:
         if item.done:
             return
         item.done = True
@@ -184,25 +168,25 @@ class Decoder(frames.SseDecoder):
                     self._begin_call(item, data, out)
                 whole = data.get("arguments" if kind == "function_call" else "input")
                 if not item.said and isinstance(whole, str) and whole:
-                    out.append(ToolCallDelta(item.call, whole))
+                    out.append(events.ToolCallDelta(item.call, whole))
             case "reasoning":
                 if not item.said and (text := _reasoning_text(data)):
-                    out.append(ReasoningDelta(text))
+                    out.append(events.ReasoningDelta(text))
                 if data.get("encrypted_content") or data.get("content"):
-                    out.append(_kept(data))
+                    out.append(_item_added(data))
             case str(kind):
                 _hosted(kind, data, out)
-                out.append(_kept(data))
+                out.append(_item_added(data))
             case _:
                 pass
 
-    def _finished(self, response: dict[str, Any], status: str, out: list[ModelEvent]) -> None:
+    def _finished(self, response: dict[str, Any], status: str, out: list[events.ModelEvent]) -> None:
         output = response.get("output")
         for at, data in enumerate(output if isinstance(output, list) else ()):
             if isinstance(data, dict) and (not self._items or at in self._items):
                 self._item_done(self._items.get(at) or _Item(), data, out)
         if isinstance(usage := response.get("usage"), dict):
-            out.append(UsageReport(usage_of(usage)))
+            out.append(events.UsageReport(usage_of(usage)))
         raw = str(response.get("status") or status)
         details = response.get("incomplete_details")
         why = details.get("reason") if isinstance(details, dict) else None
@@ -212,26 +196,26 @@ class Decoder(frames.SseDecoder):
             reason = "tool_calls" if self._calls else "stop"
         else:
             reason = "unknown"
-        out.append(Finish(reason, raw))
+        out.append(events.Finish(reason, raw))
         if status == "failed":
-            raise _reported(self._failure or response.get("error"))
+            raise _error_of(self._failure or response.get("error"))
         self.done = True
 
-    def _ended(self, out: list[ModelEvent]) -> None:
+    def _ended(self, out: list[events.ModelEvent]) -> None:
         """``[DONE]`` without a last event of the protocol's own."""
         if self._failure is not None:
-            raise _reported(self._failure)
-        out.append(Finish("tool_calls" if self._calls else "unknown"))
+            raise _error_of(self._failure)
+        out.append(events.Finish("tool_calls" if self._calls else "unknown"))
         self.done = True
 
 
-def usage_of(raw: dict[str, Any]) -> Usage:
+def usage_of(raw: dict[str, Any]) -> usage.Usage:
     def count(name: str, where: Any = raw) -> int:
         value = where.get(name) if isinstance(where, dict) else None
         return value if isinstance(value, int) else 0
 
     details = raw.get("input_tokens_details")
-    return Usage(
+    return usage.Usage(
         input=count("input_tokens"),
         output=count("output_tokens"),
         cached=count("cached_tokens", details),
@@ -241,17 +225,17 @@ def usage_of(raw: dict[str, Any]) -> Usage:
     )
 
 
-def _message_done(item: _Item, data: dict[str, Any], out: list[ModelEvent]) -> None:
+def _message_done(item: _Item, data: dict[str, Any], out: list[events.ModelEvent]) -> None:
     for part in _dicts(data.get("content")):
         if not item.said:
             if isinstance(text := part.get("text"), str) and text:
-                out.append(TextDelta(text))
+                out.append(events.TextDelta(text))
             if isinstance(refusal := part.get("refusal"), str) and refusal:
-                out.append(RefusalDelta(refusal))
+                out.append(events.RefusalDelta(refusal))
             for annotation in _dicts(part.get("annotations")):
                 _cite(annotation, out)
     if phase := data.get("phase"):
-        out.append(_kept({"type": responses_body.PHASE, "phase": phase}))
+        out.append(_item_added({"type": responses_body.PHASE, "phase": phase}))
 
 
 def _reasoning_text(data: dict[str, Any]) -> str:
@@ -259,34 +243,34 @@ def _reasoning_text(data: dict[str, Any]) -> str:
     return _PARAGRAPH.join(str(part.get("text") or "") for part in parts)
 
 
-def _hosted(kind: str, data: dict[str, Any], out: list[ModelEvent]) -> None:
+def _hosted(kind: str, data: dict[str, Any], out: list[events.ModelEvent]) -> None:
     """One of the vendor's own tools has run."""
     ident, name = str(data.get("id") or ""), str(data.get("name") or kind.removesuffix("_call"))
     arguments: Any = data.get("arguments")
     if not isinstance(arguments, str):
         shown = {key: data[key] for key in ("action", "queries", "code", "revised_prompt") if data.get(key)}
         arguments = msgspec.json.encode(shown).decode()
-    out.append(HostedToolCall(ident, name, arguments))
+    out.append(events.HostedToolCall(ident, name, arguments))
     result = data.get("output") or data.get("outputs") or data.get("results") or data.get("error") or ""
     content = result if isinstance(result, str) else msgspec.json.encode(result).decode()
-    out.append(HostedToolResult(ident, name, content, data.get("status") != "failed" and not data.get("error")))
+    out.append(events.HostedToolResult(ident, name, content, data.get("status") != "failed" and not data.get("error")))
 
 
-def _cite(annotation: dict[str, Any], out: list[ModelEvent]) -> None:
+def _cite(annotation: dict[str, Any], out: list[events.ModelEvent]) -> None:
     url = annotation.get("url")
     title = annotation.get("title") or annotation.get("filename") or ""
     ident = url or annotation.get("file_id") or title
     if ident:
-        out.append(SourceFound(Source(str(ident), str(title), str(url) if url else None)))
+        out.append(events.SourceFound(toolspec.Source(str(ident), str(title), str(url) if url else None)))
 
 
-def _kept(data: dict[str, Any]) -> ItemAdded:
-    return ItemAdded(ProviderItem(responses_body.NAME, data))
+def _item_added(data: dict[str, Any]) -> events.ItemAdded:
+    return events.ItemAdded(messages.ProviderItem(responses_body.NAME, data))
 
 
-def _reported(reported: Any) -> ProviderError:
+def _error_of(reported: Any) -> errors.ProviderError:
     code = reported.get("code") or reported.get("type") if isinstance(reported, dict) else None
-    return failures.from_status(responses_body.NAME, _STATUSES.get(str(code)), reported, failures.described(reported))
+    return failures.from_status(responses_body.NAME, _STATUSES.get(str(code)), reported, failures.describe(reported))
 
 
 def _dicts(value: Any) -> list[dict[str, Any]]:

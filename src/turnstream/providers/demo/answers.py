@@ -6,24 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from turnstream.events import (
-    AssistantMessage,
-    Finish,
-    Message,
-    ModelEvent,
-    ModelRequest,
-    ReasoningDelta,
-    TextDelta,
-    ToolCall,
-    ToolCallDelta,
-    ToolCallStart,
-    ToolMessage,
-    ToolSpec,
-    Usage,
-    UsageReport,
-    UserMessage,
-    content_text,
-)
+from turnstream import events, messages, requests, toolspec, usage
 from turnstream.providers.demo import words
 from turnstream.providers.demo.choices import Choice, best, choose
 
@@ -32,11 +15,11 @@ _MOST_RESULT = 600
 _MOST_ITEMS = 5
 
 
-def answer(request: ModelRequest, *, reasoning: bool = False) -> list[ModelEvent]:
+def answer(request: requests.ModelRequest, *, reasoning: bool = False) -> list[events.ModelEvent]:
     """The events of one model call, one for each token. Reasoning is given when it is asked for either way."""
     thinks = reasoning or request.options.reasoning_effort not in (None, "none")
     question, since = _last_exchange(request.messages)
-    results = [message for message in since if isinstance(message, ToolMessage)]
+    results = [message for message in since if isinstance(message, messages.ToolMessage)]
     if results:
         return _say(request, _report(results, since), "The tools have answered." if thinks else "")
     choices = _choices(request, question)
@@ -47,18 +30,18 @@ def answer(request: ModelRequest, *, reasoning: bool = False) -> list[ModelEvent
     return _say(request, text, "No tool fits these words." if thinks else "")
 
 
-def _last_exchange(messages: Sequence[Message]) -> tuple[str, Sequence[Message]]:
+def _last_exchange(conversation: Sequence[messages.Message]) -> tuple[str, Sequence[messages.Message]]:
     """The last user message's text, and the messages after it."""
-    for position in range(len(messages) - 1, -1, -1):
-        message = messages[position]
-        if isinstance(message, UserMessage):
-            return content_text(message.content), messages[position + 1 :]
-    return "", messages
+    for position in range(len(conversation) - 1, -1, -1):
+        message = conversation[position]
+        if isinstance(message, messages.UserMessage):
+            return messages.content_text(message.content), conversation[position + 1 :]
+    return "", conversation
 
 
-def _choices(request: ModelRequest, question: str) -> list[Choice]:
+def _choices(request: requests.ModelRequest, question: str) -> list[Choice]:
     wanted = request.options.tool_choice
-    tools: Sequence[ToolSpec] = request.tools
+    tools: Sequence[toolspec.ToolSpec] = request.tools
     if isinstance(wanted, dict):
         tools = [tool for tool in tools if tool.name == wanted.get("name")]
     if not tools or wanted == "none":
@@ -74,7 +57,7 @@ def _choices(request: ModelRequest, question: str) -> list[Choice]:
 # ---------------------------------------------------------------------------------------------------------- sentences
 
 
-def _introduction(question: str, tools: Sequence[ToolSpec]) -> str:
+def _introduction(question: str, tools: Sequence[toolspec.ToolSpec]) -> str:
     if not tools:
         heard = f" You said: {_short(question, 200)}" if question.strip() else ""
         return f"{WHO}, and this agent has no tools that I could call for you.{heard}"
@@ -94,23 +77,28 @@ def _ask(choice: Choice) -> str:
     return f"{WHO}. I would call {choice.tool.name}, but do not find its {names} in your message. Please say it."
 
 
-def _report(results: Sequence[ToolMessage], since: Sequence[Message]) -> str:
-    calls = {call.id: call for message in since if isinstance(message, AssistantMessage) for call in message.tool_calls}
-    told = [_told(result, calls.get(result.tool_call_id)) for result in results]
+def _report(results: Sequence[messages.ToolMessage], since: Sequence[messages.Message]) -> str:
+    calls = {
+        call.id: call
+        for message in since
+        if isinstance(message, messages.AssistantMessage)
+        for call in message.tool_calls
+    }
+    told = [_describe_result(result, calls.get(result.tool_call_id)) for result in results]
     body = told[0] if len(told) == 1 else "".join(f"\n- {line}" for line in told).lstrip()
     return f"{body}\n\n({WHO}; this is what the {'tool' if len(told) == 1 else 'tools'} said.)"
 
 
-def _told(result: ToolMessage, call: ToolCall | None) -> str:
+def _describe_result(result: messages.ToolMessage, call: messages.ToolCall | None) -> str:
     name = result.name or (call.name if call else "the tool")
-    value = _parsed(call.arguments) if call else None
+    value = _parse(call.arguments) if call else None
     arguments = f" ({_plain(value)})" if isinstance(value, dict) and value else ""
-    content = content_text(result.content)
-    said = _short(_plain(_parsed(content)), _MOST_RESULT)
+    content = messages.content_text(result.content)
+    said = _short(_plain(_parse(content)), _MOST_RESULT)
     return f"{name}{arguments} {'failed' if result.is_error else 'says'}: {said}"
 
 
-def _parsed(text: str) -> Any:
+def _parse(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -141,37 +129,39 @@ def _short(text: str, most: int) -> str:
 # ------------------------------------------------------------------------------------------------------------- events
 
 
-def _say(request: ModelRequest, text: str, thought: str) -> list[ModelEvent]:
+def _say(request: requests.ModelRequest, text: str, thought: str) -> list[events.ModelEvent]:
     thoughts, pieces = words.tokens(thought), words.tokens(text)
     limit = request.options.output_limit
     cut = limit is not None and len(thoughts) + len(pieces) > limit
     if cut and limit is not None:
         thoughts, pieces = thoughts[:limit], pieces[: max(0, limit - len(thoughts))]
-    events: list[ModelEvent] = [*map(ReasoningDelta, thoughts), *map(TextDelta, pieces)]
-    return [*events, _usage(request, len(events), len(thoughts)), Finish("length" if cut else "stop")]
+    batch: list[events.ModelEvent] = [*map(events.ReasoningDelta, thoughts), *map(events.TextDelta, pieces)]
+    return [*batch, _usage(request, len(batch), len(thoughts)), events.Finish("length" if cut else "stop")]
 
 
-def _call(request: ModelRequest, choices: Sequence[Choice], thinks: bool) -> list[ModelEvent]:
+def _call(request: requests.ModelRequest, choices: Sequence[Choice], thinks: bool) -> list[events.ModelEvent]:
     names = " and ".join(choice.tool.name for choice in choices)
     thoughts = words.tokens(f"These words ask for {names}.") if thinks else []
-    events: list[ModelEvent] = [*map(ReasoningDelta, thoughts)]
-    earlier = sum(len(message.tool_calls) for message in request.messages if isinstance(message, AssistantMessage))
+    batch: list[events.ModelEvent] = [*map(events.ReasoningDelta, thoughts)]
+    earlier = sum(
+        len(message.tool_calls) for message in request.messages if isinstance(message, messages.AssistantMessage)
+    )
     for index, choice in enumerate(choices):
-        events.append(ToolCallStart(index, f"call_demo_{earlier + index}", choice.tool.name))
+        batch.append(events.ToolCallStart(index, f"call_demo_{earlier + index}", choice.tool.name))
         arguments = json.dumps(choice.arguments, ensure_ascii=False)
-        events += [ToolCallDelta(index, piece) for piece in words.tokens(arguments)]
-    return [*events, _usage(request, len(events), len(thoughts)), Finish("tool_calls")]
+        batch += [events.ToolCallDelta(index, piece) for piece in words.tokens(arguments)]
+    return [*batch, _usage(request, len(batch), len(thoughts)), events.Finish("tool_calls")]
 
 
-def _usage(request: ModelRequest, output: int, reasoning: int) -> UsageReport:
+def _usage(request: requests.ModelRequest, output: int, reasoning: int) -> events.UsageReport:
     """Tokens are counted as this model makes them."""
-    return UsageReport(
-        Usage(input=sum(_size(message) for message in request.messages), output=output, reasoning=reasoning)
+    return events.UsageReport(
+        usage.Usage(input=sum(_size(message) for message in request.messages), output=output, reasoning=reasoning)
     )
 
 
-def _size(message: Message) -> int:
-    if isinstance(message, AssistantMessage):
+def _size(message: messages.Message) -> int:
+    if isinstance(message, messages.AssistantMessage):
         calls = sum(len(words.tokens(call.arguments)) + 1 for call in message.tool_calls)
         return calls + len(words.tokens(message.text))
-    return len(words.tokens(content_text(message.content)))
+    return len(words.tokens(messages.content_text(message.content)))

@@ -79,14 +79,14 @@ class _Filler:
         missing: list[str] = []
         # required ones first: they have the first choice of what the sentence holds
         for name, part in sorted(_properties(schema).items(), key=lambda item: item[0] not in required):
-            value = self.value(name, self._resolved(part), name in required, depth)
+            value = self.value(name, self._resolve(part), name in required, depth)
             if value is not _NOTHING:
                 filled[name] = value
             elif name in required:
                 missing.append(name)
         return {name: filled[name] for name in _properties(schema) if name in filled}, missing
 
-    def _resolved(self, schema: Any) -> dict[str, Any]:
+    def _resolve(self, schema: Any) -> dict[str, Any]:
         """Without references; of several possible types, the first that is not null."""
         for _ in range(8):  # a schema may refer to itself
             if not isinstance(schema, dict):
@@ -113,7 +113,7 @@ class _Filler:
             case "boolean":
                 return self._boolean(name, required)
             case "array":
-                return self._array(self._resolved(schema.get("items", {})), required, depth)
+                return self._array(self._resolve(schema.get("items", {})), required, depth)
             case "object":
                 if depth >= _DEEPEST or not required:
                     return _NOTHING

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from turnstream.events import ToolSpec
+from turnstream import toolspec
 from turnstream.providers.demo import words
 from turnstream.providers.demo.arguments import fill
 
@@ -23,12 +23,12 @@ _PLACE = re.compile(r"(?:in\s+|for\s+)?[A-ZÀ-Þ][\w'’-]*(?:\s+[A-ZÀ-Þ][\w'�
 class Choice(Struct, frozen=True):
     """A tool and its arguments; ``missing`` names required arguments that the message does not give."""
 
-    tool: ToolSpec
+    tool: toolspec.ToolSpec
     arguments: dict[str, Any]
     missing: tuple[str, ...] = ()
 
 
-def choose(text: str, tools: Sequence[ToolSpec]) -> list[Choice]:
+def choose(text: str, tools: Sequence[toolspec.ToolSpec]) -> list[Choice]:
     """A choice for each question in the message that a tool answers, in order, none twice."""
     text = words.plain(text)
     chosen: list[Choice] = []
@@ -40,7 +40,7 @@ def choose(text: str, tools: Sequence[ToolSpec]) -> list[Choice]:
     return chosen
 
 
-def best(text: str, tools: Sequence[ToolSpec]) -> Choice:
+def best(text: str, tools: Sequence[toolspec.ToolSpec]) -> Choice:
     """The likeliest tool, however unlikely; of equals the first."""
     text = words.plain(text)
     tool = max(tools, key=lambda tool: _score(text, tool))
@@ -48,15 +48,15 @@ def best(text: str, tools: Sequence[ToolSpec]) -> Choice:
     return Choice(tool, arguments, tuple(missing))
 
 
-def _known(tool: ToolSpec) -> set[str]:
+def _known(tool: toolspec.ToolSpec) -> set[str]:
     return {*words.stems(tool.name), *words.stems(tool.description), *_VERBS}
 
 
-def _parts(text: str, tools: Sequence[ToolSpec]) -> list[tuple[str, ToolSpec]]:
+def _parts(text: str, tools: Sequence[toolspec.ToolSpec]) -> list[tuple[str, toolspec.ToolSpec]]:
     """Each part of the text that asks for a tool. "and" divides only where what follows asks for a tool too."""
-    found: list[tuple[str, ToolSpec]] = []
+    found: list[tuple[str, toolspec.ToolSpec]] = []
     for question in _STRONG.split(text)[::2]:
-        parts: list[tuple[str, ToolSpec | None]] = []
+        parts: list[tuple[str, toolspec.ToolSpec | None]] = []
         pieces = [piece for piece in _WEAK.split(question) if piece is not None]
         for position in range(0, len(pieces), 2):
             piece = pieces[position]
@@ -73,13 +73,13 @@ def _parts(text: str, tools: Sequence[ToolSpec]) -> list[tuple[str, ToolSpec]]:
     return found
 
 
-def _tool(text: str, tools: Sequence[ToolSpec]) -> ToolSpec | None:
+def _tool(text: str, tools: Sequence[toolspec.ToolSpec]) -> toolspec.ToolSpec | None:
     scored = [(_score(text, tool), tool) for tool in tools]
     score, tool = max(scored, key=lambda pair: pair[0], default=(0, None))
     return tool if score >= _ENOUGH else None
 
 
-def _score(text: str, tool: ToolSpec) -> int:
+def _score(text: str, tool: toolspec.ToolSpec) -> int:
     if ("_" in tool.name or "-" in tool.name) and tool.name in text:
         return 20  # named as no one names it by accident
     said = set(words.stems(text))

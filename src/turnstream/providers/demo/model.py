@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
-from turnstream.events import ModelEvent, ModelRequest, RunContext
+from turnstream import events, requests
 from turnstream.providers.demo.answers import answer
 
 
@@ -20,7 +20,9 @@ class Model:
         self.reasoning = reasoning
 
     @asynccontextmanager
-    async def stream(self, request: ModelRequest, context: RunContext | None = None) -> AsyncIterator[Stream]:
+    async def stream(
+        self, request: requests.ModelRequest, context: requests.RunContext | None = None
+    ) -> AsyncIterator[Stream]:
         yield Stream(iter(answer(request, reasoning=self.reasoning)), self.delay)
 
     def __repr__(self) -> str:
@@ -30,14 +32,14 @@ class Model:
 class Stream:
     """Batches of one event each."""
 
-    def __init__(self, events: Iterator[ModelEvent], delay: float) -> None:
+    def __init__(self, events: Iterator[events.ModelEvent], delay: float) -> None:
         self._events = events
         self._delay = delay
 
     def __aiter__(self) -> Stream:
         return self
 
-    async def __anext__(self) -> list[ModelEvent]:
+    async def __anext__(self) -> list[events.ModelEvent]:
         for event in self._events:
             # with no delay too: a stream that never lets go of the loop would be unlike any other
             await asyncio.sleep(self._delay)

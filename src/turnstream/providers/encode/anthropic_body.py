@@ -4,25 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from turnstream.events import (
-    AssistantMessage,
-    AudioPart,
-    Content,
-    ContentPart,
-    FilePart,
-    ImagePart,
-    Message,
-    ModelOptions,
-    ModelRequest,
-    ProviderItem,
-    RequestError,
-    SystemMessage,
-    TextPart,
-    ToolCall,
-    ToolMessage,
-    ToolSpec,
-    UserMessage,
-)
+from turnstream import errors, messages, requests, toolspec
 from turnstream.providers import base
 from turnstream.providers.encode import claude_models, data_urls, translate
 
@@ -36,7 +18,7 @@ _FAILED = "The tool failed."
 _OPENING = "(The conversation begins with the assistant.)"
 
 
-def body(settings: base.Settings, model_request: ModelRequest, notes: list[str]) -> dict[str, Any]:
+def body(settings: base.Settings, model_request: requests.ModelRequest, notes: list[str]) -> dict[str, Any]:
     """The body, without what depends on where it is sent. What cannot be said to this vendor goes to ``notes``."""
     options = translate.options_of(settings, model_request)
     claude = claude_models.capabilities(settings.model)
@@ -58,19 +40,19 @@ def body(settings: base.Settings, model_request: ModelRequest, notes: list[str])
 # ---------------------------------------------------------------------------------------------------------- messages
 
 
-def _messages(messages: tuple[Message, ...]) -> list[Block]:
+def _messages(conversation: tuple[messages.Message, ...]) -> list[Block]:
     """Roles alternate, the first is the user's, tool results stand at the head of theirs, no block is empty."""
     ids = translate.Ids.of_word_characters()
     made: list[Block] = []
-    for at, message in enumerate(messages):
+    for at, message in enumerate(conversation):
         match message:
-            case SystemMessage():
+            case messages.SystemMessage():
                 continue
-            case AssistantMessage():
+            case messages.AssistantMessage():
                 role, blocks = "assistant", _assistant(message, ids)
-            case ToolMessage():
+            case messages.ToolMessage():
                 role, blocks = "user", [_tool_result(message, ids, f"messages[{at}].content")]
-            case UserMessage():
+            case messages.UserMessage():
                 role, blocks = "user", _content(message.content, f"messages[{at}].content")
         if not blocks:
             continue
@@ -79,7 +61,7 @@ def _messages(messages: tuple[Message, ...]) -> list[Block]:
         else:
             made.append({"role": role, "content": blocks})
     if not made:
-        raise RequestError("The conversation has no message for the model.", param="messages")
+        raise errors.RequestError("The conversation has no message for the model.", param="messages")
     if made[0]["role"] != "user":
         made.insert(0, {"role": "user", "content": [{"type": "text", "text": _OPENING}]})
     _trim_end(made)
@@ -93,14 +75,14 @@ def _trim_end(made: list[Block]) -> None:
         last["text"] = last["text"].rstrip()
 
 
-def _assistant(message: AssistantMessage, ids: translate.Ids) -> list[Block]:
+def _assistant(message: messages.AssistantMessage, ids: translate.Ids) -> list[Block]:
     """Reasoning goes back only as the signed block that it came in; without its signature it is refused."""
     blocks: list[Block] = []
     for part in message.parts:
         match part:
-            case TextPart(text=text) if text.strip():
+            case messages.TextPart(text=text) if text.strip():
                 blocks.append({"type": "text", "text": text})
-            case ToolCall():
+            case messages.ToolCall():
                 blocks.append(
                     {
                         "type": "tool_use",
@@ -109,14 +91,14 @@ def _assistant(message: AssistantMessage, ids: translate.Ids) -> list[Block]:
                         "input": translate.arguments_object(part),
                     }
                 )
-            case ProviderItem(provider=provider, data=data) if provider == NAME:
+            case messages.ProviderItem(provider=provider, data=data) if provider == NAME:
                 blocks.append(data)
             case _:
                 pass
     return blocks
 
 
-def _tool_result(message: ToolMessage, ids: translate.Ids, where: str) -> Block:
+def _tool_result(message: messages.ToolMessage, ids: translate.Ids, where: str) -> Block:
     made: Block = {"type": "tool_result", "tool_use_id": ids(message.tool_call_id)}
     content = _content(message.content, where)
     if message.is_error:  # such a result has to have content, and may have text only
@@ -127,24 +109,24 @@ def _tool_result(message: ToolMessage, ids: translate.Ids, where: str) -> Block:
     return made
 
 
-def _content(content: Content, where: str) -> list[Block]:
+def _content(content: messages.Content, where: str) -> list[Block]:
     return [
         _part(part, f"{where}[{at}]")
         for at, part in enumerate(translate.parts_of(content))
-        if not isinstance(part, TextPart) or part.text.strip()
+        if not isinstance(part, messages.TextPart) or part.text.strip()
     ]
 
 
-def _part(part: ContentPart, where: str) -> Block:
+def _part(part: messages.ContentPart, where: str) -> Block:
     match part:
-        case TextPart(text=text):
+        case messages.TextPart(text=text):
             return {"type": "text", "text": text}
-        case ImagePart(url=url):
+        case messages.ImagePart(url=url):
             return {"type": "image", "source": _image_source(url, where)}
-        case FilePart():
+        case messages.FilePart():
             return _document(part, where)
-        case AudioPart():
-            raise RequestError("This model's vendor takes no audio.", param=where)
+        case messages.AudioPart():
+            raise errors.RequestError("This model's vendor takes no audio.", param=where)
 
 
 def _image_source(url: str, where: str) -> Block:
@@ -152,15 +134,15 @@ def _image_source(url: str, where: str) -> Block:
     if media is None:
         return {"type": "url", "url": url}
     if media.type not in _IMAGES:
-        raise RequestError(f"An image must be JPEG, PNG, GIF or WebP, not {media.type}.", param=where)
+        raise errors.RequestError(f"An image must be JPEG, PNG, GIF or WebP, not {media.type}.", param=where)
     return {"type": "base64", "media_type": media.type, "data": media.base64}
 
 
-def _document(part: FilePart, where: str) -> Block:
+def _document(part: messages.FilePart, where: str) -> Block:
     if part.file_id is not None:
         source: Block = {"type": "file", "file_id": part.file_id}
     elif part.url is None:
-        raise RequestError("A file needs a URL or an id.", param=where)
+        raise errors.RequestError("A file needs a URL or an id.", param=where)
     elif (media := data_urls.inline(part.url)) is None:
         source = {"type": "url", "url": part.url}
     elif media.type in _IMAGES:
@@ -170,16 +152,16 @@ def _document(part: FilePart, where: str) -> Block:
     elif media.type.startswith("text/"):
         source = {"type": "text", "media_type": "text/plain", "data": media.text}
     else:
-        raise RequestError(f"A file must be a PDF, a text or an image, not {media.type}.", param=where)
+        raise errors.RequestError(f"A file must be a PDF, a text or an image, not {media.type}.", param=where)
     return {"type": "document", "source": source} | ({"title": part.filename} if part.filename else {})
 
 
-def has_file_ids(messages: tuple[Message, ...]) -> bool:
+def has_file_ids(conversation: tuple[messages.Message, ...]) -> bool:
     """Whether the request names files that the vendor keeps, which is a beta of its own."""
     return any(
-        isinstance(part, FilePart) and part.file_id is not None
-        for message in messages
-        if isinstance(message, (UserMessage, ToolMessage)) and not isinstance(message.content, str)
+        isinstance(part, messages.FilePart) and part.file_id is not None
+        for message in conversation
+        if isinstance(message, (messages.UserMessage, messages.ToolMessage)) and not isinstance(message.content, str)
         for part in message.content
     )
 
@@ -187,17 +169,20 @@ def has_file_ids(messages: tuple[Message, ...]) -> bool:
 # ------------------------------------------------------------------------------------------------------------- tools
 
 
-def _add_tools(made: dict[str, Any], model_request: ModelRequest, options: ModelOptions) -> None:
+def _add_tools(made: dict[str, Any], model_request: requests.ModelRequest, options: requests.ModelOptions) -> None:
     """A history with tool calls needs tools beside it: where none are offered, they are listed and forbidden."""
     tools = [_tool(spec) for spec in model_request.tools]
     choice: Block | None = None
     if not tools:
         names = dict.fromkeys(
-            call.name for m in model_request.messages if isinstance(m, AssistantMessage) for call in m.tool_calls
+            call.name
+            for m in model_request.messages
+            if isinstance(m, messages.AssistantMessage)
+            for call in m.tool_calls
         )
         tools = [{"name": name, "input_schema": {"type": "object", "properties": {}}} for name in names]
         choice = {"type": "none"}
-    elif (forced := translate.forced_name(options.tool_choice)) is not None:
+    elif (forced := translate.forced_tool(options.tool_choice)) is not None:
         choice = {"type": "tool", "name": forced}
     elif options.tool_choice is not None:
         choice = {"type": {"required": "any"}.get(str(options.tool_choice), options.tool_choice)}
@@ -210,13 +195,13 @@ def _add_tools(made: dict[str, Any], model_request: ModelRequest, options: Model
         made["tool_choice"] = choice
 
 
-def _tool(spec: ToolSpec) -> Block:
+def _tool(spec: toolspec.ToolSpec) -> Block:
     made: Block = {"name": spec.name, "input_schema": {"type": "object"} | spec.parameters}
     if spec.description:
         made["description"] = spec.description
     if spec.strict:
         made["strict"] = True
-        made["input_schema"] = translate.closed(made["input_schema"])
+        made["input_schema"] = translate.close_objects(made["input_schema"])
     return made
 
 
@@ -226,8 +211,8 @@ def _tool(spec: ToolSpec) -> Block:
 def _add_thinking(
     made: dict[str, Any],
     claude: claude_models.Claude,
-    options: ModelOptions,
-    messages: tuple[Message, ...],
+    options: requests.ModelOptions,
+    messages: tuple[messages.Message, ...],
     notes: list[str],
 ) -> None:
     effort = options.reasoning_effort
@@ -260,7 +245,7 @@ def _effort(effort: str, claude: claude_models.Claude) -> str:
     return "high" if effort == "xhigh" and not claude.xhigh else effort
 
 
-def _add_budget(made: dict[str, Any], effort: str, messages: tuple[Message, ...], notes: list[str]) -> None:
+def _add_budget(made: dict[str, Any], effort: str, messages: tuple[messages.Message, ...], notes: list[str]) -> None:
     budget = min(_BUDGETS.get(effort, _BUDGETS["medium"]), made["max_tokens"] - 1)
     if budget < _SMALLEST_BUDGET:
         notes.append("reasoning_effort is left out of calls with so small an output limit: thinking needs 1024 tokens.")
@@ -270,24 +255,26 @@ def _add_budget(made: dict[str, Any], effort: str, messages: tuple[Message, ...]
         made["thinking"] = {"type": "enabled", "budget_tokens": budget}
 
 
-def _thoughtless_tool_round(messages: tuple[Message, ...]) -> bool:
+def _thoughtless_tool_round(conversation: tuple[messages.Message, ...]) -> bool:
     """Whether the round of tools to be continued was begun by an answer without a thinking block of this vendor's.
 
     With thinking on, the vendor refuses such a history.
     """
-    for message in reversed(messages):
-        if isinstance(message, UserMessage):
+    for message in reversed(conversation):
+        if isinstance(message, messages.UserMessage):
             return False
-        if isinstance(message, AssistantMessage) and message.tool_calls:
-            return not any(isinstance(part, ProviderItem) and _is_thinking(part) for part in message.parts)
+        if isinstance(message, messages.AssistantMessage) and message.tool_calls:
+            return not any(isinstance(part, messages.ProviderItem) and _is_thinking(part) for part in message.parts)
     return False
 
 
-def _is_thinking(item: ProviderItem) -> bool:
+def _is_thinking(item: messages.ProviderItem) -> bool:
     return item.provider == NAME and item.data.get("type") in ("thinking", "redacted_thinking")
 
 
-def _add_sampling(made: dict[str, Any], claude: claude_models.Claude, options: ModelOptions, notes: list[str]) -> None:
+def _add_sampling(
+    made: dict[str, Any], claude: claude_models.Claude, options: requests.ModelOptions, notes: list[str]
+) -> None:
     temperature, top_p = options.temperature, options.top_p
     if not claude.sampling or "thinking" in made:
         if temperature not in (None, 1) or top_p not in (None, 1):
@@ -313,7 +300,7 @@ def _add_sampling(made: dict[str, Any], claude: claude_models.Claude, options: M
 
 
 def _add_format(
-    made: dict[str, Any], claude: claude_models.Claude, model: str, options: ModelOptions, notes: list[str]
+    made: dict[str, Any], claude: claude_models.Claude, model: str, options: requests.ModelOptions, notes: list[str]
 ) -> None:
     answer = translate.json_answer(options.response_format)
     if answer is None:
@@ -321,9 +308,9 @@ def _add_format(
     if answer.schema is None:
         notes.append("response_format json_object is left out: this vendor holds answers only to a json_schema.")
     elif not claude.schemas:
-        raise RequestError(f"The model {model} cannot be held to a JSON Schema.", param="response_format")
+        raise errors.RequestError(f"The model {model} cannot be held to a JSON Schema.", param="response_format")
     else:
-        output_format = {"type": "json_schema", "schema": translate.closed(answer.schema)}
+        output_format = {"type": "json_schema", "schema": translate.close_objects(answer.schema)}
         made["output_config"] = made.get("output_config", {}) | {"format": output_format}
 
 

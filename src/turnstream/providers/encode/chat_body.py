@@ -19,25 +19,7 @@ from typing import Any, assert_never
 
 import msgspec
 
-from turnstream.events import (
-    AssistantMessage,
-    AudioPart,
-    Content,
-    ContentPart,
-    FilePart,
-    ImagePart,
-    Message,
-    ModelOptions,
-    ModelRequest,
-    ProviderItem,
-    SystemMessage,
-    TextPart,
-    ToolCall,
-    ToolMessage,
-    ToolSpec,
-    UserMessage,
-    content_text,
-)
+from turnstream import messages, requests, toolspec
 from turnstream.providers import base
 from turnstream.providers.encode import translate
 
@@ -55,15 +37,19 @@ _PLAIN = (
 )
 
 
-def encoded(settings: base.Settings, request: ModelRequest) -> bytes:
+def encode(settings: base.Settings, request: requests.ModelRequest) -> bytes:
     """The body as bytes. Lone surrogates, which UTF-8 cannot carry, become U+FFFD."""
-    return translate.encoded(body(settings, request))
+    return translate.encode(body(settings, request))
 
 
-def body(settings: base.Settings, request: ModelRequest) -> dict[str, Any]:
+def body(settings: base.Settings, request: requests.ModelRequest) -> dict[str, Any]:
     """The options of the request win over those of the settings; ``extra`` is merged last, over everything."""
     quirks = settings.quirks
-    whole: dict[str, Any] = {"model": settings.model, "messages": messages(request.messages, quirks), "stream": True}
+    whole: dict[str, Any] = {
+        "model": settings.model,
+        "messages": message_list(request.messages, quirks),
+        "stream": True,
+    }
     if not quirks.get("no_stream_options"):
         whole["stream_options"] = {"include_usage": True}
     if request.tools:
@@ -80,7 +66,7 @@ def body(settings: base.Settings, request: ModelRequest) -> dict[str, Any]:
     return {**whole, **(options.extra or {})}
 
 
-def _options(options: ModelOptions, *, with_tools: bool) -> dict[str, Any]:
+def _options(options: requests.ModelOptions, *, with_tools: bool) -> dict[str, Any]:
     given = {name: getattr(options, name) for name in _PLAIN if getattr(options, name) is not None}
     if options.stop is not None:
         given["stop"] = list(options.stop)
@@ -95,7 +81,7 @@ def _options(options: ModelOptions, *, with_tools: bool) -> dict[str, Any]:
     return given
 
 
-def tool(spec: ToolSpec) -> dict[str, Any]:
+def tool(spec: toolspec.ToolSpec) -> dict[str, Any]:
     """A tool as chat completions spell it."""
     function: dict[str, Any] = {"name": spec.name, "description": spec.description, "parameters": spec.parameters}
     if spec.strict is not None:
@@ -103,26 +89,26 @@ def tool(spec: ToolSpec) -> dict[str, Any]:
     return {"type": "function", "function": function}
 
 
-def messages(history: tuple[Message, ...], quirks: dict[str, Any]) -> list[dict[str, Any]]:
+def message_list(history: tuple[messages.Message, ...], quirks: dict[str, Any]) -> list[dict[str, Any]]:
     """A tool message can only hold text, so images that tools gave follow their tool messages, as the user's."""
     whole: list[dict[str, Any]] = []
     shown: list[dict[str, Any]] = []
     loop = _current_loop(history)
     for position, message in enumerate(history):
-        if shown and not isinstance(message, ToolMessage):
+        if shown and not isinstance(message, messages.ToolMessage):
             whole.append({"role": "user", "content": shown})
             shown = []
         match message:
-            case SystemMessage(content=content):
+            case messages.SystemMessage(content=content):
                 whole.append({"role": quirks.get("system_role", "system"), "content": content})
-            case UserMessage(content=content, name=name):
+            case messages.UserMessage(content=content, name=name):
                 whole.append({"role": "user", "content": _content(content, quirks), **({"name": name} if name else {})})
-            case AssistantMessage():
+            case messages.AssistantMessage():
                 whole.append(_assistant(message, quirks, in_loop=position >= loop))
-            case ToolMessage():
+            case messages.ToolMessage():
                 whole.append(_result(message))
                 if not quirks.get("text_only"):
-                    shown.extend(_shown(message))
+                    shown.extend(_shown_parts(message))
             case _:
                 assert_never(message)
     if shown:
@@ -130,15 +116,15 @@ def messages(history: tuple[Message, ...], quirks: dict[str, Any]) -> list[dict[
     return whole
 
 
-def _current_loop(history: tuple[Message, ...]) -> int:
+def _current_loop(history: tuple[messages.Message, ...]) -> int:
     """Where the messages after the last user message begin."""
-    return max((at for at, message in enumerate(history) if isinstance(message, UserMessage)), default=-1) + 1
+    return max((at for at, message in enumerate(history) if isinstance(message, messages.UserMessage)), default=-1) + 1
 
 
-def _content(content: Content, quirks: dict[str, Any]) -> str | list[dict[str, Any]]:
+def _content(content: messages.Content, quirks: dict[str, Any]) -> str | list[dict[str, Any]]:
     if isinstance(content, str):
         return content
-    texts = [part.text for part in content if isinstance(part, TextPart)]
+    texts = [part.text for part in content if isinstance(part, messages.TextPart)]
     if quirks.get("text_only"):
         return "\n\n".join(texts)
     if len(content) == len(texts) == 1:
@@ -146,22 +132,22 @@ def _content(content: Content, quirks: dict[str, Any]) -> str | list[dict[str, A
     return [_part(part) for part in content]
 
 
-def _part(part: ContentPart) -> dict[str, Any]:
+def _part(part: messages.ContentPart) -> dict[str, Any]:
     match part:
-        case TextPart(text=text):
+        case messages.TextPart(text=text):
             return {"type": "text", "text": text}
-        case ImagePart(url=url, detail=detail):
+        case messages.ImagePart(url=url, detail=detail):
             return {"type": "image_url", "image_url": {"url": url, **({"detail": detail} if detail else {})}}
-        case AudioPart(data=data, format=container):
+        case messages.AudioPart(data=data, format=container):
             return {"type": "input_audio", "input_audio": {"data": data, "format": container}}
-        case FilePart(url=url, file_id=file_id, filename=filename):
+        case messages.FilePart(url=url, file_id=file_id, filename=filename):
             file = {"file_id": file_id, "file_data": url, "filename": filename}
             return {"type": "file", "file": {key: value for key, value in file.items() if value is not None}}
         case _:
             assert_never(part)
 
 
-def _assistant(message: AssistantMessage, quirks: dict[str, Any], *, in_loop: bool) -> dict[str, Any]:
+def _assistant(message: messages.AssistantMessage, quirks: dict[str, Any], *, in_loop: bool) -> dict[str, Any]:
     calls = [_call(call) for call in message.tool_calls]
     whole: dict[str, Any] = {"role": "assistant", "content": message.text or (None if calls else "")}
     if calls:
@@ -179,13 +165,13 @@ def _assistant(message: AssistantMessage, quirks: dict[str, Any], *, in_loop: bo
     return whole
 
 
-def _details(message: AssistantMessage) -> Iterator[Any]:
+def _details(message: messages.AssistantMessage) -> Iterator[Any]:
     for part in message.parts:
-        if isinstance(part, ProviderItem) and part.provider == "openai":
+        if isinstance(part, messages.ProviderItem) and part.provider == "openai":
             yield from part.data.get("reasoning_details", ())
 
 
-def _call(call: ToolCall) -> dict[str, Any]:
+def _call(call: messages.ToolCall) -> dict[str, Any]:
     function = {"name": call.name, "arguments": _arguments(call.arguments)}
     kept = {key: value for key, value in (call.extra or {}).items() if key == _KEPT}
     return {"id": call.id, "type": "function", "function": function, **kept}
@@ -201,17 +187,17 @@ def _arguments(text: str) -> str:
     return json.dumps({"invalid_json": text})
 
 
-def _result(message: ToolMessage) -> dict[str, Any]:
+def _result(message: messages.ToolMessage) -> dict[str, Any]:
     """The protocol has no mark for a failure, so the text says it."""
-    text = content_text(message.content)
+    text = messages.content_text(message.content)
     if message.is_error and "error" not in text[:40].lower():
         text = f"Error: {text}"
     return {"role": "tool", "tool_call_id": message.tool_call_id, "content": text}
 
 
-def _shown(message: ToolMessage) -> list[dict[str, Any]]:
+def _shown_parts(message: messages.ToolMessage) -> list[dict[str, Any]]:
     if isinstance(message.content, str):
         return []
-    parts = [_part(part) for part in message.content if not isinstance(part, TextPart)]
+    parts = [_part(part) for part in message.content if not isinstance(part, messages.TextPart)]
     label = f"What the tool {message.name or message.tool_call_id} gave:"
     return [{"type": "text", "text": label}, *parts] if parts else []

@@ -5,25 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from turnstream.events import (
-    AssistantMessage,
-    AudioPart,
-    Content,
-    ContentPart,
-    FilePart,
-    ImagePart,
-    Message,
-    ModelOptions,
-    ModelRequest,
-    ProviderItem,
-    RequestError,
-    SystemMessage,
-    TextPart,
-    ToolCall,
-    ToolMessage,
-    ToolSpec,
-    UserMessage,
-)
+from turnstream import errors, messages, requests, toolspec
 from turnstream.providers import base
 from turnstream.providers.encode import claude_models, data_urls, translate
 
@@ -49,7 +31,7 @@ _OPENING = "(The conversation begins with the assistant.)"
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9\-()\[\] ]+")
 
 
-def body(settings: base.Settings, model_request: ModelRequest, notes: list[str]) -> dict[str, Any]:
+def body(settings: base.Settings, model_request: requests.ModelRequest, notes: list[str]) -> dict[str, Any]:
     options, model = translate.options_of(settings, model_request), settings.model.lower()
     made: dict[str, Any] = {"messages": _messages(model_request.messages)}
     if text := translate.system_text(model_request.messages):
@@ -73,19 +55,19 @@ def body(settings: base.Settings, model_request: ModelRequest, notes: list[str])
 # ---------------------------------------------------------------------------------------------------------- messages
 
 
-def _messages(messages: tuple[Message, ...]) -> list[Block]:
+def _messages(conversation: tuple[messages.Message, ...]) -> list[Block]:
     """Roles alternate, the first is the user's, no text is blank, and a document has some text beside it."""
     ids = translate.Ids.of_word_characters()
     made: list[Block] = []
-    for at, message in enumerate(messages):
+    for at, message in enumerate(conversation):
         match message:
-            case SystemMessage():
+            case messages.SystemMessage():
                 continue
-            case AssistantMessage():
+            case messages.AssistantMessage():
                 role, blocks = "assistant", _answer(message, ids)
-            case ToolMessage():
+            case messages.ToolMessage():
                 role, blocks = "user", [_tool_result(message, ids, f"messages[{at}].content")]
-            case UserMessage():
+            case messages.UserMessage():
                 role, blocks = "user", _content(message.content, f"messages[{at}].content")
                 if blocks and not any("text" in block for block in blocks):
                     blocks.append({"text": "See above."})
@@ -96,30 +78,30 @@ def _messages(messages: tuple[Message, ...]) -> list[Block]:
         else:
             made.append({"role": role, "content": blocks})
     if not made:
-        raise RequestError("The conversation has no message for the model.", param="messages")
+        raise errors.RequestError("The conversation has no message for the model.", param="messages")
     if made[0]["role"] != "user":
         made.insert(0, {"role": "user", "content": [{"text": _OPENING}]})
     return made
 
 
-def _answer(message: AssistantMessage, ids: translate.Ids) -> list[Block]:
+def _answer(message: messages.AssistantMessage, ids: translate.Ids) -> list[Block]:
     """Reasoning goes back only as the signed or redacted block that it came in."""
     blocks: list[Block] = []
     for part in message.parts:
         match part:
-            case TextPart(text=text) if text.strip():
+            case messages.TextPart(text=text) if text.strip():
                 blocks.append({"text": text})
-            case ToolCall():
+            case messages.ToolCall():
                 call = {"toolUseId": ids(part.id), "name": part.name, "input": translate.arguments_object(part)}
                 blocks.append({"toolUse": call})
-            case ProviderItem(provider=provider, data=data) if provider == NAME:
+            case messages.ProviderItem(provider=provider, data=data) if provider == NAME:
                 blocks.append(data)
             case _:
                 pass
     return blocks
 
 
-def _tool_result(message: ToolMessage, ids: translate.Ids, where: str) -> Block:
+def _tool_result(message: messages.ToolMessage, ids: translate.Ids, where: str) -> Block:
     content = _content(message.content, where) or [{"text": "(no output)"}]
     result: Block = {"toolUseId": ids(message.tool_call_id), "content": content}
     if message.is_error:
@@ -127,35 +109,35 @@ def _tool_result(message: ToolMessage, ids: translate.Ids, where: str) -> Block:
     return {"toolResult": result}
 
 
-def _content(content: Content, where: str) -> list[Block]:
+def _content(content: messages.Content, where: str) -> list[Block]:
     return [
         _part(part, f"{where}[{at}]")
         for at, part in enumerate(translate.parts_of(content))
-        if not isinstance(part, TextPart) or part.text.strip()
+        if not isinstance(part, messages.TextPart) or part.text.strip()
     ]
 
 
-def _part(part: ContentPart, where: str) -> Block:
+def _part(part: messages.ContentPart, where: str) -> Block:
     match part:
-        case TextPart(text=text):
+        case messages.TextPart(text=text):
             return {"text": text}
-        case ImagePart(url=url):
-            return _media(_inlined(url, where), None, where)
-        case FilePart(url=str(url), filename=filename):
-            return _media(_inlined(url, where), filename, where)
-        case FilePart():
-            raise RequestError("Bedrock takes a file only as a data: URL or an s3: address.", param=where)
-        case AudioPart(data=data, format=container):
+        case messages.ImagePart(url=url):
+            return _media(_inline(url, where), None, where)
+        case messages.FilePart(url=str(url), filename=filename):
+            return _media(_inline(url, where), filename, where)
+        case messages.FilePart():
+            raise errors.RequestError("Bedrock takes a file only as a data: URL or an s3: address.", param=where)
+        case messages.AudioPart(data=data, format=container):
             return {"audio": {"format": container, "source": {"bytes": data}}}
 
 
-def _inlined(url: str, where: str) -> data_urls.Media | str:
+def _inline(url: str, where: str) -> data_urls.Media | str:
     media = data_urls.inline(url)
     if media is not None:
         return media
     if url.startswith("s3://"):
         return url
-    raise RequestError(
+    raise errors.RequestError(
         "Bedrock fetches nothing: an image or a file must be a data: URL or an s3: address.", param=where
     )
 
@@ -171,7 +153,7 @@ def _media(media: data_urls.Media | str, filename: str | None, where: str) -> Bl
     if image is not None:
         return {"image": {"format": image, "source": source}}
     if document not in _DOCUMENTS.values():
-        raise RequestError("Bedrock does not take an image or a file of this type.", param=where)
+        raise errors.RequestError("Bedrock does not take an image or a file of this type.", param=where)
     name = " ".join(_NOT_IN_A_NAME.sub(" ", (filename or "document").rpartition(".")[0] or "document").split())
     return {"document": {"format": document, "name": name or "document", "source": source}}
 
@@ -179,18 +161,23 @@ def _media(media: data_urls.Media | str, filename: str | None, where: str) -> Bl
 # ------------------------------------------------------------------------------------------------- tools and options
 
 
-def _add_tools(made: dict[str, Any], model_request: ModelRequest, options: ModelOptions, notes: list[str]) -> None:
+def _add_tools(
+    made: dict[str, Any], model_request: requests.ModelRequest, options: requests.ModelOptions, notes: list[str]
+) -> None:
     """A history with tool calls needs tools beside it: where none are offered, they are listed by name."""
     tools = [_tool(spec) for spec in model_request.tools]
     if not tools:
         names = dict.fromkeys(
-            call.name for m in model_request.messages if isinstance(m, AssistantMessage) for call in m.tool_calls
+            call.name
+            for m in model_request.messages
+            if isinstance(m, messages.AssistantMessage)
+            for call in m.tool_calls
         )
-        tools = [_tool(ToolSpec(name)) for name in names]
+        tools = [_tool(toolspec.ToolSpec(name)) for name in names]
     if not tools:
         return
     config: dict[str, Any] = {"tools": tools}
-    if (forced := translate.forced_name(options.tool_choice)) is not None:
+    if (forced := translate.forced_tool(options.tool_choice)) is not None:
         config["toolChoice"] = {"tool": {"name": forced}}
     elif options.tool_choice == "required":
         config["toolChoice"] = {"any": {}}
@@ -201,9 +188,12 @@ def _add_tools(made: dict[str, Any], model_request: ModelRequest, options: Model
     made["toolConfig"] = config
 
 
-def _tool(spec: ToolSpec) -> Block:
+def _tool(spec: toolspec.ToolSpec) -> Block:
     schema = {"type": "object"} | spec.parameters
-    made: Block = {"name": spec.name, "inputSchema": {"json": translate.closed(schema) if spec.strict else schema}}
+    made: Block = {
+        "name": spec.name,
+        "inputSchema": {"json": translate.close_objects(schema) if spec.strict else schema},
+    }
     if spec.description:
         made["description"] = spec.description
     if spec.strict:
@@ -211,7 +201,7 @@ def _tool(spec: ToolSpec) -> Block:
     return {"toolSpec": made}
 
 
-def _inference(options: ModelOptions) -> dict[str, Any]:
+def _inference(options: requests.ModelOptions) -> dict[str, Any]:
     given = {
         "maxTokens": options.output_limit,
         "temperature": options.temperature,
@@ -224,8 +214,8 @@ def _inference(options: ModelOptions) -> dict[str, Any]:
 def _add_claude(
     made: dict[str, Any],
     claude: claude_models.Claude,
-    options: ModelOptions,
-    messages: tuple[Message, ...],
+    options: requests.ModelOptions,
+    messages: tuple[messages.Message, ...],
     notes: list[str],
 ) -> None:
     effort, fields = options.reasoning_effort, {}
@@ -268,14 +258,14 @@ def _limit_sampling(
         notes.append("top_p is left out: this model takes only one of temperature and top_p.")
 
 
-def _thoughtless_tool_round(messages: tuple[Message, ...]) -> bool:
+def _thoughtless_tool_round(conversation: tuple[messages.Message, ...]) -> bool:
     """Whether the round of tools to be continued was begun by an answer without reasoning of this vendor's."""
-    for message in reversed(messages):
-        if isinstance(message, UserMessage):
+    for message in reversed(conversation):
+        if isinstance(message, messages.UserMessage):
             return False
-        if isinstance(message, AssistantMessage) and message.tool_calls:
+        if isinstance(message, messages.AssistantMessage) and message.tool_calls:
             return not any(
-                isinstance(part, ProviderItem) and part.provider == NAME and "reasoningContent" in part.data
+                isinstance(part, messages.ProviderItem) and part.provider == NAME and "reasoningContent" in part.data
                 for part in message.parts
             )
     return False
@@ -292,14 +282,14 @@ def _add_effort(made: dict[str, Any], effort: str, model: str, notes: list[str])
         notes.append("reasoning_effort is left out: it is not known how this model of Bedrock takes it.")
 
 
-def _add_format(made: dict[str, Any], options: ModelOptions, notes: list[str]) -> None:
+def _add_format(made: dict[str, Any], options: requests.ModelOptions, notes: list[str]) -> None:
     answer = translate.json_answer(options.response_format)
     if answer is None:
         return
     if answer.schema is None:
         notes.append("response_format json_object is left out: Converse holds answers only to a json_schema.")
         return
-    schema = {"schema": translate.encoded(translate.closed(answer.schema)).decode(), "name": answer.name}
+    schema = {"schema": translate.encode(translate.close_objects(answer.schema)).decode(), "name": answer.name}
     if answer.description:
         schema["description"] = answer.description
     made["outputConfig"] = {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": schema}}}

@@ -6,25 +6,7 @@ import mimetypes
 import re
 from typing import Any
 
-from turnstream.events import (
-    AssistantMessage,
-    AudioPart,
-    Content,
-    ContentPart,
-    FilePart,
-    ImagePart,
-    Message,
-    ModelOptions,
-    ModelRequest,
-    ProviderItem,
-    RequestError,
-    TextPart,
-    ToolCall,
-    ToolMessage,
-    ToolSpec,
-    UserMessage,
-    content_text,
-)
+from turnstream import errors, messages, requests, toolspec
 from turnstream.providers import base
 from turnstream.providers.encode import data_urls, translate
 
@@ -47,7 +29,7 @@ def version(model: str) -> tuple[int, int] | None:
     return (3, 0) if "gemini-" in model else None
 
 
-def body(settings: base.Settings, model_request: ModelRequest, notes: list[str]) -> dict[str, Any]:
+def body(settings: base.Settings, model_request: requests.ModelRequest, notes: list[str]) -> dict[str, Any]:
     options = translate.options_of(settings, model_request)
     known = version(settings.model)
     made: dict[str, Any] = {"contents": _Contents(model_request.messages, signed=bool(known and known >= (3, 0))).made}
@@ -70,30 +52,30 @@ def body(settings: base.Settings, model_request: ModelRequest, notes: list[str])
 class _Contents:
     """The messages as contents. A call's signature and the vendor's own id go back as they came."""
 
-    def __init__(self, messages: tuple[Message, ...], *, signed: bool) -> None:
+    def __init__(self, conversation: tuple[messages.Message, ...], *, signed: bool) -> None:
         self.made: list[dict[str, Any]] = []
         self._signed = signed
-        self._names = translate.tool_names(messages)
+        self._names = translate.tool_names(conversation)
         self._wire_ids: dict[str, str] = {}
         self._shown: list[Part] = []
-        self._last: type[Message] | None = None  # what the last content was made of
-        for at, message in enumerate(messages):
-            if not isinstance(message, ToolMessage):
+        self._last: type[messages.Message] | None = None  # what the last content was made of
+        for at, message in enumerate(conversation):
+            if not isinstance(message, messages.ToolMessage):
                 self._show()
             self._add(message, f"messages[{at}].content")
         self._show()
         if not self.made:
-            raise RequestError("The conversation has no message for the model.", param="messages")
+            raise errors.RequestError("The conversation has no message for the model.", param="messages")
         if self.made[0]["role"] == "model":
             self.made.insert(0, {"role": "user", "parts": [{"text": _OPENING}]})
 
-    def _add(self, message: Message, where: str) -> None:
+    def _add(self, message: messages.Message, where: str) -> None:
         match message:
-            case AssistantMessage():
+            case messages.AssistantMessage():
                 role, parts = "model", self._answer(message)
-            case ToolMessage():
+            case messages.ToolMessage():
                 role, parts = "user", [self._response(message, where)]
-            case UserMessage(content=content):
+            case messages.UserMessage(content=content):
                 role, parts = "user", _parts(content, where)
             case _:
                 return
@@ -105,15 +87,15 @@ class _Contents:
             self.made.append({"role": role, "parts": parts})
             self._last = type(message)
 
-    def _answer(self, message: AssistantMessage) -> list[Part]:
+    def _answer(self, message: messages.AssistantMessage) -> list[Part]:
         made: list[Part] = []
         for part in message.parts:
             match part:
-                case TextPart(text=text) if text:
+                case messages.TextPart(text=text) if text:
                     made.append({"text": text})
-                case ToolCall():
+                case messages.ToolCall():
                     made.append(self._call(part))
-                case ProviderItem(provider=provider, data=data) if provider == NAME:
+                case messages.ProviderItem(provider=provider, data=data) if provider == NAME:
                     made.append(data)
                 case _:
                     pass
@@ -122,7 +104,7 @@ class _Contents:
             calls[0]["thoughtSignature"] = _NO_SIGNATURE
         return made
 
-    def _call(self, call: ToolCall) -> Part:
+    def _call(self, call: messages.ToolCall) -> Part:
         function: dict[str, Any] = {"name": call.name, "args": translate.arguments_object(call)}
         own = (call.extra or {}).get(NAME) or {}
         if ident := own.get("id"):
@@ -132,14 +114,14 @@ class _Contents:
             made["thoughtSignature"] = signature
         return made
 
-    def _response(self, message: ToolMessage, where: str) -> Part:
+    def _response(self, message: messages.ToolMessage, where: str) -> Part:
         name = message.name or self._names.get(message.tool_call_id, "")
-        text = content_text(message.content)
+        text = messages.content_text(message.content)
         response: dict[str, Any] = {"name": name, "response": {"error" if message.is_error else "output": text}}
         if ident := self._wire_ids.get(message.tool_call_id):
             response["id"] = ident
         if not isinstance(message.content, str):
-            media = [_part(part, where) for part in message.content if not isinstance(part, TextPart)]
+            media = [_part(part, where) for part in message.content if not isinstance(part, messages.TextPart)]
             if media:
                 self._shown += [{"text": f"What the tool {name} gave:"}, *media]
         return {"functionResponse": response}
@@ -151,24 +133,24 @@ class _Contents:
             self._shown, self._last = [], None
 
 
-def _parts(content: Content, where: str) -> list[Part]:
+def _parts(content: messages.Content, where: str) -> list[Part]:
     return [_part(part, f"{where}[{at}]") for at, part in enumerate(translate.parts_of(content))]
 
 
-def _part(part: ContentPart, where: str) -> Part:
+def _part(part: messages.ContentPart, where: str) -> Part:
     match part:
-        case TextPart(text=text):
+        case messages.TextPart(text=text):
             return {"text": text}
-        case ImagePart(url=url):
+        case messages.ImagePart(url=url):
             return _media(url, "image/jpeg")
-        case AudioPart(data=data, format=container):
+        case messages.AudioPart(data=data, format=container):
             return {"inlineData": {"mimeType": f"audio/{container}", "data": data}}
-        case FilePart(url=str(url)):
+        case messages.FilePart(url=str(url)):
             return _media(url, "application/pdf")
-        case FilePart(file_id=str(uri)):
+        case messages.FilePart(file_id=str(uri)):
             return {"fileData": {"fileUri": uri}}
         case _:
-            raise RequestError("A file needs a URL or an id.", param=where)
+            raise errors.RequestError("A file needs a URL or an id.", param=where)
 
 
 def _media(url: str, otherwise: str) -> Part:
@@ -180,21 +162,21 @@ def _media(url: str, otherwise: str) -> Part:
     return {"fileData": {"fileUri": url, "mimeType": guessed or otherwise}}
 
 
-def _declaration(spec: ToolSpec) -> dict[str, Any]:
+def _declaration(spec: toolspec.ToolSpec) -> dict[str, Any]:
     made: dict[str, Any] = {"name": spec.name, "description": spec.description}
     if spec.parameters.get("properties"):
         made["parametersJsonSchema"] = spec.parameters
     return made
 
 
-def _calling(options: ModelOptions) -> dict[str, Any] | None:
-    if (forced := translate.forced_name(options.tool_choice)) is not None:
+def _calling(options: requests.ModelOptions) -> dict[str, Any] | None:
+    if (forced := translate.forced_tool(options.tool_choice)) is not None:
         return {"mode": "ANY", "allowedFunctionNames": [forced]}
     mode = {"required": "ANY", "none": "NONE", "auto": "AUTO"}.get(str(options.tool_choice))
     return {"mode": mode} if mode else None
 
 
-def _generation(options: ModelOptions, notes: list[str]) -> dict[str, Any]:
+def _generation(options: requests.ModelOptions, notes: list[str]) -> dict[str, Any]:
     given = {
         "temperature": options.temperature,
         "topP": options.top_p,
@@ -209,13 +191,13 @@ def _generation(options: ModelOptions, notes: list[str]) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _add_format(made: dict[str, Any], options: ModelOptions, model: str, *, with_tools: bool) -> None:
+def _add_format(made: dict[str, Any], options: requests.ModelOptions, model: str, *, with_tools: bool) -> None:
     answer = translate.json_answer(options.response_format)
     if answer is None:
         return
     known = version(model)
     if with_tools and known is not None and known < (3, 0):
-        raise RequestError(
+        raise errors.RequestError(
             f"The model {model} cannot be held to JSON while it is offered tools.", param="response_format"
         )
     made["responseMimeType"] = "application/json"
@@ -223,7 +205,7 @@ def _add_format(made: dict[str, Any], options: ModelOptions, model: str, *, with
         made["responseJsonSchema"] = answer.schema
 
 
-def _add_thinking(made: dict[str, Any], options: ModelOptions, model: str, notes: list[str]) -> None:
+def _add_thinking(made: dict[str, Any], options: requests.ModelOptions, model: str, notes: list[str]) -> None:
     effort, known = options.reasoning_effort, version(model)
     if effort is None:
         return

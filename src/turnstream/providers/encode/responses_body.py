@@ -5,25 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from turnstream.events import (
-    AssistantMessage,
-    AudioPart,
-    Content,
-    ContentPart,
-    FilePart,
-    ImagePart,
-    Message,
-    ModelOptions,
-    ModelRequest,
-    ProviderItem,
-    RequestError,
-    TextPart,
-    ToolCall,
-    ToolMessage,
-    ToolSpec,
-    UserMessage,
-    content_text,
-)
+from turnstream import errors, messages, requests, toolspec
 from turnstream.providers import base
 from turnstream.providers.encode import translate
 
@@ -37,7 +19,7 @@ _NOT_REASONING = re.compile(r"gpt-3|gpt-4|chatgpt|chat-latest")
 _MISSING = ("seed", "presence_penalty", "frequency_penalty", "stop")
 
 
-def body(settings: base.Settings, model_request: ModelRequest, notes: list[str]) -> dict[str, Any]:
+def body(settings: base.Settings, model_request: requests.ModelRequest, notes: list[str]) -> dict[str, Any]:
     """Nothing is stored at the vendor unless the quirk ``store`` says so; reasoning goes back and forth encrypted."""
     options, quirks = translate.options_of(settings, model_request), settings.quirks
     made: dict[str, Any] = {
@@ -52,7 +34,7 @@ def body(settings: base.Settings, model_request: ModelRequest, notes: list[str])
         made["include"] = ["reasoning.encrypted_content"]
     if model_request.tools:
         made["tools"] = [_tool(spec) for spec in model_request.tools]
-        if (name := translate.forced_name(options.tool_choice)) is not None:
+        if (name := translate.forced_tool(options.tool_choice)) is not None:
             made["tool_choice"] = {"type": "function", "name": name}
         elif options.tool_choice is not None:
             made["tool_choice"] = options.tool_choice
@@ -62,7 +44,9 @@ def body(settings: base.Settings, model_request: ModelRequest, notes: list[str])
     return translate.with_extra(made, options.extra)
 
 
-def _add_options(made: dict[str, Any], options: ModelOptions, quirks: dict[str, Any], notes: list[str]) -> None:
+def _add_options(
+    made: dict[str, Any], options: requests.ModelOptions, quirks: dict[str, Any], notes: list[str]
+) -> None:
     for name in ("temperature", "top_p"):
         if (value := getattr(options, name)) is not None:
             made[name] = value
@@ -92,7 +76,7 @@ def _add_options(made: dict[str, Any], options: ModelOptions, quirks: dict[str, 
     ]
 
 
-def _tool(spec: ToolSpec) -> Item:
+def _tool(spec: toolspec.ToolSpec) -> Item:
     return {
         "type": "function",
         "name": spec.name,
@@ -102,17 +86,17 @@ def _tool(spec: ToolSpec) -> Item:
     }
 
 
-def _input(messages: tuple[Message, ...]) -> list[Item]:
+def _input(conversation: tuple[messages.Message, ...]) -> list[Item]:
     ids = translate.Ids(re.compile(rf".{{1,{_LONGEST_ID}}}", re.DOTALL), lambda text: text[: _LONGEST_ID - 4] or "call")
     made: list[Item] = []
-    for at, message in enumerate(messages):
+    for at, message in enumerate(conversation):
         where = f"messages[{at}].content"
         match message:
-            case UserMessage(content=content):
+            case messages.UserMessage(content=content):
                 made.append({"role": "user", "content": _content(content, where)})
-            case AssistantMessage():
+            case messages.AssistantMessage():
                 _add_answer(made, message, ids)
-            case ToolMessage(content=content):
+            case messages.ToolMessage(content=content):
                 made.append(
                     {
                         "type": "function_call_output",
@@ -123,16 +107,16 @@ def _input(messages: tuple[Message, ...]) -> list[Item]:
             case _:
                 pass
     if not made:
-        raise RequestError("The conversation has no message for the model.", param="messages")
+        raise errors.RequestError("The conversation has no message for the model.", param="messages")
     return made
 
 
-def _add_answer(made: list[Item], message: AssistantMessage, ids: translate.Ids) -> None:
+def _add_answer(made: list[Item], message: messages.AssistantMessage, ids: translate.Ids) -> None:
     for part in message.parts:
         match part:
-            case TextPart(text=text) if text:
+            case messages.TextPart(text=text) if text:
                 made.append({"role": "assistant", "content": text})
-            case ToolCall():
+            case messages.ToolCall():
                 own = (part.extra or {}).get(NAME) or {}
                 made.append(
                     {
@@ -143,7 +127,7 @@ def _add_answer(made: list[Item], message: AssistantMessage, ids: translate.Ids)
                         **own,
                     }
                 )
-            case ProviderItem(provider=provider, data=data) if provider == NAME:
+            case messages.ProviderItem(provider=provider, data=data) if provider == NAME:
                 if data.get("type") == PHASE:
                     if made and made[-1].get("role") == "assistant":
                         made[-1]["phase"] = data["phase"]
@@ -153,38 +137,38 @@ def _add_answer(made: list[Item], message: AssistantMessage, ids: translate.Ids)
                 pass
 
 
-def _content(content: Content, where: str) -> str | list[Item]:
+def _content(content: messages.Content, where: str) -> str | list[Item]:
     if isinstance(content, str):
         return content
     return [_part(part, f"{where}[{at}]") for at, part in enumerate(translate.parts_of(content))]
 
 
-def _output(content: Content, message: ToolMessage, where: str) -> str | list[Item]:
+def _output(content: messages.Content, message: messages.ToolMessage, where: str) -> str | list[Item]:
     parts = _content(content, where)
     if isinstance(parts, str):
         return _result_text(message)
     return [{"type": "input_text", "text": "Error:"}, *parts] if message.is_error else parts
 
 
-def _result_text(message: ToolMessage) -> str:
+def _result_text(message: messages.ToolMessage) -> str:
     """The protocol has no mark for a failure, so the text says it."""
-    text = content_text(message.content)
+    text = messages.content_text(message.content)
     return f"Error: {text}" if message.is_error and "error" not in text[:40].lower() else text
 
 
-def _part(part: ContentPart, where: str) -> Item:
+def _part(part: messages.ContentPart, where: str) -> Item:
     match part:
-        case TextPart(text=text):
+        case messages.TextPart(text=text):
             return {"type": "input_text", "text": text}
-        case ImagePart(url=url, detail=detail):
+        case messages.ImagePart(url=url, detail=detail):
             return {"type": "input_image", "image_url": url, "detail": detail or "auto"}
-        case FilePart(file_id=str(file_id)):
+        case messages.FilePart(file_id=str(file_id)):
             return {"type": "input_file", "file_id": file_id}
-        case FilePart(url=str(url), filename=filename):
+        case messages.FilePart(url=str(url), filename=filename):
             if url[:5].lower() == "data:":
                 return {"type": "input_file", "file_data": url, "filename": filename or "file.pdf"}
             return {"type": "input_file", "file_url": url}
-        case FilePart():
-            raise RequestError("A file needs a URL or an id.", param=where)
-        case AudioPart():
-            raise RequestError("The Responses API takes no audio.", param=where)
+        case messages.FilePart():
+            raise errors.RequestError("A file needs a URL or an id.", param=where)
+        case messages.AudioPart():
+            raise errors.RequestError("The Responses API takes no audio.", param=where)

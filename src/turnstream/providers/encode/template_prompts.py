@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from turnstream.events import ConfigurationError, ModelRequest, RequestError, TextPart, UserMessage
+from turnstream import errors, messages, requests
 from turnstream.prompts.chat_template import ChatTemplate
 from turnstream.prompts.families import FAMILIES, Family, family_of, with_short_ids
 from turnstream.providers import base
@@ -30,7 +30,7 @@ def _family(provider: str, given: base.Settings) -> Family:
     family = FAMILIES.get(str(named)) if named else family_of(given.model)
     if family is None:
         known = ", ".join(FAMILIES)
-        raise ConfigurationError(
+        raise errors.ConfigurationError(
             f"{provider}:{given.model} needs a chat template: set the quirk family to one of {known}, "
             "or template to a template's text."
         )
@@ -53,17 +53,17 @@ def text_format(settings: base.Settings) -> str:
     return str(settings.quirks.get("format") or "hermes")
 
 
-def prompt(settings: base.Settings, model_request: ModelRequest) -> str:
+def prompt(settings: base.Settings, model_request: requests.ModelRequest) -> str:
     """Raises `RequestError` if the template refuses the conversation, or if that is more than text."""
     for at, message in enumerate(model_request.messages):
-        if isinstance(message, UserMessage) and not all(
-            isinstance(part, TextPart) for part in translate.parts_of(message.content)
+        if isinstance(message, messages.UserMessage) and not all(
+            isinstance(part, messages.TextPart) for part in translate.parts_of(message.content)
         ):
-            raise RequestError("This model takes nothing but text.", param=f"messages[{at}].content")
+            raise errors.RequestError("This model takes nothing but text.", param=f"messages[{at}].content")
     quirks = settings.quirks
-    messages = with_short_ids(model_request.messages) if quirks.get("short_ids") else model_request.messages
+    conversation = with_short_ids(model_request.messages) if quirks.get("short_ids") else model_request.messages
     return _template(quirks["template"]).render(
-        messages,
+        conversation,
         model_request.tools,
         now=datetime.fromtimestamp(model_request.time, UTC),
         bos_token=quirks.get("bos", ""),

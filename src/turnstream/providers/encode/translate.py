@@ -10,25 +10,13 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from turnstream.events import (
-    AssistantMessage,
-    Content,
-    ContentPart,
-    Message,
-    ModelOptions,
-    ModelRequest,
-    RequestError,
-    SystemMessage,
-    TextPart,
-    ToolCall,
-    ToolMessage,
-)
+from turnstream import errors, messages, requests
 from turnstream.providers import base
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
-def encoded(body: dict[str, Any]) -> bytes:
+def encode(body: dict[str, Any]) -> bytes:
     """The body as JSON. Lone surrogates, which UTF-8 cannot carry, become U+FFFD."""
     try:
         return msgspec.json.encode(body)
@@ -45,12 +33,12 @@ def with_extra(body: dict[str, Any], extra: dict[str, Any] | None) -> dict[str, 
     return made
 
 
-def options_of(settings: base.Settings, model_request: ModelRequest) -> ModelOptions:
+def options_of(settings: base.Settings, model_request: requests.ModelRequest) -> requests.ModelOptions:
     """The options of the settings, overlaid by those of the request."""
     return settings.options.overlaid(model_request.options)
 
 
-def arguments_object(call: ToolCall) -> dict[str, Any]:
+def arguments_object(call: messages.ToolCall) -> dict[str, Any]:
     """The arguments as an object. Text that is no JSON object stands in it under the key ``arguments``."""
     if not call.arguments.strip():
         return {}
@@ -60,7 +48,7 @@ def arguments_object(call: ToolCall) -> dict[str, Any]:
         return {"arguments": call.arguments}
 
 
-def object_text(call: ToolCall) -> str:
+def arguments_text(call: messages.ToolCall) -> str:
     """The arguments as the text of a JSON object, for vendors that parse those of the history."""
     text = call.arguments.strip() or "{}"
     try:
@@ -70,29 +58,29 @@ def object_text(call: ToolCall) -> str:
     return text
 
 
-def marked_error(text: str, *, failed: bool) -> str:
+def mark_error(text: str, *, failed: bool) -> str:
     """A tool's result for a protocol without a mark for a failure: then the text says it."""
     return f"Error: {text}" if failed and "error" not in text[:40].lower() else text
 
 
-def parts_of(content: Content) -> tuple[ContentPart, ...]:
+def parts_of(content: messages.Content) -> tuple[messages.ContentPart, ...]:
     """The parts with something in them; a plain string is one text part."""
-    parts = (TextPart(content),) if isinstance(content, str) else content
-    return tuple(part for part in parts if not isinstance(part, TextPart) or part.text)
+    parts = (messages.TextPart(content),) if isinstance(content, str) else content
+    return tuple(part for part in parts if not isinstance(part, messages.TextPart) or part.text)
 
 
-def system_text(messages: Iterable[Message]) -> str:
+def system_text(conversation: Iterable[messages.Message]) -> str:
     """All system messages, a blank line between them."""
-    return "\n\n".join(m.content for m in messages if isinstance(m, SystemMessage) and m.content.strip())
+    return "\n\n".join(m.content for m in conversation if isinstance(m, messages.SystemMessage) and m.content.strip())
 
 
-def tool_names(messages: Iterable[Message]) -> dict[str, str]:
+def tool_names(conversation: Iterable[messages.Message]) -> dict[str, str]:
     """The tool names of the conversation by call id, for results that do not say which tool they are of."""
     names: dict[str, str] = {}
-    for message in messages:
-        if isinstance(message, AssistantMessage):
+    for message in conversation:
+        if isinstance(message, messages.AssistantMessage):
             names.update((call.id, call.name) for call in message.tool_calls)
-        elif isinstance(message, ToolMessage) and message.name:
+        elif isinstance(message, messages.ToolMessage) and message.name:
             names.setdefault(message.tool_call_id, message.name)
     return names
 
@@ -142,17 +130,19 @@ def json_answer(response_format: dict[str, Any] | None) -> JsonAnswer | None:
         case {"type": "json_schema", "json_schema": {"schema": dict(schema)} as named}:
             return JsonAnswer(schema, named.get("name") or "answer", named.get("description"), named.get("strict"))
         case _:
-            raise RequestError("It must be text, json_object, or json_schema with a schema.", param="response_format")
+            raise errors.RequestError(
+                "It must be text, json_object, or json_schema with a schema.", param="response_format"
+            )
 
 
-def closed(schema: Any) -> Any:
+def close_objects(schema: Any) -> Any:
     """The schema with ``additionalProperties: false`` on each object that does not say; strict vendors ask for it."""
     if isinstance(schema, list):
-        return [closed(item) for item in schema]
+        return [close_objects(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
     made = {
-        key: value if key in ("enum", "const", "default", "examples") else closed(value)
+        key: value if key in ("enum", "const", "default", "examples") else close_objects(value)
         for key, value in schema.items()
     }
     if schema.get("type") == "object" and "additionalProperties" not in schema:
@@ -160,6 +150,6 @@ def closed(schema: Any) -> Any:
     return made
 
 
-def forced_name(tool_choice: str | dict[str, Any] | None) -> str | None:
+def forced_tool(tool_choice: str | dict[str, Any] | None) -> str | None:
     """The tool that ``tool_choice`` names, None if it is one of the words."""
     return str(tool_choice["name"]) if isinstance(tool_choice, dict) else None

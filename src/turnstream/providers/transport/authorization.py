@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
-from turnstream.events import ModelRequest
+from turnstream import requests
 from turnstream.providers import base
 
 Fetch: TypeAlias = Callable[[base.HttpRequest], Awaitable[base.HttpResponse]]
@@ -31,7 +31,7 @@ class Authorization:
     def secrets(self) -> list[str]:
         return [self._token.value] if self._token is not None else []
 
-    async def applied(self, asked: ModelRequest, request: base.HttpRequest, fetch: Fetch) -> base.HttpRequest:
+    async def apply(self, asked: requests.ModelRequest, request: base.HttpRequest, fetch: Fetch) -> base.HttpRequest:
         """``request``, which was made of ``asked`` without a token, ready to be sent.
 
         Raises `ProviderError` for a refused exchange, `ConfigurationError` for credentials that are missing.
@@ -55,11 +55,11 @@ class Authorization:
             now = time.time()
             if self._token is None or now >= self._token.expires_at:
                 exchange = start(self._settings, now)
-                self._token = None if exchange is None else await _driven(exchange, fetch)
+                self._token = None if exchange is None else await _drive(exchange, fetch)
             return self._token
 
 
-async def _driven(exchange: base.TokenExchange, fetch: Fetch) -> base.Token:
+async def _drive(exchange: base.TokenExchange, fetch: Fetch) -> base.Token:
     try:
         request = next(exchange)
         while True:

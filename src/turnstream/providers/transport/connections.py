@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 from weakref import WeakKeyDictionary
 
-from turnstream.events import ProtocolError, ProviderError
+from turnstream import errors
 from turnstream.providers import base
 from turnstream.providers.transport import plain_http
 
@@ -101,13 +101,15 @@ async def send(client: Client, request: base.HttpRequest, timeouts: base.Timeout
         async with asyncio.timeout(timeouts.first_token):
             return await client.request(request, timeouts.connect)
     except TimeoutError as error:
-        raise silent(timeouts.first_token) from error
+        raise silence_error(timeouts.first_token) from error
     except ValueError as error:
-        raise ProviderError("The address of the model's vendor is not valid.", detail=str(error)) from error
+        raise errors.ProviderError("The address of the model's vendor is not valid.", detail=str(error)) from error
     except plain_http.NotHttp as error:
-        raise ProtocolError("The model's vendor answered with something that is no HTTP.", detail=str(error)) from error
+        raise errors.ProtocolError(
+            "The model's vendor answered with something that is no HTTP.", detail=str(error)
+        ) from error
     except OSError as error:
-        raise _unreachable(str(error) or type(error).__name__) from error
+        raise _unreachable_error(str(error) or type(error).__name__) from error
 
 
 async def short_body(response: Response) -> bytes:
@@ -135,12 +137,12 @@ def _proxy(url: str) -> str | None:
     return proxies.get(parts.scheme) or proxies.get("all")
 
 
-def _unreachable(detail: str) -> ProviderError:
-    return ProviderError(
+def _unreachable_error(detail: str) -> errors.ProviderError:
+    return errors.ProviderError(
         "The model's vendor cannot be reached.", code="provider_unreachable", detail=detail, retryable=True
     )
 
 
-def silent(seconds: float) -> ProviderError:
+def silence_error(seconds: float) -> errors.ProviderError:
     message = f"The model's vendor sent nothing for {seconds:g} seconds."
-    return ProviderError(message, code="provider_timeout", status=504, detail=message)
+    return errors.ProviderError(message, code="provider_timeout", status=504, detail=message)

@@ -9,7 +9,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from turnstream.events import ModelEvent, ModelRequest, ProviderError, RunContext
+from turnstream import errors, events, requests
 from turnstream.providers import base, prices
 from turnstream.providers.transport import authorization, connections, redaction, retries
 
@@ -58,7 +58,7 @@ class HttpModel:
     ) -> None:
         await self.client.__aexit__(kind, error, trace)
 
-    def stream(self, request: ModelRequest, context: RunContext | None = None) -> Stream:
+    def stream(self, request: requests.ModelRequest, context: requests.RunContext | None = None) -> Stream:
         made = self.provider.request(self.settings, request)
         for note in set(made.notes) - self._noted:
             self._noted.add(note)
@@ -76,14 +76,14 @@ class Stream:
     the answer was read to its end, and otherwise closes it at once.
     """
 
-    def __init__(self, model: HttpModel, asked: ModelRequest, request: base.HttpRequest) -> None:
+    def __init__(self, model: HttpModel, asked: requests.ModelRequest, request: base.HttpRequest) -> None:
         self._model = model
         self._asked = asked
         self._request = request
         self._decoder = model.provider.decoder()
         self._response: connections.Response | None = None
         self._watchdog: _Watchdog | None = None
-        self._broken: ProviderError | None = None
+        self._broken: errors.ProviderError | None = None
         self._state = "reading"  # then "closing", then "ended"
 
     async def __aenter__(self) -> Self:
@@ -111,7 +111,7 @@ class Stream:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> list[ModelEvent]:
+    async def __anext__(self) -> list[events.ModelEvent]:
         """The events of one read. Raises `ProviderError`."""
         if self._response is None or self._watchdog is None:
             raise RuntimeError("enter the stream before you iterate it")
@@ -128,7 +128,7 @@ class Stream:
                 try:
                     piece = await content.readany()
                 except (OSError, ValueError) as error:
-                    self._broken = _cut_off(error)
+                    self._broken = _cut_off_error(error)
                     piece = b""
                 watchdog.waiting_since = 0.0
                 if not piece:
@@ -139,20 +139,20 @@ class Stream:
                     return batch if price is None else prices.with_costs(price, batch)
             if batch := self._rest():
                 return batch if price is None else prices.with_costs(price, batch)
-        except ProviderError as error:
+        except errors.ProviderError as error:
             self._state = "ended"
             self._broken = error
-            raise _labelled(error, self._model) from error.__cause__
+            raise _label(error, self._model) from error.__cause__
         self._state = "ended"
         raise StopAsyncIteration
 
-    def _rest(self) -> list[ModelEvent]:
+    def _rest(self) -> list[events.ModelEvent]:
         """What the decoder still had. A connection that broke is no error if the answer was complete by then."""
         if self._state == "ended":
             return []
         try:
             return self._decoder.close()
-        except ProviderError as error:
+        except errors.ProviderError as error:
             raise (self._broken or error) from error
 
 
@@ -173,15 +173,15 @@ class _Watchdog:
         self.begun = False
         self.waiting_since = 0.0  # 0 while nobody waits
         self._deadline = started + timeouts.first_token
-        self._timer = self._loop.call_at(self._deadline, self._look)
+        self._timer = self._loop.call_at(self._deadline, self._check)
 
     def begin(self) -> None:
         """The first event has come."""
         self.begun = True
         self._timer.cancel()
-        self._look()
+        self._check()
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         now = self.now()
         if self.begun:
             silence = self._timeouts.idle
@@ -189,9 +189,9 @@ class _Watchdog:
         else:
             due, silence = self._deadline, self._timeouts.first_token
         if now < due:
-            self._timer = self._loop.call_at(due, self._look)
+            self._timer = self._loop.call_at(due, self._check)
         else:
-            self._content.set_exception(connections.silent(silence))
+            self._content.set_exception(connections.silence_error(silence))
 
     def stop(self) -> None:
         self._timer.cancel()
@@ -205,11 +205,13 @@ async def _drain(content: connections.Body) -> None:
         async with asyncio.timeout(_DRAIN_SECONDS):
             while await content.readany():
                 pass
-    except (OSError, ProviderError):
+    except (OSError, errors.ProviderError):
         pass  # then the connection is closed instead
 
 
-async def _open(model: HttpModel, asked: ModelRequest, request: base.HttpRequest) -> tuple[connections.Response, float]:
+async def _open(
+    model: HttpModel, asked: requests.ModelRequest, request: base.HttpRequest
+) -> tuple[connections.Response, float]:
     """The response of the first try that was not refused, and when that try began. Raises what the last try met.
 
     A token that the vendor refuses before its time is renewed, once.
@@ -218,15 +220,15 @@ async def _open(model: HttpModel, asked: ModelRequest, request: base.HttpRequest
     while True:
         started = asyncio.get_running_loop().time()
         try:
-            authorized = await model.authorization.applied(asked, request, lambda one: _fetch(model, one))
+            authorized = await model.authorization.apply(asked, request, lambda one: _fetch(model, one))
             return await _try(model, authorized), started
-        except ProviderError as error:
+        except errors.ProviderError as error:
             if error.provider_status == 401 and not renewed and model.authorization.expire():
                 renewed = True
                 continue
             again = retries.wait(attempt, error.retry_after, random.random()) if error.retryable else None
             if attempt >= model.max_retries or again is None:
-                raise _labelled(error, model) from error.__cause__
+                raise _label(error, model) from error.__cause__
         attempt += 1
         await asyncio.sleep(again)
 
@@ -238,7 +240,7 @@ async def _try(model: HttpModel, request: base.HttpRequest) -> connections.Respo
     error = model.provider.error(response.status, await connections.short_body(response))
     error.provider_status = response.status
     if error.retry_after is None:
-        error.retry_after = retries.asked_wait(response.headers, time.time())
+        error.retry_after = retries.read_wait(response.headers, time.time())
     if location := response.headers.get("location"):
         error.detail = f"redirected to {location}; {error.detail}"
     raise error
@@ -251,8 +253,8 @@ async def _fetch(model: HttpModel, request: base.HttpRequest) -> base.HttpRespon
     return base.HttpResponse(response.status, headers, await connections.short_body(response))
 
 
-def _cut_off(error: BaseException) -> ProviderError:
-    failure = ProviderError(
+def _cut_off_error(error: BaseException) -> errors.ProviderError:
+    failure = errors.ProviderError(
         "The connection to the model's vendor broke in the middle of the answer.",
         code="provider_connection_lost",
         detail=str(error) or type(error).__name__,
@@ -261,7 +263,7 @@ def _cut_off(error: BaseException) -> ProviderError:
     return failure
 
 
-def _labelled(error: ProviderError, model: HttpModel) -> ProviderError:
+def _label(error: errors.ProviderError, model: HttpModel) -> errors.ProviderError:
     """Says which model it was, and keeps the key out of what the log will read."""
     if not error.provider or ":" not in error.provider:
         error.provider = model.name

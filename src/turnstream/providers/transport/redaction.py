@@ -22,16 +22,16 @@ def secrets(settings: base.Settings) -> list[str]:
 
 def without(hidden: Sequence[str], value: _Value) -> _Value:
     """The value, with ``***`` for each secret in any string of it."""
-    return _replaced(hidden, value) if hidden else value  # type: ignore[return-value]  # same shape, same type
+    return _replace(hidden, value) if hidden else value  # type: ignore[return-value]  # same shape, same type
 
 
-def _replaced(hidden: Sequence[str], value: object) -> object:
+def _replace(hidden: Sequence[str], value: object) -> object:
     if isinstance(value, str):
         for secret in hidden:
             value = value.replace(secret, "***")
         return value
     if isinstance(value, list):
-        return [_replaced(hidden, item) for item in value]
+        return [_replace(hidden, item) for item in value]
     if isinstance(value, dict):
-        return {key: _replaced(hidden, item) for key, item in value.items()}
+        return {key: _replace(hidden, item) for key, item in value.items()}
     return value

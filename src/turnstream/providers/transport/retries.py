@@ -11,7 +11,7 @@ LONGEST_ASKED = 30.0
 """The longest ``Retry-After`` that is waited for, in seconds: whoever asks for more is not asked again."""
 
 
-def asked_wait(headers: Mapping[str, str], now: float) -> float | None:
+def read_wait(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds that the vendor asks to wait (RFC 9110, section 10.2.3; and ``retry-after-ms``), None if it does not say.
 
     ``now`` is the wall clock, seconds since the epoch.
