@@ -106,7 +106,7 @@ class Agents:
     @property
     def busy(self) -> bool:
         assert self.server
-        return bool(self.server.state.running)
+        return bool(self.server.state.runs.live)
 
     def recording(self, app: ASGIApp) -> ASGIApp:
         async def recorded(scope: Scope, receive: Receive, send: Send) -> None:

@@ -169,7 +169,7 @@ async def test_a_client_that_leaves_closes_the_model_call(body: dict[str, object
         await eventually(lambda: model.open == 1)
         asking.cancel()
         await eventually(lambda: model.open == 0)
-        await eventually(lambda: not served.server.state.running)
+        await eventually(lambda: not served.server.state.runs.live)
 
 
 class Fountain:
@@ -209,14 +209,14 @@ async def test_a_slow_reader_slows_the_model() -> None:
         await reader.readexactly(before * 10_000)
         await eventually(lambda: model.taken > before)
         writer.close()
-        await eventually(lambda: not served.server.state.running)
+        await eventually(lambda: not served.server.state.runs.live)
 
 
 async def test_a_client_that_stops_reading_for_good_is_left() -> None:
     async with serving(Agent(Fountain()), send_timeout=0.2, heartbeat=0.1) as served:
         reader, writer = await raw_post(served.url, STREAM, receive_buffer=4096)
         await reader.readline()
-        await eventually(lambda: not served.server.state.running)
+        await eventually(lambda: not served.server.state.runs.live)
         writer.close()
 
 
@@ -269,10 +269,10 @@ async def test_of_a_hundred_streams_those_that_leave_disturb_nobody() -> None:
     async with serving(Agent(model)) as served:
         asking = [asyncio.create_task(ask(served, leaves=bool(n % 2))) for n in range(100)]
         await eventually(lambda: sum(task.done() for task in asking) == 50)
-        await eventually(lambda: model.open == len(served.server.state.running) == 50)
+        await eventually(lambda: model.open == len(served.server.state.runs.live) == 50)
         go_on.set()
         answers = await asyncio.gather(*asking)
-        await eventually(lambda: model.open == len(served.server.state.running) == 0)
+        await eventually(lambda: model.open == len(served.server.state.runs.live) == 0)
     assert answers == ["first last", ""] * 50
 
 
@@ -300,10 +300,10 @@ async def test_the_connection_serves_the_next_request() -> None:
 
 
 async def test_the_log_has_one_line_for_a_run_and_nothing_that_was_said(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO", logger="turnstream.server.answer")
+    caplog.set_level("INFO", logger="turnstream.runs.supervisor")
     async with serving(Agent(Scripted(says("hello")), name="helper")) as served:
         _, headers, _ = await served.post(STREAM)
-    [record] = [record for record in caplog.records if record.name == "turnstream.server.answer"]
+    [record] = [record for record in caplog.records if record.name == "turnstream.runs.supervisor"]
     line = record.getMessage()
     assert line.startswith(f"run {headers['x-request-id']} of helper finished (stop), steps: 1, 10 + 5 tokens, ")
     assert "hello" not in line

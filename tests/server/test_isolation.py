@@ -137,7 +137,7 @@ async def visits(served: Served, count: int) -> None:
             await visit(served, number)
 
     await asyncio.gather(*(visitor() for _ in range(VISITORS)))
-    await eventually(lambda: not served.server.state.running)
+    await eventually(lambda: not served.server.state.runs.live)
     gc.collect()
 
 

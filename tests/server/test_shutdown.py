@@ -65,7 +65,7 @@ async def test_after_the_grace_an_answer_not_begun_is_a_503() -> None:
         for body in (ASK, STREAM):
             asking = asyncio.create_task(served.client.post(served.url + CHAT, json=body))
             await eventually(lambda: model.open == 1)
-            served.server.state.stop_all()
+            served.server.state.end_all()
             response = await asyncio.wait_for(asking, 10)
             assert (response.status, lower(response.headers)["retry-after"]) == (503, "5")
             assert (await response.json())["error"]["code"] == "server_shutdown"

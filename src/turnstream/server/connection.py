@@ -1,4 +1,4 @@
-"""A client's connection: uvicorn's, with bounds on what comes before a request is there to be judged."""
+"""A client's connection: uvicorn's, with limits on a request's head."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from turnstream.dialects.base import json
-from turnstream.dialects.openai_chat import envelope
+from turnstream.dialects import base, openai_chat
 from turnstream.server.middleware.fields import MOST_FIELDS
 
 HEAD_TIMEOUT = 30.0  # seconds for a request's head to arrive, and of silence before the first request
@@ -61,7 +60,7 @@ class Connection(HttpToolsProtocol):
 
     def _refuse(self, status: int, message: str, code: str) -> None:
         if self._is_idle() and not self.transport.is_closing():
-            body = json(envelope(message, status, code))
+            body = base.json(openai_chat.envelope(message, status, code))
             head = f"HTTP/1.1 {status} \r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
             self.transport.write(head.encode() + b"connection: close\r\n\r\n" + body)
         self.transport.close()

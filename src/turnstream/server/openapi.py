@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
+from starlette.responses import Response
 
 from turnstream.api import sse_models
-from turnstream.dialects.base import Route
+from turnstream.dialects import base
 
 _REF = "#/components/schemas/{name}"
 _ERROR = {
@@ -32,7 +33,35 @@ _ERROR = {
 }
 
 
-def operation(route: Route) -> dict[str, Any]:
+def add(api: FastAPI, rows: Iterable[tuple[base.Route, base.Dialect]]) -> None:
+    """The dialects' routes, for the document and for 405: requests that match one do not come as far as here."""
+    routes: dict[tuple[str, str], tuple[base.Route, base.Dialect]] = {}
+    for route, dialect in rows:
+        routes[route.method, route.path] = (route, dialect)
+    for (method, path), (route, dialect) in routes.items():
+        api.add_api_route(
+            path,
+            endpoint,
+            methods=[method],
+            summary=route.summary,
+            tags=[dialect.name],
+            response_class=Response,
+            openapi_extra=operation(route),
+        )
+
+    def described() -> dict[str, object]:
+        if api.openapi_schema is None:
+            api.openapi_schema = document(api, [route for route, _ in routes.values()])
+        return api.openapi_schema
+
+    api.openapi = described  # type: ignore[method-assign]  # FastAPI's documented way
+
+
+async def endpoint(request: Request) -> Response:
+    raise AssertionError("a dialect answers this")
+
+
+def operation(route: base.Route) -> dict[str, Any]:
     """What the document says of a dialect's route."""
     stream: dict[str, Any] = {}
     if route.event is not None:
@@ -52,7 +81,7 @@ def operation(route: Route) -> dict[str, Any]:
     return described
 
 
-def document(api: FastAPI, routes: Iterable[Route]) -> dict[str, Any]:
+def document(api: FastAPI, routes: Iterable[base.Route]) -> dict[str, Any]:
     made = get_openapi(
         title=api.title,
         version=api.version,

@@ -7,22 +7,14 @@ from collections.abc import Mapping
 from starlette.responses import Response
 from starlette.types import Scope
 
-from turnstream.dialects.base import Reply
-
-# in the ASGI scope
-REQUEST_ID = "turnstream.request_id"
-SEND = "turnstream.send"  # the server's own; each layer above wraps it, and a stream would pay for that per batch
+from turnstream.dialects import base
+from turnstream.server import scopes
 
 
-def request_id(scope: Scope) -> str:
-    found: str = scope.get(REQUEST_ID, "")
-    return found
-
-
-def respond(scope: Scope, reply: Reply, headers: Mapping[str, str] | None = None) -> Response:
+def respond(scope: Scope, reply: base.Reply, headers: Mapping[str, str] | None = None) -> Response:
     return Response(
         reply.body,
         reply.status,
-        {"x-request-id": request_id(scope), **reply.headers, **(headers or {})},
+        {"x-request-id": scopes.request_id(scope), **reply.headers, **(headers or {})},
         reply.content_type,
     )

@@ -14,8 +14,8 @@ from typing import Literal
 import uvicorn
 
 from turnstream.events import ConfigurationError
+from turnstream.server import addresses
 from turnstream.server.app import app
-from turnstream.server.guard import is_loopback
 from turnstream.server.state import State
 from turnstream.service import ServerSettings, Service
 
@@ -60,7 +60,7 @@ def check(settings: ServerSettings) -> None:
     """A server that others can reach needs keys, unless its operator says that it does not."""
     if not all(key.strip() for key in settings.keys):
         raise ConfigurationError("One of the server's keys is empty.")
-    if settings.keys or settings.allow_unauthenticated or is_loopback(settings.host):
+    if settings.keys or settings.allow_unauthenticated or addresses.is_loopback(settings.host):
         return
     raise ConfigurationError(
         f"The server would listen on {settings.host} without any API key: set keys, or allow it with"
@@ -87,7 +87,7 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self.state, self._grace = state, grace
         self._until: float | None = None
-        self._said = False
+        self._draining_is_logged = False
 
     def run_on(self, listener: socket.socket) -> None:
         host, port = listener.getsockname()[:2]
@@ -113,10 +113,10 @@ class Server(uvicorn.Server):
         self._until = time.monotonic() + self._grace
 
     async def on_tick(self, counter: int) -> bool:
-        if self._until is not None and not self._said:
-            self._said = True
-            log.info("draining: %d runs have %g seconds to finish", len(self.state.running), self._grace)
-        if self._until is not None and not (self.state.running and time.monotonic() < self._until):
-            self.state.stop_all()
+        if self._until is not None and not self._draining_is_logged:
+            self._draining_is_logged = True
+            log.info("draining: %d runs have %g seconds to finish", len(self.state.runs.live), self._grace)
+        if self._until is not None and not (self.state.runs.live and time.monotonic() < self._until):
+            self.state.end_all()
             self.should_exit = True
         return await super().on_tick(counter)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from turnstream import events
+from turnstream import errors
 from turnstream.server import refusals
 
 MOST_FIELDS = 128
@@ -14,11 +16,10 @@ class FieldLimit:
     def __init__(self, app: ASGIApp, refuse: refusals.Refusals) -> None:
         self._app, self._refuse = app, refuse
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http" or len(scope["headers"]) <= MOST_FIELDS:
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
         message = f"The request has more than {MOST_FIELDS} header fields."
-        error = events.RequestError(message, code="request_header_fields_too_large", status=431)
+        error = errors.RequestError(message, code="request_header_fields_too_large", status=431)
         del scope["headers"][MOST_FIELDS:]  # what words the refusal may look one up
-        await self._refuse(scope, error, {"connection": "close"})(scope, receive, send)
+        return self._refuse(scope, error, {"connection": "close"})(scope, receive, send)

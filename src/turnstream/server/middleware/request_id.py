@@ -6,7 +6,7 @@ import uuid
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from turnstream.server import replies
+from turnstream.server import scopes
 
 
 class RequestId:
@@ -15,5 +15,5 @@ class RequestId:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            scope[replies.REQUEST_ID] = f"run_{uuid.uuid4().hex}"
+            scopes.set_request_id(scope, f"run_{uuid.uuid4().hex}")
         await self._app(scope, receive, send)

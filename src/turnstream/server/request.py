@@ -7,42 +7,50 @@ import time
 from collections.abc import Mapping
 
 from starlette.requests import Request
+from starlette.types import Receive, Scope
 
-from turnstream.dialects.base import ClientRequest
-from turnstream.events import RequestError
-from turnstream.server import replies
+from turnstream import errors
+from turnstream.dialects import base
+from turnstream.server import scopes
 from turnstream.service import ServerSettings
 
 BODY_TIMEOUT = 60.0  # seconds for the whole body to arrive
 
 
-async def client_request(request: Request, settings: ServerSettings, agents: Mapping[str, str]) -> ClientRequest:
+async def read(
+    scope: Scope,
+    receive: Receive,
+    path_params: Mapping[str, str],
+    settings: ServerSettings,
+    agents: Mapping[str, str],
+) -> base.ClientRequest:
     """Raises `RequestError` for a body that is compressed, too large or too slow. The body of a GET is not read."""
-    return ClientRequest(
+    request = Request(scope, receive)
+    return base.ClientRequest(
         body=b"" if request.method == "GET" else await _body(request, settings.max_body),
-        id=replies.request_id(request.scope),
+        id=scopes.request_id(scope),
         time=time.time(),
-        headers=_headers(request),
-        path_params={name: str(value) for name, value in request.path_params.items()},
+        headers=headers(scope),
+        path_params=path_params,
         query=dict(request.query_params),
         statuses=settings.statuses,
         method=request.method,
         agents=agents,
         base_url=str(request.base_url),
-        path=request.scope["path"],
+        path=scope["path"],
     )
 
 
-def _headers(request: Request) -> dict[str, str]:
+def headers(scope: Scope) -> dict[str, str]:
     """By name, the first of each. Starlette's mapping looks through all fields for each of them."""
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(request.scope["headers"])}
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
 
 
 async def _body(request: Request, limit: int) -> bytes:
     coding = request.headers.get("content-encoding", "").strip().lower()
     if coding not in ("", "identity"):
         text = f"The request body is compressed ({coding[:20]!r}): send it as it is."
-        raise RequestError(text, code="unsupported_content_encoding", status=415)
+        raise errors.RequestError(text, code="unsupported_content_encoding", status=415)
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > limit:
         raise _too_large(limit)
@@ -57,10 +65,10 @@ async def _body(request: Request, limit: int) -> bytes:
                 pieces.append(piece)
     except TimeoutError:
         text = f"The request body did not arrive within {BODY_TIMEOUT:g} seconds."
-        raise RequestError(text, code="request_timeout", status=408) from None
+        raise errors.RequestError(text, code="request_timeout", status=408) from None
     return b"".join(pieces)
 
 
-def _too_large(limit: int) -> RequestError:
+def _too_large(limit: int) -> errors.RequestError:
     text = f"The request body is larger than {limit} bytes."
-    return RequestError(text, code="request_too_large", status=413)
+    return errors.RequestError(text, code="request_too_large", status=413)

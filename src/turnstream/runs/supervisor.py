@@ -1,0 +1,131 @@
+"""Owns the runs of this process: starts them, knows which are alive, ends them.
+
+A run that nobody keeps lives exactly as long as its one subscriber follows it. It is iterated in the subscriber's own
+task: what comes of the agent goes on without a queue, a copy, or an await more. To end it from outside, the deadline of
+an `asyncio.timeout` around it is moved to now, which cancels what the run waits for and nothing else.
+
+::
+
+    handle = supervisor.start(agent, request, run_id)
+    async with handle.follow() as batches:
+        async for batch in batches: …
+    handle.failure                      # why it was ended from outside, if it was
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from turnstream import agent as agents
+from turnstream import events, requests, usage
+
+log = logging.getLogger(__name__)
+
+
+def new_id() -> str:
+    return f"run_{uuid.uuid4().hex}"
+
+
+class Handle:
+    """One run, in the hands of whoever follows it. ``left`` says whether its follower went before its end."""
+
+    def __init__(self, run: agents.Run, live: dict[str, Handle], request_id: str) -> None:
+        self._run, self._live, self._request_id = run, live, request_id
+        self._limit: asyncio.Timeout | None = None  # while the run can be ended from outside
+        self._failure: events.RunFailed | None = None
+        self.left = False
+
+    @property
+    def id(self) -> str:
+        return self._run.id
+
+    @property
+    def agent(self) -> str:
+        return self._run.agent.name
+
+    @property
+    def acted(self) -> bool:
+        """Whether asking the same again may do harm."""
+        return self._run.acted
+
+    @property
+    def failure(self) -> events.RunFailed | None:
+        """Why the run was ended from outside; None where it came to an end of its own, or has been left."""
+        return self._failure if isinstance(self._run.outcome, events.RunCancelled) else None
+
+    @asynccontextmanager
+    async def follow(self) -> AsyncIterator[AsyncIterator[list[events.RunEvent]]]:
+        """The run's batches, once. Leaving the block ends the run, and the end of the run leaves the block."""
+        began = time.monotonic()
+        self._live[self.id] = self
+        try:
+            async with asyncio.timeout(None) as limit, self._run:
+                self._limit = limit
+                try:
+                    yield self._run.batches()
+                finally:
+                    self._limit = None
+                    if not limit.expired():
+                        limit.reschedule(None)  # what closes the run is not to be interrupted
+        except TimeoutError:
+            if self._failure is None and not self.left:
+                raise
+        finally:
+            del self._live[self.id]
+            self._report(time.monotonic() - began)
+
+    def leave(self) -> None:
+        """The follower has gone, and with it whoever wanted the run."""
+        self.left = self._failure is None
+        self._stop()
+
+    def end(self, failure: events.RunFailed) -> None:
+        """Somebody else wants the run to end; its follower is left with `failure`. Nothing if it is over."""
+        if self._failure is None and not self.left and self._run.outcome is None:
+            self._failure = failure
+            self._stop()
+
+    def _stop(self) -> None:
+        if self._limit is not None and not self._limit.expired():
+            self._limit.reschedule(asyncio.get_running_loop().time())
+
+    def _report(self, seconds: float) -> None:
+        """One line in the log for each run, without a word of what was said."""
+        run = self._run
+        match self.failure or run.outcome:
+            case events.RunFinished(reason=reason, steps=steps):
+                end = f"finished ({reason}), steps: {steps}"
+            case events.RunFailed(code=code):
+                end = f"failed ({code})" if self.failure is None else f"ended ({code})"
+            case _:
+                end = "ended: client disconnected"
+        used = f"{run.usage.input} + {run.usage.output} tokens"
+        log.info("run %s of %s %s, %s, %.2f s, request %s", run.id, self.agent, end, used, seconds, self._request_id)
+
+
+class Supervisor:
+    """``live`` are the runs that are followed now, by id."""
+
+    def __init__(self) -> None:
+        self.live: dict[str, Handle] = {}
+
+    def start(self, agent: agents.Agent, request: requests.RunRequest, run_id: str, *, request_id: str = "-") -> Handle:
+        """``request_id`` is for the log."""
+        return Handle(agent.run(request, run_id=run_id), self.live, request_id)
+
+    def cancel(self, run_id: str) -> bool:
+        """Somebody else than the one who follows it asks for its end. False if there is no such run, or no longer."""
+        handle = self.live.get(run_id)
+        if handle is None:
+            return False
+        handle.end(events.RunFailed("cancelled", "The run was cancelled.", 499, usage.Usage()))
+        return True
+
+    def end_all(self, failure: events.RunFailed) -> None:
+        for handle in tuple(self.live.values()):
+            handle.end(failure)

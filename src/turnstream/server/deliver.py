@@ -1,0 +1,194 @@
+"""A run as an HTTP response: whole, or as a stream. Whoever leaves, the client or the server, the run ends with it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from starlette.types import Receive, Scope
+
+from turnstream import errors, events
+from turnstream.dialects import base
+from turnstream.runs.supervisor import Handle
+from turnstream.server import delivery, refusals, replies, scopes
+from turnstream.service import ServerSettings
+
+log = logging.getLogger(__name__)
+
+STREAM_HEADERS = {
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-cache",
+    "x-accel-buffering": "no",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who gets the response."""
+
+    scope: Scope
+    receive: Receive
+    outgoing: scopes.Outgoing
+    refuse: refusals.Refusals
+    settings: ServerSettings
+
+    async def refuse_run(self, handle: Handle, failure: events.RunFailed) -> None:
+        """Nothing has been sent: the failure is an HTTP status."""
+        error = errors.ProviderError(
+            failure.message, code=failure.code, status=failure.status, retry_after=failure.retry_after
+        )
+        headers = {"x-should-retry": "false"} if handle.acted or not failure.retryable else None
+        await self.refuse(self.scope, error, headers)(self.scope, self.receive, self.outgoing)
+
+
+async def deliver(handle: Handle, exchange: base.Call, client: Client) -> None:
+    watcher = asyncio.create_task(_leave_with(client.receive, handle))
+    try:
+        await (Stream(handle, exchange, client).run() if exchange.stream else deliver_whole(handle, exchange, client))
+    finally:
+        watcher.cancel()
+
+
+async def _leave_with(receive: Receive, handle: Handle) -> None:
+    """End the run when its client goes."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    handle.leave()
+
+
+async def deliver_whole(handle: Handle, exchange: base.Call, client: Client) -> None:
+    collected: list[events.RunEvent] = []
+    async with handle.follow() as batches:
+        async for batch in batches:
+            collected += batch
+    if handle.left:
+        return
+    end = handle.failure or base.outcome(collected)
+    if isinstance(end, events.RunFinished):
+        reply = exchange.reply(handle.agent, base.compact(collected))
+        await replies.respond(client.scope, reply)(client.scope, client.receive, client.outgoing)
+    else:
+        await client.refuse_run(handle, delivery.as_failure(end))
+
+
+class Stream:
+    """Does what the `Delivery` says: one write for each batch of events.
+
+    A timer says when it has been silent for long. It never interrupts: what it has to send goes out by a task of its
+    own, which the next batch waits for, and while something is being sent it only looks whether the client still reads.
+    """
+
+    def __init__(self, handle: Handle, exchange: base.Call, client: Client) -> None:
+        self._handle, self._exchange, self._client = handle, exchange, client
+        self._encoder = exchange.encoder(handle.agent)
+        self._delivery = delivery.Delivery(self._encoder)
+        self._loop = asyncio.get_running_loop()
+        self._last = self._loop.time()
+        self._sending = False
+        self._aside: asyncio.Task[None] | None = None
+        self._timer = self._loop.call_later(client.settings.first_byte_hold, self._tick)
+
+    async def run(self) -> None:
+        try:
+            await self._perform(await self._follow())
+        finally:
+            self._timer.cancel()
+            if self._delivery.state is not delivery.State.CLOSED:
+                self._encoder.close()  # the client has left: what the dialect remembers of the run must end too
+
+    async def _follow(self) -> delivery.Action | None:
+        """Send all but the end, which is what remains to be done."""
+        this, feed, send, now = self._delivery, self._encoder.feed, self._client.outgoing.send, self._loop.time
+        try:
+            async with self._handle.follow() as batches:
+                async for batch in batches:
+                    if this.state is not delivery.State.OPEN:
+                        await self._perform(this.batch(batch))
+                    elif data := feed(batch):
+                        if self._aside is not None:
+                            await asyncio.shield(self._aside)
+                        # `_write`, written out: this is done for every network read
+                        self._sending = True
+                        await send({"type": "http.response.body", "body": data, "more_body": True})
+                        self._sending = False
+                        self._last = now()
+            if self._handle.left:
+                return None
+            failure = self._handle.failure
+            return this.end() if failure is None else this.fail(failure)
+        except Exception:  # a fault of ours: the client gets an error, and not a stream that just stops
+            log.exception("run %s failed", self._handle.id)
+            return this.fail(delivery.as_failure(None))
+
+    # ------------------------------------------------------------------------------------------------------- sending
+
+    async def _perform(self, action: delivery.Action | None) -> None:
+        if action is None:
+            return
+        if self._aside is not None:
+            await asyncio.shield(self._aside)
+        match action:
+            case delivery.Write():
+                await self._write(action)
+            case delivery.Refuse(failure=failure):
+                await self._client.refuse_run(self._handle, failure)
+            case delivery.Abort():
+                pass  # a response without an end is cut off by the server
+
+    async def _write(self, action: delivery.Write) -> None:
+        self._sending = True
+        if action.first:
+            self._arm(self._client.settings.heartbeat)
+            await self._client.outgoing(self._head())
+        body = {"type": "http.response.body", "body": action.data, "more_body": not action.last}
+        await self._client.outgoing.send(body)
+        self._sending = False
+        self._last = self._loop.time()
+
+    def _head(self) -> dict[str, object]:
+        headers = {
+            "x-request-id": scopes.request_id(self._client.scope),
+            **STREAM_HEADERS,
+            **self._exchange.headers,
+        }
+        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        return {"type": "http.response.start", "status": 200, "headers": raw}
+
+    # --------------------------------------------------------------------------------------------------------- clock
+
+    def _arm(self, seconds: float) -> None:
+        self._timer.cancel()
+        self._timer = self._loop.call_later(seconds, self._tick)
+
+    def _tick(self) -> None:
+        """The start of a stream that is still held, a heartbeat, or the end of a client that does not read."""
+        heartbeat, silent = self._client.settings.heartbeat, self._loop.time() - self._last
+        if self._sending:
+            if silent > self._client.settings.send_timeout:
+                log.info("run %s: aborted, client stopped reading for %.0f s", self._handle.id, silent)
+                self._handle.leave()
+        elif self._delivery.state is delivery.State.HELD or silent >= heartbeat:
+            self._send_aside()
+        else:
+            heartbeat -= silent
+        self._arm(heartbeat)
+
+    def _send_aside(self) -> None:
+        """Send while the run is silent."""
+        try:
+            action = self._delivery.tick()
+        except Exception:
+            log.exception("run %s failed", self._handle.id)
+            self._handle.end(delivery.as_failure(None))
+            return
+        if isinstance(action, delivery.Write):
+            self._aside = self._loop.create_task(self._write_aside(action))
+
+    async def _write_aside(self, action: delivery.Write) -> None:
+        try:
+            await self._write(action)
+        except OSError:  # the client is gone; `_leave_with` will say so
+            pass
+        finally:
+            self._aside = None

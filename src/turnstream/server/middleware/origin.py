@@ -1,0 +1,38 @@
+"""Which web pages may use a server without keys: otherwise any page could make its visitor's browser talk to a server
+on that machine."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from turnstream import errors
+from turnstream.server import addresses, refusals, routes
+from turnstream.service import ServerSettings
+
+
+class Origin:
+    def __init__(self, app: ASGIApp, settings: ServerSettings, table: routes.Routes, refuse: refusals.Refusals) -> None:
+        self._app, self._settings, self._table, self._refuse = app, settings, table, refuse
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] != "http" or self._table.is_public(scope) or self._is_allowed(Headers(scope=scope)):
+            return self._app(scope, receive, send)
+        message = "Origin not allowed: add it to the server's CORS origins."
+        error = errors.TurnstreamError(message, code="origin_not_allowed", status=403)
+        return self._refuse(scope, error)(scope, receive, send)
+
+    def _is_allowed(self, headers: Headers) -> bool:
+        origin, allowed = headers.get("origin"), self._settings.cors_origins
+        if origin is None or "*" in allowed or origin in allowed:
+            return True
+        try:
+            parts = urlsplit(origin)
+        except ValueError:
+            return False
+        if addresses.is_loopback(parts.hostname or ""):
+            return True
+        return not addresses.is_loopback(self._settings.host) and parts.netloc == headers.get("host")

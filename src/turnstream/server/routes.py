@@ -1,0 +1,61 @@
+"""Which dialect a request belongs to: one table for answers, for refusals, and for what needs no key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from starlette.datastructures import Headers
+from starlette.routing import compile_path
+from starlette.types import Scope
+
+from turnstream.dialects import base
+from turnstream.server import scopes
+
+HEALTH = frozenset({"/healthz", "/readyz", "/health"})  # answered also while the server drains
+_PUBLIC = HEALTH | {"/docs", "/docs/oauth2-redirect", "/openapi.json"}
+
+
+class Match(NamedTuple):
+    dialect: base.Dialect
+    path_params: Mapping[str, str]
+
+
+class Routes:
+    """The dialects' routes. Of two that share a path, the first that fits the request's headers counts."""
+
+    def __init__(self, dialects: Sequence[base.Dialect]) -> None:
+        self.rows = [(route, dialect) for dialect in dialects for route in dialect.routes]
+        self._patterns = [(compile_path(route.path)[0], route, dialect) for route, dialect in self.rows]
+        self._public = [pattern for pattern, route, _ in self._patterns if route.public]
+        self._exact: dict[tuple[str, str], list[tuple[base.Route, base.Dialect]]] = {}
+        for route, dialect in self.rows:
+            if "{" not in route.path:
+                self._exact.setdefault((route.method, route.path), []).append((route, dialect))
+
+    def match(self, scope: Scope) -> Match | None:
+        """Who answers it."""
+        method = scope["method"]
+        for route, dialect in self._exact.get((method, scopes.path(scope)), ()):
+            if _fits(route, scope):
+                return Match(dialect, {})
+        return next((match for route, match in self._matches(scope) if route.method == method), None)
+
+    def dialect(self, scope: Scope) -> base.Dialect | None:
+        """Who words its errors: that is the path's to say, whatever the method."""
+        return next((match.dialect for _, match in self._matches(scope)), None)
+
+    def is_public(self, scope: Scope) -> bool:
+        """Whether it is answered without a key: what a client reads before it knows how to authenticate."""
+        path = scopes.path(scope)
+        return path in _PUBLIC or any(pattern.match(path) for pattern in self._public)
+
+    def _matches(self, scope: Scope) -> Iterator[tuple[base.Route, Match]]:
+        path = scopes.path(scope)
+        for pattern, route, dialect in self._patterns:
+            if (found := pattern.match(path)) is not None and _fits(route, scope):
+                yield route, Match(dialect, found.groupdict())
+
+
+def _fits(route: base.Route, scope: Scope) -> bool:
+    return route.header is None or route.header in Headers(scope=scope)

@@ -1,0 +1,55 @@
+"""What the server's parts tell each other in the ASGI scope."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+from starlette.types import Message, Scope, Send
+
+_REQUEST_ID = "turnstream.request_id"
+_OUTGOING = "turnstream.outgoing"
+
+
+class Outgoing:
+    """The server's ``send``, and the one place that knows whether the response has begun.
+
+    Whatever sends, sends through it, but for the body of a stream: when that has begun, its pieces go to ``send``
+    itself, so that no layer costs anything per batch.
+    """
+
+    __slots__ = ("begun", "send")
+
+    def __init__(self, send: Send) -> None:
+        self.send = send
+        self.begun = False
+
+    def __call__(self, message: Message) -> Awaitable[None]:
+        if message["type"] == "http.response.start":
+            if self.begun:
+                raise RuntimeError("a response that has begun cannot begin again")
+            self.begun = True
+        return self.send(message)
+
+
+def set_request_id(scope: Scope, id: str) -> None:
+    scope[_REQUEST_ID] = id
+
+
+def request_id(scope: Scope) -> str:
+    found: str = scope.get(_REQUEST_ID, "")
+    return found
+
+
+def set_outgoing(scope: Scope, outgoing: Outgoing) -> None:
+    scope[_OUTGOING] = outgoing
+
+
+def outgoing(scope: Scope) -> Outgoing:
+    found: Outgoing = scope[_OUTGOING]
+    return found
+
+
+def path(scope: Scope) -> str:
+    """The path below the place where the application is mounted."""
+    whole: str = scope["path"]
+    return whole.removeprefix(scope.get("root_path", ""))
