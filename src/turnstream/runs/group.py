@@ -1,0 +1,144 @@
+"""From the events of an owned run to its log and its watchers: coalesce, number, store, show, in this order.
+
+Neighbouring pieces of text that wait for the same append become one event, and only then events get their numbers. So
+the log holds a few appends a second instead of one for each token, and who watches live sees the very events that a
+replay gives. One append is under way at a time. What comes meanwhile waits for the next one, which begins with the next
+tick: all runs of a process have the same ticks, so that their appends meet in one statement of the database. The end
+of a step, a tool call and a terminal event do not wait for the tick: what follows them may rely on them being stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, cast
+
+from turnstream import events, messages, protocols
+from turnstream.runs import log
+
+if TYPE_CHECKING:
+    from typing import Self
+
+_TEXT = events.TextDelta | events.ReasoningDelta | events.RefusalDelta
+_RELIED_ON = (
+    events.RunStarted
+    | events.RunResumed
+    | events.StepFinished
+    | events.ToolCallsDetected
+    | events.ToolBegan
+    | events.ToolResult
+    | events.RunWaiting
+    | log.Terminal
+)
+# An agent whose events cannot be stored, because the database is away, stops here until they can.
+MOST_PENDING = 4096
+
+
+def interval(runs: int) -> float:
+    """Seconds between two ticks of a process that owns so many runs: 4,000 appends a second at most."""
+    return max(0.025, 0.00025 * runs)
+
+
+def coalesce(batch: Iterable[events.LogEvent]) -> list[events.LogEvent]:
+    """Neighbouring texts of one kind as one event."""
+    result: list[events.LogEvent] = []
+    texts: list[str] = []
+    for event in batch:
+        if texts and type(event) is type(result[-1]):
+            texts.append(cast("events.TextDelta", event).text)
+            continue
+        _join(result, texts)
+        result.append(event)
+        texts = [event.text] if isinstance(event, _TEXT) else []
+    _join(result, texts)
+    return result
+
+
+def _join(result: list[events.LogEvent], texts: list[str]) -> None:
+    if len(texts) > 1:
+        kind = cast("type[events.TextDelta]", type(result[-1]))  # or one of its like
+        result[-1] = kind("".join(texts))
+
+
+class Group:
+    """``async with`` it for as long as the claim is held. ``show(numbered)`` is called with what has been stored.
+
+    ``put`` and ``flush`` raise what the last append raised: `FencedError` when the run is another's.
+    """
+
+    def __init__(
+        self,
+        claim: protocols.Claim,
+        show: Callable[[protocols.NumberedEvents], None],
+        *,
+        runs: Callable[[], int] = lambda: 1,
+    ) -> None:
+        self._claim = claim
+        self._show = show
+        self._runs = runs
+        self._pending: list[events.LogEvent] = []
+        self._said: Sequence[messages.Message] = ()
+        self._something, self._urgent, self._stored = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._stored.set()
+        self._writer: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._writer = asyncio.create_task(self._write())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._writer is not None and not self._writer.done():
+            self._writer.cancel()
+            await asyncio.wait([self._writer])
+
+    async def put(self, batch: Sequence[events.LogEvent], said: Sequence[messages.Message] = ()) -> None:
+        """Hand over events. Returns at once for text; what the rest of the run relies on is stored on return. With the
+        terminal event come the messages for the run's thread."""
+        self._check()
+        self._pending += batch
+        self._said = said
+        self._stored.clear()
+        self._something.set()
+        if any(isinstance(event, _RELIED_ON) for event in batch) or len(self._pending) >= MOST_PENDING:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Until everything is stored."""
+        self._urgent.set()
+        stored = asyncio.ensure_future(self._stored.wait())
+        writer = self._writer
+        assert writer is not None, "enter the group first"
+        try:
+            await asyncio.wait([stored, writer], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stored.cancel()
+        self._check()
+
+    def _check(self) -> None:
+        if self._writer is not None and self._writer.done():
+            self._writer.result()
+
+    async def _write(self) -> None:
+        while True:
+            await self._something.wait()
+            await self._tick()
+            batch, self._pending = coalesce(self._pending), []
+            self._something.clear()
+            self._urgent.clear()
+            last = await self._claim.append(batch, self._said)
+            self._show(list(enumerate(batch, last - len(batch) + 1)))
+            if not self._pending:
+                self._stored.set()
+
+    async def _tick(self) -> None:
+        """Wait for the next tick, or for an event that must not wait."""
+        length = interval(self._runs())
+        now = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(length - now % length):
+                await self._urgent.wait()
+        except TimeoutError:
+            pass

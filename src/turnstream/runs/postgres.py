@@ -1,0 +1,417 @@
+"""Kept runs in PostgreSQL, for any number of processes.
+
+Who may write a log is decided by its primary key alone: two owners cannot both write at one place. The queue (pgmq)
+decides only *when* somebody takes a run over: a message is hidden while its owner renews it, and seen again a lease
+after its owner's last breath. A queue that is mistaken costs a needless takeover, and never an event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from msgspec.structs import astuple, replace
+
+from turnstream import errors, events, messages, protocols
+from turnstream.runs import feeds, rules
+from turnstream.runs.postgres_log import Append, LogWriter, read_log
+from turnstream.storage import codec
+from turnstream.storage.postgres import CHANNEL, Connection, Database, Row
+from turnstream.threads import postgres as threads
+
+if TYPE_CHECKING:
+    from typing import Self
+
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
+
+_OPEN = "status in ('queued', 'running', 'waiting')"
+_CLAIM = """
+select m.msg_id, m.read_ct, m.message ->> 'run' as run_id, r.request, r.body, r.status, r.wanted
+from pgmq.read_grouped_head('turnstream_runs', $1::int, $2::int) m
+left join turnstream.run r on r.id = m.message ->> 'run'"""
+_HEARTBEAT = """
+select m.msg_id, m.read_ct, r.id is null as deleted, r.wanted
+from pgmq.set_vt('turnstream_runs', $1::bigint[], $2::int) m
+left join turnstream.run r on r.id = m.message ->> 'run'"""
+_SEND = """
+select pgmq.send('turnstream_runs', jsonb_build_object('run', $1::text), jsonb_build_object('x-pgmq-group', $2::text),
+  $3::int)"""
+_TELL = "select pg_notify($1, $2)"
+# Seconds until a log that somebody watches is named again to its owner, and for how long the owner remembers it.
+_WATCH_EVERY, _WATCH_FOR = 30.0, 75.0
+
+
+class Claim:
+    """See `protocols.Claim`. ``reads`` is the queue's count of deliveries: another count, and the run is another's."""
+
+    def __init__(self, runs: Runs, message: int, reads: int, new: protocols.NewRun) -> None:
+        self.new = new
+        self.attempt = max(reads, 1)
+        self.lost, self.cancelled = asyncio.Event(), asyncio.Event()
+        self.message, self.reads = message, reads
+        self._runs = runs
+        self._owner = uuid.uuid4()
+        self._end = 0
+
+    async def log(self) -> protocols.NumberedEvents:
+        numbered = await self._runs.persistently(lambda: read_log(self._runs.database, self.new.id, 0))
+        self._end = numbered[-1][0] if numbered else 0
+        return numbered
+
+    async def append(self, batch: Sequence[events.LogEvent], said: Sequence[messages.Message] = ()) -> int:
+        append = Append(self.new, self._end + 1, self._owner, batch, said)
+        if not await self._runs.writer.store(append):
+            self.lost.set()
+            self._runs.forget(self)
+            raise protocols.FencedError(self.new.id)
+        self._end += len(batch)
+        self._runs.feeds.publish(self.new.id, list(enumerate(batch, append.seq)))
+        return self._end
+
+    async def release(self) -> None:
+        if self._runs.forget(self):
+            await self._runs.persistently(lambda: self._runs.delete_message(self.message))
+
+    async def give_back(self) -> None:
+        if self._runs.forget(self):
+            await self._runs.show([self.message])
+
+
+class Runs:
+    """See `protocols.Runs`. The database belongs to whoever opened it.
+
+    ``lease`` is how long, in whole seconds, a silent owner keeps its runs. ``poll`` is how long, in seconds, a
+    notification that was not heard may delay anything.
+    """
+
+    def __init__(
+        self, database: Database, limits: rules.Limits | None = None, *, lease: int = 6, poll: float = 1.0
+    ) -> None:
+        self.database = database
+        self.limits = limits or rules.Limits()
+        self.writer = LogWriter(database)
+        self.feeds = feeds.Feeds(self._read_log, self._log_state)
+        self._lease = lease
+        self._poll = min(poll, 0.1) if database.pooled else poll
+        self._claims: dict[str, Claim] = {}
+        self._wake, self._news = asyncio.Event(), asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._left = False
+
+    async def __aenter__(self) -> Self:
+        self.database.listen(self._hear, self._wake_all)
+        loops = self.writer.run, self._beat, self._follow
+        self._tasks = [asyncio.create_task(loop()) for loop in loops]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.leave()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks)
+
+    async def submit(self, new: protocols.NewRun, *, here: bool = False) -> Claim | protocols.Submitted:
+        here = here and not self._left and len(self._claims) < self.limits.slots
+        async with self.database.transaction() as db:
+            submitted, others = await self._insert(db, new)
+            if not submitted.created:
+                return submitted
+            here = here and not any(other["status"] != "waiting" for other in others)
+            message = await db.fetchval(_SEND, new.id, rules.group(new), self._lease if here else 0)
+            if not here:
+                await db.execute(_TELL, CHANNEL, "new")
+        if new.policy == "interrupt":
+            for other in others:
+                await self.cancel(new.principal, other["id"])
+        if not here:
+            return submitted
+        claim = self._claims[new.id] = Claim(self, message, 0, new)
+        return claim
+
+    async def claims(self) -> AsyncGenerator[Claim]:
+        while True:
+            self._wake.clear()
+            free = 0 if self._left else self.limits.slots - len(self._claims)
+            rows: list[Row] = []
+            if free > 0:
+                with suppress(errors.StoreError):
+                    rows = await self.database.fetch(_CLAIM, self._lease, free)
+            taken = [(row, await self._take(row)) for row in rows]
+            for row, claim in taken:
+                if claim is not None and not await self._settled(claim, row):
+                    yield claim
+            if not rows:
+                await _within(self._wake, self._poll)
+
+    def tail(self, run_id: str, after: int = 0) -> AsyncIterator[protocols.NumberedEvents]:
+        self._news.set()
+        return self.feeds.tail(run_id, after)
+
+    async def get(self, principal: str, run_id: str, agent: str | None = None) -> protocols.RunState | None:
+        return await threads.find_run(self.database, principal, run_id, agent)
+
+    async def recent(
+        self,
+        principal: str,
+        agent: str | None = None,
+        *,
+        thread: str | None = None,
+        before: str | None = None,
+        limit: int = 20,
+    ) -> list[protocols.RunState]:
+        select = f"""select {threads.RUN_COLUMNS} from turnstream.run where principal = $1
+            and ($2::text is null or agent = $2) and ($3::text is null or thread = $3)
+            and ($4::text is null or (created_at, id) <
+                 (select created_at, id from turnstream.run where principal = $1 and id = $4))
+            order by turnstream.run.created_at desc, id desc limit $5"""
+        rows = await self.database.fetch(select, principal, agent, thread, before, limit)
+        return [threads.run_state(row) for row in rows]
+
+    async def cancel(self, principal: str, run_id: str) -> bool:
+        async with self.database.transaction() as db:
+            select = f"select status, request from turnstream.run where principal = $1 and id = $2 and {_OPEN}"
+            if (row := await db.fetchrow(select, principal, run_id)) is None:
+                return False
+            new = codec.decode_new_run(row["request"])
+            if row["status"] == "running" or not await self._end_without_owner(db, new):
+                await db.execute("update turnstream.run set wanted = 'cancel' where id = $1", run_id)
+                await db.execute(_TELL, CHANNEL, f"cancel {run_id}")
+        self._news.set()
+        return True
+
+    async def answer(self, principal: str, run_id: str, answered: events.RunAnswered) -> bool:
+        async with self.database.transaction() as db:
+            select = "select request from turnstream.run where principal = $1 and id = $2 and status = 'waiting'"
+            if (row := await db.fetchrow(select, principal, run_id)) is None:
+                return False
+            new = codec.decode_new_run(row["request"])
+            end, last = (await read_log(db, run_id, 0))[-1]
+            append = Append(new, end + 1, uuid.uuid4(), [answered])
+            if not isinstance(last, events.RunWaiting) or not await append.store(db):
+                return False  # somebody else was faster
+            await db.execute(_SEND, run_id, rules.group(new), 0)
+            await db.execute(_TELL, CHANNEL, "new")
+            await db.execute(_TELL, CHANNEL, f"log {run_id}")
+        self._news.set()
+        return True
+
+    async def delete(self, principal: str, run_id: str) -> bool:
+        delete = "delete from turnstream.run where principal = $1 and id = $2 returning id"
+        return bool(await self.database.fetch(delete, principal, run_id))
+
+    async def expire(self, older_than: float) -> int:
+        forget_keys = (
+            "update turnstream.run set key = null "
+            "where key is not null and created_at < now() - make_interval(secs => $1)"
+        )
+        await self.database.fetch(forget_keys, rules.KEY_LIFETIME)
+        some = """delete from turnstream.run_event where ctid = any(array(
+            select e.ctid from turnstream.run_event e join turnstream.run r on r.id = e.run_id
+            where r.ended_at < now() - make_interval(secs => $1) limit 10000)) returning 1"""
+        deleted = 0
+        while rows := await self.database.fetch(some, older_than):
+            deleted += len(rows)
+        return deleted
+
+    async def leave(self) -> None:
+        self._left = True
+        claims = list(self._claims.values())
+        self._claims.clear()
+        if claims:
+            await self.show([claim.message for claim in claims])
+
+    # ---------------------------------------------------------------------------------------------- what claims call
+
+    def forget(self, claim: Claim) -> bool:
+        """The claim is over. False if it was before."""
+        if self._claims.get(claim.new.id) is not claim:
+            return False
+        del self._claims[claim.new.id]
+        self.writer.unwatch(claim.new.id)
+        self._wake.set()
+        return True
+
+    async def persistently(self, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """What the call gives, once the database is there."""
+        while True:
+            try:
+                return await call()
+            except errors.StoreError:
+                await asyncio.sleep(0.25)
+
+    async def delete_message(self, message: int) -> None:
+        """The next run of its group can be claimed, wherever there is a slot."""
+        delete = (
+            "with gone as (select pgmq.delete('turnstream_runs', $1::bigint)) select pg_notify($2, 'new') from gone"
+        )
+        await self.database.fetch(delete, message, CHANNEL)
+
+    async def show(self, claims: Sequence[int]) -> None:
+        """Make the runs of these messages visible to everybody, now."""
+        give = (
+            "with given as (select 1 from pgmq.set_vt('turnstream_runs', $1::bigint[], 0)) "
+            "select pg_notify($2, 'new') from given limit 1"
+        )
+        with suppress(errors.StoreError):  # then the lease passes
+            await self.database.fetch(give, list(claims), CHANNEL)
+
+    # -------------------------------------------------------------------------------------------------------- inside
+
+    async def _insert(self, db: Connection, new: protocols.NewRun) -> tuple[protocols.Submitted, list[Row]]:
+        """The run, or the one that its key stands for; and the open runs of its thread. The lock comes first, in a
+        statement of its own: those behind it then see what others have committed."""
+        if new.thread is not None:
+            await threads.begin_thread(db, new.thread)
+        insert = (
+            "insert into turnstream.run (id, principal, agent, thread, key, kept, background, request, dialect, body, "
+            "status) values ($1, $2, $3, $4, $5, true, $6, $7, $8, $9, 'queued') "
+            "on conflict (principal, key) do nothing returning id"
+        )
+        request = codec.encode_new_run(replace(new, body=b""))
+        columns = new.id, new.principal, new.agent, new.request.thread_id, new.key, new.background, request
+        if await db.fetchval(insert, *columns, new.dialect, new.body) is None:
+            select = "select id from turnstream.run where principal = $1 and key = $2"
+            return protocols.Submitted(await db.fetchval(select, new.principal, new.key), created=False), []
+        count = (
+            "select (select count(*) from turnstream.run where status = 'queued') as queued, "
+            f"(select count(*) from turnstream.run where principal = $1 and {_OPEN}) as open"
+        )
+        counts = await db.fetchrow(count, new.principal)
+        self.limits.check(counts["queued"] - 1, counts["open"] - 1)
+        if new.thread is None:
+            return protocols.Submitted(new.id), []
+        select = (
+            "select id, status from turnstream.run where principal = $1 and agent = $2 and thread = $3 and id <> $4 "
+            f"and {_OPEN}"
+        )
+        others = await db.fetch(select, *astuple(new.thread), new.id)
+        if others and new.policy == "reject":
+            raise rules.busy(new.thread.id)
+        return protocols.Submitted(new.id), others
+
+    async def _take(self, row: Row) -> Claim | None:
+        if row["request"] is None:  # deleted meanwhile
+            with suppress(errors.StoreError):
+                await self.delete_message(row["msg_id"])
+            return None
+        new = replace(codec.decode_new_run(row["request"]), body=row["body"])
+        if (before := self._claims.get(new.id)) is not None:
+            before.lost.set()  # this process slept past its own lease
+        claim = self._claims[new.id] = Claim(self, row["msg_id"], row["read_ct"], new)
+        return claim
+
+    async def _settled(self, claim: Claim, row: Row) -> bool:
+        try:
+            return await rules.settle(claim, row["status"], cancel=row["wanted"] == "cancel")
+        except protocols.FencedError:
+            return True
+
+    async def _end_without_owner(self, db: Connection, new: protocols.NewRun) -> bool:
+        """Cancel a run that nobody executes. False if somebody has just begun to; otherwise it is they who find their
+        place in the log taken. The event comes before the run's status, as in every append: no two of them can wait
+        for each other."""
+        numbered = await read_log(db, new.id, 0)
+        end, said = rules.cancelled(new, numbered)
+        append = Append(new, 1 + (numbered[-1][0] if numbered else 0), uuid.uuid4(), [end], said)
+        stored = await append.store(db)
+        await db.execute(_TELL, CHANNEL, f"log {new.id}")
+        return stored
+
+    async def _beat(self) -> None:
+        """Renew all leases of this process in one statement, which also says what became of them."""
+        while True:
+            await asyncio.sleep(self._lease / 3)
+            claims = {claim.message: claim for claim in self._claims.values()}
+            if not claims:
+                continue
+            try:
+                rows = await self.database.fetch(_HEARTBEAT, list(claims), self._lease)
+            except errors.StoreError:
+                continue
+            found = {row["msg_id"]: row for row in rows}
+            for message, claim in claims.items():
+                row = found.get(message)
+                if row is None or row["read_ct"] != claim.reads or row["deleted"]:
+                    if self.forget(claim):
+                        logger.warning("run %s is another process's by now", claim.new.id)
+                        claim.lost.set()
+                elif row["wanted"] == "cancel":
+                    claim.cancelled.set()
+
+    async def _follow(self) -> None:
+        """Feed the watchers of logs that others write: told by their owners, or else by asking."""
+        named: dict[str, float] = {}
+        while True:
+            self._news.clear()
+            remote = {id: feed.position for id, feed in self.feeds.watched.items() if id not in self._claims}
+            if remote:
+                with suppress(errors.StoreError):
+                    await self._name_watched(named, remote)
+                    for run_id, numbered in (await _read_logs(self.database, remote)).items():
+                        self.feeds.publish(run_id, numbered)
+            await _within(self._news, self._poll)
+
+    async def _name_watched(self, named: dict[str, float], remote: dict[str, int]) -> None:
+        now = asyncio.get_running_loop().time()
+        if self.database.pooled:
+            return
+        for run_id in [run_id for run_id, at in named.items() if run_id not in remote or now - at > _WATCH_EVERY]:
+            del named[run_id]
+        for run_id in remote.keys() - named.keys():
+            named[run_id] = now
+            await self.database.fetch(_TELL, CHANNEL, f"watch {run_id}")
+
+    def _hear(self, payload: str) -> None:
+        kind, *ids = payload.split(" ")
+        match kind:
+            case "new":
+                self._wake.set()
+            case "cancel":
+                for claim in filter(None, map(self._claims.get, ids)):
+                    claim.cancelled.set()
+            case "watch":
+                for claim in filter(None, map(self._claims.get, ids)):
+                    self.writer.watch(claim.new.id, _WATCH_FOR)
+            case "log" if any(run_id in self.feeds.watched for run_id in ids):
+                self._news.set()
+            case _:
+                pass
+
+    def _wake_all(self) -> None:
+        self._wake.set()
+        self._news.set()
+
+    async def _read_log(self, run_id: str, after: int) -> protocols.NumberedEvents:
+        return await read_log(self.database, run_id, after, 200)
+
+    async def _log_state(self, run_id: str) -> feeds.LogState | None:
+        select = """select status, (select coalesce(max(seq + count - 1), 0) from turnstream.run_event
+            where run_id = $1) as log_end from turnstream.run where id = $1 and kept"""
+        rows = await self.database.fetch(select, run_id)
+        return feeds.LogState(rows[0]["status"], rows[0]["log_end"]) if rows else None
+
+
+async def _read_logs(database: Database, positions: dict[str, int]) -> dict[str, protocols.NumberedEvents]:
+    """What is behind these positions of several logs, in one statement."""
+    select = """select w.run_id, e.seq, e.events from unnest($1::text[], $2::bigint[]) as w(run_id, after)
+        join turnstream.run_event e on e.run_id = w.run_id and e.seq >=
+            coalesce((select max(seq) from turnstream.run_event where run_id = w.run_id and seq <= w.after + 1), 1)
+        order by w.run_id, e.seq"""
+    found: dict[str, protocols.NumberedEvents] = {}
+    for row in await database.fetch(select, list(positions), list(positions.values())):
+        found.setdefault(row["run_id"], []).extend(codec.decode_events(row["seq"], row["events"]))
+    return {id: [each for each in numbered if each[0] > positions[id]] for id, numbered in found.items()}
+
+
+async def _within(event: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

@@ -1,0 +1,71 @@
+"""What both stores of runs decide alike: who may queue, and what becomes of a run that nobody shall execute."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from turnstream import errors, events, messages, protocols
+from turnstream.runs import log
+
+# A step whose owners ended so often is not tried again. Owners that leave in good order count too, so it is their
+# number since the last progress; the second bound is for owners that end before they write anything.
+MOST_TRIES, MOST_ATTEMPTS = 5, 25
+# Seconds after which an Idempotency-Key may start another run.
+KEY_LIFETIME = 86_400.0
+
+
+class Limits(Struct, frozen=True):
+    """``slots`` are the runs that one process owns at once, ``queued`` the runs that wait in the whole store, ``open``
+    those of one principal that have not ended."""
+
+    slots: int = 100
+    queued: int = 1000
+    open: int = 1000
+
+    def check(self, queued: int, open: int) -> None:
+        if queued >= self.queued:
+            raise errors.QueueFullError(f"{queued} runs wait already. Try again later.", retry_after=10.0)
+        if open >= self.open:
+            text = f"{open} of your runs have not ended. Wait for some of them, or cancel them."
+            raise errors.QueueFullError(text, retry_after=10.0)
+
+
+def busy(thread: str) -> errors.ThreadBusyError:
+    return errors.ThreadBusyError(f"Another run of the thread {thread!r} has not ended.")
+
+
+def group(new: protocols.NewRun) -> str:
+    """Runs of one group are executed one after another: those of one thread. A hash, because names may be long."""
+    if (key := new.thread) is None:
+        return new.id
+    whole = "".join(f"{len(part)}:{part}" for part in (key.principal, key.agent, key.id))
+    return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def cancelled(
+    new: protocols.NewRun, numbered: protocols.NumberedEvents
+) -> tuple[events.RunCancelled, Sequence[messages.Message]]:
+    """The end of a run that nobody executes, and what its thread gets."""
+    folded = log.fold(numbered)
+    return events.RunCancelled(folded.usage), (*new.said, *folded.messages)
+
+
+async def settle(claim: protocols.Claim, status: protocols.Status, *, cancel: bool) -> bool:
+    """Whether the claimed run is not to be executed; then its end is in the log, and it is released."""
+    if status not in log.ENDED and (cancel or status != "waiting"):
+        if not cancel and claim.attempt <= MOST_TRIES:
+            return False
+        folded = log.fold(await claim.log())
+        if not cancel and folded.tries < MOST_TRIES and claim.attempt <= MOST_ATTEMPTS:
+            return False
+        if not folded.ended:
+            end: events.TerminalEvent = events.RunCancelled(folded.usage)
+            if not cancel:
+                text = "The run was given up: each process that executed it ended before it had finished a step."
+                end = events.RunFailed("attempts", text, 500, folded.usage, None, False)
+            await claim.append([end], (*claim.new.said, *folded.messages))
+    await claim.release()
+    return True

@@ -1,0 +1,392 @@
+"""Kept runs in a SQLite file, for one process.
+
+The file belongs to this process alone, so there is no lease: at its start every run that has not ended is its own. The
+queue is in memory, and the file says after a restart what was in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+import uuid
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from msgspec.structs import astuple, replace
+
+from turnstream import errors, events, messages, protocols
+from turnstream.runs import feeds, log, rules
+from turnstream.storage import codec
+from turnstream.storage.sqlite import Database
+from turnstream.threads import sqlite as threads
+
+if TYPE_CHECKING:
+    from typing import Self
+
+_OPEN = "status in ('queued', 'running', 'waiting')"
+# Seconds until a statement that the database refused is tried again.
+_PAUSE = 0.5
+
+
+class _Queue:
+    """Ids of runs that nobody executes, and of those that are executed: one at a time of each group."""
+
+    def __init__(self) -> None:
+        self._groups: dict[str, deque[str]] = {}
+        self._ready: deque[tuple[str, str]] = deque()
+        self.changed = asyncio.Event()
+
+    def add(self, group: str, run_id: str) -> None:
+        waiting = self._groups.setdefault(group, deque())
+        waiting.append(run_id)
+        if len(waiting) == 1:
+            self._offer(group)
+
+    def take(self) -> tuple[str, str] | None:
+        return self._ready.popleft() if self._ready else None
+
+    def take_this(self, group: str, run_id: str) -> bool:
+        """Whether the run is the next of its group; then it is taken."""
+        if (group, run_id) not in self._ready:
+            return False
+        self._ready.remove((group, run_id))
+        return True
+
+    def done(self, group: str) -> None:
+        """The taken run of that group is not executed any more, and will not be."""
+        waiting = self._groups[group]
+        waiting.popleft()
+        if waiting:
+            self._offer(group)
+        else:
+            del self._groups[group]
+
+    def give_back(self, group: str) -> None:
+        self._offer(group)
+
+    def _offer(self, group: str) -> None:
+        self._ready.append((group, self._groups[group][0]))
+        self.changed.set()
+
+
+class _Taken(NamedTuple):
+    new: protocols.NewRun
+    status: protocols.Status
+    claims: int
+    wanted: str | None
+
+
+class Claim:
+    """See `protocols.Claim`."""
+
+    def __init__(self, runs: Runs, group: str, taken: _Taken) -> None:
+        self.new = taken.new
+        self.attempt = taken.claims
+        self.lost, self.cancelled = asyncio.Event(), asyncio.Event()
+        self.group = group
+        self._runs = runs
+        self._owner = uuid.uuid4().hex
+        self._end = 0
+
+    async def log(self) -> protocols.NumberedEvents:
+        numbered = await self._runs.read(self.new.id, 0, whole=True)
+        self._end = numbered[-1][0] if numbered else 0
+        return numbered
+
+    async def append(self, batch: Sequence[events.LogEvent], said: Sequence[messages.Message] = ()) -> int:
+        append = _Append(self.new, self._end + 1, self._owner, batch, said)
+        once = any(isinstance(event, events.ToolBegan) for event in batch)
+        while True:
+            try:
+                stored = await self._runs.database.call(append, durable=once or append.ends)
+                break
+            except errors.StoreError:
+                await asyncio.sleep(_PAUSE)
+        if not stored:
+            self.lost.set()
+            self._runs.forget(self)
+            raise protocols.FencedError(self.new.id)
+        self._end += len(batch)
+        self._runs.feeds.publish(self.new.id, list(enumerate(batch, append.seq)))
+        return self._end
+
+    async def release(self) -> None:
+        self._runs.forget(self)
+
+    async def give_back(self) -> None:
+        self._runs.forget(self, give_back=True)
+
+
+class _Append:
+    """One append, as a job of the database: whether it was stored."""
+
+    def __init__(
+        self,
+        new: protocols.NewRun,
+        seq: int,
+        owner: str,
+        batch: Sequence[events.LogEvent],
+        said: Sequence[messages.Message],
+    ) -> None:
+        self._new, self.seq, self._owner, self._said = new, seq, owner, said
+        self._count, self._data = len(batch), codec.encode_events(batch)
+        self._status = log.status(batch)
+        last = batch[-1]
+        self._ending = last if isinstance(last, protocols.Ending) else None
+        self.ends = self._status in log.ENDED
+
+    def __call__(self, db: sqlite3.Connection) -> bool:
+        run_id = self._new.id
+        insert = (
+            "insert into run_event (run_id, seq, count, owner, events) select id, ?, ?, ?, ? from run where id = ? "
+            "on conflict do update set count = excluded.count where owner = excluded.owner"
+        )
+        if not db.execute(insert, (self.seq, self._count, self._owner, self._data, run_id)).rowcount:
+            return False
+        if self._status is not None:
+            self._change_status(db, self._status)
+        return True
+
+    def _change_status(self, db: sqlite3.Connection, status: protocols.Status) -> None:
+        ending = None if self._ending is None else codec.encode_ending(self._ending)
+        claims = ", claims = 0" if status == "waiting" else ""
+        update = f"update run set status = ?, ending = ?, ended_at = ?{claims} where id = ? and {_OPEN}"
+        ended_at = time.time() if self.ends else None
+        changed = db.execute(update, (status, ending, ended_at, self._new.id)).rowcount
+        if changed and self.ends and (key := self._new.thread) is not None:
+            length = threads.append_messages(db, key, self._said, self._new.id)
+            db.execute("update run set length = ? where id = ?", (length, self._new.id))
+
+
+class Runs:
+    """See `protocols.Runs`. The database belongs to whoever opened it."""
+
+    def __init__(self, database: Database, limits: rules.Limits | None = None) -> None:
+        self.database = database
+        self.limits = limits or rules.Limits()
+        self.feeds = feeds.Feeds(self.read, self._log_state)
+        self._queue = _Queue()
+        self._claims: dict[str, Claim] = {}
+        self._left = False
+
+    async def __aenter__(self) -> Self:
+        select = (
+            "select request from run where kept and (status in ('queued', 'running') "
+            "or status = 'waiting' and wanted is not null) order by created_at, id"
+        )
+        for request in await self.database.call(lambda db: [row[0] for row in db.execute(select)]):
+            new = codec.decode_new_run(request)
+            self._queue.add(rules.group(new), new.id)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.leave()
+
+    async def submit(self, new: protocols.NewRun, *, here: bool = False) -> Claim | protocols.Submitted:
+        submitted, interrupted = await self.database.call(lambda db: self._insert(db, new), durable=True)
+        for run_id in interrupted:
+            await self.cancel(new.principal, run_id)
+        if not submitted.created:
+            return submitted
+        group = rules.group(new)
+        self._queue.add(group, new.id)
+        if here and len(self._claims) < self.limits.slots and self._queue.take_this(group, new.id):
+            claim = await self._claim(group, new.id)
+            if claim is not None:
+                return claim
+        return submitted
+
+    async def claims(self) -> AsyncGenerator[Claim]:
+        while True:
+            self._queue.changed.clear()
+            if self._left or len(self._claims) >= self.limits.slots or (taken := self._queue.take()) is None:
+                await self._queue.changed.wait()
+                continue
+            if (claim := await self._claim(*taken)) is not None:
+                yield claim
+
+    def tail(self, run_id: str, after: int = 0) -> AsyncIterator[protocols.NumberedEvents]:
+        return self.feeds.tail(run_id, after)
+
+    async def get(self, principal: str, run_id: str, agent: str | None = None) -> protocols.RunState | None:
+        return await self.database.call(lambda db: threads.find_run(db, principal, run_id, agent))
+
+    async def recent(
+        self,
+        principal: str,
+        agent: str | None = None,
+        *,
+        thread: str | None = None,
+        before: str | None = None,
+        limit: int = 20,
+    ) -> list[protocols.RunState]:
+        def job(db: sqlite3.Connection) -> list[protocols.RunState]:
+            select = f"""select {threads.RUN_COLUMNS} from run where principal = :principal
+                and (:agent is null or agent = :agent) and (:thread is null or thread = :thread)
+                and (:before is null or (created_at, id) <
+                     (select created_at, id from run where principal = :principal and id = :before))
+                order by created_at desc, id desc limit :limit"""
+            named = {"principal": principal, "agent": agent, "thread": thread, "before": before, "limit": limit}
+            return [threads.run_state(row) for row in db.execute(select, named)]
+
+        return await self.database.call(job)
+
+    async def cancel(self, principal: str, run_id: str) -> bool:
+        def job(db: sqlite3.Connection) -> protocols.NumberedEvents | None:
+            """None: there is no such run. Otherwise what it adds to the log, if nobody executes it."""
+            update = (
+                f"update run set wanted = 'cancel' where principal = ? and id = ? and {_OPEN} returning status, request"
+            )
+            if (row := db.execute(update, (principal, run_id)).fetchone()) is None:
+                return None
+            status, request = row
+            if status == "running":
+                return []
+            new, numbered = codec.decode_new_run(request), _read(db, run_id, 0)
+            end, said = rules.cancelled(new, numbered)
+            seq = 1 + (numbered[-1][0] if numbered else 0)
+            _Append(new, seq, uuid.uuid4().hex, [end], said)(db)
+            return [(seq, end)]
+
+        added = await self.database.call(job, durable=True)
+        if added:
+            self.feeds.publish(run_id, added)
+        self._tell_cancelled(run_id)
+        return added is not None
+
+    async def answer(self, principal: str, run_id: str, answered: events.RunAnswered) -> bool:
+        def job(db: sqlite3.Connection) -> tuple[protocols.NewRun, int] | None:
+            select = "select request from run where principal = ? and id = ? and status = 'waiting'"
+            if (row := db.execute(select, (principal, run_id)).fetchone()) is None:
+                return None
+            new = codec.decode_new_run(row[0])
+            seq = 1 + _log_end(db, run_id)
+            _Append(new, seq, uuid.uuid4().hex, [answered], ())(db)
+            return new, seq
+
+        if (accepted := await self.database.call(job, durable=True)) is None:
+            return False
+        new, seq = accepted
+        self.feeds.publish(run_id, [(seq, answered)])
+        self._queue.add(rules.group(new), run_id)
+        return True
+
+    async def delete(self, principal: str, run_id: str) -> bool:
+        delete = "delete from run where principal = ? and id = ?"
+        return await self.database.call(lambda db: db.execute(delete, (principal, run_id)).rowcount > 0, durable=True)
+
+    async def expire(self, older_than: float) -> int:
+        def job(db: sqlite3.Connection) -> int:
+            now = time.time()
+            db.execute("update run set key = null where key is not null and created_at < ?", [now - rules.KEY_LIFETIME])
+            expired = "select id from run where ended_at < ?"
+            return db.execute(f"delete from run_event where run_id in ({expired})", [now - older_than]).rowcount
+
+        return await self.database.call(job)
+
+    async def leave(self) -> None:
+        self._left = True
+        for claim in list(self._claims.values()):
+            await claim.give_back()
+
+    async def read(self, run_id: str, after: int, *, whole: bool = False) -> protocols.NumberedEvents:
+        return await self.database.call(lambda db: _read(db, run_id, after, -1 if whole else 200))
+
+    def forget(self, claim: Claim, *, give_back: bool = False) -> None:
+        """The claim is over; without ``give_back`` nobody else shall have its run."""
+        if self._claims.pop(claim.new.id, None) is None:
+            return
+        if give_back:
+            self._queue.give_back(claim.group)
+        else:
+            self._queue.done(claim.group)
+        self._queue.changed.set()
+
+    async def _claim(self, group: str, run_id: str) -> Claim | None:
+        """None if the run is not to be executed."""
+        taken = await self.database.call(lambda db: _take(db, run_id))
+        if taken is None:
+            self._queue.done(group)
+            return None
+        claim = self._claims[run_id] = Claim(self, group, taken)
+        if await rules.settle(claim, taken.status, cancel=taken.wanted == "cancel"):
+            return None
+        return claim
+
+    def _tell_cancelled(self, run_id: str) -> None:
+        if (claim := self._claims.get(run_id)) is not None:
+            claim.cancelled.set()
+
+    async def _log_state(self, run_id: str) -> feeds.LogState | None:
+        def job(db: sqlite3.Connection) -> feeds.LogState | None:
+            row = db.execute("select status from run where id = ? and kept", [run_id]).fetchone()
+            return None if row is None else feeds.LogState(row[0], _log_end(db, run_id))
+
+        return await self.database.call(job)
+
+    def _insert(self, db: sqlite3.Connection, new: protocols.NewRun) -> tuple[protocols.Submitted, list[str]]:
+        """The run, or the one that its key stands for; and the runs that it interrupts."""
+        if new.key is not None:
+            row = db.execute("select id from run where principal = ? and key = ?", (new.principal, new.key)).fetchone()
+            if row is not None:
+                return protocols.Submitted(row[0], created=False), []
+        queued = db.execute("select count(*) from run where status = 'queued'").fetchone()[0]
+        mine = db.execute(f"select count(*) from run where principal = ? and {_OPEN}", [new.principal]).fetchone()[0]
+        self.limits.check(queued, mine)
+        interrupted = [] if new.thread is None else _enter_thread(db, new.thread, new.policy)
+        db.execute(
+            "insert into run (id, principal, agent, thread, key, kept, background, request, dialect, body, status, "
+            "created_at) values (?, ?, ?, ?, ?, true, ?, ?, ?, ?, 'queued', ?)",
+            (
+                new.id,
+                new.principal,
+                new.agent,
+                new.request.thread_id,
+                new.key,
+                new.background,
+                codec.encode_new_run(replace(new, body=b"")),
+                new.dialect,
+                new.body,
+                time.time(),
+            ),
+        )
+        return protocols.Submitted(new.id), interrupted
+
+
+def _enter_thread(db: sqlite3.Connection, key: protocols.ThreadKey, policy: protocols.Policy) -> list[str]:
+    """Begin the thread if it is new. The open runs of the thread that the policy ends."""
+    threads.begin_thread(db, key)
+    select = f"select id from run where principal = ? and agent = ? and thread = ? and {_OPEN}"
+    others = [row[0] for row in db.execute(select, astuple(key))]
+    if others and policy == "reject":
+        raise rules.busy(key.id)
+    if policy != "interrupt":
+        return []
+    db.executemany("update run set wanted = 'cancel' where id = ?", [(id,) for id in others])
+    return others
+
+
+def _take(db: sqlite3.Connection, run_id: str) -> _Taken | None:
+    update = "update run set claims = claims + 1 where id = ? returning request, body, status, claims, wanted"
+    if (row := db.execute(update, [run_id]).fetchone()) is None:
+        return None
+    request, body, status, claims, wanted = row
+    return _Taken(replace(codec.decode_new_run(request), body=body), status, claims, wanted)
+
+
+def _read(db: sqlite3.Connection, run_id: str, after: int, limit: int = -1) -> protocols.NumberedEvents:
+    select = "select seq, events from run_event where run_id = ? and seq + count > ? + 1 order by seq limit ?"
+    rows: list[Any] = db.execute(select, (run_id, after, limit)).fetchall()
+    numbered = [each for seq, data in rows for each in codec.decode_events(seq, data)]
+    return [each for each in numbered if each[0] > after]
+
+
+def _log_end(db: sqlite3.Connection, run_id: str) -> int:
+    select = "select coalesce(max(seq + count - 1), 0) from run_event where run_id = ?"
+    end: int = db.execute(select, [run_id]).fetchone()[0]
+    return end

@@ -1,0 +1,90 @@
+"""Events, messages and requests as bytes in a database, and back.
+
+What a log holds is read by other versions of the program: in a rolling deployment by an older one, after an upgrade by
+a newer one. So each value says which version of this form it has, and one that this program does not know is refused
+with a sentence instead of being misread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from turnstream import errors, events, messages, protocols
+
+T = TypeVar("T")
+VERSION = 1
+
+
+class _Envelope(Struct, Generic[T]):
+    v: int
+    value: T
+
+
+class _Version(Struct):
+    v: int
+
+
+class _Form(Generic[T]):
+    """One type of value."""
+
+    def __init__(self, type: Any) -> None:
+        self._decoder = msgspec.json.Decoder(_Envelope[type])
+
+    def encode(self, value: T) -> bytes:
+        envelope = _Envelope(VERSION, value)
+        try:
+            return msgspec.json.encode(envelope, enc_hook=str)
+        except UnicodeEncodeError:  # half of a surrogate pair, which UTF-8 cannot carry
+            return msgspec.json.encode(_without_surrogates(msgspec.to_builtins(envelope, enc_hook=str)))
+
+    def decode(self, data: bytes) -> T:
+        try:
+            envelope: _Envelope[T] = self._decoder.decode(data)
+        except msgspec.ValidationError as error:
+            raise _unknown(data) from error
+        if envelope.v != VERSION:
+            raise _unknown(data)
+        return envelope.value
+
+
+def _unknown(data: bytes) -> errors.StoreError:
+    version = msgspec.json.decode(data, type=_Version).v
+    if version > VERSION:
+        text = (
+            f"The stored value was written by a newer version of Turnstream (form {version}; this one knows {VERSION})."
+        )
+    else:
+        text = "The stored value was written by another version of Turnstream, which knows other events."
+    return errors.StoreError(text)
+
+
+def _without_surrogates(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case dict():
+            return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_without_surrogates(item) for item in value]
+        case _:
+            return value
+
+
+_events: _Form[Sequence[events.LogEvent]] = _Form(list[events.LogEvent])
+_message: _Form[messages.Message] = _Form(messages.Message)
+_ending: _Form[protocols.Ending] = _Form(protocols.Ending)
+_new_run: _Form[protocols.NewRun] = _Form(protocols.NewRun)
+
+encode_events = _events.encode
+encode_message, decode_message = _message.encode, _message.decode
+encode_ending, decode_ending = _ending.encode, _ending.decode
+encode_new_run, decode_new_run = _new_run.encode, _new_run.decode
+
+
+def decode_events(seq: int, data: bytes) -> protocols.NumberedEvents:
+    """The events of one append, numbered from its ``seq`` on."""
+    return list(enumerate(_events.decode(data), seq))

@@ -1,0 +1,204 @@
+"""One SQLite file that belongs to one process, and the thread that works with it.
+
+SQLite writes for one at a time, and a commit costs as much for one row as for a hundred. So all calls go to one thread,
+which does everything that waits for it in one transaction (group commit), each call in a savepoint of its own: one that
+fails fails alone. Calls are answered after the commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from turnstream import errors
+from turnstream.storage.migrations import migrations, missing
+
+if TYPE_CHECKING:
+    from typing import Self
+
+T = TypeVar("T")
+Job = Callable[[sqlite3.Connection], T]
+_MOST_AT_ONCE = 1000
+
+
+class _Call(NamedTuple):
+    job: Job[Any]
+    durable: bool
+    answer: Callable[[Any, BaseException | None], None]
+
+
+class Database:
+    """``async with`` it. ``path`` is a file, or ``:memory:``.
+
+    A second process that opens the file gets a `ConfigurationError` which says what to do; a newer schema too.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = str(path)
+        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+        self._lock: IO[bytes] | None = None
+        self._thread: threading.Thread | None = None
+
+    async def __aenter__(self) -> Self:
+        opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._thread = threading.Thread(target=self._work, args=[_reply_to(opened)], name="sqlite", daemon=True)
+        self._thread.start()
+        await opened
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._calls.put(None)
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join)
+
+    async def call(self, job: Job[T], *, durable: bool = False) -> T:
+        """What the job returns, after its transaction is committed. ``durable``: on the disk even if the power fails.
+
+        Raises what the job raises, and `StoreError` where the database does not write.
+        """
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._calls.put(_Call(job, durable, _reply_to(done)))
+        return await done
+
+    def _work(self, opened: Callable[[Any, BaseException | None], None]) -> None:
+        try:
+            connection = self._open()
+        except BaseException as error:
+            self._unlock()
+            opened(None, error)
+            return
+        opened(None, None)
+        try:
+            while calls := self._next_calls():
+                _transaction(connection, calls)
+        finally:
+            connection.close()
+            self._unlock()
+
+    def _open(self) -> sqlite3.Connection:
+        if self.path != ":memory:":
+            self._lock = _lock(Path(self.path))
+        connection = sqlite3.connect(self.path, isolation_level=None, cached_statements=256)
+        try:
+            connection.execute("pragma journal_mode = wal")
+            connection.execute("pragma foreign_keys = on")
+            connection.execute("pragma busy_timeout = 5000")
+            _migrate(connection, self.path)
+        except BaseException as error:
+            connection.close()
+            if isinstance(error, sqlite3.Error):
+                raise errors.ConfigurationError(f"Cannot open the database {self.path}: {error}") from error
+            raise
+        return connection
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+
+    def _next_calls(self) -> list[_Call]:
+        """All that wait; none when the database is to be closed."""
+        calls: list[_Call] = []
+        while len(calls) < _MOST_AT_ONCE:
+            try:
+                call = self._calls.get(block=not calls)
+            except queue.Empty:
+                break
+            if call is None:
+                self._calls.put(None)
+                break
+            calls.append(call)
+        return calls
+
+
+def _reply_to(future: asyncio.Future[T]) -> Callable[[T, BaseException | None], None]:
+    loop = asyncio.get_running_loop()
+
+    def settle(result: T, error: BaseException | None) -> None:
+        if future.done():  # its caller was cancelled
+            return
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+
+    def reply(result: T, error: BaseException | None) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
+            loop.call_soon_threadsafe(settle, result, error)
+
+    return reply
+
+
+def _transaction(connection: sqlite3.Connection, calls: list[_Call]) -> None:
+    """All calls in one transaction, then their answers."""
+    results: list[tuple[Any, BaseException | None]] = []
+    try:
+        connection.execute(f"pragma synchronous = {'full' if any(call.durable for call in calls) else 'normal'}")
+        connection.execute("begin immediate")
+        results = [_in_savepoint(connection, call.job) for call in calls]
+        connection.execute("commit")
+    except sqlite3.Error as error:
+        if connection.in_transaction:
+            connection.execute("rollback")
+        refused = errors.StoreError("The database does not write.")
+        refused.__cause__ = error
+        results = [(None, refused)] * len(calls)
+    for call, (result, failure) in zip(calls, results, strict=True):
+        call.answer(result, failure)
+
+
+def _in_savepoint(connection: sqlite3.Connection, job: Job[Any]) -> tuple[Any, BaseException | None]:
+    connection.execute("savepoint call")
+    try:
+        result = job(connection)
+    except sqlite3.OperationalError:
+        raise  # the disk is full or broken: the whole transaction fails
+    except Exception as error:
+        connection.execute("rollback to call")
+        connection.execute("release call")
+        return None, error
+    connection.execute("release call")
+    return result, None
+
+
+def _migrate(connection: sqlite3.Connection, place: str) -> None:
+    version = connection.execute("pragma user_version").fetchone()[0]
+    for migration in missing(migrations("sqlite_schema"), version, place):
+        connection.executescript(f"begin immediate; {migration.sql}; pragma user_version = {migration.number}; commit")
+
+
+def _lock(path: Path) -> IO[bytes]:
+    """Hold the file for the life of the process. The lock is beside it, because SQLite locks the file itself."""
+    try:
+        lock = open(path.with_name(path.name + ".lock"), "ab")  # noqa: SIM115  # held until the database is closed
+    except OSError as error:
+        raise errors.ConfigurationError(f"Cannot open the database {path}: {error.strerror}") from error
+    try:
+        _take(lock)
+    except OSError as error:
+        lock.close()
+        text = (
+            f"The database {path} is in use by another process, and SQLite serves one. Stop that process, name another "
+            "file, or use PostgreSQL: --store postgres://…"
+        )
+        raise errors.ConfigurationError(text) from error
+    return lock
+
+
+def _take(lock: IO[bytes]) -> None:
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        import msvcrt
+
+        msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+    else:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
