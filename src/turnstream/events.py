@@ -254,8 +254,27 @@ class StepFinished(Struct, frozen=True, tag="step_finished"):
     duration: float
 
 
+class ToolCallStarted(Struct, frozen=True, tag="tool_call_started"):
+    """The model begins to write a tool call, ours or the client's. ``index`` counts the calls of the step from 0.
+
+    A call that was begun may turn out malformed: then its result says so, like that of any call that failed.
+    """
+
+    step: int
+    index: int
+    tool_call_id: str
+    name: str
+
+
+class ToolCallArguments(Struct, frozen=True, gc=False, tag="tool_call_arguments"):
+    """A fragment of the arguments (JSON text) of a call that has begun, as the model writes it."""
+
+    tool_call_id: str
+    arguments: str
+
+
 class ToolCallsDetected(Struct, frozen=True, tag="tool_call_detected"):
-    """The model asks for tools that we run. The calls are whole: no fragment of a call is ever an event of a run."""
+    """The model asks for tools that we run. The calls are whole."""
 
     step: int
     tool_calls: tuple[ToolCall, ...]
@@ -342,6 +361,8 @@ RunEvent: TypeAlias = (
     | HostedToolCall
     | HostedToolResult
     | SourceFound
+    | ToolCallStarted
+    | ToolCallArguments
     | ToolCallsDetected
     | ToolProgress
     | ToolResult

@@ -37,9 +37,12 @@ from turnstream.events import (
     TextDelta,
     TextPart,
     ToolCall,
+    ToolCallArguments,
     ToolCallDelta,
+    ToolCallMalformed,
     ToolCallsDetected,
     ToolCallStart,
+    ToolCallStarted,
     ToolMessage,
     ToolOutput,
     ToolProgress,
@@ -85,6 +88,8 @@ async def test_a_tool_round_emits_every_status_in_order() -> None:
     assert kinds(events) == [
         "RunStarted",
         "StepStarted",
+        "ToolCallStarted",
+        "ToolCallArguments",
         "StepFinished",
         "ToolCallsDetected",
         "ToolResult",
@@ -278,7 +283,7 @@ async def test_mixed_calls_run_ours_first_and_hand_over_the_rest() -> None:
     request = RunRequest((UserMessage("hi"),), tools=(ToolSpec("theirs"),))
     model = Scripted(calls(("theirs", "{}"), ("echo", "{}")))
     events = await collect(Agent(model, [Box(echo=echo)]).run(request))
-    assert kinds(events)[2:] == [
+    assert kinds(events)[6:] == [
         "StepFinished",
         "ToolCallsDetected",
         "ToolResult",
@@ -604,3 +609,33 @@ async def test_a_request_that_a_provider_refuses_names_the_field_and_is_not_wort
     assert isinstance(failed, RunFailed)
     assert (failed.status, failed.code, failed.param) == (400, "unsupported", "messages[0].content[1]")
     assert not failed.retryable
+
+
+async def test_a_call_is_told_of_from_its_beginning_with_the_id_that_it_keeps() -> None:
+    step: Step = [
+        [ToolCallStart(0, "", "echo"), ToolCallDelta(0, '{"a"')],
+        [ToolCallStart(1, "x", "echo"), ToolCallDelta(0, ":1}"), ToolCallDelta(1, "{}")],
+        [Finish("tool_calls")],
+    ]
+    model = Scripted(step, says("done"))
+    events = await collect(Agent(model, [Box(echo=echo)]).run("hi", run_id="run_1"))
+    started = [event for event in events if isinstance(event, ToolCallStarted)]
+    assert started == [ToolCallStarted(1, 0, "call_run_1_1_0", "echo"), ToolCallStarted(1, 1, "x", "echo")]
+    [detected] = [event for event in events if isinstance(event, ToolCallsDetected)]
+    fragments = [event for event in events if isinstance(event, ToolCallArguments)]
+    for call in detected.tool_calls:
+        assert call.arguments == "".join(part.arguments for part in fragments if part.tool_call_id == call.id)
+
+
+async def test_a_call_that_was_begun_and_turns_out_malformed_has_a_failed_result() -> None:
+    step: Step = [[ToolCallStart(0, "x", "echo"), ToolCallDelta(0, '{"a'), ToolCallMalformed(0, "unclosed")]]
+    events = await collect(Agent(Scripted(step, says("ok")), [Box(echo=echo)]).run("hi"))
+    [started] = [event for event in events if isinstance(event, ToolCallStarted)]
+    [result] = results(events)
+    assert (started.tool_call_id, result.tool_call.id, result.ok) == ("x", "x", False)
+
+
+async def test_a_call_in_the_last_step_which_has_no_tools_is_not_told_of() -> None:
+    agent = Agent(Scripted(calls(("echo", "{}"))), [Box(echo=echo)], max_steps=1)
+    events = await collect(agent.run("hi"))
+    assert kinds(events).count("ToolCallStarted") == 1

@@ -15,6 +15,7 @@ from turnstream import conversation, errors, events, messages, requests, usage
 from turnstream.agent import history, options
 from turnstream.agent.deadline import Deadline
 from turnstream.agent.execution import Approve, Execution
+from turnstream.agent.step_calls import StepCalls
 from turnstream.agent.step_result import StepResult
 from turnstream.agent.toolset import Toolset
 from turnstream.parsing.collect import Collector
@@ -119,6 +120,7 @@ class Run:
                 if not self._housekeeping:
                     yield [events.StepStarted(self._step)]
                 collector = self._collector = Collector()
+                calls = StepCalls(self._step, f"call_{self.id[-12:]}_{self._step}", self._used_call_ids)
                 asked = time.monotonic()
                 async with AsyncExitStack() as stack:
                     with self._deadline:
@@ -130,10 +132,14 @@ class Run:
                                 batch = await stream.__anext__()
                         except StopAsyncIteration:
                             break
+                        visible: list[events.RunEvent]
+                        visible = [event for event in batch if type(event) in _VISIBLE]  # type: ignore[misc]  # a union
+                        if len(visible) != len(batch) and not self._last_step:
+                            batch, visible = calls.feed(batch)
                         collector.feed(batch)
-                        if visible := [event for event in batch if type(event) in _VISIBLE]:
-                            yield visible  # type: ignore[misc]  # mypy cannot narrow a union by a set of its types
-                result = self._result(collector)
+                        if visible:
+                            yield visible
+                result = self._result(collector, calls)
                 finished = self._finish_step(result, time.monotonic() - asked)
                 if result.server_calls:
                     yield [finished, events.ToolCallsDetected(self._step, result.server_calls)]
@@ -188,14 +194,12 @@ class Run:
         with self._deadline:
             return await execution.next()
 
-    def _result(self, collector: Collector) -> StepResult:
-        return StepResult.of(
-            collector,
-            prefix=f"call_{self.id[-12:]}_{self._step}",
-            used=history.call_ids((*self._history, *self.messages)),
-            client_tools=self._toolset.names_left_to_client(self.request.tools),
-            with_calls=not self._last_step,
-        )
+    def _used_call_ids(self) -> set[str]:
+        return history.call_ids((*self._history, *self.messages))
+
+    def _result(self, collector: Collector, calls: StepCalls) -> StepResult:
+        client_tools = self._toolset.names_left_to_client(self.request.tools)
+        return StepResult.of(collector, calls, client_tools, with_calls=not self._last_step)
 
     def _finish_step(self, result: StepResult, duration: float) -> events.StepFinished:
         """Add up what the model call used, and keep what it said."""

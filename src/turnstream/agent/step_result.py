@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from turnstream import events, jsontext, messages
+from turnstream.agent.step_calls import StepCalls
 from turnstream.parsing.collect import Collector
 
 _TRUNCATED = "it was truncated by the output token limit"
@@ -27,16 +28,8 @@ class StepResult(Struct, frozen=True):
 
     @classmethod
     def of(
-        cls,
-        collector: Collector,
-        *,
-        prefix: str,
-        used: set[str],
-        client_tools: Collection[str],
-        with_calls: bool = True,
+        cls, collector: Collector, step_calls: StepCalls, client_tools: Collection[str], *, with_calls: bool = True
     ) -> StepResult:
-        """``used`` are the call ids of the conversation so far: each call gets one of its own, the model's if it
-        can."""
         finish = collector.finish.reason if collector.finish else "unknown"
         parts: list[messages.AssistantPart] = []
         calls: list[messages.ToolCall] = []
@@ -44,17 +37,13 @@ class StepResult(Struct, frozen=True):
             if not isinstance(part, messages.ToolCall):
                 parts.append(part)
             elif with_calls:
-                call = _check(part, finish)
-                if not call.id or call.id in used:
-                    call = msgspec.structs.replace(call, id=f"{prefix}_{len(calls)}")
-                used.add(call.id)
+                call = _check(msgspec.structs.replace(part, id=step_calls.id_of(part.id)), finish)
                 calls.append(call)
                 parts.append(_for_history(call))
         left = tuple(call for call in calls if call.malformed is None and call.name in client_tools)
         server_calls = tuple(call for call in calls if call not in left)
-        return cls(
-            messages.AssistantMessage(tuple(parts)), server_calls, left, _final_reason(finish, calls, with_calls)
-        )
+        message = messages.AssistantMessage(tuple(parts))
+        return cls(message, server_calls, left, _final_reason(finish, calls, with_calls))
 
 
 def _final_reason(finish: events.FinishReason, calls: list[messages.ToolCall], with_calls: bool) -> events.FinishReason:

@@ -226,6 +226,8 @@ class Encoder:
                 return self._tell({"hosted_tool_result": {"id": id, "name": name, "ok": ok, "content": text}})
             case events.SourceFound(source=source):
                 return self._tell({"source": msgspec.to_builtins(source)})
+            case events.ToolCallStarted() | events.ToolCallArguments():
+                return b""
             case events.ReasoningDelta() | events.RunStarted() | events.StepFinished() | events.ClientToolCalls():
                 return b""  # this protocol's clients declare no tools
             case events.RunFinished(usage=usage, reason=reason):

@@ -211,7 +211,7 @@ class Encoder(BlockEncoder):
         match event:
             case events.TextDelta() | events.ReasoningDelta() | events.RefusalDelta():
                 return b""  # in blocks
-            case events.StepFinished():
+            case events.StepFinished() | events.ToolCallStarted() | events.ToolCallArguments():
                 return b""
             case events.RunStarted():
                 self._started = True

@@ -174,7 +174,7 @@ class Encoder:
                 if self._statuses != "extension":
                     return b""
                 return self._extension({"source": source, "event": open_webui.source(source)})
-            case events.RunStarted() | events.StepFinished():
+            case events.RunStarted() | events.StepFinished() | events.ToolCallStarted() | events.ToolCallArguments():
                 return b""
             case events.RunFinished():
                 return self._finish(event)

@@ -239,6 +239,8 @@ class Encoder:
                 | events.RunStarted()
                 | events.StepStarted()
                 | events.StepFinished()
+                | events.ToolCallStarted()
+                | events.ToolCallArguments()
             ):
                 return b""
             case events.ToolProgress() | events.ToolsExecuted() | events.MaxStepsReached():

@@ -131,6 +131,8 @@ class Encoder:
                 events.RunStarted()
                 | events.StepStarted()
                 | events.StepFinished()
+                | events.ToolCallStarted()
+                | events.ToolCallArguments()
                 | events.ToolsExecuted()
                 | events.ToolProgress()
                 | events.SourceFound()
