@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Literal
 
+from turnstream import identity, requests
 from turnstream.agent import Agent
 
 StatusMode = Literal["extension", "metadata", "off"]
@@ -15,7 +16,8 @@ StatusMode = Literal["extension", "metadata", "off"]
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """Times are in seconds, sizes in bytes. ``keys`` are the API keys that open the server; none means no key is asked.
+    """Times are in seconds, sizes in bytes. ``keys`` are the API keys that open the server, each a text or
+    with a name and agents of its own; none means no key is asked.
 
     ``forward_headers`` is the allow-list of request headers (lower case) that tools may see. ``first_byte_hold`` is how
     long a stream's HTTP status waits for the model's first word or failure. ``send_timeout`` ends a run whose client
@@ -24,7 +26,7 @@ class ServerSettings:
 
     host: str = "127.0.0.1"
     port: int = 8000
-    keys: tuple[str, ...] = ()
+    keys: tuple[str | identity.Key, ...] = field(default=(), repr=False)
     allow_unauthenticated: bool = False
     cors_origins: tuple[str, ...] = ()
     max_body: int = 8 * 1024 * 1024
@@ -43,6 +45,12 @@ class Service:
     agents: Mapping[str, Agent]
     settings: ServerSettings = field(default_factory=ServerSettings)
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack, repr=False)
+
+    def agents_of(self, principal: requests.Principal) -> Mapping[str, Agent]:
+        """Those that it may use. For it there are no others."""
+        if principal.agents is None:
+            return self.agents
+        return {name: agent for name, agent in self.agents.items() if principal.may_use(name)}
 
     async def __aenter__(self) -> Service:
         async with AsyncExitStack() as stack:

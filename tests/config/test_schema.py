@@ -15,6 +15,7 @@ from turnstream.config.document import read
 from turnstream.config.models import Options
 from turnstream.config.settings import ServerSection
 from turnstream.events import ModelOptions
+from turnstream.identity import Key
 from turnstream.service import ServerSettings
 
 ROOT = Path(__file__).parents[2]
@@ -106,7 +107,7 @@ def test_a_key_of_digits_stays_a_text() -> None:
 def test_keys_from_the_environment_are_a_list_with_commas() -> None:
     section = good("model: demo\nserver: {keys: '${KEYS}'}", {"KEYS": "one, two,"})
     assert section.server is not None
-    assert section.server.keys == ["one", "two"]
+    assert [key.key for key in section.server.keys] == ["one", "two"]
 
 
 def test_null_lifts_a_limit() -> None:
@@ -195,3 +196,10 @@ def test_the_published_schema_takes_what_we_take(text: str) -> None:
 def test_the_published_schema_refuses_what_we_refuse(text: str) -> None:
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(yaml.safe_load(text), schema.json_schema())
+
+
+def test_keys_may_have_names_and_agents() -> None:
+    section = good("model: demo\nserver: {keys: [one, {key: two, name: bob, agents: [helper]}]}")
+    assert section.server is not None
+    assert settings.build(section.server).keys == ("one", Key("two", "bob", frozenset({"helper"})))
+    assert "two" not in repr(section.server)

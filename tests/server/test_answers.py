@@ -17,6 +17,7 @@ from turnstream.events import (
     Finish,
     ModelEvent,
     ProviderError,
+    RequestError,
     RunContext,
     TextDelta,
     ToolCall,
@@ -34,7 +35,7 @@ async def test_a_stream_has_its_headers_its_text_and_its_end() -> None:
     assert status == 200
     assert headers["content-type"].startswith("text/event-stream")
     assert (headers["cache-control"], headers["x-accel-buffering"]) == ("no-cache", "no")
-    assert events(body)[0]["id"] == f"chatcmpl-{headers['x-request-id']}"
+    assert events(body)[0]["id"] == f"chatcmpl-{headers['x-run-id']}"
     assert text(body) == "hello"
     assert body.endswith("data: [DONE]\n\n")
 
@@ -305,7 +306,7 @@ async def test_the_log_has_one_line_for_a_run_and_nothing_that_was_said(caplog: 
         _, headers, _ = await served.post(STREAM)
     [record] = [record for record in caplog.records if record.name == "turnstream.runs.supervisor"]
     line = record.getMessage()
-    assert line.startswith(f"run {headers['x-request-id']} of helper finished (stop), steps: 1, 10 + 5 tokens, ")
+    assert line.startswith(f"run {headers['x-run-id']} of helper finished (stop), steps: 1, 10 + 5 tokens, ")
     assert "hello" not in line
 
 
@@ -324,3 +325,17 @@ async def test_the_application_streams_in_process_too() -> None:
             if b"first" in seen:
                 go_on.set()
     assert text(seen.decode()) == "first last"
+
+
+@pytest.mark.parametrize("body", [STREAM, ASK])
+async def test_a_request_that_a_model_refuses_is_the_clients_fault_by_type_and_param(body: dict[str, object]) -> None:
+    error = RequestError("No such sound.", param="messages[0].content[1]", code="unsupported_content")
+    async with serving(Agent(Scripted([error]))) as served:
+        status, headers, answer = await served.post(body)
+    assert (status, headers["x-should-retry"]) == (400, "false")
+    assert answer["error"] == {
+        "message": "No such sound.",
+        "type": "invalid_request_error",
+        "param": "messages[0].content[1]",
+        "code": "unsupported_content",
+    }

@@ -150,7 +150,7 @@ async def test_a_bad_body_is_refused_in_the_envelope(body: bytes, status: int, c
         got, headers, answer = await served.post(body)
         assert (got, answer["error"]["code"], answer["error"]["param"]) == (status, code, param)
         assert is_envelope(answer)
-        assert headers["x-request-id"].startswith("run_")
+        assert headers["x-request-id"].startswith("req_")
         await works(served)
 
 

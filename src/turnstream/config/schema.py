@@ -34,6 +34,8 @@ def json_schema() -> dict[str, Any]:
     schema["$defs"]["RetrievalSection"]["oneOf"] = [{"required": [store]} for store in STORES]
     tool["properties"]["approve"]["anyOf"].insert(0, schema["$defs"]["ApproveSection"]["properties"]["calls"])
     server = schema["$defs"]["ServerSection"]["properties"]
+    keys = server["keys"]
+    keys["anyOf"] = [{"type": keys.pop("type"), "items": {"anyOf": [_TEXT, keys.pop("items")]}}, _ENVIRONMENT]
     server["statuses"]["enum"].append(False)  # what YAML makes of an `off` without quotes
     del server["statuses"]["type"]
     del schema["required"]

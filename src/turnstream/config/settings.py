@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from turnstream import service
-from turnstream.config.sections import NonEmpty, Number, PositiveInt, Seconds, Section, StrList, defaults_of
+from turnstream import identity, service
+from turnstream.config.sections import NonEmpty, Number, PositiveInt, Seconds, Secret, Section, StrList, defaults_of
 
 _DEFAULTS = defaults_of(service.ServerSettings)
 
@@ -15,6 +15,25 @@ _DEFAULTS = defaults_of(service.ServerSettings)
 def _read_off(value: Any) -> Any:
     """``off`` without quotes is false in YAML."""
     return "off" if value is False else value
+
+
+class KeySection(Section):
+    """An API key that opens the server; a text is a key with nothing else to say."""
+
+    key: Secret
+    name: NonEmpty | None = None
+    """Who has it: tools, logs and everything that is kept know this name."""
+    agents: Annotated[list[NonEmpty], Field(min_length=1)] | None = None
+    """The agents that it opens. Without it: all."""
+
+    def build(self) -> str | identity.Key:
+        if self.name is None and self.agents is None:
+            return self.key
+        return identity.Key(self.key, self.name, None if self.agents is None else frozenset(self.agents))
+
+
+def _as_key(value: Any) -> Any:
+    return {"key": value} if isinstance(value, str) else value
 
 
 class ServerSection(Section):
@@ -26,7 +45,9 @@ class ServerSection(Section):
     host: NonEmpty = _DEFAULTS["host"]
     port: Annotated[int, Field(ge=0, le=65535)] = _DEFAULTS["port"]
     """0 lets the system choose."""
-    keys: Annotated[StrList, Field(repr=False)] = Field(default_factory=list)
+    keys: Annotated[list[Annotated[KeySection, BeforeValidator(_as_key)]], Field(repr=False)] = Field(
+        default_factory=list
+    )
     """API keys that open the server. None means that no key is asked, which only a loopback host may do."""
     allow_unauthenticated: bool = _DEFAULTS["allow_unauthenticated"]
     """Serve on a host that is not loopback without keys."""
@@ -51,5 +72,6 @@ class ServerSection(Section):
 def build(section: ServerSection) -> service.ServerSettings:
     """Header names become lower case: that is how requests carry them."""
     values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in section}
+    values["keys"] = tuple(key.build() for key in section.keys)
     values["forward_headers"] = tuple(name.lower() for name in section.forward_headers)
     return service.ServerSettings(**values)

@@ -38,9 +38,10 @@ class Route(Struct, frozen=True):
 
 
 class ClientRequest(Struct, frozen=True):
-    """One HTTP request as data. Header names are in lower case. ``id`` is the run's id to be, ``time`` the Unix time
-    of its arrival; ``statuses`` is the server's default for the dialects that let the client choose. ``agents`` are the
-    descriptions of what is served, by name, the default one first; ``base_url`` is where the client reached the server.
+    """One HTTP request as data. Header names are in lower case. ``id`` is the run's id to be, ``request_id`` the
+    request's own, ``principal`` who asks, ``time`` the Unix time of its arrival; ``statuses`` is the server's default
+    for the dialects that let the client choose. ``agents`` are the descriptions of what the principal may use, by name,
+    the default one first; ``base_url`` is where the client reached the server.
     """
 
     body: bytes
@@ -54,6 +55,8 @@ class ClientRequest(Struct, frozen=True):
     agents: Mapping[str, str] = {}
     base_url: str = ""
     path: str = ""
+    request_id: str = ""
+    principal: requests.Principal = requests.ANONYMOUS
 
 
 class Reply(Struct, frozen=True):

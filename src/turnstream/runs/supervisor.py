@@ -49,6 +49,11 @@ class Handle:
         return self._run.agent.name
 
     @property
+    def principal(self) -> str:
+        """Whom it works for."""
+        return self._run.request.principal.name
+
+    @property
     def acted(self) -> bool:
         """Whether asking the same again may do harm."""
         return self._run.acted
@@ -105,7 +110,8 @@ class Handle:
             case _:
                 end = "ended: client disconnected"
         used = f"{run.usage.input} + {run.usage.output} tokens"
-        log.info("run %s of %s %s, %s, %.2f s, request %s", run.id, self.agent, end, used, seconds, self._request_id)
+        whose = f"for {self.principal}, request {self._request_id}"
+        log.info("run %s of %s %s, %s, %.2f s, %s", run.id, self.agent, end, used, seconds, whose)
 
 
 class Supervisor:
@@ -118,10 +124,10 @@ class Supervisor:
         """``request_id`` is for the log."""
         return Handle(agent.run(request, run_id=run_id), self.live, request_id)
 
-    def cancel(self, run_id: str) -> bool:
-        """Somebody else than the one who follows it asks for its end. False if there is no such run, or no longer."""
+    def cancel(self, run_id: str, principal: requests.Principal) -> bool:
+        """End it: its own principal asks for that. False if there is no such run, no longer, or not for this one."""
         handle = self.live.get(run_id)
-        if handle is None:
+        if handle is None or handle.principal != principal.name:
             return False
         handle.end(events.RunFailed("cancelled", "The run was cancelled.", 499, usage.Usage()))
         return True

@@ -3,7 +3,7 @@
 ::
 
     request id → field limit → CORS → errors → drain → auth or origin → a dialect
-                                                                      → FastAPI: models, health, documents, 404, 405
+                                                                      → FastAPI: models, runs, health, docs, 404, 405
 
 A layer that only lets pass or refuses is no coroutine of its own: it gives the awaitable of the next one back, so that
 a stream does not pay for it (the outermost is one, because servers ask whether the application is). Requests to run an
@@ -22,10 +22,10 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from turnstream import __version__
+from turnstream import __version__, identity
 from turnstream.dialects import DIALECTS
 from turnstream.server import openapi, refusals, routes
-from turnstream.server.endpoints import health, models
+from turnstream.server.endpoints import health, models, runs
 from turnstream.server.endpoints.dialects import Dialects
 from turnstream.server.middleware.auth import Auth
 from turnstream.server.middleware.drain import Drain
@@ -57,7 +57,7 @@ def _middleware(
         allow_origins=settings.cors_origins,
         allow_methods=["GET", "POST", "DELETE"],
         allow_headers=["*"],
-        expose_headers=["x-request-id", "retry-after"],
+        expose_headers=["x-request-id", "x-run-id", "retry-after"],
         max_age=600,
     )
     return [
@@ -66,7 +66,7 @@ def _middleware(
         *([cors] if settings.cors_origins else []),
         Middleware(Errors, refuse),
         Middleware(Drain, state, refuse),
-        Middleware(Auth, settings.keys, table, refuse)
+        Middleware(Auth, identity.Keys(settings.keys), table, refuse)
         if settings.keys
         else Middleware(Origin, settings, table, refuse),
     ]
@@ -105,5 +105,6 @@ def _api(service: Service, state: State, table: routes.Routes, refuse: refusals.
     )
     openapi.add(api, table.rows)
     models.add(api, service, refuse)
+    runs.add(api, state.runs, refuse)
     health.add(api, state)
     return api

@@ -7,7 +7,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from turnstream.dialects import base, openai_chat
+from turnstream import jsontext
+from turnstream.dialects import openai_chat
 from turnstream.server.middleware.fields import MOST_FIELDS
 
 HEAD_TIMEOUT = 30.0  # seconds for a request's head to arrive, and of silence before the first request
@@ -60,7 +61,7 @@ class Connection(HttpToolsProtocol):
 
     def _refuse(self, status: int, message: str, code: str) -> None:
         if self._is_idle() and not self.transport.is_closing():
-            body = base.json(openai_chat.envelope(message, status, code))
+            body = jsontext.encode(openai_chat.envelope(message, status, code))
             head = f"HTTP/1.1 {status} \r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
             self.transport.write(head.encode() + b"connection: close\r\n\r\n" + body)
         self.transport.close()

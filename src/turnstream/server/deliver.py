@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from starlette.types import Receive, Scope
 
-from turnstream import errors, events
+from turnstream import events
 from turnstream.dialects import base
-from turnstream.runs.supervisor import Handle
+from turnstream.runs import supervisor
 from turnstream.server import delivery, refusals, replies, scopes
 from turnstream.service import ServerSettings
 
@@ -33,16 +33,14 @@ class Client:
     refuse: refusals.Refusals
     settings: ServerSettings
 
-    async def refuse_run(self, handle: Handle, failure: events.RunFailed) -> None:
+    async def refuse_run(self, handle: supervisor.Handle, failure: events.RunFailed) -> None:
         """Nothing has been sent: the failure is an HTTP status."""
-        error = errors.ProviderError(
-            failure.message, code=failure.code, status=failure.status, retry_after=failure.retry_after
-        )
         headers = {"x-should-retry": "false"} if handle.acted or not failure.retryable else None
-        await self.refuse(self.scope, error, headers)(self.scope, self.receive, self.outgoing)
+        response = self.refuse(self.scope, refusals.as_error(failure), headers, id=handle.id)
+        await response(self.scope, self.receive, self.outgoing)
 
 
-async def deliver(handle: Handle, exchange: base.Call, client: Client) -> None:
+async def deliver(handle: supervisor.Handle, exchange: base.Call, client: Client) -> None:
     watcher = asyncio.create_task(_leave_with(client.receive, handle))
     try:
         await (Stream(handle, exchange, client).run() if exchange.stream else deliver_whole(handle, exchange, client))
@@ -50,14 +48,14 @@ async def deliver(handle: Handle, exchange: base.Call, client: Client) -> None:
         watcher.cancel()
 
 
-async def _leave_with(receive: Receive, handle: Handle) -> None:
+async def _leave_with(receive: Receive, handle: supervisor.Handle) -> None:
     """End the run when its client goes."""
     while (await receive())["type"] != "http.disconnect":
         pass
     handle.leave()
 
 
-async def deliver_whole(handle: Handle, exchange: base.Call, client: Client) -> None:
+async def deliver_whole(handle: supervisor.Handle, exchange: base.Call, client: Client) -> None:
     collected: list[events.RunEvent] = []
     async with handle.follow() as batches:
         async for batch in batches:
@@ -79,7 +77,7 @@ class Stream:
     own, which the next batch waits for, and while something is being sent it only looks whether the client still reads.
     """
 
-    def __init__(self, handle: Handle, exchange: base.Call, client: Client) -> None:
+    def __init__(self, handle: supervisor.Handle, exchange: base.Call, client: Client) -> None:
         self._handle, self._exchange, self._client = handle, exchange, client
         self._encoder = exchange.encoder(handle.agent)
         self._delivery = delivery.Delivery(self._encoder)
@@ -147,11 +145,7 @@ class Stream:
         self._last = self._loop.time()
 
     def _head(self) -> dict[str, object]:
-        headers = {
-            "x-request-id": scopes.request_id(self._client.scope),
-            **STREAM_HEADERS,
-            **self._exchange.headers,
-        }
+        headers = {**scopes.ids(self._client.scope), **STREAM_HEADERS, **self._exchange.headers}
         raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
         return {"type": "http.response.start", "status": 200, "headers": raw}
 

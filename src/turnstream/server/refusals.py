@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from starlette.responses import Response
 from starlette.types import Scope
 
-from turnstream import errors
+from turnstream import errors, events
 from turnstream.dialects import openai_chat
 from turnstream.server import replies, routes, scopes
 
@@ -19,10 +19,16 @@ class Refusals:
         self._table = table
 
     def __call__(
-        self, scope: Scope, error: errors.TurnstreamError, headers: Mapping[str, str] | None = None
+        self,
+        scope: Scope,
+        error: errors.TurnstreamError,
+        headers: Mapping[str, str] | None = None,
+        *,
+        id: str | None = None,
     ) -> Response:
+        """``id`` is whose the error is, if not the request's."""
         dialect = self._table.dialect(scope)
-        reply = openai_chat.refusal(error) if dialect is None else dialect.error(error, scopes.request_id(scope))
+        reply = openai_chat.refusal(error) if dialect is None else dialect.error(error, id or scopes.request_id(scope))
         wait: dict[str, str] = {}
         if isinstance(error, errors.ProviderError) and error.retry_after is not None and reply.status >= 400:
             wait = {"retry-after": str(max(1, round(error.retry_after)))}
@@ -33,8 +39,16 @@ class Refusals:
         return self(scope, errors.TurnstreamError(text))
 
 
+def as_error(failure: events.RunFailed) -> errors.TurnstreamError:
+    """Why a run failed, as the error that its client hears."""
+    code, status = failure.code, failure.status
+    if failure.param is not None:
+        return errors.RequestError(failure.message, param=failure.param, code=code, status=status)
+    return errors.ProviderError(failure.message, code=code, status=status, retry_after=failure.retry_after)
+
+
 def no_agent(name: str) -> errors.RequestError:
-    message = f"There is no agent named '{name[:100]}'."
+    message = f"There is no agent named '{name[:100]}'." if name else "There is no agent for this key."
     return errors.RequestError(message, param="model", code="model_not_found", status=404)
 
 

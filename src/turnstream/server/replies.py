@@ -15,6 +15,6 @@ def respond(scope: Scope, reply: base.Reply, headers: Mapping[str, str] | None =
     return Response(
         reply.body,
         reply.status,
-        {"x-request-id": scopes.request_id(scope), **reply.headers, **(headers or {})},
+        {**scopes.ids(scope), **reply.headers, **(headers or {})},
         reply.content_type,
     )

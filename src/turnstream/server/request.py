@@ -20,15 +20,21 @@ BODY_TIMEOUT = 60.0  # seconds for the whole body to arrive
 async def read(
     scope: Scope,
     receive: Receive,
+    run_id: str,
     path_params: Mapping[str, str],
     settings: ServerSettings,
     agents: Mapping[str, str],
 ) -> base.ClientRequest:
-    """Raises `RequestError` for a body that is compressed, too large or too slow. The body of a GET is not read."""
+    """``run_id`` is that of the run that it may ask for. The body of a GET is not read.
+
+    Raises `RequestError` for a body that is compressed, too large or too slow.
+    """
     request = Request(scope, receive)
     return base.ClientRequest(
         body=b"" if request.method == "GET" else await _body(request, settings.max_body),
-        id=scopes.request_id(scope),
+        id=run_id,
+        request_id=scopes.request_id(scope),
+        principal=scopes.principal(scope),
         time=time.time(),
         headers=headers(scope),
         path_params=path_params,

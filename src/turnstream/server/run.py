@@ -8,12 +8,14 @@ import importlib.util
 import logging
 import socket
 import time
+from collections.abc import Iterable
 from types import FrameType
 from typing import Literal
 
 import uvicorn
 
 from turnstream.events import ConfigurationError
+from turnstream.identity import keys
 from turnstream.server import addresses
 from turnstream.server.app import app
 from turnstream.server.state import State
@@ -31,7 +33,7 @@ def serve(service: Service) -> None:
 
 
 def server(service: Service) -> Server:
-    check(service.settings)
+    check(service.settings, service.agents)
     state = State()
     config = uvicorn.Config(
         app(service, state),
@@ -56,10 +58,9 @@ def _http() -> type[asyncio.Protocol] | Literal["h11"]:
     return Connection
 
 
-def check(settings: ServerSettings) -> None:
+def check(settings: ServerSettings, agents: Iterable[str] = ()) -> None:
     """A server that others can reach needs keys, unless its operator says that it does not."""
-    if not all(key.strip() for key in settings.keys):
-        raise ConfigurationError("One of the server's keys is empty.")
+    keys.check(settings.keys, agents)
     if settings.keys or settings.allow_unauthenticated or addresses.is_loopback(settings.host):
         return
     raise ConfigurationError(

@@ -6,7 +6,11 @@ from collections.abc import Awaitable
 
 from starlette.types import Message, Scope, Send
 
+from turnstream import requests
+
 _REQUEST_ID = "turnstream.request_id"
+_RUN_ID = "turnstream.run_id"
+_PRINCIPAL = "turnstream.principal"
 _OUTGOING = "turnstream.outgoing"
 
 
@@ -37,6 +41,26 @@ def set_request_id(scope: Scope, id: str) -> None:
 
 def request_id(scope: Scope) -> str:
     found: str = scope.get(_REQUEST_ID, "")
+    return found
+
+
+def set_run_id(scope: Scope, id: str) -> None:
+    scope[_RUN_ID] = id
+
+
+def ids(scope: Scope) -> dict[str, str]:
+    """The headers that tell a response's ids: of the request, and of the run if it came to one."""
+    told = {"x-request-id": request_id(scope)}
+    return {**told, "x-run-id": scope[_RUN_ID]} if _RUN_ID in scope else told
+
+
+def set_principal(scope: Scope, principal: requests.Principal) -> None:
+    scope[_PRINCIPAL] = principal
+
+
+def principal(scope: Scope) -> requests.Principal:
+    """Who asks; where no key is asked that is nobody in particular."""
+    found: requests.Principal = scope.get(_PRINCIPAL, requests.ANONYMOUS)
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from turnstream import events, usage
-from turnstream.runs.supervisor import Supervisor
+from turnstream.runs import supervisor
 
 RETRY_AFTER = 5  # seconds after which another server, or this one restarted, should answer
 
@@ -11,7 +11,7 @@ RETRY_AFTER = 5  # seconds after which another server, or this one restarted, sh
 class State:
     def __init__(self) -> None:
         self.draining = False
-        self.runs = Supervisor()
+        self.runs = supervisor.Supervisor()
 
     def end_all(self) -> None:
         """The grace is over."""

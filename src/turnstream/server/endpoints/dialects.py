@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from turnstream import agent as agents
 from turnstream import errors, requests
 from turnstream.dialects import base
-from turnstream.runs.supervisor import Supervisor
+from turnstream.runs import supervisor
 from turnstream.server import deliver, refusals, replies, request, routes, scopes
 from turnstream.service import Service
 
@@ -20,15 +20,16 @@ from turnstream.service import Service
 class Dialects:
     """Answers whatever a dialect's route matches."""
 
-    def __init__(self, service: Service, runs: Supervisor, refuse: refusals.Refusals) -> None:
+    def __init__(self, service: Service, runs: supervisor.Supervisor, refuse: refusals.Refusals) -> None:
         self._service, self._runs, self._refuse = service, runs, refuse
         self._descriptions = {name: agent.description for name, agent in service.agents.items()}
 
     async def __call__(self, match: routes.Match, scope: Scope, receive: Receive, send: Send) -> None:
+        run_id = supervisor.new_id()
         try:
-            exchange = await self._decode(match, scope, receive)
+            exchange = await self._decode(match, run_id, scope, receive)
             if not isinstance(exchange, base.Reply):
-                await self._run(exchange, scope, receive)
+                await self._run(exchange, run_id, scope, receive)
                 return
             response = replies.respond(scope, exchange)
         except ClientDisconnect:
@@ -37,30 +38,42 @@ class Dialects:
             response = self._refuse(scope, error)
         await response(scope, receive, send)
 
-    async def _decode(self, match: routes.Match, scope: Scope, receive: Receive) -> base.Call | base.Reply:
-        incoming = await request.read(scope, receive, match.path_params, self._service.settings, self._descriptions)
+    async def _decode(self, match: routes.Match, run_id: str, scope: Scope, receive: Receive) -> base.Call | base.Reply:
+        principal = scopes.principal(scope)
+        incoming = await request.read(
+            scope, receive, run_id, match.path_params, self._service.settings, self._descriptions_for(principal)
+        )
         decoded = match.dialect.decode(incoming)
         if isinstance(decoded, base.Cancellation):
-            self._runs.cancel(decoded.run_id)
+            self._runs.cancel(decoded.run_id, principal)
             return decoded.reply
         return decoded
 
-    async def _run(self, exchange: base.Call, scope: Scope, receive: Receive) -> None:
-        agent = self._agent(exchange.request.agent)
-        wanted = self._with_headers(exchange.request, request.headers(scope))
-        id = scopes.request_id(scope)
-        handle = self._runs.start(agent, wanted, id, request_id=id)
+    def _descriptions_for(self, principal: requests.Principal) -> Mapping[str, str]:
+        if principal.agents is None:
+            return self._descriptions
+        return {name: text for name, text in self._descriptions.items() if principal.may_use(name)}
+
+    async def _run(self, exchange: base.Call, run_id: str, scope: Scope, receive: Receive) -> None:
+        principal = scopes.principal(scope)
+        agent = self._agent(exchange.request.agent, principal)
+        wanted = msgspec.structs.replace(exchange.request, principal=principal, headers=self._headers_for_tools(scope))
+        handle = self._runs.start(agent, wanted, run_id, request_id=scopes.request_id(scope))
+        scopes.set_run_id(scope, run_id)
         client = deliver.Client(scope, receive, scopes.outgoing(scope), self._refuse, self._service.settings)
         await deliver.deliver(handle, exchange, client)
 
-    def _agent(self, name: str | None) -> agents.Agent:
-        served = self._service.agents
+    def _agent(self, name: str | None, principal: requests.Principal) -> agents.Agent:
+        allowed = self._service.agents_of(principal)
         if name is None:
-            return next(iter(served.values()))
-        if name not in served:
+            name = next(iter(allowed), "")
+        if name not in allowed:
             raise refusals.no_agent(name)
-        return served[name]
+        return allowed[name]
 
-    def _with_headers(self, wanted: requests.RunRequest, headers: Mapping[str, str]) -> requests.RunRequest:
-        allowed = {name: headers[name] for name in self._service.settings.forward_headers if name in headers}
-        return msgspec.structs.replace(wanted, headers=allowed) if allowed else wanted
+    def _headers_for_tools(self, scope: Scope) -> dict[str, str]:
+        allowed = self._service.settings.forward_headers
+        if not allowed:
+            return {}
+        headers = request.headers(scope)
+        return {name: headers[name] for name in allowed if name in headers}

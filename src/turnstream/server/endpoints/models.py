@@ -7,9 +7,10 @@ import time
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
-from turnstream import agent as agents
+from turnstream import jsontext
+from turnstream.agent import Agent
 from turnstream.dialects import base
-from turnstream.server import refusals, replies
+from turnstream.server import refusals, replies, scopes
 from turnstream.service import Service
 
 
@@ -18,18 +19,20 @@ def add(api: FastAPI, service: Service, refuse: refusals.Refusals) -> None:
 
     @api.get("/v1/models", tags=["models"], response_class=Response, summary="The agents.")
     async def models(request: Request) -> Response:
-        data = [_model(name, agent, created) for name, agent in service.agents.items()]
-        return replies.respond(request.scope, base.Reply(200, base.json({"object": "list", "data": data})))
+        data = [
+            _model(name, agent, created) for name, agent in service.agents_of(scopes.principal(request.scope)).items()
+        ]
+        return replies.respond(request.scope, base.Reply(200, jsontext.encode({"object": "list", "data": data})))
 
     @api.get("/v1/models/{model:path}", tags=["models"], response_class=Response, summary="One agent.")
     async def model(request: Request, model: str) -> Response:
-        agent = service.agents.get(model)
+        agent = service.agents_of(scopes.principal(request.scope)).get(model)
         if agent is None:
             return refuse(request.scope, refusals.no_agent(model))
-        return replies.respond(request.scope, base.Reply(200, base.json(_model(model, agent, created))))
+        return replies.respond(request.scope, base.Reply(200, jsontext.encode(_model(model, agent, created))))
 
 
-def _model(name: str, agent: agents.Agent, created: int) -> dict[str, object]:
+def _model(name: str, agent: Agent, created: int) -> dict[str, object]:
     """What a client may know of an agent: never its instructions, model, keys or addresses."""
     shown = {"id": name, "object": "model", "created": created, "owned_by": "turnstream"}
     return {**shown, "description": agent.description} if agent.description else shown

@@ -1,12 +1,16 @@
-"""The request's id, which its answer and its lines in the log carry."""
+"""The request's id: the client's own, if it sends one, so that its log and ours speak of the same."""
 
 from __future__ import annotations
 
+import re
 import uuid
 
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from turnstream.server import scopes
+
+_USABLE = re.compile(r"[!-~]{1,128}")  # printable ASCII, as it stands in headers and in lines of the log
 
 
 class RequestId:
@@ -15,5 +19,10 @@ class RequestId:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            scopes.set_request_id(scope, f"run_{uuid.uuid4().hex}")
+            scopes.set_request_id(scope, _own(scope) or f"req_{uuid.uuid4().hex}")
         await self._app(scope, receive, send)
+
+
+def _own(scope: Scope) -> str | None:
+    given = Headers(scope=scope).get("x-request-id", "")
+    return given if _USABLE.fullmatch(given) else None
