@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Literal, Protocol, TypeAlias, cast
 
@@ -77,6 +77,35 @@ class Toolbox(Protocol):
 
     async def call(self, call: messages.ToolCall, context: requests.RunContext) -> toolspec.ToolOutput:
         """Execute one call. Raises `ToolError` to tell the model what went wrong. Is cancelled when the run is left."""
+        ...
+
+
+class Guard(Protocol):
+    """Stands between the events of one run and whoever reads them."""
+
+    @property
+    def stopped(self) -> events.FinishReason | None:
+        """Why the run must end; None while it may go on."""
+        ...
+
+    def feed(self, batch: list[events.RunEvent]) -> AsyncGenerator[list[events.RunEvent]]:
+        """What may be shown of the batch, and of what was held back before. Never raises."""
+        ...
+
+    def unfinished(self) -> messages.AssistantMessage | None:
+        """What was shown of the step that was stopped, if no `StepFinished` has told it."""
+        ...
+
+
+class Guardrails(Protocol):
+    """What an agent lets in and out."""
+
+    async def admit(self, request: requests.RunRequest, context: requests.RunContext) -> requests.RunRequest:
+        """The request as the run may see it. Raises `RequestError` for one that is refused."""
+        ...
+
+    def watch(self, context: requests.RunContext) -> Guard | None:
+        """None if the events of a run may be read as they are."""
         ...
 
 

@@ -24,7 +24,7 @@ class Agent:
     calls that all asked for tools: one last call without tools (``answer``) or the end (``stop``). ``housekeeping``
     says who answers the requests that chat front ends make for their own use (`RunRequest.housekeeping`), without
     tools, instructions and statuses: the agent's model (True), another one, or (False) the agent like any other
-    request.
+    request. ``guardrails`` stand before every run and after it (`turnstream.guardrails`).
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class Agent:
         history_limit: int | None = None,
         options: requests.ModelOptions | None = None,
         housekeeping: protocols.AnyModel | str | bool = True,
+        guardrails: protocols.Guardrails | None = None,
     ) -> None:
         if max_steps < 1:
             raise ValueError(f"max_steps must be at least 1, not {max_steps}")
@@ -57,6 +58,7 @@ class Agent:
         self.run_timeout = run_timeout
         self.history_limit = history_limit
         self.options = options or requests.ModelOptions()
+        self.guardrails = guardrails
         self._resources = resources.Shared(self._open)
 
     @property

@@ -7,11 +7,11 @@ import logging
 import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from turnstream import conversation, errors, events, messages, requests, usage
+from turnstream import conversation, errors, events, messages, protocols, requests, usage
 from turnstream.agent import history, options
 from turnstream.agent.deadline import Deadline
 from turnstream.agent.execution import Approve, Execution
@@ -42,8 +42,9 @@ _VISIBLE = frozenset(
 class Run:
     """``async with`` it and iterate, once: events one by one, or `batches`, each the events of one network read.
 
-    Leaving the block cancels the model call and the tools. While and after it runs, ``messages`` are those that it
-    added to the conversation, ``usage`` is the sum over its model calls, and ``outcome`` is its terminal event, None
+    Leaving the block cancels the model call and the tools. ``request`` is what is answered, from its first event on as
+    the agent's guardrails let it in. While and after the run goes on, ``messages`` are those that it added to the
+    conversation, ``usage`` is the sum over its model calls, and ``outcome`` is its terminal event, None
     before the end. ``acted`` says whether a tool was called whose effect is ``once``: then asking the same again may do
     harm. The event at position ``n`` of all events has seq ``n``.
     """
@@ -68,11 +69,14 @@ class Run:
             agent=agent.name,
         )
         self._step = 0
+        self._asked = 0.0
         self._model = agent.model_for(request)
         self._housekeeping = self._model.housekeeping
         self._last_step = False
         self._history: tuple[messages.Message, ...] = ()
-        self._said = conversation.Fold()
+        self._guard = None if agent.guardrails is None else agent.guardrails.watch(self._context)
+        self._said = conversation.Fold()  # for the model
+        self._shown = self._said if self._guard is None else conversation.Fold()
         self._toolset = Toolset()
         self._collector = Collector()
         self._execution: Execution | None = None
@@ -80,7 +84,7 @@ class Run:
 
     @property
     def messages(self) -> list[messages.Message]:
-        return self._said.messages
+        return self._shown.messages
 
     async def __aenter__(self) -> Self:
         await self.agent.__aenter__()
@@ -106,8 +110,33 @@ class Run:
         """The run's events, as many at a time as came at once. The last event of the last batch is the terminal one."""
         if self._generator is not None:
             raise RuntimeError("a run can be iterated only once")
-        self._generator = self._events()
+        self._generator = self._events() if self._guard is None else self._guarded(self._guard)
         return self._generator
+
+    async def _guarded(self, guard: protocols.Guard) -> AsyncGenerator[list[events.RunEvent]]:
+        """What of the run may be read. A guard that stops it ends the model call and the tools at once."""
+        async with aclosing(self._events()) as unguarded:
+            async for batch in unguarded:
+                async with aclosing(guard.feed(batch)) as batches:
+                    async for shown in batches:
+                        self._shown.feed(shown)
+                        yield shown
+                if guard.stopped is not None:
+                    break
+            else:
+                return
+            ending = self._unfinished_step(guard)
+        self.outcome = events.RunFinished(guard.stopped, self.usage, self._step)
+        self._shown.feed(ending)
+        yield [*ending, self.outcome]
+
+    def _unfinished_step(self, guard: protocols.Guard) -> list[events.RunEvent]:
+        message = guard.unfinished()
+        if message is None or guard.stopped is None:
+            return []
+        tokens = self._collector.usage or usage.Usage()
+        duration = time.monotonic() - self._asked
+        return [events.StepFinished(self._step, message, guard.stopped, tokens, self._model.name, duration)]
 
     async def _events(self) -> AsyncGenerator[list[events.RunEvent]]:
         """The loop, and the one place that turns exceptions into events."""
@@ -121,7 +150,7 @@ class Run:
                     yield [events.StepStarted(self._step)]
                 collector = self._collector = Collector()
                 calls = StepCalls(self._step, f"call_{self.id[-12:]}_{self._step}", self._used_call_ids)
-                asked = time.monotonic()
+                self._asked = time.monotonic()
                 async with AsyncExitStack() as stack:
                     with self._deadline:
                         answer = self._model.open_stream(self._model_request(), self._context)
@@ -140,7 +169,7 @@ class Run:
                         if visible:
                             yield visible
                 result = self._result(collector, calls)
-                finished = self._finish_step(result, time.monotonic() - asked)
+                finished = self._finish_step(result, time.monotonic() - self._asked)
                 if result.server_calls:
                     yield [finished, events.ToolCallsDetected(self._step, result.server_calls)]
                     self._execution = self._start_tools(result)
@@ -173,6 +202,9 @@ class Run:
                 await self._execution.cancel()
 
     async def _prepare(self) -> None:
+        if self.agent.guardrails is not None:
+            with self._deadline:
+                self.request = await self.agent.guardrails.admit(self.request, self._context)
         if self._housekeeping:
             self._history = history.prepare("", self.request.messages, None)
             return
@@ -183,7 +215,7 @@ class Run:
     def _model_request(self) -> requests.ModelRequest:
         """The next model call. The last one after ``max_steps`` has no tools, so that the user gets an answer."""
         wanted = self.request.options if self._housekeeping else self.agent.options.overlaid(self.request.options)
-        so_far = (*self._history, *self.messages)
+        so_far = (*self._history, *self._said.messages)
         if self._last_step:
             return requests.ModelRequest(so_far, (), options.without_tools(wanted), time.time())
         if self._step > 1:
@@ -195,7 +227,7 @@ class Run:
             return await execution.next()
 
     def _used_call_ids(self) -> set[str]:
-        return history.call_ids((*self._history, *self.messages))
+        return history.call_ids((*self._history, *self._said.messages))
 
     def _result(self, collector: Collector, calls: StepCalls) -> StepResult:
         client_tools = self._toolset.names_left_to_client(self.request.tools)

@@ -75,8 +75,7 @@ class HttpTools:
         arguments = arguments_of(call)
         self._check(operation, arguments)
         response, used = await self._answered(operation, arguments, context)
-        secrets = [*used.secrets, *operation.secrets]
-        return answers.output(response, operation.host, self._projection, secrets, self.client.options.max_bytes)
+        return answers.output(response, operation.host, self._projection, [*used.secrets, *operation.secrets])
 
     async def _answered(
         self, operation: Operation, arguments: Mapping[str, Any], context: RunContext
@@ -86,8 +85,7 @@ class HttpTools:
         for left in (1, 0):
             own = await self._auth.credentials(self.client)
             used = replace(own, headers={**own.headers, **forwarded})
-            request = operation.request(arguments, used, context.idempotency_key)
-            response = await self.client.send(request, may_be_cut=True)
+            response = await self.client.send(operation.request(arguments, used, context.idempotency_key))
             if response.status != 401 or not left or not self._auth.refused(own):
                 break
         return response, used
