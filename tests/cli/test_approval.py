@@ -111,6 +111,7 @@ def test_without_a_terminal_nobody_is_asked() -> None:
 def test_a_server_says_at_its_start_that_it_refuses() -> None:
     with running("serve", CAREFUL, "--port", "0") as (process, _):
         assert process.stderr is not None
+        assert "/docs" in next(process.stderr)
         assert "careful" in next(process.stderr)
         assert next(process.stderr).startswith("  Warning: calls of * need approval")
 

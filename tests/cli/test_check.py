@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,64 @@ def test_an_empty_folder_is_a_failure(tmp_path: Path, capsys: pytest.CaptureFixt
     code, said = check(str(tmp_path), capsys)
     assert code == 1
     assert "the folder has no agent" in said
+
+
+GOOD = '''
+def get_weather(city: str) -> str:
+    """Get the weather."""
+    return city
+
+def bare(city, when: str):
+    return city
+'''
+
+
+def write(folder: Path, text: str) -> str:
+    (folder / "tools.py").write_text(GOOD)
+    (folder / "agent.yaml").write_text(text)
+    return str(folder / "agent.yaml")
+
+
+def test_one_round_tells_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "model: openai:gpt-5-mini\nmax_step: 3\ntools: [nope.py:x]\nserver: {keys: ['${A_KEY}'], porrt: 3}\n"
+    code, said = check(write(tmp_path, text), capsys)
+    assert code == 1
+    assert [line.split(": ")[-2:] for line in said.replace(f"{tmp_path}/", "").splitlines()] == [
+        ["The model openai:gpt-5-mini needs a key", "set OPENAI_API_KEY."],
+        ["max_step", "unknown key (did you mean 'max_steps'?)"],
+        ["tools[0]", "there is no file nope.py"],
+        ["server.keys[0]", "the environment variable A_KEY is not set (${A_KEY:-…} gives a default)"],
+        ["server.porrt", "unknown key (did you mean 'port'?)"],
+    ]
+
+
+def test_without_the_environment_everything_else_is_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (
+        "model: {name: 'anthropic:${MODEL}', api_key: '${KEY}'}\nmax_steps: ${STEPS}\n"
+        "tools:\n- tools.py:get_weather\n- rest: {name: x, url: '${URL}'}\n"
+        "server: {keys: ['${A}'], port: '${PORT}'}\n"
+    )
+    with pytest.raises(SystemExit) as exited:
+        main(["check", "--no-env", write(tmp_path, text)])
+    out, err = capsys.readouterr()
+    assert exited.value.code == 0
+    assert "  tool          get_weather: Get the weather." in out
+    assert err == f"not checked: {tmp_path}/agent.yaml: tools[1]: it depends on a variable that is not set\n"
+
+
+def test_tools_that_tell_the_model_too_little_are_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, said = check(write(tmp_path, "model: demo\ntools: [tools.py:bare]\n"), capsys)
+    assert code == 0
+    assert said.splitlines()[-2:] == [
+        "warning: tool bare has no description: it tells the model when to use it",
+        "warning: tool bare has no type for the argument city: a type tells the model what to write",
+    ]
+
+
+def test_json_is_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for text, ok in (("model: demo\ntools: [tools.py:get_weather]", True), ("model: demo\nx: 1", False)):
+        with pytest.raises(SystemExit) as exited:
+            main(["check", "--json", write(tmp_path, text)])
+        report = json.loads(capsys.readouterr().out)
+        assert (report["ok"], exited.value.code) == (ok, 0 if ok else 1)
+    assert report["errors"][0].startswith(f"{tmp_path}/agent.yaml:2: x: unknown key")

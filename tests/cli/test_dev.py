@@ -15,9 +15,8 @@ from turnstream.cli.dev import _command, _watched
 
 SUPERVISOR = """
 import sys
-from pathlib import Path
 from turnstream.cli.dev import _supervise
-_supervise([sys.executable, "-u", "server.py"], Path(), True)
+_supervise([sys.executable, "-u", "server.py"], None)
 """
 SERVER = "import os, time\nprint('started', os.getpid(), flush=True)\ntime.sleep(60)\n"
 

@@ -10,6 +10,7 @@ from turnstream import __version__
 from turnstream.cli import COMMANDS, main
 
 HELP_CPU_SECONDS = 0.5
+NAMES = [command.__name__.rstrip("_") for command in COMMANDS]
 
 
 def run(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
@@ -48,14 +49,14 @@ def test_the_module_is_the_command() -> None:
     assert done.stdout == f"turnstream {__version__}\n"
 
 
-@pytest.mark.parametrize("command", [command.__name__ for command in COMMANDS])
+@pytest.mark.parametrize("command", NAMES)
 def test_each_command_explains_itself_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(command, "--help", capsys=capsys)
     assert code == 0
     assert f"Example: turnstream {command}" in out
 
 
-@pytest.mark.parametrize("command", [command.__name__ for command in COMMANDS])
+@pytest.mark.parametrize("command", NAMES)
 def test_the_summary_of_each_command_is_short_enough_to_be_shown_whole(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -71,7 +72,9 @@ def test_no_arguments_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert "turnstream dev" in out + err
 
 
-@pytest.mark.parametrize("words", [["serv"], ["serve", "--prot", "1"], ["check"], ["serve", "--port", "many"]])
+@pytest.mark.parametrize(
+    "words", [["serv"], ["serve", "--prot", "1"], ["decode"], ["serve", "--port", "many"], ["serve", "--port", "70000"]]
+)
 def test_a_wrong_command_line_is_a_usage_error(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = run(*words, capsys=capsys)
     assert code == 2

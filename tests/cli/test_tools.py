@@ -55,6 +55,7 @@ tools:
         "agent agent",
         "  mcp:real",
         "    r_add(a: integer, b: integer) [idempotent, approval]",
+        "        warning: tool r_add has no description: it tells the model when to use it",
         "  mcp:gone: DOWN: The MCP server gone is not available: it cannot be reached.",
         "  rest:api.example.com",
         "    ip(v: 4 | 6)",

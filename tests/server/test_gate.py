@@ -89,7 +89,7 @@ def test_on_loopback_no_key_is_needed(host: str) -> None:
 
 
 def test_a_port_that_is_taken_is_a_configuration_error() -> None:
-    with run.listen(ServerSettings(port=0)) as taken, pytest.raises(ConfigurationError, match="can not listen"):
+    with run.listen(ServerSettings(port=0)) as taken, pytest.raises(ConfigurationError, match="Cannot listen"):
         run.listen(ServerSettings(port=taken.getsockname()[1]))
 
 

@@ -12,10 +12,26 @@ from typing import Annotated, Any
 import typer
 
 from turnstream import errors
-from turnstream.cli import chat, check, decode, dev, doctor, index, models, parse, ping, schema, serve, tools, version
+from turnstream.cli import (
+    chat,
+    check,
+    decode,
+    dev,
+    doctor,
+    index,
+    init,
+    models,
+    parse,
+    ping,
+    schema,
+    serve,
+    tools,
+    version,
+)
 
 COMMANDS: Sequence[Callable[..., Any]] = (
     dev.dev,
+    init.init,
     serve.serve,
     chat.chat,
     check.check,
@@ -45,16 +61,19 @@ app = typer.Typer(
 def _all(
     context: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    _: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=version.show, is_eager=True)
+    ] = False,
 ) -> None:
     """Serve LLM agents as streams, in the protocol that the client already speaks.
 
-    Begin with "turnstream dev": it needs no file, no key and no network.
+    Begin with "turnstream dev", which needs no file, no key and no network; or with "turnstream init".
     """
     context.obj = debug
 
 
 for _command in COMMANDS:
-    app.command()(_command)
+    app.command(_command.__name__.rstrip("_"))(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,14 +42,17 @@ def chat(
     """
     import asyncio
 
+    from rich.console import Console
+
     from turnstream.cli.printer import Printer, log_to_terminal
     from turnstream.cli.target import discovered, remote
 
     log_to_terminal(tracebacks=bool(context.obj))
     service, why = remote(url, agent, key) if url else discovered(target, model)
-    printer = Printer(quiet=quiet)
+    printer = Printer(quiet=quiet, output=Console(file=sys.stdout, highlight=False, soft_wrap=True))
     printer.note(why)
-    with asyncio.Runner() as runner:
+    # What tools print goes beside the answers.
+    with contextlib.redirect_stdout(sys.stderr), asyncio.Runner() as runner:
         conversation = Conversation(service, agent, printer)
         runner.run(conversation.open())
         try:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import json
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from turnstream.cli.options import Json, Target
 
 if TYPE_CHECKING:
     from turnstream.agent import Agent
@@ -13,25 +16,60 @@ if TYPE_CHECKING:
 
 
 def check(
-    target: Annotated[str, typer.Argument(metavar="FILE", help="agent.yaml, a folder of them, or module:agent.")],
+    target: Target = None,
+    env: Annotated[
+        bool,
+        typer.Option("--env/--no-env", help="--no-env: variables and keys that are not set here are no errors."),
+    ] = True,
+    as_json: Json = False,
 ) -> None:
     """Say what a configuration would run, or what is wrong.
+
+    Everything that is wrong is told at once.
 
     Nothing is started, and nothing is sent.
 
     Example: turnstream check agent.yaml
-    """
-    from turnstream.config import load
 
-    service = load(target)
-    typer.echo("\n".join(report(service)))
+    Example: turnstream check --no-env
+    """
+    from turnstream.cli import advice
+    from turnstream.cli.target import configured
+    from turnstream.errors import ConfigurationError
+
+    skipped: list[str] | None = None if env else []
+    try:
+        service = configured(target, skipped=skipped)
+    except ConfigurationError as error:
+        if not as_json:
+            raise
+        typer.echo(json.dumps({"ok": False, "errors": error.message.splitlines()}))
+        raise typer.Exit(1) from None
+    lines, warnings = report(service), advice.advise(service)
+    if as_json:
+        agents = [_as_data(agent) for agent in service.agents.values()]
+        typer.echo(json.dumps({"ok": True, "agents": agents, "warnings": warnings, "unchecked": skipped or []}))
+        return
+    typer.echo("\n".join(lines))
+    for place in skipped or ():
+        typer.echo(f"not checked: {place}: it depends on a variable that is not set", err=True)
+    for warning in warnings:
+        typer.echo(f"warning: {warning}", err=True)
 
 
 def report(service: Service) -> list[str]:
     settings = service.settings
     lines = [line for agent in service.agents.values() for line in _agent(agent)]
-    keys = f"{len(settings.keys)} API keys" if settings.keys else "no API key"
+    number = len(settings.keys)
+    keys = f"{number} API key{'s' if number > 1 else ''}" if number else "no API key"
     return [*lines, f"server: {settings.host}:{settings.port}, {keys}, statuses {settings.statuses}"]
+
+
+def _as_data(agent: Agent) -> dict[str, Any]:
+    from turnstream.cli.tools import source
+
+    tools = [getattr(toolbox, "name", None) or source(toolbox) for toolbox in agent.toolboxes]
+    return {"name": agent.name, "model": agent.model.name, "tools": tools, "max_steps": agent.max_steps}
 
 
 def _tool(toolbox: Toolbox) -> str:

@@ -10,14 +10,23 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from turnstream.cli.options import Host, ModelName, Port, Target
 
+if TYPE_CHECKING:
+    import socket
+
+    from turnstream.service import ServerSettings
+
 GRACE = 1.0
 """Seconds that running streams get when a file has changed."""
+_TRIES = 10
+"""Ports that are tried, from the configured one on."""
+_CANNOT_LISTEN = 3
+"""The exit code of a server whose address is not available: no change of a file can mend that."""
 PATIENCE = 5.0
 """Seconds that a server gets to stop before it is killed."""
 WATCHED = (".py", ".yaml", ".yml", ".md", ".txt", ".json", ".env")
@@ -40,7 +49,7 @@ def dev(
     Example: turnstream dev agent.yaml --port 8080
     """
     if reload:
-        _supervise(_command(target, host, port, model), *_watched(target))
+        _supervise(_command(target, host, port, model), target)
     else:
         _serve(target, host, port, model)
 
@@ -48,12 +57,32 @@ def dev(
 def _serve(target: str | None, host: str | None, port: int | None, model: str | None) -> None:
     from turnstream.cli.serve import run, with_settings
     from turnstream.cli.target import discovered
+    from turnstream.server.run import check
 
     service, why = discovered(target, model)
     service = with_settings(service, host, port)
     service.settings = dataclasses.replace(service.settings, shutdown_grace=min(GRACE, service.settings.shutdown_grace))
     typer.echo(why, err=True)
-    run(service)
+    check(service.settings)
+    run(service, listener=_listen(service.settings, tries=1 if port is not None else _TRIES))
+
+
+def _listen(settings: ServerSettings, tries: int) -> socket.socket:
+    """On the port, or on one of those behind it if it is taken and the command line does not insist on it."""
+    from turnstream import errors
+    from turnstream.server.run import listen
+
+    for number in range(settings.port, settings.port + tries):
+        try:
+            listener = listen(dataclasses.replace(settings, port=number))
+        except errors.ConfigurationError as error:
+            problem = error.message
+            continue
+        if number != settings.port:
+            typer.echo(f"Port {settings.port} is in use: taking {number}.", err=True)
+        return listener
+    typer.echo(f"turnstream: {problem}", err=True)
+    raise typer.Exit(_CANNOT_LISTEN)
 
 
 def _command(target: str | None, host: str | None, port: int | None, model: str | None) -> list[str]:
@@ -66,11 +95,9 @@ def _command(target: str | None, host: str | None, port: int | None, model: str 
 
 def _watched(target: str | None) -> tuple[Path, bool]:
     """The folder whose files a configuration is made of, and whether its subfolders belong to it."""
-    path = (
-        Path(target)
-        if target is not None
-        else next(filter(Path.exists, map(Path, ("agent.yaml", "agent.yml", "agents"))), None)
-    )
+    from turnstream.config import find
+
+    path = Path(target) if target is not None else find(Path())
     if path is None:
         return Path(), False
     if path.is_dir():
@@ -78,7 +105,7 @@ def _watched(target: str | None) -> tuple[Path, bool]:
     return (path.parent, True) if path.is_file() else (Path(), True)
 
 
-def _supervise(command: Sequence[str], folder: Path, recursive: bool) -> None:
+def _supervise(command: Sequence[str], target: str | None) -> None:
     """Ends when the server ends well, or by Ctrl-C or SIGTERM, and the server with it."""
     from watchfiles import DefaultFilter, watch
 
@@ -89,6 +116,7 @@ def _supervise(command: Sequence[str], folder: Path, recursive: bool) -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     server = _Server(command)
     try:
+        folder, recursive = _watched(target)  # loads much, while the server starts
         for changes in watch(
             folder, watch_filter=Sources(), recursive=recursive, yield_on_timeout=True, rust_timeout=500
         ):
@@ -99,6 +127,8 @@ def _supervise(command: Sequence[str], folder: Path, recursive: bool) -> None:
                 server.restart()
             elif server.ended_well():
                 break
+            elif server.code == _CANNOT_LISTEN:
+                raise typer.Exit(1)
     except KeyboardInterrupt:
         pass
     finally:
@@ -120,10 +150,14 @@ class _Server:
     def ended_well(self) -> bool:
         """Says once that it ended otherwise: what is wrong stands above, and the next change may mend it."""
         code = self._process.poll()
-        if code and not self._failed:
+        if code and code != _CANNOT_LISTEN and not self._failed:
             self._failed = True
             typer.echo("The server is not running. Waiting for a change.", err=True)
         return code == 0
+
+    @property
+    def code(self) -> int | None:
+        return self._process.poll()
 
     def restart(self) -> None:
         self.stop()

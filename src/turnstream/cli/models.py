@@ -2,29 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
+from turnstream.cli.options import Json
+
 
 def models(
-    ready: Annotated[bool, typer.Option("--ready", help="Only those that have what they need.")] = False,
+    ready: Annotated[bool, typer.Option("--ready", help="Only those whose variables are set here.")] = False,
+    as_json: Json = False,
 ) -> None:
     """List the model providers.
 
-    Shows the variables that each needs, and which are missing here. A base_url and a key in agent.yaml will do as well.
+    Shows the variables that each needs, and which are missing here. "local" is a server of your own, which needs no key
+    and may not be running. A base_url and a key in agent.yaml will do as well.
 
     Example: turnstream models --ready
     """
-    import os
-
+    from turnstream.config import environment
     from turnstream.providers import catalogue
 
-    for name, row in sorted(catalogue.PROVIDERS.items()):
-        missing = row.missing(os.environ)
-        if missing and ready:
+    environ = environment.read(Path("agent.yaml"))
+    rows = [_describe(name, row, environ) for name, row in sorted(catalogue.PROVIDERS.items())]
+    for row in rows:
+        if ready and row["state"] != "ready":
             continue
-        state = "missing" if missing else "ready"
-        groups = missing or row.requirements
-        wanted = ", ".join(" or ".join(group) for group in groups) or "nothing"
-        typer.echo(f"{name:<22} {state:<8} {wanted}")
+        if as_json:
+            typer.echo(json.dumps(row))
+        else:
+            wanted = ", ".join(" or ".join(group) for group in row["missing"] or row["needs"])
+            typer.echo(f"{row['name']:<22} {row['state']:<8} {wanted or row['address'] or 'nothing'}")
+
+
+def _describe(name: str, row: Any, environ: Any) -> dict[str, Any]:
+    missing = row.missing(environ)
+    address = next((environ[variable] for variable in row.urls if environ.get(variable)), row.base_url)
+    local = not row.requirements and name != "demo"
+    return {
+        "name": name,
+        "state": "missing" if missing else "local" if local else "ready",
+        "needs": row.requirements,
+        "missing": missing,
+        "address": address,
+    }

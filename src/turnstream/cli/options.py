@@ -18,8 +18,20 @@ ModelName = Annotated[
     str | None,
     typer.Option("--model", "-m", metavar="PROVIDER:MODEL", help="Use this model instead.", show_default=False),
 ]
-Host = Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")]
-Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 lets the system choose.", show_default="8000")]
+Host = Annotated[
+    str | None,
+    typer.Option(help="Address to listen on; 127.0.0.1 unless the file says otherwise.", show_default=False),
+]
+Port = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=65535,
+        help="Port to listen on; 0 lets the system choose. 8000 unless the file says otherwise.",
+        show_default=False,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Unauthenticated = Annotated[
     bool, typer.Option("--allow-unauthenticated", help="Serve on an address that is not loopback without keys.")
 ]

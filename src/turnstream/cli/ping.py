@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from turnstream.cli.options import Json
 
 if TYPE_CHECKING:
     from turnstream import events, requests
@@ -15,6 +19,7 @@ QUESTION = "Say the numbers from one to ten in words. Then call the tool report_
 def ping(
     model: Annotated[str, typer.Argument(metavar="PROVIDER:MODEL", help="The model, as in agent.yaml.")],
     base_url: Annotated[str | None, typer.Option(help="Its address, if it is not the vendor's own.")] = None,
+    as_json: Json = False,
 ) -> None:
     """Call a model once, and time it.
 
@@ -26,13 +31,18 @@ def ping(
     import asyncio
 
     from turnstream import errors, providers
+    from turnstream.config import environment
 
+    environment.export(Path("agent.yaml"))
     asked = providers.model(model, base_url=base_url)
     try:
         lines = asyncio.run(_called(asked, model))
     except errors.ProviderError as error:
         typer.echo(f"turnstream: {error.message} ({error.detail or error.code})", err=True)
         raise typer.Exit(1) from None
+    if as_json:
+        typer.echo(json.dumps({name.replace(" ", "_"): value for name, value in lines}))
+        return
     for name, value in lines:
         typer.echo(f"{name:<16} {value}")
 

@@ -123,6 +123,16 @@ class Printer:
         self._open = self._thinking = False
 
 
+class _ShownFailures(logging.Filter):
+    """The sentence of a failed run is shown already, so that its line tells the detail alone."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple) and str(record.msg).startswith("run %s failed: %s %s"):
+            record.msg, record.args = str(record.args[2]), ()
+            return bool(record.msg.strip())
+        return True
+
+
 class _Sentences(logging.Formatter):
     """The message alone: what a defect looks like inside is for `--debug`."""
 
@@ -138,6 +148,8 @@ def log_to_terminal(*, tracebacks: bool) -> None:
     """Warnings and errors of the run go to standard error."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter() if tracebacks else _Sentences())
+    if not tracebacks:
+        handler.addFilter(_ShownFailures())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
 
 

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
+from turnstream.cli.advice import advise
 from turnstream.cli.approval import unanswered
 from turnstream.cli.options import Host, ModelName, Port, Target, Unauthenticated
 
 if TYPE_CHECKING:
+    import socket
+
     from turnstream.service import Service
 
 
@@ -45,7 +48,7 @@ def with_settings(
     return service
 
 
-def run(service: Service, *, log_level: str = "info") -> None:
+def run(service: Service, *, log_level: str = "info", listener: socket.socket | None = None) -> None:
     """Serve until told to stop. Raises `ConfigurationError` if that is not safe or not possible."""
     import logging
 
@@ -55,7 +58,7 @@ def run(service: Service, *, log_level: str = "info") -> None:
     logging.getLogger("uvicorn").setLevel(logging.WARNING)  # its start and stop are said by ours
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # it tells each request with its URL, which may hold a key
     made = server(service)
-    listener = listen(service.settings)
+    listener = listener or listen(service.settings)
     typer.echo(banner(service, *listener.getsockname()[:2]), err=True)
     made.run_on(listener)
 
@@ -63,10 +66,13 @@ def run(service: Service, *, log_level: str = "info") -> None:
 def banner(service: Service, host: str, port: int) -> str:
     """What is served, and where."""
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    lines = [f"{address}/v1  for clients of OpenAI's API, {address}/docs  for people"]
+    lines = [f"{address}/v1  for clients of OpenAI's API", f"{address}/docs  API reference"]
     for agent in service.agents.values():
         lines.append(f"  {agent.name}  ({agent.model.name})")
         if refused := unanswered(agent):
-            lines.append(f"  Warning: calls of {', '.join(refused)} need approval, which nobody can give to a server's")
-            lines.append("  runs: they are refused. approve.ask names a function that decides.")
+            lines.append(
+                f"  Warning: calls of {', '.join(refused)} need approval, and nobody can be asked here: they are"
+            )
+            lines.append("  refused. approve.ask names a function that decides.")
+    lines += [f"  Warning: {warning}." for warning in advise(service)]
     return "\n".join(lines)

@@ -16,9 +16,9 @@ SECONDS = 10.0
 """How long a running server has to say which agents it has."""
 
 
-def configured(target: str | None, model: str | None = None) -> Service:
+def configured(target: str | None, model: str | None = None, *, skipped: list[str] | None = None) -> Service:
     """The service of a named or usual configuration. Raises `ConfigurationError` if there is none."""
-    from turnstream.config import find, load
+    from turnstream.config import environment, find, load
 
     found = target or find(Path())
     if found is None:
@@ -26,15 +26,17 @@ def configured(target: str | None, model: str | None = None) -> Service:
             "there is no agent.yaml and no agents/ here. Name a configuration, or run `turnstream dev`, "
             "which works without one."
         )
-    return _with_model(load(found), model)
+    environment.export(Path(found))
+    return _with_model(load(found, skipped=skipped), model)
 
 
 def discovered(target: str | None, model: str | None = None) -> tuple[Service, str]:
     """The service of a configuration if there is one, else a starter agent; and a sentence that says which and why."""
-    from turnstream.config import find, load
+    from turnstream.config import environment, find, load
     from turnstream.config.starter import starter
 
     found = target or find(Path())
+    environment.export(Path(found or "agent.yaml"))
     if found is not None:
         return _with_model(load(found), model), f"Configuration: {found}"
     return starter(os.environ, model)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from turnstream.cli.options import Target
 from turnstream.cli.text import printable
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _LONGEST_SUMMARY = 100
 
 def tools(
     context: typer.Context,
-    target: Annotated[str, typer.Argument(metavar="FILE", help="agent.yaml, a folder of them, or module:agent.")],
+    target: Target = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, with the whole schema.")] = False,
     seconds: Annotated[float, typer.Option("--timeout", help="Seconds that each source may take.")] = 30.0,
 ) -> None:
@@ -35,11 +36,11 @@ def tools(
 
     Example: turnstream tools agent.yaml
     """
-    from turnstream.config import load
+    from turnstream.cli.target import configured
 
     down = False
     with _loud() if context.obj else _quiet():
-        for agent in load(target).agents.values():
+        for agent in configured(target).agents.values():
             sources = asyncio.run(_asked(agent.toolboxes, seconds))
             down = down or any(isinstance(found, str) for _, found in sources)
             if as_json:
@@ -146,6 +147,8 @@ def _show(agent: Agent, sources: Sources) -> None:
     """Sources that follow each other and are the same share a heading: functions, for instance."""
     from rich.console import Console
 
+    from turnstream.cli.advice import advise_on_tool
+
     console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
     console.print(f"agent {agent.name}" if sources else f"agent {agent.name}: no tools")
     last = ""
@@ -161,6 +164,8 @@ def _show(agent: Agent, sources: Sources) -> None:
             names.add(spec.name)
             if summary := _summary(spec.description):
                 console.print(f"        {summary}", style="dim")
+            for warning in advise_on_tool(spec):
+                console.print(f"        warning: {_printable(warning)}", style="yellow")
         last = name
 
 

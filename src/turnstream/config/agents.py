@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Annotated, Any, Literal, ParamSpec, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, ParamSpec, TypeVar
 
 from pydantic import Field, model_validator
 
-from turnstream import errors
+from turnstream import errors, protocols, requests
 from turnstream.agent import Agent
-from turnstream.config import context, document, files, models, settings
+from turnstream.config import context, document, files, foreign, models, settings
 from turnstream.config.sections import NonEmpty, PositiveInt, Seconds, Section, defaults_of
 from turnstream.config.tools import entry
 from turnstream.config.validation import validate
@@ -25,6 +26,13 @@ _DEFAULTS = defaults_of(Agent)
 
 class AgentSection(Section):
     """An agent: a model, its tools and its instructions."""
+
+    hints: ClassVar[Mapping[str, str]] = {
+        **foreign.belongs(models.ModelSection.model_fields, "under model"),
+        **foreign.belongs(models.Options.model_fields, "under options"),
+        **foreign.belongs(settings.ServerSection.model_fields, "under server"),
+        **foreign.AGENT,
+    }
 
     name: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = None
     """What clients name as their model; without it the name of the file."""
@@ -77,9 +85,10 @@ _PASSED_ON = (
 )
 
 
-def read(file: Path, environ: Mapping[str, str]) -> document.Document:
+def read(file: Path, environ: Mapping[str, str], *, allow_unset: bool = False) -> document.Document:
     """Raises `ConfigurationError` if it cannot be read, or is not YAML, or is empty."""
-    found = document.read(files.read_text(file), str(file), environ, entry.names_filled_later)
+    text = files.read_text(file)
+    found = document.read(text, str(file), environ, entry.names_filled_later, allow_unset=allow_unset)
     if found.value is None:
         raise errors.ConfigurationError(f"{file}: the file is empty")
     return found
@@ -87,6 +96,9 @@ def read(file: Path, environ: Mapping[str, str]) -> document.Document:
 
 def read_sections(found: document.Document) -> tuple[AgentSection | None, list[entry.ToolSection | None]]:
     """The agent and each of its tools, as far as they are valid; what is wrong is reported to the document."""
+    if sentence := foreign.recognize(found.value):
+        found.report((), sentence)
+        return None, []
     section = validate(AgentSection, found, found.value)
     given = found.value.get("tools") if isinstance(found.value, dict) else None
     values = section.tools if section is not None else given if isinstance(given, list) else []
@@ -94,6 +106,15 @@ def read_sections(found: document.Document) -> tuple[AgentSection | None, list[e
         validate(entry.ENTRY, found, entry.write_out(value), ("tools", index)) for index, value in enumerate(values)
     ]
     return section, tools
+
+
+class _Unknown:
+    """Stands for a model whose name is an unset variable, where only the rest is checked."""
+
+    name = "(depends on a variable that is not set)"
+
+    def stream(self, request: requests.ModelRequest) -> AbstractAsyncContextManager[protocols.ModelStream]:
+        raise errors.ConfigurationError("the model depends on a variable that is not set")
 
 
 class Builder:
@@ -123,6 +144,8 @@ class Builder:
             "options": models.build_options(section.options),
             **section.given(*_PASSED_ON),
         }
+        if model is None and self.document.allow_unset:
+            model = _Unknown()
         return None if model is None else Agent(model, name=name, **rest)
 
     def _build_housekeeping(self, section: models.HousekeepingSection) -> AnyModel | bool:
@@ -155,4 +178,6 @@ class Builder:
         except errors.ConfigurationError as error:
             if not self.document.depends_on_unset(path):
                 self.document.report(path, error.message)
+            elif self.document.allow_unset:
+                self.document.skipped.append(document.format_path(path))
             return None

@@ -21,6 +21,7 @@ SHORTEST_SECRET = 6
 _IN_BRACKETS = " (between brackets, '${NAME}' needs quotes)"
 _MARKS = ("\\t", "<block end>", "<stream end>", "<scalar>", "<document start>")
 _VARIABLE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{")
+_PLACEHOLDER = "placeholder"
 _MERGE = "tag:yaml.org,2002:merge"
 _TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 _QUOTED = re.compile(r"'([^']*)'")
@@ -49,7 +50,8 @@ class Document:
 
     ``file`` is its name as errors spell it, ``lines`` knows the line of each path in it, ``variables`` what the
     environment put into it. ``unset`` are the paths of texts with a variable that is not set: what they would be is
-    unknown, so nothing further is said about them.
+    unknown, so nothing further is said about them. Where that is allowed, ``skipped`` names what could not be checked
+    for it.
     """
 
     file: str
@@ -57,6 +59,8 @@ class Document:
     lines: dict[Path, int] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     unset: set[Path] = field(default_factory=set)
+    allow_unset: bool = False
+    skipped: list[str] = field(default_factory=list)
     _problems: list[tuple[int, str]] = field(default_factory=list)
 
     def line(self, path: Path) -> int:
@@ -101,7 +105,12 @@ def _no_names(path: Path) -> Sequence[str]:
 
 
 def read(
-    text: str, file: str, environ: Mapping[str, str], filled_later: Callable[[Path], Sequence[str]] = _no_names
+    text: str,
+    file: str,
+    environ: Mapping[str, str],
+    filled_later: Callable[[Path], Sequence[str]] = _no_names,
+    *,
+    allow_unset: bool = False,
 ) -> Document:
     """``filled_later`` names the variables which, at that path, are left as they are: a tool fills them at each call.
 
@@ -117,7 +126,7 @@ def read(
         raise errors.ConfigurationError(f"{file}:{line}: not valid YAML: {_explain(error.problem)}{hint}") from None
     except (yaml.YAMLError, ValueError, RecursionError):
         raise errors.ConfigurationError(f"{file}:1: not valid YAML: forbidden character or nesting") from None
-    document = Document(file)
+    document = Document(file, allow_unset=allow_unset)
     if node is not None:
         document.value = _Reader(document, environ, filled_later).read(node, ())
     return document
@@ -213,6 +222,8 @@ class _Reader:
             also = f"; each search fills {', '.join(later)}" if later else ""
             message = f"the environment variable {name} is not set (${{{name}:-…}} gives a default){also}"
             self.document.unset.add(path)
+            if self.document.allow_unset:
+                return _PLACEHOLDER
             self.document.report(path, message)
         return self._value(name)
 

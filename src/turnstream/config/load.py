@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from turnstream import errors
 from turnstream.agent import Agent
-from turnstream.config import agents, context, document, references, settings
+from turnstream.config import agents, context, document, environment, references, settings
 from turnstream.config.validation import validate
 from turnstream.providers.http import Client
 from turnstream.service import ServerSettings, Service
@@ -23,17 +22,20 @@ def find(folder: Path) -> Path | None:
     return next((folder / name for name in USUAL if (folder / name).exists()), None)
 
 
-def load(target: str | Path, environ: Mapping[str, str] | None = None) -> Service:
+def load(target: str | Path, environ: Mapping[str, str] | None = None, *, skipped: list[str] | None = None) -> Service:
     """The service that ``target`` describes. Modules of the working directory and next to the file are found.
+
+    ``environ`` is by default the process's, completed by a file ``.env`` beside the configuration. With a list for
+    ``skipped``, unset variables and missing keys of models are no errors: what cannot be checked for them is named
+    there.
 
     Raises `ConfigurationError`, one line for each thing that is wrong, never with a value of the configuration.
     """
-    environ = os.environ if environ is None else environ
     path = Path(target)
-    if path.is_dir():
-        return _load_files(_list_files(path), environ)
-    if path.is_file() and path.suffix != ".py":
-        return _load_files([path], environ)
+    is_file = path.is_file() and path.suffix != ".py"
+    if path.is_dir() or is_file:
+        environ = environment.read(path) if environ is None else environ
+        return _load_files([path] if is_file else _list_files(path), environ, skipped)
     if ":" in str(target) or path.suffix == ".py":
         return _load_object(str(target))
     raise errors.ConfigurationError(f"{target}: not a file, a folder or a module:object reference")
@@ -49,7 +51,8 @@ def _list_files(folder: Path) -> list[Path]:
 class _Loading:
     """What has been found in the files so far. All are read before the first error is raised."""
 
-    def __init__(self) -> None:
+    def __init__(self, skipped: list[str] | None) -> None:
+        self.skipped = skipped
         self.agents: dict[str, Agent] = {}
         self.problems: list[str] = []
         self.server: tuple[Path, ServerSettings] | None = None
@@ -57,12 +60,14 @@ class _Loading:
 
     def add_file(self, file: Path, where: context.ConfigContext) -> None:
         try:
-            found = agents.read(file, where.environ)
+            found = agents.read(file, where.environ, allow_unset=self.skipped is not None)
         except errors.ConfigurationError as error:
             self.problems.append(error.message)
             return
         agent, server = _build(found, file, where)
         self.problems += found.problems
+        if self.skipped is not None:
+            self.skipped += [f"{file}: {place}" for place in found.skipped]
         if server is not None:
             self._add_server(file, server)
         if agent is not None:
@@ -82,9 +87,11 @@ class _Loading:
             self.agents[agent.name], self._homes[agent.name] = agent, file
 
 
-def _load_files(paths: Sequence[Path], environ: Mapping[str, str]) -> Service:
+def _load_files(paths: Sequence[Path], environ: Mapping[str, str], skipped: list[str] | None = None) -> Service:
     client = Client()
-    loading = _Loading()
+    loading = _Loading(skipped)
+    if skipped is not None:
+        environ = environment.add_placeholders(environ)
     for path in paths:
         loading.add_file(path, context.ConfigContext(path.parent, environ, client))
     if not loading.agents and not loading.problems:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from turnstream import errors, providers, requests
-from turnstream.config import automatic, context, files
+from turnstream.config import automatic, context, files, foreign
 from turnstream.config.sections import (
     Count,
     JsonObject,
@@ -27,6 +28,8 @@ _TIMEOUTS = defaults_of(base.Timeouts)
 
 class Options(Section):
     """Sampling and output parameters; those left out are the vendor's defaults."""
+
+    hints = foreign.OPTIONS
 
     temperature: Annotated[float | None, Field(ge=0, allow_inf_nan=False)] = None
     top_p: Annotated[float | None, Field(ge=0, le=1, allow_inf_nan=False)] = None
@@ -70,6 +73,8 @@ class TextCallsSection(Section):
 
 class ModelSection(Section):
     """A model, and how to reach it."""
+
+    hints: ClassVar[Mapping[str, str]] = {**foreign.MODEL, **foreign.belongs(Options.model_fields, "under options")}
 
     name: NonEmpty
     """`provider:model`, or the model alone where `provider` is given; `auto` takes what the environment offers."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
+import re
 import sys
 from hashlib import sha256
 from pathlib import Path
@@ -13,6 +15,8 @@ from typing import Any
 from turnstream import errors
 from turnstream.config.validation import suggest
 
+_FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
+
 PATTERN = r"^[^:]+:[A-Za-z_][A-Za-z0-9_.]*$"
 
 
@@ -21,6 +25,9 @@ def resolve(reference: str, folder: Path) -> Any:
 
     Modules are found in ``folder`` too, after everything else that is installed.
     """
+    if not re.match(PATTERN, reference):
+        hint = _suggest_reference(reference, folder)
+        raise errors.ConfigurationError(f"must be 'package.module:name' or 'file.py:name'{hint}")
     home, _, name = reference.rpartition(":")
     _make_importable(folder)
     module = _load_file(folder / home) if home.endswith(".py") else _load_module(home)
@@ -31,6 +38,20 @@ def resolve(reference: str, folder: Path) -> Any:
             raise errors.ConfigurationError(f"{home} has no {part!r}{suggest(part, known)}")
         value = getattr(value, part)
     return value
+
+
+def _suggest_reference(reference: str, folder: Path) -> str:
+    """For ``get_weather`` and for ``tools.py`` alone: the function in a file of the folder that may be meant."""
+    files = [folder / reference] if reference.endswith(".py") else sorted(folder.glob("*.py"))
+    for file in files:
+        try:
+            names = [one.name for one in ast.parse(file.read_text("utf-8")).body if isinstance(one, _FUNCTION)]
+        except (OSError, ValueError, SyntaxError):
+            continue
+        public = [name for name in names if not name.startswith("_")]
+        if public and (reference in public or file.name == reference):
+            return f" (did you mean '{file.name}:{reference if reference in public else public[0]}'?)"
+    return ""
 
 
 def _make_importable(folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, ClassVar, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
@@ -38,6 +38,9 @@ JsonObject = Annotated[dict[str, Any], BeforeValidator(_type_values)]
 
 class Section(BaseModel):
     """Strict, closed, and silent about its input: a bad value may be a secret in the wrong place."""
+
+    hints: ClassVar[Mapping[str, str]] = {}
+    """What to say of keys that belong elsewhere, or that others call by another name."""
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, use_attribute_docstrings=True)
 

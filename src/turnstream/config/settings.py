@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from turnstream import identity, service
+from turnstream.config import foreign
 from turnstream.config.sections import NonEmpty, Number, PositiveInt, Seconds, Secret, Section, StrList, defaults_of
 
 _DEFAULTS = defaults_of(service.ServerSettings)
@@ -37,10 +38,10 @@ def _as_key(value: Any) -> Any:
 
 
 class ServerSection(Section):
-    """The server. In a folder of agents one file may have this section.
+    """The server. In a folder of agents one file may have this section."""
 
-    Each key is a field of `ServerSettings`, which has its default too.
-    """
+    # Each key is a field of `ServerSettings`, which has its default too.
+    hints = foreign.SERVER
 
     host: NonEmpty = _DEFAULTS["host"]
     port: Annotated[int, Field(ge=0, le=65535)] = _DEFAULTS["port"]

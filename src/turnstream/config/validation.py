@@ -5,7 +5,7 @@ the values: they may be secrets.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
@@ -115,8 +115,7 @@ def _explain(error: ErrorDetails, section: type[BaseModel]) -> str:
     key = str(error["loc"][-1]) if error["loc"] else ""
     match kind:
         case "extra_forbidden":
-            known = _keys(section, error["loc"][:-1])
-            return f"unknown key{suggest(key, known) or '; known are ' + ', '.join(known)}"
+            return _explain_unknown(key, _section_at(section, error["loc"][:-1]))
         case "literal_error":
             return f"must be {context['expected']}{suggest(str(error.get('input')), _words(context['expected']))}"
         case "value_error":
@@ -137,15 +136,19 @@ def _words(expected: str) -> list[str]:
     return [part.strip(" '") for part in expected.replace(" or ", ",").split(",")]
 
 
-def _keys(section: Any, path: Iterable[str | int]) -> list[str]:
-    """The keys that the section at ``path`` knows."""
+def _explain_unknown(key: str, section: Any) -> str:
+    hint = getattr(section, "hints", {}).get(key)
+    known = list(getattr(section, "model_fields", {}))
+    return f"unknown key{f': {hint}' if hint else suggest(key, known) or '; known are ' + ', '.join(known)}"
+
+
+def _section_at(section: Any, path: Iterable[str | int]) -> Any:
     for part in path:
         if isinstance(part, int):
             section = next(iter(get_args(section)), None)
         elif isinstance(section, type) and issubclass(section, BaseModel) and part in section.model_fields:
             section = _without_none(section.model_fields[part].annotation)
-    fields: Mapping[str, Any] = getattr(section, "model_fields", {})
-    return list(fields)
+    return section
 
 
 def _without_none(annotation: Any) -> Any:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import importlib.util
 import logging
+import os
 import socket
 import time
 from collections.abc import Iterable
@@ -76,7 +78,9 @@ def listen(settings: ServerSettings) -> socket.socket:
         return socket.create_server((settings.host.strip("[]"), settings.port), family=family, backlog=2048)
     except OSError as error:
         where = f"{settings.host}:{settings.port}"
-        raise ConfigurationError(f"The server can not listen on {where}: {error.strerror or error}.") from None
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or error
+        hint = " (--port 0 takes a free one)" if error.errno == errno.EADDRINUSE else ""
+        raise ConfigurationError(f"Cannot listen on {where}: {reason}{hint}.") from None
 
 
 class Server(uvicorn.Server):

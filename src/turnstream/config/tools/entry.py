@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Optional
 from pydantic import Field, create_model, model_validator
 
 from turnstream import errors
-from turnstream.config import context, document, references
+from turnstream.config import context, document, foreign, references
 from turnstream.config.sections import PositiveInt, Seconds, Section, StrList
 from turnstream.config.tools import mcp, openapi, python, ready, rest, retrieval
 from turnstream.config.tools.kind import Kind
@@ -41,6 +41,7 @@ class ToolSection(Section):
     """One source of tools: one of the kinds, and what is wrapped around it."""
 
     kinds: ClassVar[Sequence[Kind]] = ()
+    hints = foreign.TOOL
 
     prefix: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")] = None
     """Stands before the name of each tool: `fs_`."""

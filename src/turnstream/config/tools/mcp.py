@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, model_validator
 
 from turnstream import errors
-from turnstream.config import context, files
+from turnstream.config import context, files, foreign
 from turnstream.config.sections import NonEmpty, PositiveInt, Seconds, Section, StrList, StrMap
 from turnstream.config.tools import credentials
 from turnstream.config.tools.kind import EffectName, Kind, require
@@ -26,6 +26,8 @@ _FOR_URL = {"ca", "transport", "headers", "auth", "forward_headers", "forward_co
 
 class McpSection(Section):
     """An MCP server: a `command` to run it, or its `url`."""
+
+    hints = foreign.MCP
 
     name: NonEmpty | None = None
     """What errors, logs and lists of tools call it; without it, the name of its command or host."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import WithJsonSchema
 
 from turnstream import errors
 from turnstream.config import context, references
@@ -30,7 +30,7 @@ def build(reference: str, where: context.ConfigContext) -> Iterable[Toolbox]:
 
 KIND = Kind(
     "python",
-    Annotated[str, Field(pattern=references.PATTERN)],
+    Annotated[str, WithJsonSchema({"type": "string", "pattern": references.PATTERN})],
     build,
     "A function or a toolbox: `package.module:name`, or `tools.py:name` next to this file.",
 )

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from turnstream.config import context
+from turnstream.config import context, foreign
 from turnstream.config.sections import JsonObject, NonEmpty, StrMap
 from turnstream.config.tools import http
 from turnstream.config.tools.kind import Kind
@@ -16,6 +16,8 @@ from turnstream.protocols import Toolbox
 
 class RestSection(http.HttpSection):
     """One HTTP call."""
+
+    hints = foreign.REST
 
     name: NonEmpty
     description: str = ""

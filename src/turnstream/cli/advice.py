@@ -1,0 +1,46 @@
+"""What a person should hear about a configuration that works, but not well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from turnstream.agent import Agent
+    from turnstream.service import Service
+    from turnstream.toolspec import ToolSpec
+
+
+def advise(service: Service) -> list[str]:
+    """Of functions only: other tools are known when their server is asked."""
+    return [line for agent in service.agents.values() for line in _advise_on(agent)]
+
+
+def _advise_on(agent: Agent) -> Iterator[str]:
+    from turnstream.tools.python import FunctionTool
+    from turnstream.tools.wrap import innermost
+
+    for toolbox in agent.toolboxes:
+        if isinstance(inner := innermost(toolbox), FunctionTool):
+            yield from advise_on_tool(inner.spec)
+
+
+def advise_on_tool(spec: ToolSpec) -> Iterator[str]:
+    if not spec.description.strip():
+        yield f"tool {spec.name} has no description: it tells the model when to use it"
+    if untyped := [name for name, schema in _properties(spec) if not _has_type(schema)]:
+        noun = "argument" if len(untyped) == 1 else "arguments"
+        yield f"tool {spec.name} has no type for the {noun} {_join(untyped)}: a type tells the model what to write"
+
+
+def _properties(spec: ToolSpec) -> Iterator[tuple[str, Any]]:
+    properties = spec.parameters.get("properties")
+    yield from properties.items() if isinstance(properties, dict) else ()
+
+
+def _has_type(schema: Any) -> bool:
+    return not isinstance(schema, dict) or bool(schema.keys() - {"title", "description", "default"})
+
+
+def _join(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
