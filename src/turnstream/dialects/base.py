@@ -41,7 +41,7 @@ class ClientRequest(Struct, frozen=True):
     """One HTTP request as data. Header names are in lower case. ``id`` is the run's id to be, ``request_id`` the
     request's own, ``principal`` who asks, ``time`` the Unix time of its arrival; ``statuses`` is the server's default
     for the dialects that let the client choose. ``agents`` are the descriptions of what the principal may use, by name,
-    the default one first; ``base_url`` is where the client reached the server.
+    the default one first; ``base_url``, of a GET alone, is where the client reached the server.
     """
 
     body: bytes

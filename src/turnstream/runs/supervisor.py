@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 def new_id() -> str:
-    return f"run_{uuid.uuid4().hex}"
+    return f"run_{os.urandom(16).hex()}"
 
 
 class Handle:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 from starlette.types import Receive, Scope
@@ -40,12 +41,9 @@ class Client:
         await response(self.scope, self.receive, self.outgoing)
 
 
-async def deliver(handle: supervisor.Handle, exchange: base.Call, client: Client) -> None:
-    watcher = asyncio.create_task(_leave_with(client.receive, handle))
-    try:
-        await (Stream(handle, exchange, client).run() if exchange.stream else deliver_whole(handle, exchange, client))
-    finally:
-        watcher.cancel()
+def deliver(handle: supervisor.Handle, exchange: base.Call, client: Client) -> Awaitable[None]:
+    """To be awaited: the response, to its end."""
+    return Stream(handle, exchange, client).run() if exchange.stream else deliver_whole(handle, exchange, client)
 
 
 async def _leave_with(receive: Receive, handle: supervisor.Handle) -> None:
@@ -57,9 +55,13 @@ async def _leave_with(receive: Receive, handle: supervisor.Handle) -> None:
 
 async def deliver_whole(handle: supervisor.Handle, exchange: base.Call, client: Client) -> None:
     collected: list[events.RunEvent] = []
-    async with handle.follow() as batches:
-        async for batch in batches:
-            collected += batch
+    watcher = asyncio.create_task(_leave_with(client.receive, handle))
+    try:
+        async with handle.follow() as batches:
+            async for batch in batches:
+                collected += batch
+    finally:
+        watcher.cancel()
     if handle.left:
         return
     end = handle.failure or base.outcome(collected)
@@ -88,9 +90,11 @@ class Stream:
         self._timer = self._loop.call_later(client.settings.first_byte_hold, self._tick)
 
     async def run(self) -> None:
+        watcher = asyncio.create_task(_leave_with(self._client.receive, self._handle))
         try:
             await self._perform(await self._follow())
         finally:
+            watcher.cancel()
             self._timer.cancel()
             if self._delivery.state is not delivery.State.CLOSED:
                 self._encoder.close()  # the client has left: what the dialect remembers of the run must end too
@@ -98,10 +102,11 @@ class Stream:
     async def _follow(self) -> delivery.Action | None:
         """Send all but the end, which is what remains to be done."""
         this, feed, send, now = self._delivery, self._encoder.feed, self._client.outgoing.send, self._loop.time
+        is_open = delivery.State.OPEN
         try:
             async with self._handle.follow() as batches:
                 async for batch in batches:
-                    if this.state is not delivery.State.OPEN:
+                    if this.state is not is_open:
                         await self._perform(this.batch(batch))
                     elif data := feed(batch):
                         if self._aside is not None:

@@ -38,11 +38,11 @@ async def read(
         time=time.time(),
         headers=headers(scope),
         path_params=path_params,
-        query=dict(request.query_params),
+        query=dict(request.query_params) if scope["query_string"] else {},
         statuses=settings.statuses,
         method=request.method,
         agents=agents,
-        base_url=str(request.base_url),
+        base_url=str(request.base_url) if request.method == "GET" else "",
         path=scope["path"],
     )
 

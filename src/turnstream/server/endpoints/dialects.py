@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 
 import msgspec
 from starlette.requests import ClientDisconnect
@@ -54,14 +54,14 @@ class Dialects:
             return self._descriptions
         return {name: text for name, text in self._descriptions.items() if principal.may_use(name)}
 
-    async def _run(self, exchange: base.Call, run_id: str, scope: Scope, receive: Receive) -> None:
+    def _run(self, exchange: base.Call, run_id: str, scope: Scope, receive: Receive) -> Awaitable[None]:
         principal = scopes.principal(scope)
         agent = self._agent(exchange.request.agent, principal)
         wanted = msgspec.structs.replace(exchange.request, principal=principal, headers=self._headers_for_tools(scope))
         handle = self._runs.start(agent, wanted, run_id, request_id=scopes.request_id(scope))
         scopes.set_run_id(scope, run_id)
         client = deliver.Client(scope, receive, scopes.outgoing(scope), self._refuse, self._service.settings)
-        await deliver.deliver(handle, exchange, client)
+        return deliver.deliver(handle, exchange, client)
 
     def _agent(self, name: str | None, principal: requests.Principal) -> agents.Agent:
         allowed = self._service.agents_of(principal)

@@ -18,11 +18,13 @@ class Auth:
         self._app, self._keys, self._table, self._refuse = app, keys, table, refuse
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        if scope["type"] != "http" or self._table.is_public(scope):
+        if scope["type"] != "http":
             return self._app(scope, receive, send)
         principal = self._keys.principal(_shown(Headers(scope=scope)))
         if principal is not None:
             scopes.set_principal(scope, principal)
+            return self._app(scope, receive, send)
+        if self._table.is_public(scope):
             return self._app(scope, receive, send)
         message = "The API key is missing or wrong: send 'Authorization: Bearer <key>' or 'X-API-Key: <key>'."
         error = errors.TurnstreamError(message, code="invalid_api_key", status=401)

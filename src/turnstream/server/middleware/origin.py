@@ -19,7 +19,7 @@ class Origin:
         self._app, self._settings, self._table, self._refuse = app, settings, table, refuse
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        if scope["type"] != "http" or self._table.is_public(scope) or self._is_allowed(Headers(scope=scope)):
+        if scope["type"] != "http" or self._is_allowed(Headers(scope=scope)) or self._table.is_public(scope):
             return self._app(scope, receive, send)
         message = "Origin not allowed: add it to the server's CORS origins."
         error = errors.TurnstreamError(message, code="origin_not_allowed", status=403)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
-import uuid
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from turnstream.server import scopes
 
-_USABLE = re.compile(r"[!-~]{1,128}")  # printable ASCII, as it stands in headers and in lines of the log
+_USABLE = re.compile(rb"[!-~]{1,128}")  # printable ASCII, as it stands in headers and in lines of the log
 
 
 class RequestId:
@@ -19,10 +18,12 @@ class RequestId:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            scopes.set_request_id(scope, _own(scope) or f"req_{uuid.uuid4().hex}")
+            scopes.set_request_id(scope, _own(scope) or f"req_{os.urandom(16).hex()}")
         await self._app(scope, receive, send)
 
 
 def _own(scope: Scope) -> str | None:
-    given = Headers(scope=scope).get("x-request-id", "")
-    return given if _USABLE.fullmatch(given) else None
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            return value.decode() if _USABLE.fullmatch(value) else None
+    return None
