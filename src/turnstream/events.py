@@ -138,8 +138,10 @@ class RefusalDelta(Struct, frozen=True, gc=False, tag="refusal"):
 
 
 class ToolCallStart(Struct, frozen=True, tag="tool_call_start"):
-    """A tool call begins. ``index`` numbers the calls of one answer from 0; ``id`` is "" where the vendor gives
-    none."""
+    """A tool call begins. ``index`` numbers the calls of one answer from 0; ``id`` is "" where the vendor gives none.
+
+    It comes again, with a longer name, if the vendor sends the name in pieces.
+    """
 
     index: int
     id: str

@@ -83,8 +83,19 @@ def test_a_name_repeated_without_an_id_is_one_call_while_the_arguments_are_unfin
 
 
 def test_a_name_repeated_at_the_end_begins_nothing() -> None:
-    assert calls((0, "a", "f", "{}"), (0, None, "f", "{}")) == [("a", "f", "{}{}")]
+    assert calls((0, "a", "f", "{}"), (0, None, "f", "{}")) == [("a", "f", "{}")]
     assert calls((0, None, "f", "{}"), (0, None, "f", "")) == [("", "f", "{}")]
+
+
+def test_empty_arguments_ahead_of_the_real_ones_are_a_placeholder() -> None:
+    assert calls((0, "a", "f", "{}"), (0, None, None, '{"x"'), (0, None, None, ":1}")) == [("a", "f", '{"x":1}')]
+    assert calls((0, "a", "f", "{}"), (1, "b", "g", "{}")) == [("a", "f", "{}"), ("b", "g", "{}")]
+
+
+def test_a_name_in_pieces_is_one_name() -> None:
+    assert calls((0, "a", "get_", '{"x"'), (0, None, "weather", ":1}")) == [("a", "get_weather", '{"x":1}')]
+    assert calls((None, "a", "get_", ""), (None, "a", "weather", "{}")) == [("a", "get_weather", "{}")]
+    assert calls((0, "a", "get", ""), (0, "a", "get_weather", "{}")) == [("a", "get_weather", "{}")]
 
 
 def test_an_id_that_changes_in_every_fragment_keeps_the_first() -> None:
@@ -155,10 +166,15 @@ def test_calls_that_keep_the_contract_come_out_however_they_are_cut_and_interlea
         max_size=12,
     )
 )
-def test_any_fragments_give_each_call_at_most_one_start_and_lose_no_argument(fragments: list[Fragment]) -> None:
+def test_any_fragments_start_each_call_again_only_for_a_longer_name_and_lose_no_argument(
+    fragments: list[Fragment],
+) -> None:
     out = events(*fragments)
-    starts = [event.index for event in out if isinstance(event, ToolCallStart)]
-    assert len(starts) == len(set(starts))
+    names: dict[int, str] = {}
+    for event in out:
+        if isinstance(event, ToolCallStart):
+            assert len(event.name) > len(names.get(event.index, ""))
+            names[event.index] = event.name
     said = sum(len(event.arguments) for event in out if isinstance(event, ToolCallDelta))
     said += sum(len(event.raw) for event in out if isinstance(event, ToolCallMalformed))
     assert said == sum(len(fragment[3] or "") for fragment in fragments)

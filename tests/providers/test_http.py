@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.providers.upstream import DONE, HELLO, chunk, hangs_up, says, says_nothing, upstream
+from turnstream import http_semantics
 from turnstream.events import ModelEvent, ModelRequest, ProtocolError, ProviderError, UserMessage
 from turnstream.parsing.collect import Collector
 from turnstream.protocols import RequestModel
@@ -248,7 +249,7 @@ async def test_an_error_in_the_stream_follows_the_text_of_the_same_read() -> Non
 async def test_no_first_event_in_time_is_a_time_out(said: bytes | None) -> None:
     answer = says_nothing if said is None else says(said, end=False) if said else says(end=False)
     async with upstream(answer) as vendor:
-        error = await failure(made(vendor.base_url, timeouts={"first_token": 0.15}))
+        error = await failure(made(vendor.base_url, timeouts={"first_token": 0.15, "idle": 0.15}))
     assert (error.code, error.status, len(vendor.requests)) == ("provider_timeout", 504, 1)
     assert "0.15 seconds" in error.message
 
@@ -341,12 +342,12 @@ async def test_two_hundred_streams_at_once_get_each_their_own_answer() -> None:
 
 def test_retry_after_is_read_as_seconds_milliseconds_or_a_date() -> None:
     now = 1_800_000_000.0
-    assert retries.read_wait({"retry-after": "1.5"}, now) == 1.5
-    assert retries.read_wait({"retry-after-ms": "250", "retry-after": "9"}, now) == 0.25
-    assert retries.read_wait({"retry-after": formatdate(now + 20, usegmt=True)}, now) == 20
-    assert retries.read_wait({"retry-after": formatdate(now - 20, usegmt=True)}, now) == 0
+    assert http_semantics.retry_after({"retry-after": "1.5"}, now) == 1.5
+    assert http_semantics.retry_after({"retry-after-ms": "250", "retry-after": "9"}, now) == 0.25
+    assert http_semantics.retry_after({"retry-after": formatdate(now + 20, usegmt=True)}, now) == 20
+    assert http_semantics.retry_after({"retry-after": formatdate(now - 20, usegmt=True)}, now) == 0
     for nonsense in ("soon", "-1", "nan", "inf", ""):
-        assert retries.read_wait({"retry-after": nonsense}, now) is None
+        assert http_semantics.retry_after({"retry-after": nonsense}, now) is None
 
 
 def test_waits_double_up_to_a_bound_and_jitter_by_half(monkeypatch: pytest.MonkeyPatch) -> None:

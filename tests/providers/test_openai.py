@@ -310,7 +310,7 @@ def test_a_legacy_function_call_is_a_call() -> None:
 def test_a_thought_signature_stays_with_its_call() -> None:
     extra = {"google": {"thought_signature": "s"}}
     (made,) = collected(call(0, "c", "f", "{}", extra_content=extra), delta("stop")).tool_calls
-    assert made.extra == {"extra_content": extra}
+    assert made.extra == extra
 
 
 @pytest.mark.parametrize("field", ["reasoning_content", "reasoning", "reasoning_text"])

@@ -346,14 +346,14 @@ def test_two_calls_with_the_same_id_are_two_calls() -> None:
     assert (said["tool_calls"], error) == ([("x", "f", {}), ("x", "f", {})], None)
 
 
-def test_arguments_that_are_snapshots_stay_as_they_were_sent() -> None:
+def test_empty_arguments_that_are_sent_twice_are_empty_once() -> None:
     start = '{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"x","function":{"name":"f","arguments":""}}]}}]}'
     pieces = (
         f'{{"choices":[{{"delta":{{"tool_calls":[{{"index":0,"function":{{"name":"","arguments":"{text}"}}}}]}}}}]}}'
         for text in ("{}", "{}")
     )
     said, _, _ = chat(start, *pieces, '{"choices":[{"delta":{},"finish_reason":"tool_calls"}]}')
-    assert said["tool_calls"] == [("x", "f", "{}{}")]
+    assert said["tool_calls"] == [("x", "f", {})]
 
 
 def test_a_chunk_without_choices_says_nothing() -> None:

@@ -2,8 +2,9 @@
 
 The contract is a list of fragments ``{index, id, function: {name, arguments}}``, where the first fragment of a call has
 its id and its name and the others have arguments only. Vendors break each part of it: no index, an index that starts
-at 3 or is shared by two calls, an id or a name that is repeated, null, empty or absent, a whole call in one
-fragment. What tells a new call from more of the old one is decided here and nowhere else.
+at 3 or is shared by two calls, an id or a name that is repeated, null, empty or absent, a name in pieces, a whole call
+in one fragment, `{}` in place of the arguments that follow. What tells a new call from more of the old one is decided
+here and nowhere else. Where the name turns out to be longer than it was said to be, the call is started once more.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import msgspec
 from turnstream import events
 
 _MARKS = re.compile(r'["{}\[\]]|\\(?:.|\Z)', re.DOTALL)  # an escaped character is no mark
+
+_LONGEST_NAME = 128  # of one in pieces
 
 
 class Assembler:
@@ -50,6 +53,7 @@ class Assembler:
         if call is None or call.ended_by(call_id, name, arguments, alone=index is None):
             if self._last is not None:
                 self._last.start(out)
+                self._last.settle(out)
             call = _Call(len(self._calls))
             self._calls.append(call)
         if index is not None:
@@ -63,13 +67,14 @@ class Assembler:
         """The answer is over: start what waited for an id, and report what never got a name."""
         for call in self._calls:
             call.start(out)
+            call.settle(out)
             if not call.started:
                 out.append(events.ToolCallMalformed(call.index, "it has no name", "".join(call.arguments)))
         self._calls.clear()
 
 
 class _Call:
-    __slots__ = ("_value", "arguments", "extra", "id", "index", "name", "started")
+    __slots__ = ("_placeholder", "_value", "arguments", "extra", "id", "index", "name", "started")
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -77,27 +82,29 @@ class _Call:
         self.extra: dict[str, Any] | None = None
         self.arguments: list[str] = []  # until the start, what is held back; afterwards, what was said
         self.started = False
+        self._placeholder = ""  # `{}`, held until it is clear that it was all
         self._value = _Value()
 
     def ended_by(self, call_id: str | None, name: str | None, arguments: str | None, *, alone: bool) -> bool:
         """Whether a fragment with this id and name begins another call; ``alone`` says that it has no index.
 
-        Only a fragment with a name can. A new id or another name then says so, unless the arguments so far
-        stop in the middle: some vendors make up a new id for every fragment. Where there are no ids at all, arguments
-        that are complete say so.
+        Only a fragment with a name can. A new id then says so, unless the arguments so far stop in the middle: some
+        vendors make up a new id for every fragment. Without one, another name says so if the arguments so far are
+        complete, for else it is more of the same name. Where there are no ids at all, arguments that are complete say
+        so.
         """
         if not name or not self.name:
             return False
         if call_id and self.id:
             return call_id != self.id and (alone or name != self.name or self._complete())
         if name != self.name:
-            return True
+            return (alone and not self.arguments) or self._complete()
         if self.id:
             return False
-        return (alone and not self.arguments) or (bool(arguments) and self._complete())
+        return (alone and not self.arguments and not self._placeholder) or (bool(arguments) and self._complete())
 
     def _complete(self) -> bool:
-        return self._value.complete(self.arguments)
+        return bool(self._placeholder) or self._value.complete(self.arguments)
 
     def add(
         self,
@@ -109,15 +116,30 @@ class _Call:
     ) -> None:
         if not self.started:
             self.id = self.id or call_id or ""
-            self.name = self.name or name or ""
             self.extra = self.extra or extra
+        if name and name != self.name and self._may_grow(name):
+            self.name = name if name.startswith(self.name) else self.name + name
+            if self.started:
+                out.append(events.ToolCallStart(self.index, self.id, self.name, self.extra))
         if arguments:
-            self.arguments.append(arguments)
-        if self.started:
-            if arguments:
-                out.append(events.ToolCallDelta(self.index, arguments))
-        elif self.name and (self.id or self.arguments):
+            self._add_arguments(arguments, out)
+        if not self.started and self.name and (self.id or self.arguments or self._placeholder):
             self.start(out)
+
+    def _may_grow(self, name: str) -> bool:
+        return not self.name or (len(self.name) + len(name) <= _LONGEST_NAME and not self._complete())
+
+    def _add_arguments(self, piece: str, out: list[events.ModelEvent]) -> None:
+        if not self.arguments and not self._placeholder and piece.strip() == "{}":
+            self._placeholder = piece
+            return
+        if self._placeholder:
+            held, self._placeholder = self._placeholder, ""
+            if not piece.lstrip().startswith("{"):
+                piece = held + piece
+        self.arguments.append(piece)
+        if self.started:
+            out.append(events.ToolCallDelta(self.index, piece))
 
     def start(self, out: list[events.ModelEvent]) -> None:
         """Say that the call begins, if it can be said: it has a name."""
@@ -126,6 +148,14 @@ class _Call:
         self.started = True
         out.append(events.ToolCallStart(self.index, self.id, self.name, self.extra))
         out.extend(events.ToolCallDelta(self.index, piece) for piece in self.arguments)
+
+    def settle(self, out: list[events.ModelEvent]) -> None:
+        """No more of the call comes at once: what was held is said."""
+        if self._placeholder:
+            held, self._placeholder = self._placeholder, ""
+            self.arguments.append(held)
+            if self.started:
+                out.append(events.ToolCallDelta(self.index, held))
 
 
 class _Value:

@@ -140,7 +140,7 @@ def _token(request: base.HttpRequest, now: float) -> base.TokenExchange:
             return base.Token(token, now + seconds - _EARLY)
         case _:
             status = 401 if response.status in (400, 403) else response.status
-            raise failures.from_status(NAME, status, value, failures.describe(value))
+            raise failures.from_status(NAME, status, value)
 
 
 class Decoder(chat_stream.Decoder):

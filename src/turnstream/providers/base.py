@@ -15,7 +15,8 @@ class HttpRequest(Struct, frozen=True):
     """An HTTP request as data: header names in lower case, ``body`` ready to send.
 
     ``notes`` has a sentence for each thing that was asked for and that this vendor cannot be told. Whoever sends the
-    request logs each sentence once per model.
+    request logs each sentence once per model. ``decoder`` reads the answer where it has another form than the
+    provider's usual one. ``otherwise`` is sent instead if the server does not know the address (404).
     """
 
     method: str
@@ -23,6 +24,8 @@ class HttpRequest(Struct, frozen=True):
     headers: dict[str, str]
     body: bytes
     notes: tuple[str, ...] = ()
+    decoder: Callable[[], WireDecoder] | None = None
+    otherwise: HttpRequest | None = None
 
     def __repr__(self) -> str:  # headers and body may hold secrets, and so may a query
         return f"HttpRequest({self.method!r}, {self.url.partition('?')[0]!r})"
@@ -99,6 +102,20 @@ class Decoder(Protocol):
         ...
 
 
+class WireDecoder(Decoder, Protocol):
+    """A decoder that also knows when a vendor is at its end although it keeps the connection open."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the finish reason is known, so that only usage and the end of the body are still to come."""
+        ...
+
+    @property
+    def blank(self) -> bool:
+        """Whether the answer came to its end without a word or a call, and that is a slip of this vendor's."""
+        ...
+
+
 KeyFiles: TypeAlias = Callable[[Settings, Mapping[str, str]], list[tuple[str, bool]]]
 
 
@@ -125,7 +142,7 @@ class Provider(Struct, frozen=True):
 
     name: str
     request: Callable[[Settings, requests.ModelRequest], HttpRequest]
-    decoder: Callable[[], Decoder]
+    decoder: Callable[[], WireDecoder]
     settings: Callable[[Settings, Mapping[str, str]], Settings] | None = None
     base_url: str = ""
     explain: Callable[[errors.ProviderError], None] | None = None

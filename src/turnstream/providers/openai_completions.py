@@ -126,9 +126,10 @@ class Decoder(frames.SseDecoder):
                 if choice.text:
                     out.append(events.TextDelta(choice.text))
                 self._finish = choice.finish_reason or self._finish
+                self.finished = self._finish is not None
         self._usage = chunk.usage or self._usage
         if chunk.error:
-            raise failures.from_status(NAME, None, chunk.error, failures.describe(chunk.error))
+            raise failures.from_status(NAME, None, chunk.error)
 
     def _end(self, out: list[events.ModelEvent]) -> None:
         self.done = True

@@ -73,26 +73,16 @@ class Decoder(chat_stream.Decoder):
     provider = watsonx_access.NAME
 
     def _without_choices(self, chunk: chat_chunks.Chunk, data: bytes) -> None:
-        if (failure := _error_of(data)) is not None:
-            raise failure
+        """``{"errors": [{"code", "message"}], "trace", "status_code"}`` inside a stream."""
+        value = failures.parse(data)
+        if isinstance(value, dict) and isinstance(value.get("errors"), list):
+            raise failures.from_status(watsonx_access.NAME, None, value)
         super()._without_choices(chunk, data)
 
-    def _named(self, event: Event, out: list[events.ModelEvent]) -> bool:
+    def _named(self, event: Event, out: list[events.ModelEvent]) -> None:
+        super()._named(event, out)
         if event.event == "close" and self._finish is not None:
             self._end(out)
-            return True
-        return super()._named(event, out)
-
-
-def _error_of(data: bytes) -> errors.ProviderError | None:
-    """``{"errors": [{"code", "message"}], "trace", "status_code"}`` inside a stream; None for anything else."""
-    value = failures.parse(data)
-    if not isinstance(value, dict) or not isinstance(value.get("errors"), list):
-        return None
-    status = value.get("status_code")
-    return failures.from_status(
-        watsonx_access.NAME, status if isinstance(status, int) else None, value, failures.describe(value)
-    )
 
 
 PROVIDER = base.Provider(

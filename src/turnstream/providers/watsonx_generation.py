@@ -145,7 +145,7 @@ class Decoder(frames.SseDecoder):
             value = failures.parse(data)
             status = value.get("status_code") if isinstance(value, dict) else None
             known = status if isinstance(status, int) else None
-            raise failures.from_status(NAME, known, value, failures.describe(value))
+            raise failures.from_status(NAME, known, value)
 
     def _result(self, result: _Result, out: list[events.ModelEvent]) -> None:
         if result.generated_text:
@@ -157,6 +157,7 @@ class Decoder(frames.SseDecoder):
             if reason.lower() == "error":
                 raise failures.from_status(NAME, None, None, "stop reason error")
             self._finish = reason
+            self.finished = True
 
 
 def _more(before: int | None, now: int | None) -> int | None:

@@ -129,4 +129,4 @@ def _token(provider: str, response: base.HttpResponse, now: float) -> base.Token
             lifetime = rest.get("expires_in")
             return base.Token(token, now + (lifetime if isinstance(lifetime, int) else _LIFETIME) - _EARLY)
         case _:
-            raise failures.from_status(provider, response.status, value, failures.describe(value))
+            raise failures.from_status(provider, response.status, value)

@@ -24,18 +24,6 @@ _REASONS: dict[str, events.FinishReason] = {
     "pause_turn": "pause",
     "refusal": "content_filter",
 }
-_STATUSES = {
-    "invalid_request_error": 400,
-    "authentication_error": 401,
-    "billing_error": 402,
-    "permission_error": 403,
-    "not_found_error": 404,
-    "request_too_large": 413,
-    "rate_limit_error": 429,
-    "api_error": 500,
-    "timeout_error": 504,
-    "overloaded_error": 529,
-}
 
 
 class _Delta(Struct):
@@ -259,6 +247,7 @@ class Decoder(frames.SseDecoder):
             return
         if delta.stop_details and isinstance(text := delta.stop_details.get("explanation"), str):
             out.append(events.RefusalDelta(text))
+        self.finished = True
         self._finish = events.Finish(_REASONS.get(delta.stop_reason, "unknown"), delta.stop_reason)
 
     def _count(self, usage: dict[str, Any]) -> None:
@@ -295,10 +284,7 @@ def usage_of(raw: dict[str, Any]) -> usage.Usage:
 
 def _stream_error(reported: Any) -> errors.ProviderError:
     """``{"type": …, "message": …}``: the type stands for the status that the answer can no longer have."""
-    kind = reported.get("type") if isinstance(reported, dict) else None
-    return failures.from_status(
-        anthropic_body.NAME, _STATUSES.get(str(kind), 500), reported, failures.describe(reported)
-    )
+    return failures.from_status(anthropic_body.NAME, None, reported)
 
 
 def _citation(data: dict[str, Any]) -> toolspec.Source:

@@ -34,6 +34,9 @@ class Delta(Struct, gc=False):
     reasoning: str | None = None
     reasoning_text: str | None = None
     reasoning_details: list[Any] | None = None
+    reasoning_opaque: str | None = None
+    thinking_blocks: list[Any] | None = None
+    images: list[Any] | None = None
     refusal: str | None = None
     tool_calls: list[ToolCallFragment] | None = None
     function_call: Function | None = None
@@ -46,6 +49,7 @@ class Choice(Struct, gc=False):
     delta: Delta | None = None
     finish_reason: str | None = None
     message: msgspec.Raw = ABSENT
+    usage: dict[str, Any] | None = None
 
 
 class Chunk(Struct, gc=False):
@@ -54,6 +58,7 @@ class Chunk(Struct, gc=False):
     error: Any = None
     object: str | None = None
     x_groq: dict[str, Any] | None = None
+    base_resp: Any = None
     citations: msgspec.Raw = ABSENT
     search_results: msgspec.Raw = ABSENT
 
@@ -109,6 +114,7 @@ def _chunk(raw: dict[str, Any]) -> Chunk:
         error=raw.get("error"),
         object=_str(raw.get("object")),
         x_groq=_dict(raw.get("x_groq")),
+        base_resp=raw.get("base_resp"),
         citations=msgspec.Raw(msgspec.json.encode(raw.get("citations"))),
         search_results=msgspec.Raw(msgspec.json.encode(raw.get("search_results"))),
     )
@@ -120,7 +126,8 @@ def _choice(raw: dict[str, Any]) -> Choice:
         index=_int(raw.get("index")),
         delta=_delta(delta) if isinstance(delta, dict) else None,
         finish_reason=_str(raw.get("finish_reason")),
-        message=msgspec.Raw(msgspec.json.encode(raw.get("message"))),
+        message=msgspec.Raw(msgspec.json.encode(raw["message"])) if "message" in raw else ABSENT,
+        usage=_dict(raw.get("usage")),
     )
 
 
@@ -136,6 +143,9 @@ def _delta(raw: dict[str, Any]) -> Delta:
         reasoning=_str(raw.get("reasoning")),
         reasoning_text=_str(raw.get("reasoning_text")),
         reasoning_details=_list(raw.get("reasoning_details")),
+        reasoning_opaque=_str(raw.get("reasoning_opaque")),
+        thinking_blocks=_list(raw.get("thinking_blocks")),
+        images=_list(raw.get("images")),
         refusal=_str(raw.get("refusal")),
         tool_calls=[_fragment(call) for call in calls if isinstance(call, dict)] if isinstance(calls, list) else None,
         function_call=_function(call) if isinstance(call, dict) else None,
@@ -179,14 +189,17 @@ def _list(value: Any) -> list[Any] | None:
     return value if isinstance(value, list) else None
 
 
-def whole(data: bytes) -> Chunk:
-    """An answer that was not streamed: its messages, read as if each were one delta."""
-    chunk = decode(data)
-    for choice in chunk.choices or ():
-        raw = bytes(choice.message)
-        if choice.delta is None and raw[:1] == b"{":
-            try:
-                choice.delta = msgspec.json.decode(raw, type=Delta)
-            except (msgspec.DecodeError, UnicodeError, RecursionError):
-                choice.delta = read_leniently(b'{"choices":[{"delta":' + raw + b"}]}").choices[0].delta  # type: ignore[index]
-    return chunk
+def message_delta(choice: Choice) -> Delta | None:
+    """The message of an answer that was not streamed, read as if it were one delta."""
+    raw = bytes(choice.message)
+    if raw[:1] != b"{":
+        return None
+    try:
+        return msgspec.json.decode(raw, type=Delta)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return read_leniently(b'{"choices":[{"delta":' + raw + b"}]}").choices[0].delta  # type: ignore[index]
+
+
+def failed(base_resp: Any) -> bool:
+    """Whether MiniMax's own status says that something went wrong; 0 is good."""
+    return isinstance(base_resp, dict) and bool(base_resp.get("status_code"))

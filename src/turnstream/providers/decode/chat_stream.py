@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import msgspec
 
-from turnstream import errors, events, messages, toolspec
-from turnstream.parsing import answers
-from turnstream.parsing.sse import MAX_EVENT, Event
+from turnstream import events, messages, toolspec
+from turnstream.parsing.sse import Event
 from turnstream.parsing.tool_call_deltas import Assembler
-from turnstream.providers.decode import chat_chunks, chat_usage, failures, lenient
+from turnstream.providers.decode import chat_chunks, chat_reasoning, chat_usage, failures, frames
 
 _REASONS: dict[str, events.FinishReason] = {
     "stop": "stop",
@@ -35,107 +33,53 @@ _REASONS: dict[str, events.FinishReason] = {
 _FAILED = ("error", "network_error", "server_error")
 
 
-class Decoder:
+class Decoder(frames.SseDecoder):
     """Chunks in, model events out. Only choice 0 is read.
 
-    Reasoning is taken from the fields that hold it as a string, once. ``reasoning_details``, which repeats it in
-    pieces with signatures, is for the history only: one `ItemAdded` at the end.
-
-    ``done`` is True once the answer is complete: after ``[DONE]`` nothing is worth waiting for.
+    Reasoning is taken from the fields that hold it as a string, once. What repeats it in pieces with signatures is for
+    the history only: one `ItemAdded` at the end, see `turnstream.providers.decode.chat_reasoning`.
     """
 
     provider = "openai"
 
     def __init__(self) -> None:
-        self.done = False
-        self._answer = answers.Decoder()
+        super().__init__()
         self._calls = Assembler()
-        self._surrogates = lenient.Surrogates()
         self._finish: str | None = None
         self._usage: dict[str, Any] | None = None
-        self._plain_reasoning = False
-        self._details: list[dict[str, Any]] = []
+        self._reasoning = chat_reasoning.Kept()
         self._sources: set[str] = set()
         self._last_sources: tuple[bytes, bytes] = (b"", b"")
         self._settled = False
-        self._held = 0
-        self._error: errors.ProviderError | None = None
 
-    def feed(self, piece: bytes) -> list[events.ModelEvent]:
-        """Raises what the stream reported or broke, but not before the events ahead of it were given."""
-        self._check()
-        if self.done or not piece:
-            return []
-        out: list[events.ModelEvent] = []
-        try:
-            for event in self._answer.feed(piece):
-                if self._event(event, out):
-                    break
-        except errors.ProviderError as failure:
-            self._settle(out)
-            self._error = failure
-        if not out:
-            self._check()
-        return out
-
-    def close(self) -> list[events.ModelEvent]:
-        """The rest. Call it until it gives nothing: if the stream also ended badly, the call after the rest raises."""
-        self._check()
-        if self._settled:
-            return []
-        out: list[events.ModelEvent] = []
-        try:
-            self._last(out)
-        except errors.ProviderError as failure:
-            self._settle(out)
-            self._error = failure
-        if not out:
-            self._check()
-        return out
-
-    def _check(self) -> None:
-        if self._error is not None:
-            raise self._error
-
-    def _last(self, out: list[events.ModelEvent]) -> None:
-        """The end of the body. A last event that is torn does not matter if the answer was complete before it."""
-        torn: errors.ProtocolError | None = None
-        for event in self._answer.close():
-            try:
-                self._event(event, out)
-            except errors.ProtocolError as failure:
-                torn = failure
-        if self._answer.document is not None:
-            self._document(self._answer.document, out)
-        elif self.done:
-            return
-        elif self._finish is None:
-            detail = torn.detail if torn else ""
-            raise errors.ProtocolError(
-                "The model's stream ended before its answer did.", provider=self.provider, detail=detail
-            )
-        else:
-            self._end(out)
-
-    def _event(self, event: Event, out: list[events.ModelEvent]) -> bool:
-        """Whether that was the last event of the answer."""
+    def take(self, event: Event, out: list[events.ModelEvent]) -> None:
         data = event.data
         try:
             chunk = chat_chunks.strict(data)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
-            rest = data.strip()
-            if rest == b"[DONE]":
-                self._end(out)
-                return True
-            if not rest:
-                return False
-            chunk = chat_chunks.read_leniently(self._surrogates.join(data))
+            self._take_odd(event, out)
+            return
+        self._take_chunk(chunk, event, out)
+
+    def _take_odd(self, event: Event, out: list[events.ModelEvent]) -> None:
+        """What is not JSON as it should be: the end, nothing, several events in one, or JSON that can be mended."""
+        rest = event.data.strip()
+        if rest == b"[DONE]":
+            self._end(out)
+        elif len(lines := _separate_lines(rest)) > 1:
+            for line in lines:
+                if not self.done:
+                    self.take(Event(line, event.event), out)
+        elif rest:
+            self._take_chunk(chat_chunks.read_leniently(self.surrogates.join(event.data)), event, out)
+
+    def _take_chunk(self, chunk: chat_chunks.Chunk, event: Event, out: list[events.ModelEvent]) -> None:
         if chunk.choices:
             for choice in chunk.choices:
                 if not choice.index:
                     self._choice(choice, out)
         elif chunk.choices is None:
-            self._without_choices(chunk, data)
+            self._without_choices(chunk, event.data)
         if chunk.usage:
             self._usage = chunk.usage
         if (
@@ -145,29 +89,31 @@ class Decoder:
         ):
             self._extras(chunk, out)
         if chunk.error:
-            raise _error_of(self.provider, chunk.error)
-        return bool(event.event) and self._named(event, out)
+            raise failures.from_status(self.provider, None, chunk.error)
+        if event.event:
+            self._named(event, out)
 
     def _without_choices(self, chunk: chat_chunks.Chunk, data: bytes) -> None:
-        """vLLM: the error is the whole chunk."""
-        if chunk.object == "error":
-            raise _error_of(self.provider, failures.parse(data))
+        """vLLM: the error is the whole chunk. MiniMax: it is in a member of its own."""
+        if chunk.object == "error" or chat_chunks.failed(chunk.base_resp):
+            raise failures.from_status(self.provider, None, failures.parse(data))
 
-    def _named(self, event: Event, out: list[events.ModelEvent]) -> bool:
-        """An event with a name, after its chunk was read: whether it was the last of the answer."""
+    def _named(self, event: Event, out: list[events.ModelEvent]) -> None:
+        """An event with a name, after its chunk was read."""
         if event.event == "error":
-            raise _error_of(self.provider, failures.parse(event.data))
-        return False
+            raise failures.from_status(self.provider, None, failures.parse(event.data))
 
     def _choice(self, choice: chat_chunks.Choice, out: list[events.ModelEvent]) -> None:
         delta = choice.delta
+        if delta is None and choice.message is not chat_chunks.ABSENT:
+            delta = chat_chunks.message_delta(choice)
         if delta is not None:
             reasoning = delta.reasoning_content or delta.reasoning or delta.reasoning_text
             if reasoning:
-                self._plain_reasoning = True
+                self._reasoning.plain = True
                 out.append(events.ReasoningDelta(reasoning))
-            if delta.reasoning_details:
-                self._keep(delta.reasoning_details)
+            elif delta.reasoning_content is not None:
+                self._reasoning.empty = True
             content = delta.content
             if content:
                 if content.__class__ is str:
@@ -176,41 +122,37 @@ class Decoder:
                     _parts(content, out)
             if delta.tool_calls:
                 self._fragments(delta, out)
-            if delta.refusal:
-                out.append(events.RefusalDelta(delta.refusal))
-            if delta.function_call is not None:
-                self._calls.feed(0, None, delta.function_call.name, _arguments(delta.function_call), out)
-            if delta.annotations:
-                self._add_sources(_annotation_sources(delta.annotations), out)
-            if delta.executed_tools:
-                _hosted(delta.executed_tools, out)
+            self._rare(delta, out)
+        if choice.usage:
+            self._usage = choice.usage
         if choice.finish_reason:
             self._finish = choice.finish_reason
+            self.finished = True
 
-    def _keep(self, details: list[Any]) -> None:
-        for detail in details:
-            if isinstance(detail, dict):
-                self._hold(sum(len(value) for value in detail.values() if isinstance(value, str)))
-                self._details.append(detail)
-
-    def _hold(self, size: int) -> None:
-        """Count what is kept until the end; raises when that is more than one event may be."""
-        self._held += size
-        if self._held > MAX_EVENT:
-            raise failures.broken(
-                self.provider, f"the calls or the details of one answer have more than {MAX_EVENT} bytes"
-            )
+    def _rare(self, delta: chat_chunks.Delta, out: list[events.ModelEvent]) -> None:
+        if delta.reasoning_details or delta.thinking_blocks or delta.reasoning_opaque:
+            self.hold(self._reasoning.add(delta))
+        if delta.refusal:
+            out.append(events.RefusalDelta(delta.refusal))
+        if delta.function_call is not None:
+            self._calls.feed(0, None, delta.function_call.name, _arguments(delta.function_call), out)
+        if delta.annotations:
+            self._add_sources(_annotation_sources(delta.annotations), out)
+        if delta.executed_tools:
+            _hosted(delta.executed_tools, out)
+        if delta.images:
+            out.extend(frames.picture(url) for image in delta.images if (url := _image_url(image)))
 
     def _fragments(self, delta: chat_chunks.Delta, out: list[events.ModelEvent]) -> None:
         for call in delta.tool_calls or ():
             function = call.function
-            extra = {"extra_content": call.extra_content} if call.extra_content else None
+            extra = call.extra_content or None
             if function is None:
                 self._calls.feed(call.index, call.id, None, None, out, extra)
             else:
                 arguments = _arguments(function)
                 if arguments:
-                    self._hold(len(arguments))
+                    self.hold(len(arguments))
                 self._calls.feed(call.index, call.id, function.name, arguments, out, extra)
 
     def _extras(self, chunk: chat_chunks.Chunk, out: list[events.ModelEvent]) -> None:
@@ -225,7 +167,7 @@ class Decoder:
                 listed = msgspec.json.decode(raw or b"null")
                 self._add_sources([_source(item) for item in listed] if isinstance(listed, list) else [], out)
         if groq.get("error"):
-            raise _error_of(self.provider, groq["error"])
+            raise failures.from_status(self.provider, None, groq["error"])
 
     def _add_sources(self, sources: list[toolspec.Source | None], out: list[events.ModelEvent]) -> None:
         for source in sources:
@@ -233,41 +175,44 @@ class Decoder:
                 self._sources.add(source.id)
                 out.append(events.SourceFound(source))
 
-    def _document(self, body: bytes, out: list[events.ModelEvent]) -> None:
+    def document(self, body: bytes, out: list[events.ModelEvent]) -> None:
         """One JSON document instead of a stream: an error, or a whole answer of a server that does not stream."""
         value = failures.parse(body)
         if not isinstance(value, dict) or not isinstance(value.get("choices"), list):
-            raise _error_of(self.provider, value)
-        chunk = chat_chunks.whole(body)
+            raise failures.from_status(self.provider, None, value)
+        chunk = chat_chunks.decode(body)
         for choice in chunk.choices or ():
             if not choice.index:
                 self._choice(choice, out)
         self._usage = chunk.usage
         if chunk.error:
-            raise _error_of(self.provider, chunk.error)
+            raise failures.from_status(self.provider, None, chunk.error)
+        self._end(out)
+
+    def end(self, out: list[events.ModelEvent]) -> None:
+        if self._finish is None:
+            super().end(out)
         self._end(out)
 
     def _end(self, out: list[events.ModelEvent]) -> None:
         """Raises if the finish reason is that the vendor failed."""
         called = self._calls.started
-        self._settle(out)
+        self.settle(out)
         self.done = True
         if self._finish is None:
             out.append(events.Finish("tool_calls" if called else "unknown"))
         elif self._finish.lower() in _FAILED:
             raise failures.from_status(self.provider, None, None, f"finish reason {self._finish}")
 
-    def _settle(self, out: list[events.ModelEvent]) -> None:
+    def settle(self, out: list[events.ModelEvent]) -> None:
         """What is known at the end, be it good or bad; once."""
         if self._settled:
             return
         self._settled = True
         called = self._calls.started
         self._calls.close(out)
-        if any(not self._plain_reasoning or "signature" in detail or "data" in detail for detail in self._details):
-            out.append(
-                events.ItemAdded(messages.ProviderItem("openai", {"reasoning_details": merge_details(self._details)}))
-            )
+        if kept := self._reasoning.members(called=called):
+            out.append(events.ItemAdded(messages.ProviderItem("openai", kept)))
         if self._usage is not None:
             out.append(events.UsageReport(chat_usage.read(self._usage)))
         if self._finish is not None:
@@ -277,33 +222,25 @@ class Decoder:
             out.append(events.Finish(reason, self._finish))
 
 
-def merge_details(details: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Fragments of one detail, which have its index and type, as one; what has no text is taken from the last."""
-    whole: list[dict[str, Any]] = []
-    for _, group in itertools.groupby(details, lambda detail: (detail.get("type"), detail.get("index"))):
-        one: dict[str, Any] = {}
-        texts: dict[str, list[str]] = {}
-        for detail in group:
-            for key, value in detail.items():
-                if key in ("text", "summary", "data") and isinstance(value, str):
-                    texts.setdefault(key, []).append(value)
-                if value or key not in one:
-                    one[key] = value
-        whole.append(one | {key: "".join(pieces) for key, pieces in texts.items()})
-    return whole
+def _separate_lines(data: bytes) -> list[bytes]:
+    """The lines of one event's data, if each is JSON of its own: some servers end an event with one line feed."""
+    lines = [line.strip() for line in data.split(b"\n") if line.strip()] if b"\n" in data else []
+    return lines if all(line == b"[DONE]" or _is_object(line) for line in lines) else []
 
 
-def _error_of(provider: str, reported: Any) -> errors.ProviderError:
-    """An error inside a stream. Its own code is an HTTP status with some vendors."""
-    status = None
-    if isinstance(reported, dict):
-        inner = reported.get("error")
-        for holder in (reported, inner if isinstance(inner, dict) else {}):
-            for key in ("status_code", "code", "status"):
-                code = holder.get(key)
-                if isinstance(code, int) and 400 <= code < 600:
-                    status = status or code
-    return failures.from_status(provider, status, reported, failures.describe(reported))
+def _is_object(data: bytes) -> bool:
+    try:
+        msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return False
+    return True
+
+
+def _image_url(image: Any) -> str:
+    """``{"type": "image_url", "image_url": {"url": …}}``, as OpenRouter and LiteLLM send what a model drew."""
+    inner = image.get("image_url") if isinstance(image, dict) else None
+    url = inner.get("url") if isinstance(inner, dict) else inner
+    return url if isinstance(url, str) else ""
 
 
 def _arguments(function: chat_chunks.Function) -> str | None:

@@ -132,6 +132,7 @@ class Decoder(frames.AwsDecoder):
                     self._stop(block, out)
             case "messageStop":
                 self._stop_reason = event.stopReason or "unknown"
+                self.finished = True
             case "metadata":
                 self._usage = event.usage
                 if self._stop_reason is not None:

@@ -6,20 +6,10 @@ from typing import Any
 
 import msgspec
 
-from turnstream import errors
+from turnstream import errors, events
+from turnstream.providers.decode import verdicts
 
 _RETRYABLE = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
-_TOO_LONG = (
-    "context_length_exceeded",
-    "exceed_context_size",
-    "context length",
-    "context window",
-    "context size",
-    "prompt is too long",
-    "too many tokens",
-)
-_NO_CREDIT = ("insufficient_quota", "insufficient balance", "insufficient credit", "credit balance", "billing")
-
 # code, our HTTP status, what the client reads
 _BY_STATUS: dict[int, tuple[str, int, str]] = {
     400: ("provider_rejected_request", 502, "The model's vendor rejected the request."),
@@ -37,24 +27,36 @@ _BY_STATUS: dict[int, tuple[str, int, str]] = {
 _FAILED = ("provider_error", 502, "The model's vendor failed.")
 
 
-def from_status(provider: str, status: int | None, body: Any, text: str) -> errors.ProviderError:
-    """``body`` is the vendor's error object as it came, ``text`` its message and code, for the log.
+_BY_KIND: dict[str, tuple[str, int, str]] = {
+    "spent": _BY_STATUS[402],
+    "filtered": ("content_filter", 400, "The model's vendor refused this content: its filter found it objectionable."),
+    "long": (
+        "context_length_exceeded",
+        400,
+        # clients know these words, and shorten the conversation
+        "prompt is too long: the conversation exceeds this model's maximum context length.",
+    ),
+}
 
-    ``status`` is None where the vendor reported the error inside a stream.
+
+def from_status(provider: str, status: int | None, body: Any, text: str | None = None) -> errors.ProviderError:
+    """``body`` is the vendor's error object as it came, ``text`` its words and codes, by default those of ``body``.
+
+    ``status`` is None where the vendor reported the error inside a stream; then the object may name one.
     """
-    lowered = text.lower()
-    code, ours, message = _BY_STATUS.get(status or 0, _BY_STATUS[400] if status and status < 500 else _FAILED)
-    if any(sign in lowered for sign in _TOO_LONG):
-        code, ours = "context_length_exceeded", 400
-        message = "The conversation is too long for the model's context window."
-    elif any(sign in lowered for sign in _NO_CREDIT):
-        code, ours, message = _BY_STATUS[402]
-    return errors.ProviderError(
+    text = describe(body) if text is None else text
+    verdict = verdicts.judge(status, body, text)
+    known = verdict.status
+    by_status = _BY_STATUS.get(known or 0, _BY_STATUS[400] if known and known < 500 else _FAILED)
+    code, ours, message = _BY_KIND.get(verdict.kind, by_status)
+    kind = MalformedCallError if verdict.kind == "malformed" else errors.ProviderError
+    return kind(
         message,
         provider=provider,
-        provider_status=status,
+        provider_status=known,
         detail=text[:2000],
-        retryable=status in _RETRYABLE and code not in ("provider_quota", "context_length_exceeded"),
+        retryable=verdict.kind == "status" and known in _RETRYABLE,
+        retry_after=verdict.wait,
         code=code,
         status=ours,
         body=body,
@@ -69,7 +71,7 @@ def from_body(provider: str, status: int | None, body: bytes) -> errors.Provider
     value = parse(body)
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
-    return from_status(provider, status, value, describe(value))
+    return from_status(provider, status, value)
 
 
 def parse(body: bytes) -> Any:
@@ -110,8 +112,21 @@ def broken(provider: str, problem: str) -> errors.ProtocolError:
 def ended_early(provider: str) -> errors.ProtocolError:
     """The stream stopped before its answer did."""
     return errors.ProtocolError(
-        "The model's answer was cut off.",
+        "The model's stream ended before its answer did.",
         provider=provider,
         detail="the stream ended before the answer did",
         retryable=True,
     )
+
+
+def blank() -> errors.ProviderError:
+    """An answer without a word or a call, where that is a slip of the vendor's."""
+    return errors.ProviderError("The model's answer is empty.", retryable=True)
+
+
+class MalformedCallError(errors.ProviderError):
+    """The vendor could not read the call that its model wrote. The model can try again, if it is told."""
+
+    @property
+    def events(self) -> list[events.ModelEvent]:
+        return [events.ToolCallMalformed(0, "it could not be read"), events.Finish("tool_calls", "tool_use_failed")]

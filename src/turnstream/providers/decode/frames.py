@@ -28,10 +28,13 @@ class FramedDecoder(Generic[Frame]):
 
     ``take`` may append to ``out`` and then raise: the events are given first, the error with the next call. What
     msgspec raises is then a `ProtocolError`.
-    ``done`` is True once the answer is whole; what the stream says after that is not read.
+    ``done`` is True once the answer is whole; what the stream says after that is not read. ``finished`` is for a
+    subclass to set when it knows the finish reason, ``blank`` when the answer is empty by a slip of the vendor's.
     """
 
     provider = ""
+    finished = False
+    blank = False
 
     def __init__(self, framing: Framing[Frame]) -> None:
         self.done = False
@@ -51,6 +54,7 @@ class FramedDecoder(Generic[Frame]):
                 self.take(frame, out)
         except (errors.ProviderError, *_NOT_UNDERSTOOD) as error:
             failure = self._failed(error)
+            self.settle(out)
             if not out:
                 raise failure from None
         return out
@@ -67,6 +71,7 @@ class FramedDecoder(Generic[Frame]):
                 self.end(out)
         except (errors.ProviderError, *_NOT_UNDERSTOOD) as error:
             failure = self._failed(error)
+            self.settle(out)
             if not out:
                 raise failure from None
         return out
@@ -80,6 +85,9 @@ class FramedDecoder(Generic[Frame]):
 
     def take(self, frame: Frame, out: list[events.ModelEvent]) -> None:
         raise NotImplementedError
+
+    def settle(self, out: list[events.ModelEvent]) -> None:
+        """What can still be said of an answer that ends badly, ahead of the error."""
 
     def drain(self, out: list[events.ModelEvent]) -> None:
         """What the framing still has. A frame may be torn: whether the answer is whole without it, ``end`` knows."""
@@ -101,6 +109,11 @@ class FramedDecoder(Generic[Frame]):
 
     def release(self, size: int) -> None:
         self._held -= size
+
+
+def picture(url: str) -> events.TextDelta:
+    """What a model drew, as Markdown shows it; `turnstream.providers.encode.history` keeps it out of what goes back."""
+    return events.TextDelta(f"\n\n![image]({url})\n\n")
 
 
 class SseDecoder(FramedDecoder[sse.Event]):
@@ -127,7 +140,7 @@ class SseDecoder(FramedDecoder[sse.Event]):
     def document(self, body: bytes, out: list[events.ModelEvent]) -> None:
         """With a status of 200 it is still a refusal, unless the protocol has such answers."""
         value = failures.parse(body)
-        raise failures.from_status(self.provider, None, value, failures.describe(value))
+        raise failures.from_status(self.provider, None, value)
 
 
 class AwsDecoder(FramedDecoder[aws_event_stream.Message]):

@@ -86,15 +86,18 @@ class Decoder(frames.SseDecoder):
         self._message = ""
         self._blocked: str | None = None
         self._hosted = 0
+        self._said = False
         self._sources: set[str] = set()
 
     def take(self, event: sse.Event, out: list[events.ModelEvent]) -> None:
         chunk = self.read(_decode, event.data)
         if chunk is None:
             return
+        before = len(out)
         for candidate in chunk.candidates or ():
             if not candidate.index:
                 self._candidate(candidate, event.data, out)
+        self._said = self._said or len(out) > before
         if chunk.usageMetadata:
             self._usage = chunk.usageMetadata
         if chunk.promptFeedback and (reason := chunk.promptFeedback.get("blockReason")):
@@ -127,11 +130,14 @@ class Decoder(frames.SseDecoder):
                 out.append(events.UsageReport(usage_of(usage)))
         if self._finish is None:
             out.append(events.Finish("content_filter", self._blocked))
+        elif not self._said and not unreadable and self._finish not in _REASONS:  # nothing, and for no good reason
+            raise failures.from_status(self.provider, None, None, f"finish reason {self._finish}: {self._message}")
         elif unreadable:
             out.append(events.Finish("tool_calls", self._finish))
         else:
             reason = _REASONS.get(self._finish, "unknown")
             out.append(events.Finish("tool_calls" if reason == "stop" and self._calls else reason, self._finish))
+        self.blank = self._finish == "STOP" and not self._said
         self.done = True
 
     def _candidate(self, candidate: _Candidate, data: bytes, out: list[events.ModelEvent]) -> None:
@@ -150,6 +156,7 @@ class Decoder(frames.SseDecoder):
                 self._other(_raw_part(data, candidate.index, at), out)
         if candidate.finishReason is not None:
             self._finish = candidate.finishReason
+            self.finished = True
             self._message = (candidate.finishMessage or "")[:_LONGEST_REASON]
         if candidate.groundingMetadata:
             self._grounding(candidate.groundingMetadata, out)
@@ -189,6 +196,8 @@ class Decoder(frames.SseDecoder):
         match part:
             case {"executableCode": dict(code)}:
                 out.append(events.HostedToolCall(self._next(code), "code_execution", _json(code)))
+            case {"inlineData": {"mimeType": str(kind), "data": str(data)}} if kind.startswith("image/"):
+                out.append(frames.picture(f"data:{kind};base64,{data}"))
             case {"codeExecutionResult": dict(result)}:
                 ok = result.get("outcome") == "OUTCOME_OK"
                 out.append(
@@ -248,9 +257,7 @@ def usage_of(raw: dict[str, Any]) -> usage.Usage:
 
 def _error_of(reported: Any, body: Any = None) -> errors.ProviderError:
     """``body`` is what held the error object, if it was all that came."""
-    status = reported.get("code") if isinstance(reported, dict) else None
-    text = failures.describe(reported)
-    return failures.from_status(gemini_body.NAME, status if isinstance(status, int) else None, body or reported, text)
+    return failures.from_status(gemini_body.NAME, None, body or reported, failures.describe(reported))
 
 
 def _raw_part(data: bytes, index: int | None, at: int) -> dict[str, Any]:

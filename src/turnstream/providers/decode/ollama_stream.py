@@ -57,7 +57,7 @@ class Decoder:
     """A call comes whole, in one line or in several; the last line says ``done``."""
 
     def __init__(self) -> None:
-        self.done = False
+        self.done = self.finished = self.blank = False
         self._lines = ndjson.Decoder()
         self._surrogates = lenient.Surrogates()
         self._calls = 0

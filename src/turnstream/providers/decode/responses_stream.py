@@ -20,16 +20,6 @@ _INCOMPLETE: dict[str, events.FinishReason] = {
     "max_tokens": "length",
     "content_filter": "content_filter",
 }
-_STATUSES = {
-    "rate_limit_exceeded": 429,
-    "insufficient_quota": 402,
-    "server_error": 500,
-    "server_is_overloaded": 503,
-    "slow_down": 503,
-    "invalid_api_key": 401,
-    "invalid_prompt": 400,
-    "context_length_exceeded": 400,
-}
 _TERMINAL = ("response.completed", "response.incomplete", "response.failed", "response.cancelled")
 _ITEM_COST = 64
 _PARAGRAPH = "\n\n"  # between the parts of a summary
@@ -269,8 +259,7 @@ def _item_added(data: dict[str, Any]) -> events.ItemAdded:
 
 
 def _error_of(reported: Any) -> errors.ProviderError:
-    code = reported.get("code") or reported.get("type") if isinstance(reported, dict) else None
-    return failures.from_status(responses_body.NAME, _STATUSES.get(str(code)), reported, failures.describe(reported))
+    return failures.from_status(responses_body.NAME, None, reported)
 
 
 def _dicts(value: Any) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ from turnstream import messages, requests, toolspec
 from turnstream.providers import base
 from turnstream.providers.encode import translate
 
-_KEPT = "extra_content"  # the one member that this protocol gives a call to be sent back; others are other protocols'
+_OTHERS = ("gemini", "openai-responses")  # what other protocols keep with a call
 _PLAIN = (
     "temperature",
     "top_p",
@@ -173,8 +173,10 @@ def _details(message: messages.AssistantMessage) -> Iterator[Any]:
 
 def _call(call: messages.ToolCall) -> dict[str, Any]:
     function = {"name": call.name, "arguments": _arguments(call.arguments)}
-    kept = {key: value for key, value in (call.extra or {}).items() if key == _KEPT}
-    return {"id": call.id, "type": "function", "function": function, **kept}
+    kept = {key: value for key, value in (call.extra or {}).items() if key not in _OTHERS}
+    if isinstance(inner := kept.pop("extra_content", None), dict):  # as clients got it from earlier versions
+        kept = {**inner, **kept}
+    return {"id": call.id, "type": "function", "function": function, **({"extra_content": kept} if kept else {})}
 
 
 def _arguments(text: str) -> str:

@@ -1,0 +1,79 @@
+"""The tries that one answer may take: until a response has begun, and again while it has said nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from typing import TYPE_CHECKING
+
+from turnstream import errors, http_semantics, requests
+from turnstream.providers import base
+from turnstream.providers.decode import failures
+from turnstream.providers.transport import answers, connections, retries
+from turnstream.providers.transport.watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from turnstream.providers.transport.http import HttpModel
+
+
+class Attempts:
+    """Of one answer. A token that the vendor refuses before its time is renewed, once."""
+
+    def __init__(self, model: HttpModel, asked: requests.ModelRequest, request: base.HttpRequest) -> None:
+        self.request = request
+        self._model = model
+        self._asked = asked
+        self._failed = 0
+        self._renewed = False
+
+    async def open(self) -> answers.Answer | answers.Slip:
+        """The answer of the first try that was not refused. Raises what the last try met."""
+        model = self._model
+        while True:
+            started = asyncio.get_running_loop().time()
+            try:
+                authorized = await model.authorization.apply(self._asked, self.request, lambda one: _fetch(model, one))
+                response = await _send(model, authorized)
+                decoder = self.request.decoder or model.provider.decoder
+                return answers.Answer(response, decoder(), Watchdog(response.content, model.timeouts, started))
+            except failures.MalformedCallError as slip:
+                return answers.Slip(slip)
+            except errors.ProviderError as error:
+                if error.provider_status == 401 and not self._renewed and model.authorization.expire():
+                    self._renewed = True
+                elif error.provider_status == 404 and self.request.otherwise is not None:
+                    self.request = self.request.otherwise
+                elif not await self.wait(error):
+                    raise
+
+    async def wait(self, error: errors.ProviderError) -> bool:
+        """Whether to try again after that failure; then it has been waited for long enough."""
+        if not error.retryable or self._failed >= self._model.max_retries:
+            return False
+        seconds = retries.wait(self._failed, error.retry_after, random.random())
+        if seconds is None:
+            return False
+        self._failed += 1
+        await asyncio.sleep(seconds)
+        return True
+
+
+async def _send(model: HttpModel, request: base.HttpRequest) -> connections.Response:
+    response = await connections.send(model.client, request, model.timeouts)
+    if response.status < 300:
+        return response
+    error = model.provider.error(response.status, await connections.short_body(response))
+    error.provider_status = response.status
+    if (asked := http_semantics.retry_after(response.headers, time.time())) is not None:
+        error.retry_after = asked  # the header's word counts more than the body's
+    if location := response.headers.get("location"):
+        error.detail = f"redirected to {location}; {error.detail}"
+    raise error
+
+
+async def _fetch(model: HttpModel, request: base.HttpRequest) -> base.HttpResponse:
+    """A whole response, whatever its status: for the exchange of a token."""
+    response = await connections.send(model.client, request, model.timeouts)
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return base.HttpResponse(response.status, headers, await connections.short_body(response))
