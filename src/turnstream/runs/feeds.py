@@ -94,7 +94,8 @@ class Feeds:
                 batch = feed.behind(after)
                 if batch is None:
                     batch = await self._read(run_id, after)
-                    feed.reached(batch[-1][0] if batch else after)
+                    feed.reached(after)
+                    feed.publish(batch)
                 if batch:
                     after = batch[-1][0]
                     yield batch

@@ -32,9 +32,8 @@ logger = logging.getLogger(__name__)
 
 _OPEN = "status in ('queued', 'running', 'waiting')"
 _CLAIM = """
-select m.msg_id, m.read_ct, m.message ->> 'run' as run_id, r.request, r.body, r.status, r.wanted
-from pgmq.read_grouped_head('turnstream_runs', $1::int, $2::int) m
-left join turnstream.run r on r.id = m.message ->> 'run'"""
+select msg_id, read_ct, message ->> 'run' as run_id from pgmq.read_grouped_head('turnstream_runs', $1::int, $2::int)"""
+_CLAIMED = "select id, request, body, status, wanted from turnstream.run where id = any($1::text[])"
 _HEARTBEAT = """
 select m.msg_id, m.read_ct, r.id is null as deleted, r.wanted
 from pgmq.set_vt('turnstream_runs', $1::bigint[], $2::int) m
@@ -57,6 +56,8 @@ class Claim:
         self.message, self.reads = message, reads
         self._runs = runs
         self._owner = uuid.uuid4()
+        self._first = rules.FirstAppend()
+        self._over = False
         self._end = 0
 
     async def log(self) -> protocols.NumberedEvents:
@@ -65,20 +66,26 @@ class Claim:
         return numbered
 
     async def append(self, batch: Sequence[events.LogEvent], said: Sequence[messages.Message] = ()) -> int:
+        if self._over:
+            raise protocols.FencedError(self.new.id)
         append = Append(self.new, self._end + 1, self._owner, batch, said)
         if not await self._runs.writer.store(append):
-            self.lost.set()
-            self._runs.forget(self)
+            if self._first.refused():
+                self.lost.set()
+                self._runs.forget(self)
             raise protocols.FencedError(self.new.id)
+        self._first.stored()
         self._end += len(batch)
         self._runs.feeds.publish(self.new.id, list(enumerate(batch, append.seq)))
         return self._end
 
     async def release(self) -> None:
+        self._over = True
         if self._runs.forget(self):
             await self._runs.persistently(lambda: self._runs.delete_message(self.message))
 
     async def give_back(self) -> None:
+        self._over = True
         if self._runs.forget(self):
             await self._runs.show([self.message])
 
@@ -141,12 +148,11 @@ class Runs:
             self._wake.clear()
             free = 0 if self._left else self.limits.slots - len(self._claims)
             rows: list[Row] = []
-            if free > 0:
-                with suppress(errors.StoreError):
-                    rows = await self.database.fetch(_CLAIM, self._lease, free)
-            taken = [(row, await self._take(row)) for row in rows]
-            for row, claim in taken:
-                if claim is not None and not await self._settled(claim, row):
+            with suppress(errors.StoreError):
+                rows = await self._read_queue(free)
+            taken = [(run, await self._take(message, run)) for message, run in rows]
+            for run, claim in taken:
+                if claim is not None and not await self._settled(claim, run):
                     yield claim
             if not rows:
                 await _within(self._wake, self._poll)
@@ -297,15 +303,26 @@ class Runs:
             raise rules.busy(new.thread.id)
         return protocols.Submitted(new.id), others
 
-    async def _take(self, row: Row) -> Claim | None:
-        if row["request"] is None:  # deleted meanwhile
+    async def _read_queue(self, free: int) -> list[tuple[Row, Row | None]]:
+        """Messages that this process has claimed, each with its run, if there still is one. In two statements: the
+        function sees messages that were sent after its statement began, and a join with it would not see their runs."""
+        if free <= 0:
+            return []
+        claimed = await self.database.fetch(_CLAIM, self._lease, free)
+        if not claimed:
+            return []
+        runs = {row["id"]: row for row in await self.database.fetch(_CLAIMED, [row["run_id"] for row in claimed])}
+        return [(row, runs.get(row["run_id"])) for row in claimed]
+
+    async def _take(self, message: Row, row: Row | None) -> Claim | None:
+        if row is None:  # deleted meanwhile
             with suppress(errors.StoreError):
-                await self.delete_message(row["msg_id"])
+                await self.delete_message(message["msg_id"])
             return None
         new = replace(codec.decode_new_run(row["request"]), body=row["body"])
         if (before := self._claims.get(new.id)) is not None:
             before.lost.set()  # this process slept past its own lease
-        claim = self._claims[new.id] = Claim(self, row["msg_id"], row["read_ct"], new)
+        claim = self._claims[new.id] = Claim(self, message["msg_id"], message["read_ct"], new)
         return claim
 
     async def _settled(self, claim: Claim, row: Row) -> bool:

@@ -33,6 +33,41 @@ class Limits(Struct, frozen=True):
             raise errors.QueueFullError(text, retry_after=10.0)
 
 
+class FirstAppend:
+    """An owner's first append may meet the last one of the owner before, or the end of a run that was cancelled: then
+    the log is read again. Only an owner that is refused a third time, or later than at first, has lost its run."""
+
+    def __init__(self) -> None:
+        self._refused = 0
+        self._stored = False
+
+    def refused(self) -> bool:
+        """Whether the run is lost."""
+        self._refused += 1
+        return self._stored or self._refused == 3
+
+    def stored(self) -> None:
+        self._stored = True
+
+
+async def begin(claim: protocols.Claim, start: events.RunStarted) -> log.Fold | None:
+    """Enter the log as the run's owner: with ``start`` if it is empty, else behind what is there. What the log says
+    then; None if the run has ended and was released. Raises `FencedError` when the run is lost."""
+    while True:
+        folded = log.fold(await claim.log())
+        if folded.ended:
+            await claim.release()
+            return None
+        first = folded.resumed() if folded.attempt else start
+        try:
+            folded.feed([(await claim.append([first]), first)])
+        except protocols.FencedError:
+            if claim.lost.is_set():
+                raise
+        else:
+            return folded
+
+
 def busy(thread: str) -> errors.ThreadBusyError:
     return errors.ThreadBusyError(f"Another run of the thread {thread!r} has not ended.")
 

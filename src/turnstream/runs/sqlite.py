@@ -89,6 +89,8 @@ class Claim:
         self.group = group
         self._runs = runs
         self._owner = uuid.uuid4().hex
+        self._first = rules.FirstAppend()
+        self._over = False
         self._end = 0
 
     async def log(self) -> protocols.NumberedEvents:
@@ -97,6 +99,8 @@ class Claim:
         return numbered
 
     async def append(self, batch: Sequence[events.LogEvent], said: Sequence[messages.Message] = ()) -> int:
+        if self._over:
+            raise protocols.FencedError(self.new.id)
         append = _Append(self.new, self._end + 1, self._owner, batch, said)
         once = any(isinstance(event, events.ToolBegan) for event in batch)
         while True:
@@ -106,17 +110,21 @@ class Claim:
             except errors.StoreError:
                 await asyncio.sleep(_PAUSE)
         if not stored:
-            self.lost.set()
-            self._runs.forget(self)
+            if self._first.refused():
+                self.lost.set()
+                self._runs.forget(self)
             raise protocols.FencedError(self.new.id)
+        self._first.stored()
         self._end += len(batch)
         self._runs.feeds.publish(self.new.id, list(enumerate(batch, append.seq)))
         return self._end
 
     async def release(self) -> None:
+        self._over = True
         self._runs.forget(self)
 
     async def give_back(self) -> None:
+        self._over = True
         self._runs.forget(self, give_back=True)
 
 
@@ -299,8 +307,9 @@ class Runs:
 
     def forget(self, claim: Claim, *, give_back: bool = False) -> None:
         """The claim is over; without ``give_back`` nobody else shall have its run."""
-        if self._claims.pop(claim.new.id, None) is None:
+        if self._claims.get(claim.new.id) is not claim:
             return
+        del self._claims[claim.new.id]
         if give_back:
             self._queue.give_back(claim.group)
         else:
