@@ -12,7 +12,7 @@ from rich.table import Table
 
 from bench.rig.tables import wide_console
 from turnstream.dialects import DIALECTS
-from turnstream.dialects.base import Call, Cancellation, ClientRequest, Encoder, Reply
+from turnstream.dialects.base import Cancellation, ClientRequest, Encoder, Exchange, Lookup, Reply
 from turnstream.events import RunEvent, RunFinished, RunStarted, StepStarted, TextDelta, Usage
 
 CHAT = "openai_chat"
@@ -52,9 +52,9 @@ def _maker(name: str) -> Callable[[], Encoder]:
     def make() -> Encoder:
         body, agents = json.dumps(BODIES[name]).encode(), {"agent": ""}
         decoded = dialect.decode(ClientRequest(body, "run1", 0.0, path_params={"agent": "agent"}, agents=agents))
-        assert not isinstance(decoded, Reply | Cancellation)
-        call: Call = decoded
-        return call.encoder("agent")
+        assert not isinstance(decoded, Reply | Cancellation | Lookup)
+        exchange: Exchange = decoded
+        return exchange.encoder("agent")
 
     return make
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -25,6 +25,21 @@ class Principal(Struct, frozen=True):
 
 
 ANONYMOUS = Principal("anonymous")
+
+
+class ThreadRef(Struct, frozen=True):
+    """The kept conversation that a request belongs to. It is looked up under who asks and the agent that answers:
+    ``id`` may be a name that the client made up.
+
+    With ``history`` "server" the thread's messages come before those of the request, which are what is new; only its
+    first ``length`` count, None: all. With "client" the request's messages are the whole conversation, and the thread
+    keeps what was said. None leaves the choice to the agent. ``stores`` is False where nothing of the run may be kept.
+    """
+
+    id: str
+    history: Literal["client", "server"] | None = None
+    length: int | None = None
+    stores: bool = True
 
 
 class Progress(Protocol):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Literal
 
-from turnstream import identity, requests
+from turnstream import identity, protocols, requests
 from turnstream.agent import Agent
 
 StatusMode = Literal["extension", "metadata", "off"]
@@ -21,7 +21,7 @@ class ServerSettings:
 
     ``forward_headers`` is the allow-list of request headers (lower case) that tools may see. ``first_byte_hold`` is how
     long a stream's HTTP status waits for the model's first word or failure. ``send_timeout`` ends a run whose client
-    has stopped reading for so long.
+    has stopped reading for so long. ``memory_limit`` bounds what the process keeps of conversations.
     """
 
     host: str = "127.0.0.1"
@@ -30,6 +30,7 @@ class ServerSettings:
     allow_unauthenticated: bool = False
     cors_origins: tuple[str, ...] = ()
     max_body: int = 8 * 1024 * 1024
+    memory_limit: int = 64 * 1024 * 1024
     heartbeat: float = 10.0
     first_byte_hold: float = 3.0
     send_timeout: float = 120.0
@@ -40,10 +41,14 @@ class ServerSettings:
 
 @dataclass(slots=True)
 class Service:
-    """Agents by name, the first being the default. Entering it opens what the agents own, leaving it closes that."""
+    """Agents by name, the first being the default. Entering it opens what the agents own, leaving it closes that.
+
+    ``threads`` is where conversations are kept; None keeps them in this process, within ``settings.memory_limit``.
+    """
 
     agents: Mapping[str, Agent]
     settings: ServerSettings = field(default_factory=ServerSettings)
+    threads: protocols.Threads | None = None
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack, repr=False)
 
     def agents_of(self, principal: requests.Principal) -> Mapping[str, Agent]:

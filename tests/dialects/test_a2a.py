@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -12,43 +13,54 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import golden_files
+from tests.dialects.kept import Kept, finished
 from tests.dialects.sequences import batched, runs
 from tests.dialects.stories import STORIES, Story, text
 from turnstream.dialects.a2a import A2A
-from turnstream.dialects.base import Call, Cancellation, ClientRequest, Reply, compact
+from turnstream.dialects.base import Cancellation, ClientRequest, Decoded, Exchange, Lookup, Reply, compact
 from turnstream.events import (
     AssistantMessage,
     AudioPart,
     FilePart,
     ImagePart,
     ProviderError,
+    ProviderItem,
     RequestError,
     RunEvent,
     TextPart,
-    ToolMessage,
     UserMessage,
 )
+from turnstream.server.conversations import Turn
 
 METHODS = {"0.3": "message/stream", "1.0": "SendStreamingMessage"}
 TERMINAL = ("completed", "failed", "canceled")
 HELLO: dict[str, Any] = {"message": {"messageId": "m", "role": "user", "parts": [{"kind": "text", "text": "Hi"}]}}
 
 
-def ask(dialect: A2A, method: str, params: Any, id: str = "run1", **headers: str) -> Call | Reply | Cancellation:
+def client_request(method: str, params: Any, id: str = "run1", **headers: str) -> ClientRequest:
     body = json.dumps({"jsonrpc": "2.0", "id": 7, "method": method, "params": params}).encode()
-    agents = {"helper": "Helps."}
-    return dialect.decode(ClientRequest(body, id, 0.0, headers, {"agent": "helper"}, agents=agents))
+    return ClientRequest(body, id, 0.0, headers, {"agent": "helper"}, agents={"helper": "Helps."})
 
 
-def call(dialect: A2A, method: str, params: Any = HELLO, id: str = "run1") -> Call:
-    decoded = ask(dialect, method, params, id)
-    assert not isinstance(decoded, Reply | Cancellation)
+def ask(method: str, params: Any, id: str = "run1", kept: Kept | None = None) -> Decoded:
+    return (kept or Kept(A2A())).decode(client_request(method, params, id))
+
+
+def call(method: str, params: Any = HELLO, id: str = "run1") -> Exchange:
+    decoded = ask(method, params, id)
+    assert not isinstance(decoded, Reply | Cancellation | Lookup)
     return decoded
 
 
-def told(batches: Story, version: str, dialect: A2A | None = None) -> bytes:
-    encoder = call(dialect or A2A(), METHODS[version]).encoder("helper")
+def told(batches: Story, version: str) -> bytes:
+    encoder = call(METHODS[version]).encoder("helper")
     return b"".join(encoder.feed(batch) for batch in batches) + encoder.close()
+
+
+def result(reply: Decoded) -> dict[str, Any]:
+    assert isinstance(reply, Reply)
+    found: dict[str, Any] = json.loads(reply.body)["result"]
+    return found
 
 
 def results(stream: bytes) -> list[dict[str, Any]]:
@@ -58,7 +70,7 @@ def results(stream: bytes) -> list[dict[str, Any]]:
     return [frame["result"] for frame in decoded]
 
 
-def error(reply: Call | Reply | Cancellation) -> int:
+def error(reply: Decoded) -> int:
     assert isinstance(reply, Reply)
     found: int = json.loads(reply.body)["error"]["code"]
     return found
@@ -118,36 +130,40 @@ def test_the_card_is_read_by_both_versions() -> None:
 
 
 def test_the_whole_answer_is_a_task_that_can_be_asked_for_again() -> None:
-    dialect = A2A()
-    events = compact(event for batch in STORIES["tool_round"] for event in batch)
-    sent = json.loads(call(dialect, "message/send").reply("helper", events).body)["result"]
+    kept, run = Kept(A2A()), compact(event for batch in STORIES["tool_round"] for event in batch)
+    sent = result(call("message/send").reply("helper", run))
+    kept.answer(client_request("message/send", HELLO), run)
     v03.Task.model_validate(sent)
-    again = ask(dialect, "tasks/get", {"id": "run1"})
-    assert isinstance(again, Reply)
-    assert json.loads(again.body)["result"] == sent
-    modern = ask(dialect, "GetTask", {"id": "run1"})
-    assert isinstance(modern, Reply)
-    assert ParseDict(json.loads(modern.body)["result"], Task10()).id == "run1"
+    assert result(ask("tasks/get", {"id": "run1"}, kept=kept)) == sent
+    assert ParseDict(result(ask("GetTask", {"id": "run1"}, kept=kept)), Task10()).id == "run1"
 
 
 def test_a_context_goes_on_where_it_ended() -> None:
-    dialect = A2A()
-    told(STORIES["tool_round"], "0.3", dialect)
-    context = call(dialect, "message/stream").request.thread_id
-    assert context == "context-run1"
-    asked = {"message": {**HELLO["message"], "contextId": context}}
-    kinds = [type(message) for message in call(dialect, "message/stream", asked, "run2").request.messages]
-    assert kinds == [UserMessage, AssistantMessage, ToolMessage, AssistantMessage, UserMessage]
+    kept = Kept(A2A())
+    answer = (ProviderItem("anthropic", {"signature": "s"}), TextPart("Hello."))
+    kept.answer(client_request("message/stream", HELLO), finished(*answer))
+    again = {"message": {**HELLO["message"], "contextId": "context-run1"}}
+    asked, _ = kept.answer(client_request("message/stream", again, "run2"), finished())
+    assert asked == (UserMessage("Hi"), AssistantMessage(answer), UserMessage("Hi"))
+
+
+def test_a_run_that_failed_leaves_the_context_as_it_was() -> None:
+    kept = Kept(A2A())
+    params = {"message": {**HELLO["message"], "contextId": "c"}}
+    kept.answer(client_request("message/stream", params), STORIES["error_midway"][0] + STORIES["error_midway"][2])
+    assert len(kept.answer(client_request("message/stream", params, "run2"), finished())[0]) == 1
 
 
 def test_a_running_task_is_cancelled_once() -> None:
-    dialect = A2A()
-    encoder = call(dialect, "message/stream").encoder("helper")
-    encoder.feed(STORIES["text"][0])
-    asked = ask(dialect, "tasks/cancel", {"id": "run1"})
+    kept = Kept(A2A())
+    exchange = kept.decode(client_request("message/stream", HELLO))
+    assert not isinstance(exchange, Reply | Cancellation | Lookup)
+    asyncio.run(Turn(kept.conversations, exchange, "ann", "helper", "run1", "a2a").begin())
+    asked = ask("tasks/cancel", {"id": "run1"}, kept=kept)
     assert isinstance(asked, Cancellation)
     assert asked.run_id == "run1"
-    assert error(ask(dialect, "tasks/cancel", {"id": "run1"})) == -32002
+    kept.conversations.cancel("run1")
+    assert error(ask("tasks/cancel", {"id": "run1"}, kept=kept)) == -32002
 
 
 def test_files_pass_through_in_both_spellings() -> None:
@@ -159,7 +175,7 @@ def test_files_pass_through_in_both_spellings() -> None:
     new.append({"raw": "QQ==", "mediaType": "audio/wav"})
     image = ImagePart("data:image/png;base64,QQ==")
     params = {"message": {**HELLO["message"], "parts": [*old, *new]}}
-    [message] = call(A2A(), "message/send", params).request.messages
+    [message] = call("message/send", params).request.messages
     file = FilePart("https://x/y.pdf", filename="y.pdf")
     assert message == UserMessage((image, TextPart('{"a":1}'), image, file, AudioPart("QQ==", "wav")))
 
@@ -184,11 +200,11 @@ def test_files_pass_through_in_both_spellings() -> None:
     ],
 )
 def test_a_bad_call_is_an_error_of_json_rpc(method: str, params: Any, code: int) -> None:
-    assert error(ask(A2A(), method, params)) == code
+    assert error(ask(method, params)) == code
 
 
 def test_an_unknown_version_is_refused() -> None:
-    assert error(ask(A2A(), "message/send", HELLO, **{"a2a-version": "2.0"})) == -32009
+    assert error(Kept(A2A()).decode(client_request("message/send", HELLO, **{"a2a-version": "2.0"}))) == -32009
 
 
 def test_an_unknown_agent_is_refused() -> None:
@@ -196,23 +212,18 @@ def test_an_unknown_agent_is_refused() -> None:
         A2A().decode(ClientRequest(b"{}", "x", 0.0, path_params={"agent": "nobody"}, agents={"helper": ""}))
 
 
-def test_a_run_that_failed_before_its_first_byte_is_a_failed_task() -> None:
-    dialect = A2A()
-    call(dialect, "message/send")
-    failure = ProviderError("Too busy.", status=429)
-    told = json.loads(dialect.error(failure, "run1").body)
-    assert v03.Task.model_validate(told["result"]).status.state == "failed"
-    again = ask(dialect, "tasks/get", {"id": "run1"})
-    assert isinstance(again, Reply)
-    assert json.loads(again.body)["result"] == told["result"]
+@pytest.mark.parametrize("method", ["message/send", "message/stream"])
+def test_a_run_that_failed_before_its_first_byte_is_a_failed_task(method: str) -> None:
+    reply = call(method).refuse(ProviderError("Too busy.", status=429), "request1")
+    last = json.loads(reply.body.decode().strip().split("data: ")[-1])["result"]
+    assert (reply.status, last["status"]["state"]) == (200, "failed")
 
 
-def test_a_task_that_its_client_left_has_failed() -> None:
-    dialect = A2A()
-    call(dialect, "message/send").encoder("helper").close()
-    again = ask(dialect, "tasks/get", {"id": "run1"})
-    assert isinstance(again, Reply)
-    assert json.loads(again.body)["result"]["status"]["state"] == "failed"
+@pytest.mark.parametrize(("name", "state"), [("cancelled", "canceled"), ("error_at_once", "failed")])
+def test_a_task_that_came_to_no_answer_can_be_asked_for(name: str, state: str) -> None:
+    kept = Kept(A2A())
+    kept.answer(client_request("message/send", HELLO), [event for batch in STORIES[name] for event in batch])
+    assert result(ask("tasks/get", {"id": "run1"}, kept=kept))["status"]["state"] == state
 
 
 @pytest.mark.parametrize(("body", "code"), [(b"{", -32700), (b"\xff", -32700), (b"[]", -32600), (b"{}", -32600)])

@@ -13,7 +13,7 @@ from tests import golden_files
 from tests.dialects.sequences import batched, runs
 from tests.dialects.stories import STORIES, Story
 from turnstream.dialects.anthropic_messages import AnthropicMessages, Encoder
-from turnstream.dialects.base import Call, ClientRequest, Reply, compact
+from turnstream.dialects.base import Cancellation, ClientRequest, Exchange, Lookup, Reply, compact
 from turnstream.events import (
     AssistantMessage,
     FilePart,
@@ -129,11 +129,11 @@ def test_sources_are_cited_by_the_text_that_follows_them() -> None:
 
 def call(
     *messages: dict[str, Any], headers: dict[str, str] | None = None, query: dict[str, str] | None = None, **more: Any
-) -> Call:
+) -> Exchange:
     body = {"model": "helper", "max_tokens": 64, "messages": messages, **more}
     asked = ClientRequest(json.dumps(body).encode(), "x", 0.0, headers or {}, query=query or {})
     decoded = AnthropicMessages().decode(asked)
-    assert not isinstance(decoded, Reply)
+    assert not isinstance(decoded, Reply | Cancellation | Lookup)
     return decoded
 
 
@@ -198,12 +198,12 @@ def test_a_request_of_claude_code_is_understood() -> None:
         system=[{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral", "ttl": "1h"}}],
         thinking={"type": "adaptive"},
         context_management={"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]},
-        metadata={"user_id": "x" * 900},
+        metadata={"user_id": "x" * 500},
         service_tier="auto",
         mcp_servers=[],
     ).request
     assert request.messages == (SystemMessage("Be brief."), UserMessage("hi"), AssistantMessage((TextPart("yes"),)))
-    assert request.user == "x" * 512
+    assert request.user == "x" * 500
 
 
 def test_parameters_are_translated() -> None:

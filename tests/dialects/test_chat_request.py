@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from turnstream.dialects.base import ClientRequest
-from turnstream.dialects.openai_chat import Call, ChatCompletions
+from turnstream.dialects.openai_chat import ChatCompletions, Exchange
 from turnstream.events import (
     AssistantMessage,
     AudioPart,
@@ -30,10 +30,10 @@ from turnstream.events import (
 HI = [{"role": "user", "content": "hi"}]
 
 
-def call(body: bytes, **headers: str) -> Call:
+def call(body: bytes, **headers: str) -> Exchange:
     names = {name.replace("_", "-"): value for name, value in headers.items()}
     decoded = ChatCompletions().decode(ClientRequest(body, id="run1", time=0, headers=names))
-    assert isinstance(decoded, Call)
+    assert isinstance(decoded, Exchange)
     return decoded
 
 

@@ -4,7 +4,8 @@ import pytest
 
 from tests.agent.scripted import Scripted, says
 from turnstream.agent import Agent
-from turnstream.dialects.housekeeping import is_housekeeping, marked
+from turnstream.dialects.housekeeping import is_housekeeping
+from turnstream.dialects.incoming import mark_housekeeping
 from turnstream.events import (
     AssistantMessage,
     ModelOptions,
@@ -30,7 +31,7 @@ PROMPTS = [
     "Analyze this conversation and provide:\n1. The detected language of the conversation\n2. A concise title in it",
 ]
 
-ASKED = marked(RunRequest((UserMessage(TITLE),)))
+ASKED = mark_housekeeping(RunRequest((UserMessage(TITLE),)))
 
 
 async def weather(city: str) -> str:

@@ -10,9 +10,10 @@ from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from tests import golden_files
+from tests.dialects.kept import Kept, finished
 from tests.dialects.sequences import batched, runs
 from tests.dialects.stories import STORIES, Story
-from turnstream.dialects.base import Call, ClientRequest, Reply, compact
+from turnstream.dialects.base import Cancellation, ClientRequest, Exchange, Lookup, Reply, compact
 from turnstream.dialects.openai_responses import Responses
 from turnstream.events import (
     AssistantMessage,
@@ -20,16 +21,14 @@ from turnstream.events import (
     ImagePart,
     Message,
     ModelOptions,
+    ProviderItem,
     RequestError,
     RunEvent,
-    RunFinished,
     SystemMessage,
-    TextDelta,
     TextPart,
     ToolCall,
     ToolMessage,
     ToolSpec,
-    Usage,
     UserMessage,
 )
 
@@ -37,9 +36,13 @@ official: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
 HI = {"model": "assistant", "input": "hi", "stream": True}
 
 
-def call(body: dict[str, Any], dialect: Responses | None = None, id: str = "run1") -> Call:
-    decoded = (dialect or Responses()).decode(ClientRequest(json.dumps(body).encode(), id, 1760000000.0))
-    assert not isinstance(decoded, Reply)
+def client_request(body: dict[str, Any], id: str = "run1") -> ClientRequest:
+    return ClientRequest(json.dumps(body).encode(), id, 1760000000.0)
+
+
+def call(body: dict[str, Any], kept: Kept | None = None, id: str = "run1") -> Exchange:
+    decoded = (kept or Kept(Responses())).decode(client_request(body, id))
+    assert not isinstance(decoded, Reply | Cancellation | Lookup)
     return decoded
 
 
@@ -144,31 +147,46 @@ def test_sources_are_cited_by_the_text_that_follows_them() -> None:
 
 
 def test_a_response_can_be_continued_by_its_id() -> None:
-    dialect = Responses()
-    first = call({"input": "my name is Ann", "instructions": "Be kind."}, dialect, "one")
-    first.reply("assistant", [TextDelta("Hello Ann."), RunFinished("stop", Usage(), 1)])
-    second = call({"input": "who am I?", "previous_response_id": "resp_one"}, dialect, "two")
+    kept = Kept(Responses())
+    first = client_request({"input": "my name is Ann", "instructions": "Be kind."}, "one")
+    kept.answer(first, finished(TextPart("Hello Ann.")))
+    asked, _ = kept.answer(
+        client_request({"input": "who am I?", "previous_response_id": "resp_one"}, "two"), finished(TextPart("Ann."))
+    )
     expected: tuple[Message, ...] = (
         UserMessage("my name is Ann"),
         AssistantMessage((TextPart("Hello Ann."),)),
         UserMessage("who am I?"),
     )
-    assert second.request.messages == expected
+    assert asked == expected
 
 
-def test_a_continued_response_knows_the_tools_that_ran() -> None:
-    dialect = Responses()
-    call({"input": "weather?"}, dialect, "one").reply(
-        "assistant", [e for batch in STORIES["tool_round"] for e in batch]
-    )
-    messages = call({"input": "thanks", "previous_response_id": "resp_one"}, dialect).request.messages
-    assert [type(message).__name__ for message in messages] == [
-        "UserMessage",
-        "AssistantMessage",
-        "ToolMessage",
-        "AssistantMessage",
-        "UserMessage",
-    ]
+def test_what_only_the_vendor_understands_goes_back_to_it() -> None:
+    kept = Kept(Responses())
+    answer = (ProviderItem("anthropic", {"type": "thinking", "signature": "s"}), TextPart("Hello."))
+    kept.answer(client_request({"input": "hi"}, "one"), finished(*answer))
+    more = client_request({"input": "go on", "previous_response_id": "resp_one"}, "two")
+    assert kept.answer(more, finished())[0] == (UserMessage("hi"), AssistantMessage(answer), UserMessage("go on"))
+
+
+def test_two_answers_to_one_response_know_nothing_of_each_other() -> None:
+    kept = Kept(Responses())
+    kept.answer(client_request({"input": "hi"}, "one"), finished(TextPart("Hello.")))
+    for id in ("left", "right"):
+        body = {"input": f"go {id}", "previous_response_id": "resp_one"}
+        kept.answer(client_request(body, id), finished(TextPart(f"{id}!")))
+    for id in ("left", "right"):
+        body = {"input": "and?", "previous_response_id": f"resp_{id}"}
+        asked, _ = kept.answer(client_request(body, f"{id}2"), finished())
+        assert asked[2:4] == (UserMessage(f"go {id}"), AssistantMessage((TextPart(f"{id}!"),)))
+        assert len(asked) == 5
+
+
+def test_a_conversation_is_kept_by_its_name() -> None:
+    kept = Kept(Responses())
+    kept.answer(client_request({"input": "hi", "conversation": "conv_1"}, "one"), finished(TextPart("Hello.")))
+    body = {"input": "and?", "conversation": {"id": "conv_1"}}
+    assert len(kept.answer(client_request(body, "two"), finished())[0]) == 3
 
 
 def test_an_unknown_previous_response_is_refused() -> None:
@@ -216,7 +234,7 @@ def test_the_items_of_a_conversation_become_our_messages() -> None:
 def test_the_headers_of_open_webui_name_the_thread_and_the_user() -> None:
     headers = {"x-openwebui-chat-id": "chat-1", "x-openwebui-user-id": "ada"}
     decoded = Responses().decode(ClientRequest(json.dumps(HI).encode(), "run1", 1760000000.0, headers))
-    assert not isinstance(decoded, Reply)
+    assert not isinstance(decoded, Reply | Cancellation | Lookup)
     assert (decoded.request.thread_id, decoded.request.user) == ("chat-1", "ada")
 
 
@@ -259,11 +277,11 @@ def test_a_bad_body_is_the_clients_fault_and_names_the_field(body: dict[str, Any
 
 
 def test_an_item_can_be_referred_to_by_its_id() -> None:
-    dialect = Responses()
-    events = [event for batch in STORIES["tool_round"] for event in batch]
-    output = json.loads(call({"input": "weather?"}, dialect, "run_1").reply("assistant", events).body)["output"]
-    references = [{"type": "item_reference", "id": item["id"]} for item in output]
-    messages = call({"input": [*references, {"role": "user", "content": "thanks"}]}, dialect).request.messages
+    kept = Kept(Responses())
+    run = [event for batch in STORIES["tool_round"] for event in batch]
+    _, stream = kept.answer(client_request({"input": "weather?"}, "run_1"), run)
+    references = [{"type": "item_reference", "id": item["id"]} for item in events_of(stream)[-1]["response"]["output"]]
+    messages = call({"input": [*references, {"role": "user", "content": "thanks"}]}, kept).request.messages
     assert messages == (
         AssistantMessage((TextPart("I look it up. "), ToolCall("call_1", "get_weather", '{"city":"Paris"}'))),
         ToolMessage("call_1", "18 °C, sunny"),
@@ -280,10 +298,10 @@ def test_an_unknown_item_is_refused_and_not_left_out(id: str) -> None:
 
 
 def test_what_is_not_to_be_stored_is_forgotten() -> None:
-    dialect = Responses()
-    call({"input": "a secret", "store": False}, dialect, "one").reply("assistant", [RunFinished("stop", Usage(), 1)])
+    kept = Kept(Responses())
+    kept.answer(client_request({"input": "a secret", "store": False}, "one"), finished())
     with pytest.raises(RequestError, match="does not have that response"):
-        call({"input": "hi", "previous_response_id": "resp_one"}, dialect)
+        call({"input": "hi", "previous_response_id": "resp_one"}, kept)
 
 
 @pytest.mark.parametrize(

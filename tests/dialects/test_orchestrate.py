@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests import golden_files
 from tests.dialects.sequences import batched, runs
 from tests.dialects.stories import START, STORIES, Story
-from turnstream.dialects.base import Call, ClientRequest, Reply
+from turnstream.dialects.base import Cancellation, ClientRequest, Exchange, Lookup, Reply
 from turnstream.dialects.orchestrate import Encoder, Orchestrate
 from turnstream.events import RunEvent, RunFinished, TextDelta, ToolCall, ToolCallsDetected, Usage, UserMessage
 
@@ -99,13 +99,13 @@ def test_arguments_that_are_no_object_are_shown_as_they_are() -> None:
     assert step["tool_calls"][0]["args"] == {"arguments": '{"a'}
 
 
-def call(body: dict[str, Any], **headers: str) -> Call:
+def call(body: dict[str, Any], **headers: str) -> Exchange:
     decoded = Orchestrate().decode(
         ClientRequest(
             json.dumps(body).encode(), "run1", 1760000000.0, {k.replace("_", "-"): v for k, v in headers.items()}
         )
     )
-    assert not isinstance(decoded, Reply)
+    assert not isinstance(decoded, Reply | Cancellation | Lookup)
     return decoded
 
 

@@ -13,7 +13,7 @@ from tests.dialects.stories import STORIES
 from turnstream.dialects.a2a import A2A
 from turnstream.dialects.ag_ui import AgUi
 from turnstream.dialects.anthropic_messages import AnthropicMessages
-from turnstream.dialects.base import Call, Cancellation, ClientRequest, Dialect, Reply
+from turnstream.dialects.base import Cancellation, ClientRequest, Dialect, Exchange, Lookup, Reply
 from turnstream.dialects.vercel import Vercel
 from turnstream.events import RequestError, RunEvent
 
@@ -30,15 +30,15 @@ EVERY = pytest.mark.parametrize("dialect", BODIES)
 OURS = ("agent.status", "agent_status", "agent-status", "tool.progress", "tool-progress", "tool_progress")
 
 
-def call(dialect: type[Dialect], asked: str = "", default: str = "extension") -> Call:
+def call(dialect: type[Dialect], asked: str = "", default: str = "extension") -> Exchange:
     headers = {"x-agent-status": asked} if asked else {}
     body = json.dumps(BODIES[dialect]).encode()
     decoded = dialect().decode(ClientRequest(body, "run1", 0.0, headers, {"agent": "a"}, {}, default, agents={"a": ""}))
-    assert not isinstance(decoded, Reply | Cancellation)
+    assert not isinstance(decoded, Reply | Cancellation | Lookup)
     return decoded
 
 
-def told(call: Call, events: list[RunEvent]) -> list[dict[str, Any]]:
+def told(call: Exchange, events: list[RunEvent]) -> list[dict[str, Any]]:
     encoder = call.encoder("a")
     stream = (encoder.feed(events) + encoder.close()).decode()
     lines = [line.removeprefix("data: ") for line in stream.split("\n") if line.startswith("data: {")]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests import golden_files
 from tests.dialects.sequences import batched, runs
 from tests.dialects.stories import STORIES, Story
-from turnstream.dialects.base import Call, ClientRequest, Reply
+from turnstream.dialects.base import Cancellation, ClientRequest, Exchange, Lookup, Reply
 from turnstream.dialects.vercel import Encoder, Vercel
 from turnstream.events import (
     AssistantMessage,
@@ -118,10 +118,10 @@ def test_a_failure_never_looks_like_an_answer(name: str) -> None:
     assert found[-1]["finishReason"] == "error"
 
 
-def call(messages: list[dict[str, Any]], **more: Any) -> Call:
+def call(messages: list[dict[str, Any]], **more: Any) -> Exchange:
     body = {"id": "chat-1", "messages": messages, "trigger": "submit-message", **more}
     decoded = Vercel().decode(ClientRequest(json.dumps(body).encode(), "x", 0.0, path_params={"agent": "helper"}))
-    assert not isinstance(decoded, Reply)
+    assert not isinstance(decoded, Reply | Cancellation | Lookup)
     return decoded
 
 

@@ -101,6 +101,6 @@ async def test_a_heartbeat_that_raises_ends_the_stream_with_an_error(monkeypatch
 
 
 async def test_a_reply_that_raises_is_a_500(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openai_chat.Call, "reply", fail)
+    monkeypatch.setattr(openai_chat.Exchange, "reply", fail)
     sent = await sent_for(Scripted(says("hello")), ASK)
     assert (starts(sent), b"internal_error" in sent[-1]["body"]) == ([500], True)

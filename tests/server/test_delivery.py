@@ -40,6 +40,9 @@ class Letters:
     def close(self) -> bytes:
         return b"$"
 
+    def snapshot(self) -> bytes:
+        return b""
+
 
 class Broken(Letters):
     """Raises when it is fed a text, or whatever ``name`` says."""

@@ -56,6 +56,8 @@ class ServerSection(Section):
     """Origins of browsers' pages that may call the server: `https://chat.example.com`, or `*`."""
     max_body: PositiveInt = _DEFAULTS["max_body"]
     """Bytes of a request's body."""
+    memory_limit: PositiveInt = _DEFAULTS["memory_limit"]
+    """Bytes of conversations that the process keeps; those that were used longest ago go first."""
     heartbeat: Seconds = _DEFAULTS["heartbeat"]
     """Seconds of silence after which a stream sends a sign of life."""
     first_byte_hold: Number = _DEFAULTS["first_byte_hold"]

@@ -1,182 +1,196 @@
 """A2A, the Agent2Agent protocol, over JSON-RPC: 0.3.0 and 1.0 (https://a2a-protocol.org). The method's name says which.
 
 A run is a task; its answer is one artifact, whose parts stream as artifact updates; everything else is a status update
-with metadata. A context is a thread: clients send the new message alone, so contexts are remembered in this process.
+with metadata. A context is a thread: clients send the new message alone.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, assert_never
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, TypeAlias, assert_never
 
 import msgspec
+from msgspec import Struct
 
-from turnstream import errors, events, messages, requests, usage
-from turnstream.dialects import housekeeping, statuses
-from turnstream.dialects.a2a_objects import (
-    CARD_PATHS,
-    METHODS,
-    NOT_OFFERED,
-    VERSIONS,
-    RpcRequest,
-    SendParams,
-    Task,
-    TaskParams,
-    Version,
-    card,
-    content,
-    known,
-    rpc_error,
-    rpc_result,
-    status,
-    task_object,
-    text_part,
-    usage_object,
-)
-from turnstream.dialects.base import Call as AnyCall
-from turnstream.dialects.base import (
-    Cancellation,
-    ClientRequest,
-    Reply,
-    Route,
-    has_separators,
-    json,
-    on_one_line,
-    string,
-    strings,
-    texts_of,
-)
-from turnstream.dialects.body import bounded, decode
-from turnstream.dialects.paragraphs import Paragraphs
-from turnstream.dialects.transcript import Conversations, Transcript
+from turnstream import errors, events, jsontext, messages, protocols, requests, usage
+from turnstream.api import a2a as api
+from turnstream.dialects import a2a_objects as objects
+from turnstream.dialects import a2a_request, base, incoming, paragraphs, statuses
+from turnstream.dialects import body as bodies
 
-_KEPT = 1000  # tasks that tasks/get can name
 _NOT_FOUND, _NOT_CANCELABLE, _VERSION = -32001, -32002, -32009
-_NO_JSON, _NO_REQUEST, _NO_METHOD, _INVALID, _INTERNAL = -32700, -32600, -32601, -32602, -32603
+_INVALID_JSON, _INVALID_REQUEST, _NO_METHOD, _INVALID_PARAMS, _INTERNAL = -32700, -32600, -32601, -32602, -32603
+
+_Found: TypeAlias = Mapping[str, protocols.RunState]
+_Answer: TypeAlias = "Exchange | base.Reply | base.Cancellation"
+
+
+class Ask(Struct, frozen=True):
+    """How its client asked for a run, and so wants to be answered."""
+
+    version: objects.Version
+    rpc_id: api.RpcId
+    stream: bool
+    statuses: bool
 
 
 class A2A:
     name: ClassVar[str] = "a2a"
-    routes: ClassVar[Sequence[Route]] = (
-        Route("POST", "/a2a/{agent}", summary="Talk to an agent over A2A (JSON-RPC).", request=RpcRequest),
-        *(Route("GET", "/a2a/{agent}" + path, summary="The A2A card of an agent.", public=True) for path in CARD_PATHS),
-        *(Route("GET", path, summary="The A2A card of the first agent.", public=True) for path in CARD_PATHS),
+    routes: ClassVar[Sequence[base.Route]] = (
+        base.Route("POST", "/a2a/{agent}", summary="Talk to an agent over A2A (JSON-RPC).", request=api.RpcRequest),
+        *(
+            base.Route("GET", "/a2a/{agent}" + path, summary="The A2A card of an agent.", public=True)
+            for path in objects.CARD_PATHS
+        ),
+        *(
+            base.Route("GET", path, summary="The A2A card of the first agent.", public=True)
+            for path in objects.CARD_PATHS
+        ),
     )
 
-    def __init__(self) -> None:
-        self._tasks: OrderedDict[str, Task] = OrderedDict()
-        self._contexts = Conversations()
-
-    def decode(self, request: ClientRequest) -> AnyCall | Reply | Cancellation:
-        agent = known(request.agents, request.path_params.get("agent"))
+    def decode(self, request: base.ClientRequest) -> base.Decoded:
+        agent = objects.known(request.agents, request.path_params.get("agent"))
         if request.method == "GET":
-            return Reply(200, json(card(agent, request.agents[agent], request.base_url)))
+            return base.Reply(200, jsontext.encode(objects.card(agent, request.agents[agent], request.base_url)))
         try:
-            rpc = decode(request.body, RpcRequest)
+            rpc = bodies.decode(request.body, api.RpcRequest)
         except errors.RequestError as error:  # JSON-RPC has errors of its own; HTTP went well
-            code = _NO_JSON if error.code == "invalid_json" else _NO_REQUEST
-            return Reply(200, rpc_error(None, code, error.message))
+            code = _INVALID_JSON if error.code == "invalid_json" else _INVALID_REQUEST
+            return _error(None, code, error.message)
         try:
-            return self._method(rpc, request, agent)
+            return _call(rpc, request, agent)
         except errors.RequestError as error:
-            return Reply(200, rpc_error(rpc.id, _INVALID, error.message))
+            return _error(rpc.id, _INVALID_PARAMS, error.message)
 
-    def _method(self, rpc: RpcRequest, request: ClientRequest, agent: str) -> AnyCall | Reply | Cancellation:
-        asked = request.headers.get("a2a-version", "").strip()
-        if asked and ".".join(asked.split(".")[:2]) not in VERSIONS:
-            return Reply(200, rpc_error(rpc.id, _VERSION, f"A2A {asked[:20]} is not supported: 0.3 and 1.0 are."))
-        if rpc.method in NOT_OFFERED:
-            return Reply(200, rpc_error(rpc.id, *NOT_OFFERED[rpc.method]))
-        if rpc.method not in METHODS:
-            return Reply(200, rpc_error(rpc.id, _NO_METHOD, f"There is no method {rpc.method[:50]!r}."))
-        act, version = METHODS[rpc.method]
-        if act in ("send", "stream"):
-            return self._send(rpc, request, agent, act == "stream", version)
-        task = self._tasks.get(decode(json(bounded(rpc.params, "params")), TaskParams).id)
-        if task is None:
-            return Reply(200, rpc_error(rpc.id, _NOT_FOUND, "This server has no such task, or no longer."))
-        if act == "get":
-            return Reply(200, rpc_result(rpc.id, task_object(task, version)))
-        if task.state not in ("submitted", "working"):
-            return Reply(200, rpc_error(rpc.id, _NOT_CANCELABLE, f"The task is {task.state}."))
+    def error(self, error: errors.TurnstreamError, id: str) -> base.Reply:
+        """What never came to JSON-RPC keeps its status."""
+        code = _INVALID_REQUEST if error.status < 500 else _INTERNAL
+        return base.Reply(error.status, objects.rpc_error(None, code, error.message))
+
+
+def _error(id: api.RpcId, code: int, message: str) -> base.Reply:
+    return base.Reply(200, objects.rpc_error(id, code, message))
+
+
+def _call(rpc: api.RpcRequest, request: base.ClientRequest, agent: str) -> base.Decoded:
+    asked = request.headers.get("a2a-version", "").strip()
+    if asked and ".".join(asked.split(".")[:2]) not in objects.VERSIONS:
+        return _error(rpc.id, _VERSION, f"A2A {asked[:20]} is not supported: 0.3 and 1.0 are.")
+    if rpc.method in objects.NOT_OFFERED:
+        return _error(rpc.id, *objects.NOT_OFFERED[rpc.method])
+    if rpc.method not in objects.METHODS:
+        return _error(rpc.id, _NO_METHOD, f"There is no method {rpc.method[:50]!r}.")
+    act, version = objects.METHODS[rpc.method]
+    if act in ("send", "stream"):
+        ask = Ask(version, rpc.id, act == "stream", statuses.wanted(request))
+        message = bodies.convert(rpc.params, api.SendParams, "params").message
+        if message.task_id is None:
+            return _send(message, ask, request, agent, None)
+        return _with_task(rpc.id, agent, message.task_id, lambda task: _send(message, ask, request, agent, task))
+    id = bodies.convert(rpc.params, api.TaskParams, "params").id
+    manage = _get if act == "get" else _cancel
+    return _with_task(rpc.id, agent, id, lambda task: manage(task, rpc.id, version))
+
+
+def _with_task(rpc_id: api.RpcId, agent: str, id: str, then: Callable[[objects.Task], _Answer]) -> base.Lookup:
+    """Go on with the task of that id, if whoever asks has one."""
+
+    def go_on(found: _Found) -> _Answer:
+        if id not in found:
+            return _error(rpc_id, _NOT_FOUND, "This server has no such task, or no longer.")
+        try:
+            return then(_task(found[id]))
+        except errors.RequestError as error:
+            return _error(rpc_id, _INVALID_PARAMS, error.message)
+
+    return base.Lookup(agent, (id,), go_on)
+
+
+def _task(state: protocols.RunState) -> objects.Task:
+    task = objects.Task(state.id, state.thread or "")
+    if state.shown:
+        task = msgspec.json.decode(state.shown, type=objects.Task)
+    if state.status == "cancelled":
         task.state = "canceled"
-        return Cancellation(task.id, Reply(200, rpc_result(rpc.id, task_object(task, version))))
+    return task
 
-    def _send(
-        self, rpc: RpcRequest, request: ClientRequest, agent: str, stream: bool, version: Version
-    ) -> Call | Reply:
-        message = decode(json(bounded(rpc.params, "params")), SendParams).message
-        if message.task_id is not None and message.task_id not in self._tasks:
-            return Reply(200, rpc_error(rpc.id, _NOT_FOUND, "This server has no such task, or no longer."))
-        before = self._tasks[message.task_id].context_id if message.task_id else None
-        context = (message.context_id or before or f"context-{request.id}")[:512]
-        run = housekeeping.marked(
-            requests.RunRequest(
-                messages=(*self._contexts[context], messages.UserMessage(content(message))),
-                agent=agent,
-                thread_id=context,
-                context=dict(bounded(message.metadata, "message.metadata")) if message.metadata else {},
-            )
+
+def _get(task: objects.Task, rpc_id: api.RpcId, version: objects.Version) -> base.Reply:
+    return base.Reply(200, objects.rpc_result(rpc_id, objects.task_object(task, version)))
+
+
+def _cancel(task: objects.Task, rpc_id: api.RpcId, version: objects.Version) -> base.Reply | base.Cancellation:
+    if task.state not in objects.OPEN:
+        return _error(rpc_id, _NOT_CANCELABLE, f"The task is {task.state}.")
+    task.state = "canceled"
+    return base.Cancellation(task.id, _get(task, rpc_id, version))
+
+
+def _send(
+    message: api.Message, ask: Ask, client: base.ClientRequest, agent: str, earlier: objects.Task | None
+) -> Exchange:
+    named = incoming.name(message.context_id, "message.contextId")
+    context = named or (earlier.context_id if earlier is not None else f"context-{client.id}")
+    request = incoming.mark_housekeeping(
+        requests.RunRequest(
+            messages=(messages.UserMessage(a2a_request.content(message)),),
+            agent=agent,
+            thread_id=context,
+            context=incoming.values(message.metadata, "message.metadata"),
         )
-        task = Task(request.id, context, version, rpc.id, stream, statuses.wanted(request))
-        self._tasks[task.id] = task
-        while len(self._tasks) > _KEPT:
-            self._tasks.popitem(last=False)
-        return Call(run, task, self._contexts)
-
-    def error(self, error: errors.TurnstreamError, id: str) -> Reply:
-        """A run that failed is a failed task, as it would be later. What never came to JSON-RPC keeps its status."""
-        task = self._tasks.get(id)
-        if task is None:
-            code = _NO_REQUEST if error.status < 500 else _INTERNAL
-            return Reply(error.status, rpc_error(None, code, error.message))
-        encoder = Encoder(task, Transcript((), task.texts), self._contexts)
-        frames = encoder.feed([events.RunFailed(error.code, error.message, error.status, usage.Usage())])
-        return Reply(200, frames, "text/event-stream") if task.stream else whole(task)
+    )
+    return Exchange(request, ask, objects.Task(client.id, context))
 
 
-class Call:
+class Exchange:
     headers: Mapping[str, str] = {}
 
-    def __init__(self, request: requests.RunRequest, task: Task, contexts: Conversations) -> None:
-        self.request, self.stream = request, task.stream
-        self._task, self._contexts = task, contexts
+    def __init__(self, request: requests.RunRequest, ask: Ask, task: objects.Task) -> None:
+        self.request, self.stream = request, ask.stream
+        self.thread = requests.ThreadRef(task.context_id, "server")
+        self._ask, self._task = ask, task
 
     def encoder(self, agent: str) -> Encoder:
-        return Encoder(self._task, Transcript(self.request.messages, self._task.texts), self._contexts)
+        return Encoder(objects.Task(self._task.id, self._task.context_id), self._ask)
 
-    def reply(self, agent: str, batch: Sequence[events.RunEvent]) -> Reply:
+    def reply(self, agent: str, batch: Sequence[events.RunEvent]) -> base.Reply:
         encoder = self.encoder(agent)
         encoder.feed(batch)
-        encoder.close()
-        return whole(self._task)
+        return self._whole(encoder)
+
+    def refuse(self, error: errors.TurnstreamError, request_id: str) -> base.Reply:
+        """A run that failed is a failed task, as it would be later."""
+        encoder = self.encoder("")
+        frames = encoder.feed([events.RunFailed(error.code, error.message, error.status, usage.Usage())])
+        return base.Reply(200, frames, "text/event-stream") if self.stream else self._whole(encoder)
+
+    def _whole(self, encoder: Encoder) -> base.Reply:
+        """``SendMessage`` of 1.0 says by a member that the result is a task, 0.3 by its kind."""
+        task = objects.task_object(encoder.task, self._ask.version)
+        result = task if self._ask.version == "0.3" else {"task": task}
+        return base.Reply(200, objects.rpc_result(self._ask.rpc_id, result))
 
 
-def whole(task: Task) -> Reply:
-    result = task_object(task, task.version)
-    return Reply(200, rpc_result(task.rpc_id, result if task.version == "0.3" else {"task": result}))
+class Encoder(base.StreamEncoder):
+    """``task`` is the run as it stands."""
 
-
-class Encoder:
-    """Keeps its task up to date. Reasoning is told as a whole, in a status update."""
-
-    def __init__(self, task: Task, transcript: Transcript, contexts: Conversations) -> None:
-        self._task, self._version = task, task.version
-        self._transcript, self._contexts = transcript, contexts
-        self._paragraphs = Paragraphs()
+    def __init__(self, task: objects.Task, ask: Ask) -> None:
+        self.task, self._ask = task, ask
+        self._paragraphs = paragraphs.Paragraphs()
         self._reasoning: list[str] = []
-        self._started = self._ended = False
+        self._started = False
         self._head, self._tail = self._text_frame(append=True)
 
+    def snapshot(self) -> bytes:
+        return jsontext.encode(self.task)
+
     def feed(self, batch: Sequence[events.RunEvent]) -> bytes:
-        if self._ended or self._task.failure is not None:  # it may have failed before its first byte, in `A2A.error`
+        if self.ended:
             return b""
         if self._paragraphs.open and not self._reasoning and (frames := self._only_text(batch)) is not None:
             return frames
         pieces: list[bytes] = [] if self._started else [self._start()]
         for event in batch:
-            self._transcript.take(event)
             if type(event) is events.ReasoningDelta:
                 self._reasoning.append(event.text)
                 continue
@@ -190,22 +204,16 @@ class Encoder:
 
     def _only_text(self, events: Sequence[events.RunEvent]) -> bytes | None:
         """`_say` for a batch that only continues the text, as nearly all do; None for any other."""
-        if (texts := texts_of(events)) is None:
+        if (texts := base.texts_of(events)) is None:
             return None
-        self._task.texts += texts
+        self.task.texts += texts
         self._paragraphs.last = texts[-1]
-        said = strings(texts)
-        if has_separators("".join(texts)):
-            said = [on_one_line(text) for text in said]
-        said[0] = self._head + said[0]
-        said[-1] += self._tail
-        return (self._tail + self._head).join(said)
-
-    def heartbeat(self) -> bytes:
-        return b"" if self._ended else b": heartbeat\n\n"
-
-    def close(self) -> bytes:
-        return self.feed([events.RunFailed("internal_error", "The run ended without an answer.", 500, usage.Usage())])
+        encoded = jsontext.strings(texts)
+        if jsontext.has_line_separators("".join(texts)):
+            encoded = [jsontext.escape_line_separators(text) for text in encoded]
+        encoded[0] = self._head + encoded[0]
+        encoded[-1] += self._tail
+        return (self._tail + self._head).join(encoded)
 
     def _event(self, event: events.RunEvent) -> bytes:
         match event:
@@ -213,8 +221,7 @@ class Encoder:
                 return self._say(text)
             case events.StepStarted() | events.ToolCallsDetected() | events.ToolsExecuted() | events.MaxStepsReached():
                 word, details = statuses.status(event)
-                told = {"agent_status": word, "details": details}
-                return self._tell(told, statuses.description(event))
+                return self._tell({"agent_status": word, "details": details}, statuses.description(event))
             case events.ToolProgress(tool_call_id=id, name=name, message=message, fraction=fraction):
                 progress = {"id": id, "name": name, "message": message, "fraction": fraction}
                 return self._tell({"tool_progress": progress}, f"{name}: {message}")
@@ -231,7 +238,6 @@ class Encoder:
             case events.ReasoningDelta() | events.RunStarted() | events.StepFinished() | events.ClientToolCalls():
                 return b""  # this protocol's clients declare no tools
             case events.RunFinished(usage=usage, reason=reason):
-                self._contexts.keep(self._task.context_id, self._transcript.messages)
                 last_words = self._say(statuses.STOPPED) if reason == "max_steps" else b""
                 return last_words + self._end(usage, None)
             case events.RunFailed(message=message, code=code, usage=usage):
@@ -245,30 +251,30 @@ class Encoder:
 
     def _frame(self, kind: str, member: str, body: dict[str, Any]) -> bytes:
         """0.3 names the kind in the result, 1.0 by the member that holds it."""
-        result = {"kind": kind, **body} if self._version == "0.3" else {member: body}
-        return b"data: " + on_one_line(rpc_result(self._task.rpc_id, result)) + b"\n\n"
+        result = {"kind": kind, **body} if self._ask.version == "0.3" else {member: body}
+        return b"data: " + jsontext.escape_line_separators(objects.rpc_result(self._ask.rpc_id, result)) + b"\n\n"
 
     def _start(self) -> bytes:
         self._started = True
-        body = task_object(self._task, self._version)
+        body = objects.task_object(self.task, self._ask.version)
         body.pop("kind", None)
         return self._frame("task", "task", body)
 
     @property
     def _place(self) -> dict[str, Any]:
-        return {"taskId": self._task.id, "contextId": self._task.context_id}
+        return {"taskId": self.task.id, "contextId": self.task.context_id}
 
-    def _tell(self, metadata: dict[str, Any], said: str | None = None) -> bytes:
+    def _tell(self, metadata: dict[str, Any], sentence: str | None = None) -> bytes:
         """What the client may not want to hear; that the task is at work it must."""
-        if self._task.statuses:
-            return self._update(metadata, said)
-        return self._update(None) if self._task.state == "submitted" else b""
+        if self._ask.statuses:
+            return self._update(metadata, sentence)
+        return self._update(None) if self.task.state == "submitted" else b""
 
-    def _update(self, metadata: dict[str, Any] | None, said: str | None = None, final: bool = False) -> bytes:
-        if self._task.state == "submitted":
-            self._task.state = "working"
-        body = {**self._place, "status": status(self._task, self._version, said)}
-        if self._version == "0.3":
+    def _update(self, metadata: dict[str, Any] | None, sentence: str | None = None, final: bool = False) -> bytes:
+        if self.task.state == "submitted":
+            self.task.state = "working"
+        body = {**self._place, "status": objects.status(self.task, self._ask.version, sentence)}
+        if self._ask.version == "0.3":
             body["final"] = final
         if metadata is not None:
             body["metadata"] = metadata
@@ -276,19 +282,19 @@ class Encoder:
 
     def _text_frame(self, append: bool) -> tuple[bytes, bytes]:
         """An artifact update around the JSON string of its text."""
-        parts = [text_part("\x00", self._version)]
-        artifact = {"artifactId": f"{self._task.id}-answer", "name": "answer", "parts": parts}
+        parts = [objects.text_part("\x00", self._ask.version)]
+        artifact = {"artifactId": f"{self.task.id}-answer", "name": "answer", "parts": parts}
         body = {**self._place, "artifact": artifact, "append": append, "lastChunk": False}
-        head, _, tail = self._frame("artifact-update", "artifactUpdate", body).partition(json("\x00"))
+        head, _, tail = self._frame("artifact-update", "artifactUpdate", body).partition(jsontext.encode("\x00"))
         return head, tail
 
     def _say(self, text: str) -> bytes:
         if not text:
             return b""
         text = self._paragraphs.begin(text)
-        head, tail = (self._head, self._tail) if self._task.texts else self._text_frame(append=False)
-        self._task.texts.append(text)
-        return head + on_one_line(string(text)) + tail
+        head, tail = (self._head, self._tail) if self.task.texts else self._text_frame(append=False)
+        self.task.texts.append(text)
+        return head + jsontext.escape_line_separators(jsontext.string(text)) + tail
 
     def _thought(self) -> bytes:
         text = "".join(self._reasoning)
@@ -296,8 +302,8 @@ class Encoder:
         return self._update({"type": "reasoning"}, text)
 
     def _end(self, usage: usage.Usage, failure: str | None, cancelled: bool = False) -> bytes:
-        self._ended = True
-        self._task.usage = usage_object(usage)
-        self._task.failure = failure
-        self._task.state = "canceled" if cancelled else "completed" if failure is None else "failed"
-        return self._update({"usage": self._task.usage}, failure, final=True)
+        self.ended = True
+        self.task.usage = objects.usage_object(usage)
+        self.task.failure = failure
+        self.task.state = "canceled" if cancelled else "completed" if failure is None else "failed"
+        return self._update({"usage": self.task.usage}, failure, final=True)

@@ -7,103 +7,31 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from turnstream import errors, messages, usage
-from turnstream.dialects.base import json, media
-from turnstream.dialects.body import bounded
+from turnstream import errors, jsontext, usage
+from turnstream.api.a2a import RpcId
 
 Version = Literal["0.3", "1.0"]
-RpcId = str | int | float | None
 State = Literal["submitted", "working", "completed", "canceled", "failed"]
 
 CARD_PATHS = ("/.well-known/agent-card.json", "/.well-known/agent.json")  # the second is that of 0.2
-
-
-class File(Struct, rename="camel"):
-    """0.3's file: its base64 or its address."""
-
-    bytes: str | None = None
-    uri: str | None = None
-    mime_type: str | None = None
-    name: str | None = None
-
-
-class Part(Struct, rename="camel"):
-    """A part of either version: the members say which kind it is."""
-
-    text: str | None = None
-    file: File | None = None
-    data: Any = None
-    raw: str | None = None
-    url: str | None = None
-    media_type: str | None = None
-    filename: str | None = None
-
-
-class Message(Struct, rename="camel"):
-    parts: list[Part]
-    role: str = "user"
-    message_id: str = ""
-    context_id: str | None = None
-    task_id: str | None = None
-    metadata: dict[str, Any] | None = None
-
-
-class SendParams(Struct, rename="camel"):
-    message: Message
-
-
-class TaskParams(Struct):
-    id: str
-
-
-class RpcRequest(Struct):
-    """The body of ``POST /a2a/{agent}``: JSON-RPC 2.0. ``params`` depend on the method."""
-
-    method: str
-    params: Any = None
-    id: RpcId = None
-
-
-def content(message: Message) -> messages.Content:
-    if not message.parts:
-        raise errors.RequestError("message.parts: there must be at least one part.", param="message.parts")
-    parts = tuple(_part(part, f"message.parts[{at}]") for at, part in enumerate(message.parts))
-    return messages.content_text(parts) if all(isinstance(part, messages.TextPart) for part in parts) else parts
-
-
-def _part(part: Part, path: str) -> messages.ContentPart:
-    if part.text is not None:
-        return messages.TextPart(part.text)
-    if part.data is not None:
-        return messages.TextPart(json(bounded(part.data, path)).decode())
-    file = part.file or File(part.raw, part.url, part.media_type, part.filename)
-    mime = file.mime_type or "application/octet-stream"
-    if file.bytes is not None:
-        url = f"data:{mime};base64,{file.bytes}"
-    elif file.uri is not None:
-        url = file.uri
-    else:
-        raise errors.RequestError(f"{path}: has neither text, file nor data.", param=path, code="invalid_value")
-    return media(mime, url, file.name)
 
 
 # ------------------------------------------------------------------------------------------------------------- objects
 
 
 class Task(Struct):
-    """One run, and how its client asked for it. ``texts`` is its answer so far, ``failure`` what a client may know of
-    why it failed."""
+    """One run as its client sees it. ``texts`` is its answer so far, ``failure`` what a client may know of why it
+    failed."""
 
     id: str
     context_id: str
-    version: Version = "0.3"
-    rpc_id: RpcId = None
-    stream: bool = False
-    statuses: bool = True
     state: State = "submitted"
     texts: list[str] = []
     failure: str | None = None
     usage: dict[str, int] | None = None
+
+
+OPEN = ("submitted", "working")  # the states of a task that has not ended
 
 
 def usage_object(usage: usage.Usage) -> dict[str, int]:
@@ -115,25 +43,25 @@ def text_part(text: str, version: Version) -> dict[str, Any]:
     return {"kind": "text", "text": text} if version == "0.3" else {"text": text}
 
 
-def status(task: Task, version: Version, said: str | None = None) -> dict[str, Any]:
-    """``said`` is a word of the agent about itself, for a person."""
+def status(task: Task, version: Version, sentence: str | None = None) -> dict[str, Any]:
+    """``sentence`` is what the agent says about itself, for a person."""
     state = task.state if version == "0.3" else f"TASK_STATE_{task.state.upper()}"
-    if said is None:
+    if sentence is None:
         return {"state": state}
     head: dict[str, Any] = {"kind": "message", "role": "agent"} if version == "0.3" else {"role": "ROLE_AGENT"}
-    message = {**head, "messageId": f"{task.id}-status", "parts": [text_part(said, version)]}
+    message = {**head, "messageId": f"{task.id}-status", "parts": [text_part(sentence, version)]}
     return {"state": state, "message": {**message, "taskId": task.id, "contextId": task.context_id}}
 
 
 def task_object(task: Task, version: Version) -> dict[str, Any]:
-    made: dict[str, Any] = {"kind": "task"} if version == "0.3" else {}
-    made |= {"id": task.id, "contextId": task.context_id, "status": status(task, version, task.failure)}
+    described: dict[str, Any] = {"kind": "task"} if version == "0.3" else {}
+    described |= {"id": task.id, "contextId": task.context_id, "status": status(task, version, task.failure)}
     if task.usage is not None:
-        made["metadata"] = {"usage": task.usage}
+        described["metadata"] = {"usage": task.usage}
     if task.texts:
         parts = [text_part("".join(task.texts), version)]
-        made["artifacts"] = [{"artifactId": f"{task.id}-answer", "name": "answer", "parts": parts}]
-    return made
+        described["artifacts"] = [{"artifactId": f"{task.id}-answer", "name": "answer", "parts": parts}]
+    return described
 
 
 def card(name: str, description: str, base_url: str) -> dict[str, Any]:
@@ -157,11 +85,11 @@ def card(name: str, description: str, base_url: str) -> dict[str, Any]:
 
 
 def rpc_result(id: RpcId, result: Mapping[str, Any]) -> bytes:
-    return json({"jsonrpc": "2.0", "id": id, "result": result})
+    return jsontext.encode({"jsonrpc": "2.0", "id": id, "result": result})
 
 
 def rpc_error(id: RpcId, code: int, message: str) -> bytes:
-    return json({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message}})
+    return jsontext.encode({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message}})
 
 
 def known(agents: Mapping[str, str], name: str | None) -> str:

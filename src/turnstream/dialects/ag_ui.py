@@ -9,178 +9,53 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, assert_never
 
-from msgspec import Struct
-
-from turnstream import errors, events, messages, requests, toolspec, usage
-from turnstream.dialects import housekeeping, statuses
-from turnstream.dialects.base import Call as AnyCall
-from turnstream.dialects.base import ClientRequest, Reply, Route, json, media
-from turnstream.dialects.blocks import BlockEncoder, Kind
-from turnstream.dialects.body import bounded, decode
-
-
-class PartSource(Struct, rename="camel"):
-    type: str
-    value: str
-    mime_type: str | None = None
-
-
-class Part(Struct, rename="camel"):
-    type: str
-    text: str = ""
-    source: PartSource | None = None
-    url: str | None = None
-    data: str | None = None
-    id: str | None = None
-    mime_type: str | None = None
-    filename: str | None = None
-
-
-class Function(Struct):
-    name: str
-    arguments: str = ""
-
-
-class SaidCall(Struct):
-    id: str
-    function: Function
-
-
-class Said(Struct, rename="camel"):
-    role: str
-    content: str | list[Part] | dict[str, Any] | None = None
-    name: str | None = None
-    tool_calls: list[SaidCall] | None = None
-    tool_call_id: str = ""
-    error: str | None = None
-
-
-class Tool(Struct):
-    name: str
-    description: str = ""
-    parameters: dict[str, Any] | None = None
-
-
-class Context(Struct):
-    description: str
-    value: str
-
-
-class RunAgentInput(Struct, rename="camel"):
-    """The request body. Unknown members are ignored."""
-
-    thread_id: str
-    run_id: str
-    messages: list[Said]
-    tools: list[Tool] | None = None
-    context: list[Context] | None = None
-    state: Any = None
-    forwarded_props: Any = None
+from turnstream import errors, events, jsontext, messages, usage
+from turnstream.api import ag_ui as api
+from turnstream.dialects import ag_ui_request, base, blocks, incoming, statuses
+from turnstream.dialects import body as bodies
 
 
 class AgUi:
     name: ClassVar[str] = "ag_ui"
-    routes: ClassVar[Sequence[Route]] = (
-        Route("POST", "/ag-ui/{agent}", summary="Run an agent for an AG-UI front end.", request=RunAgentInput),
+    routes: ClassVar[Sequence[base.Route]] = (
+        base.Route("POST", "/ag-ui/{agent}", summary="Run an agent for an AG-UI front end.", request=api.RunAgentInput),
     )
 
-    def decode(self, request: ClientRequest) -> AnyCall | Reply:
-        body = decode(request.body, RunAgentInput)
-        return Call(body, request.path_params.get("agent"), statuses.wanted(request))
+    def decode(self, request: base.ClientRequest) -> base.Decoded:
+        return Exchange(bodies.decode(request.body, api.RunAgentInput), request)
 
-    def error(self, error: errors.TurnstreamError, id: str) -> Reply:
-        """The protocol knows no error outside a stream; front ends show the status and this object."""
-        return Reply(error.status, json({"message": error.message, "code": error.code}))
+    def error(self, error: errors.TurnstreamError, id: str) -> base.Reply:
+        return refusal(error)
 
 
-class Call:
+class Exchange:
     stream = True
     headers: Mapping[str, str] = {}
 
-    def __init__(self, body: RunAgentInput, agent: str | None, statuses: bool) -> None:
-        self._body, self._statuses = body, statuses
-        self.request = housekeeping.marked(
-            requests.RunRequest(
-                messages=tuple(message for said in body.messages for message in _message(said)),
-                agent=agent,
-                tools=tuple(map(_tool, body.tools or ())),
-                thread_id=body.thread_id,
-                context=_context(body),
-            )
-        )
+    def __init__(self, body: api.RunAgentInput, client: base.ClientRequest) -> None:
+        self._body, self._statuses = body, statuses.wanted(client)
+        incoming.name(body.run_id, "runId")
+        self.request = ag_ui_request.run_request(body, client.path_params.get("agent"))
+        self.thread = incoming.thread_ref(self.request, client.headers)
 
     def encoder(self, agent: str) -> Encoder:
         return Encoder(self._body.thread_id, self._body.run_id, statuses=self._statuses)
 
-    def reply(self, agent: str, batch: Sequence[events.RunEvent]) -> Reply:
+    def reply(self, agent: str, batch: Sequence[events.RunEvent]) -> base.Reply:
         """AG-UI has no other answer than the stream."""
         encoder = self.encoder(agent)
-        return Reply(200, encoder.feed(batch) + encoder.close(), "text/event-stream")
+        return base.Reply(200, encoder.feed(batch) + encoder.close(), "text/event-stream")
+
+    def refuse(self, error: errors.TurnstreamError, request_id: str) -> base.Reply:
+        return refusal(error)
 
 
-def _tool(tool: Tool) -> toolspec.ToolSpec:
-    given = {} if tool.parameters is None else {"parameters": bounded(tool.parameters, f"tools.{tool.name}")}
-    return toolspec.ToolSpec(tool.name, tool.description, source="client", **given)
+def refusal(error: errors.TurnstreamError) -> base.Reply:
+    """The protocol knows no error outside a stream; front ends show the status and this object."""
+    return base.Reply(error.status, jsontext.encode({"message": error.message, "code": error.code}))
 
 
-def _context(body: RunAgentInput) -> dict[str, Any]:
-    context: dict[str, Any] = {item.description: item.value for item in body.context or ()}
-    for name, value in (("state", body.state), ("forwarded_props", body.forwarded_props)):
-        if value is not None:
-            context[name] = bounded(value, name)
-    return context
-
-
-def _message(said: Said) -> list[messages.Message]:
-    """A message of the history; none for what only a front end shows (activities, reasoning)."""
-    match said.role:
-        case "user":
-            return [messages.UserMessage(_content(said.content), said.name)]
-        case "system" | "developer":
-            return [messages.SystemMessage(messages.content_text(_content(said.content)))]
-        case "assistant":
-            parts: list[messages.AssistantPart] = []
-            text = messages.content_text(_content(said.content))
-            if text:
-                parts.append(messages.TextPart(text))
-            parts += [
-                messages.ToolCall(call.id, call.function.name, call.function.arguments or "{}")
-                for call in said.tool_calls or ()
-            ]
-            return [messages.AssistantMessage(tuple(parts))]
-        case "tool":
-            content = said.error or _content(said.content)
-            return [messages.ToolMessage(said.tool_call_id, content, is_error=said.error is not None)]
-        case _:
-            return []
-
-
-def _content(content: str | list[Part] | dict[str, Any] | None) -> messages.Content:
-    if isinstance(content, list):
-        return tuple(_part(part) for part in content)
-    return content if isinstance(content, str) else ""
-
-
-def _part(part: Part) -> messages.ContentPart:
-    if part.type == "text":
-        return messages.TextPart(part.text)
-    source = part.source
-    if part.type == "binary":  # the form before 1.0
-        mime = part.mime_type or "application/octet-stream"
-        where = (("url", part.url), ("data", part.data), ("file", part.id))
-        source = next((PartSource(type, value, mime) for type, value in where if value), None)
-    if source is None:
-        raise errors.RequestError(f"messages: a part of type '{part.type}' has no source.", param="messages")
-    mime = source.mime_type or ""
-    url = f"data:{mime};base64,{source.value}" if source.type == "data" else source.value
-    if source.type == "file":
-        return messages.FilePart(file_id=source.value, filename=part.filename)
-    if part.type in ("image", "audio") and not mime.startswith(part.type):
-        mime = {"image": "image/*", "audio": "audio/wav"}[part.type]
-    return media(mime, url, part.filename)
-
-
-class Encoder(BlockEncoder):
+class Encoder(blocks.BlockEncoder):
     def __init__(self, thread_id: str, run_id: str, *, statuses: bool = True) -> None:
         super().__init__(f"{run_id}-message-")
         self._run = {"threadId": thread_id, "runId": run_id}
@@ -191,18 +66,18 @@ class Encoder(BlockEncoder):
         self._started = False
         self._pending: list[str] = []
 
-    def opening(self, kind: Kind, id: str) -> bytes:
+    def opening(self, kind: blocks.Kind, id: str) -> bytes:
         if kind == "text":
             self._text_id = id
             return _frame("TEXT_MESSAGE_START", messageId=id, role="assistant")
         start = _frame("REASONING_MESSAGE_START", messageId=id, role="reasoning")
         return _frame("REASONING_START", messageId=id) + start
 
-    def delta(self, kind: Kind, id: str) -> bytes:
+    def delta(self, kind: blocks.Kind, id: str) -> bytes:
         type = "TEXT_MESSAGE_CONTENT" if kind == "text" else "REASONING_MESSAGE_CONTENT"
         return _frame(type, messageId=id)[:-3] + b',"delta":'
 
-    def closing(self, kind: Kind, id: str) -> bytes:
+    def closing(self, kind: blocks.Kind, id: str) -> bytes:
         if kind == "text":
             return _frame("TEXT_MESSAGE_END", messageId=id)
         return _frame("REASONING_MESSAGE_END", messageId=id) + _frame("REASONING_END", messageId=id)
@@ -290,7 +165,7 @@ class Encoder(BlockEncoder):
 
 
 def _frame(type: str, **members: Any) -> bytes:
-    return b"data: " + json({"type": type, **members}) + b"\n\n"
+    return b"data: " + jsontext.encode({"type": type, **members}) + b"\n\n"
 
 
 def _usage(usage: usage.Usage) -> dict[str, int]:

@@ -13,13 +13,10 @@ from typing import Any, ClassVar, assert_never
 
 import msgspec
 
-from turnstream import errors, events, messages, requests, toolspec, usage
-from turnstream.dialects import statuses
-from turnstream.dialects.anthropic_input import MessagesRequest, estimate, run_request
-from turnstream.dialects.base import Call as AnyCall
-from turnstream.dialects.base import ClientRequest, Reply, Route, arguments, json
-from turnstream.dialects.blocks import BlockEncoder, Kind
-from turnstream.dialects.body import decode
+from turnstream import errors, events, jsontext, messages, requests, toolspec, usage
+from turnstream.api import messages as api
+from turnstream.dialects import anthropic_messages_request, base, blocks, incoming, statuses
+from turnstream.dialects import body as bodies
 
 COUNT_PATH = "/v1/messages/count_tokens"
 ID_HEADER = "request-id"  # where Anthropic's clients look for it
@@ -27,43 +24,55 @@ ID_HEADER = "request-id"  # where Anthropic's clients look for it
 
 class AnthropicMessages:
     name: ClassVar[str] = "anthropic_messages"
-    routes: ClassVar[Sequence[Route]] = (
-        Route("POST", "/v1/messages", summary="Ask an agent as Anthropic's clients do.", request=MessagesRequest),
-        Route("POST", COUNT_PATH, summary="Estimate the tokens of a request.", request=MessagesRequest),
+    routes: ClassVar[Sequence[base.Route]] = (
+        base.Route(
+            "POST", "/v1/messages", summary="Ask an agent as Anthropic's clients do.", request=api.MessagesRequest
+        ),
+        base.Route("POST", COUNT_PATH, summary="Estimate the tokens of a request.", request=api.MessagesRequest),
     )
 
-    def decode(self, request: ClientRequest) -> AnyCall | Reply:
-        body = decode(request.body, MessagesRequest)
-        asked = run_request(body, request.headers)
+    def decode(self, request: base.ClientRequest) -> base.Decoded:
+        body = bodies.decode(request.body, api.MessagesRequest)
+        asked = anthropic_messages_request.run_request(body, request.headers)
         if request.path == COUNT_PATH:
-            return Reply(200, json({"input_tokens": estimate(asked)}), headers={ID_HEADER: request.id})
-        return Call(bool(body.stream), asked, request.id, is_beta(request), statuses.wanted(request))
+            count = {"input_tokens": anthropic_messages_request.estimate(asked)}
+            return base.Reply(200, jsontext.encode(count), headers={ID_HEADER: request.request_id})
+        return Exchange(body, asked, request)
 
-    def error(self, error: errors.TurnstreamError, id: str) -> Reply:
-        body = {**envelope(error.message, error.status), "request_id": id}
-        return Reply(error.status, json(body), headers={ID_HEADER: id})
+    def error(self, error: errors.TurnstreamError, id: str) -> base.Reply:
+        return refusal(error, id)
 
 
-def is_beta(request: ClientRequest) -> bool:
+def is_beta(request: base.ClientRequest) -> bool:
     """The header that asks for tools of MCP servers, or ``?beta=true``, which older beta clients add."""
     return "mcp-client" in request.headers.get("anthropic-beta", "") or request.query.get("beta") == "true"
 
 
-class Call:
-    def __init__(self, stream: bool, request: requests.RunRequest, id: str, beta: bool, statuses: bool) -> None:
-        self.stream, self.request = stream, request
-        self.headers: Mapping[str, str] = {ID_HEADER: id}
-        self._id, self._beta, self._statuses = id, beta, statuses
+class Exchange:
+    def __init__(self, body: api.MessagesRequest, request: requests.RunRequest, client: base.ClientRequest) -> None:
+        self.request, self.stream = request, bool(body.stream)
+        self.thread = incoming.thread_ref(request, client.headers, body.metadata)
+        self.headers: Mapping[str, str] = {ID_HEADER: client.request_id}
+        self._id, self._beta, self._statuses = client.id, is_beta(client), statuses.wanted(client)
 
     def encoder(self, agent: str) -> Encoder:
         return Encoder(f"msg_{self._id}", agent, shows_tools=self._beta, statuses=self._statuses)
 
-    def reply(self, agent: str, batch: Sequence[events.RunEvent]) -> Reply:
+    def reply(self, agent: str, batch: Sequence[events.RunEvent]) -> base.Reply:
         encoder = self.encoder(agent)
-        return Reply(200, json(whole(encoder.feed(batch) + encoder.close())), headers=self.headers)
+        message = whole(encoder.feed(batch) + encoder.close())
+        return base.Reply(200, jsontext.encode(message), headers=self.headers)
+
+    def refuse(self, error: errors.TurnstreamError, request_id: str) -> base.Reply:
+        return refusal(error, request_id)
 
 
-class Encoder(BlockEncoder):
+def refusal(error: errors.TurnstreamError, request_id: str) -> base.Reply:
+    body = {**envelope(error.message, error.status), "request_id": request_id}
+    return base.Reply(error.status, jsontext.encode(body), headers={ID_HEADER: request_id})
+
+
+class Encoder(blocks.BlockEncoder):
     delta_end = b"}}\n\n"
 
     def __init__(self, message_id: str, model: str, *, shows_tools: bool, statuses: bool = True) -> None:
@@ -76,7 +85,7 @@ class Encoder(BlockEncoder):
 
     # ------------------------------------------------------------------------------------------------------ blocks
 
-    def opening(self, kind: Kind, id: str) -> bytes:
+    def opening(self, kind: blocks.Kind, id: str) -> bytes:
         begun = {
             "text": {"type": "text", "text": ""},
             "reasoning": {"type": "thinking", "thinking": "", "signature": ""},
@@ -84,11 +93,11 @@ class Encoder(BlockEncoder):
         cited = self._citations() if kind == "text" else b""
         return self._start() + self._block_start(begun[kind]) + cited
 
-    def delta(self, kind: Kind, id: str) -> bytes:
+    def delta(self, kind: blocks.Kind, id: str) -> bytes:
         inner = b'{"type":"text_delta","text":' if kind == "text" else b'{"type":"thinking_delta","thinking":'
         return _frame("content_block_delta", index=self._index)[:-3] + b',"delta":' + inner
 
-    def closing(self, kind: Kind, id: str) -> bytes:
+    def closing(self, kind: blocks.Kind, id: str) -> bytes:
         return self._block_stop()
 
     def _block_start(self, block: dict[str, Any]) -> bytes:
@@ -124,17 +133,17 @@ class Encoder(BlockEncoder):
             case events.StepStarted() | events.ToolCallsDetected() | events.ToolsExecuted() | events.MaxStepsReached():
                 word, details = statuses.status(event)
                 calls = event.tool_calls if isinstance(event, events.ToolCallsDetected) else ()
-                told = [self._start(), self._told("agent", {"status": word, "details": details})]
-                return b"".join([*told, *(self._our_call(call) for call in calls)])
+                head = [self._start(), self._ping("agent", {"status": word, "details": details})]
+                return b"".join([*head, *(self._server_call(call) for call in calls)])
             case events.ToolProgress(tool_call_id=id, name=name, message=message, fraction=fraction):
                 progress = {"id": id, "name": name, "message": message, "fraction": fraction}
-                return self._told("tool_progress", progress)
+                return self._ping("tool_progress", progress)
             case events.ToolResult(tool_call=call, output=output, ok=ok):
-                return self._our_result(call.id, output.shown_text, ok)
+                return self._server_result(call.id, output.shown_text, ok)
             case events.HostedToolCall(id=id, name=name, arguments=text):
-                return self._our_call(messages.ToolCall(id, name, text))
+                return self._server_call(messages.ToolCall(id, name, text))
             case events.HostedToolResult(id=id, content=content, ok=ok):
-                return self._our_result(id, content, ok)
+                return self._server_result(id, content, ok)
             case events.ClientToolCalls(tool_calls=calls):
                 self._asks = True
                 return b"".join([self._client_call(call) for call in calls])
@@ -150,7 +159,7 @@ class Encoder(BlockEncoder):
             case _:
                 assert_never(event)
 
-    def _told(self, member: str, value: dict[str, Any]) -> bytes:
+    def _ping(self, member: str, value: dict[str, Any]) -> bytes:
         return _frame("ping", **{member: value}) if self._statuses else b""
 
     def _start(self) -> bytes:
@@ -163,13 +172,13 @@ class Encoder(BlockEncoder):
             message={**head, "stop_reason": None, "stop_sequence": None, "usage": _usage(usage.Usage())},
         )
 
-    def _our_call(self, call: messages.ToolCall) -> bytes:
+    def _server_call(self, call: messages.ToolCall) -> bytes:
         if not self._shows_tools:
             return b""
         named = {"id": call.id, "name": call.name, "server_name": self._model}
-        return self._block({"type": "mcp_tool_use", **named, "input": arguments(call)})
+        return self._block({"type": "mcp_tool_use", **named, "input": base.arguments(call)})
 
-    def _our_result(self, id: str, text: str, ok: bool) -> bytes:
+    def _server_result(self, id: str, text: str, ok: bool) -> bytes:
         if not self._shows_tools:
             return b""
         content = [{"type": "text", "text": text}]
@@ -177,16 +186,16 @@ class Encoder(BlockEncoder):
 
     def _client_call(self, call: messages.ToolCall) -> bytes:
         opened = self._block_start({"type": "tool_use", "id": call.id, "name": call.name, "input": {}})
-        given = {"type": "input_json_delta", "partial_json": json(arguments(call)).decode()}
+        given = {"type": "input_json_delta", "partial_json": jsontext.encode(base.arguments(call)).decode()}
         delta = _frame("content_block_delta", index=self._index, delta=given)
         return self._start() + opened + delta + self._block_stop()
 
     def _finish(self, end: events.RunFinished) -> bytes:
-        told = self._say("text", statuses.STOPPED) + self._leave() if end.reason == "max_steps" else b""
+        stopped = self._say("text", statuses.STOPPED) + self._leave() if end.reason == "max_steps" else b""
         self.ended = True
         delta = {"stop_reason": self._stop_reason(end), "stop_sequence": None}
         ending = _frame("message_delta", delta=delta, usage=_usage(end.usage)) + _frame("message_stop")
-        return self._start() + told + ending
+        return self._start() + stopped + ending
 
     def _stop_reason(self, end: events.RunFinished) -> str:
         """``pause_turn`` would ask the client to send the answer back for more, so a limit of steps is no pause."""
@@ -204,11 +213,11 @@ class Encoder(BlockEncoder):
 
     def _fail(self, message: str, status: int) -> bytes:
         self.ended = True
-        return b"event: error\ndata: " + json(envelope(message, status)) + b"\n\n"
+        return b"event: error\ndata: " + jsontext.encode(envelope(message, status)) + b"\n\n"
 
 
 def _frame(type: str, **members: Any) -> bytes:
-    return b"event: " + type.encode() + b"\ndata: " + json({"type": type, **members}) + b"\n\n"
+    return b"event: " + type.encode() + b"\ndata: " + jsontext.encode({"type": type, **members}) + b"\n\n"
 
 
 def _citation(index: int, source: toolspec.Source) -> bytes:

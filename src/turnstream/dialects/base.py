@@ -1,23 +1,26 @@
 """The seam between the server and the protocols that clients speak.
 
-A dialect is one file and one row in `turnstream.dialects.DIALECTS`. It does no I/O: bytes of a request in, a `Call`
-out; run events in, bytes out. The server knows nothing else of it. Clock and ids come in with the request.
+A dialect is one file and one row in `turnstream.dialects.DIALECTS`. It does no I/O: bytes of a request in, an
+`Exchange` out; run events in, bytes out. The server knows nothing else of it. Clock and ids come in with the request.
+It remembers nothing either: it names the thread that it wants (`Exchange.thread`) and the earlier runs that the client
+names (`Lookup`), and the server, which knows who asks, loads before the run and stores after it.
 
 ::
 
-    ClientRequest ─ Dialect.decode ─▶ Call ─ .request ─▶ a run ─ events ─▶ Call.encoder().feed ─▶ bytes   (stream)
-                                                                 └───────▶ compact ─▶ Call.reply ─▶ Reply (whole)
+    ClientRequest ─ Dialect.decode ─▶ Exchange ─ .request ─▶ a run ─ events ─▶ .encoder().feed ─▶ bytes   (stream)
+                        │      ▲                                     └───────▶ compact ─▶ .reply ─▶ Reply (whole)
+                     Lookup ─ then
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 import msgspec
 from msgspec import Struct
 
-from turnstream import errors, events, messages, requests
+from turnstream import errors, events, messages, protocols, requests, usage
 
 
 class Route(Struct, frozen=True):
@@ -76,7 +79,8 @@ class Cancellation(Struct, frozen=True):
 
 
 class Encoder(Protocol):
-    """One run's events, in order, as the bytes of its stream. Holds the state of that run alone."""
+    """One run's events, in order, as the bytes of its stream. Holds the state of that run alone, so that the same
+    events give the same bytes to whoever asks again."""
 
     def feed(self, batch: Sequence[events.RunEvent]) -> bytes:
         """What these events add to the stream, ready for one write; empty if they show nothing. Nothing follows what
@@ -92,12 +96,22 @@ class Encoder(Protocol):
         end."""
         ...
 
+    def snapshot(self) -> bytes:
+        """The answer as it stands, as its protocol would show it to a later request (`RunState.shown`); empty where no
+        later request can name it."""
+        ...
 
-class Call(Protocol):
+
+class Exchange(Protocol):
     """A request that asks for a run, and how to answer it. The client's word decides whether it is a ``stream``."""
 
     @property
     def request(self) -> requests.RunRequest: ...
+
+    @property
+    def thread(self) -> requests.ThreadRef | None:
+        """The kept conversation that it belongs to, if it names one."""
+        ...
 
     @property
     def stream(self) -> bool: ...
@@ -115,32 +129,55 @@ class Call(Protocol):
         """The whole answer of a run that did not fail; ``events`` are all of it, `compact`."""
         ...
 
+    def refuse(self, error: errors.TurnstreamError, request_id: str) -> Reply:
+        """The answer of a run that failed while nothing of the stream had been sent."""
+        ...
+
+
+class Lookup(Struct, frozen=True):
+    """A request that names earlier runs of the agent (None: the default one). ``then`` is told those of ``run_ids``
+    that there are for whoever asks, and goes on. Raises `RequestError`."""
+
+    agent: str | None
+    run_ids: tuple[str, ...]
+    then: Callable[[Mapping[str, protocols.RunState]], Exchange | Reply | Cancellation]
+
+
+Decoded: TypeAlias = Exchange | Reply | Cancellation | Lookup
+
 
 class Dialect(Protocol):
-    """One object per server, so whatever a protocol remembers between its requests lives in it."""
-
     name: ClassVar[str]
     routes: ClassVar[Sequence[Route]]
 
-    def decode(self, request: ClientRequest) -> Call | Reply | Cancellation:
-        """Raises `RequestError`. A request that needs no run (a card, a stored answer) gets its `Reply` at once."""
+    def decode(self, request: ClientRequest) -> Decoded:
+        """Raises `RequestError`. A request that needs no run (a card, a count) gets its `Reply` at once."""
         ...
 
     def error(self, error: errors.TurnstreamError, id: str) -> Reply:
-        """What this protocol answers to the request of that id while nothing of the stream has been sent."""
+        """What this protocol answers to the request of that id that came to no run."""
         ...
 
 
-def media(mime: str, url: str, filename: str | None = None) -> messages.ContentPart:
-    """A file that a client sends, by what it says that it is. Models take sound only in the request itself."""
-    head, _, data = url.partition(";base64,")
-    if mime.startswith("image"):
-        return messages.ImagePart(url)
-    if mime.startswith("audio/") and data and head.startswith("data:"):
-        return messages.AudioPart(
-            data, mime.removeprefix("audio/").removeprefix("x-").partition(";")[0].replace("mpeg", "mp3")
-        )
-    return messages.FilePart(url=url, filename=filename)
+class StreamEncoder:
+    """What encoders have in common; ``ended`` is set with the terminal frame."""
+
+    ended = False
+
+    def feed(self, batch: Sequence[events.RunEvent]) -> bytes:
+        raise NotImplementedError
+
+    def heartbeat(self) -> bytes:
+        return b"" if self.ended else b": heartbeat\n\n"
+
+    def close(self) -> bytes:
+        return b"" if self.ended else self.feed([UNANSWERED])
+
+    def snapshot(self) -> bytes:
+        return b""
+
+
+UNANSWERED = events.RunFailed("internal_error", "The run ended without an answer.", 500, usage.Usage())
 
 
 def compact(batch: Iterable[events.RunEvent]) -> list[events.RunEvent]:
@@ -171,31 +208,6 @@ def outcome(batch: Sequence[events.RunEvent]) -> events.TerminalEvent | None:
     return last if isinstance(last, events.RunFinished | events.RunFailed | events.RunCancelled) else None
 
 
-def clean(text: str) -> str:
-    """``text`` with each lone surrogate as U+FFFD, so that it can be encoded; halves of one character are joined."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-_ENCODER = msgspec.json.Encoder()
-_encode = _ENCODER.encode
-
-
-def string(text: str) -> bytes:
-    """The JSON string of ``text``; lone surrogates as U+FFFD."""
-    try:
-        return _encode(text)
-    except UnicodeEncodeError:
-        return _encode(clean(text))
-
-
-def strings(texts: Sequence[str]) -> list[bytes]:
-    """Each as `string`, faster."""
-    try:
-        return _ENCODER.encode_lines(texts).splitlines()  # JSON has no line feed of its own
-    except UnicodeEncodeError:
-        return [*map(string, texts)]
-
-
 def texts_of(batch: Sequence[events.RunEvent]) -> list[str] | None:
     """The texts of a batch of nothing but text deltas, as nearly all are; else None, and if one is empty."""
     texts: list[str] = []
@@ -206,38 +218,8 @@ def texts_of(batch: Sequence[events.RunEvent]) -> list[str] | None:
     return texts or None
 
 
-def json(value: Any) -> bytes:
-    """JSON without white space; characters beyond ASCII as they are; lone surrogates as U+FFFD."""
-    try:
-        return msgspec.json.encode(value)
-    except UnicodeEncodeError:
-        return msgspec.json.encode(cleaned(msgspec.to_builtins(value)))
-
-
-def has_separators(text: str) -> bool:
-    return "\u0085" in text or "\u2028" in text or "\u2029" in text
-
-
-def on_one_line(encoded: bytes) -> bytes:
-    """The same JSON with the line separators of Unicode escaped, for clients that take them for the end of a line of
-    the event stream (all that read it with httpx's ``iter_lines``)."""
-    encoded = encoded.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
-    return encoded.replace(b"\xc2\x85", b"\\u0085")
-
-
-def cleaned(value: Any) -> Any:
-    """A JSON value with each of its strings `clean`."""
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, dict):
-        return {clean(key): cleaned(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [cleaned(item) for item in value]
-    return value
-
-
 def arguments(call: messages.ToolCall) -> dict[str, Any]:
-    """The arguments as an object, as most protocols want them; text that is none is shown as it is."""
+    """The arguments as an object, as most protocols want them; any other text is shown as it is."""
     try:
         return msgspec.json.decode(call.arguments or "{}", type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeEncodeError):

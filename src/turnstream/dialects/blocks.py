@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
-from turnstream import events, usage
-from turnstream.dialects.base import string
+from turnstream import events, jsontext
+from turnstream.dialects import base
 
 Kind = Literal["text", "reasoning"]
 
 
-class BlockEncoder:
+class BlockEncoder(base.StreamEncoder):
     """An `Encoder` whose deltas stand in blocks: at most one is open, and each has an id, ``prefix`` and a number.
 
     A subclass writes what opens a block, begins a delta in it (all before the JSON string) and closes it, and every
@@ -22,7 +22,6 @@ class BlockEncoder:
     """What follows a delta's JSON string."""
 
     def __init__(self, prefix: str) -> None:
-        self.ended = False
         self.refused = False  # whether the model has declined
         self._prefix = prefix
         self._count = 0
@@ -38,7 +37,7 @@ class BlockEncoder:
         for event in batch:
             if type(event) is events.TextDelta:
                 if self._kind == "text" and event.text:  # `_say`, written out: this is done for every token
-                    pieces += (self._delta, string(event.text), end)
+                    pieces += (self._delta, jsontext.string(event.text), end)
                 else:
                     pieces.append(self._say("text", event.text))
             elif type(event) is events.ReasoningDelta:
@@ -52,17 +51,11 @@ class BlockEncoder:
                     break
         return b"".join(pieces)
 
-    def heartbeat(self) -> bytes:
-        return b"" if self.ended else b": heartbeat\n\n"
-
-    def close(self) -> bytes:
-        return self.feed([events.RunFailed("internal_error", "The run ended without an answer.", 500, usage.Usage())])
-
     def _say(self, kind: Kind, text: str) -> bytes:
         if not text:  # clients refuse empty deltas
             return b""
         opened = b"" if self._kind == kind else self._enter(kind)
-        return opened + self._delta + string(text) + self.delta_end
+        return opened + self._delta + jsontext.string(text) + self.delta_end
 
     def _enter(self, kind: Kind) -> bytes:
         closed = self._leave()

@@ -9,8 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
-from turnstream import errors
-from turnstream.dialects.base import cleaned
+from turnstream import errors, text
 
 T = TypeVar("T", bound=Struct)
 
@@ -32,13 +31,20 @@ def decode(body: bytes, type: type[T]) -> T:
         return _decode_slowly(body, type)
 
 
+def convert(value: Any, type: type[T], path: str) -> T:
+    """A free-form part of a body, as the struct that it has to be."""
+    try:
+        return msgspec.convert(bounded(value, path), type=type)
+    except msgspec.ValidationError as error:
+        raise _invalid(error) from None
+
+
 def _decode_slowly(body: bytes, type: type[T]) -> T:
     """For what msgspec refuses and others send (a byte order mark, half of a surrogate pair), and for better messages
     about the rest."""
     try:
-        text = body.decode("utf-8-sig")
-        value = json.loads(text, parse_constant=_no_constant)
-        return msgspec.convert(cleaned(value), type=type)
+        value = json.loads(body.decode("utf-8-sig"), parse_constant=_no_constant)
+        return msgspec.convert(text.join_surrogates_in(value), type=type)
     except UnicodeDecodeError:
         raise errors.RequestError("The request body is not valid UTF-8.", code="invalid_json") from None
     except RecursionError:

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
-from turnstream import messages, requests
+from turnstream import messages
 
 _STARTS = (
     "You are Open WebUI's private memory reviewer.",
@@ -25,11 +23,6 @@ _MARKS = (  # of Open WebUI: how a prompt starts and what else is in it
     ("### Task:", "### Messages Being Compacted:"),
     ("Available Tools:", "Your task is to choose and return the correct tool(s)"),  # with "legacy" function calling
 )
-
-
-def marked(request: requests.RunRequest) -> requests.RunRequest:
-    """The request, with `RunRequest.housekeeping` set if a front end asks for itself."""
-    return msgspec.structs.replace(request, housekeeping=True) if is_housekeeping(request.messages) else request
 
 
 def is_housekeeping(conversation: Sequence[messages.Message]) -> bool:

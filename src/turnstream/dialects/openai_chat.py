@@ -7,14 +7,10 @@ from typing import Any, ClassVar, assert_never
 
 import msgspec
 
-from turnstream import errors, events, messages, requests, toolspec, usage
-from turnstream.api.requests import ChatRequest
-from turnstream.dialects import chat_request, open_webui, statuses
-from turnstream.dialects.base import Call as AnyCall
-from turnstream.dialects.base import ClientRequest, Reply, Route, clean, json, outcome
-from turnstream.dialects.body import decode
-from turnstream.dialects.paragraphs import Paragraphs, joined
-from turnstream.dialects.statuses import StatusMode
+from turnstream import errors, events, jsontext, messages, requests, text, toolspec, usage
+from turnstream.api import chat_completions as api
+from turnstream.dialects import base, incoming, open_webui, openai_chat_request, paragraphs, statuses
+from turnstream.dialects import body as bodies
 
 DONE = b"data: [DONE]\n\n"
 
@@ -23,31 +19,32 @@ _string = msgspec.json.Encoder().encode
 
 class ChatCompletions:
     name: ClassVar[str] = "openai_chat"
-    routes: ClassVar[Sequence[Route]] = (
-        Route(
+    routes: ClassVar[Sequence[base.Route]] = (
+        base.Route(
             "POST",
             "/v1/chat/completions",
             summary="Ask an agent; the answer is a stream of chunks, or one completion.",
-            request=ChatRequest,
+            request=api.ChatRequest,
             event="SSEChunk",
         ),
     )
 
-    def decode(self, request: ClientRequest) -> AnyCall | Reply:
-        body = decode(request.body, ChatRequest)
-        return Call(request, body, chat_request.run_request(body, request.headers))
+    def decode(self, request: base.ClientRequest) -> base.Decoded:
+        body = bodies.decode(request.body, api.ChatRequest)
+        return Exchange(request, body, openai_chat_request.run_request(body, request.headers))
 
-    def error(self, error: errors.TurnstreamError, id: str) -> Reply:
+    def error(self, error: errors.TurnstreamError, id: str) -> base.Reply:
         return refusal(error)
 
 
-class Call:
+class Exchange:
     """One chat completions request."""
 
     headers: Mapping[str, str] = {}
 
-    def __init__(self, client: ClientRequest, body: ChatRequest, request: requests.RunRequest) -> None:
+    def __init__(self, client: base.ClientRequest, body: api.ChatRequest, request: requests.RunRequest) -> None:
         self.request = request
+        self.thread = incoming.thread_ref(request, client.headers, body.metadata)
         self.stream = bool(body.stream)
         self.statuses = _status_mode(client, body)
         self.usage = bool(body.stream_options and body.stream_options.include_usage)
@@ -64,7 +61,7 @@ class Call:
             usage=self.usage,
         )
 
-    def reply(self, agent: str, batch: Sequence[events.RunEvent]) -> Reply:
+    def reply(self, agent: str, batch: Sequence[events.RunEvent]) -> base.Reply:
         completion = {
             "id": self.id,
             "object": "chat.completion",
@@ -72,21 +69,24 @@ class Call:
             "model": agent,
             "choices": [_choice(batch)],
         }
-        end = outcome(batch)
+        end = base.outcome(batch)
         if isinstance(end, events.RunFinished):
             completion["usage"] = usage_object(end.usage)
         if self.request.thread_id is not None:
             completion["thread_id"] = self.request.thread_id
-        return Reply(200, json(completion))
+        return base.Reply(200, jsontext.encode(completion))
+
+    def refuse(self, error: errors.TurnstreamError, request_id: str) -> base.Reply:
+        return refusal(error)
 
 
-def _status_mode(client: ClientRequest, body: ChatRequest) -> StatusMode:
+def _status_mode(client: base.ClientRequest, body: api.ChatRequest) -> statuses.StatusMode:
     if body.include_status_updates is not None:
         return "metadata" if body.include_status_updates else "off"
     return statuses.mode(client)
 
 
-class Encoder:
+class Encoder(base.StreamEncoder):
     """Writes the constant parts of a chunk once a run and splices the JSON in: no object is made per token."""
 
     def __init__(
@@ -96,55 +96,50 @@ class Encoder:
         model: str,
         *,
         thread_id: str | None = None,
-        statuses: StatusMode = "extension",
+        statuses: statuses.StatusMode = "extension",
         usage: bool = False,
     ) -> None:
         self._id, self._created, self._model = id, created, model
         self._statuses, self._usage = statuses, usage
-        self._thread = b"" if thread_id is None else b',"thread_id":' + json(thread_id)
+        self._thread = b"" if thread_id is None else b',"thread_id":' + jsontext.encode(thread_id)
         self._head = self._start(id) + b',"choices":[{"index":0,"delta":'
         self._tail = b"}]" + self._thread  # what still may follow: extension members, then "}\n\n"
         self._text = self._head + b'{"content":'
         self._text_end = b"}" + self._tail + b"}\n\n"
-        self._opened = self._ended = self._tools_run = False
-        self._paragraphs = Paragraphs()
+        self._opened = self._tools_run = False
+        self._paragraphs = paragraphs.Paragraphs()
         self._client_calls = 0
         self._sources: dict[str, toolspec.Source] = {}
 
     def _start(self, id: str) -> bytes:
         head = {"id": id, "object": "chat.completion.chunk", "created": self._created, "model": self._model}
-        return b"data: " + json(head)[:-1]
+        return b"data: " + jsontext.encode(head)[:-1]
 
     def feed(self, batch: Sequence[events.RunEvent]) -> bytes:
-        if self._ended:
+        if self.ended:
             return b""
         pieces: list[bytes] = [] if self._opened else [self._open()]
-        paragraphs = self._paragraphs
+        answer = self._paragraphs
         for event in batch:
             if type(event) is events.TextDelta:
-                text = event.text if paragraphs.open else paragraphs.begin(event.text)
-                paragraphs.last = text or paragraphs.last
+                piece = event.text if answer.open else answer.begin(event.text)
+                answer.last = piece or answer.last
                 try:
-                    said = _string(text)
+                    encoded = _string(piece)
                 except UnicodeEncodeError:
-                    said = _string(clean(text))
-                pieces.append(self._text + said + self._text_end)
+                    encoded = _string(text.join_surrogates(piece))
+                pieces.append(self._text + encoded + self._text_end)
             else:
-                paragraphs.see(event)
+                answer.see(event)
                 pieces.append(self._event(event))
                 if isinstance(event, events.RunFinished | events.RunFailed | events.RunCancelled):
                     break
         return b"".join(pieces)
 
     def heartbeat(self) -> bytes:
-        if self._ended:
+        if self.ended:
             return b""
         return self._chunk(b"{}") if self._opened else self._open()
-
-    def close(self) -> bytes:
-        if self._ended:
-            return b""
-        return self.feed([events.RunFailed("internal_error", "The run ended without an answer.", 500, usage.Usage())])
 
     def _open(self) -> bytes:
         self._opened = True
@@ -152,17 +147,17 @@ class Encoder:
 
     def _chunk(self, delta: bytes, finish_reason: str | None = None, extension: bytes = b"") -> bytes:
         """``extension`` is further top-level members of the chunk: ``,"name":…``."""
-        finish = b"" if finish_reason is None else b',"finish_reason":' + json(finish_reason)
+        finish = b"" if finish_reason is None else b',"finish_reason":' + jsontext.encode(finish_reason)
         return self._head + delta + finish + self._tail + extension + b"}\n\n"
 
     def _event(self, event: events.RunEvent) -> bytes:
         match event:
             case events.TextDelta(text=text):
-                return self._chunk(json({"content": text}))
+                return self._chunk(jsontext.encode({"content": text}))
             case events.ReasoningDelta(text=text):
-                return self._chunk(json({"reasoning_content": text, "reasoning": text}))
+                return self._chunk(jsontext.encode({"reasoning_content": text, "reasoning": text}))
             case events.RefusalDelta(text=text):
-                return self._chunk(json({"refusal": text}))
+                return self._chunk(jsontext.encode({"refusal": text}))
             case events.StepStarted() | events.ToolCallsDetected() | events.ToolsExecuted() | events.MaxStepsReached():
                 return self._status(event)
             case events.ToolProgress() | events.ToolResult() | events.HostedToolCall() | events.HostedToolResult():
@@ -178,8 +173,8 @@ class Encoder:
                 return b""
             case events.RunFinished():
                 return self._finish(event)
-            case events.RunFailed(code=code, message=message, status=status):
-                return self._fail(message, status, code)
+            case events.RunFailed(code=code, message=message, status=status, param=param):
+                return self._fail(message, status, code, param)
             case events.RunCancelled():
                 return self._fail("The run was cancelled.", 499, "cancelled")
             case _:
@@ -188,7 +183,7 @@ class Encoder:
     # ------------------------------------------------------------------------------------------------------- parts
 
     def _extension(self, members: dict[str, Any]) -> bytes:
-        return self._chunk(b"{}", extension=b"," + json(members)[1:-1])
+        return self._chunk(b"{}", extension=b"," + jsontext.encode(members)[1:-1])
 
     def _status(self, event: statuses.StatusEvent) -> bytes:
         if self._statuses == "off":
@@ -200,7 +195,7 @@ class Encoder:
             return self._extension({"agent": {"status": word, "details": details}, **shown})
         delta = {"role": "system", "metadata": {"status": word, **_indexed(details)}}
         start = self._start("status_" + self._id.removeprefix("chatcmpl-"))
-        return start + b',"choices":[{"index":0,"delta":' + json(delta) + self._tail + b"}\n\n"
+        return start + b',"choices":[{"index":0,"delta":' + jsontext.encode(delta) + self._tail + b"}\n\n"
 
     def _activity(
         self, event: events.ToolProgress | events.ToolResult | events.HostedToolCall | events.HostedToolResult
@@ -222,28 +217,28 @@ class Encoder:
     def _client_call(self, call: messages.ToolCall) -> bytes:
         delta = {"tool_calls": [{"index": self._client_calls, **_call_object(call)}]}
         self._client_calls += 1
-        return self._chunk(json(delta))
+        return self._chunk(jsontext.encode(delta))
 
     def _finish(self, end: events.RunFinished) -> bytes:
-        self._ended = True
+        self.ended = True
         pieces: list[bytes] = []
         if end.reason == "max_steps":
-            pieces.append(self._chunk(json({"content": self._paragraphs.begin(statuses.STOPPED)})))
+            pieces.append(self._chunk(jsontext.encode({"content": self._paragraphs.begin(statuses.STOPPED)})))
         annotations = _annotations(self._sources.values())
         if annotations:
             # One chunk for all: openai-python cannot merge a second list of objects into the first.
-            pieces.append(self._chunk(json({"annotations": annotations})))
+            pieces.append(self._chunk(jsontext.encode({"annotations": annotations})))
         pieces.append(self._chunk(b"{}", finish_reason(end, bool(self._client_calls))))
         if self._usage:
-            usage = b',"usage":' + json(usage_object(end.usage))
+            usage = b',"usage":' + jsontext.encode(usage_object(end.usage))
             pieces.append(self._start(self._id) + b',"choices":[]' + self._thread + usage + b"}\n\n")
         pieces.append(DONE)
         return b"".join(pieces)
 
-    def _fail(self, message: str, status: int, code: str) -> bytes:
-        self._ended = True
+    def _fail(self, message: str, status: int, code: str, param: str | None = None) -> bytes:
+        self.ended = True
         shown = self._extension({"event": open_webui.stopped()}) if self._tools_run else b""
-        return shown + b"data: " + json(envelope(message, status, code)) + b"\n\n"
+        return shown + b"data: " + jsontext.encode(envelope(message, status, code, param)) + b"\n\n"
 
 
 # ------------------------------------------------------------------------------------------------------------ objects
@@ -251,9 +246,9 @@ class Encoder:
 
 def _choice(batch: Sequence[events.RunEvent]) -> dict[str, Any]:
     """The one choice of a whole answer: what the stream's deltas add up to."""
-    end = outcome(batch)
+    end = base.outcome(batch)
     stopped = isinstance(end, events.RunFinished) and end.reason == "max_steps"
-    text = joined(batch, statuses.STOPPED if stopped else "")
+    text = paragraphs.joined(batch, statuses.STOPPED if stopped else "")
     reasoning = "".join(event.text for event in batch if isinstance(event, events.ReasoningDelta))
     refusal = "".join(event.text for event in batch if isinstance(event, events.RefusalDelta))
     calls = [call for event in batch if isinstance(event, events.ClientToolCalls) for call in event.tool_calls]
@@ -340,6 +335,6 @@ def envelope(message: str, status: int, code: str | None, param: str | None = No
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
-def refusal(error: errors.TurnstreamError) -> Reply:
+def refusal(error: errors.TurnstreamError) -> base.Reply:
     param = error.param if isinstance(error, errors.RequestError) else None
-    return Reply(error.status, json(envelope(error.message, error.status, error.code, param)))
+    return base.Reply(error.status, jsontext.encode(envelope(error.message, error.status, error.code, param)))

@@ -7,54 +7,52 @@ Frames are ``event:`` and ``data:`` lines; every event has a dense ``sequence_nu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, assert_never
 
-from turnstream import errors, events, messages, requests, toolspec, usage
-from turnstream.dialects import openai_chat, statuses
-from turnstream.dialects.base import Call as AnyCall
-from turnstream.dialects.base import ClientRequest, Reply, Route, json, string, strings, texts_of
-from turnstream.dialects.body import decode
-from turnstream.dialects.responses_input import ResponsesRequest, run_request
-from turnstream.dialects.responses_memory import Memory
-
-Remember = Callable[[str, Sequence[messages.Message], Sequence[dict[str, Any]]], None]
+from turnstream import errors, events, jsontext, messages, protocols, requests, toolspec, usage
+from turnstream.api import responses as api
+from turnstream.dialects import base, openai_chat, openai_responses_request, responses_kept, statuses
+from turnstream.dialects import body as bodies
 
 
 class Responses:
     name: ClassVar[str] = "openai_responses"
-    routes: ClassVar[Sequence[Route]] = (
-        Route("POST", "/v1/responses", summary="Ask an agent; the answer is a response.", request=ResponsesRequest),
+    routes: ClassVar[Sequence[base.Route]] = (
+        base.Route(
+            "POST", "/v1/responses", summary="Ask an agent; the answer is a response.", request=api.ResponsesRequest
+        ),
     )
 
-    def __init__(self) -> None:
-        self._memory = Memory()
+    def decode(self, request: base.ClientRequest) -> base.Decoded:
+        body = bodies.decode(request.body, api.ResponsesRequest)
 
-    def decode(self, request: ClientRequest) -> AnyCall | Reply:
-        body = decode(request.body, ResponsesRequest)
-        body.input = self._memory.resolved(body.input)
-        asked = run_request(body, request.headers, self._memory.before(body.previous_response_id))
-        return Call(body, request, asked, _forget if body.store is False else self._memory.keep)
+        def go_on(found: Mapping[str, protocols.RunState]) -> Exchange:
+            body.input = responses_kept.resolve(body.input, found)
+            asked = openai_responses_request.run_request(body, request.headers)
+            return Exchange(body, request, asked, responses_kept.thread_ref(body, request, asked, found))
 
-    def error(self, error: errors.TurnstreamError, id: str) -> Reply:
+        named = responses_kept.named_runs(body)
+        return base.Lookup(body.model or None, named, go_on) if named else go_on({})
+
+    def error(self, error: errors.TurnstreamError, id: str) -> base.Reply:
         return openai_chat.refusal(error)
 
 
-def _forget(id: str, messages: Sequence[messages.Message], output: Sequence[dict[str, Any]]) -> None:
-    return None
-
-
-class Call:
+class Exchange:
     headers: Mapping[str, str] = {}
 
     def __init__(
-        self, body: ResponsesRequest, client: ClientRequest, request: requests.RunRequest, remember: Remember
+        self,
+        body: api.ResponsesRequest,
+        client: base.ClientRequest,
+        request: requests.RunRequest,
+        thread: requests.ThreadRef,
     ) -> None:
-        self.request = request
+        self.request, self.thread = request, thread
         self.stream = bool(body.stream)
-        self._remember = remember
         self._shell = {
-            "id": f"resp_{client.id}",
+            "id": f"{responses_kept.PREFIX}{client.id}",
             "object": "response",
             "created_at": int(client.time),
             "error": None,
@@ -71,16 +69,19 @@ class Call:
         }
 
     def encoder(self, agent: str) -> Encoder:
-        return Encoder({**self._shell, "model": agent}, self.request.messages, self._remember)
+        return Encoder({**self._shell, "model": agent})
 
-    def reply(self, agent: str, batch: Sequence[events.RunEvent]) -> Reply:
+    def reply(self, agent: str, batch: Sequence[events.RunEvent]) -> base.Reply:
         encoder = self.encoder(agent)
         encoder.feed(batch)
         encoder.close()
-        return Reply(200, json(encoder.response))
+        return base.Reply(200, encoder.snapshot())
+
+    def refuse(self, error: errors.TurnstreamError, request_id: str) -> base.Reply:
+        return openai_chat.refusal(error)
 
 
-def _tool_object(tool: Any) -> dict[str, Any]:
+def _tool_object(tool: toolspec.ToolSpec) -> dict[str, Any]:
     return {
         "type": "function",
         "name": tool.name,
@@ -90,26 +91,23 @@ def _tool_object(tool: Any) -> dict[str, Any]:
     }
 
 
-class Encoder:
+class Encoder(base.StreamEncoder):
     """``response`` is the response object as it stands; it is whole after the terminal event."""
 
-    def __init__(self, shell: Mapping[str, Any], conversation: Sequence[messages.Message], remember: Remember) -> None:
+    def __init__(self, shell: Mapping[str, Any]) -> None:
         self.response: dict[str, Any] = {**shell, "status": "in_progress", "output": [], "usage": None}
-        self._id = str(shell["id"]).removeprefix("resp_")
-        self._messages = list(conversation)
-        self._remember = remember
+        self._id = str(shell["id"]).removeprefix(responses_kept.PREFIX)
         self._number = 0
         self._item: _Text | None = None
-        self._said: list[messages.AssistantPart] = []
         self._sources: list[toolspec.Source] = []
-        self._started = self._ended = False
+        self._started = False
 
     def feed(self, batch: Sequence[events.RunEvent]) -> bytes:
         if (frames := self._only_text(batch)) is not None:
             return frames
         pieces: list[bytes] = [] if self._started else [self._start()]
         for event in batch:
-            if self._ended:
+            if self.ended:
                 break
             if type(event) is events.TextDelta:
                 pieces.append(self._say(_OUTPUT, event.text))
@@ -126,29 +124,26 @@ class Encoder:
         item = self._item
         if item is None or item.kind is not _OUTPUT:
             return None
-        if (texts := texts_of(events)) is None:
+        if (texts := base.texts_of(events)) is None:
             return None
         item.pieces += texts
         first = self._number
         self._number += len(texts)
         pieces = [item.head] * (3 * len(texts))  # head, text, tail; head, text, tail; …
-        pieces[1::3] = strings(texts)
+        pieces[1::3] = jsontext.strings(texts)
         if self._number <= len(_TAILS):
             pieces[2::3] = _TAILS[first : self._number]
         else:
             pieces[2::3] = [_tail(number) for number in range(first, self._number)]
         return b"".join(pieces)
 
-    def heartbeat(self) -> bytes:
-        return b"" if self._ended else b": heartbeat\n\n"
-
-    def close(self) -> bytes:
-        return self.feed([events.RunFailed("internal_error", "The run ended without an answer.", 500, usage.Usage())])
+    def snapshot(self) -> bytes:
+        return jsontext.encode(self.response)
 
     # ---------------------------------------------------------------------------------------------------- frames
 
     def _frame(self, type: str, **members: Any) -> bytes:
-        data = json({"type": type, **members, "sequence_number": self._number})
+        data = jsontext.encode({"type": type, **members, "sequence_number": self._number})
         self._number += 1
         return b"event: " + type.encode() + b"\ndata: " + data + b"\n\n"
 
@@ -178,7 +173,7 @@ class Encoder:
             opened = self._leave() + self._enter(kind)
         assert self._item is not None
         self._item.pieces.append(text)
-        data = self._item.head + string(text) + _tail(self._number)
+        data = self._item.head + jsontext.string(text) + _tail(self._number)
         self._number += 1
         return opened + data
 
@@ -195,8 +190,6 @@ class Encoder:
         if item is None:
             return b""
         text = "".join(item.pieces)
-        if item.kind is not _REASONING:
-            self._said.append(messages.TextPart(text))
         frames, annotations = self._annotations(item)
         part = item.kind.part(text, annotations)
         done = {item.kind.member: text, **({"logprobs": []} if item.kind is _OUTPUT else {})}
@@ -246,12 +239,8 @@ class Encoder:
             case events.ToolProgress() | events.ToolsExecuted() | events.MaxStepsReached():
                 return b""
             case events.ToolCallsDetected(tool_calls=calls) | events.ClientToolCalls(tool_calls=calls):
-                left = self._leave()
-                self._said.extend(calls)
-                self._flush()
-                return left + b"".join([self._call(call) for call in calls])
+                return self._leave() + b"".join([self._call(call) for call in calls])
             case events.ToolResult(tool_call=call, output=output):
-                self._messages.append(messages.ToolMessage(call.id, output.content, call.name, output.is_error))
                 return self._leave() + self._output(call.id, output.shown_text)
             case events.HostedToolCall(id=id, name=name, arguments=arguments):
                 return self._leave() + self._call(messages.ToolCall(id, name, arguments))
@@ -261,11 +250,6 @@ class Encoder:
                 return self._end(event)
             case _:
                 assert_never(event)
-
-    def _flush(self) -> None:
-        if self._said:
-            self._messages.append(messages.AssistantMessage(tuple(self._said)))
-            self._said.clear()
 
     def _call(self, call: messages.ToolCall) -> bytes:
         index = self._index
@@ -286,17 +270,17 @@ class Encoder:
 
     def _output(self, call_id: str, text: str) -> bytes:
         id = f"fco_{self._id}_{self._index}"
-        said = [{"type": "input_text", "text": text}]  # a string is allowed as well, and stops Open WebUI's page
+        output = [{"type": "input_text", "text": text}]  # a string is allowed as well, and stops Open WebUI's page
         return self._whole(
-            {"type": "function_call_output", "id": id, "call_id": call_id, "output": said, "status": "completed"}
+            {"type": "function_call_output", "id": id, "call_id": call_id, "output": output, "status": "completed"}
         )
 
     def _end(self, end: events.RunFinished | events.RunFailed | events.RunCancelled) -> bytes:
-        told = b""
+        stopped = b""
         if isinstance(end, events.RunFinished) and end.reason == "max_steps":
-            told = self._say(_OUTPUT, statuses.STOPPED)
-        left = told + self._leave()
-        self._ended = True
+            stopped = self._say(_OUTPUT, statuses.STOPPED)
+        left = stopped + self._leave()
+        self.ended = True
         self.response["usage"] = usage_object(end.usage)
         match end:
             case events.RunFinished(reason="length"):
@@ -311,9 +295,6 @@ class Encoder:
             case events.RunCancelled():
                 status, change = "failed", {"error": {"code": "server_error", "message": "The run was cancelled."}}
         self.response |= {"status": status, **change}
-        if status != "failed":
-            self._flush()
-            self._remember(str(self.response["id"]), self._messages, self.response["output"])
         return left + self._frame(f"response.{status}", response=self.response)
 
 
@@ -352,7 +333,7 @@ class _Text:
         self.pieces: list[str] = []
         self.place = {"item_id": id, "output_index": index, "content_index": 0}
         logprobs: dict[str, Any] = {"logprobs": []} if kind is _OUTPUT else {}
-        head = json({"type": kind.delta, **self.place, **logprobs})
+        head = jsontext.encode({"type": kind.delta, **self.place, **logprobs})
         self.head = b"event: " + kind.delta.encode() + b"\ndata: " + head[:-1] + b',"delta":'
 
     def object(self, status: str, parts: list[dict[str, Any]]) -> dict[str, Any]:

@@ -14,14 +14,10 @@ from typing import Any, ClassVar, assert_never
 
 import msgspec
 
-from turnstream import errors, events, messages
-from turnstream.api.requests import ChatRequest
-from turnstream.dialects import chat_request, openai_chat, statuses
-from turnstream.dialects.base import Call as AnyCall
-from turnstream.dialects.base import ClientRequest, Reply, Route, arguments, json, string
-from turnstream.dialects.body import decode
-from turnstream.dialects.openai_chat import DONE, finish_reason
-from turnstream.dialects.paragraphs import Paragraphs
+from turnstream import errors, events, jsontext, messages, requests
+from turnstream.api import chat_completions as api
+from turnstream.dialects import base, openai_chat, openai_chat_request, paragraphs, statuses
+from turnstream.dialects import body as bodies
 
 _HANDED_OVER = "transfer_to_"
 _TEXT_END = b"}}]}\n\n"
@@ -29,25 +25,24 @@ _TEXT_END = b"}}]}\n\n"
 
 class Orchestrate:
     name: ClassVar[str] = "orchestrate"
-    routes: ClassVar[Sequence[Route]] = (
-        Route(
+    routes: ClassVar[Sequence[base.Route]] = (
+        base.Route(
             "POST",
             "/orchestrate/chat/completions",
             summary="Ask an agent as watsonx Orchestrate does.",
-            request=ChatRequest,
+            request=api.ChatRequest,
             event="SSEChunk",
         ),
-        Route("POST", "/v1/chat/completions", header="x-ibm-thread-id", request=ChatRequest, event="SSEChunk"),
+        base.Route("POST", "/v1/chat/completions", header="x-ibm-thread-id", request=api.ChatRequest, event="SSEChunk"),
     )
 
-    def decode(self, request: ClientRequest) -> AnyCall | Reply:
-        body = decode(request.body, ChatRequest)
-        asked = chat_request.run_request(body, request.headers)
-        thread = asked.thread_id or request.headers.get("x-thread-id") or f"thread-{request.id}"
-        messages = without_hand_over(asked.messages)
-        return Call(request, body, msgspec.structs.replace(asked, thread_id=thread, messages=messages))
+    def decode(self, request: base.ClientRequest) -> base.Decoded:
+        body = bodies.decode(request.body, api.ChatRequest)
+        asked = openai_chat_request.run_request(body, request.headers)
+        conversation = without_hand_over(asked.messages)
+        return Exchange(request, body, msgspec.structs.replace(asked, messages=conversation))
 
-    def error(self, error: errors.TurnstreamError, id: str) -> Reply:
+    def error(self, error: errors.TurnstreamError, id: str) -> base.Reply:
         return openai_chat.refusal(error)
 
 
@@ -60,31 +55,34 @@ def without_hand_over(conversation: Sequence[messages.Message]) -> tuple[message
     return tuple(conversation)
 
 
-class Call(openai_chat.Call):
-    """The same request as chat completions; the answer in one piece is the same too."""
+class Exchange(openai_chat.Exchange):
+    """The same request as chat completions; the answer in one piece is the same too. Each has a thread on the wire."""
+
+    def __init__(self, client: base.ClientRequest, body: api.ChatRequest, request: requests.RunRequest) -> None:
+        thread = request.thread_id or f"thread-{client.id}"
+        super().__init__(client, body, msgspec.structs.replace(request, thread_id=thread))
 
     def encoder(self, agent: str) -> Encoder:  # type: ignore[override]  # the seam asks for any encoder
         return Encoder(self.id.removeprefix("chatcmpl-"), self.created, agent, self.request.thread_id or "")
 
 
-class Encoder:
+class Encoder(base.StreamEncoder):
     """Orchestrate shows steps, not deltas, of what the agent thinks: reasoning is told when it is complete."""
 
     def __init__(self, id: str, created: int, model: str, thread_id: str) -> None:
         self._id = id
         self._common = {"thread_id": thread_id, "model": model, "created": created}
         self._text = self._start(f"run-{id}", "thread.message.delta") + b'{"role":"assistant","content":'
-        self._paragraphs = Paragraphs()
+        self._paragraphs = paragraphs.Paragraphs()
         self._reasoning: list[str] = []
         self._steps = self._client_calls = 0
-        self._ended = False
 
     def _start(self, id: str, object: str) -> bytes:
         head = {"id": id, "object": object, **self._common}
-        return b"data: " + json(head)[:-1] + b',"choices":[{"index":0,"delta":'
+        return b"data: " + jsontext.encode(head)[:-1] + b',"choices":[{"index":0,"delta":'
 
     def feed(self, batch: Sequence[events.RunEvent]) -> bytes:
-        if self._ended:
+        if self.ended:
             return b""
         pieces: list[bytes] = []
         head = self._text
@@ -92,7 +90,7 @@ class Encoder:
             if type(event) is events.TextDelta and self._paragraphs.open and not self._reasoning:
                 text = event.text
                 self._paragraphs.last = text or self._paragraphs.last
-                pieces += (head, string(text) if ":" not in text else plain(string(text)), _TEXT_END)
+                pieces += (head, jsontext.string(text) if ":" not in text else plain(jsontext.string(text)), _TEXT_END)
                 continue
             if not isinstance(event, events.ReasoningDelta):
                 pieces.append(self._thought())
@@ -103,25 +101,22 @@ class Encoder:
         return b"".join(pieces)
 
     def heartbeat(self) -> bytes:
-        return b"" if self._ended else self._message({})
-
-    def close(self) -> bytes:
-        return b"" if self._ended else self._fail("The run ended without an answer.")
+        return b"" if self.ended else self._message({})
 
     def _event(self, event: events.RunEvent) -> bytes:
         match event:
             case events.TextDelta(text=text) | events.RefusalDelta(text=text):
-                return self._text + plain(string(self._paragraphs.begin(text))) + _TEXT_END
+                return self._text + plain(jsontext.string(self._paragraphs.begin(text))) + _TEXT_END
             case events.ReasoningDelta(text=text):
                 self._reasoning.append(text)
                 return b""
             case events.ToolCallsDetected(tool_calls=calls):
-                told = [{"id": call.id, "name": call.name, "args": arguments(call)} for call in calls]
+                told = [{"id": call.id, "name": call.name, "args": base.arguments(call)} for call in calls]
                 return self._step({"type": "tool_calls", "tool_calls": told})
             case events.ToolResult(tool_call=call, output=output):
                 return self._response(call.id, call.name, output.shown_text)
             case events.HostedToolCall(id=id, name=name, arguments=text):
-                hosted = {"id": id, "name": name, "args": arguments(messages.ToolCall(id, name, text))}
+                hosted = {"id": id, "name": name, "args": base.arguments(messages.ToolCall(id, name, text))}
                 return self._step({"type": "tool_calls", "tool_calls": [hosted]})
             case events.HostedToolResult(id=id, name=name, content=content):
                 return self._response(id, name, content)
@@ -149,14 +144,14 @@ class Encoder:
                 assert_never(event)
 
     def _message(self, delta: dict[str, Any], finish: str | None = None) -> bytes:
-        end = b"}]}\n\n" if finish is None else b',"finish_reason":' + json(finish) + b"}]}\n\n"
-        return self._start(f"run-{self._id}", "thread.message.delta") + plain(json(delta)) + end
+        end = b"}]}\n\n" if finish is None else b',"finish_reason":' + jsontext.encode(finish) + b"}]}\n\n"
+        return self._start(f"run-{self._id}", "thread.message.delta") + plain(jsontext.encode(delta)) + end
 
     def _step(self, details: Mapping[str, Any]) -> bytes:
         self._steps += 1
         delta = {"role": "assistant", "step_details": details}
         start = self._start(f"step-{self._id}-{self._steps}", "thread.run.step.delta")
-        return start + plain(json(delta)) + b"}]}\n\n"
+        return start + plain(jsontext.encode(delta)) + b"}]}\n\n"
 
     def _response(self, id: str, name: str, content: str) -> bytes:
         return self._step({"type": "tool_response", "content": content, "name": name, "tool_call_id": id})
@@ -175,15 +170,15 @@ class Encoder:
         return self._message({"role": "assistant", "tool_calls": [made]})
 
     def _finish(self, end: events.RunFinished) -> bytes:
-        self._ended = True
+        self.ended = True
         told = b""
         if end.reason == "max_steps":
             told = self._message({"role": "assistant", "content": self._paragraphs.begin(statuses.STOPPED)})
-        return told + self._message({}, finish_reason(end, bool(self._client_calls))) + DONE
+        return told + self._message({}, openai_chat.finish_reason(end, bool(self._client_calls))) + openai_chat.DONE
 
     def _fail(self, message: str) -> bytes:
-        self._ended = True
-        return self._thought() + self._message({"role": "assistant", "content": message}) + DONE
+        self.ended = True
+        return self._thought() + self._message({"role": "assistant", "content": message}) + openai_chat.DONE
 
 
 def plain(encoded: bytes) -> bytes:

@@ -22,7 +22,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from turnstream import agent as agents
-from turnstream import events, requests, usage
+from turnstream import events, messages, requests, usage
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +57,16 @@ class Handle:
     def acted(self) -> bool:
         """Whether asking the same again may do harm."""
         return self._run.acted
+
+    @property
+    def messages(self) -> list[messages.Message]:
+        """What the run has added to the conversation so far."""
+        return self._run.messages
+
+    @property
+    def ending(self) -> events.TerminalEvent:
+        """How it ended; a run that has not, or never began, is left with this."""
+        return self.failure or self._run.outcome or events.RunCancelled(self._run.usage)
 
     @property
     def failure(self) -> events.RunFailed | None:

@@ -25,6 +25,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from turnstream import __version__, identity
 from turnstream.dialects import DIALECTS
 from turnstream.server import openapi, refusals, routes
+from turnstream.server.conversations import Conversations
 from turnstream.server.endpoints import health, models, runs
 from turnstream.server.endpoints.dialects import Dialects
 from turnstream.server.middleware.auth import Auth
@@ -35,6 +36,7 @@ from turnstream.server.middleware.origin import Origin
 from turnstream.server.middleware.request_id import RequestId
 from turnstream.server.state import State
 from turnstream.service import ServerSettings, Service
+from turnstream.threads.memory import MemoryThreads
 
 
 def app(service: Service, state: State | None = None) -> ASGIApp:
@@ -42,7 +44,8 @@ def app(service: Service, state: State | None = None) -> ASGIApp:
     state = state or State()
     table = routes.Routes([dialect() for dialect in DIALECTS])
     refuse = refusals.Refusals(table)
-    stack: ASGIApp = _Router(table, Dialects(service, state.runs, refuse), _api(service, state, table, refuse))
+    kept = Conversations(service.threads or MemoryThreads(service.settings.memory_limit))
+    stack: ASGIApp = _Router(table, Dialects(service, state.runs, kept, refuse), _api(service, state, table, refuse))
     for layer, args, kwargs in reversed(_middleware(service.settings, state, table, refuse)):
         stack = layer(stack, *args, **kwargs)
     return stack

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 
 from starlette.types import Receive, Scope
@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope
 from turnstream import events
 from turnstream.dialects import base
 from turnstream.runs import supervisor
-from turnstream.server import delivery, refusals, replies, scopes
+from turnstream.server import conversations, delivery, refusals, replies, scopes
 from turnstream.service import ServerSettings
 
 log = logging.getLogger(__name__)
@@ -34,16 +34,21 @@ class Client:
     refuse: refusals.Refusals
     settings: ServerSettings
 
-    async def refuse_run(self, handle: supervisor.Handle, failure: events.RunFailed) -> None:
+    async def refuse_run(self, handle: supervisor.Handle, exchange: base.Exchange, failure: events.RunFailed) -> None:
         """Nothing has been sent: the failure is an HTTP status."""
         headers = {"x-should-retry": "false"} if handle.acted or not failure.retryable else None
-        response = self.refuse(self.scope, refusals.as_error(failure), headers, id=handle.id)
-        await response(self.scope, self.receive, self.outgoing)
+        error = refusals.as_error(failure)
+        reply = exchange.refuse(error, scopes.request_id(self.scope))
+        await self.refuse(self.scope, error, headers, reply=reply)(self.scope, self.receive, self.outgoing)
 
 
-def deliver(handle: supervisor.Handle, exchange: base.Call, client: Client) -> Awaitable[None]:
-    """To be awaited: the response, to its end."""
-    return Stream(handle, exchange, client).run() if exchange.stream else deliver_whole(handle, exchange, client)
+def deliver(
+    handle: supervisor.Handle, exchange: base.Exchange, client: Client, turn: conversations.Turn | None = None
+) -> Awaitable[None]:
+    """To be awaited: the response, to its end. With a ``turn`` the run is stored before its client hears of its end."""
+    if exchange.stream:
+        return Stream(handle, exchange, client, turn).run()
+    return deliver_whole(handle, exchange, client, turn)
 
 
 async def _leave_with(receive: Receive, handle: supervisor.Handle) -> None:
@@ -53,7 +58,9 @@ async def _leave_with(receive: Receive, handle: supervisor.Handle) -> None:
     handle.leave()
 
 
-async def deliver_whole(handle: supervisor.Handle, exchange: base.Call, client: Client) -> None:
+async def deliver_whole(
+    handle: supervisor.Handle, exchange: base.Exchange, client: Client, turn: conversations.Turn | None = None
+) -> None:
     collected: list[events.RunEvent] = []
     watcher = asyncio.create_task(_leave_with(client.receive, handle))
     try:
@@ -65,11 +72,15 @@ async def deliver_whole(handle: supervisor.Handle, exchange: base.Call, client: 
     if handle.left:
         return
     end = handle.failure or base.outcome(collected)
+    if turn is not None:
+        turn.encoder = exchange.encoder(handle.agent)
+        turn.encoder.feed(base.compact(collected))
+        await turn.end(handle.messages, handle.ending)
     if isinstance(end, events.RunFinished):
         reply = exchange.reply(handle.agent, base.compact(collected))
         await replies.respond(client.scope, reply)(client.scope, client.receive, client.outgoing)
     else:
-        await client.refuse_run(handle, delivery.as_failure(end))
+        await client.refuse_run(handle, exchange, delivery.as_failure(end))
 
 
 class Stream:
@@ -79,9 +90,17 @@ class Stream:
     own, which the next batch waits for, and while something is being sent it only looks whether the client still reads.
     """
 
-    def __init__(self, handle: supervisor.Handle, exchange: base.Call, client: Client) -> None:
-        self._handle, self._exchange, self._client = handle, exchange, client
+    def __init__(
+        self,
+        handle: supervisor.Handle,
+        exchange: base.Exchange,
+        client: Client,
+        turn: conversations.Turn | None = None,
+    ) -> None:
+        self._handle, self._exchange, self._client, self._turn = handle, exchange, client, turn
         self._encoder = exchange.encoder(handle.agent)
+        if turn is not None:
+            turn.encoder = self._encoder
         self._delivery = delivery.Delivery(self._encoder)
         self._loop = asyncio.get_running_loop()
         self._last = self._loop.time()
@@ -96,8 +115,6 @@ class Stream:
         finally:
             watcher.cancel()
             self._timer.cancel()
-            if self._delivery.state is not delivery.State.CLOSED:
-                self._encoder.close()  # the client has left: what the dialect remembers of the run must end too
 
     async def _follow(self) -> delivery.Action | None:
         """Send all but the end, which is what remains to be done."""
@@ -107,8 +124,12 @@ class Stream:
             async with self._handle.follow() as batches:
                 async for batch in batches:
                     if this.state is not is_open:
-                        await self._perform(this.batch(batch))
+                        action = this.batch(batch)
+                        await self._store(batch)
+                        await self._perform(action)
                     elif data := feed(batch):
+                        if self._turn is not None:
+                            await self._store(batch)
                         if self._aside is not None:
                             await asyncio.shield(self._aside)
                         # `_write`, written out: this is done for every network read
@@ -124,6 +145,12 @@ class Stream:
             log.exception("run %s failed", self._handle.id)
             return this.fail(delivery.as_failure(None))
 
+    async def _store(self, batch: Sequence[events.RunEvent]) -> None:
+        """A run that has ended: its client may name it as soon as it hears of its end."""
+        ending = base.outcome(batch)
+        if self._turn is not None and ending is not None:
+            await self._turn.end(self._handle.messages, ending)
+
     # ------------------------------------------------------------------------------------------------------- sending
 
     async def _perform(self, action: delivery.Action | None) -> None:
@@ -135,7 +162,7 @@ class Stream:
             case delivery.Write():
                 await self._write(action)
             case delivery.Refuse(failure=failure):
-                await self._client.refuse_run(self._handle, failure)
+                await self._client.refuse_run(self._handle, self._exchange, failure)
             case delivery.Abort():
                 pass  # a response without an end is cut off by the server
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from turnstream import errors, events
-from turnstream.dialects import openai_chat
+from turnstream.dialects import base, openai_chat
 from turnstream.server import replies, routes, scopes
 
 
@@ -24,15 +24,18 @@ class Refusals:
         error: errors.TurnstreamError,
         headers: Mapping[str, str] | None = None,
         *,
-        id: str | None = None,
+        reply: base.Reply | None = None,
     ) -> Response:
-        """``id`` is whose the error is, if not the request's."""
-        dialect = self._table.dialect(scope)
-        reply = openai_chat.refusal(error) if dialect is None else dialect.error(error, id or scopes.request_id(scope))
+        """``reply`` is the error in the words of its run's exchange."""
+        reply = reply or self._reply(scope, error)
         wait: dict[str, str] = {}
         if isinstance(error, errors.ProviderError) and error.retry_after is not None and reply.status >= 400:
             wait = {"retry-after": str(max(1, round(error.retry_after)))}
         return replies.respond(scope, reply, {**wait, **(headers or {})})
+
+    def _reply(self, scope: Scope, error: errors.TurnstreamError) -> base.Reply:
+        dialect = self._table.dialect(scope)
+        return openai_chat.refusal(error) if dialect is None else dialect.error(error, scopes.request_id(scope))
 
     def fault(self, scope: Scope) -> Response:
         text = "The request failed because of an error in the server; its log has the details."

@@ -13,15 +13,21 @@ from turnstream import agent as agents
 from turnstream import errors, requests
 from turnstream.dialects import base
 from turnstream.runs import supervisor
-from turnstream.server import deliver, refusals, replies, request, routes, scopes
+from turnstream.server import conversations, deliver, refusals, replies, request, routes, scopes
 from turnstream.service import Service
 
 
 class Dialects:
     """Answers whatever a dialect's route matches."""
 
-    def __init__(self, service: Service, runs: supervisor.Supervisor, refuse: refusals.Refusals) -> None:
-        self._service, self._runs, self._refuse = service, runs, refuse
+    def __init__(
+        self,
+        service: Service,
+        runs: supervisor.Supervisor,
+        kept: conversations.Conversations,
+        refuse: refusals.Refusals,
+    ) -> None:
+        self._service, self._runs, self._kept, self._refuse = service, runs, kept, refuse
         self._descriptions = {name: agent.description for name, agent in service.agents.items()}
 
     async def __call__(self, match: routes.Match, scope: Scope, receive: Receive, send: Send) -> None:
@@ -29,7 +35,7 @@ class Dialects:
         try:
             exchange = await self._decode(match, run_id, scope, receive)
             if not isinstance(exchange, base.Reply):
-                await self._run(exchange, run_id, scope, receive)
+                await self._run(exchange, match.dialect.name, run_id, scope, receive)
                 return
             response = replies.respond(scope, exchange)
         except ClientDisconnect:
@@ -38,14 +44,20 @@ class Dialects:
             response = self._refuse(scope, error)
         await response(scope, receive, send)
 
-    async def _decode(self, match: routes.Match, run_id: str, scope: Scope, receive: Receive) -> base.Call | base.Reply:
+    async def _decode(
+        self, match: routes.Match, run_id: str, scope: Scope, receive: Receive
+    ) -> base.Exchange | base.Reply:
         principal = scopes.principal(scope)
         incoming = await request.read(
             scope, receive, run_id, match.path_params, self._service.settings, self._descriptions_for(principal)
         )
         decoded = match.dialect.decode(incoming)
+        if isinstance(decoded, base.Lookup):
+            name, _ = self._agent(decoded.agent, principal)
+            decoded = decoded.then(await self._kept.find(decoded, principal.name, name, match.dialect.name))
         if isinstance(decoded, base.Cancellation):
             self._runs.cancel(decoded.run_id, principal)
+            self._kept.cancel(decoded.run_id)
             return decoded.reply
         return decoded
 
@@ -54,22 +66,39 @@ class Dialects:
             return self._descriptions
         return {name: text for name, text in self._descriptions.items() if principal.may_use(name)}
 
-    def _run(self, exchange: base.Call, run_id: str, scope: Scope, receive: Receive) -> Awaitable[None]:
+    def _run(
+        self, exchange: base.Exchange, dialect: str, run_id: str, scope: Scope, receive: Receive
+    ) -> Awaitable[None]:
         principal = scopes.principal(scope)
-        agent = self._agent(exchange.request.agent, principal)
-        wanted = msgspec.structs.replace(exchange.request, principal=principal, headers=self._headers_for_tools(scope))
-        handle = self._runs.start(agent, wanted, run_id, request_id=scopes.request_id(scope))
+        name, agent = self._agent(exchange.request.agent, principal)
         scopes.set_run_id(scope, run_id)
         client = deliver.Client(scope, receive, scopes.outgoing(scope), self._refuse, self._service.settings)
-        return deliver.deliver(handle, exchange, client)
+        if exchange.thread is not None:
+            turn = conversations.Turn(self._kept, exchange, principal.name, name, run_id, dialect)
+            return self._run_kept(turn, agent, client)
+        return deliver.deliver(self._start(agent, exchange.request, run_id, scope), exchange, client)
 
-    def _agent(self, name: str | None, principal: requests.Principal) -> agents.Agent:
+    async def _run_kept(self, turn: conversations.Turn, agent: agents.Agent, client: deliver.Client) -> None:
+        await turn.begin()
+        handle = self._start(agent, turn.request, turn.id, client.scope)
+        try:
+            await deliver.deliver(handle, turn.exchange, client, turn)
+        finally:
+            await turn.end(handle.messages, handle.ending)
+
+    def _start(self, agent: agents.Agent, wanted: requests.RunRequest, run_id: str, scope: Scope) -> supervisor.Handle:
+        principal = scopes.principal(scope)
+        wanted = msgspec.structs.replace(wanted, principal=principal, headers=self._headers_for_tools(scope))
+        return self._runs.start(agent, wanted, run_id, request_id=scopes.request_id(scope))
+
+    def _agent(self, name: str | None, principal: requests.Principal) -> tuple[str, agents.Agent]:
+        """The agent of that name, and its name; the first one without."""
         allowed = self._service.agents_of(principal)
         if name is None:
             name = next(iter(allowed), "")
         if name not in allowed:
             raise refusals.no_agent(name)
-        return allowed[name]
+        return name, allowed[name]
 
     def _headers_for_tools(self, scope: Scope) -> dict[str, str]:
         allowed = self._service.settings.forward_headers

@@ -1,7 +1,7 @@
 """The bodies of chat completion requests, as data: what clients really send, which is more than they should.
 
 Unknown keys are skipped. Only types are checked here (an error of ``msgspec`` names the path of the field);
-`turnstream.dialects.chat_request` checks the meaning.
+`turnstream.dialects.openai_chat_request` checks the meaning.
 """
 
 from __future__ import annotations

@@ -5,95 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from msgspec import Struct
-
-from turnstream import errors, messages, requests, toolspec
-from turnstream.dialects import housekeeping
-from turnstream.dialects.base import json
-from turnstream.dialects.body import bounded
-from turnstream.dialects.chat_request import THREAD_HEADERS
+from turnstream import errors, jsontext, messages, requests, toolspec
+from turnstream.api import messages as api
+from turnstream.dialects import body as bodies
+from turnstream.dialects import incoming
 
 
-class Source(Struct):
-    """Where an image or a document is: ``base64``, ``url``, ``text``, ``content`` or ``file``."""
-
-    type: str
-    media_type: str = ""
-    data: str = ""
-    url: str = ""
-    file_id: str = ""
-    content: Any = None
-
-
-class Block(Struct):
-    """One content block; which members count depends on ``type``."""
-
-    type: str
-    text: str = ""
-    thinking: str = ""
-    source: Source | str | None = None
-    title: str | None = None
-    id: str = ""
-    name: str = ""
-    input: Any = None
-    tool_use_id: str = ""
-    content: Any = None
-    is_error: bool | None = None
-
-
-class MessageParam(Struct):
-    role: str
-    content: str | list[Block]
-
-
-class Tool(Struct):
-    name: str
-    type: str | None = None
-    description: str | None = None
-    input_schema: dict[str, Any] | None = None
-    strict: bool | None = None
-
-
-class ToolChoice(Struct):
-    type: str
-    name: str = ""
-    disable_parallel_tool_use: bool | None = None
-
-
-class MessagesRequest(Struct):
-    """What ``POST /v1/messages`` takes. Unknown members are ignored; ``max_tokens`` may be missing."""
-
-    messages: list[MessageParam]
-    model: str | None = None
-    max_tokens: int | None = None
-    system: str | list[Block] | None = None
-    stream: bool | None = None
-    tools: list[Tool] | None = None
-    tool_choice: ToolChoice | None = None
-    stop_sequences: list[str] | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    top_k: int | None = None
-    thinking: dict[str, Any] | None = None
-    output_config: dict[str, Any] | None = None
-    metadata: dict[str, Any] | None = None
-
-
-def run_request(body: MessagesRequest, headers: Mapping[str, str]) -> requests.RunRequest:
-    if not body.messages:
-        raise errors.RequestError(
-            "messages: there must be at least one message.", param="messages", code="invalid_value"
-        )
+def run_request(body: api.MessagesRequest, headers: Mapping[str, str]) -> requests.RunRequest:
+    incoming.require_messages(body.messages)
     metadata = body.metadata or {}
     system = _system(body.system)
-    return housekeeping.marked(
+    return incoming.mark_housekeeping(
         requests.RunRequest(
             messages=(*((messages.SystemMessage(system),) if system else ()), *read_messages(body.messages)),
             agent=body.model or None,
             tools=tuple(_tool(tool, f"tools[{at}]") for at, tool in enumerate(body.tools or ())),
             options=_options(body),
-            thread_id=_text(next(filter(None, map(headers.get, THREAD_HEADERS)), None) or metadata.get("thread_id")),
-            user=_text(metadata.get("user_id")),
+            thread_id=incoming.thread_id(headers, ("metadata.thread_id", metadata.get("thread_id"))),
+            user=incoming.user(headers, ("metadata.user_id", metadata.get("user_id"))),
         )
     )
 
@@ -101,8 +30,8 @@ def run_request(body: MessagesRequest, headers: Mapping[str, str]) -> requests.R
 def estimate(request: requests.RunRequest) -> int:
     """Tokens of the client's own words and tools, at four bytes each: what the model's tokens are is not known here.
     Images, sound and files are not counted."""
-    told = [*map(_words, request.messages), *(json(tool).decode() for tool in request.tools)]
-    return max(1, round(sum(len(text.encode("utf-8", "replace")) for text in told) / 4))
+    texts = [*map(_words, request.messages), *(jsontext.encode(tool).decode() for tool in request.tools)]
+    return max(1, round(sum(len(text.encode("utf-8", "replace")) for text in texts) / 4))
 
 
 def _words(message: messages.Message) -> str:
@@ -111,11 +40,7 @@ def _words(message: messages.Message) -> str:
     return message.reasoning + message.text + "".join(call.name + call.arguments for call in message.tool_calls)
 
 
-def _text(value: Any) -> str | None:
-    return value[:512] if isinstance(value, str) and value else None
-
-
-def _system(system: str | list[Block] | None) -> str:
+def _system(system: str | list[api.Block] | None) -> str:
     if system is None or isinstance(system, str):
         return system or ""
     return "\n\n".join(block.text for block in system if block.type == "text")
@@ -124,25 +49,24 @@ def _system(system: str | list[Block] | None) -> str:
 # ---------------------------------------------------------------------------------------------------------- messages
 
 
-def read_messages(given: Sequence[MessageParam]) -> list[messages.Message]:
-    made: list[messages.Message] = []
+def read_messages(given: Sequence[api.MessageParam]) -> list[messages.Message]:
+    conversation: list[messages.Message] = []
     for at, message in enumerate(given):
         path = f"messages[{at}]"
-        content = [Block("text", message.content)] if isinstance(message.content, str) else message.content
+        content = [api.Block("text", message.content)] if isinstance(message.content, str) else message.content
         match message.role:
             case "user":
-                made += _user(content, f"{path}.content")
+                conversation += _user(content, f"{path}.content")
             case "assistant":
-                made += _assistant(content, f"{path}.content")
+                conversation += _assistant(content, f"{path}.content")
             case "system":
-                made.append(messages.SystemMessage(_system(content)))
+                conversation.append(messages.SystemMessage(_system(content)))
             case role:
-                text = f"{path}.role: '{role[:50]}' is neither user nor assistant."
-                raise errors.RequestError(text, param=f"{path}.role", code="invalid_value")
-    return made
+                raise incoming.unknown_role(role, f"{path}.role", "user, assistant or system")
+    return conversation
 
 
-def _user(blocks: Sequence[Block], path: str) -> list[messages.Message]:
+def _user(blocks: Sequence[api.Block], path: str) -> list[messages.Message]:
     """Tool results first: they answer the message before."""
     results: list[messages.Message] = []
     parts: list[messages.ContentPart] = []
@@ -151,20 +75,20 @@ def _user(blocks: Sequence[Block], path: str) -> list[messages.Message]:
             results.append(_result(block, f"{path}[{at}]"))
         else:
             parts.append(_part(block, f"{path}[{at}]"))
-    return [*results, messages.UserMessage(_content(parts))] if parts else results
+    return [*results, messages.UserMessage(incoming.content(parts))] if parts else results
 
 
-def _assistant(blocks: Sequence[Block], path: str) -> list[messages.Message]:
+def _assistant(blocks: Sequence[api.Block], path: str) -> list[messages.Message]:
     """A message that holds what our tools gave is several of ours: what follows a result is the next step's."""
-    made: list[messages.Message] = []
-    said: list[messages.AssistantPart] = []
+    conversation: list[messages.Message] = []
+    parts: list[messages.AssistantPart] = []
     results: list[messages.Message] = []
 
     def end() -> None:
-        if said:
-            made.append(messages.AssistantMessage(tuple(said)))
-        made.extend(results)
-        said.clear()
+        if parts:
+            conversation.append(messages.AssistantMessage(tuple(parts)))
+        conversation.extend(results)
+        parts.clear()
         results.clear()
 
     for at, block in enumerate(blocks):
@@ -175,25 +99,25 @@ def _assistant(blocks: Sequence[Block], path: str) -> list[messages.Message]:
             end()
         match block.type:
             case "text":
-                said.append(messages.TextPart(block.text))
+                parts.append(messages.TextPart(block.text))
             case "thinking":
-                said.append(messages.ReasoningPart(block.thinking))
+                parts.append(messages.ReasoningPart(block.thinking))
             case "tool_use" | "server_tool_use" | "mcp_tool_use":
                 given = block.input if isinstance(block.input, dict) else {}
-                arguments = json(bounded(given, f"{path}[{at}].input")).decode()
-                said.append(messages.ToolCall(block.id, block.name, arguments))
+                arguments = jsontext.encode(bodies.bounded(given, f"{path}[{at}].input")).decode()
+                parts.append(messages.ToolCall(block.id, block.name, arguments))
             case _:  # redacted thinking, uploads: their vendor is not ours to speak for
                 pass
     end()
-    return made
+    return conversation
 
 
-def _result(block: Block, path: str) -> messages.ToolMessage:
+def _result(block: api.Block, path: str) -> messages.ToolMessage:
     """A result of the client's tool, of ours (``mcp_tool_result``), or of one that a vendor runs."""
     if not block.tool_use_id:
         where = f"{path}.tool_use_id"
         raise errors.RequestError(f"{where}: a result needs it.", param=where, code="missing_field")
-    content = bounded(block.content, f"{path}.content")
+    content = bodies.bounded(block.content, f"{path}.content")
     return messages.ToolMessage(
         block.tool_use_id, _result_content(content, f"{path}.content"), is_error=bool(block.is_error)
     )
@@ -203,60 +127,51 @@ def _result_content(content: Any, path: str) -> messages.Content:
     if content is None or isinstance(content, str):
         return content or ""
     if not isinstance(content, list) or not content:
-        return json(content).decode()
-    return _content([_part(_block(item), f"{path}[{at}]") for at, item in enumerate(content)])
+        return jsontext.encode(content).decode()
+    return incoming.content([_part(_block(item), f"{path}[{at}]") for at, item in enumerate(content)])
 
 
-def _block(item: Any) -> Block:
+def _block(item: Any) -> api.Block:
     """A block of a kind that the model can be shown; anything else is shown as it is written."""
     match item:
         case {"type": "text", "text": str(text)}:
-            return Block("text", text)
+            return api.Block("text", text)
         case {"type": "image" | "document" as type, "source": {"type": str(kind), **rest}}:
             known = {name: value for name, value in rest.items() if name in _SOURCE and isinstance(value, str)}
-            return Block(type, source=Source(kind, **known))
+            return api.Block(type, source=api.Source(kind, **known))
         case _:
-            return Block("text", json(item).decode())
+            return api.Block("text", jsontext.encode(item).decode())
 
 
 _SOURCE = frozenset({"media_type", "data", "url", "file_id"})
 
 
-def _content(parts: Sequence[messages.ContentPart]) -> messages.Content:
-    return (
-        messages.content_text(tuple(parts))
-        if all(isinstance(part, messages.TextPart) for part in parts)
-        else tuple(parts)
-    )
-
-
-def _part(block: Block, path: str) -> messages.ContentPart:
+def _part(block: api.Block, path: str) -> messages.ContentPart:
     match block:
-        case Block(type="text"):
+        case api.Block(type="text"):
             return messages.TextPart(block.text)
-        case Block(type="image", source=Source() as source):
+        case api.Block(type="image", source=api.Source() as source):
             if source.type == "file":
                 return messages.FilePart(file_id=source.file_id)
             return messages.ImagePart(_url(source))
-        case Block(type="document", source=Source(type="content", content=content)):
+        case api.Block(type="document", source=api.Source(type="content", content=content)):
             return messages.TextPart(
-                messages.content_text(_result_content(bounded(content, f"{path}.source"), f"{path}.source"))
+                messages.content_text(_result_content(bodies.bounded(content, f"{path}.source"), f"{path}.source"))
             )
-        case Block(type="document", source=Source(type="text", data=text)):
+        case api.Block(type="document", source=api.Source(type="text", data=text)):
             return messages.TextPart(f"{block.title}\n\n{text}" if block.title else text)
-        case Block(type="document", source=Source(type="file", file_id=id)):
+        case api.Block(type="document", source=api.Source(type="file", file_id=id)):
             return messages.FilePart(file_id=id, filename=block.title)
-        case Block(type="document", source=Source() as source):
+        case api.Block(type="document", source=api.Source() as source):
             return messages.FilePart(_url(source), filename=block.title)
-        case Block(type="search_result", source=source):
-            found = _result_content(bounded(block.content, f"{path}.content"), f"{path}.content")
+        case api.Block(type="search_result", source=source):
+            found = _result_content(bodies.bounded(block.content, f"{path}.content"), f"{path}.content")
             return messages.TextPart(f"{block.title or ''}\n{source or ''}\n{messages.content_text(found)}".strip())
         case _:
-            text = f"{path}: '{block.type[:50]}' is no text, image, document or tool_result with its content."
-            raise errors.RequestError(text, param=path, code="invalid_value")
+            raise incoming.unsupported_part(block.type, path, "text, image, document or tool_result")
 
 
-def _url(source: Source) -> str:
+def _url(source: api.Source) -> str:
     if source.type == "base64":
         return f"data:{source.media_type or 'application/octet-stream'};base64,{source.data}"
     return source.url
@@ -265,15 +180,14 @@ def _url(source: Source) -> str:
 # ----------------------------------------------------------------------------------------------- tools and parameters
 
 
-def _tool(tool: Tool, path: str) -> toolspec.ToolSpec:
+def _tool(tool: api.Tool, path: str) -> toolspec.ToolSpec:
     if tool.type not in (None, "custom") or not tool.name:
         text = f"{path}.type: only tools of type 'custom', with a name, can be declared."
         raise errors.RequestError(text, param=f"{path}.type", code="unsupported_parameter")
-    schema = bounded(tool.input_schema, f"{path}.input_schema") or {"type": "object", "properties": {}}
-    return toolspec.ToolSpec(tool.name, tool.description or "", schema, tool.strict, source="client")
+    return incoming.client_tool(tool.name, tool.description, tool.input_schema, f"{path}.input_schema", tool.strict)
 
 
-def _options(body: MessagesRequest) -> requests.ModelOptions:
+def _options(body: api.MessagesRequest) -> requests.ModelOptions:
     choice = body.tool_choice
     return requests.ModelOptions(
         temperature=body.temperature,
@@ -288,7 +202,7 @@ def _options(body: MessagesRequest) -> requests.ModelOptions:
     )
 
 
-def _tool_choice(choice: ToolChoice) -> str | dict[str, Any]:
+def _tool_choice(choice: api.ToolChoice) -> str | dict[str, Any]:
     match choice.type:
         case "auto" | "none":
             return choice.type
@@ -301,7 +215,7 @@ def _tool_choice(choice: ToolChoice) -> str | dict[str, Any]:
             raise errors.RequestError(text, param="tool_choice", code="invalid_value")
 
 
-def _effort(body: MessagesRequest) -> str | None:
+def _effort(body: api.MessagesRequest) -> str | None:
     """``output_config.effort``, or the budget of ``thinking`` in the words of other vendors."""
     effort = (body.output_config or {}).get("effort")
     if isinstance(effort, str):
@@ -318,7 +232,7 @@ def _effort(body: MessagesRequest) -> str | None:
 def _format(config: dict[str, Any] | None) -> dict[str, Any] | None:
     match config:
         case {"format": {"type": "json_schema", "schema": dict(schema)}}:
-            schema = bounded(schema, "output_config.format.schema")
+            schema = bodies.bounded(schema, "output_config.format.schema")
             return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": True}}
         case _:
             return None

@@ -9,12 +9,9 @@ from typing import Any
 import msgspec
 
 from turnstream import errors, messages, requests, toolspec
-from turnstream.api.requests import ChatMessage, ChatRequest, Function, ImageUrl, MessageToolCall, Part, Tool
-from turnstream.dialects import housekeeping
-from turnstream.dialects.body import bounded
-
-THREAD_HEADERS = ("x-ibm-thread-id", "x-thread-id", "x-openwebui-chat-id")
-USER_HEADER = "x-openwebui-user-id"
+from turnstream.api import chat_completions as api
+from turnstream.dialects import body as bodies
+from turnstream.dialects import incoming
 
 # Parameters that mean nothing to us and something to some models.
 PASSED_ON = (
@@ -28,59 +25,36 @@ PASSED_ON = (
     "enable_thinking",
     "thinking",
 )
-_MAX_NAME = 512  # characters of a thread id or a user
 
 
-def run_request(body: ChatRequest, headers: Mapping[str, str]) -> requests.RunRequest:
-    if not body.messages:
-        raise errors.RequestError(
-            "messages: there must be at least one message.", param="messages", code="invalid_value"
-        )
+def run_request(body: api.ChatRequest, headers: Mapping[str, str]) -> requests.RunRequest:
+    incoming.require_messages(body.messages)
     if body.n is not None and body.n != 1:
         raise errors.RequestError("n: an agent gives one answer.", param="n", code="unsupported_parameter")
     if body.functions:
         raise errors.RequestError("functions: use 'tools' instead.", param="functions", code="unsupported_parameter")
-    return housekeeping.marked(
+    return incoming.mark_housekeeping(
         requests.RunRequest(
             messages=read_messages(body.messages),
             agent=body.model or None,
             tools=_tools(body.tools or ()),
             options=_options(body),
-            thread_id=thread_id(body, headers),
-            user=_user(body, headers),
+            thread_id=_thread_id(body, headers),
+            user=incoming.user(headers, ("user", body.user.get("id") if isinstance(body.user, dict) else body.user)),
             context=_context(body.context),
         )
     )
 
 
-def thread_id(body: ChatRequest, headers: Mapping[str, str]) -> str | None:
-    for header in THREAD_HEADERS:
-        if headers.get(header):
-            return _named(headers[header], header)
+def _thread_id(body: api.ChatRequest, headers: Mapping[str, str]) -> str | None:
     places = (("metadata", body.metadata), ("extra_body", body.extra_body), ("context", body.context))
-    for path, place in (("", {"thread_id": body.thread_id}), *places):
-        found = (place or {}).get("thread_id")
-        if isinstance(found, str) and found:
-            return _named(found, f"{path}.thread_id".lstrip("."))
-    return None
-
-
-def _user(body: ChatRequest, headers: Mapping[str, str]) -> str | None:
-    user = body.user.get("id") if isinstance(body.user, dict) else body.user
-    return _named(user if isinstance(user, str) else None, "user") or headers.get(USER_HEADER) or None
-
-
-def _named(value: str | None, path: str) -> str | None:
-    if value is not None and len(value) > _MAX_NAME:
-        raise errors.RequestError(f"{path}: longer than {_MAX_NAME} characters.", param=path, code="invalid_value")
-    return value
+    named = ((f"{path}.thread_id", (place or {}).get("thread_id")) for path, place in places)
+    return incoming.thread_id(headers, ("thread_id", body.thread_id), *named)
 
 
 def _context(context: dict[str, Any] | None) -> dict[str, Any]:
     """A mapping, or watsonx Orchestrate's other form of it: ``{"values": [{"key": …, "value": …}]}``."""
-    if not context:
-        return {}
-    bounded(context, "context")
+    context = incoming.values(context, "context")
     values = context.get("values")
     if len(context) == 1 and isinstance(values, list) and all(isinstance(v, dict) and "key" in v for v in values):
         return {str(item["key"]): item.get("value") for item in values}
@@ -90,12 +64,12 @@ def _context(context: dict[str, Any] | None) -> dict[str, Any]:
 # ---------------------------------------------------------------------------------------------------------- messages
 
 
-def read_messages(given: Sequence[ChatMessage]) -> tuple[messages.Message, ...]:
+def read_messages(given: Sequence[api.ChatMessage]) -> tuple[messages.Message, ...]:
     legacy: dict[str, str] = {}  # function name → id of its last call, for messages that have no ids
     return tuple(_message(message, f"messages[{index}]", index, legacy) for index, message in enumerate(given))
 
 
-def _message(message: ChatMessage, path: str, index: int, legacy: dict[str, str]) -> messages.Message:
+def _message(message: api.ChatMessage, path: str, index: int, legacy: dict[str, str]) -> messages.Message:
     match message.role:
         case "user":
             return messages.UserMessage(_content(message.content, path), message.name)
@@ -112,12 +86,10 @@ def _message(message: ChatMessage, path: str, index: int, legacy: dict[str, str]
             name = message.name or ""
             return messages.ToolMessage(legacy.get(name, f"call_{name}"), _content(message.content, path), name)
         case role:
-            where = f"{path}.role"
-            known = "user, assistant, system, developer or tool"
-            raise errors.RequestError(f"{where}: '{role[:50]}' is none of {known}.", param=where, code="invalid_value")
+            raise incoming.unknown_role(role, f"{path}.role", "user, assistant, system, developer or tool")
 
 
-def _assistant(message: ChatMessage, path: str, index: int, legacy: dict[str, str]) -> list[messages.AssistantPart]:
+def _assistant(message: api.ChatMessage, path: str, index: int, legacy: dict[str, str]) -> list[messages.AssistantPart]:
     parts: list[messages.AssistantPart] = []
     reasoning = message.reasoning_content or message.reasoning
     if reasoning:
@@ -130,54 +102,50 @@ def _assistant(message: ChatMessage, path: str, index: int, legacy: dict[str, st
     if message.function_call is not None:
         name = message.function_call.name
         legacy[name] = f"call_{index}_{name}"
-        parts.append(_tool_call(MessageToolCall(message.function_call), legacy[name]))
+        parts.append(_tool_call(api.MessageToolCall(message.function_call), legacy[name]))
     return parts
 
 
-def _tool_call(call: MessageToolCall, id: str) -> messages.ToolCall:
+def _tool_call(call: api.MessageToolCall, id: str) -> messages.ToolCall:
     return messages.ToolCall(id, call.function.name, _arguments(call.function), call.extra_content)
 
 
-def _arguments(function: Function) -> str:
+def _arguments(function: api.Function) -> str:
     if isinstance(function.arguments, dict):
-        return msgspec.json.encode(bounded(function.arguments, "arguments")).decode()
+        return msgspec.json.encode(bodies.bounded(function.arguments, "arguments")).decode()
     return function.arguments or "{}"
 
 
-def _content(content: str | list[Part | str] | None, path: str) -> messages.Content:
+def _content(content: str | list[api.Part | str] | None, path: str) -> messages.Content:
     if content is None or isinstance(content, str):
         return content or ""
-    parts = tuple(_part(part, f"{path}.content[{index}]") for index, part in enumerate(content))
-    if all(isinstance(part, messages.TextPart) for part in parts):
-        return messages.content_text(parts)
-    return parts
+    return incoming.content([_part(part, f"{path}.content[{index}]") for index, part in enumerate(content)])
 
 
-def _part(part: Part | str, path: str) -> messages.ContentPart:
+def _part(part: api.Part | str, path: str) -> messages.ContentPart:
     if isinstance(part, str):
         return messages.TextPart(part)
     match part:
-        case Part(type="text" | "input_text" | "output_text", text=str(text)):
+        case api.Part(type="text" | "input_text" | "output_text", text=str(text)):
             return messages.TextPart(text)
-        case Part(type="refusal", refusal=str(text)):
+        case api.Part(type="refusal", refusal=str(text)):
             return messages.TextPart(text)
-        case Part(type="image_url" | "input_image", image_url=ImageUrl(url=url, detail=detail)):
+        case api.Part(type="image_url" | "input_image", image_url=api.ImageUrl(url=url, detail=detail)):
             return messages.ImagePart(url, detail)
-        case Part(type="image_url" | "input_image", image_url=str(url)):
+        case api.Part(type="image_url" | "input_image", image_url=str(url)):
             return messages.ImagePart(url)
-        case Part(type="input_audio", input_audio=audio) if audio is not None:
+        case api.Part(type="input_audio", input_audio=audio) if audio is not None:
             return messages.AudioPart(audio.data, audio.format)
-        case Part(type="file", file=file) if file is not None:
+        case api.Part(type="file", file=file) if file is not None:
             return messages.FilePart(file.file_data, file.file_id, file.filename)
         case _:
-            known = "text, image_url, input_audio or file with its content"
-            raise errors.RequestError(f"{path}: '{part.type[:50]}' is no {known}.", param=path, code="invalid_value")
+            raise incoming.unsupported_part(part.type, path, "text, image_url, input_audio or file")
 
 
 # ----------------------------------------------------------------------------------------------- tools and parameters
 
 
-def _tools(tools: Sequence[Tool]) -> tuple[toolspec.ToolSpec, ...]:
+def _tools(tools: Sequence[api.Tool]) -> tuple[toolspec.ToolSpec, ...]:
     specs: list[toolspec.ToolSpec] = []
     for index, tool in enumerate(tools):
         path = f"tools[{index}]"
@@ -185,23 +153,14 @@ def _tools(tools: Sequence[Tool]) -> tuple[toolspec.ToolSpec, ...]:
             message = f"{path}.type: only tools of type 'function' can be declared."
             raise errors.RequestError(message, param=f"{path}.type", code="unsupported_parameter")
         function = tool.function
-        if not function.name:
-            where = f"{path}.function.name"
-            raise errors.RequestError(f"{where}: must not be empty.", param=where, code="invalid_value")
-        parameters = bounded(function.parameters, f"{path}.function.parameters")
+        where = f"{path}.function.parameters"
         specs.append(
-            toolspec.ToolSpec(
-                function.name,
-                function.description or "",
-                parameters or {"type": "object", "properties": {}},
-                function.strict,
-                source="client",
-            )
+            incoming.client_tool(function.name, function.description, function.parameters, where, function.strict)
         )
     return tuple(specs)
 
 
-def _options(body: ChatRequest) -> requests.ModelOptions:
+def _options(body: api.ChatRequest) -> requests.ModelOptions:
     passed = {name: value for name in PASSED_ON if (value := getattr(body, name)) is not None}
     return requests.ModelOptions(
         temperature=body.temperature,
@@ -212,11 +171,11 @@ def _options(body: ChatRequest) -> requests.ModelOptions:
         seed=body.seed,
         presence_penalty=body.presence_penalty,
         frequency_penalty=body.frequency_penalty,
-        response_format=bounded(body.response_format, "response_format"),
+        response_format=bodies.bounded(body.response_format, "response_format"),
         reasoning_effort=body.reasoning_effort,
         tool_choice=_tool_choice(body.tool_choice),
         parallel_tool_calls=body.parallel_tool_calls,
-        extra=bounded(passed, "extra") if passed else None,
+        extra=bodies.bounded(passed, "extra") if passed else None,
     )
 
 

@@ -1,0 +1,75 @@
+"""The bodies of Anthropic Messages requests, as data.
+
+Unknown members are skipped. Only types are checked here, the meaning is in `turnstream.dialects`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+
+class Source(Struct):
+    """Where an image or a document is: ``base64``, ``url``, ``text``, ``content`` or ``file``."""
+
+    type: str
+    media_type: str = ""
+    data: str = ""
+    url: str = ""
+    file_id: str = ""
+    content: Any = None
+
+
+class Block(Struct):
+    """One content block; which members count depends on ``type``."""
+
+    type: str
+    text: str = ""
+    thinking: str = ""
+    source: Source | str | None = None
+    title: str | None = None
+    id: str = ""
+    name: str = ""
+    input: Any = None
+    tool_use_id: str = ""
+    content: Any = None
+    is_error: bool | None = None
+
+
+class MessageParam(Struct):
+    role: str
+    content: str | list[Block]
+
+
+class Tool(Struct):
+    name: str
+    type: str | None = None
+    description: str | None = None
+    input_schema: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class ToolChoice(Struct):
+    type: str
+    name: str = ""
+    disable_parallel_tool_use: bool | None = None
+
+
+class MessagesRequest(Struct):
+    """What ``POST /v1/messages`` takes. ``max_tokens`` may be missing."""
+
+    messages: list[MessageParam]
+    model: str | None = None
+    max_tokens: int | None = None
+    system: str | list[Block] | None = None
+    stream: bool | None = None
+    tools: list[Tool] | None = None
+    tool_choice: ToolChoice | None = None
+    stop_sequences: list[str] | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    thinking: dict[str, Any] | None = None
+    output_config: dict[str, Any] | None = None
+    metadata: dict[str, Any] | None = None

@@ -1,0 +1,131 @@
+"""What every dialect reads alike: names of threads and users, the history that counts, the client's tools, the parts of
+a message, housekeeping. One rule each, so that the same words mean the same on every wire."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from turnstream import errors, messages, requests, toolspec
+from turnstream.dialects import body, housekeeping
+
+THREAD_HEADERS = ("x-ibm-thread-id", "x-thread-id", "x-openwebui-chat-id")
+USER_HEADER = "x-openwebui-user-id"
+HISTORY_HEADER = "x-thread-history"
+MAX_NAME = 512  # characters of the name of a thread, a user or a run
+
+
+def name(value: Any, path: str) -> str | None:
+    """The name that a client gives to a thread, a user or a run; only text names anything. It is never cut: two names
+    would become one. Raises `RequestError`."""
+    if not isinstance(value, str) or not value:
+        return None
+    if len(value) > MAX_NAME:
+        raise errors.RequestError(f"{path}: longer than {MAX_NAME} characters.", param=path, code="invalid_value")
+    if any(character < " " or character == "\x7f" for character in value):
+        raise errors.RequestError(f"{path}: must not have control characters.", param=path, code="invalid_value")
+    return value
+
+
+def first_name(*candidates: tuple[str, Any]) -> str | None:
+    """The first of these that is a name, each with its path. The rest is not looked at."""
+    for path, value in candidates:
+        if found := name(value, path):
+            return found
+    return None
+
+
+def thread_id(headers: Mapping[str, str], *candidates: tuple[str, Any]) -> str | None:
+    """The thread that a header names, else the first of the body's candidates."""
+    return first_name(*((header, headers.get(header)) for header in THREAD_HEADERS), *candidates)
+
+
+def user(headers: Mapping[str, str], *candidates: tuple[str, Any]) -> str | None:
+    """The user whom the body names, else Open WebUI's header."""
+    return first_name(*candidates, (USER_HEADER, headers.get(USER_HEADER)))
+
+
+def thread_ref(
+    request: requests.RunRequest, headers: Mapping[str, str], metadata: Mapping[str, Any] | None = None
+) -> requests.ThreadRef | None:
+    """The kept conversation of a protocol whose clients send the whole history: the named thread, and whether, by the
+    request's own word, the thread's history counts instead."""
+    path, word = HISTORY_HEADER, headers.get(HISTORY_HEADER, "").strip().lower() or None
+    if word is None and metadata and metadata.get("history") is not None:
+        path, word = "metadata.history", metadata["history"]
+    history = _history(word, path)
+    if history == "server" and request.thread_id is None:
+        text = f"{path}: 'server' needs a thread: name one, for instance in the header X-Thread-Id."
+        raise errors.RequestError(text, param=path, code="invalid_value")
+    if request.thread_id is None or request.housekeeping:
+        return None
+    return requests.ThreadRef(request.thread_id, history)
+
+
+def _history(word: Any, path: str) -> Literal["client", "server"] | None:
+    match word:
+        case None | "client" | "server":
+            return word
+        case _:
+            text = f"{path}: unknown value; expected 'client' or 'server'."
+            raise errors.RequestError(text, param=path, code="invalid_value")
+
+
+def mark_housekeeping(request: requests.RunRequest) -> requests.RunRequest:
+    """The request, with `RunRequest.housekeeping` set if a front end asks for itself."""
+    if housekeeping.is_housekeeping(request.messages):
+        return msgspec.structs.replace(request, housekeeping=True)
+    return request
+
+
+def values(metadata: Mapping[str, Any] | None, path: str = "metadata") -> dict[str, Any]:
+    """What the client sends beside its messages, for tools (`RunContext.values`)."""
+    return dict(body.bounded(metadata, path)) if metadata else {}
+
+
+def client_tool(
+    name: str, description: str | None, parameters: dict[str, Any] | None, path: str, strict: bool | None = None
+) -> toolspec.ToolSpec:
+    """A tool that the client runs itself; ``path`` is that of its schema."""
+    if not name:
+        where = f"{path.rpartition('.')[0]}.name"
+        raise errors.RequestError(f"{where}: must not be empty.", param=where, code="invalid_value")
+    schema = body.bounded(parameters, path) or {"type": "object", "properties": {}}
+    return toolspec.ToolSpec(name, description or "", schema, strict, source="client")
+
+
+def content(parts: Sequence[messages.ContentPart]) -> messages.Content:
+    """The parts as a message's content: plain text, if they are nothing else."""
+    if all(isinstance(part, messages.TextPart) for part in parts):
+        return messages.content_text(tuple(parts))
+    return tuple(parts)
+
+
+def media(mime: str, url: str, filename: str | None = None) -> messages.ContentPart:
+    """A file that a client sends, by what it says that it is. Models take sound only in the request itself."""
+    head, _, data = url.partition(";base64,")
+    if mime.startswith("image"):
+        return messages.ImagePart(url)
+    if mime.startswith("audio/") and data and head.startswith("data:"):
+        return messages.AudioPart(
+            data, mime.removeprefix("audio/").removeprefix("x-").partition(";")[0].replace("mpeg", "mp3")
+        )
+    return messages.FilePart(url=url, filename=filename)
+
+
+def require_messages(given: Sequence[object] | None) -> None:
+    if not given:
+        text = "messages: there must be at least one message."
+        raise errors.RequestError(text, param="messages", code="invalid_value")
+
+
+def unknown_role(role: str, path: str, expected: str) -> errors.RequestError:
+    text = f"{path}: unknown role '{role[:50]}'; expected {expected}."
+    return errors.RequestError(text, param=path, code="invalid_value")
+
+
+def unsupported_part(kind: str, path: str, expected: str) -> errors.RequestError:
+    text = f"{path}: unsupported content part '{kind[:50]}'; expected {expected}, each with its content."
+    return errors.RequestError(text, param=path, code="invalid_value")

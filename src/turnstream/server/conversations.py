@@ -1,0 +1,162 @@
+"""The server's side of kept conversations: what a request's dialect asks of them, done before and after its run.
+
+Whatever a client names is looked up under who asks and the agent that answers. Dialects know neither.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from turnstream import errors, events, messages, protocols
+from turnstream.dialects import base
+
+log = logging.getLogger(__name__)
+
+History: TypeAlias = Literal["client", "server"]
+
+
+class Turn:
+    """One run's part in a kept conversation.
+
+    ``request`` has the history that counts before what is new. ``encoder`` is the one that answers the client, which
+    knows what a later request will be shown of the run. Whoever begins a turn ends it.
+    """
+
+    def __init__(
+        self,
+        conversations: Conversations,
+        exchange: base.Exchange,
+        principal: str,
+        agent: str,
+        id: str,
+        dialect: str,
+    ) -> None:
+        assert exchange.thread is not None
+        self._ref = exchange.thread
+        self.key = protocols.ThreadKey(principal, agent, self._ref.id)
+        self.id, self.dialect, self.exchange = id, dialect, exchange
+        self.request = exchange.request
+        self.encoder: base.Encoder | None = None
+        self.cancelled = False
+        self._conversations = conversations
+        self._began_at = conversations.clock()
+        self._new: Sequence[messages.Message] = ()
+        self._ended = False
+
+    async def begin(self, default: History = "client") -> None:
+        """``default`` is the agent's word on whose history counts where the request has none."""
+        threads = self._conversations.threads
+        instructions, said = _split(self.request.messages)
+        if (self._ref.history or default) == "client":
+            self._new = said if await threads.get(self.key) is None else _after_last_answer(said)
+        else:
+            history = await threads.read(self.key, limit=self._ref.length)
+            self._new = said
+            self.request = msgspec.structs.replace(self.request, messages=(*instructions, *history, *said))
+        self._conversations.open_turns[self.id] = self
+
+    async def end(self, said: Sequence[messages.Message], ending: events.TerminalEvent) -> None:
+        """Store what the run has added, ``said``, and its record; once. A run that failed leaves its record alone."""
+        if self._ended:
+            return
+        self._ended = True
+        try:
+            if self._ref.stores:
+                await self._store(said, ending)
+        except errors.StoreError:  # the answer is the client's nevertheless
+            log.exception("run %s could not be stored", self.id)
+        finally:
+            self._conversations.open_turns.pop(self.id, None)
+
+    async def _store(self, said: Sequence[messages.Message], ending: events.TerminalEvent) -> None:
+        threads = self._conversations.threads
+        if self.encoder is None:
+            self.encoder = self.exchange.encoder(self.key.agent)
+        self.encoder.feed([ending])
+        finished = isinstance(ending, events.RunFinished)
+        new = (*self._new, *said) if finished else ()
+        state = self.state(_status(ending), ending)
+        try:
+            await threads.append(self.key, new, at=self._ref.length if finished else None, run=state)
+        except protocols.MovedError:  # two runs go on from the same answer: each gets a conversation of its own
+            fork = await threads.fork(self.key, self._ref.length or 0, self.id)
+            if fork is not None:
+                await threads.append(fork.key, new, at=self._ref.length, run=state)
+
+    def state(self, status: protocols.Status, ending: events.TerminalEvent | None = None) -> protocols.RunState:
+        """The run as a later request may see it."""
+        key = self.key
+        return protocols.RunState(
+            id=self.id,
+            principal=key.principal,
+            agent=key.agent,
+            thread=key.id,
+            status=status,
+            created_at=self._began_at,
+            ended_at=None if ending is None else self._conversations.clock(),
+            ending=ending,
+            dialect=self.dialect,
+            shown=b"" if self.encoder is None else self.encoder.snapshot(),
+        )
+
+
+class Conversations:
+    """``open_turns`` are those of the runs that have not ended, by the run's id."""
+
+    def __init__(self, threads: protocols.Threads, clock: Callable[[], float] = time.time) -> None:
+        self.threads, self.clock = threads, clock
+        self.open_turns: dict[str, Turn] = {}
+
+    async def find(
+        self, lookup: base.Lookup, principal: str, agent: str, dialect: str
+    ) -> Mapping[str, protocols.RunState]:
+        """Those of the runs that the request names which are the principal's own, and this agent's. What another
+        dialect has shown of a run is nothing that this one could name."""
+        found = {}
+        for run_id in lookup.run_ids:
+            state = await self._find(principal, agent, run_id)
+            if state is not None and state.dialect == dialect:
+                found[run_id] = state
+        return found
+
+    async def _find(self, principal: str, agent: str, run_id: str) -> protocols.RunState | None:
+        turn = self.open_turns.get(run_id)
+        if turn is None:
+            return await self.threads.run(principal, agent, run_id)
+        if (turn.key.principal, turn.key.agent) != (principal, agent):
+            return None
+        return turn.state("cancelled" if turn.cancelled else "running")
+
+    def cancel(self, run_id: str) -> None:
+        """Say from now on that the run is cancelled, though it may take it a while to end."""
+        if run_id in self.open_turns:
+            self.open_turns[run_id].cancelled = True
+
+
+def _split(
+    conversation: Sequence[messages.Message],
+) -> tuple[tuple[messages.Message, ...], tuple[messages.Message, ...]]:
+    """Instructions, which are the request's own and are never kept, and what was said."""
+    instructions = tuple(message for message in conversation if isinstance(message, messages.SystemMessage))
+    return instructions, tuple(message for message in conversation if not isinstance(message, messages.SystemMessage))
+
+
+def _after_last_answer(said: Sequence[messages.Message]) -> Sequence[messages.Message]:
+    """What is new where the client sends the whole history each time."""
+    at = max((at for at, message in enumerate(said) if isinstance(message, messages.AssistantMessage)), default=-1)
+    return said[at + 1 :]
+
+
+def _status(ending: events.TerminalEvent) -> protocols.Status:
+    match ending:
+        case events.RunFinished():
+            return "finished"
+        case events.RunCancelled():
+            return "cancelled"
+        case events.RunFailed(code=code):
+            return "cancelled" if code == "cancelled" else "failed"
