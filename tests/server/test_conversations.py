@@ -77,9 +77,9 @@ async def test_a_response_goes_on_for_its_own_key_whole(stream: bool) -> None:
     item = ProviderItem("anthropic", {"signature": "s"})
     model = Scripted([[ItemAdded(item), TextDelta("noted")], [Finish("stop")]])
     async with serving(Agent(model, name="a"), Agent(model, name="b"), keys=KEYS) as served:
-        body = {"model": "a", "input": "my PIN is 1234", "stream": stream}
+        body: dict[str, Any] = {"model": "a", "input": "my PIN is 1234", "stream": stream}
         _, headers, _ = await served.post(body, "/v1/responses", **ALICE)
-        more = {"model": "a", "input": "PIN?", "previous_response_id": f"resp_{headers['x-run-id']}"}
+        more: dict[str, Any] = {"model": "a", "input": "PIN?", "previous_response_id": f"resp_{headers['x-run-id']}"}
         for body, who in ((more, BOB), ({**more, "model": "b"}, ALICE)):
             status, _, answer = await served.post(body, "/v1/responses", **who)
             assert (status, answer["error"]["param"]) == (404, "previous_response_id")
