@@ -5,31 +5,42 @@ BIN := $(VENV)/bin
 PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check bench format fuzz soak-runs orchestrate open-webui
+.PHONY: help install serve test check bench format fuzz soak-runs milvus orchestrate open-webui
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
 
-install: $(VENV)/.installed ## the development environment, every extra, into .venv
+install: $(VENV)/.installed ## the development environment, every extra, into .venv (about 600 MB)
 
-$(VENV)/.installed: requirements/dev.txt pyproject.toml
+# What it takes to run comes first, from a file of its own: `make serve` needs no more.
+$(VENV)/.base: requirements/base.txt
+	@echo "Installing what turnstream runs on into $(VENV): $$(grep -c == $<) packages, about 100 MB."
+	$(call environment,$(VENV),$<)
+	@touch $@
+
+$(VENV)/.installed: requirements/dev.txt pyproject.toml $(VENV)/.base
+	@echo "Installing the development environment into $(VENV): $$(grep -c == $<) packages, about 600 MB. This takes minutes."
 	$(call environment,$(VENV),$<)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-# What a peer brings is too much for the development environment, so it has its own: .venv-PEER from requirements/PEER.txt.
+# What a peer, a store or a plot brings is too much for the development environment: .venv-NAME from requirements/NAME.txt.
 $(VENV)-%/.installed: requirements/%.txt
+	@echo "Installing requirements/$*.txt into $(VENV)-$*: $$(grep -c == $<) packages."
 	$(call environment,$(VENV)-$*,$<)
 	@touch $@
 
 # The files are whole, so nothing is resolved: older pips overlook the pins of packages with extras when they do.
 define environment
 	@test -x $(1)/bin/python || $(PYTHON) -m venv $(1)
-	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(2)
+	@$(1)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes --no-deps -r $(2)
 endef
 
-serve: install ## the server on 127.0.0.1:8000 with the example agent: no key, no network
-	$(BIN)/turnstream serve examples/agent.yaml
+# The development environment with another one's packages before its own.
+with = PYTHONPATH="$$($(VENV)-$(1)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" $(BIN)/python
+
+serve: $(VENV)/.base ## the server on 127.0.0.1:8000 with the example agent: no key, no network
+	PYTHONPATH=src $(BIN)/python -m turnstream serve examples/agent.yaml
 
 test: install ## everything is tested
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
@@ -44,8 +55,8 @@ format: install ## rewrite the code in our format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: install ## what a token costs: table, JSON and plot in bench/results
-	$(BIN)/python -m bench
+bench: install $(VENV)-bench/.installed ## what a token costs: table, JSON and plot in bench/results
+	$(call with,bench) -m bench
 
 fuzz: install ## much more noise into every decoder and request than the tests have time for; FUZZ_SEED makes it other noise
 	FUZZ=50 $(BIN)/python -m pytest $(PYTEST_ARGS) --timeout=3600 tests/providers/test_fuzz.py tests/providers/test_request_noise.py tests/server/test_fuzz.py
@@ -53,6 +64,9 @@ fuzz: install ## much more noise into every decoder and request than the tests h
 
 soak-runs: install ## owners of kept runs are killed before and after every call of their database
 	SOAK=1 $(BIN)/python -m pytest $(PYTEST_ARGS) tests/runs
+
+milvus: install $(VENV)-milvus/.installed ## the search in Milvus, with Milvus Lite from an environment of its own (450 MB)
+	$(call with,milvus) -m pytest tests/tools/retrieval/test_milvus.py
 
 orchestrate: install $(VENV)-orchestrate/.installed ## IBM's own validator and discovery of agents, in an environment of its own (380 MB)
 	ORCHESTRATE_PYTHON=$(CURDIR)/$(VENV)-orchestrate/bin/python $(BIN)/python -m pytest tests/clients/test_orchestrate_official.py
