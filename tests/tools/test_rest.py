@@ -247,3 +247,69 @@ async def test_a_token_is_fetched_once_for_many_calls_and_again_when_it_is_refus
 def test_what_cannot_work_is_a_configuration_error(name: str, url: str, more: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
         rest(name, url, **more)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "content"),
+    [
+        ("application/yaml", b"a: 1", "a: 1"),
+        ("application/x-ndjson", b'{"a":1}\n{"a":2}', '{"a":1}\n{"a":2}'),
+        ("application/json-seq", b'{"a":1}', '{"a":1}'),
+        ("application/octet-stream", b'{"a": 1}', '{"a":1}'),
+        ("application/octet-stream", b"plain", "plain"),
+        ("application/problem+json", b'{"a": 1}', '{"a":1}'),
+        ("text/plain", b"caf\xe9", "café"),
+        ("image/svg+xml", b"<svg/>", "<svg/>"),
+        ("application/octet-stream", b"\x00\x01", "a file 'x.bin' of type application/octet-stream, 2 bytes, which"),
+        ("application/zip", b"PK\x03\x04\x00", "a file 'x.bin' of type application/zip, 5 bytes, which you cannot see"),
+    ],
+)
+async def test_an_answer_is_text_wherever_it_can_be(kind: str, body: bytes, content: str) -> None:
+    async def handler(request: web.Request) -> web.Response:
+        return web.Response(body=body, headers={"content-type": kind})
+
+    async with serving(handler) as url:
+        output = await called(rest("get", f"{url}/files/x.bin", options=allowed(url)), {})
+    text = output.content if isinstance(output.content, str) else output.content[0].text
+    assert text.startswith(content)
+
+
+@pytest.mark.parametrize(
+    ("headers", "name"), [({}, "report.pdf"), ({"Content-Disposition": 'attachment; filename="Q3.pdf"'}, "Q3.pdf")]
+)
+async def test_a_pdf_has_a_name(headers: dict[str, str], name: str) -> None:
+    async def handler(request: web.Request) -> web.Response:
+        return web.Response(body=b"%PDF-1.7", content_type="application/pdf", headers=headers)
+
+    async with serving(handler) as url:
+        (part,) = (await called(rest("get", f"{url}/a/report.pdf", options=allowed(url)), {})).content
+    assert part.filename == name
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "said"),
+    [
+        ("application/xml", "<error>qty too high</error>", "status 400: <error>qty too high</error>"),
+        ("text/html", '{"error": "qty"}', 'status 400: {"error": "qty"}'),
+        ("text/html", "<html><h1>Oops</h1></html>", "status 400."),
+        ("application/octet-stream", "no stock", "status 400: no stock"),
+    ],
+)
+async def test_why_a_call_failed_is_told_whatever_it_is_called(kind: str, body: str, said: str) -> None:
+    async def handler(request: web.Request) -> web.Response:
+        return web.Response(status=400, body=body.encode(), headers={"content-type": kind})
+
+    async with serving(handler) as url:
+        output = await called(rest("get", url, options=allowed(url)), {})
+    assert str(output.content).endswith(said)
+
+
+async def test_a_long_answer_is_cut_and_a_projection_sees_all_of_it() -> None:
+    async def handler(request: web.Request) -> web.Response:
+        return web.json_response({"noise": "x" * 50_000, "last": 7})
+
+    async with serving(handler) as url:
+        whole = await called(rest("get", url, options=allowed(url)), {})
+        picked = await called(rest("get", url, jmespath="last", options=allowed(url)), {})
+    assert str(whole.content).endswith("more characters")
+    assert (picked.content, whole.data) == ("7", None)

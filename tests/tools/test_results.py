@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import enum
+import importlib
+from collections import UserDict, deque
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
+import numpy
 import pytest
 from pydantic import BaseModel
 
@@ -65,16 +69,78 @@ def test_content_parts_are_content() -> None:
     assert output(["see", IMAGE, {"a": 1}]).content == (TextPart("see"), IMAGE, TextPart('{"a":1}'))
 
 
-def test_what_has_no_json_form_is_a_clear_error() -> None:
-    with pytest.raises(TypeError, match=r"the result has no JSON form.*object is no JSON"):
-        output({"a": object()})
+pandas: Any = importlib.import_module("pandas")  # it has no types
 
 
-def test_a_result_that_contains_itself_is_a_clear_error() -> None:
-    loop: list[Any] = []
+class Odd:
+    def __repr__(self) -> str:
+        return "an odd thing"
+
+
+def test_what_has_no_json_form_is_given_as_text_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    assert output({"a": Odd(), "b": 1}).content == '{"a":"an odd thing","b":1}'
+    assert "a result of type Odd has no JSON form" in caplog.text
+
+
+def test_a_result_that_contains_itself_ends() -> None:
+    loop: list[Any] = [1]
     loop.append(loop)
-    with pytest.raises(TypeError, match="no JSON form"):
-        output(loop)
+    assert output(loop).content == '[1,"…"]'
+
+
+class Stamped(UserDict[str, Any]):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("value", "content"),
+    [
+        (numpy.int64(3), "3"),
+        (numpy.float32(0.5), "0.5"),
+        (numpy.bool_(True), "true"),
+        (numpy.array([[1, 2], [3, 4]]), "[[1,2],[3,4]]"),
+        (numpy.array(5), "5"),
+        ({"total": numpy.int64(3), numpy.int64(4): [numpy.float64("nan")]}, '{"total":3,"4":[null]}'),
+        (pandas.DataFrame({"a": [1, 2], "b": ["x", None]}).head(1), '[{"a":1,"b":"x"}]'),
+        (pandas.Series([1, 2]), "[1,2]"),
+        (pandas.Series({"x": 1}), '{"x":1}'),
+        (Stamped(a=1), '{"a":1}'),
+        (MappingProxyType({"a": range(2)}), '{"a":[0,1]}'),
+        (SimpleNamespace(a=1), '{"a":1}'),
+        (deque([1]), "[1]"),
+        ([ValueError("no http://u:p@host/x?key=1"), 1], '["ValueError: no http://host/x",1]'),
+        ({"a": b"\xff\xfe", "b": b"text"}, '{"a":"2 bytes","b":"text"}'),
+        ((one for one in (1, 2)), "[1,2]"),
+        (b"plain", "plain"),
+    ],
+)
+def test_values_of_all_libraries_arrive(value: Any, content: str) -> None:
+    result = output(value)
+    assert (result.content, result.is_error) == (content, False)
+
+
+def test_bytes_are_what_they_are() -> None:
+    assert output(b"\x89PNG\r\n\x1a\n!").content == (ImagePart("data:image/png;base64,iVBORw0KGgoh"),)
+    assert output(b"\xff\xfe\x00\xff").content == "a file, 4 bytes, which you cannot see"
+
+
+def test_a_part_that_no_vendor_takes_is_put_into_words() -> None:
+    svg = ImagePart("data:IMAGE/SVG+XML;base64,PHN2Zy8+")
+    assert output(svg).content == (TextPart("<svg/>"),)
+    assert output(["see", svg]).content == (TextPart("see"), TextPart("<svg/>"))
+    assert output(ToolOutput((svg,))).content == (TextPart("<svg/>"),)
+
+
+def test_a_result_that_is_too_long_is_cut() -> None:
+    text = output("ä" * 1_000_000).content
+    assert isinstance(text, str)
+    assert text.endswith("ä… 868,928 more characters")
+    assert len(text.encode()) < 263_000
+
+
+def test_of_a_group_of_errors_the_first_that_is_none_is_told() -> None:
+    group = ExceptionGroup("several", [ExceptionGroup("inner", [ValueError("the reason")]), KeyError("other")])
+    assert failure(group).content == "The tool failed with ValueError: the reason"
 
 
 def test_a_failure_names_class_and_message_and_keeps_the_message_from_clients() -> None:

@@ -111,6 +111,7 @@ def _add_thinking(
 
 def _messages(history: tuple[messages.Message, ...]) -> list[dict[str, Any]]:
     """A tool message holds text only, so what tools gave besides follows their messages, as the user's."""
+    history = translate.readable_results(history, lambda part: _part(part, ""))
     made: list[dict[str, Any]] = []
     shown: list[dict[str, Any]] = []
     if text := translate.system_text(history):

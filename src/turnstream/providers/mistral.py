@@ -118,6 +118,7 @@ def _tool(spec: toolspec.ToolSpec) -> dict[str, Any]:
 def _messages(history: tuple[messages.Message, ...], *, thinks: bool) -> list[dict[str, Any]]:
     """System text first; messages of the same role become one; an assistant stands between a result and the user."""
     names = translate.tool_names(history)
+    history = translate.readable_results(history, lambda part: _part(part, ""))
     made: list[dict[str, Any]] = []
     if text := translate.system_text(history):
         made.append({"role": "system", "content": text})

@@ -116,6 +116,7 @@ def _messages(history: tuple[messages.Message, ...]) -> list[dict[str, Any]]:
     made: list[dict[str, Any]] = []
     if text := translate.system_text(history):
         made.append({"role": "system", "content": text})
+    history = translate.readable_results(history, lambda part: _content((part,), ""))
     loop = max((at for at, message in enumerate(history) if isinstance(message, messages.UserMessage)), default=-1)
     for at, message in enumerate(history):
         where = f"messages[{at}].content"

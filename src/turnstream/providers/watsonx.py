@@ -28,7 +28,7 @@ def request(settings: base.Settings, model_request: requests.ModelRequest) -> ba
     family, history = family_of(settings.model), model_request.messages
     if family is not None and family.short_ids:
         history = with_short_ids(history)
-    made: dict[str, Any] = {"messages": chat_body.message_list(history, settings.quirks)}
+    made: dict[str, Any] = {"messages": chat_body.message_list(history, {**settings.quirks, "no_files": True})}
     if model_request.tools:
         made["tools"] = [chat_body.tool(spec) for spec in model_request.tools]
         if (forced := translate.forced_tool(options.tool_choice)) is not None:
@@ -51,7 +51,7 @@ def request(settings: base.Settings, model_request: requests.ModelRequest) -> ba
 
 def _check(model_request: requests.ModelRequest) -> None:
     for at, message in enumerate(model_request.messages):
-        if isinstance(message, messages.UserMessage | messages.ToolMessage) and not isinstance(message.content, str):
+        if isinstance(message, messages.UserMessage) and not isinstance(message.content, str):
             for number, part in enumerate(message.content):
                 if isinstance(part, messages.FilePart):
                     where = f"messages[{at}].content[{number}]"

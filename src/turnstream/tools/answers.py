@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from base64 import b64encode
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from turnstream.events import ConfigurationError, FilePart, ImagePart, ToolOutput
+from turnstream.events import ConfigurationError, TextPart, ToolOutput
+from turnstream.parsing import media
+from turnstream.tools import bounds, fitting
 from turnstream.tools.http_client import Response
 
 _MOST_EXCERPT = 1000
 _SHORTEST_SECRET = 6
-# What is called a script may be JSON too; if it is none it is text.
-_JSON = ("application/json", "text/json", "text/javascript", "application/javascript", "application/x-javascript")
+# What is called a script may be JSON too; otherwise it is text.
+_SCRIPTS = ("text/javascript", "application/javascript", "application/x-javascript")
+_UNNAMED = ("", "application/octet-stream", "binary/octet-stream")
+_PAGES = ("<!doctype html", "<html")
 
 
 class Projection:
@@ -34,7 +37,7 @@ class Projection:
         try:
             compiled = jmespath.compile(expression)
         except jmespath.exceptions.JMESPathError:
-            raise ConfigurationError(f"{expression!r} is no JMESPath expression") from None
+            raise ConfigurationError(f"{expression!r} is not a valid JMESPath expression") from None
 
         def search(value: Any) -> Any:
             try:
@@ -54,7 +57,13 @@ class Projection:
             return value
 
 
-def output(response: Response, host: str, projection: Projection, secrets: Iterable[str] = ()) -> ToolOutput:
+def output(
+    response: Response,
+    host: str,
+    projection: Projection,
+    secrets: Iterable[str] = (),
+    most_bytes: int = bounds.ANSWER_BYTES,
+) -> ToolOutput:
     """Every 2xx is success. A failure tells the model what the server said of it, without ``secrets``; clients see the
     status alone."""
     if not response.ok:
@@ -63,46 +72,53 @@ def output(response: Response, host: str, projection: Projection, secrets: Itera
         return ToolOutput(f"{bare}: {said}" if said else f"{bare}.", is_error=True, shown=f"{bare}.")
     if not response.body:
         return ToolOutput(f"Done (status {response.status}, no content).")
+    return fitting.fit(_content(response, projection), most_bytes)
+
+
+def _content(response: Response, projection: Projection) -> ToolOutput:
     kind = response.content_type
-    if _is_json(kind):
+    if media.is_json(kind) or kind in _SCRIPTS:
         return _json(response, projection)
-    if kind.startswith("image/"):
-        return ToolOutput((ImagePart(_data_url(response)),))
-    if kind.startswith("text/") or kind in ("", "application/xml") or kind.endswith("+xml"):
-        return _json(response, projection) if kind == "" else ToolOutput(_text(response))
-    return ToolOutput((FilePart(_data_url(response)),))
-
-
-def _is_json(kind: str) -> bool:
-    return kind in _JSON or kind.endswith("+json")
+    if response.is_cut and not media.is_text(kind):
+        return ToolOutput(f"{media.describe(kind, response.size, response.filename)}: it is too large")
+    made = media.part(response.body, kind, response.filename, response.charset)
+    match made:
+        case TextPart(text=text):
+            is_text = kind in _UNNAMED and media.plain_text(response.body) is not None
+            return _json(response, projection) if is_text else ToolOutput(_whole(text, response))
+        case _:
+            return ToolOutput((made,))
 
 
 def _json(response: Response, projection: Projection) -> ToolOutput:
+    text = media.decode(response.body, response.charset)
     try:
-        value = projection.of(json.loads(response.body))
+        value = projection.of(json.loads(text))
     except (ValueError, RecursionError):
-        return ToolOutput(_text(response))
+        return ToolOutput(_whole(text, response))
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return ToolOutput(text, data=value)
 
 
-def _text(response: Response) -> str:
-    _, _, charset = response.headers.get("content-type", "").partition("charset=")
-    try:
-        return response.body.decode(charset.partition(";")[0].strip(" \"'") or "utf-8", "replace")
-    except LookupError:
-        return response.body.decode("utf-8", "replace")
-
-
-def _data_url(response: Response) -> str:
-    return f"data:{response.content_type};base64,{b64encode(response.body).decode()}"
+def _whole(text: str, response: Response) -> str:
+    return f"{text}… the answer goes on: it is longer than {len(response.body):,} bytes" if response.is_cut else text
 
 
 def _excerpt(response: Response, secrets: Iterable[str]) -> str:
-    if not (_is_json(response.content_type) or response.content_type == "text/plain"):
-        return ""  # a page for people
-    text = " ".join(_text(response).split())
+    """What a server says is wrong: JSON whatever it is called, and other texts, but no page for people."""
+    kind, body = response.content_type, response.body
+    text = media.decode(body, response.charset) if media.is_text(kind) else media.plain_text(body) or ""
+    if not _is_json(text) and ("html" in kind or text.lstrip()[:15].lower().startswith(_PAGES)):
+        return ""
+    text = " ".join(text.split())
     for secret in secrets:
         if len(secret) >= _SHORTEST_SECRET:
             text = text.replace(secret, "***")
     return text if len(text) <= _MOST_EXCERPT else f"{text[:_MOST_EXCERPT]}…"
+
+
+def _is_json(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict | list)
+    except (ValueError, RecursionError):
+        return False

@@ -8,9 +8,11 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from email.message import Message
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 import aiohttp
 from yarl import URL
@@ -28,11 +30,13 @@ _REDIRECTS = 5
 _TRIES = 3
 _FOLLOWED = (301, 302, 303, 307, 308)
 _KEPT_ON_REDIRECT = ("accept", "user-agent")
+_LEAST_READ = 4 * 1024 * 1024  # bytes: of a longer text than a model gets, a projection may pick what it needs
 
 
 @dataclass(frozen=True, slots=True)
 class HttpOptions:
-    """Times are in seconds, sizes in bytes. ``ca`` is a file of certificates to trust instead of the system's.
+    """Times are in seconds. ``max_bytes`` is how much text of an answer a model gets. ``ca`` is a file of certificates
+    to trust instead of the system's.
 
     ``allow_private`` is what `Guard` allows beyond public addresses.
     """
@@ -60,11 +64,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """``headers`` have names in lower case."""
+    """``headers`` have names in lower case. ``is_cut`` says that the body goes on; ``url`` is where it came from."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    is_cut: bool = False
+    url: str = ""
 
     @property
     def ok(self) -> bool:
@@ -73,6 +79,26 @@ class Response:
     @property
     def content_type(self) -> str:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def charset(self) -> str | None:
+        _, _, charset = self.headers.get("content-type", "").partition("charset=")
+        return charset.partition(";")[0].strip(" \"'") or None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole body, as far as that is known."""
+        length = self.headers.get("content-length", "")
+        return max(int(length) if length.isascii() and length.isdigit() else 0, len(self.body))
+
+    @property
+    def filename(self) -> str | None:
+        """As Content-Disposition says (RFC 6266), else the last segment of the address."""
+        header = Message()
+        header["content-disposition"] = self.headers.get("content-disposition", "")
+        segment = unquote(urlsplit(self.url).path.rpartition("/")[2])
+        name = (header.get_filename() or segment).replace("\\", "/").rpartition("/")[2]
+        return name[:200] or None
 
 
 class HttpClient:
@@ -96,20 +122,25 @@ class HttpClient:
             session, self._session = self._session, None
             await session.close()
 
-    async def send(self, request: Request) -> Response:
-        """The response, whatever its status. Raises `ToolError`, in words for the model."""
+    async def send(self, request: Request, *, may_be_cut: bool = False) -> Response:
+        """The response, whatever its status. Raises `ToolError`, in words for the model; also for one that is longer
+        than ``max_bytes``, unless it ``may_be_cut``.
+        """
         try:
             async with asyncio.timeout(self.options.timeout) as limit:
-                return await self._tried(request)
+                response = await self._tried(request, _LEAST_READ if may_be_cut else 0)
         except TimeoutError as error:
             if not limit.expired():
                 raise ToolError(f"{request.host} did not answer in time.") from error
             raise ToolError(f"{request.host} did not answer within {self.options.timeout:g} seconds.") from error
+        if response.is_cut and not may_be_cut:
+            raise ToolError(f"The answer of {request.host} is longer than {self.options.max_bytes} bytes.")
+        return response
 
-    async def _tried(self, request: Request) -> Response:
+    async def _tried(self, request: Request, least: int) -> Response:
         """A busy server that says when to come back is asked again."""
         for left in reversed(range(_TRIES)):
-            response = await self._followed(request)
+            response = await self._followed(request, least)
             if response.status not in (429, 503) or not request.repeatable or not left:
                 break
             wait = retry_after(response.headers, time.time())
@@ -118,9 +149,9 @@ class HttpClient:
             await asyncio.sleep(wait)
         return response
 
-    async def _followed(self, request: Request) -> Response:
+    async def _followed(self, request: Request, least: int) -> Response:
         for _ in range(_REDIRECTS + 1):
-            response = await self._once(request)
+            response = await self._once(request, least)
             location = response.headers.get("location")
             if response.status not in _FOLLOWED or not location:
                 return response
@@ -145,11 +176,11 @@ class HttpClient:
             headers = {name: value for name, value in headers.items() if name.lower() in _KEPT_ON_REDIRECT}
         return replace(request, url=where, headers=headers)
 
-    async def _once(self, request: Request) -> Response:
+    async def _once(self, request: Request, least: int) -> Response:
         url, host, port = _parts(request.url)
         try:
             self._guard.check_literal(host, port)
-            return await self._answered(request, url)
+            return await self._answered(request, url, least)
         except TimeoutError:
             raise
         except (aiohttp.ClientError, OSError) as error:
@@ -159,22 +190,23 @@ class HttpClient:
             log.warning("%s %s cannot be sent: %r", request.method, host, error)
             raise ToolError(f"The request to {host} cannot be sent.") from error
 
-    async def _answered(self, request: Request, url: URL) -> Response:
+    async def _answered(self, request: Request, url: URL, least: int) -> Response:
         async with self._opened().request(
             request.method, url, headers=request.headers, data=request.body, allow_redirects=False
         ) as response:
-            body = await self._body(response, url.host or "")
+            body, is_cut = await self._body(response, max(self.options.max_bytes, least))
             headers = {name.lower(): value for name, value in response.headers.items()}
-            return Response(response.status, headers, body)
+            return Response(response.status, headers, body, is_cut, request.url)
 
-    async def _body(self, response: aiohttp.ClientResponse, host: str) -> bytes:
+    async def _body(self, response: aiohttp.ClientResponse, most: int) -> tuple[bytes, bool]:
+        """At most so many bytes, and whether it goes on."""
         body = bytearray()
         while piece := await response.content.readany():
             body += piece
-            if len(body) > self.options.max_bytes:
+            if len(body) > most:
                 response.close()
-                raise ToolError(f"The answer of {host} is longer than {self.options.max_bytes} bytes.")
-        return bytes(body)
+                return bytes(body[:most]), True
+        return bytes(body), False
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._users == 0:

@@ -75,7 +75,8 @@ class HttpTools:
         arguments = arguments_of(call)
         self._check(operation, arguments)
         response, used = await self._answered(operation, arguments, context)
-        return answers.output(response, operation.host, self._projection, [*used.secrets, *operation.secrets])
+        secrets = [*used.secrets, *operation.secrets]
+        return answers.output(response, operation.host, self._projection, secrets, self.client.options.max_bytes)
 
     async def _answered(
         self, operation: Operation, arguments: Mapping[str, Any], context: RunContext
@@ -85,7 +86,8 @@ class HttpTools:
         for left in (1, 0):
             own = await self._auth.credentials(self.client)
             used = replace(own, headers={**own.headers, **forwarded})
-            response = await self.client.send(operation.request(arguments, used, context.idempotency_key))
+            request = operation.request(arguments, used, context.idempotency_key)
+            response = await self.client.send(request, may_be_cut=True)
             if response.status != 401 or not left or not self._auth.refused(own):
                 break
         return response, used

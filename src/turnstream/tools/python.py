@@ -8,7 +8,7 @@ import inspect
 import logging
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterable, Callable, Mapping
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from turnstream.events import ConfigurationError, Effect, RunContext, ToolCall, ToolError, ToolOutput, ToolSpec
@@ -22,6 +22,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # what every vendor accepts
+_MOST_ITEMS = 100_000
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 
 
@@ -170,9 +171,11 @@ class FunctionTool(Generic[P, R]):
 
     async def _execute(self, args: list[Any], kwargs: dict[str, Any]) -> Any:
         if self._is_async:
-            return await self.function(*args, **kwargs)  # type: ignore[misc]  # P is what bind made sure of
-        value = await self._threads.run(self.function, *args, **kwargs)
-        return await value if inspect.isawaitable(value) else value
+            value = await self.function(*args, **kwargs)  # type: ignore[misc]  # P is what bind made sure of
+        else:
+            value = await self._threads.run(self.function, *args, **kwargs)
+            value = await value if inspect.isawaitable(value) else value
+        return await _collect(value) if hasattr(value, "__aiter__") else value
 
     def _failed(self, error: BaseException, context: RunContext) -> ToolOutput:
         log.error("tool %s failed in run %s", self.name, context.run_id, exc_info=error)
@@ -180,6 +183,16 @@ class FunctionTool(Generic[P, R]):
 
     def __repr__(self) -> str:
         return f"FunctionTool({self.name!r})"
+
+
+async def _collect(items: AsyncIterable[Any]) -> list[Any]:
+    """What an async generator that was returned gives, within reason."""
+    found: list[Any] = []
+    async for item in items:
+        found.append(item)
+        if len(found) >= _MOST_ITEMS:
+            break
+    return found
 
 
 def _name(function: Callable[..., Any]) -> str:

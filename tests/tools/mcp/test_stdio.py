@@ -26,7 +26,7 @@ async def test_every_kind_of_tool_and_result_of_a_real_server(tmp_path: Path) ->
         assert things.content == (
             TextPart("text"),
             ImagePart("data:image/png;base64,cG5n"),
-            TextPart("a note"),
+            TextPart("note://1\na note"),
             TextPart("A page <https://example.com/a>: worth reading"),
         )
         assert things.sources[0].url == "https://example.com/a"

@@ -43,6 +43,7 @@ def body(settings: base.Settings, model_request: requests.ModelRequest, notes: l
 def _messages(conversation: tuple[messages.Message, ...]) -> list[Block]:
     """Roles alternate, the first is the user's, tool results stand at the head of theirs, no block is empty."""
     ids = translate.Ids.of_word_characters()
+    conversation = translate.readable_results(conversation, lambda part: _part(part, ""))
     made: list[Block] = []
     for at, message in enumerate(conversation):
         match message:

@@ -6,7 +6,8 @@ Quirks (``Settings.quirks``), each absent unless a vendor needs it:
 - ``system_role``: ``developer`` instead of ``system``.
 - ``reasoning``: the field in which the vendor wants the reasoning of the current tool loop sent back
   (``reasoning_content``, ``reasoning`` or ``reasoning_details``).
-- ``text_only``: content must be a string; parts that are not text are left out.
+- ``text_only``: content must be a string; a user's parts that are not text are left out, a tool's are put into words.
+- ``no_files``: the vendor takes no files.
 - ``no_stream_options``: the vendor rejects ``stream_options``.
 - ``without``: names of body members that the vendor rejects.
 """
@@ -15,13 +16,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, assert_never
 
 import msgspec
 
-from turnstream import messages, requests, toolspec
+from turnstream import errors, messages, requests, toolspec
 from turnstream.providers import base
-from turnstream.providers.encode import translate
+from turnstream.providers.encode import data_urls, translate
 
 _OTHERS = ("gemini", "openai-responses")  # what other protocols keep with a call
 _PLAIN = (
@@ -91,6 +93,7 @@ def tool(spec: toolspec.ToolSpec) -> dict[str, Any]:
 
 def message_list(history: tuple[messages.Message, ...], quirks: dict[str, Any]) -> list[dict[str, Any]]:
     """A tool message can only hold text, so images that tools gave follow their tool messages, as the user's."""
+    history = translate.readable_results(history, partial(_result_part, quirks))
     whole: list[dict[str, Any]] = []
     shown: list[dict[str, Any]] = []
     loop = _current_loop(history)
@@ -107,8 +110,7 @@ def message_list(history: tuple[messages.Message, ...], quirks: dict[str, Any]) 
                 whole.append(_assistant(message, quirks, in_loop=position >= loop))
             case messages.ToolMessage():
                 whole.append(_result(message))
-                if not quirks.get("text_only"):
-                    shown.extend(_shown_parts(message))
+                shown.extend(_shown_parts(message))
             case _:
                 assert_never(message)
     if shown:
@@ -145,6 +147,24 @@ def _part(part: messages.ContentPart) -> dict[str, Any]:
             return {"type": "file", "file": {key: value for key, value in file.items() if value is not None}}
         case _:
             assert_never(part)
+
+
+def _result_part(quirks: dict[str, Any], part: messages.ContentPart) -> dict[str, Any]:
+    """Raises `RequestError` for what chat completions do not take, or the server behind them does not."""
+    takes = True
+    match part:
+        case messages.TextPart():
+            return _part(part)
+        case messages.AudioPart(format=container):
+            takes = container in ("wav", "mp3")
+        case messages.FilePart(url=str(url)):
+            media = data_urls.inline(url)
+            takes = media is not None and media.type == "application/pdf"
+        case _:
+            pass
+    if not takes or quirks.get("text_only") or (isinstance(part, messages.FilePart) and quirks.get("no_files")):
+        raise errors.RequestError("This model takes no such part.")
+    return _part(part)
 
 
 def _assistant(message: messages.AssistantMessage, quirks: dict[str, Any], *, in_loop: bool) -> dict[str, Any]:

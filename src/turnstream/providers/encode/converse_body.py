@@ -58,6 +58,7 @@ def body(settings: base.Settings, model_request: requests.ModelRequest, notes: l
 def _messages(conversation: tuple[messages.Message, ...]) -> list[Block]:
     """Roles alternate, the first is the user's, no text is blank, and a document has some text beside it."""
     ids = translate.Ids.of_word_characters()
+    conversation = translate.readable_results(conversation, _result_part)
     made: list[Block] = []
     for at, message in enumerate(conversation):
         match message:
@@ -129,6 +130,13 @@ def _part(part: messages.ContentPart, where: str) -> Block:
             raise errors.RequestError("Bedrock takes a file only as a data: URL or an s3: address.", param=where)
         case messages.AudioPart(data=data, format=container):
             return {"audio": {"format": container, "source": {"bytes": data}}}
+
+
+def _result_part(part: messages.ContentPart) -> Block:
+    """A tool's result may have no sound."""
+    if isinstance(part, messages.AudioPart):
+        raise errors.RequestError("Bedrock takes no audio in a tool's result.")
+    return _part(part, "")
 
 
 def _inline(url: str, where: str) -> data_urls.Media | str:

@@ -59,6 +59,7 @@ class _Contents:
         self._wire_ids: dict[str, str] = {}
         self._shown: list[Part] = []
         self._last: type[messages.Message] | None = None  # what the last content was made of
+        conversation = translate.readable_results(conversation, _result_part)
         for at, message in enumerate(conversation):
             if not isinstance(message, messages.ToolMessage):
                 self._show()
@@ -151,6 +152,15 @@ def _part(part: messages.ContentPart, where: str) -> Part:
             return {"fileData": {"fileUri": uri}}
         case _:
             raise errors.RequestError("A file needs a URL or an id.", param=where)
+
+
+def _result_part(part: messages.ContentPart) -> Part:
+    """Of documents, Gemini reads PDF."""
+    if isinstance(part, messages.FilePart) and part.url is not None:
+        media = data_urls.inline(part.url)
+        if media is not None and media.type != "application/pdf":
+            raise errors.RequestError(f"Gemini takes no file of type {media.type}.")
+    return _part(part, "")
 
 
 def _media(url: str, otherwise: str) -> Part:

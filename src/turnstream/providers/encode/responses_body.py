@@ -88,6 +88,7 @@ def _tool(spec: toolspec.ToolSpec) -> Item:
 
 def _input(conversation: tuple[messages.Message, ...]) -> list[Item]:
     ids = translate.Ids(re.compile(rf".{{1,{_LONGEST_ID}}}", re.DOTALL), lambda text: text[: _LONGEST_ID - 4] or "call")
+    conversation = translate.readable_results(conversation, lambda part: _part(part, ""))
     made: list[Item] = []
     for at, message in enumerate(conversation):
         where = f"messages[{at}].content"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from turnstream import errors, messages, requests
+from turnstream.parsing import media
 from turnstream.providers import base
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -67,6 +68,48 @@ def parts_of(content: messages.Content) -> tuple[messages.ContentPart, ...]:
     """The parts with something in them; a plain string is one text part."""
     parts = (messages.TextPart(content),) if isinstance(content, str) else content
     return tuple(part for part in parts if not isinstance(part, messages.TextPart) or part.text)
+
+
+def readable_results(
+    conversation: Sequence[messages.Message], encode_part: Callable[[messages.ContentPart], object]
+) -> tuple[messages.Message, ...]:
+    """The conversation with tools' results that the vendor takes: what ``encode_part`` refuses by a `RequestError`
+    is told to the model in words. What a user sends may be refused; a tool has done its work when its result is here,
+    and the same result is in every later request.
+    """
+    return tuple(
+        _readable_result(message, encode_part) if isinstance(message, messages.ToolMessage) else message
+        for message in conversation
+    )
+
+
+def _readable_result(
+    message: messages.ToolMessage, encode_part: Callable[[messages.ContentPart], object]
+) -> messages.ToolMessage:
+    if isinstance(message.content, str):
+        return message
+    parts = [_readable_part(part, encode_part) for part in message.content]
+    if parts == list(message.content):
+        return message
+    merged: list[messages.ContentPart] = []
+    for part in parts:
+        last = merged[-1] if merged else None
+        if isinstance(part, messages.TextPart) and isinstance(last, messages.TextPart):
+            merged[-1] = messages.TextPart(f"{last.text}\n{part.text}")
+        else:
+            merged.append(part)
+    return msgspec.structs.replace(message, content=tuple(merged))
+
+
+def _readable_part(
+    part: messages.ContentPart, encode_part: Callable[[messages.ContentPart], object]
+) -> messages.ContentPart:
+    made = media.readable(part)
+    try:
+        encode_part(made)
+    except errors.RequestError:
+        return messages.TextPart(media.in_words(made))
+    return made
 
 
 def system_text(conversation: Iterable[messages.Message]) -> str:

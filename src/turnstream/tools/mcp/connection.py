@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from turnstream.tools import names
 from turnstream.tools.mcp.listing import usable
-from turnstream.tools.mcp.session import Lost, Session, T, Work
+from turnstream.tools.mcp.session import LostError, Session, T, Work
 from turnstream.tools.mcp.transports import Target
 
 if TYPE_CHECKING:
@@ -23,11 +23,12 @@ _LONGEST_PAUSE = 60.0
 _LIST_AGAIN_SECONDS = 300.0  # for servers that never say that their tools have changed
 _LIST_SECONDS = 30.0
 _MOST_PAGES = 100
+_NO_SUCH_METHOD = -32601
 
 
 class Connection:
     """Starts a session when one is needed. One that fails at once is followed by a pause, which doubles each time:
-    meanwhile every call fails immediately. `Lost` is all that its methods raise of their own.
+    meanwhile every call fails immediately. `LostError` is all that its methods raise of their own.
     """
 
     def __init__(
@@ -61,6 +62,16 @@ class Connection:
         session = await self._started()
         return await session.run(work)
 
+    async def runs_tasks(self) -> bool:
+        """Whether the server takes calls of tools as tasks."""
+
+        async def declared(client: Client) -> bool:
+            can = client.server_capabilities.tasks
+            requests = None if can is None else can.requests
+            return requests is not None and requests.tools is not None and requests.tools.call is not None
+
+        return await self.run(declared)
+
     async def tools(self) -> dict[str, types.Tool]:
         """By the names that the model sees. What was listed before does while the server is down."""
         self._used = self._clock()
@@ -68,7 +79,7 @@ class Connection:
             if self._tools is None or not self._is_fresh():
                 try:
                     await self._list()
-                except Lost:
+                except LostError:
                     if self._tools is None:
                         raise
         return self._tools or {}
@@ -81,12 +92,11 @@ class Connection:
         from mcp import MCPError
 
         try:
-            async with asyncio.timeout(_LIST_SECONDS):
-                found = await self._twice(self._all_tools)
+            found = await self._twice(self._all_tools)
         except (MCPError, RuntimeError, ValueError, TimeoutError) as error:
             self._fresh = False
             log.warning("MCP server %s: its tools cannot be listed", self.name, exc_info=error)
-            raise Lost("its tools cannot be listed", refused=True) from error
+            raise LostError("its tools cannot be listed", refused=True) from error
         except BaseException:
             self._fresh = False
             raise
@@ -95,23 +105,44 @@ class Connection:
         self._listed_at = self._clock()
 
     async def _all_tools(self, client: Client) -> list[types.Tool]:
+        """Up to a cursor that was seen before: a server that gives it again has no more to say. A server that declares
+        no tools is not asked."""
+        from mcp import MCPError
+
         self._fresh = True  # a change while the list is under way makes it stale again
+        can = client.server_capabilities
         found: list[types.Tool] = []
+        if can.tools is None and (can.resources is not None or can.prompts is not None):
+            return found
+        try:
+            async with asyncio.timeout(_LIST_SECONDS):
+                await self._read_pages(client, found)
+        except TimeoutError:
+            if not found:
+                raise
+            log.warning("MCP server %s: its list of tools does not end; %d are used", self.name, len(found))
+        except MCPError as error:
+            if error.code != _NO_SUCH_METHOD or can.tools is not None:
+                raise
+        return found
+
+    async def _read_pages(self, client: Client, found: list[types.Tool]) -> None:
+        seen: set[str | None] = {None}
         cursor: str | None = None
         for _ in range(_MOST_PAGES):
             page = await client.list_tools(cursor=cursor)
             found += page.tools
             cursor = page.next_cursor
-            if cursor is None:
+            if cursor in seen:
                 break
-        return found
+            seen.add(cursor)
 
     async def _twice(self, work: Work[T]) -> T:
         """To list changes nothing, so a session that served and proves to be gone is replaced."""
         served = self._session is not None and self._session.served
         try:
             return await self.run(work)
-        except Lost:
+        except LostError:
             if not served:
                 raise
             return await self.run(work)
@@ -122,8 +153,8 @@ class Connection:
             session = self._restarted()
         try:
             await asyncio.shield(session.ready)
-        except Lost as error:
-            raise Lost(error.reason, refused=True) from error
+        except LostError as error:
+            raise LostError(error.reason, refused=True) from error
         return session
 
     def _restarted(self) -> Session:
@@ -132,7 +163,7 @@ class Connection:
             pause = min(_FIRST_PAUSE * 2**self._failures, _LONGEST_PAUSE)
             left = last.ended + pause - asyncio.get_running_loop().time()
             if left > 0:
-                raise Lost(f"{last.reason}; it is tried again in {left:.1f} seconds", refused=True)
+                raise LostError(f"{last.reason}; it is tried again in {left:.1f} seconds", refused=True)
         self._failures = 0 if last is None or last.served else self._failures + 1
         if last is not None:
             self._dismiss(last)

@@ -1,34 +1,53 @@
-"""What an MCP server says of its tools and gives as their results, in our words."""
+"""What an MCP server says of its tools and gives as their results, in our words.
+
+A server has done its work when its result is here, so no part of a result may lose the others: each block is read by
+itself, and what cannot be read is named in a sentence.
+"""
 
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from turnstream.events import (
-    AudioPart,
-    ContentPart,
-    Effect,
-    FilePart,
-    ImagePart,
-    Source,
-    TextPart,
-    ToolOutput,
-    ToolSpec,
-    content_text,
-)
+from turnstream.events import ContentPart, Effect, Source, TextPart, ToolOutput, ToolSpec
+from turnstream.parsing import media
+from turnstream.tools.mcp import listing
 
 if TYPE_CHECKING:
     from mcp import types
 
-MOST_MEDIA = 20_000_000
+log = logging.getLogger("turnstream.tools.mcp")
+
+RAW = "turnstream/result"
+"""The key in a result's ``_meta`` under which `guard` keeps the result as it came."""
+
+TASK = "turnstream/task"
+"""The same for the task that a server made of a call."""
+
+_RESULT_KEYS = ("content", "structuredContent", "toolResult")
+
+
+def guard(result: dict[str, Any]) -> None:
+    """Put a tool's result aside, where the SDK, which loses all of it for one block that it does not know, sees
+    nothing to object to. Other kinds of results stay as they are."""
+    if isinstance(result.get("task"), dict) and "content" not in result:
+        result["_meta"] = {TASK: result.pop("task")}
+        result["content"] = []
+    elif result.get("resultType") in (None, "complete") and any(key in result for key in _RESULT_KEYS):
+        meta = result.get("_meta")
+        aside = {key: result.pop(key) for key in (*_RESULT_KEYS, "isError") if key in result}
+        result["_meta"] = {**(meta if isinstance(meta, dict) else {}), RAW: aside}
+        result["content"] = []
+        if aside.get("isError") is True:
+            result["isError"] = True
 
 
 def spec(tool: types.Tool, name: str, source: str, effect: Effect | None) -> ToolSpec:
     """The input schema is passed on whole. Without ``effect`` the tool's annotations say what a second call does; a
-    tool without any may do harm, as the specification has it."""
+    tool without any may do harm, as the specification has it. A name that had to be changed stands in the description.
+    """
     hints = tool.annotations
     if effect is None:
         read_only = hints is not None and hints.read_only_hint
@@ -36,64 +55,122 @@ def spec(tool: types.Tool, name: str, source: str, effect: Effect | None) -> Too
         effect = "none" if read_only else "idempotent" if idempotent else "once"
     schema = dict(tool.input_schema)
     schema.setdefault("type", "object")
-    return ToolSpec(name, tool.description or tool.title or "", schema, effect=effect, source=source)
+    described = tool.description or tool.title or ""
+    if not tool.name.isascii():
+        called = tool.title or tool.name
+        described = described if called in described else f"{called}: {described}".rstrip(": ")
+    return ToolSpec(name, described, schema, effect=effect, source=source)
 
 
-def output(result: types.CallToolResult) -> ToolOutput:
-    """All blocks, in order. A result that is structured alone goes to the model as JSON."""
-    parts = tuple(_part(block) for block in result.content)
-    content: str | tuple[ContentPart, ...] = parts
-    if not parts:
-        content = "" if result.structured_content is None else json.dumps(result.structured_content, ensure_ascii=False)
-    elif all(isinstance(part, TextPart) for part in parts):
+def output(result: types.CallToolResult, tool: types.Tool | None = None) -> ToolOutput:
+    """All blocks, in order, and the structured form where no block says the same."""
+    raw = (result.meta or {}).get(RAW)
+    if not isinstance(raw, dict):
+        raw = result.model_dump(by_alias=True, mode="json", exclude_none=True)
+    return output_of(raw, tool)
+
+
+def output_of(raw: Mapping[str, Any], tool: types.Tool | None = None) -> ToolOutput:
+    failed = raw.get("isError") is True
+    blocks = raw.get("content", raw.get("toolResult"))  # the second in the protocol's first version
+    if blocks is not None and not isinstance(blocks, list):
+        blocks = [{"type": "text", "text": blocks}]
+    parts = [part for block in blocks or [] for part in _parts(block)]
+    if raw.get("structuredContent") is not None:
+        parts = _with_structure(parts, raw["structuredContent"])
+    if failed and not any(_says_something(part) for part in parts):
+        parts = [TextPart("The tool failed without saying why.")]
+    content: str | tuple[ContentPart, ...] = tuple(parts)
+    if all(isinstance(part, TextPart) for part in parts):
         content = "\n".join(part.text for part in parts if isinstance(part, TextPart))
-    sources = tuple(
-        Source(block.uri, block.title or block.name, block.uri, block.description or "")
-        for block in result.content
-        if block.type == "resource_link"
-    )
-    return ToolOutput(content, bool(result.is_error), result.structured_content, sources)
+    return ToolOutput(content, failed, _data(raw, tool, failed), tuple(_sources(blocks or [])))
 
 
-def text_size(output: ToolOutput) -> int:
-    """Bytes of its text, or of its structured form, whichever are more."""
-    data = 0 if output.data is None else len(msgspec.json.encode(output.data))
-    return max(data, len(content_text(output.content).encode("utf-8", "replace")))
+def _with_structure(parts: list[ContentPart], structure: Any) -> list[ContentPart]:
+    """A text block that is the same JSON, however it is spaced, says it already; empty ones say nothing."""
+    texts = [part.text for part in parts if isinstance(part, TextPart)]
+    if _is_said(structure, texts):
+        return parts
+    said = [part for part in parts if _says_something(part)]
+    return [*said, TextPart(json.dumps(structure, ensure_ascii=False))]
 
 
-def media_size(output: ToolOutput) -> int:
-    """Characters of its images, sound and files, as they are sent."""
-    parts = () if isinstance(output.content, str) else output.content
-    return sum(len(getattr(part, "url", "")) + len(getattr(part, "data", "")) for part in parts)
+def _is_said(structure: Any, texts: list[str]) -> bool:
+    """By one text as JSON; or, of an object with one member as servers wrap what is no object, by the texts."""
+    values = [_json(text) for text in texts]
+    if any(value == structure for value in values):
+        return True
+    if not isinstance(structure, dict) or len(structure) != 1:
+        return False
+    (inner,) = structure.values()
+    return any(inner in pair for pair in zip(texts, values, strict=True)) or inner in (texts, values)
 
 
-def _part(block: Any) -> ContentPart:
-    match block.type:
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _says_something(part: ContentPart) -> bool:
+    return not isinstance(part, TextPart) or bool(part.text.strip())
+
+
+def _data(raw: Mapping[str, Any], tool: types.Tool | None, failed: bool) -> Any:
+    """The structured form, if it is what the tool declares: the model is shown it in any case."""
+    structure = raw.get("structuredContent")
+    if tool is None or failed:
+        return structure
+    fault = listing.fault_of_output(tool, structure)
+    if fault is not None:
+        log.warning("the MCP tool %r gave a structured result that it does not declare: %s", tool.name, fault)
+        return None
+    return structure
+
+
+def _parts(block: Any) -> Iterator[ContentPart]:
+    if not isinstance(block, dict):
+        yield TextPart(block if isinstance(block, str) else json.dumps(block, ensure_ascii=False))
+        return
+    kind = str(block.get("mimeType") or "")
+    match block.get("type"):
         case "text":
-            return TextPart(block.text)
-        case "image":
-            return ImagePart(f"data:{block.mime_type};base64,{block.data}")
-        case "audio":
-            return AudioPart(block.data, _format(block.mime_type))
+            yield TextPart(_text(block.get("text")))
+        case "image" | "audio" as medium if isinstance(block.get("data"), str):
+            yield media.from_base64(block["data"], kind if kind.startswith(f"{medium}/") else kind or f"{medium}/")
         case "resource_link":
-            described = f": {block.description}" if block.description else ""
-            return TextPart(f"{block.title or block.name} <{block.uri}>{described}")
-        case _:
-            return _resource(block.resource)
+            about = f": {block['description']}" if block.get("description") else ""
+            yield TextPart(f"{_title(block)} <{block.get('uri')}>{about}")
+        case "resource" if isinstance(block.get("resource"), dict):
+            yield from _resource(block["resource"])
+        case other:
+            yield TextPart(f"(The tool also gave content of type {other!r}, which cannot be shown here.)")
 
 
-def _resource(resource: types.TextResourceContents | types.BlobResourceContents) -> ContentPart:
-    text = getattr(resource, "text", None)
-    if text is not None:
-        return TextPart(text)
-    kind = resource.mime_type or "application/octet-stream"
-    url = f"data:{kind};base64,{getattr(resource, 'blob', '')}"
-    if kind.startswith("image/"):
-        return ImagePart(url)
-    return FilePart(url, filename=resource.uri.rstrip("/").rpartition("/")[2] or None)
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
 
 
-def _format(mime_type: str) -> str:
-    """``audio/mpeg`` → ``mp3``: formats are named as OpenAI's API does."""
-    name = mime_type.partition(";")[0].rpartition("/")[2].removeprefix("x-")
-    return {"mpeg": "mp3", "wave": "wav", "vnd.wave": "wav"}.get(name, name)
+def _title(block: Mapping[str, Any]) -> str:
+    return str(block.get("title") or block.get("name") or "")
+
+
+def _resource(resource: Mapping[str, Any]) -> Iterator[ContentPart]:
+    """With its address before it: it is what tells two of them apart."""
+    uri = str(resource.get("uri") or "")
+    if isinstance(resource.get("blob"), str):
+        name = uri.partition("?")[0].rstrip("/").rpartition("/")[2] or None
+        part = media.from_base64(resource["blob"], str(resource.get("mimeType") or ""), name)
+    else:
+        part = TextPart(_text(resource.get("text")))
+    if not isinstance(part, TextPart):
+        yield part
+    else:
+        yield TextPart(f"{uri}\n{part.text}" if uri else part.text)
+
+
+def _sources(blocks: list[Any]) -> Iterator[Source]:
+    for block in blocks:
+        if isinstance(block, dict) and block.get("type") == "resource_link" and isinstance(block.get("uri"), str):
+            yield Source(block["uri"], _title(block), block["uri"], str(block.get("description") or ""))

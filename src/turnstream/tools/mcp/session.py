@@ -2,7 +2,7 @@
 
 The SDK's session must be entered and left in the same task, and a broken transport cancels the task that is inside it.
 So a task of its own owns the session and does nothing else. Each call is handed to it through a queue and gets a task
-too, so that nothing which befalls the session reaches a run but as an error of its call.
+too, so that a session failure reaches a run only as an error of the affected call.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from turnstream.tools.mcp.process import NotStartedError
 from turnstream.tools.mcp.transports import CURRENT, Attempt, Target
 
 if TYPE_CHECKING:
@@ -26,15 +27,25 @@ Work: TypeAlias = "Callable[[Client], Awaitable[T]]"
 
 _CLOSING_SECONDS = 8.0  # the SDK gives a process two seconds to end by itself and two more after SIGTERM
 _LISTEN_AGAIN_SECONDS = 5.0
+_STAND_INS = ("Server returned an error response", "Not Found", "Session terminated")  # the SDK's own, for a status
 
 
-class Lost(Exception):
+class LostError(Exception):
     """The connection is gone. ``refused`` says that the server cannot have executed the call."""
 
     def __init__(self, reason: str, *, refused: bool) -> None:
         super().__init__(reason)
         self.reason = reason
         self.refused = refused
+
+
+class StatusError(Exception):
+    """The server answered a call with an HTTP status that is an error, and with nothing that explains it."""
+
+    def __init__(self, status: int, retry_after: float | None = None) -> None:
+        super().__init__(f"status {status}")
+        self.status = status
+        self.retry_after = retry_after
 
 
 @dataclass(slots=True, eq=False)
@@ -76,9 +87,9 @@ class Session:
             self._queue.put_nowait(None)
 
     async def run(self, work: Work[T]) -> T:
-        """The result of ``work``, which is cancelled with its caller. Raises `Lost`, and whatever ``work`` does."""
+        """The result of ``work``, which is cancelled with its caller. Raises `LostError`, and what ``work`` raises."""
         if not self.alive:
-            raise Lost(self.reason, refused=True)
+            raise LostError(self.reason, refused=True)
         job = _Job(work, asyncio.get_running_loop().create_future(), contextvars.copy_context())
         self._queue.put_nowait(job)
         self.busy += 1
@@ -109,7 +120,7 @@ class Session:
         finally:
             self.lost("the connection ended")
             if not self.ready.done():
-                self.ready.set_exception(Lost(self.reason, refused=True))
+                self.ready.set_exception(LostError(self.reason, refused=True))
             await self._left()
 
     async def _connected(self) -> None:
@@ -142,7 +153,7 @@ class Session:
         try:
             result = await job.work(client)
         except asyncio.CancelledError:
-            _settle(job.done, Lost(self.reason or "it was closed", refused=job.attempt.refused))
+            _settle(job.done, LostError(self.reason or "it was closed", refused=job.attempt.refused))
             raise
         except Exception as error:  # passed on to whoever asked
             _settle(job.done, self._translated(error, job.attempt))
@@ -156,9 +167,11 @@ class Session:
         if not isinstance(error, MCPError):
             return error
         if attempt.refused or not self.alive:
-            return Lost(self.reason, refused=attempt.refused)
+            return LostError(self.reason, refused=attempt.refused)
         if attempt.status in (401, 403):
-            return Lost("it refuses the credentials", refused=False)
+            return LostError("it refuses the credentials", refused=True)
+        if attempt.status is not None and attempt.status >= 400 and error.message in _STAND_INS:
+            return StatusError(attempt.status, attempt.retry_after)
         return error
 
     async def _left(self) -> None:
@@ -170,7 +183,7 @@ class Session:
         while not self._queue.empty():
             job = self._queue.get_nowait()
             if job is not None:
-                _settle(job.done, Lost(self.reason, refused=True))
+                _settle(job.done, LostError(self.reason, refused=True))
 
     async def _message(self, message: Any) -> None:
         from mcp.types import ToolListChangedNotification
@@ -205,17 +218,31 @@ def _settle(done: asyncio.Future[Any], error: Exception) -> None:
 def _innermost(error: BaseException, status: int | None) -> str:
     """Why a start failed, in words of ours: the error's own may hold an address with a secret. ``status`` is that of
     the server's last answer over HTTP."""
+    from mcp import MCPError
+    from pydantic import ValidationError
+
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     match error:
-        case FileNotFoundError():
-            return "there is no such command"
-        case PermissionError():
-            return "its command may not be executed"
+        case NotStartedError():
+            return error.reason
         case TimeoutError():
             return "it did not start in time"
+        case _ if status is not None and not 200 <= status < 300:
+            return f"it answered with status {status}"
+        case ValidationError():
+            return f"its answer to initialize lacks {_field(error)}"
+        case RuntimeError() if "protocol version" in str(error):
+            return f"it speaks a version of MCP that is not known here ({str(error).rpartition(' ')[2][:40]})"
         case _ if status is not None:
-            ok = 200 <= status < 300
-            return "it does not answer as an MCP server does" if ok else f"it answered with status {status}"
+            return "it does not answer as an MCP server does"
+        case MCPError():
+            return f"it refused to start: {' '.join(error.message.split())[:200]}"
         case _:
             return f"it failed to start ({type(error).__name__})"
+
+
+def _field(error: Any) -> str:
+    """The first member that a wrong answer lacks, or has in a form that it may not have."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    return ".".join(str(part) for part in first["loc"]) or "its members"

@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from turnstream.events import ConfigurationError, Effect, RunContext, ToolCall, ToolError, ToolOutput, ToolSpec
-from turnstream.tools import bounds
+from turnstream.tools import bounds, fitting, schema_check
 from turnstream.tools.forwarding import Forwarding
 from turnstream.tools.json_arguments import arguments_of
-from turnstream.tools.mcp import results
+from turnstream.tools.mcp import results, tasks, wire
 from turnstream.tools.mcp.connection import Connection
-from turnstream.tools.mcp.session import Lost
+from turnstream.tools.mcp.session import LostError, StatusError
 from turnstream.tools.mcp.transports import Http, Stdio, Target
 
 if TYPE_CHECKING:
     from typing import Self
 
-    from mcp import Client, types
+    from mcp import Client, MCPError, types
 
 log = logging.getLogger("turnstream.tools.mcp")
 
 _MOST_CONNECTIONS = 200
 _IDLE_SECONDS = 300.0
+_TRIES = 3
+_LONGEST_WAIT = 30.0
+_LONGEST_PROGRESS = 500
+_URL_NEEDED = -32042
+_PERHAPS = " It may have executed the call."
 
 
 class McpServer:
@@ -34,8 +40,8 @@ class McpServer:
 
     ``forward_headers`` are request headers, ``forward_context`` maps a header to the context value that it carries.
     Both make a connection for each set of values, so no user's credentials serve another. ``effect`` replaces what the
-    server says of its tools. ``start_timeout`` is in seconds, ``max_bytes`` bounds the text of a result. It must be
-    entered before it is used.
+    server says of its tools. ``start_timeout`` is in seconds, ``max_bytes`` is how much text of a result a model gets.
+    It must be entered before it is used.
     """
 
     def __init__(
@@ -80,59 +86,78 @@ class McpServer:
         connection = self._connection(context)
         try:
             listed = await connection.tools()
-        except Lost as error:
+        except LostError as error:
             raise ToolError(self._sentence(error)) from error
         return [results.spec(tool, name, self.source, self._effect) for name, tool in listed.items()]
 
     async def call(self, call: ToolCall, context: RunContext) -> ToolOutput:
-        """Raises `ToolError`. A call is made again only if the server cannot have seen it."""
-        from mcp import MCPError
-
+        """Raises `ToolError`. A call is made again only if the server cannot have seen it, or if it asks for that and a
+        second call does no harm."""
         connection = self._connection(context)
         try:
             listed = await connection.tools()
-            if call.name not in listed:
-                raise ToolError(f"There is no tool named {call.name!r}.")
-            work = self._work(listed[call.name], call, context)
-            try:
-                result = await connection.run(work)
-            except Lost as error:
-                if not error.refused:
-                    raise
-                result = await connection.run(work)
-        except Lost as error:
+        except LostError as error:
             raise ToolError(self._sentence(error)) from error
-        except MCPError as error:
-            raise ToolError(f"The MCP server {self.name} answered: {_line(error.message)}") from error
-        except (RuntimeError, ValueError) as error:  # the SDK's, for an answer that breaks the protocol or its schema
-            log.warning("MCP server %s: bad answer to %s", self.name, call.name, exc_info=error)
-            raise ToolError(f"The MCP server {self.name} gave a result that breaks its own rules.") from error
-        return self._bounded(results.output(result), call.name)
+        if call.name not in listed:
+            raise ToolError(f"There is no tool named {call.name!r}.")
+        tool = listed[call.name]
+        raw = await self._answer(connection, tool, call, context)
+        return fitting.fit(results.output_of(raw, tool), self._max_bytes)
 
-    def _bounded(self, output: ToolOutput, name: str) -> ToolOutput:
-        """What is too long for the model would take the run with it."""
-        if results.text_size(output) > self._max_bytes:
-            raise ToolError(f"The result of {name} is longer than {self._max_bytes} bytes.")
-        if results.media_size(output) > results.MOST_MEDIA:
-            raise ToolError(f"The images and files that {name} gave are too large.")
-        return output
+    async def _answer(
+        self, connection: Connection, tool: types.Tool, call: ToolCall, context: RunContext
+    ) -> dict[str, Any]:
+        from mcp import MCPError
 
-    def _work(self, tool: types.Tool, call: ToolCall, context: RunContext) -> Callable[[Client], Any]:
-        arguments = arguments_of(call)
         spec = results.spec(tool, call.name, "", self._effect)
+        arguments = schema_check.coerce(arguments_of(call), spec.parameters)
         meta: Any = {"turnstream/idempotencyKey": context.idempotency_key} if spec.effect == "once" else None
+        caller = _Caller(connection, tool, arguments, meta, context)
+        try:
+            return await self._tried(caller, may_repeat=spec.effect != "once")
+        except LostError as error:
+            raise ToolError(self._sentence(error)) from error
+        except StatusError as error:
+            perhaps = _PERHAPS if error.status >= 500 else ""
+            raise ToolError(f"The MCP server {self.name} answered with status {error.status}.{perhaps}") from error
+        except MCPError as error:
+            raise ToolError(self._error_sentence(error)) from error
+        except (RuntimeError, ValueError) as error:  # the SDK's, for an answer that breaks the protocol
+            log.warning("MCP server %s: bad answer to %s", self.name, call.name, exc_info=error)
+            raise ToolError(f"The MCP server {self.name} gave an answer that breaks the protocol.{_PERHAPS}") from error
 
-        async def report(progress: float, total: float | None, message: str | None) -> None:
-            context.progress(message or call.name, min(progress / total, 1.0) if total else None)
+    async def _tried(self, caller: _Caller, *, may_repeat: bool) -> dict[str, Any]:
+        for left in reversed(range(_TRIES)):
+            try:
+                return await self._called(caller)
+            except StatusError as error:
+                wait = error.retry_after
+                if not may_repeat or error.status not in (429, 503) or wait is None or wait > _LONGEST_WAIT or not left:
+                    raise
+                await asyncio.sleep(wait)
+        raise AssertionError("the last try returns or raises")
 
-        async def work(client: Client) -> types.CallToolResult:
-            return await client.call_tool(tool.name, arguments, progress_callback=report, meta=meta)
+    async def _called(self, caller: _Caller) -> dict[str, Any]:
+        try:
+            return await caller.call(self.name)
+        except LostError as error:
+            if not error.refused:
+                raise
+            return await caller.call(self.name)
 
-        return work
-
-    def _sentence(self, error: Lost) -> str:
-        during = "" if error.refused else " It may have executed the call."
+    def _sentence(self, error: LostError) -> str:
+        during = "" if error.refused else _PERHAPS
         return f"The MCP server {self.name} is not available: {error.reason}.{during}"
+
+    def _error_sentence(self, error: MCPError) -> str:
+        """With what the server says besides: it tells the model what to do otherwise."""
+        if error.code == wire.PARSE_ERROR and (error.message == wire.NOT_JSON or "Failed to parse" in error.message):
+            return f"The MCP server {self.name} gave an answer that cannot be read: {wire.NOT_JSON}.{_PERHAPS}"
+        said = _line(error.message)
+        if error.code == _URL_NEEDED and (addresses := _addresses(error.data)):
+            return f"The MCP server {self.name} answered: {said} The user must open: {', '.join(addresses)}"
+        more = f": {_line(json.dumps(error.data, ensure_ascii=False, default=str))}" if error.data else ""
+        return f"The MCP server {self.name} answered: {said}{more}"
 
     def _connection(self, context: RunContext) -> Connection:
         if self._users == 0:
@@ -159,6 +184,44 @@ class McpServer:
 
     def __repr__(self) -> str:
         return f"McpServer({self.name!r})"
+
+
+class _Caller(NamedTuple):
+    """One call, as often as it has to be made."""
+
+    connection: Connection
+    tool: types.Tool
+    arguments: dict[str, Any]
+    meta: Any
+    context: RunContext
+
+    async def call(self, server: str) -> dict[str, Any]:
+        """The result as it came."""
+        if tasks.supports(self.tool) and await self.connection.runs_tasks():
+            calls = tasks.TaskCalls(server, self.connection)
+            result = await calls.call(self.tool, self.arguments, self.meta, self._note)
+            meta: Any = result.get("_meta")
+        else:
+            meta = (await self.connection.run(self._work)).meta
+        raw: dict[str, Any] = (meta or {}).get(results.RAW) or {}
+        return raw
+
+    def _note(self, message: str) -> None:
+        self.context.progress(message[:_LONGEST_PROGRESS])
+
+    async def _report(self, progress: float, total: float | None, message: str | None) -> None:
+        done = min(max(progress / total, 0.0), 1.0) if total and total > 0 else None
+        self.context.progress((message or self.tool.name)[:_LONGEST_PROGRESS], done)
+
+    async def _work(self, client: Client) -> types.CallToolResult:
+        name, arguments = self.tool.name, self.arguments
+        return await client.call_tool(name, arguments, progress_callback=self._report, meta=self.meta)
+
+
+def _addresses(data: Any) -> list[str]:
+    """Those of a URL elicitation (MCP 2025-11-25)."""
+    asked = data.get("elicitations") if isinstance(data, dict) else None
+    return [str(one["url"])[:500] for one in asked or [] if isinstance(one, dict) and "url" in one][:5]
 
 
 def _line(message: str) -> str:

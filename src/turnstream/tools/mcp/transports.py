@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import os
 import ssl
+import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from turnstream.events import ToolError
 from turnstream.tools.auth import Auth
-from turnstream.tools.http_client import HttpOptions
-from turnstream.tools.mcp.listing import mended
+from turnstream.tools.http_client import HttpOptions, retry_after
+from turnstream.tools.mcp import http_answers, wire
+from turnstream.tools.mcp.process import Process
+from turnstream.tools.mcp.process import streams as process_streams
 from turnstream.tools.mcp.signing import signing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import TextIO
-
     import httpx2
 
 log = logging.getLogger("turnstream.tools.mcp")
@@ -30,15 +29,17 @@ CURRENT: ContextVar[Attempt | None] = ContextVar("turnstream_mcp_attempt", defau
 """The call for which a request is being sent. The SDK sends each in the context of whoever asked for it."""
 
 _SESSION_HEADER = "mcp-session-id"
-_LONGEST_LINE = 1000
+_LARGEST_EVENT = 32 * 1024 * 1024
 
 
 @dataclass(slots=True, eq=False)
 class Attempt:
-    """What the transport met for one call. ``refused`` says that the server cannot have executed it."""
+    """What the transport met for one call. ``refused`` says that the server cannot have executed it, ``retry_after`` in
+    how many seconds it wants to be asked again."""
 
     status: int | None = None
     refused: bool = False
+    retry_after: float | None = None
 
 
 class Watcher(Protocol):
@@ -47,7 +48,7 @@ class Watcher(Protocol):
 
 
 class Target(Protocol):
-    """``per_user`` says that requests carry ``headers``, so users with different ones need a connection each."""
+    """``headers`` are one user's: users with different ones need a connection each."""
 
     def streams(self, name: str, headers: Mapping[str, str], watcher: Watcher) -> AbstractAsyncContextManager[Any]: ...
 
@@ -63,19 +64,10 @@ class Stdio:
 
     @asynccontextmanager
     async def streams(self, name: str, headers: Mapping[str, str], watcher: Watcher) -> AsyncIterator[Any]:
-        """Raises `OSError` if there is no such command."""
-        from mcp.client.stdio import StdioServerParameters, stdio_client
-
-        server = StdioServerParameters(
-            command=self.command,
-            args=list(self.args),
-            env=dict(self.env),
-            cwd=self.cwd,
-            encoding_error_handler="replace",  # a line that is no message is skipped, whatever its bytes
-        )
-        with _logged(name) as errors:
-            async with stdio_client(server, errlog=errors) as (read, write):
-                yield _Watched(read, watcher), write
+        """Raises `NotStartedError`."""
+        process = await Process.start(name, self.command, self.args, self.env, self.cwd)
+        async with process_streams(process, watcher.lost) as pair:
+            yield pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +100,9 @@ class Http:
         else:
             async with (
                 _client(everything, self._verified(), signed, watcher) as client,
-                streamable_http_client(self.url, http_client=client) as (read, write),
+                streamable_http_client(self.url, http_client=client, max_sse_event_size=_LARGEST_EVENT) as pair,
             ):
+                read, write = pair
                 yield _Watched(read, watcher), write
 
     def _verified(self) -> ssl.SSLContext | bool:
@@ -124,7 +117,7 @@ def _client(
     *,
     posts_must_succeed: bool = False,
 ) -> httpx2.AsyncClient:
-    """A client for one connection, which notes what happens to each call.
+    """A client for one connection, which notes what happens to each call and repairs what the server sends.
 
     The SDK lets one failed request take down its whole session, so a request that fails becomes a response with
     status 502, which fails its own call alone. With ``posts_must_succeed`` a message that the server refuses ends the
@@ -145,15 +138,17 @@ def _client(
                 elif posts_must_succeed:
                     watcher.lost("a message could not be sent")
                 return httpx2.Response(502, request=request)
-            except ToolError as error:  # it was not sent: there are no credentials to be had
+            except ToolError as error:  # it was not sent: there are no credentials
                 attempt.refused = True
                 watcher.lost(error.message[:1].lower() + error.message[1:].rstrip("."))
                 return httpx2.Response(502, request=request)
             attempt.status = response.status_code
-            if _SESSION_HEADER in request.headers and await _session_is_unknown(response):
-                attempt.refused = True
-                watcher.lost("it has forgotten the session")
+            attempt.retry_after = retry_after(response.headers, time.time())
+            response = await http_answers.repaired(request, response, partial(_heard, watcher, attempt))
+            if _SESSION_HEADER in request.headers and await http_answers.says_session_is_unknown(request, response):
+                _forgotten(watcher, attempt)
             elif response.status_code == 401:
+                attempt.refused = True
                 watcher.lost("it refuses the credentials")
             elif posts_must_succeed and request.method == "POST" and response.status_code >= 400:
                 attempt.refused = True
@@ -165,15 +160,18 @@ def _client(
     return Noting(headers=dict(headers), verify=verify, auth=auth, timeout=timeout)
 
 
-async def _session_is_unknown(response: httpx2.Response) -> bool:
-    """The specification wants 404; many servers answer 400 and say so in words."""
-    return response.status_code == 404 or (
-        response.status_code == 400 and b"session" in (await response.aread()).lower()
-    )
+def _heard(watcher: Watcher, attempt: Attempt, message: wire.Message) -> None:
+    if wire.says_session_is_unknown(message):
+        _forgotten(watcher, attempt)
+
+
+def _forgotten(watcher: Watcher, attempt: Attempt) -> None:
+    attempt.refused = True
+    watcher.lost("it has forgotten the session")
 
 
 class _Watched:
-    """The SDK's stream of messages, mended, and its end is told."""
+    """The SDK's stream of messages, of which the end is told."""
 
     def __init__(self, stream: Any, watcher: Watcher) -> None:
         self._stream = stream
@@ -184,7 +182,7 @@ class _Watched:
         return getattr(self._stream, "last_context", None)
 
     async def receive(self) -> Any:
-        return mended(await self._stream.receive())
+        return await self._stream.receive()
 
     async def aclose(self) -> None:
         await self._stream.aclose()
@@ -194,7 +192,7 @@ class _Watched:
 
     async def __anext__(self) -> Any:
         try:
-            return mended(await self._stream.__anext__())
+            return await self._stream.__anext__()
         except StopAsyncIteration:
             self._watcher.lost("it closed the connection")
             raise
@@ -206,34 +204,3 @@ class _Watched:
     async def __aexit__(self, *details: Any) -> bool | None:
         ended: bool | None = await self._stream.__aexit__(*details)
         return ended
-
-
-@contextmanager
-def _logged(name: str) -> Iterator[TextIO]:
-    """A file whose lines go to the log: what a process writes to its standard error."""
-    reading, writing = os.pipe()
-    os.set_blocking(reading, False)
-    loop = asyncio.get_running_loop()
-    rest = bytearray()
-
-    def read() -> None:
-        try:
-            piece = os.read(reading, 65536)
-        except BlockingIOError:
-            return
-        if not piece:
-            loop.remove_reader(reading)
-        rest.extend(piece)
-        *lines, last = bytes(rest).split(b"\n")
-        rest[:] = last[-_LONGEST_LINE:]
-        for line in lines:
-            log.info("%s: %s", name, line[:_LONGEST_LINE].decode("utf-8", "replace").rstrip())
-
-    loop.add_reader(reading, read)
-    try:
-        with open(writing, "w") as errors:
-            yield errors
-        read()
-    finally:
-        loop.remove_reader(reading)
-        os.close(reading)
