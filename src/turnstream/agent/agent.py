@@ -107,7 +107,7 @@ class Agent:
 
     async def _open(self, stack: AsyncExitStack) -> None:
         other = () if isinstance(self._housekeeping, bool) else (self._housekeeping.model,)
-        for resource in (self.model, *other, *self.toolboxes):
+        for resource in (self.model, *other, *self.toolboxes, self.guardrails):
             if isinstance(resource, AbstractAsyncContextManager):
                 await stack.enter_async_context(resource)
 

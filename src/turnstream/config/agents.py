@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from turnstream import errors, protocols, requests
 from turnstream.agent import Agent
 from turnstream.config import context, document, files, foreign, models, settings
+from turnstream.config import guardrails as guarding
 from turnstream.config.sections import NonEmpty, PositiveInt, Seconds, Section, defaults_of
 from turnstream.config.tools import entry
 from turnstream.config.validation import validate
@@ -60,6 +61,7 @@ class AgentSection(Section):
     a time."""
     options: models.Options = Field(default_factory=models.Options)
     housekeeping: models.HousekeepingSection = Field(default_factory=models.HousekeepingSection)
+    guardrails: guarding.GuardrailsSection | None = None
     server: settings.ServerSection | None = None
 
     @model_validator(mode="before")
@@ -146,7 +148,12 @@ class Builder:
         }
         if model is None and self.document.allow_unset:
             model = _Unknown()
-        return None if model is None else Agent(model, name=name, **rest)
+        if model is None:
+            return None
+        agent = Agent(model, name=name, **rest)
+        if section.guardrails is not None:
+            guarding.build(section.guardrails, self.document, ("guardrails",), self.where).protect(agent)
+        return agent
 
     def _build_housekeeping(self, section: models.HousekeepingSection) -> AnyModel | bool:
         if not section.enabled or section.model is None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from turnstream import errors
 from turnstream.agent import Agent
-from turnstream.config import agents, context, document, environment, references, settings
+from turnstream.config import agents, context, document, environment, guardrails, references, settings
 from turnstream.config.validation import validate
 from turnstream.providers.http import Client
 from turnstream.service import ServerSettings, Service
@@ -57,6 +57,13 @@ class _Loading:
         self.problems: list[str] = []
         self.server: tuple[Path, ServerSettings] | None = None
         self._homes: dict[str, Path] = {}
+        self._common: guardrails.Built | None = None
+
+    def protect(self) -> None:
+        """Put the server's guardrails around all agents."""
+        if self._common is not None:
+            for agent in self.agents.values():
+                self._common.protect(agent)
 
     def add_file(self, file: Path, where: context.ConfigContext) -> None:
         try:
@@ -65,6 +72,8 @@ class _Loading:
             self.problems.append(error.message)
             return
         agent, server = _build(found, file, where)
+        if server is not None and server.guardrails is not None:
+            self._common = guardrails.build(server.guardrails, found, ("server", "guardrails"), where)
         self.problems += found.problems
         if self.skipped is not None:
             self.skipped += [f"{file}: {place}" for place in found.skipped]
@@ -98,6 +107,7 @@ def _load_files(paths: Sequence[Path], environ: Mapping[str, str], skipped: list
         loading.problems.append(f"{paths[0]}: no agent: the key 'model' is missing")
     if loading.problems:
         raise errors.ConfigurationError("\n".join(loading.problems))
+    loading.protect()
     return Service(loading.agents, loading.server[1] if loading.server else ServerSettings())
 
 

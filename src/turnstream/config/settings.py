@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from turnstream import identity, service
 from turnstream.config import foreign
+from turnstream.config import guardrails as guarding
 from turnstream.config.sections import NonEmpty, Number, PositiveInt, Seconds, Secret, Section, StrList, defaults_of
 
 _DEFAULTS = defaults_of(service.ServerSettings)
@@ -70,11 +71,14 @@ class ServerSection(Section):
     """How the statuses of a run are streamed, where the request does not choose."""
     forward_headers: StrList = Field(default_factory=list)
     """Request headers that tools may see."""
+    guardrails: guarding.GuardrailsSection | None = None
+    """Guardrails of all agents, around their own."""
 
 
 def build(section: ServerSection) -> service.ServerSettings:
     """Header names become lower case: that is how requests carry them."""
     values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in section}
+    del values["guardrails"]  # they stand around agents
     values["keys"] = tuple(key.build() for key in section.keys)
     values["forward_headers"] = tuple(name.lower() for name in section.forward_headers)
     return service.ServerSettings(**values)

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
-from typing import TypeVar
+from collections.abc import AsyncGenerator, Sequence
 
 import msgspec
 
 from turnstream import errors, events, messages, requests
-from turnstream.guardrails import texts, values
+from turnstream.guardrails import outside, texts, values
 from turnstream.guardrails.output import Output, Question
 from turnstream.guardrails.rules import Judge
 
 log = logging.getLogger("turnstream.guardrails")
 
-T = TypeVar("T")
 
-_LARGE = 50_000  # characters from which on a text is searched in a thread: 2 ms or more
+class Guardrails(outside.Owner):
+    """Hold no state of any run. `watch` is for one run's events, `admit` for its request.
 
-
-class Guardrails:
-    """Holds no state of any run. `watch` is for one run's events, `admit` for its request."""
+    ``a + b`` has the rules of both, those of ``a`` before those of ``b``. Enter them to open what their judges own.
+    """
 
     def __init__(
         self,
@@ -36,15 +33,25 @@ class Guardrails:
         self._input_rules, self._input_judges = tuple(input_rules), tuple(input_judges)
         self._output_rules, self._answer_rules = tuple(output_rules), tuple(answer_rules)
         self._answer_judges = tuple(answer_judges)
+        super().__init__((*input_judges, *answer_judges))
+
+    def __add__(self, other: Guardrails) -> Guardrails:
+        return Guardrails(
+            input_rules=self._input_rules + other._input_rules,
+            input_judges=self._input_judges + other._input_judges,
+            output_rules=self._output_rules + other._output_rules,
+            answer_rules=self._answer_rules + other._answer_rules,
+            answer_judges=self._answer_judges + other._answer_judges,
+        )
 
     async def admit(self, request: requests.RunRequest, context: requests.RunContext) -> requests.RunRequest:
         """The request as the run may see it. Raises `RequestError` for one that is refused."""
         if self._input_rules:
             size = sum(map(_size, request.messages))
-            request = await _search(size, self._change, request, context)
+            request = await outside.search(size, self._change, request, context)
         text = "\n".join(_new_texts(request.messages))
         for judge in self._input_judges if text else ():
-            if not await ask(Question(judge, text), context):
+            if not await outside.ask(Question(judge, text), context):
                 log.info("run %s: the guardrail %s refused the request", context.run_id, judge.name)
                 raise _refused(None)
         return request
@@ -89,30 +96,15 @@ class Guard:
         return self._output.message() if self._output.in_step else None
 
     async def feed(self, batch: Sequence[events.RunEvent]) -> AsyncGenerator[list[events.RunEvent]]:
-        shown = await _search(sum(map(_result_size, batch)), self._output.feed, batch)
+        shown = await outside.search(sum(map(_result_size, batch)), self._output.feed, batch)
         while (question := self._output.question) is not None:
             if shown:
                 yield shown
-            shown = self._output.answer(await ask(question, self._context))
+            shown = self._output.answer(await outside.ask(question, self._context))
         if shown:
             yield shown
         if (stopped := self._output.stopped) is not None:
             log.info("run %s: the guardrail %s stopped the answer", self._context.run_id, stopped.rule)
-
-
-async def ask(question: Question, context: requests.RunContext) -> bool:
-    """Never raises: a judge that fails or takes too long has said what its ``on_error`` says."""
-    judge = question.judge
-    try:
-        async with asyncio.timeout(judge.timeout):
-            return await judge.ask(question.text, context)
-    except Exception as error:  # the boundary to code that is not ours
-        log.warning("run %s: the guardrail %s could not judge", context.run_id, judge.name, exc_info=error)
-        return judge.on_error == "pass"
-
-
-async def _search(size: int, search: Callable[..., T], *args: object) -> T:
-    return await asyncio.to_thread(search, *args) if size > _LARGE else search(*args)
 
 
 def _size(message: messages.Message) -> int:

@@ -54,7 +54,7 @@ def find_cards() -> Pattern:
     return Pattern(expressions.Expression(_CARD), _narrow_to_card)
 
 
-NAMED: dict[str, Callable[[], Pattern]] = {"secrets": find_secrets, "email": find_emails, "cards": find_cards}
+NAMED: dict[str, Callable[[], Pattern]] = {"secrets": find_secrets, "emails": find_emails, "cards": find_cards}
 
 
 def find_expressions(patterns: Sequence[str]) -> Pattern:

@@ -43,11 +43,14 @@ class _Owner:
         self.boxes = boxes
         self._stack = AsyncExitStack()
 
+    def _owned(self) -> tuple[object, ...]:
+        return self.boxes
+
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
-            for box in self.boxes:
-                if isinstance(box, AbstractAsyncContextManager):
-                    await stack.enter_async_context(box)
+            for resource in self._owned():
+                if isinstance(resource, AbstractAsyncContextManager):
+                    await stack.enter_async_context(resource)
             self._stack = stack.pop_all()
         return self
 
@@ -227,6 +230,33 @@ class RateLimited(Wrapper):
             if made and now - made[-1] < self._seconds:
                 return
             del self._made[user]
+
+
+class Check(Protocol):
+    """Either may give another one in its stead, or raise `ToolError`, which is for the model."""
+
+    async def arguments(self, call: ToolCall, context: RunContext) -> ToolCall: ...
+
+    async def result(self, call: ToolCall, output: ToolOutput, context: RunContext) -> ToolOutput: ...
+
+
+class Checked(Wrapper):
+    """Each call goes through ``check`` before it is made, and its result before anybody reads it."""
+
+    def __init__(self, box: Toolbox, check: Check) -> None:
+        super().__init__(box)
+        self._check = check
+
+    def _owned(self) -> tuple[object, ...]:
+        return self.box, self._check
+
+    async def call(self, call: ToolCall, context: RunContext) -> ToolOutput:
+        call = await self._check.arguments(call, context)
+        try:
+            output = await self.box.call(call, context)
+        except ToolError as error:
+            output = ToolOutput(error.message, is_error=True)
+        return await self._check.result(call, output, context)
 
 
 Ask: TypeAlias = "Callable[[ToolCall, RunContext], Awaitable[bool] | bool]"
