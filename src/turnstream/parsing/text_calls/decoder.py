@@ -15,11 +15,11 @@ from turnstream.events import (
     ToolCallStart,
 )
 from turnstream.parsing.text_calls import machine
-from turnstream.parsing.text_calls.answer import Answer
 from turnstream.parsing.text_calls.format import Format
 from turnstream.parsing.text_calls.formats import FORMATS
 from turnstream.parsing.text_calls.policy import DEFAULT, Policy
 from turnstream.parsing.text_calls.schema import Tools
+from turnstream.parsing.text_calls.state import Parse
 
 
 class Decoder:
@@ -39,7 +39,7 @@ class Decoder:
         policy: Policy = DEFAULT,
     ) -> None:
         chosen = FORMATS[format] if isinstance(format, str) else format
-        self._answer = Answer(chosen, Tools(tools), policy)
+        self._answer = Parse(chosen, Tools(tools), policy)
         self._steps = (chosen.root or machine.read)(self._answer, reasoning_open)
         self._over = False
         next(self._steps)
@@ -47,12 +47,12 @@ class Decoder:
     def feed(self, text: str) -> list[ModelEvent]:
         """What can be said now."""
         answer = self._answer
-        idle = answer.r.idle
+        idle = answer.reader.idle
         if idle is not None and answer.out.steady and text and idle(text) is None:
-            if answer.r.plain is TextDelta:
+            if answer.reader.plain is TextDelta:
                 answer.out.passed(text)
-            return [answer.r.plain(text)]
-        answer.r.feed(text)
+            return [answer.reader.plain(text)]
+        answer.reader.feed(text)
         if not self._over:
             try:
                 next(self._steps)
@@ -63,7 +63,7 @@ class Decoder:
     def close(self) -> list[ModelEvent]:
         """The stream is over: the rest. A call that is open is reported as malformed. May be called again."""
         answer = self._answer
-        answer.r.ended = True
+        answer.reader.ended = True
         if not self._over:
             self._over = True
             for _ in self._steps:

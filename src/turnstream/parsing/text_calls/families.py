@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Mapping
 
 from turnstream.parsing.text_calls import messages, prose, starts, tags, xtml
-from turnstream.parsing.text_calls.answer import Answer, NotACall
 from turnstream.parsing.text_calls.format import Format
-from turnstream.parsing.text_calls.reader import Steps
+from turnstream.parsing.text_calls.reader import Parsing
 from turnstream.parsing.text_calls.regions import Engine, Region
+from turnstream.parsing.text_calls.state import NotACallError, Parse
 
 # The first pattern that is found in the model's name (lower case) decides; the more special stand first.
 FAMILIES: tuple[tuple[str, str], ...] = (
@@ -114,19 +114,19 @@ _PROSE = frozenset({"Here is my thought process:", "Here are my reasoning steps:
 def _known(engine: Engine) -> Engine:
     """Only where the offered tools are known."""
 
-    def guarded(a: Answer, marker: str) -> Steps[None]:
-        if not a.tools.known:
-            raise NotACall
-        yield from engine(a, marker)
+    def guarded(parse: Parse, marker: str) -> Parsing[None]:
+        if not parse.tools.known:
+            raise NotACallError
+        yield from engine(parse, marker)
 
     return guarded
 
 
-def _body(a: Answer, name: str, ends: tuple[str, ...]) -> Steps[None]:
-    yield from a.r.space()
-    found = yield from a.r.at("<rfl:", "<atem:")
+def _body(parse: Parse, name: str, ends: tuple[str, ...]) -> Parsing[None]:
+    yield from parse.reader.space()
+    found = yield from parse.reader.at("<rfl:", "<atem:")
     body = {"<rfl:": messages.params_body(tags.RFL), "<atem:": messages.invokes_body(tags.ATEM)}.get(found)
-    yield from (body or messages.json_body)(a, name, ends)
+    yield from (body or messages.json_body)(parse, name, ends)
 
 
 def _route(header: str) -> messages.Route:
@@ -137,28 +137,28 @@ def _route(header: str) -> messages.Route:
 _MESSAGES = messages.Messages(_route, _body, ("<|end|>", "<|call|>", "<|return|>", "<|eom|>"), over=("<|eot|>",))
 
 
-def _hand_over(a: Answer, marker: str) -> Steps[None]:
+def _hand_over(parse: Parse, marker: str) -> Parsing[None]:
     """A protocol of messages or sections: it reads the rest of the answer."""
-    a.r.pos -= len(marker)
-    a.r.forget()
-    yield from (xtml.read if marker == xtml.OPEN else _MESSAGES)(a, False)
+    parse.reader.pos -= len(marker)
+    parse.reader.forget()
+    yield from (xtml.read if marker == xtml.OPEN else _MESSAGES)(parse, False)
 
 
-def _start(a: Answer, marker: str) -> Steps[None]:
-    r = a.r
-    yield from r.space()
-    if (yield from r.at("to=")):
-        if (yield from r.ahead(messages.TO_HEADER, 3)).endswith("<|"):
-            yield from _hand_over(a, "")
+def _start(parse: Parse, marker: str) -> Parsing[None]:
+    reader = parse.reader
+    yield from reader.space()
+    if (yield from reader.at("to=")):
+        if (yield from reader.ahead(messages.TO_HEADER, 3)).endswith("<|"):
+            yield from _hand_over(parse, "")
             return
-        raise NotACall
-    if a.tools.known and (yield from r.take("Action:")):
-        yield from _action(a, "")
+        raise NotACallError
+    if parse.tools.known and (yield from reader.take("Action:")):
+        yield from _action(parse, "")
         return
-    char = yield from r.peek()
-    if not a.tools.known or not char or char not in "{[":
-        raise NotACall
-    yield from (starts.bare_json if char == "{" else starts.any_list)(a, "")
+    char = yield from reader.peek()
+    if not parse.tools.known or not char or char not in "{[":
+        raise NotACallError
+    yield from (starts.bare_json if char == "{" else starts.any_list)(parse, "")
 
 
 _TOOL_CALL = Region(("</tool_call>",), tags=tags.QWEN, pairs=tags.GLM)
@@ -166,20 +166,20 @@ _TELECHAT = Region(("</tool_call>",), pairs=tags.TELECHAT)
 _DECIDES = re.compile(r"<(?:param_key|arg_key|function)|</|[{\[\n]|\S\s")
 
 
-def _tool_call(a: Answer, marker: str) -> Steps[None]:
-    found = yield from a.r.ahead(_DECIDES)
-    yield from (_TELECHAT if found.endswith("<param_key") else _TOOL_CALL)(a, marker)
+def _tool_call(parse: Parse, marker: str) -> Parsing[None]:
+    found = yield from parse.reader.ahead(_DECIDES)
+    yield from (_TELECHAT if found.endswith("<param_key") else _TOOL_CALL)(parse, marker)
 
 
-def _tool_calls_begin(a: Answer, marker: str) -> Steps[None]:
+def _tool_calls_begin(parse: Parse, marker: str) -> Parsing[None]:
     """Step-3's marker, which some DeepSeek distillations write as well."""
-    yield from a.r.space()
-    yield from (STEP3 if (yield from a.r.at("<｜tool_call_begin｜>")) else tags.DEEPSEEK)(a, marker)
+    yield from parse.reader.space()
+    yield from (STEP3 if (yield from parse.reader.at("<｜tool_call_begin｜>")) else tags.DEEPSEEK)(parse, marker)
 
 
-def _action(a: Answer, marker: str) -> Steps[None]:
-    head = yield from a.r.ahead(_FENCE)
-    yield from (prose.action_json if head.strip() == "```" else prose.action_input)(a, marker)
+def _action(parse: Parse, marker: str) -> Parsing[None]:
+    head = yield from parse.reader.ahead(_FENCE)
+    yield from (prose.action_json if head.strip() == "```" else prose.action_input)(parse, marker)
 
 
 _FENCE = re.compile(r"\S(?:``)?(?=\s|\w)|\n\n")

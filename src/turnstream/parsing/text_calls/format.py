@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
 
-from turnstream.parsing.text_calls.answer import Answer
-from turnstream.parsing.text_calls.reader import Steps
+from turnstream.parsing.text_calls.reader import Parsing
 from turnstream.parsing.text_calls.regions import Engine
+from turnstream.parsing.text_calls.state import Parse
 
-Root: TypeAlias = Callable[[Answer, bool], Steps[None]]
+Root: TypeAlias = Callable[[Parse, bool], Parsing[None]]
 
 THINK = (("<think>", "</think>"),)
 

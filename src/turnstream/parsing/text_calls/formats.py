@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from turnstream.parsing.text_calls import mistral, nested, prose, tags, xtml
-from turnstream.parsing.text_calls.answer import Answer, NotACall
 from turnstream.parsing.text_calls.families import STEP3, with_auto
 from turnstream.parsing.text_calls.format import THINK, Format
 from turnstream.parsing.text_calls.json_calls import KEYED
@@ -22,9 +21,10 @@ from turnstream.parsing.text_calls.messages import (
     json_body,
     params_body,
 )
-from turnstream.parsing.text_calls.reader import Steps
+from turnstream.parsing.text_calls.reader import Parsing
 from turnstream.parsing.text_calls.regions import Engine, Region
 from turnstream.parsing.text_calls.starts import bare_json, functools, python_list, python_object, python_offered
+from turnstream.parsing.text_calls.state import NotACallError, Parse
 
 TOOL_CALL = "<tool_call>"
 HUNYUAN = Region(("</tool_calls>",), pairs=tags.HUNYUAN, inner=("<tool_call>", "</tool_call>"))
@@ -45,11 +45,11 @@ def _all(markers: tuple[str, ...], engine: Engine) -> dict[str, Engine]:
     return dict.fromkeys(markers, engine)
 
 
-def _suffixed(a: Answer, marker: str) -> Steps[None]:
+def _suffixed(parse: Parse, marker: str) -> Parsing[None]:
     """Hunyuan's tags with the suffix of a checkpoint: ``<tool_calls:x>``, and so on for every tag."""
-    name, mark = yield from a.r.collect(">", "<", "\n")
+    name, mark = yield from parse.reader.collect(">", "<", "\n")
     if mark != ">":
-        raise NotACall
+        raise NotACallError
 
     def tag(text: str) -> str:
         return f"{text[:-1]}:{name}>"
@@ -65,24 +65,24 @@ def _suffixed(a: Answer, marker: str) -> Steps[None]:
         ends=tuple(map(tag, p.ends)),
     )
     region = Region((tag("</tool_calls>"),), pairs=pairs, inner=(tag(TOOL_CALL), tag("</tool_call>")))
-    yield from region(a, marker)
+    yield from region(parse, marker)
 
 
 def _skip_to(*ends: str) -> Engine:
     """What stands up to one of these markers is protocol."""
 
-    def engine(a: Answer, marker: str) -> Steps[None]:
-        found = (yield from a.r.collect(*ends))[1]
+    def engine(parse: Parse, marker: str) -> Parsing[None]:
+        found = (yield from parse.reader.collect(*ends))[1]
         if found != ">":
-            a.r.pos -= len(found)
+            parse.reader.pos -= len(found)
 
     return engine
 
 
-def _gigachat(a: Answer, marker: str) -> Steps[None]:
-    yield from a.r.space()
-    if (yield from a.r.take("function call<|role_sep|>")):
-        yield from FREE(a, marker)
+def _gigachat(parse: Parse, marker: str) -> Parsing[None]:
+    yield from parse.reader.space()
+    if (yield from parse.reader.take("function call<|role_sep|>")):
+        yield from FREE(parse, marker)
 
 
 def _dsml(name: str, space: str) -> Format:

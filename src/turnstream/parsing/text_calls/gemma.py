@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 
 from turnstream.parsing.text_calls import values
-from turnstream.parsing.text_calls.answer import CUT_OFF, NOT_JSON, Answer, Malformed, NotACall
-from turnstream.parsing.text_calls.reader import Steps, stops
-from turnstream.parsing.text_calls.values import Broken, Style, Truncated
+from turnstream.parsing.text_calls.reader import Parsing, stops
+from turnstream.parsing.text_calls.state import CUT_OFF, NOT_JSON, MalformedError, NotACallError, Parse
+from turnstream.parsing.text_calls.values import BrokenError, Style, TruncatedError
 
 _NAME_END = re.compile(r"[{\s<(]")
 
@@ -20,50 +20,50 @@ class Gemma:
     style: Style
     closes: tuple[str, ...]
 
-    def __call__(self, a: Answer, marker: str) -> Steps[None]:
-        r = a.r
+    def __call__(self, parse: Parse, marker: str) -> Parsing[None]:
+        reader = parse.reader
         seen = False
         while True:
-            yield from r.space()
-            if (yield from r.take(*self.closes)):
+            yield from reader.space()
+            if (yield from reader.take(*self.closes)):
                 return
-            if not (yield from r.take("call:", ":")):
+            if not (yield from reader.take("call:", ":")):
                 if seen:
-                    yield from r.take(",", ";")
-                    if (yield from r.at("call:", ":", *self.closes)):
+                    yield from reader.take(",", ";")
+                    if (yield from reader.at("call:", ":", *self.closes)):
                         continue
                     return
-                if not (yield from r.peek()):
-                    raise Truncated
-                mark = yield from r.before(stops(*self.closes), lambda piece: None)
+                if not (yield from reader.peek()):
+                    raise TruncatedError
+                mark = yield from reader.before(stops(*self.closes), lambda piece: None)
                 if not mark:
-                    raise NotACall
-                r.pos += len(mark)
-                a.malformed("The text between the tool call's markers is no call.")
+                    raise NotACallError
+                reader.pos += len(mark)
+                parse.malformed("The text between the tool call's markers is no call.")
                 return
             try:
-                yield from self._call(a)
-            except (Broken, Malformed) as error:
-                yield from r.before(stops(*self.closes), lambda piece: None)
-                a.malformed(str(error) or NOT_JSON)
-            except Truncated:
-                a.malformed(CUT_OFF)
+                yield from self._call(parse)
+            except (BrokenError, MalformedError) as error:
+                yield from reader.before(stops(*self.closes), lambda piece: None)
+                parse.malformed(str(error) or NOT_JSON)
+            except TruncatedError:
+                parse.malformed(CUT_OFF)
                 return
             seen = True
-            r.record()
+            reader.record()
 
-    def _call(self, a: Answer) -> Steps[None]:
-        r = a.r
-        a.call = None
-        name = yield from r.run(_NAME_END, 256)
-        yield from r.space()
+    def _call(self, parse: Parse) -> Parsing[None]:
+        reader = parse.reader
+        parse.call = None
+        name = yield from reader.run(_NAME_END, 256)
+        yield from reader.space()
         if not name:
-            raise Malformed("The call names no tool.")
-        if not (yield from r.take("{")):
-            if not (yield from r.peek()):
-                raise Truncated
-            raise Malformed(NOT_JSON)
-        it = a.start(name)
-        it.emit("{")
-        yield from values.value(r, it.emit, self.style, opened="}")
-        it.done = True
+            raise MalformedError("The call names no tool.")
+        if not (yield from reader.take("{")):
+            if not (yield from reader.peek()):
+                raise TruncatedError
+            raise MalformedError(NOT_JSON)
+        call = parse.start(name)
+        call.emit("{")
+        yield from values.value(reader, call.emit, self.style, opened="}")
+        call.done = True

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from turnstream.parsing.text_calls import repair, values
-from turnstream.parsing.text_calls.answer import CUT_OFF, NO_NAME, NOT_JSON, Answer, Call, Malformed, NotACall
-from turnstream.parsing.text_calls.reader import Steps, Stops, stops
-from turnstream.parsing.text_calls.values import Broken, Truncated
+from turnstream.parsing.text_calls.reader import Parsing, Stops, stops
+from turnstream.parsing.text_calls.state import CUT_OFF, NO_NAME, NOT_JSON, Call, MalformedError, NotACallError, Parse
+from turnstream.parsing.text_calls.values import BrokenError, TruncatedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,76 +33,76 @@ NEVER = stops()
 class _Object:
     """One call's object while it is read."""
 
-    def __init__(self, a: Answer, shape: Shape, weak: bool) -> None:
-        self.a, self.shape, self.weak = a, shape, weak
+    def __init__(self, parse: Parse, shape: Shape, weak: bool) -> None:
+        self.parse, self.shape, self.weak = parse, shape, weak
         self.name: str | None = None
         self.call: Call | None = None
         self.early: list[str] | None = None  # arguments that came before the name
         self.key = ""
 
     def named(self, name: str) -> None:
-        if self.weak and not self.a.tools.offers(name):
-            raise NotACall
+        if self.weak and not self.parse.tools.offers(name):
+            raise NotACallError
         if not name:
-            raise Malformed(NO_NAME)
+            raise MalformedError(NO_NAME)
         self.name = name
-        self.call = self.a.start(name)
+        self.call = self.parse.start(name)
         for piece in self.early or ():
             self.call.emit(piece)
 
-    def read(self) -> Steps[None]:
+    def read(self) -> Parsing[None]:
         """The members, from after the "{" to after the "}"."""
-        r = self.a.r
+        reader = self.parse.reader
         first = True
-        while (char := (yield from values.skip(r))) != "}":
+        while (char := (yield from values.skip(reader))) != "}":
             if char == ",":
-                r.pos += 1
+                reader.pos += 1
                 continue
-            key = yield from values.string(r)
+            key = yield from values.string(reader)
             self._check(key, first)
             first = False
-            if (yield from values.skip(r)) != ":":
-                raise Broken
-            r.pos += 1
-            char = yield from values.skip(r)
+            if (yield from values.skip(reader)) != ":":
+                raise BrokenError
+            reader.pos += 1
+            char = yield from values.skip(reader)
             yield from self._member(key, char)
-        r.pos += 1
+        reader.pos += 1
 
     def _check(self, key: str, first: bool) -> None:
         shape = self.shape
         if self.weak and first and not shape.keyed and key not in (*shape.name, *shape.arguments, *shape.others):
-            raise NotACall
+            raise NotACallError
 
-    def _member(self, key: str, char: str) -> Steps[None]:
-        r, shape = self.a.r, self.shape
+    def _member(self, key: str, char: str) -> Parsing[None]:
+        reader, shape = self.parse.reader, self.shape
         if shape.keyed and self.name is None:
             self.named(key)
             yield from self._arguments(key, char)
         elif key in shape.name and self.name is None and char in "\"'":
-            self.named((yield from values.string(r, shape.style)))
+            self.named((yield from values.string(reader, shape.style)))
         elif key == "function" and char == "{":
-            r.pos += 1
+            reader.pos += 1
             yield from self.read()
         elif key in shape.arguments and self.early is None and not (self.call and self.call.given):
             yield from self._arguments(key, char)
         else:
-            yield from values.value(r, _ignore)
+            yield from values.value(reader, _ignore)
 
-    def _arguments(self, key: str, char: str) -> Steps[None]:
-        r = self.a.r
+    def _arguments(self, key: str, char: str) -> Parsing[None]:
+        reader = self.parse.reader
         self.key = key
         emit = self._emit
         if char == "{":
-            yield from values.value(r, emit, self.shape.style)
+            yield from values.value(reader, emit, self.shape.style)
             return
         if char in "\"'":
-            emit(_unpacked((yield from values.string(r))))
+            emit(_unpacked((yield from values.string(reader))))
             return
         parts: list[str] = []
-        yield from values.value(r, parts.append)
+        yield from values.value(reader, parts.append)
         text = "".join(parts)
         if text not in ("null", "[]"):
-            raise Malformed("The arguments are not a JSON object.")
+            raise MalformedError("The arguments are not a JSON object.")
         emit("{}")
 
     def _emit(self, piece: str) -> None:
@@ -118,11 +118,11 @@ class _Object:
         try:
             whole = repair.mended(raw)
         except ValueError:
-            raise Malformed(NOT_JSON) from None
+            raise MalformedError(NOT_JSON) from None
         if isinstance(whole, list) and len(whole) == 1:
             whole = whole[0]
         if not isinstance(whole, dict):
-            raise Malformed(NOT_JSON)
+            raise MalformedError(NOT_JSON)
         inner = whole.get("function")
         if isinstance(inner, dict):
             whole = inner
@@ -130,7 +130,7 @@ class _Object:
             self.early = None
             name = next((whole[k] for k in self.shape.name if isinstance(whole.get(k), str)), "")
             if f'"{name}"' not in raw and f"'{name}'" not in raw:
-                raise Malformed(NOT_JSON)  # a guess
+                raise MalformedError(NOT_JSON)  # a guess
             self.named(name)
         assert self.call is not None
         found: Any = next((whole[k] for k in ((self.key,) if self.key else self.shape.arguments) if k in whole), {})
@@ -139,25 +139,25 @@ class _Object:
         self.call.mend(found)
 
 
-def arguments(a: Answer, it: Call, ends: Stops = NEVER) -> Steps[None]:
+def arguments(parse: Parse, call: Call, ends: Stops = NEVER) -> Parsing[None]:
     """The arguments alone, as one JSON object; ``ends`` is where to look no further if they are broken."""
-    r = a.r
-    start = r.offset
-    char = yield from values.skip(r)
+    reader = parse.reader
+    start = reader.offset
+    char = yield from values.skip(reader)
     try:
         if char == "{":
-            yield from values.value(r, it.emit)
+            yield from values.value(reader, call.emit)
         elif char in "\"'":
-            it.emit(_unpacked((yield from values.string(r))))
+            call.emit(_unpacked((yield from values.string(reader))))
         else:
-            raise Broken
-    except Broken:
-        yield from r.before(ends, _ignore)
+            raise BrokenError
+    except BrokenError:
+        yield from reader.before(ends, _ignore)
         try:
-            whole = repair.mended(r.recorded()[start:])
+            whole = repair.mended(reader.recorded()[start:])
         except ValueError:
-            raise Malformed(NOT_JSON) from None
-        it.mend(whole)
+            raise MalformedError(NOT_JSON) from None
+        call.mend(whole)
 
 
 def _ignore(piece: str) -> None:
@@ -175,73 +175,73 @@ def _unpacked(text: str) -> str:
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise Malformed("The arguments are not a JSON object.")
+        raise MalformedError("The arguments are not a JSON object.")
     return repair.dumps(found)
 
 
 def one(
-    a: Answer, shape: Shape = USUAL, *, ends: Stops = NEVER, weak: bool = False, listed: bool = False
-) -> Steps[None]:
+    parse: Parse, shape: Shape = USUAL, *, ends: Stops = NEVER, weak: bool = False, listed: bool = False
+) -> Parsing[None]:
     """One call; the reader stands at its "{". ``ends`` is where to look no further if it is broken.
 
     An object in a list of calls that has neither a name nor arguments is passed over.
     """
-    r = a.r
-    a.call = None
-    start = r.offset
-    it = _Object(a, shape, weak)
-    r.pos += 1
+    reader = parse.reader
+    parse.call = None
+    start = reader.offset
+    call = _Object(parse, shape, weak)
+    reader.pos += 1
     try:
-        yield from it.read()
-        if it.name is None:
-            if listed and it.early is None:
+        yield from call.read()
+        if call.name is None:
+            if listed and call.early is None:
                 return
-            raise NotACall if weak else Malformed(NO_NAME)
-        assert it.call is not None
-        it.call.end()
-    except Broken:
-        if weak and it.name is None:
-            raise NotACall from None
-        marker = yield from r.before(ends, _ignore)
-        if not marker and ends.literals and not r.recorded().rstrip().endswith(("}", "]")):
-            raise Malformed(CUT_OFF) from None
-        it.mend(r.recorded()[start:])
-    except Truncated:
-        if weak and it.name is None:
-            raise NotACall from None
+            raise NotACallError if weak else MalformedError(NO_NAME)
+        assert call.call is not None
+        call.call.end()
+    except BrokenError:
+        if weak and call.name is None:
+            raise NotACallError from None
+        marker = yield from reader.before(ends, _ignore)
+        if not marker and ends.literals and not reader.recorded().rstrip().endswith(("}", "]")):
+            raise MalformedError(CUT_OFF) from None
+        call.mend(reader.recorded()[start:])
+    except TruncatedError:
+        if weak and call.name is None:
+            raise NotACallError from None
         raise
 
 
 def several(
-    a: Answer, shape: Shape = USUAL, *, ends: tuple[str, ...] = (), between: str = ",;", weak: bool = False
-) -> Steps[None]:
+    parse: Parse, shape: Shape = USUAL, *, ends: tuple[str, ...] = (), between: str = ",;", weak: bool = False
+) -> Parsing[None]:
     """Calls in a row or in an array, up to (not with) one of ``ends`` or to what is no call."""
-    r = a.r
+    reader = parse.reader
     marks = stops(*ends)
     depth = 0
     seen = False
     while True:
-        yield from r.space()
-        if ends and (yield from r.at(*ends)):
+        yield from reader.space()
+        if ends and (yield from reader.at(*ends)):
             return
-        char = yield from r.peek()
+        char = yield from reader.peek()
         if char == "{":
-            yield from one(a, shape, ends=marks, weak=weak, listed=seen)
+            yield from one(parse, shape, ends=marks, weak=weak, listed=seen)
             weak, seen = False, True
-            r.record()
+            reader.record()
         elif char == "[" and not depth:
             depth = 1
-            r.pos += 1
+            reader.pos += 1
         elif char == "]" and depth:
-            r.pos += 1
+            reader.pos += 1
             return
         elif char and char in between and (depth or ";" in between):
-            r.pos += 1
+            reader.pos += 1
         elif char and depth and seen and char not in "]}":
-            yield from values.value(r, _ignore)  # what is no call is none of the calls
+            yield from values.value(reader, _ignore)  # what is no call is none of the calls
         elif char == "" and depth and not seen:
-            raise Truncated
+            raise TruncatedError
         elif not seen:
-            raise NotACall
+            raise NotACallError
         else:
             return

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from turnstream.events import ReasoningDelta, TextDelta
 from turnstream.parsing.text_calls import json_calls, tagged
-from turnstream.parsing.text_calls.answer import CUT_OFF, NOT_JSON, Answer, Malformed, NotACall
-from turnstream.parsing.text_calls.reader import Steps, stops
+from turnstream.parsing.text_calls.reader import Parsing, stops
+from turnstream.parsing.text_calls.state import CUT_OFF, NOT_JSON, MalformedError, NotACallError, Parse
 from turnstream.parsing.text_calls.tagged import Tags
-from turnstream.parsing.text_calls.values import Broken, Emit, Truncated
+from turnstream.parsing.text_calls.values import BrokenError, Emit, TruncatedError
 
 _TO = re.compile(r"\bto=([^\s<]+)")
 _CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)")
@@ -51,138 +51,140 @@ class Messages:
     """``ends`` close a message, ``stops`` the whole answer; ``body`` reads a call's body."""
 
     route: Callable[[str], Route]
-    body: Callable[[Answer, str, tuple[str, ...]], Steps[None]]
+    body: Callable[[Parse, str, tuple[str, ...]], Parsing[None]]
     ends: tuple[str, ...]
     over: tuple[str, ...] = ()
     opens: tuple[str, ...] = ()
     """What begins a call's body in a message whose header names no tool; only at its start."""
 
-    def __call__(self, a: Answer, reasoning_open: bool) -> Steps[None]:
-        r = a.r
+    def __call__(self, parse: Parse, reasoning_open: bool) -> Parsing[None]:
+        reader = parse.reader
         ends = (*self.ends, *self.over)
         if reasoning_open:
-            found = yield from r.until(stops(*ends, "<|start|>"), a.out.reasoning)
+            found = yield from reader.until(stops(*ends, "<|start|>"), parse.out.reasoning)
             if found == "<|start|>":
-                r.pos -= len(found)
+                reader.pos -= len(found)
         while True:
-            route = yield from self._header(a)
+            route = yield from self._header(parse)
             if route is None:
                 return
-            a.out.marker()
+            parse.out.marker()
             if route.kind == "call":
-                found = yield from self._call(a, route.name, ends)
+                found = yield from self._call(parse, route.name, ends)
             else:
-                sink = a.out.reasoning if route.kind == "reasoning" else a.out.text
-                may = route.kind == "call?" or (route.kind == "text?" and a.tools.known)
-                if may and self.opens and (yield from r.at(*self.opens)):
-                    found = yield from self._call(a, "", ends)
+                sink = parse.out.reasoning if route.kind == "reasoning" else parse.out.text
+                may = route.kind == "call?" or (route.kind == "text?" and parse.tools.known)
+                if may and self.opens and (yield from reader.at(*self.opens)):
+                    found = yield from self._call(parse, "", ends)
                 else:
-                    found = yield from self._body(a, sink, ends)
+                    found = yield from self._body(parse, sink, ends)
             if found in self.over and found:
-                yield from r.until(stops(), lambda piece: None)
+                yield from reader.until(stops(), lambda piece: None)
                 return
 
-    def _body(self, a: Answer, sink: Emit, ends: tuple[str, ...]) -> Steps[str]:
+    def _body(self, parse: Parse, sink: Emit, ends: tuple[str, ...]) -> Parsing[str]:
         """Reasoning or text, up to the next message."""
-        r = a.r
+        reader = parse.reader
         marks = stops(*ends, "<|start|>", "<|channel|>", " to=")
-        plain = TextDelta if sink == a.out.text else ReasoningDelta
+        plain = TextDelta if sink == parse.out.text else ReasoningDelta
         while True:
-            found = yield from r.before(marks, sink, plain=plain)
+            found = yield from reader.before(marks, sink, plain=plain)
             if found != " to=":
                 if found not in ("<|start|>", "<|channel|>"):
-                    r.pos += len(found)
+                    reader.pos += len(found)
                 return found
-            if (yield from r.ahead(_NAME_END, len(found))).endswith("|>"):
-                r.pos += 1
+            if (yield from reader.ahead(_NAME_END, len(found))).endswith("|>"):
+                reader.pos += 1
                 return ""
-            r.pos += len(found)
+            reader.pos += len(found)
             sink(found)
 
-    def _header(self, a: Answer) -> Steps[Route | None]:
+    def _header(self, parse: Parse) -> Parsing[Route | None]:
         """The header before a message, if there is one; None at the end of the stream."""
-        r = a.r
-        space = yield from r.space()
-        found = yield from r.at(
+        reader = parse.reader
+        space = yield from reader.space()
+        found = yield from reader.at(
             "<|start|>", "<|channel|>", "<|message|>", "<|constrain|>", "to=", *self.ends, *self.over
         )
         if not found:
-            if not (yield from r.peek()):
-                a.out.text(space)
+            if not (yield from reader.peek()):
+                parse.out.text(space)
                 return None
-            a.out.text(space)
+            parse.out.text(space)
             return Route("text")
         if found in self.ends or found in self.over:
-            r.pos += len(found)
+            reader.pos += len(found)
             return Route("none") if found in self.ends else None
         if found == "to=":
-            name = yield from r.ahead(TO_HEADER, 3)
+            name = yield from reader.ahead(TO_HEADER, 3)
             if not name.endswith("<|"):
-                a.out.text(space)
+                parse.out.text(space)
                 return Route("text")
-        header, mark = yield from r.collect("<|message|>", *self.ends)
+        header, mark = yield from reader.collect("<|message|>", *self.ends)
         if not mark:
             if self.route(header).kind == "call":
-                a.out.malformed(CUT_OFF, header, started=False)
+                parse.out.malformed(CUT_OFF, header, started=False)
             return None
         return self.route(header) if mark == "<|message|>" else Route("text")
 
-    def _call(self, a: Answer, name: str, ends: tuple[str, ...]) -> Steps[str]:
-        r = a.r
-        a.call = None
-        r.record()
+    def _call(self, parse: Parse, name: str, ends: tuple[str, ...]) -> Parsing[str]:
+        reader = parse.reader
+        parse.call = None
+        reader.record()
         marks = stops(*ends, "<|start|>")
         try:
-            yield from self.body(a, name, ends)
-        except NotACall:
-            a.out.text(r.recorded())
-        except Truncated:
-            a.malformed(CUT_OFF)
-        except (Broken, Malformed) as error:
-            yield from r.before(marks, lambda piece: None)
-            a.malformed(str(error) or NOT_JSON)
-        r.forget()
-        found = yield from r.until(marks, lambda piece: None)
+            yield from self.body(parse, name, ends)
+        except NotACallError:
+            parse.out.text(reader.recorded())
+        except TruncatedError:
+            parse.malformed(CUT_OFF)
+        except (BrokenError, MalformedError) as error:
+            yield from reader.before(marks, lambda piece: None)
+            parse.malformed(str(error) or NOT_JSON)
+        reader.forget()
+        found = yield from reader.until(marks, lambda piece: None)
         if found == "<|start|>":
-            r.pos -= len(found)
+            reader.pos -= len(found)
             return ""
         return found
 
 
-def json_body(a: Answer, name: str, ends: tuple[str, ...]) -> Steps[None]:
-    it = a.start(name)
-    yield from a.r.space()
-    if (yield from a.r.at(*ends)):
-        it.end()
+def json_body(parse: Parse, name: str, ends: tuple[str, ...]) -> Parsing[None]:
+    call = parse.start(name)
+    yield from parse.reader.space()
+    if (yield from parse.reader.at(*ends)):
+        call.end()
         return
-    yield from json_calls.arguments(a, it, stops(*ends))
-    it.end()
+    yield from json_calls.arguments(parse, call, stops(*ends))
+    call.end()
 
 
-def params_body(tags: Tags) -> Callable[[Answer, str, tuple[str, ...]], Steps[None]]:
-    def body(a: Answer, name: str, ends: tuple[str, ...]) -> Steps[None]:
-        yield from tagged.members(a, tags, a.start(name))
+def params_body(tags: Tags) -> Callable[[Parse, str, tuple[str, ...]], Parsing[None]]:
+    def body(parse: Parse, name: str, ends: tuple[str, ...]) -> Parsing[None]:
+        yield from tagged.members(parse, tags, parse.start(name))
 
     return body
 
 
-def invokes_body(tags: Tags) -> Callable[[Answer, str, tuple[str, ...]], Steps[None]]:
+def invokes_body(tags: Tags) -> Callable[[Parse, str, tuple[str, ...]], Parsing[None]]:
     """``<function_calls>`` around calls that name their tool themselves."""
 
-    def body(a: Answer, name: str, ends: tuple[str, ...]) -> Steps[None]:
-        r = a.r
-        before = a.out.calls
+    def body(parse: Parse, name: str, ends: tuple[str, ...]) -> Parsing[None]:
+        reader = parse.reader
+        before = parse.out.calls
         while True:
-            yield from r.space()
-            if (yield from r.take(*tags.wraps)):
+            yield from reader.space()
+            if (yield from reader.take(*tags.wraps)):
                 continue
-            if not (yield from r.take(*tags.call)):
-                if a.out.calls == before:
+            if not (yield from reader.take(*tags.call)):
+                if parse.out.calls == before:
                     raise (
-                        Truncated if not (yield from r.peek()) else Malformed("The message to the tool holds no call.")
+                        TruncatedError
+                        if not (yield from reader.peek())
+                        else MalformedError("The message to the tool holds no call.")
                     )
                 return
-            yield from tagged.call(a, tags)
-            r.record()
+            yield from tagged.call(parse, tags)
+            reader.record()
 
     return body

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from turnstream.parsing.text_calls import json_calls
-from turnstream.parsing.text_calls.answer import CUT_OFF, NO_NAME, NOT_JSON, Answer, Malformed, NotACall
-from turnstream.parsing.text_calls.reader import Reader, Steps, stops
-from turnstream.parsing.text_calls.values import Broken, Truncated
+from turnstream.parsing.text_calls.reader import Parsing, Reader, stops
+from turnstream.parsing.text_calls.state import CUT_OFF, NO_NAME, NOT_JSON, MalformedError, NotACallError, Parse
+from turnstream.parsing.text_calls.values import BrokenError, TruncatedError
 
 
 def _same(name: str) -> str:
@@ -37,77 +37,77 @@ class Named:
     again: tuple[str, ...] = ()
     """What also ends a name or a broken call: the marker itself."""
 
-    def __call__(self, a: Answer, marker: str) -> Steps[None]:
-        r = a.r
+    def __call__(self, parse: Parse, marker: str) -> Parsing[None]:
+        reader = parse.reader
         if marker in self.begin:
-            r.pos -= len(marker)
-            r.record()
+            reader.pos -= len(marker)
+            reader.record()
         seen = False
         while True:
-            yield from r.space()
-            if self.closes and (yield from r.take(*self.closes)):
+            yield from reader.space()
+            if self.closes and (yield from reader.take(*self.closes)):
                 return
-            if not (yield from self._begins(r)):
-                if not (yield from r.peek()):
+            if not (yield from self._begins(reader)):
+                if not (yield from reader.peek()):
                     if not seen:
-                        raise Truncated
+                        raise TruncatedError
                     return
                 if not seen:
-                    raise NotACall
+                    raise NotACallError
                 return
             try:
-                yield from self._call(a)
-            except (Broken, Malformed) as error:
-                yield from r.before(stops(*self.end, *self.closes, *self.begin, *self.again), lambda piece: None)
-                a.malformed(str(error) or NOT_JSON)
-                yield from self._ended(a)
-            except Truncated:
-                a.malformed(CUT_OFF)
+                yield from self._call(parse)
+            except (BrokenError, MalformedError) as error:
+                yield from reader.before(stops(*self.end, *self.closes, *self.begin, *self.again), lambda piece: None)
+                parse.malformed(str(error) or NOT_JSON)
+                yield from self._ended(parse)
+            except TruncatedError:
+                parse.malformed(CUT_OFF)
                 return
             seen = True
-            r.record()
+            reader.record()
             if not self.begin:
                 return
 
-    def _begins(self, r: Reader) -> Steps[bool]:
+    def _begins(self, reader: Reader) -> Parsing[bool]:
         found = not self.begin
-        while self.begin and (yield from r.take(*self.begin)):
+        while self.begin and (yield from reader.take(*self.begin)):
             found = True
-            yield from r.space()
+            yield from reader.space()
         return found
 
-    def _call(self, a: Answer) -> Steps[None]:
-        r = a.r
-        a.call = None
+    def _call(self, parse: Parse) -> Parsing[None]:
+        reader = parse.reader
+        parse.call = None
         stop = (*self.end, *self.closes, *self.begin, *self.again)
-        name, mark = yield from r.collect(*self.sep, "{", *self.fences, *stop)
+        name, mark = yield from reader.collect(*self.sep, "{", *self.fences, *stop)
         if not mark:
-            raise NotACall if not self.begin and _not_a_name(name) else Truncated
+            raise NotACallError if not self.begin and _not_a_name(name) else TruncatedError
         if mark not in self.sep:
-            r.pos -= len(mark)
+            reader.pos -= len(mark)
         name = self.clean(name.strip())
         if name.isdigit():  # a counter: clear only if one tool is offered
-            offered = list(a.tools.names)
+            offered = list(parse.tools.names)
             name = offered[0] if len(offered) == 1 else ""
         if not name:
-            raise Malformed(NO_NAME)
+            raise MalformedError(NO_NAME)
         if not self.begin and _not_a_name(name):
-            raise NotACall
-        it = a.start(name)
-        yield from r.space()
-        while self.fences and (yield from r.take(*self.fences)):
-            yield from r.space()
-        if (yield from r.at(*stop)):
-            it.end()
+            raise NotACallError
+        call = parse.start(name)
+        yield from reader.space()
+        while self.fences and (yield from reader.take(*self.fences)):
+            yield from reader.space()
+        if (yield from reader.at(*stop)):
+            call.end()
         else:
-            yield from json_calls.arguments(a, it, stops(*stop))
-            it.end()
-        yield from self._ended(a)
+            yield from json_calls.arguments(parse, call, stops(*stop))
+            call.end()
+        yield from self._ended(parse)
 
-    def _ended(self, a: Answer) -> Steps[None]:
-        r = a.r
+    def _ended(self, parse: Parse) -> Parsing[None]:
+        reader = parse.reader
         marks = (*self.fences, *self.end)
         while marks:
-            yield from r.space()
-            if not (yield from r.take(*marks)):
+            yield from reader.space()
+            if not (yield from reader.take(*marks)):
                 return

@@ -6,37 +6,37 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from turnstream.parsing.text_calls.answer import NO_NAME, Answer, Call, Malformed, NotACall
-from turnstream.parsing.text_calls.reader import Steps, stops
+from turnstream.parsing.text_calls.reader import Parsing, stops
 from turnstream.parsing.text_calls.schema import properties, resolved, typed, types_of
+from turnstream.parsing.text_calls.state import NO_NAME, Call, MalformedError, NotACallError, Parse
 from turnstream.parsing.text_calls.tagged import attributes
-from turnstream.parsing.text_calls.values import Truncated, escaped
+from turnstream.parsing.text_calls.values import TruncatedError, escaped
 
 SIGN = "]<]minimax[>["
 DEEPEST = 128
 _SIGN = stops(SIGN)
 
 
-def region(a: Answer, marker: str) -> Steps[None]:
+def region(parse: Parse, marker: str) -> Parsing[None]:
     """``<tool_call>``, its ``<invoke name="N">`` and their closers."""
-    r = a.r
+    reader = parse.reader
     seen = False
     while True:
-        yield from r.space()
-        if not (yield from r.take(SIGN)):
+        yield from reader.space()
+        if not (yield from reader.take(SIGN)):
             if seen:
                 return
-            raise NotACall if (yield from r.peek()) else Truncated
-        head, mark = yield from r.collect(">")
+            raise NotACallError if (yield from reader.peek()) else TruncatedError
+        head, mark = yield from reader.collect(">")
         if not mark:
-            raise Truncated
+            raise TruncatedError
         if head.startswith("<invoke"):
             name = attributes(head).get("name", "")
             if not name:
-                raise Malformed(NO_NAME)
-            yield from _members(a, a.start(name))
+                raise MalformedError(NO_NAME)
+            yield from _members(parse, parse.start(name))
             seen = True
-            r.record()
+            reader.record()
         elif head.startswith("</tool_call"):
             return
 
@@ -83,51 +83,51 @@ def _items(schema: Any, root: Mapping[str, Any]) -> Any:
     return next((part["items"] for p in parts if "items" in (part := resolved(p, root) or {})), None)
 
 
-def _members(a: Answer, it: Call) -> Steps[None]:
+def _members(parse: Parse, call: Call) -> Parsing[None]:
     """The parameters. One that comes again makes a list, so only those that are strings are said before the end."""
-    r = a.r
-    root = a.tools.schema(it.name)
+    reader = parse.reader
+    root = parse.tools.schema(call.name)
     top = _Element("", root)
     stack = [top]
     while True:
         here = stack[-1]
-        if not (yield from r.until(_SIGN, here.text.append)):
-            raise Truncated
-        head, mark = yield from r.collect(">")
+        if not (yield from reader.until(_SIGN, here.text.append)):
+            raise TruncatedError
+        head, mark = yield from reader.collect(">")
         if not mark:
-            raise Truncated
+            raise TruncatedError
         tag = head.removeprefix("<").strip()
         if not tag.startswith("/"):
             if len(stack) > DEEPEST:
-                raise Malformed("The arguments are nested too deeply.")
+                raise MalformedError("The arguments are nested too deeply.")
             inner = here.child(tag, root)
             if here is top and types_of(inner.schema, root) == {"string"} and tag not in top.children:
-                _say(top, it)
-                yield from _string(a, it, tag)
+                _say(top, call)
+                yield from _string(parse, call, tag)
             else:
                 stack.append(inner)
         elif len(stack) == 1:
-            _say(top, it)
-            it.end()
+            _say(top, call)
+            call.end()
             return
         elif tag[1:] != here.name:
-            raise Malformed(f"<{here.name}> is not closed.")
+            raise MalformedError(f"<{here.name}> is not closed.")
         else:
             stack.pop()
             stack[-1].children.setdefault(here.name, []).append(here.value(root))
 
 
-def _string(a: Answer, it: Call, tag: str) -> Steps[None]:
+def _string(parse: Parse, call: Call, tag: str) -> Parsing[None]:
     """A string at the top passes as it comes."""
-    it.member(tag)
-    it.emit('"')
-    if not (yield from a.r.until(stops(f"{SIGN}</{tag}>"), lambda piece: it.emit(escaped(piece)))):
-        raise Truncated
-    it.emit('"')
+    call.member(tag)
+    call.emit('"')
+    if not (yield from parse.reader.until(stops(f"{SIGN}</{tag}>"), lambda piece: call.emit(escaped(piece)))):
+        raise TruncatedError
+    call.emit('"')
 
 
-def _say(top: _Element, it: Call) -> None:
+def _say(top: _Element, call: Call) -> None:
     for key, values in top.children.items():
-        it.member(key)
-        it.emit(json.dumps(values[0] if len(values) == 1 else values, ensure_ascii=False))
+        call.member(key)
+        call.emit(json.dumps(values[0] if len(values) == 1 else values, ensure_ascii=False))
     top.children.clear()

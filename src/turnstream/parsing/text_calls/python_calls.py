@@ -7,36 +7,36 @@ import re
 from typing import Any
 
 from turnstream.parsing.text_calls import repair, values
-from turnstream.parsing.text_calls.answer import NOT_JSON, Answer, Malformed, NotACall
-from turnstream.parsing.text_calls.reader import Steps, Stops, stops
-from turnstream.parsing.text_calls.values import Broken, Truncated
+from turnstream.parsing.text_calls.reader import Parsing, Stops, stops
+from turnstream.parsing.text_calls.state import NOT_JSON, MalformedError, NotACallError, Parse
+from turnstream.parsing.text_calls.values import BrokenError, TruncatedError
 
 _NOT_NAME = re.compile(r"[^\w.\-]")
 
 
-def one(a: Answer, *, ends: Stops, weak: bool) -> Steps[None]:
+def one(parse: Parse, *, ends: Stops, weak: bool) -> Parsing[None]:
     """``NAME(key=literal, …)``; the reader stands at the name."""
-    r = a.r
-    a.call = None
-    start = r.offset
-    name = yield from r.run(_NOT_NAME, 256)
-    yield from r.space()
-    if not name or name[0].isdigit() or not (yield from r.take("(")):
-        raise NotACall
-    if weak and not a.tools.offers(name):
-        raise NotACall
-    it = a.start(name)
+    reader = parse.reader
+    parse.call = None
+    start = reader.offset
+    name = yield from reader.run(_NOT_NAME, 256)
+    yield from reader.space()
+    if not name or name[0].isdigit() or not (yield from reader.take("(")):
+        raise NotACallError
+    if weak and not parse.tools.offers(name):
+        raise NotACallError
+    call = parse.start(name)
     try:
-        yield from r.space()
-        if (yield from r.take(")")):
-            it.end()
+        yield from reader.space()
+        if (yield from reader.take(")")):
+            call.end()
             return
-        it.emit("{")
-        yield from values.value(r, it.emit, values.PYTHON, opened=")")
-        it.done = True
-    except Broken:
-        yield from r.before(ends, lambda piece: None)
-        it.mend(_keywords(r.recorded()[start:]))
+        call.emit("{")
+        yield from values.value(reader, call.emit, values.PYTHON, opened=")")
+        call.done = True
+    except BrokenError:
+        yield from reader.before(ends, lambda piece: None)
+        call.mend(_keywords(reader.recorded()[start:]))
 
 
 def _keywords(raw: str) -> dict[str, Any]:
@@ -50,47 +50,47 @@ def _keywords(raw: str) -> dict[str, Any]:
             return found
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
         pass
-    raise Malformed(NOT_JSON)
+    raise MalformedError(NOT_JSON)
 
 
-def _goes_on(a: Answer) -> Steps[bool]:
+def _goes_on(parse: Parse) -> Parsing[bool]:
     """Whether a list may go on as it does after a call."""
-    yield from a.r.space()
-    char = yield from a.r.peek()
+    yield from parse.reader.space()
+    char = yield from parse.reader.peek()
     return not char or char in ",]<;"
 
 
-def several(a: Answer, *, ends: tuple[str, ...] = (), weak: bool = False) -> Steps[None]:
+def several(parse: Parse, *, ends: tuple[str, ...] = (), weak: bool = False) -> Parsing[None]:
     """A list of calls, or calls one per line; up to (not with) one of ``ends`` or to what is no call."""
-    r = a.r
+    reader = parse.reader
     marks = stops(*ends)
     listed = seen = False
     while True:
-        yield from r.space()
-        if ends and (yield from r.at(*ends)):
+        yield from reader.space()
+        if ends and (yield from reader.at(*ends)):
             return
-        char = yield from r.peek()
+        char = yield from reader.peek()
         if char == "[" and not listed and not seen:
             listed = True
-            r.pos += 1
+            reader.pos += 1
         elif char == "]" and listed:
-            r.pos += 1
+            reader.pos += 1
             return
         elif char and char in ",;" and seen:
-            r.pos += 1
+            reader.pos += 1
         elif char.isalpha() or char == "_":
             if seen and not listed and not ends:
                 return
-            yield from one(a, ends=marks, weak=weak)
+            yield from one(parse, ends=marks, weak=weak)
             weak, seen = False, True
-            if listed and not (yield from _goes_on(a)):
-                assert a.call is not None
-                a.call.done = False
-                raise Malformed(NOT_JSON)
-            r.record()
+            if listed and not (yield from _goes_on(parse)):
+                assert parse.call is not None
+                parse.call.done = False
+                raise MalformedError(NOT_JSON)
+            reader.record()
         elif not char and not seen:
-            raise Truncated
+            raise TruncatedError
         elif not seen:
-            raise NotACall
+            raise NotACallError
         else:
             return

@@ -15,7 +15,7 @@ from typing import TypeAlias, TypeVar
 from turnstream.events import ReasoningDelta, TextDelta
 
 T = TypeVar("T")
-Steps = Generator[None, None, T]
+Parsing = Generator[None, None, T]
 """A parse in progress: it is suspended while the next piece is awaited, and returns a T."""
 
 Plain: TypeAlias = type[TextDelta] | type[ReasoningDelta]
@@ -119,13 +119,13 @@ class Reader:
 
     # Questions and moves.
 
-    def peek(self, count: int = 1) -> Steps[str]:
+    def peek(self, count: int = 1) -> Parsing[str]:
         """The next ``count`` characters, fewer only at the end of the stream."""
         while len(self.text) - self.pos < count and not self.ended:
             yield
         return self.text[self.pos : self.pos + count]
 
-    def at(self, *literals: str) -> Steps[str]:
+    def at(self, *literals: str) -> Parsing[str]:
         """The longest of the literals that the stream goes on with, or ""; nothing is consumed."""
         while True:
             text, pos = self.text, self.pos
@@ -146,13 +146,13 @@ class Reader:
         rest = self.text[self.pos :] if self.ended else ""
         return bool(rest) and any(literal.startswith(rest) for literal in literals)
 
-    def take(self, *literals: str) -> Steps[str]:
+    def take(self, *literals: str) -> Parsing[str]:
         """As `at`, and what was found is consumed."""
         found = yield from self.at(*literals)
         self.pos += len(found)
         return found
 
-    def space(self) -> Steps[str]:
+    def space(self) -> Parsing[str]:
         """Consume white space and return it."""
         seen = ""
         while True:
@@ -166,7 +166,7 @@ class Reader:
 
     def until(
         self, marks: Stops, sink: Callable[[str], object], *, cut_short: bool = False, plain: Plain | None = None
-    ) -> Steps[str]:
+    ) -> Parsing[str]:
         """Give everything before the next marker to ``sink`` as it comes; consume the marker and return it.
 
         "" is returned at the end of the stream. Only a tail that may become a marker is held back; with
@@ -196,7 +196,7 @@ class Reader:
             yield
             self.idle = None
 
-    def run(self, outside: re.Pattern[str], limit: int = 1 << 30) -> Steps[str]:
+    def run(self, outside: re.Pattern[str], limit: int = 1 << 30) -> Parsing[str]:
         """Consume and return what stands before the next match of ``outside``, or some more than ``limit``."""
         seen: list[str] = []
         size = 0
@@ -210,13 +210,13 @@ class Reader:
                 return "".join(seen)
             yield
 
-    def before(self, marks: Stops, sink: Callable[[str], object], *, plain: Plain | None = None) -> Steps[str]:
+    def before(self, marks: Stops, sink: Callable[[str], object], *, plain: Plain | None = None) -> Parsing[str]:
         """As `until`, but the marker is not consumed."""
         marker = yield from self.until(marks, sink, plain=plain)
         self.pos -= len(marker)
         return marker
 
-    def ahead(self, end: re.Pattern[str], skip: int = 0, limit: int = 256) -> Steps[str]:
+    def ahead(self, end: re.Pattern[str], skip: int = 0, limit: int = 256) -> Parsing[str]:
         """What stands up to and with what ``end`` matches, from ``skip`` on; not consumed; "" if it is too far."""
         while True:
             found = end.search(self.text, self.pos + skip, self.pos + limit)
@@ -226,7 +226,7 @@ class Reader:
                 return ""
             yield
 
-    def collect(self, *marks: str) -> Steps[tuple[str, str]]:
+    def collect(self, *marks: str) -> Parsing[tuple[str, str]]:
         """(what stands before the next marker, the marker); the marker is "" at the end of the stream."""
         parts: list[str] = []
         marker = yield from self.until(stops(*marks), parts.append)

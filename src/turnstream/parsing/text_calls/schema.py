@@ -200,7 +200,7 @@ def _compound(word: str) -> str | None:
             return None
         if reader.pos == len(word):
             return "".join(parts)
-    except (values.Broken, values.Truncated):
+    except (values.BrokenError, values.TruncatedError):
         pass
     for read in (repair.python_literal, _unescaped):
         try:

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from turnstream.parsing.text_calls import json_calls, values
-from turnstream.parsing.text_calls.answer import NO_NAME, Answer, Call, Malformed, NotACall
-from turnstream.parsing.text_calls.reader import Reader, Steps, stops
+from turnstream.parsing.text_calls.reader import Parsing, Reader, stops
 from turnstream.parsing.text_calls.schema import typed
+from turnstream.parsing.text_calls.state import NO_NAME, Call, MalformedError, NotACallError, Parse
 from turnstream.parsing.text_calls.typed_value import json_or_string
-from turnstream.parsing.text_calls.values import Truncated
+from turnstream.parsing.text_calls.values import TruncatedError
 
 _WHOLE = ("arguments", "parameters", "properties", "input")
 _LOOSE = re.compile(r"""([\w.-]+)=("[^"]*"|'[^']*'|\S+)""")
@@ -42,7 +42,7 @@ class Tags:
 
 
 def attributes(head: str) -> dict[str, str]:
-    return {key: a or b or c for key, a, b, c in _ATTRIBUTE.findall(head)}
+    return {key: double or single or bare for key, double, single, bare in _ATTRIBUTE.findall(head)}
 
 
 def _named(head: str) -> tuple[str, dict[str, str]]:
@@ -57,36 +57,36 @@ def _named(head: str) -> tuple[str, dict[str, str]]:
     return head.strip("\"'"), {}
 
 
-def call(a: Answer, tags: Tags) -> Steps[None]:
+def call(parse: Parse, tags: Tags) -> Parsing[None]:
     """One call; the reader stands after ``tags.call``. It ends after its closer, or before what cannot be in it."""
-    r = a.r
-    a.call = None
-    head, mark = yield from _head(r)
+    reader = parse.reader
+    parse.call = None
+    head, mark = yield from _head(reader)
     name = tags.clean(_CONTROL.sub("", _named(head)[0]))
     if not name:
-        raise Malformed(NO_NAME)
+        raise MalformedError(NO_NAME)
     if not _plausible(name):
-        raise NotACall
-    open_call = a.start(name)
+        raise NotACallError
+    open_call = parse.start(name)
     if mark == ">" and head.rstrip().endswith("/"):
         open_call.end()
         return
-    yield from members(a, tags, open_call)
+    yield from members(parse, tags, open_call)
 
 
-def _head(r: Reader) -> Steps[tuple[str, str]]:
+def _head(reader: Reader) -> Parsing[tuple[str, str]]:
     """The inside of a tag and what ended it; a newline or another tag ends it too, unless they are quoted."""
     head = ""
     while True:
-        part, mark = yield from r.collect(">", "\n", "<")
+        part, mark = yield from reader.collect(">", "\n", "<")
         head += part
         if not mark:
-            raise Truncated
+            raise TruncatedError
         if head.count('"') % 2 == 0 or len(head) > 400:
             break
         head += mark
     if mark == "<":
-        r.pos -= 1
+        reader.pos -= 1
     return head, mark
 
 
@@ -94,127 +94,129 @@ def _plausible(name: str) -> bool:
     return len(name) < 200 and not any(char in name for char in " {}()[]<>\"'")
 
 
-def members(a: Answer, tags: Tags, it: Call) -> Steps[None]:
+def members(parse: Parse, tags: Tags, call: Call) -> Parsing[None]:
     """The parameters of a call, and its closer."""
-    r = a.r
+    reader = parse.reader
     marks = (*tags.param, *tags.param_end, *tags.call_end, *tags.call, *tags.wraps)
     search = stops(*marks)
     first = True
     while True:
-        yield from r.space()
-        if first and (yield from r.at("{")):
-            yield from json_calls.arguments(a, it, search)
+        yield from reader.space()
+        if first and (yield from reader.at("{")):
+            yield from json_calls.arguments(parse, call, search)
             first = False
             continue
-        found = yield from r.until(search, _ignore)
+        found = yield from reader.until(search, _ignore)
         if found in tags.param:
             first = False
-            yield from _param(a, tags, it)
-            if it.closed:
-                it.end()
+            yield from _param(parse, tags, call)
+            if call.closed:
+                call.end()
                 return
         elif found in tags.param_end:
             continue
         elif not found:
             if tags.ends_with_stream and not first:
-                it.end()
+                call.end()
                 return
-            raise Truncated
+            raise TruncatedError
         else:
             if found not in tags.call_end:
-                r.pos -= len(found)
-            it.end()
+                reader.pos -= len(found)
+            call.end()
             return
 
 
-def _param(a: Answer, tags: Tags, it: Call) -> Steps[None]:
-    r = a.r
-    head, mark = yield from r.collect(">", "\n")
+def _param(parse: Parse, tags: Tags, call: Call) -> Parsing[None]:
+    reader = parse.reader
+    head, mark = yield from reader.collect(">", "\n")
     if not mark:
-        raise Truncated
+        raise TruncatedError
     key, found = _named(head)
-    whole = key in _WHOLE and not it.given and a.tools.knows(it.name) and not a.tools.declares(it.name, key)
-    if whole and (yield from _wrapped(a, tags, it, key)):
+    whole = (
+        key in _WHOLE and not call.given and parse.tools.knows(call.name) and not parse.tools.declares(call.name, key)
+    )
+    if whole and (yield from _wrapped(parse, tags, call, key)):
         return
-    it.member(key)
-    types = a.tools.types(it.name, key)
+    call.member(key)
+    types = parse.tools.types(call.name, key)
     as_text = found.get("string")
     if as_text == "false":
         parts: list[str] = []
-        yield from _value(r, tags, parts.append, a, it)
-        it.emit(typed("".join(parts), types) if types else json_or_string("".join(parts)))
+        yield from _value(reader, tags, parts.append, parse, call)
+        call.emit(typed("".join(parts), types) if types else json_or_string("".join(parts)))
         return
     if as_text == "true":
         types = frozenset({"string"})
-    it_value = a.typed_value(it, types, trim=tags.trim, guess=tags.guess)
-    yield from _value(r, tags, it_value.push, a, it)
+    it_value = parse.typed_value(call, types, trim=tags.trim, guess=tags.guess)
+    yield from _value(reader, tags, it_value.push, parse, call)
     it_value.close()
 
 
-def _wrapped(a: Answer, tags: Tags, it: Call, key: str) -> Steps[bool]:
+def _wrapped(parse: Parse, tags: Tags, call: Call, key: str) -> Parsing[bool]:
     """All arguments in one object, in a parameter that the tool does not have."""
-    if not (yield from a.r.ahead(_NOT_SPACE)).endswith("{"):
+    if not (yield from parse.reader.ahead(_NOT_SPACE)).endswith("{"):
         return False
     parts: list[str] = []
-    yield from _value(a.r, tags, parts.append, a, it)
+    yield from _value(parse.reader, tags, parts.append, parse, call)
     text = typed("".join(parts), frozenset({"object"}))
     if text.startswith("{"):
-        it.emit(text)
+        call.emit(text)
     else:
-        it.member(key)
-        it.emit(text)
+        call.member(key)
+        call.emit(text)
     return True
 
 
-def _value(r: Reader, tags: Tags, sink: values.Emit, a: Answer, it: Call) -> Steps[None]:
+def _value(reader: Reader, tags: Tags, sink: values.Emit, parse: Parse, call: Call) -> Parsing[None]:
     """The raw text of a value, up to its closer, or before the next tag where that was forgotten."""
     ends = stops(*tags.param_end, *tags.param, *tags.call_end, *tags.wraps)
     follow = (*tags.param, *tags.param_end, *tags.call_end, *tags.wraps, *tags.call)
-    if tags.cdata and (yield from _cdata(r, tags, sink)):
+    if tags.cdata and (yield from _cdata(reader, tags, sink)):
         return
     while True:
-        found = yield from r.before(ends, sink)
+        found = yield from reader.before(ends, sink)
         if not found:
-            raise Truncated
+            raise TruncatedError
         if found in tags.param_end:
-            r.pos += len(found)
-            space = yield from r.space()
-            if (yield from r.at(*follow)) or not (yield from r.peek()):
+            reader.pos += len(found)
+            space = yield from reader.space()
+            if (yield from reader.at(*follow)) or not (yield from reader.peek()):
                 return
             sink(found + space)
         elif found in tags.param:
-            head = yield from r.ahead(_HEAD_END, len(found))
+            head = yield from reader.ahead(_HEAD_END, len(found))
             key = _named(head[len(found) : -1])[0]
-            if head[-1:] == ">" and (not a.tools.schema(it.name) or a.tools.declares(it.name, key)):
+            if head[-1:] == ">" and (not parse.tools.schema(call.name) or parse.tools.declares(call.name, key)):
                 return
-            r.pos += len(found)
+            reader.pos += len(found)
             sink(found)
-        elif (yield from _ends_call(r, tags, it, found, sink)):
+        elif (yield from _ends_call(reader, tags, call, found, sink)):
             return
 
 
-def _ends_call(r: Reader, tags: Tags, it: Call, found: str, sink: values.Emit) -> Steps[bool]:
+def _ends_call(reader: Reader, tags: Tags, call: Call, found: str, sink: values.Emit) -> Parsing[bool]:
     """Whether a call's closer, or what stands around calls, ends a value that lost its own closer."""
     closer = found in tags.call_end
     if not tags.wraps or not (found.startswith("</") if closer else not found.startswith("</")):
         return True
-    r.pos += len(found)
-    space = yield from r.space()
+    reader.pos += len(found)
+    space = yield from reader.space()
     follow = (*tags.wraps, *tags.call) if closer else tags.call
-    if (yield from r.at(*follow)) or (closer and not (yield from r.peek())):
-        it.closed = closer
+    if (yield from reader.at(*follow)) or (closer and not (yield from reader.peek())):
+        call.closed = closer
         return True
     sink(found + space)
     return False
 
 
-def _cdata(r: Reader, tags: Tags, sink: values.Emit) -> Steps[bool]:
-    if not (yield from r.take("<![CDATA[")):
+def _cdata(reader: Reader, tags: Tags, sink: values.Emit) -> Parsing[bool]:
+    if not (yield from reader.take("<![CDATA[")):
         return False
-    if not (yield from r.until(stops("]]>"), sink)):
-        raise Truncated
-    yield from r.space()
-    yield from r.take(*tags.param_end)
+    if not (yield from reader.until(stops("]]>"), sink)):
+        raise TruncatedError
+    yield from reader.space()
+    yield from reader.take(*tags.param_end)
     return True
 
 
@@ -242,125 +244,125 @@ class Pairs:
     """``NAME key=value key=value`` is a call too."""
 
 
-def _loose(a: Answer, text: str) -> bool:
+def _loose(parse: Parse, text: str) -> bool:
     name, _, rest = text.partition(" ")
     found = _LOOSE.findall(rest)
     if not found or _LOOSE.sub("", rest).strip():
         return False
-    it = a.start(name)
+    call = parse.start(name)
     for key, value in found:
-        it.member(key)
-        it.emit(typed(value.strip("\"'"), a.tools.types(name, key)))
-    it.end()
+        call.member(key)
+        call.emit(typed(value.strip("\"'"), parse.tools.types(name, key)))
+    call.end()
     return True
 
 
-def pair_call(a: Answer, p: Pairs, *, weak: bool = False) -> Steps[None]:
+def pair_call(parse: Parse, pairs: Pairs, *, weak: bool = False) -> Parsing[None]:
     """``NAME`` and its pairs, or ``NAME`` and a JSON object; the reader stands where the name begins."""
-    r = a.r
-    a.call = None
-    seps = (p.sep,) if p.sep else ()
-    name, mark = yield from r.collect(p.key, *p.ends, "\n", "{", *seps)
+    reader = parse.reader
+    parse.call = None
+    seps = (pairs.sep,) if pairs.sep else ()
+    name, mark = yield from reader.collect(pairs.key, *pairs.ends, "\n", "{", *seps)
     name = name.strip()
     if not mark:
-        raise Truncated
-    if p.loose and mark in p.ends and _loose(a, name):
-        r.pos -= len(mark)
+        raise TruncatedError
+    if pairs.loose and mark in pairs.ends and _loose(parse, name):
+        reader.pos -= len(mark)
         return
     if mark == "\n" and not name:
-        raise NotACall
-    if not name or not _plausible(name) or (weak and not (a.tools.known and a.tools.offers(name))):
-        raise NotACall
+        raise NotACallError
+    if not name or not _plausible(name) or (weak and not (parse.tools.known and parse.tools.offers(name))):
+        raise NotACallError
     if mark not in seps:
-        r.pos -= len(mark)
-    it = None
+        reader.pos -= len(mark)
+    call = None
     while True:
-        yield from r.space()
-        found = yield from r.at("{", p.key, p.value, *p.ends, *seps)
-        if it is None:
-            if not found and (yield from r.peek()):
-                raise Truncated if r.cut_in(p.key, *p.ends, *seps) else NotACall
-            it = a.start(name)
-        if found == "{" and not it.given:
-            yield from json_calls.arguments(a, it, stops(*p.ends))
-        elif found == p.key:
-            yield from _pair(a, p, it)
+        yield from reader.space()
+        found = yield from reader.at("{", pairs.key, pairs.value, *pairs.ends, *seps)
+        if call is None:
+            if not found and (yield from reader.peek()):
+                raise TruncatedError if reader.cut_in(pairs.key, *pairs.ends, *seps) else NotACallError
+            call = parse.start(name)
+        if found == "{" and not call.given:
+            yield from json_calls.arguments(parse, call, stops(*pairs.ends))
+        elif found == pairs.key:
+            yield from _pair(parse, pairs, call)
         elif found in seps and found:
-            r.pos += len(found)
-        elif found in p.ends and found:
-            it.end()
+            reader.pos += len(found)
+        elif found in pairs.ends and found:
+            call.end()
             return
-        elif not (yield from r.peek()):
-            raise Truncated
+        elif not (yield from reader.peek()):
+            raise TruncatedError
         else:
-            yield from r.before(stops(p.key, *p.ends), _ignore)
+            yield from reader.before(stops(pairs.key, *pairs.ends), _ignore)
 
 
-def _pair(a: Answer, p: Pairs, it: Call) -> Steps[None]:
-    r = a.r
-    r.pos += len(p.key)
-    key, mark = yield from r.collect(p.key_end, p.value, p.key, *p.ends)
+def _pair(parse: Parse, pairs: Pairs, call: Call) -> Parsing[None]:
+    reader = parse.reader
+    reader.pos += len(pairs.key)
+    key, mark = yield from reader.collect(pairs.key_end, pairs.value, pairs.key, *pairs.ends)
     if not mark:
-        raise Truncated
-    if mark in (p.key, *p.ends):
-        r.pos -= len(mark)
+        raise TruncatedError
+    if mark in (pairs.key, *pairs.ends):
+        reader.pos -= len(mark)
         return
     key = key.strip()
-    if mark == p.key_end:
-        yield from r.space()
-        types = a.tools.types(it.name, key)
-        if p.type and (yield from r.take(p.type)):
-            name, _ = yield from r.collect(p.type_end)
+    if mark == pairs.key_end:
+        yield from reader.space()
+        types = parse.tools.types(call.name, key)
+        if pairs.type and (yield from reader.take(pairs.type)):
+            name, _ = yield from reader.collect(pairs.type_end)
             types = frozenset({name.strip()})
-            yield from r.space()
-        if (yield from r.at(p.key, *p.ends)):
+            yield from reader.space()
+        if (yield from reader.at(pairs.key, *pairs.ends)):
             return  # a key without a value
-        yield from r.take(p.value)
+        yield from reader.take(pairs.value)
     else:
-        types = a.tools.types(it.name, key)
-    it.member(key)
-    value = a.typed_value(it, types, trim=p.trim)
-    yield from _pair_value(a, p, it, value.push)
+        types = parse.tools.types(call.name, key)
+    call.member(key)
+    value = parse.typed_value(call, types, trim=pairs.trim)
+    yield from _pair_value(parse, pairs, call, value.push)
     value.close()
 
 
-def _pair_begins(a: Answer, p: Pairs, it: Call) -> Steps[bool]:
+def _pair_begins(parse: Parse, pairs: Pairs, call: Call) -> Parsing[bool]:
     """Whether a whole key and the opener of its value stand here."""
-    head = yield from a.r.ahead(re.compile(re.escape(p.value)))
-    key, mark, between = head.removeprefix(p.key).partition(p.key_end)
-    if not mark or between.strip() != p.value or "<" in key or "\n" in key:
+    head = yield from parse.reader.ahead(re.compile(re.escape(pairs.value)))
+    key, mark, between = head.removeprefix(pairs.key).partition(pairs.key_end)
+    if not mark or between.strip() != pairs.value or "<" in key or "\n" in key:
         return False
-    return not a.tools.knows(it.name) or a.tools.declares(it.name, key.strip())
+    return not parse.tools.knows(call.name) or parse.tools.declares(call.name, key.strip())
 
 
-def _ends_all(r: Reader, closer: str, openers: tuple[str, ...]) -> Steps[bool]:
+def _ends_all(reader: Reader, closer: str, openers: tuple[str, ...]) -> Parsing[bool]:
     """Whether after the closer at hand nothing follows, or another call."""
-    rest = yield from r.ahead(_NOT_SPACE, len(closer))
+    rest = yield from reader.ahead(_NOT_SPACE, len(closer))
     if not rest:
-        return r.ended
+        return reader.ended
     return False
 
 
-def _pair_value(a: Answer, p: Pairs, it: Call, sink: values.Emit) -> Steps[None]:
-    r = a.r
-    closes = tuple(end for end in p.ends if end.startswith("</"))
-    marks = stops(p.value_end, p.key, *closes)
+def _pair_value(parse: Parse, pairs: Pairs, call: Call, sink: values.Emit) -> Parsing[None]:
+    reader = parse.reader
+    closes = tuple(end for end in pairs.ends if end.startswith("</"))
+    marks = stops(pairs.value_end, pairs.key, *closes)
     while True:
-        found = yield from r.before(marks, sink)
+        found = yield from reader.before(marks, sink)
         if not found:
-            raise Truncated
-        if found != p.value_end:
+            raise TruncatedError
+        if found != pairs.value_end:
             # Its closer was forgotten, if what follows can be nothing else.
-            if found == p.key:
-                if (yield from _pair_begins(a, p, it)):
+            if found == pairs.key:
+                if (yield from _pair_begins(parse, pairs, call)):
                     return
-            elif (yield from _ends_all(r, found, p.ends)):
+            elif (yield from _ends_all(reader, found, pairs.ends)):
                 return
             sink(found)
-            r.pos += len(found)
+            reader.pos += len(found)
             continue
-        r.pos += len(found)
-        space = yield from r.space()
-        if (yield from r.at(p.key, p.value_end, *p.ends)) or not (yield from r.peek()):
+        reader.pos += len(found)
+        space = yield from reader.space()
+        if (yield from reader.at(pairs.key, pairs.value_end, *pairs.ends)) or not (yield from reader.peek()):
             return
         sink(found + space)

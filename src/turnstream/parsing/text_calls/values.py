@@ -16,18 +16,18 @@ from dataclasses import dataclass
 from json.encoder import encode_basestring
 from typing import TypeAlias
 
-from turnstream.parsing.text_calls.reader import Reader, Steps, stops
+from turnstream.parsing.text_calls.reader import Parsing, Reader, stops
 
 Emit: TypeAlias = Callable[[str], object]
 
 DEEPEST = 512
 
 
-class Broken(Exception):
+class BrokenError(Exception):
     """What stands here is not a value, or not certainly one."""
 
 
-class Truncated(Exception):
+class TruncatedError(Exception):
     """The stream ended within a value."""
 
 
@@ -67,195 +67,195 @@ def escaped(text: str) -> str:
     return encode_basestring(text)[1:-1]
 
 
-def value(r: Reader, emit: Emit, style: Style = JSON, opened: str = "") -> Steps[None]:
+def value(reader: Reader, emit: Emit, style: Style = JSON, opened: str = "") -> Parsing[None]:
     """Read one value and emit it as JSON text. Raises `Broken` or `Truncated`.
 
     With ``opened`` the reader stands within an object that ends with that character, and its "{" was emitted.
     """
     stack = [opened] if opened else []
     if opened:
-        yield from _gap(r, emit, style)
-        if (yield from r.take(opened)):
+        yield from _gap(reader, emit, style)
+        if (yield from reader.take(opened)):
             emit("}")
             return
-        yield from _key(r, emit, style, opened)
+        yield from _key(reader, emit, style, opened)
     while True:
-        yield from _gap(r, emit, style)
-        char = yield from _char(r)
+        yield from _gap(reader, emit, style)
+        char = yield from _char(reader)
         if char in "{[":
-            r.pos += 1
+            reader.pos += 1
             emit(char)
             stack.append(_CLOSER[char])
             if len(stack) > DEEPEST:
-                raise Broken
-            yield from _gap(r, emit, style)
-            if (yield from _char(r)) != stack[-1]:
+                raise BrokenError
+            yield from _gap(reader, emit, style)
+            if (yield from _char(reader)) != stack[-1]:
                 if char == "{":
-                    yield from _key(r, emit, style, "}")
+                    yield from _key(reader, emit, style, "}")
                 continue
-        elif char in "\"'" or (style.quote and (yield from r.at(style.quote))):
-            yield from _string(r, emit, style, char)
+        elif char in "\"'" or (style.quote and (yield from reader.at(style.quote))):
+            yield from _string(reader, emit, style, char)
         else:
-            yield from _word(r, emit, style, stack)
-        yield from _goes_on(r, emit, style, stack)
+            yield from _word(reader, emit, style, stack)
+        yield from _goes_on(reader, emit, style, stack)
         if not stack:
             return
 
 
-def _goes_on(r: Reader, emit: Emit, style: Style, stack: list[str]) -> Steps[None]:
+def _goes_on(reader: Reader, emit: Emit, style: Style, stack: list[str]) -> Parsing[None]:
     """What follows a value: closers, then a comma (and a key, in an object) or the end."""
     comma = "," if style.verbatim else ", "
     while stack:
-        space = yield from _skip(r, style)
-        char = yield from _char(r)
+        space = yield from _skip(reader, style)
+        char = yield from _char(reader)
         if char == ",":
-            r.pos += 1
-            more = yield from _skip(r, style)
-            after = yield from _char(r)
+            reader.pos += 1
+            more = yield from _skip(reader, style)
+            after = yield from _char(reader)
             if after != stack[-1]:
                 emit(space + comma + more)
                 if stack[-1] != "]":
-                    yield from _key(r, emit, style, stack[-1])
+                    yield from _key(reader, emit, style, stack[-1])
                 return
             space, char = space + more, after
         if char != stack[-1]:
-            raise Broken
-        r.pos += 1
+            raise BrokenError
+        reader.pos += 1
         stack.pop()
         emit(space + ("]" if char == "]" else "}"))
 
 
-def string(r: Reader, style: Style = JSON) -> Steps[str]:
+def string(reader: Reader, style: Style = JSON) -> Parsing[str]:
     """Read one string, or a bare word, and return what it says. Raises `Broken` or `Truncated`."""
     parts: list[str] = []
-    char = yield from _char(r)
+    char = yield from _char(reader)
     if char not in "\"'":
-        word = yield from r.run(_WORD_END)
+        word = yield from reader.run(_WORD_END)
         if not word:
-            raise Broken
+            raise BrokenError
         return word
-    yield from _string(r, parts.append, style, char)
+    yield from _string(reader, parts.append, style, char)
     text: str = json.loads("".join(parts), strict=False)
     return text
 
 
-def skip(r: Reader) -> Steps[str]:
+def skip(reader: Reader) -> Parsing[str]:
     """Consume white space and comments; the next character. Raises `Truncated`."""
-    yield from _skip(r, JSON)
-    return (yield from _char(r))
+    yield from _skip(reader, JSON)
+    return (yield from _char(reader))
 
 
-def _char(r: Reader) -> Steps[str]:
-    while r.pos >= len(r.text):
-        if r.ended:
-            raise Truncated
+def _char(reader: Reader) -> Parsing[str]:
+    while reader.pos >= len(reader.text):
+        if reader.ended:
+            raise TruncatedError
         yield
-    return r.text[r.pos]
+    return reader.text[reader.pos]
 
 
-def _gap(r: Reader, emit: Emit, style: Style) -> Steps[None]:
-    emit((yield from _skip(r, style)))
+def _gap(reader: Reader, emit: Emit, style: Style) -> Parsing[None]:
+    emit((yield from _skip(reader, style)))
 
 
-def _skip(r: Reader, style: Style) -> Steps[str]:
+def _skip(reader: Reader, style: Style) -> Parsing[str]:
     """Consume white space and comments; returns the white space if it is to be kept."""
     kept = ""
     while True:
-        kept += yield from r.space()
-        start = yield from r.at("#", "//", "/*")
+        kept += yield from reader.space()
+        start = yield from reader.at("#", "//", "/*")
         if not start:
             return kept if style.verbatim else ""
-        r.pos += len(start)
+        reader.pos += len(start)
         if start == "/*":
-            yield from r.until(stops("*/"), lambda piece: None)
+            yield from reader.until(stops("*/"), lambda piece: None)
         else:
-            yield from r.run(_LINE_END)
+            yield from reader.run(_LINE_END)
 
 
-def _key(r: Reader, emit: Emit, style: Style, closer: str) -> Steps[None]:
-    char = yield from _char(r)
-    if char in "\"'" or (style.quote and (yield from r.at(style.quote))):
-        yield from _string(r, emit, style, char)
+def _key(reader: Reader, emit: Emit, style: Style, closer: str) -> Parsing[None]:
+    char = yield from _char(reader)
+    if char in "\"'" or (style.quote and (yield from reader.at(style.quote))):
+        yield from _string(reader, emit, style, char)
     else:
-        word = yield from r.run(_WORD_END)
+        word = yield from reader.run(_WORD_END)
         if not word or (closer == ")" and not word.isidentifier()):
-            raise Broken
+            raise BrokenError
         emit('"' + escaped(word) + '"')
-    space = yield from _skip(r, style)
-    char = yield from _char(r)
+    space = yield from _skip(reader, style)
+    char = yield from _char(reader)
     if char != ("=" if closer == ")" else ":"):
-        raise Broken
-    r.pos += 1
+        raise BrokenError
+    reader.pos += 1
     emit(space + (":" if style.verbatim else ": "))
 
 
-def _word(r: Reader, emit: Emit, style: Style, stack: list[str]) -> Steps[None]:
+def _word(reader: Reader, emit: Emit, style: Style, stack: list[str]) -> Parsing[None]:
     if style.bare:
-        word = (yield from r.run(_BARE_END)).rstrip()
+        word = (yield from reader.run(_BARE_END)).rstrip()
     else:
-        word = yield from r.run(_WORD_END)
-    if r.ended and r.pos >= len(r.text):
-        raise Truncated
+        word = yield from reader.run(_WORD_END)
+    if reader.ended and reader.pos >= len(reader.text):
+        raise TruncatedError
     if word in _WORD:
         emit(_WORD[word])
     elif _NUMBER.match(word):
         emit(word)
-    elif style.python and (yield from _prefixed(r, emit, style, word)):
+    elif style.python and (yield from _prefixed(reader, emit, style, word)):
         pass
     elif word and word[-1].isalnum() and _PYTHON_NUMBER.match(word):
         emit(_number(word))
     elif style.bare:
         emit('"' + escaped(word) + '"')
     else:
-        raise Broken
+        raise BrokenError
 
 
 def _number(word: str) -> str:
     try:
         return json.dumps(ast.literal_eval(word.lstrip("+").lstrip("0") or "0") if word[:1] != "." else float(word))
     except (ValueError, SyntaxError):
-        raise Broken from None
+        raise BrokenError from None
 
 
-def _prefixed(r: Reader, emit: Emit, style: Style, prefix: str) -> Steps[bool]:
+def _prefixed(reader: Reader, emit: Emit, style: Style, prefix: str) -> Parsing[bool]:
     """A string with one of Python's prefixes."""
-    quote = yield from r.at('"', "'")
+    quote = yield from reader.at('"', "'")
     if not quote or prefix.lower() not in ("r", "u", "b", "f"):
         return False
-    yield from _string(r, emit, style, quote, raw=prefix.lower() == "r")
+    yield from _string(reader, emit, style, quote, raw=prefix.lower() == "r")
     return True
 
 
 # ----------------------------------------------------------------------------------------------------------- strings
 
 
-def _string(r: Reader, emit: Emit, style: Style, quote: str, *, raw: bool = False) -> Steps[None]:
+def _string(reader: Reader, emit: Emit, style: Style, quote: str, *, raw: bool = False) -> Parsing[None]:
     emit('"')
     inside = False
     while True:
         if inside:
-            yield from _short_string(r, emit, style, quote, raw)
-        elif style.quote and (yield from r.take(style.quote)):
-            if not (yield from r.until(stops(style.quote), lambda piece: emit(escaped(piece)))):
-                raise Truncated
-        elif style.python and (long := (yield from r.take('"""', "'''"))):
-            yield from _long_string(r, emit, style, long)
+            yield from _short_string(reader, emit, style, quote, raw)
+        elif style.quote and (yield from reader.take(style.quote)):
+            if not (yield from reader.until(stops(style.quote), lambda piece: emit(escaped(piece)))):
+                raise TruncatedError
+        elif style.python and (long := (yield from reader.take('"""', "'''"))):
+            yield from _long_string(reader, emit, style, long)
         elif style.quote and quote == "'":
-            r.pos += 1
-            if not (yield from r.until(stops(quote), lambda piece: emit(escaped(piece)))):
-                raise Truncated
+            reader.pos += 1
+            if not (yield from reader.until(stops(quote), lambda piece: emit(escaped(piece)))):
+                raise TruncatedError
         else:
-            r.pos += 1
-            yield from _short_string(r, emit, style, quote, raw)
+            reader.pos += 1
+            yield from _short_string(reader, emit, style, quote, raw)
         if style.quote and quote in "\"'":
-            yield from r.take(style.quote)
+            yield from reader.take(style.quote)
         # A quote that nothing of the syntax follows was perhaps none.
-        space = yield from r.space()
-        after = yield from r.peek()
-        if not after or after in ",:}])=" or (yield from r.at("#", "//", "/*")):
+        space = yield from reader.space()
+        after = yield from reader.peek()
+        if not after or after in ",:}])=" or (yield from reader.at("#", "//", "/*")):
             break
         if style.quote or raw or (after in "\"'" and not style.python):
-            raise Broken
+            raise BrokenError
         if after in "\"'" and space:
             inside, quote = False, after  # adjacent strings are one in Python
             continue
@@ -264,85 +264,85 @@ def _string(r: Reader, emit: Emit, style: Style, quote: str, *, raw: bool = Fals
     emit('"' + space if style.verbatim else '"')
 
 
-def _short_string(r: Reader, emit: Emit, style: Style, quote: str, raw: bool) -> Steps[None]:
+def _short_string(reader: Reader, emit: Emit, style: Style, quote: str, raw: bool) -> Parsing[None]:
     search = _STRING_STOP[quote]
     while True:
-        found = search(r.text, r.pos)
-        end = found.start() if found else len(r.text)
-        if end > r.pos:
-            emit(r.text[r.pos : end])
-            r.pos = end
+        found = search(reader.text, reader.pos)
+        end = found.start() if found else len(reader.text)
+        if end > reader.pos:
+            emit(reader.text[reader.pos : end])
+            reader.pos = end
         if found is None:
-            if r.ended:
-                raise Truncated
+            if reader.ended:
+                raise TruncatedError
             yield
             continue
         char = found[0]
         if char == "\\" and not raw:
-            yield from _escape(r, emit, style)
+            yield from _escape(reader, emit, style)
             continue
-        r.pos += 1
+        reader.pos += 1
         if char == quote:
             return
         emit(escaped(char))
 
 
-def _long_string(r: Reader, emit: Emit, style: Style, quote: str) -> Steps[None]:
+def _long_string(reader: Reader, emit: Emit, style: Style, quote: str) -> Parsing[None]:
     marks = stops(quote, "\\")
     while True:
-        found = yield from r.until(marks, lambda piece: emit(escaped(piece)))
+        found = yield from reader.until(marks, lambda piece: emit(escaped(piece)))
         if not found:
-            raise Truncated
+            raise TruncatedError
         if found == quote:
             return
-        r.pos -= 1
-        yield from _escape(r, emit, style)
+        reader.pos -= 1
+        yield from _escape(reader, emit, style)
 
 
-def _escape(r: Reader, emit: Emit, style: Style) -> Steps[None]:
-    pair = yield from r.peek(2)
+def _escape(reader: Reader, emit: Emit, style: Style) -> Parsing[None]:
+    pair = yield from reader.peek(2)
     if len(pair) < 2:
-        raise Truncated
+        raise TruncatedError
     char = pair[1]
-    r.pos += 2
+    reader.pos += 2
     if char in _SIMPLE and not (char == "/" and style.python):
         emit(_SIMPLE[char])
     elif char == "'":
         emit("'")
     elif char == "u":
-        digits = yield from r.peek(4)
+        digits = yield from reader.peek(4)
         if len(digits) == 4 and _is_hex(digits):
-            r.pos += 4
+            reader.pos += 4
             emit("\\u" + digits)
         else:
             emit("\\\\u")
     elif style.python:
-        yield from _python_escape(r, emit, char)
+        yield from _python_escape(reader, emit, char)
     else:
         emit("\\\\" + escaped(char))
 
 
-def _python_escape(r: Reader, emit: Emit, char: str) -> Steps[None]:
+def _python_escape(reader: Reader, emit: Emit, char: str) -> Parsing[None]:
     if char == "\n":
         return
     if char in "av":
         emit("\\u0007" if char == "a" else "\\u000b")
     elif char in "xU":
         size = 2 if char == "x" else 8
-        digits = yield from r.peek(size)
+        digits = yield from reader.peek(size)
         if len(digits) == size and _is_hex(digits) and int(digits, 16) < 0x110000:
-            r.pos += size
+            reader.pos += size
             emit(escaped(chr(int(digits, 16))))
         else:
             emit("\\\\" + char)
     elif char in "01234567":
         digits = char
-        while len(digits) < 3 and (more := (yield from r.peek())) and more in "01234567":
+        while len(digits) < 3 and (more := (yield from reader.peek())) and more in "01234567":
             digits += more
-            r.pos += 1
+            reader.pos += 1
         emit(escaped(chr(int(digits, 8))))
-    elif char == "N" and (yield from r.take("{")):
-        name, _ = yield from r.collect("}")
+    elif char == "N" and (yield from reader.take("{")):
+        name, _ = yield from reader.collect("}")
         try:
             emit(escaped(unicodedata.lookup(name)))
         except KeyError:

@@ -4,100 +4,100 @@ from __future__ import annotations
 
 import html
 
-from turnstream.parsing.text_calls.answer import CUT_OFF, NO_NAME, Answer, Call, Malformed, NotACall
-from turnstream.parsing.text_calls.reader import Steps, stops
+from turnstream.parsing.text_calls.reader import Parsing, stops
+from turnstream.parsing.text_calls.state import CUT_OFF, NO_NAME, Call, MalformedError, NotACallError, Parse
 from turnstream.parsing.text_calls.tagged import attributes
-from turnstream.parsing.text_calls.values import Truncated
+from turnstream.parsing.text_calls.values import TruncatedError
 
 OPEN, CLOSE, SEP, OVER = "<|open|>", "<|close|>", "<|sep|>", "<|end_of_msg|>"
 _MARKS = stops(OPEN, CLOSE, OVER)
 
 
-def read(a: Answer, reasoning_open: bool) -> Steps[None]:
+def read(parse: Parse, reasoning_open: bool) -> Parsing[None]:
     """The whole answer: ``think``, ``response`` and ``tools`` sections; text outside of them is text."""
-    r = a.r
+    reader = parse.reader
     thinking = reasoning_open
     while True:
-        mark = yield from r.until(_MARKS, a.out.reasoning if thinking else a.out.text)
+        mark = yield from reader.until(_MARKS, parse.out.reasoning if thinking else parse.out.text)
         if not mark:
             return
-        a.out.marker()
+        parse.out.marker()
         if mark == OVER:
-            yield from r.until(stops(), _ignore)
+            yield from reader.until(stops(), _ignore)
             return
-        head, sep = yield from r.collect(SEP)
+        head, sep = yield from reader.collect(SEP)
         section = head.strip().split(" ", 1)[0]
         if not sep:
             return
         if mark == CLOSE:
             thinking = False
             if section == "message":
-                yield from r.until(stops(), _ignore)
+                yield from reader.until(stops(), _ignore)
                 return
         elif section == "tools":
-            yield from _tools(a)
+            yield from _tools(parse)
         else:
             thinking = section == "think"
 
 
-def _tools(a: Answer) -> Steps[None]:
-    r = a.r
+def _tools(parse: Parse) -> Parsing[None]:
+    reader = parse.reader
     while True:
-        a.call = None
-        r.record()
+        parse.call = None
+        reader.record()
         try:
-            mark = yield from r.until(_MARKS, _ignore)
+            mark = yield from reader.until(_MARKS, _ignore)
             if mark != OPEN:
                 if not mark:
-                    raise Truncated
-                head, _ = yield from r.collect(SEP)
+                    raise TruncatedError
+                head, _ = yield from reader.collect(SEP)
                 if head.strip() in ("tools", "message"):
                     return
                 continue
-            head, sep = yield from r.collect(SEP)
+            head, sep = yield from reader.collect(SEP)
             if not sep:
-                raise Truncated
+                raise TruncatedError
             name = html.unescape(attributes(head).get("tool", ""))
             if not name:
-                raise Malformed(NO_NAME)
-            yield from _call(a, a.start(name))
-        except Truncated:
-            if a.call is not None or r.recorded().strip():
-                a.malformed(CUT_OFF)
+                raise MalformedError(NO_NAME)
+            yield from _call(parse, parse.start(name))
+        except TruncatedError:
+            if parse.call is not None or reader.recorded().strip():
+                parse.malformed(CUT_OFF)
             return
-        except NotACall:
-            a.out.text(r.recorded())
+        except NotACallError:
+            parse.out.text(reader.recorded())
             return
-        except Malformed as error:
-            yield from r.until(stops(f"{CLOSE}call{SEP}"), _ignore)
-            a.malformed(str(error))
+        except MalformedError as error:
+            yield from reader.until(stops(f"{CLOSE}call{SEP}"), _ignore)
+            parse.malformed(str(error))
         finally:
-            r.forget()
+            reader.forget()
 
 
-def _call(a: Answer, it: Call) -> Steps[None]:
-    r = a.r
+def _call(parse: Parse, call: Call) -> Parsing[None]:
+    reader = parse.reader
     while True:
-        mark = yield from r.until(_MARKS, _ignore)
-        head, sep = yield from r.collect(SEP)
+        mark = yield from reader.until(_MARKS, _ignore)
+        head, sep = yield from reader.collect(SEP)
         if not mark or not sep:
-            raise Truncated
+            raise TruncatedError
         if mark == CLOSE:
-            it.end()
+            call.end()
             return
         found = attributes(head)
-        it.member(html.unescape(found.get("key", "")))
-        declared = a.tools.types(it.name, found.get("key", ""))
+        call.member(html.unescape(found.get("key", "")))
+        declared = parse.tools.types(call.name, found.get("key", ""))
         types = frozenset({found["type"]}) if found.get("type") else declared
-        value = a.typed_value(it, types)
-        while (yield from r.until(stops(CLOSE), value.push)):
-            space = yield from r.space()
-            if (yield from r.take(f"argument{SEP}", f"argument {SEP}")):
+        value = parse.typed_value(call, types)
+        while (yield from reader.until(stops(CLOSE), value.push)):
+            space = yield from reader.space()
+            if (yield from reader.take(f"argument{SEP}", f"argument {SEP}")):
                 value.close()
                 break
             value.push(CLOSE + space)
         else:
-            raise Truncated
+            raise TruncatedError
 
 
 def _ignore(piece: str) -> None:

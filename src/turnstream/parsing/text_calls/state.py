@@ -20,21 +20,21 @@ NOT_JSON = "The arguments are not valid JSON."
 NO_NAME = "The call names no tool."
 
 
-class NotACall(Exception):
+class NotACallError(Exception):
     """What looked like a call is none: its text is given back."""
 
 
-class Malformed(Exception):
+class MalformedError(Exception):
     """A call, but a broken one. The message says why, in a sentence for the model."""
 
 
-class Answer:
-    """The stream (``r``), what is said of it (``out``), the offered tools, the format and the policy."""
+class Parse:
+    """The stream (``reader``), what is said of it (``out``), the offered tools, the format and the policy."""
 
-    __slots__ = ("call", "format", "out", "policy", "r", "reasoning", "tools")
+    __slots__ = ("call", "format", "out", "policy", "reader", "reasoning", "tools")
 
     def __init__(self, format: Format, tools: Tools, policy: Policy) -> None:
-        self.r = Reader()
+        self.reader = Reader()
         self.out = Output(policy)
         self.policy = policy
         self.format = format
@@ -45,20 +45,20 @@ class Answer:
     def start(self, name: str) -> Call:
         """A call begins; its name is known. Raises NotACall if the policy takes it for text."""
         if self.policy.unoffered == "text" and not self.tools.offers(name):
-            raise NotACall
+            raise NotACallError
         self.call = Call(self.out, name)
         return self.call
 
-    def typed_value(self, it: Call, types: Types, *, trim: bool = False, guess: bool = True) -> TypedValue:
+    def typed_value(self, call: Call, types: Types, *, trim: bool = False, guess: bool = True) -> TypedValue:
         """Reads the raw text of a parameter, whose key was given."""
         if self.policy.untyped != "family":
             guess = self.policy.untyped == "json"
-        return TypedValue(it.emit, types, trim=trim, guess=guess)
+        return TypedValue(call.emit, types, trim=trim, guess=guess)
 
     def malformed(self, reason: str) -> None:
         """What was recorded is a broken call."""
         started = self.call is not None and not self.call.done
-        self.out.malformed(reason, self.r.recorded(), started=started)
+        self.out.malformed(reason, self.reader.recorded(), started=started)
         self.call = None
 
 
@@ -98,6 +98,6 @@ class Call:
         """Finish from the mended arguments, of which a prefix was emitted. Raises Malformed."""
         rest = repair.rest_of(whole, "".join(self.given)) if isinstance(whole, dict) else None
         if rest is None:
-            raise Malformed(NOT_JSON)
+            raise MalformedError(NOT_JSON)
         self.emit(rest)
         self.done = True
