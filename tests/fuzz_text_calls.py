@@ -87,8 +87,8 @@ RAW: Mapping[str, tuple[str, ...]] = {
     "muse_atem": ("atem:", "<|eom|>", "<|eot|>"),
     "beam": ("rfl:", "<|call|>", "<|end|>", "<|return|>"),
     "kimi_k3": ("<|close|>argument",),
-    "gemma4": ('<|"|>',),
-    "functiongemma": ("<escape>",),
+    "gemma4": ('<|"|>', "<|tool_call>"),
+    "functiongemma": ("<escape>", "<start_function_call>"),
 }
 _BARE_KEYS = ("gemma4", "functiongemma", "minimax_m3")
 _ONE_CALL = ("react",)

@@ -6,14 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from turnstream.events import (
-    ModelEvent,
-    ReasoningDelta,
-    TextDelta,
-    ToolCallDelta,
-    ToolCallMalformed,
-    ToolCallStart,
-)
+from turnstream import events
 from turnstream.parsing.text_calls import machine
 from turnstream.parsing.text_calls.format import Format
 from turnstream.parsing.text_calls.formats import FORMATS
@@ -39,37 +32,40 @@ class Decoder:
         policy: Policy = DEFAULT,
     ) -> None:
         chosen = FORMATS[format] if isinstance(format, str) else format
-        self._answer = Parse(chosen, Tools(tools), policy)
-        self._steps = (chosen.root or machine.read)(self._answer, reasoning_open)
+        self._parse = Parse(Tools(tools), policy)
+        self._steps = (
+            machine.read(self._parse, chosen, reasoning_open)
+            if chosen.root is None
+            else chosen.root(self._parse, reasoning_open)
+        )
         self._over = False
         next(self._steps)
 
-    def feed(self, text: str) -> list[ModelEvent]:
+    def feed(self, text: str) -> list[events.ModelEvent]:
         """What can be said now."""
-        answer = self._answer
-        idle = answer.reader.idle
-        if idle is not None and answer.out.steady and text and idle(text) is None:
-            if answer.reader.plain is TextDelta:
-                answer.out.passed(text)
-            return [answer.reader.plain(text)]
-        answer.reader.feed(text)
+        parse = self._parse
+        idle = parse.reader.idle
+        if idle is not None and parse.out.steady and text and idle(text) is None:
+            parse.out.passed(text)
+            return [parse.reader.plain(text)]
+        parse.reader.feed(text)
         if not self._over:
             try:
                 next(self._steps)
             except StopIteration:
                 self._over = True
-        return answer.out.take()
+        return parse.take()
 
-    def close(self) -> list[ModelEvent]:
+    def close(self) -> list[events.ModelEvent]:
         """The stream is over: the rest. A call that is open is reported as malformed. May be called again."""
-        answer = self._answer
-        answer.reader.ended = True
+        parse = self._parse
+        parse.reader.ended = True
         if not self._over:
             self._over = True
             for _ in self._steps:
                 raise AssertionError("the parser waits after the end")
-            answer.out.end()
-        return answer.out.take()
+            parse.out.end()
+        return parse.take()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,30 +105,30 @@ def parse(
     """Read a whole answer; with ``cut`` in pieces of so many characters, which changes nothing."""
     decoder = Decoder(format, tools, reasoning_open=reasoning_open, policy=policy)
     size = cut or max(len(text), 1)
-    events: list[ModelEvent] = []
+    said: list[events.ModelEvent] = []
     for start in range(0, len(text), size):
-        events += decoder.feed(text[start : start + size])
-    return gathered(events + decoder.close())
+        said += decoder.feed(text[start : start + size])
+    return gathered(said + decoder.close())
 
 
-def gathered(events: Iterable[ModelEvent]) -> Parsed:
+def gathered(said: Iterable[events.ModelEvent]) -> Parsed:
     """The events of one answer, put together."""
     text: list[str] = []
     reasoning: list[str] = []
     names: dict[int, str] = {}
     arguments: dict[int, list[str]] = {}
-    broken: dict[int, ToolCallMalformed] = {}
-    for event in events:
+    broken: dict[int, events.ToolCallMalformed] = {}
+    for event in said:
         match event:
-            case TextDelta():
+            case events.TextDelta():
                 text.append(event.text)
-            case ReasoningDelta():
+            case events.ReasoningDelta():
                 reasoning.append(event.text)
-            case ToolCallStart():
+            case events.ToolCallStart():
                 names[event.index] = event.name
-            case ToolCallDelta():
+            case events.ToolCallDelta():
                 arguments.setdefault(event.index, []).append(event.arguments)
-            case ToolCallMalformed():
+            case events.ToolCallMalformed():
                 broken[event.index] = event
     return Parsed(
         "".join(text),

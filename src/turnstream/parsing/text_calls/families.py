@@ -11,16 +11,18 @@ from turnstream.parsing.text_calls.reader import Parsing
 from turnstream.parsing.text_calls.regions import Engine, Region
 from turnstream.parsing.text_calls.state import NotACallError, Parse
 
-# The first pattern that is found in the model's name (lower case) decides; the more special stand first.
+# The first pattern that is found in the model's name (lower case), where a word begins, decides; the more special
+# stand first. What looks like a word of a family within another word (museum, himalaya) is none.
 FAMILIES: tuple[tuple[str, str], ...] = (
     (r"gpt-?oss", "harmony"),
-    (r"deepseek.*v?4\.1", "deepseek_v41_dsml"),
-    (r"deepseek.*v?4", "deepseek_v4_dsml"),
-    (r"deepseek.*v?3\.2", "deepseek_v32_dsml"),
-    (r"deepseek.*v?3\.1", "deepseek_v31"),
-    (r"deepseek-?(r1-distill-qwen|r1-distill-llama|r1|v3|chat|reasoner)|cogito", "deepseek_v3"),
+    (r"deepseek.*[-/]v?-?4[.p]?1(?![0-9]|-?bit)", "deepseek_v41_dsml"),
+    (r"deepseek.*-v-?4", "deepseek_v4_dsml"),
+    (r"deepseek-?4(?![0-9b]|-?bit)", "deepseek_v4_dsml"),
+    (r"deepseek.*-v-?3[.p]?2(?![0-9])", "deepseek_v32_dsml"),
+    (r"deepseek.*-v-?3[.p]?1(?![0-9])", "deepseek_v31"),
+    (r"deepseek-?(r1|v-?3|chat|reasoner)|cogito", "deepseek_v3"),
     (r"qwen-?3.*coder|qwen-?3\.[5-9]|qwen-?[4-9]|nemotron-?3|step-?3\.[5-9]|step-?5|intern-?s2", "qwen3_coder_xml"),
-    (r"qwen|qwq|hermes|smollm3|reka|mimo-vl", "hermes"),
+    (r"qwen|qwq|hermes|smollm-?3|reka|mimo-vl|exaone", "hermes"),
     (r"mimo", "mimo_xml"),
     (r"seed-?oss", "seed_oss_xml"),
     (r"glm-?4\.[56]", "glm45"),
@@ -41,45 +43,55 @@ FAMILIES: tuple[tuple[str, str], ...] = (
     (r"jamba", "jamba"),
     (r"apriel", "apriel_tool_calls"),
     (r"apertus", "apertus"),
-    (r"nemotron|deci", "nemotron_toolcall_tag"),
-    (r"ernie", "ernie45"),
+    (r"nemotron|deci(lm|coder)?(?![a-z])", "nemotron_toolcall_tag"),
+    (r"ernie(?![a-z])", "ernie45"),
     (r"longcat", "longcat"),
-    (r"command-?r-?plus|command-?r\+", "command_r_plus"),
-    (r"command|aya|cohere", "cohere_command"),
-    (r"intern", "internlm2"),
+    (r"command-?r-?plus|command-?r\+|c4ai.*plus", "command_r_plus"),
+    (r"command-?(r|a|nightly|light)?(?![a-z])|aya(?![a-z])|cohere(?![a-z])|c4ai", "cohere_command"),
+    (r"intern(lm|vl|-?s1)", "internlm2"),
+    (r"step-?audio-?2", "step_audio2"),
     (r"step-?3", "step3"),
-    (r"inkling", "inkling"),
-    (r"muse", "muse_atem"),
+    (r"inkling(?![a-z])", "inkling"),
+    (r"muse(?![a-z])", "muse_atem"),
     (r"functionary.*3\.2", "functionary_v32"),
     (r"functionary", "functionary_v31"),
     (r"firefunction", "firefunction_v2"),
     (r"phi-?4", "phi4_mini"),
+    (r"gigachat-?3\.5", "gigachat35_gcml"),
     (r"gigachat", "gigachat3"),
     (r"functiongemma", "functiongemma"),
     (r"gemma-?3|toolace", "pythonic"),
     (r"gemma-?4", "gemma4"),
     (r"lfm-?2", "lfm2_pythonic"),
     (r"olmo-?3.*think", "olmo3_think"),
-    (r"olmo", "olmo3_pythonic"),
+    (r"olmo(?![a-z])", "olmo3_pythonic"),
     (r"xlam", "xlam"),
     (r"sarashina", "sarashina"),
     (r"plamo", "plamo3"),
+    (r"solar-?open-?2", "solar_open2"),
     (r"solar-?open", "solar_open"),
+    (r"iquest", "iquest"),
     (r"telechat", "telechat4"),
-    (r"dots", "dots_xml"),
+    (r"dots(?![a-z])", "dots_xml"),
     (r"k2-?horizon", "k2_horizon"),
-    (r"beam", "beam"),
+    (r"beam(?![a-z])", "beam"),
+    (r"mirothinker", "use_mcp_tool"),
+    (r"(open)?pangu", "openpangu1"),
+    (r"cwm(?![a-z])", "cwm"),
+    (r"rwkv", "rwkv"),
+    (r"claude(?![a-z])", "anthropic_xml"),
     (r"llama-?4", "llama4_pythonic"),
     (r"llama-?3", "llama3_json"),
     (r"mistral.*(v0\.[123]|nemo)|mixtral", "mistral_json_array"),
     (r"mistral|ministral|magistral|devstral|codestral|pixtral", "mistral_v11"),
 )
+_FAMILIES = tuple((re.compile(f"(?<![a-z])(?:{pattern})"), found) for pattern, found in FAMILIES)
 
 
 def format_for(model: str) -> str:
     """The name of the format that a model writes; ``auto`` if its name tells nothing."""
     name = model.lower().replace("_", "-")
-    return next((found for pattern, found in FAMILIES if re.search(pattern, name)), "auto")
+    return next((found for pattern, found in _FAMILIES if pattern.search(name)), "auto")
 
 
 def auto(rows: Iterable[Format]) -> Format:
@@ -107,7 +119,9 @@ def auto(rows: Iterable[Format]) -> Format:
     )
 
 
-_WEAK = frozenset({"{", "[", "\n{", "\n[", "[{'", "```", "```json", "Action:", "\nAction:", "<user>", "<co:", "</co:"})
+_WEAK = frozenset(
+    {"{", "[", "\n{", "\n[", "\n<", "[{'", "```", "```json", "Action:", "\nAction:", "<user>", "<co:", "</co:"}
+)
 _PROSE = frozenset({"Here is my thought process:", "Here are my reasoning steps:\n", "<|channel>"})
 
 
@@ -122,11 +136,11 @@ def _known(engine: Engine) -> Engine:
     return guarded
 
 
-def _body(parse: Parse, name: str, ends: tuple[str, ...]) -> Parsing[None]:
+def _body(parse: Parse, route: messages.Route, ends: tuple[str, ...]) -> Parsing[None]:
     yield from parse.reader.space()
     found = yield from parse.reader.at("<rfl:", "<atem:")
     body = {"<rfl:": messages.params_body(tags.RFL), "<atem:": messages.invokes_body(tags.ATEM)}.get(found)
-    yield from (body or messages.json_body)(parse, name, ends)
+    yield from (body or messages.json_body)(parse, route, ends)
 
 
 def _route(header: str) -> messages.Route:
@@ -156,14 +170,14 @@ def _start(parse: Parse, marker: str) -> Parsing[None]:
         yield from _action(parse, "")
         return
     char = yield from reader.peek()
-    if not parse.tools.known or not char or char not in "{[":
+    if not parse.tools.known or not char or char not in "{[<":
         raise NotACallError
-    yield from (starts.bare_json if char == "{" else starts.any_list)(parse, "")
+    yield from {"{": starts.bare_json, "[": starts.any_list, "<": starts.element}[char](parse, "")
 
 
 _TOOL_CALL = Region(("</tool_call>",), tags=tags.QWEN, pairs=tags.GLM)
 _TELECHAT = Region(("</tool_call>",), pairs=tags.TELECHAT)
-_DECIDES = re.compile(r"<(?:param_key|arg_key|function)|</|[{\[\n]|\S\s")
+_DECIDES = re.compile(r"<(?:param_key|arg_key|function)|</|[{\[\n>]|\S\s")
 
 
 def _tool_call(parse: Parse, marker: str) -> Parsing[None]:
@@ -199,6 +213,7 @@ _SHARED: Mapping[str, Engine] = {
     xtml.OPEN: _hand_over,
     "\n{": _known(starts.bare_json),
     "\n[": _known(starts.any_list),
+    "\n<": _known(starts.element),
     "```json": _known(prose.fence),
 }
 

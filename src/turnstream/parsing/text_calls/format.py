@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
 
-from turnstream.parsing.text_calls.reader import Parsing
+from turnstream.parsing.text_calls.reader import Parsing, Stops
 from turnstream.parsing.text_calls.regions import Engine
 from turnstream.parsing.text_calls.state import Parse
 
@@ -15,16 +15,26 @@ Root: TypeAlias = Callable[[Parse, bool], Parsing[None]]
 
 THINK = (("<think>", "</think>"),)
 
+# What ends a turn, in whichever family. At the end of an answer such a token is not text; named in a sentence it is.
+END_TOKENS = (
+    *("<|im_end|>", "<|end|>", "<|eot_id|>", "<|eom_id|>", "<|endoftext|>", "<|end_of_text|>", "<|eot|>", "<|eos|>"),
+    *("<|assistant_end|>", "[|endofturn|]", "<|endofturn|>", "<|end_of_turn|>", "<end_of_turn>", "<turn|>", "</s>"),
+    *("<｜end▁of▁sentence｜>", "<|end▁of▁sentence|>", "<|END_OF_TURN_TOKEN|>", "<|CHATBOT_TOKEN|>", "<|iquest_end|>"),
+    *("<|return|>", "<|call|>", "<|user|>", "<|observation|>", "<|role_end|>", "<|role_sep|>", "<eos>", "[EOS]"),
+    *("[unused10]", "[unused9]", "<|im_start|>", "<|assistant_start|>", "<|endofmessage|>", "<|end_of_sentence|>"),
+)
+
 
 @dataclass(frozen=True)
 class Format:
     """How one family writes its answers.
 
     ``opens`` says what reads on after each marker; ``start`` reads calls that no marker announces and is tried where
-    an answer begins. ``thinks`` are the tags of reasoning. ``calls_end_reasoning`` says that a call ends it (else it
-    is reasoning), unless its marker is one of ``loose``; ``reasons_first`` that the family's prompt always opens it.
-    ``closes`` are swallowed once there was a call, ``noise`` always. A ``root`` reads the answer instead of the
-    common loop.
+    an answer begins. ``thinks`` are the tags of reasoning. ``calls_end_reasoning`` says that a call ends reasoning
+    which is never closed (else it is reasoning always), unless its marker is one of ``loose``; ``reasons_first`` that
+    the family's prompt always opens it. ``closes`` are swallowed once there was a call, ``noise`` always. ``untold``
+    is the word with which reasoning begins whose opener got lost. A ``root`` reads the answer instead of the common
+    loop.
     """
 
     name: str
@@ -36,10 +46,44 @@ class Format:
     reasons_first: bool = False
     closes: tuple[str, ...] = ()
     noise: tuple[str, ...] = ()
+    untold: str = ""
     root: Root | None = None
 
     @cached_property
-    def strays(self) -> tuple[str, ...]:
+    def strays(self) -> frozenset[str]:
         """All closers that may come once too often."""
-        engines = tuple(close for engine in self.opens.values() for close in getattr(engine, "closes", ()))
-        return (*self.closes, *engines)
+        engines = (close for engine in self.opens.values() for close in getattr(engine, "closes", ()))
+        return frozenset((*self.closes, *engines))
+
+    @cached_property
+    def closers(self) -> frozenset[str]:
+        """What closes reasoning."""
+        return frozenset(close for _, close in self.thinks)
+
+    @cached_property
+    def over(self) -> frozenset[str]:
+        """The tokens that end a turn and mean nothing else here."""
+        return frozenset(END_TOKENS) - self.opens.keys() - {tag for pair in self.thinks for tag in pair}
+
+    @cached_property
+    def noises(self) -> frozenset[str]:
+        return frozenset(self.noise) - self.over
+
+    @cached_property
+    def text_marks(self) -> Stops:
+        """What is looked for in text."""
+        tags = (tag for pair in self.thinks for tag in pair)
+        return Stops((*self.opens, *tags, *self.strays, *self.noises, *self.over))
+
+    @cached_property
+    def breaks(self) -> frozenset[str]:
+        """What begins a call in reasoning: a marker that is not a word, a bracket or a fence."""
+        if not self.calls_end_reasoning:
+            return frozenset()
+        return frozenset(mark for mark in self.opens if mark not in self.loose and mark[:1] in "<[]" and len(mark) > 3)
+
+    @cached_property
+    def tails(self) -> Stops:
+        """What may be cut off at the end of an answer."""
+        marks = (mark for engine in self.opens.values() for mark in getattr(engine, "marks", ()))
+        return Stops((*self.text_marks.literals, *marks))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from turnstream.parsing.text_calls import mistral, nested, prose, tags, xtml
+from turnstream.parsing.text_calls import commands, elements, inkling, mistral, nested, prose, tagged, tags, xtml
 from turnstream.parsing.text_calls.families import STEP3, with_auto
 from turnstream.parsing.text_calls.format import THINK, Format
 from turnstream.parsing.text_calls.json_calls import KEYED
@@ -21,16 +21,32 @@ from turnstream.parsing.text_calls.messages import (
     json_body,
     params_body,
 )
-from turnstream.parsing.text_calls.reader import Parsing
+from turnstream.parsing.text_calls.reader import Parsing, stops
 from turnstream.parsing.text_calls.regions import Engine, Region
-from turnstream.parsing.text_calls.starts import bare_json, functools, python_list, python_object, python_offered
+from turnstream.parsing.text_calls.starts import (
+    announced,
+    bare_call,
+    bare_json,
+    element,
+    functools,
+    python_list,
+    python_object,
+    python_offered,
+)
 from turnstream.parsing.text_calls.state import NotACallError, Parse
+from turnstream.parsing.text_calls.values import ignore
 
 TOOL_CALL = "<tool_call>"
+CLOSES = ("</tool_call>", "</TOOL_CALL>")
 HUNYUAN = Region(("</tool_calls>",), pairs=tags.HUNYUAN, inner=("<tool_call>", "</tool_call>"))
 HERMES = Region(("</tool_call>",), tags=tags.QWEN)
 XML = Region(("</tool_call>",), tags=tags.QWEN)
 BARE_XML = Region((), json=None, tags=tags.QWEN)
+IQUEST: dict[str, Engine] = {
+    "<iquest_tool_call>": Region(("</iquest_tool_call>",), json=None, pairs=tags.IQUEST),
+    "<iquestcoder_tool_call>": Region(("</iquestcoder_tool_call>",), json=None, pairs=tags.IQUEST_CODER),
+}
+SOLAR2 = Region(("<|tool_call:end|>",), json=None, pairs=tags.SOLAR2)
 GLM = Region(("</tool_call>",), pairs=tags.GLM)
 ARRAY = Region(("</tool_calls>",))
 FREE = Region(())
@@ -38,7 +54,7 @@ FREE = Region(())
 PYTHON = Region(("<|python_end|>",), json=None, python=True)
 GLM_NOISE = ("<|role_end|>", "<|user|>", "<|observation|>", "<|endoftext|>")
 COHERE_END = "<|END_OF_TURN_TOKEN|>"
-XML_CLOSES = ("</tool_call>", "</function>", "</parameter>")
+XML_CLOSES = (*CLOSES, "</function>", "</parameter>", "</FUNCTION>", "</PARAMETER>")
 
 
 def _all(markers: tuple[str, ...], engine: Engine) -> dict[str, Engine]:
@@ -68,15 +84,18 @@ def _suffixed(parse: Parse, marker: str) -> Parsing[None]:
     yield from region(parse, marker)
 
 
-def _skip_to(*ends: str) -> Engine:
-    """What stands up to one of these markers is protocol."""
+class SkipTo:
+    """What stands up to one of these markers is protocol, in text as in thoughts."""
 
-    def engine(parse: Parse, marker: str) -> Parsing[None]:
-        found = (yield from parse.reader.collect(*ends))[1]
+    skips = True
+
+    def __init__(self, *ends: str) -> None:
+        self._ends = ends
+
+    def __call__(self, parse: Parse, marker: str) -> Parsing[None]:
+        found = (yield from parse.reader.collect(*self._ends))[1]
         if found != ">":
             parse.reader.pos -= len(found)
-
-    return engine
 
 
 def _gigachat(parse: Parse, marker: str) -> Parsing[None]:
@@ -85,15 +104,87 @@ def _gigachat(parse: Parse, marker: str) -> Parsing[None]:
         yield from FREE(parse, marker)
 
 
-def _dsml(name: str, space: str) -> Format:
-    family = tags.dsml(space, "function_calls", "tool_calls", "toolcalls", "tool", "calls")
-    region = Region(family.wraps, tags=family)
-    opens = {close.replace("</", "<"): region for close in family.wraps}
-    bare = Region((), json=None, tags=family)
-    closes = (*family.wraps, *family.call_end)
-    return Format(name, {**opens, family.call[0]: bare}, closes=closes, noise=tags.DEEPSEEK_NOISE, loose=family.call)
+def _drop_to(close: str, word: str) -> Engine:
+    """What the model makes up of the tools' results is not text."""
+
+    def engine(parse: Parse, marker: str) -> Parsing[None]:
+        if not parse.out.fresh:
+            return
+        if not word or (yield from parse.reader.at(word)):
+            yield from parse.reader.until(stops(close), ignore)
+
+    return engine
 
 
+def _results(*pairs: tuple[str, str], word: str = "") -> dict[str, Engine]:
+    """``word`` begins what is a result; other text behind the marker is shown, and text that goes on is as well."""
+    return {open: _drop_to(close, word) for open, close in pairs}
+
+
+def _toolcall(parse: Parse, marker: str) -> Parsing[None]:
+    """``<｜DSML｜toolcall>`` and a name, or what else stands between DeepSeek's tags."""
+    yield from parse.reader.space()
+    if (yield from parse.reader.at("<")):
+        yield from Region(tags.DSML[0].wraps, tags=tags.DSML[0])(parse, marker)
+    else:
+        yield from tags.DSML_TOOLCALL(parse, marker)
+
+
+def _dsml(name: str, families: tuple[tagged.Tags, ...] = tags.DSML) -> Format:
+    opens: dict[str, Engine] = {}
+    for family in families:
+        opens |= _all(tuple(close.replace("</", "<") for close in family.wraps), Region(family.wraps, tags=family))
+        opens |= _all(family.call, Region((), json=None, tags=family))
+    if families is tags.DSML:
+        opens |= {"<｜DSML｜toolcall>": _toolcall} | _results(*tags.DEEPSEEK_RESULTS)
+    closes = tuple(close for family in families for close in (*family.wraps, *family.call_end))
+    loose = tuple(call for family in families for call in family.call)
+    return Format(name, opens | GUESTS, closes=closes, noise=tags.DEEPSEEK_NOISE, loose=loose)
+
+
+def _upper(region: Region) -> Region:
+    """The same between markers in capitals; what stands between them may be in capitals as well."""
+
+    def both(marks: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*marks, *(mark.upper() for mark in marks))))
+
+    family, pairs = region.tags, region.pairs
+    if family is not None:
+        family = replace(
+            family,
+            call=both(family.call),
+            call_end=both(family.call_end),
+            param=both(family.param),
+            param_end=both(family.param_end),
+            wraps=both(family.wraps),
+        )
+    return replace(
+        region, closes=both(region.closes), tags=family, pairs=pairs and replace(pairs, ends=both(pairs.ends))
+    )
+
+
+def _tool_call(region: Region) -> dict[str, Engine]:
+    return {TOOL_CALL: region, TOOL_CALL.upper(): _upper(region)}
+
+
+INVOKES = Region(tags.ANTHROPIC.wraps[:2], json=None, tags=tags.ANTHROPIC, python=True)
+ANTHROPIC: dict[str, Engine] = {
+    **_all(tags.ANTHROPIC.wraps[2:4], INVOKES),
+    **_all(tags.ANTHROPIC.call, Region((), json=None, tags=tags.ANTHROPIC_BARE)),
+}
+FENCED: dict[str, Engine] = {"```json": prose.fence, "```": prose.fence}
+BRACKETS: dict[str, Engine] = {"[TOOL_CALL]": Region(("[/TOOL_CALL]",))}
+STRAY: dict[str, Engine] = {
+    "<function_call>": elements.Element("</function_call>", json=True),
+    "<function>": elements.Element("</function>"),
+}
+MCP: dict[str, Engine] = {"<use_mcp_tool>": elements.Element("</use_mcp_tool>", offered=False)}
+TOOL_USE: dict[str, Engine] = {"<tool_use>": Region(("</tool_use>",))}
+GUESTS: dict[str, Engine] = {**ANTHROPIC, **STRAY}
+"""What models of several families write under a prompt that shows it."""
+
+
+DEEPSEEK = _all(tags.DEEPSEEK_OPENS, tags.DEEPSEEK) | _results(*tags.DEEPSEEK_RESULTS)
 _MISTRAL = Format(
     "mistral_v11",
     {"[TOOL_CALLS]": mistral.call},
@@ -101,21 +192,12 @@ _MISTRAL = Format(
     closes=("[/TOOL_CALLS]",),
     noise=("</s>",),
 )
-_INKLING_KINDS = (
-    "<|content_text|>",
-    "<|content_thinking|>",
-    "<|content_invoke_tool_json|>",
-    "<|content_invoke_tool_text|>",
-    "<|content_tool_error|>",
-    "<|end_message|>",
-    "<|message_model|>",
-)
 _HARMONY_ENDS = ("<|end|>", "<|call|>", "<|return|>")
 _ROWS = (
     # JSON between tags.
-    Format("hermes", {TOOL_CALL: HERMES}, closes=("</tool_call>",)),
-    Format("granite4", {TOOL_CALL: HERMES}, closes=("</tool_call>",)),
-    Format("ernie45", {TOOL_CALL: HERMES}, closes=("</tool_call>",), noise=("<response>", "</response>")),
+    Format("hermes", _tool_call(HERMES) | ANTHROPIC | _results(("<tool_response>", "</tool_response>")), closes=CLOSES),
+    Format("granite4", _tool_call(HERMES), closes=CLOSES),
+    Format("ernie45", _tool_call(HERMES), closes=CLOSES, noise=("<response>", "</response>")),
     Format("longcat", {"<longcat_tool_call>": Region(("</longcat_tool_call>",), pairs=tags.LONGCAT)}),
     Format("longcat_json", {"<longcat_tool_call>": Region(("</longcat_tool_call>",), pairs=tags.LONGCAT)}),
     Format(
@@ -137,12 +219,12 @@ _ROWS = (
     Format("nemotron_toolcall_tag", {"<TOOLCALL>": Region(("</TOOLCALL>",))}, closes=("</TOOLCALL>",)),
     Format(
         "granite3",
-        {"<|tool_call|>": FREE, TOOL_CALL: HERMES},
+        {"<|tool_call|>": FREE} | _tool_call(HERMES),
         thinks=(*THINK, ("Here is my thought process:", "Here is my response:")),
-        closes=("</tool_call>",),
+        closes=CLOSES,
         noise=("<response>", "</response>", "<|end_of_text|>"),
     ),
-    Format("granite_20b_fc", {"<function_call>": FREE}),
+    Format("granite_20b_fc", {"<function_call>": elements.Element("</function_call>", json=True)}),
     Format(
         "apertus",
         {"<|tools_prefix|>": Region(("<|tools_suffix|>",), json=KEYED)},
@@ -151,7 +233,7 @@ _ROWS = (
     ),
     Format(
         "cohere_command",
-        {"<|START_ACTION|>": Region(("<|END_ACTION|>",)), "</co:": _skip_to(">"), "<co:": _skip_to(">")},
+        {"<|START_ACTION|>": Region(("<|END_ACTION|>",)), "</co:": SkipTo(">"), "<co:": SkipTo(">")},
         thinks=(("<|START_THINKING|>", "<|END_THINKING|>"),),
         noise=("<|START_RESPONSE|>", "<|END_RESPONSE|>", "<|START_TEXT|>", "<|END_TEXT|>", "<co>", COHERE_END),
     ),
@@ -160,23 +242,25 @@ _ROWS = (
     ),
     Format(
         "inkling",
-        {"<|content_invoke_tool_json|>": Region(("<|end_message|>",)), "<|message_model|>": _skip_to(*_INKLING_KINDS)},
+        {
+            "<|content_invoke_tool_json|>": Region(("<|end_message|>",)),
+            "<|content_invoke_tool_text|>": inkling.text_call,
+            "<|message_model|>": inkling.header,
+        },
+        start=inkling.start,
         thinks=(("<|content_thinking|>", "<|end_message|>"),),
         noise=(
             "<|content_text|>",
             "<|end_message|>",
             "<|content_tool_error|>",
-            "<|content_invoke_tool_text|>",
             "<|content_model_end_sampling|>",
         ),
     ),
     # JSON after a marker, or after none.
-    Format(
-        "llama3_json", {"<|python_tag|>": FREE, "\n{": bare_json}, start=bare_json, noise=("<|eot_id|>", "<|eom_id|>")
-    ),
-    Format("bare_json", {"{": bare_json, "[": bare_json}, start=bare_json),
-    Format("json_array", {"{": bare_json, "[": bare_json}, start=bare_json),
-    Format("fenced_json", {"```json": prose.fence, "```": prose.fence}),
+    Format("llama3_json", {"<|python_tag|>": FREE, "\n{": bare_json, ': {"': announced, **FENCED}, start=bare_json),
+    Format("bare_json", {"{": bare_call, "[": bare_call}, start=bare_call),
+    Format("json_array", {"{": bare_call, "[": bare_call}, start=bare_call),
+    Format("fenced_json", FENCED),
     Format(
         "xlam",
         {TOOL_CALL: HERMES, "[TOOL_CALLS]": mistral.call, "```json": prose.fence, "\n[": bare_json},
@@ -192,12 +276,8 @@ _ROWS = (
     Format("command_r_plus", {"Action:": prose.action_json}),
     Format("react", {"\nAction:": prose.action_input}, start=prose.react_start),
     # A name between markers, then JSON.
-    Format(
-        "deepseek_v3", _all(tags.DEEPSEEK_OPENS, tags.DEEPSEEK), closes=tags.DEEPSEEK_CLOSES, noise=tags.DEEPSEEK_NOISE
-    ),
-    Format(
-        "deepseek_v31", _all(tags.DEEPSEEK_OPENS, tags.DEEPSEEK), closes=tags.DEEPSEEK_CLOSES, noise=tags.DEEPSEEK_NOISE
-    ),
+    Format("deepseek_v3", DEEPSEEK, closes=tags.DEEPSEEK_CLOSES, noise=tags.DEEPSEEK_NOISE),
+    Format("deepseek_v31", DEEPSEEK, closes=tags.DEEPSEEK_CLOSES, noise=tags.DEEPSEEK_NOISE),
     Format("deepseek_v3_ascii", {"<|tool▁calls▁begin|>": tags.DEEPSEEK_ASCII}, noise=("<|end▁of▁sentence|>",)),
     Format("kimi_k2", _all(tags.KIMI_OPENS, tags.KIMI), closes=tags.KIMI.closes, noise=("<|im_end|>",)),
     Format(
@@ -215,16 +295,16 @@ _ROWS = (
     Format("functionary_v31", {"<function=": BARE_XML}, closes=("</function>",), noise=("<|eom_id|>", "<|eot_id|>")),
     Format("functionary_v32", root=prose.functionary),
     # Parameters in tags.
-    Format("qwen3_coder_xml", {TOOL_CALL: XML, "<function=": BARE_XML}, closes=XML_CLOSES),
+    Format("qwen3_coder_xml", _tool_call(XML) | {"<function=": BARE_XML} | GUESTS | BRACKETS, closes=XML_CLOSES),
     Format(
         "seed_oss_xml",
         {"<seed:tool_call>": Region(("</seed:tool_call>",), tags=tags.SEED)},
         thinks=(("<seed:think>", "</seed:think>"),),
     ),
-    Format("mimo_xml", {TOOL_CALL: Region(("</tool_call>",), tags=tags.MIMO)}, closes=XML_CLOSES),
+    Format("mimo_xml", _tool_call(Region(("</tool_call>",), tags=tags.MIMO)), closes=XML_CLOSES),
     Format(
         "minimax_m2",
-        {"<minimax:tool_call>": Region(("</minimax:tool_call>",), json=None, tags=tags.INVOKE)},
+        {"<minimax:tool_call>": Region(("</minimax:tool_call>",), json=None, tags=tags.INVOKE)} | GUESTS | BRACKETS,
         closes=("</minimax:tool_call>", "</invoke>"),
     ),
     Format("minimax_m3", {nested.SIGN + TOOL_CALL: nested.region}, thinks=(("<mm:think>", "</mm:think>"),)),
@@ -235,25 +315,29 @@ _ROWS = (
         _all(tags.MINICPM.call, Region((), json=None, tags=tags.MINICPM)),
         closes=("</function>", "</param>"),
     ),
-    _dsml("deepseek_v32_dsml", ""),
-    _dsml("deepseek_v4_dsml", ""),
-    _dsml("deepseek_v41_dsml", " "),
+    _dsml("deepseek_v32_dsml"),
+    _dsml("deepseek_v4_dsml"),
+    _dsml("deepseek_v41_dsml"),
+    _dsml("gigachat35_gcml", tags.GCML),
     # Parameters in pairs of tags.
-    Format("glm45", {TOOL_CALL: GLM}, closes=("</tool_call>",), noise=GLM_NOISE),
-    Format("glm47", {TOOL_CALL: GLM}, closes=("</tool_call>",), noise=GLM_NOISE),
+    Format("glm45", _tool_call(GLM), closes=CLOSES, noise=GLM_NOISE),
+    Format("glm47", _tool_call(GLM), closes=CLOSES, noise=GLM_NOISE),
     Format(
         "glm47_loose",
-        {TOOL_CALL: Region(("</tool_call>",), pairs=tags.GLM_LOOSE)},
-        closes=("</tool_call>",),
+        _tool_call(Region(("</tool_call>",), pairs=tags.GLM_LOOSE)),
+        closes=CLOSES,
         noise=GLM_NOISE,
     ),
     Format(
         "poolside_v1",
-        {TOOL_CALL: GLM, "<user>": Region(("</user>",), pairs=tags.POOLSIDE_USER, weak=True), "\n{": bare_json},
+        {**_tool_call(GLM), "<user>": Region(("</user>",), pairs=tags.POOLSIDE_USER, weak=True), "\n{": bare_json},
         start=bare_json,
         closes=("</tool_call>", "</user>"),
     ),
-    Format("telechat4", {TOOL_CALL: Region(("</tool_call>",), pairs=tags.TELECHAT)}, closes=("</tool_call>",)),
+    Format("iquest", {**IQUEST}, closes=("</iquest_tool_call>", "</iquestcoder_tool_call>")),
+    Format("step_audio2", _tool_call(GLM), closes=CLOSES),
+    Format("solar_open2", {"<|tool_call:start|>": SOLAR2}, closes=SOLAR2.closes),
+    Format("telechat4", _tool_call(Region(("</tool_call>",), pairs=tags.TELECHAT)), closes=CLOSES),
     Format("hy_v3", {"<tool_calls>": HUNYUAN, "<tool_calls:": _suffixed}),
     Format("hy_v4", {"<tool_calls>": HUNYUAN, "<tool_calls:": _suffixed}),
     Format(
@@ -276,24 +360,36 @@ _ROWS = (
     ),
     Format(
         "lfm2_pythonic",
-        {"<|tool_call_start|>": Region(("<|tool_call_end|>",), python=True)},
+        {"<|tool_call_start|>": Region(("<|tool_call_end|>",), python=True), "\n[": python_offered},
+        start=python_list,
         closes=("<|tool_call_end|>",),
     ),
     Format("olmo3_pythonic", {"<function_calls>": Region(("</function_calls>",), json=None, python=True)}),
     Format(
         "olmo3_think", {"<function_calls>": Region(("</function_calls>",), json=None, python=True)}, reasons_first=True
     ),
+    # Plain XML, commands and brackets.
+    Format("anthropic_xml", ANTHROPIC),
+    Format("use_mcp_tool", MCP | _tool_call(HERMES), closes=CLOSES),
+    Format("tool_tags", {"\n<": element}, start=element),
+    Format("tool_use", TOOL_USE),
+    Format("cwm", _all(commands.CWM_OPENS, commands.CWM), closes=commands.CWM.closes),
+    Format("bracket_tool_call", BRACKETS),
+    Format("openpangu1", {"[unused11]": Region(("[unused12]",))}, thinks=(("[unused16]", "[unused17]"),)),
+    Format("rwkv", {"**Tool Call:**": prose.heading, **FENCED, **_tool_call(HERMES)}, closes=CLOSES),
+    Format("stray_elements", STRAY),
     # Gemma's own.
     Format(
         "gemma4",
-        {"<|tool_call>": tags.GEMMA4},
+        {"<|tool_call>": tags.GEMMA4, **_results(("<|tool_response>", "<tool_response|>"), word="response:")},
+        untold="thought\n",
         thinks=(
             ("<|channel>thought\n", "<channel|>"),
             ("<|channel>thought", "<channel|>"),
             ("<|channel>", "<channel|>"),
         ),
         closes=("<tool_call|>",),
-        noise=("<turn|>", "<|tool_response>", "<tool_response|>"),
+        noise=("<tool_response|>",),
     ),
     Format(
         "functiongemma",

@@ -1,17 +1,27 @@
-"""Calls that are a name between markers and then the arguments as JSON."""
+"""Calls that are a name between markers and then the arguments as JSON.
+
+**State**: whether a call was read. **Held back**: the name, at most `LONGEST` characters, until its separator is
+there. **What ends it**: the markers after the arguments, or the next call's; a broken call ends where `recovery` says.
+**Cost**: each character once.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from turnstream.parsing.text_calls import json_calls
+from turnstream.parsing.text_calls import json_calls, recovery
 from turnstream.parsing.text_calls.reader import Parsing, Reader, stops
-from turnstream.parsing.text_calls.state import CUT_OFF, NO_NAME, NOT_JSON, MalformedError, NotACallError, Parse
-from turnstream.parsing.text_calls.values import BrokenError, TruncatedError
+from turnstream.parsing.text_calls.schema import Tools
+from turnstream.parsing.text_calls.state import NO_NAME, MalformedError, NotACallError, Parse
+from turnstream.parsing.text_calls.strings import TruncatedError
+
+LONGEST = 300
+_WORD = re.compile(r"[^\s`'\"]*")
 
 
-def _same(name: str) -> str:
+def _same(name: str, tools: Tools) -> str:
     return name
 
 
@@ -33,37 +43,34 @@ class Named:
     end: tuple[str, ...] = ()
     closes: tuple[str, ...] = ()
     fences: tuple[str, ...] = ()
-    clean: Callable[[str], str] = _same
+    clean: Callable[[str, Tools], str] = _same
     again: tuple[str, ...] = ()
     """What also ends a name or a broken call: the marker itself."""
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What may stand cut off at the end of the answer."""
+        return (*self.end, *self.closes, *self.begin, *self.fences)
 
     def __call__(self, parse: Parse, marker: str) -> Parsing[None]:
         reader = parse.reader
         if marker in self.begin:
             reader.pos -= len(marker)
             reader.record()
+        ends = stops(*self.end, *self.closes, *self.begin, *self.again)
         seen = False
         while True:
             yield from reader.space()
             if self.closes and (yield from reader.take(*self.closes)):
                 return
             if not (yield from self._begins(reader)):
-                if not (yield from reader.peek()):
-                    if not seen:
-                        raise TruncatedError
-                    return
+                if not seen and not (yield from reader.peek()) and not parse.inline:
+                    raise TruncatedError
                 if not seen:
                     raise NotACallError
                 return
-            try:
-                yield from self._call(parse)
-            except (BrokenError, MalformedError) as error:
-                yield from reader.before(stops(*self.end, *self.closes, *self.begin, *self.again), lambda piece: None)
-                parse.malformed(str(error) or NOT_JSON)
-                yield from self._ended(parse)
-            except TruncatedError:
-                parse.malformed(CUT_OFF)
-                return
+            yield from recovery.recovering(parse, self._call(parse), ends, brackets=recovery.JSON)
+            yield from self._ended(parse)
             seen = True
             reader.record()
             if not self.begin:
@@ -79,20 +86,9 @@ class Named:
     def _call(self, parse: Parse) -> Parsing[None]:
         reader = parse.reader
         parse.call = None
+        parse.began = reader.offset
         stop = (*self.end, *self.closes, *self.begin, *self.again)
-        name, mark = yield from reader.collect(*self.sep, "{", *self.fences, *stop)
-        if not mark:
-            raise NotACallError if not self.begin and _not_a_name(name) else TruncatedError
-        if mark not in self.sep:
-            reader.pos -= len(mark)
-        name = self.clean(name.strip())
-        if name.isdigit():  # a counter: clear only if one tool is offered
-            offered = list(parse.tools.names)
-            name = offered[0] if len(offered) == 1 else ""
-        if not name:
-            raise MalformedError(NO_NAME)
-        if not self.begin and _not_a_name(name):
-            raise NotACallError
+        name = yield from self._name(parse, stop)
         call = parse.start(name)
         yield from reader.space()
         while self.fences and (yield from reader.take(*self.fences)):
@@ -100,13 +96,40 @@ class Named:
         if (yield from reader.at(*stop)):
             call.end()
         else:
-            yield from json_calls.arguments(parse, call, stops(*stop))
+            yield from json_calls.arguments(parse, call, stops(*stop, *self.fences))
             call.end()
         yield from self._ended(parse)
+
+    def _name(self, parse: Parse, stop: tuple[str, ...]) -> Parsing[str]:
+        """The tool's name; its separator is consumed. Raises what it is if there is none."""
+        reader, tools = parse.reader, parse.tools
+        said, mark = yield from reader.collect_within(LONGEST, *self.sep, "{", *self.fences, *stop)
+        if not mark and reader.ended and not parse.inline and not _not_a_name(reader.text[reader.pos :]):
+            reader.pos = len(reader.text)
+            raise TruncatedError
+        if not mark:
+            raise NotACallError
+        if mark not in self.sep:
+            reader.pos -= len(mark)
+        elif mark != "\n" and (yield from reader.peek()).isalpha():  # a kind of tool stands before the name
+            said, mark = yield from reader.collect_within(LONGEST, "\n", "{", *self.fences, *stop)
+            reader.pos -= len(mark)
+        name = self.clean(said.strip(), tools)
+        if name.isdigit():  # a counter: clear only if one tool is offered
+            offered = list(tools.names)
+            name = offered[0] if len(offered) == 1 else ""
+        if parse.inline and (not _WORD.fullmatch(name) or mark in stop) and not (tools.known and tools.offers(name)):
+            raise NotACallError
+        if not self.begin and name and _not_a_name(name) and not (tools.known and tools.offers(name)):
+            raise NotACallError
+        if not name:
+            raise MalformedError(NO_NAME)
+        return name
 
     def _ended(self, parse: Parse) -> Parsing[None]:
         reader = parse.reader
         marks = (*self.fences, *self.end)
+        yield from json_calls.closers(reader)
         while marks:
             yield from reader.space()
             if not (yield from reader.take(*marks)):

@@ -1,28 +1,52 @@
-"""Calls announced by words rather than by markers: ReAct, Command R+, Functionary 3.2, fenced JSON."""
+"""Calls announced by words rather than by markers: ReAct, Command R+, Functionary 3.2, fenced JSON.
+
+**State**: none but the call. **Held back**: the announcing words, until a call follows them. Words may always be text,
+so without an offered tool, or where nothing that can be a call follows, they are. **What ends it**: the words or the
+fence that the family ends it with. **Cost**: each character once, what was no call twice.
+"""
 
 from __future__ import annotations
 
 import re
 
-from turnstream.parsing.text_calls import json_calls, repair
+from turnstream.parsing.text_calls import json_calls, recovery, strict
 from turnstream.parsing.text_calls.reader import Parsing, stops
-from turnstream.parsing.text_calls.state import CUT_OFF, NOT_JSON, MalformedError, NotACallError, Parse
-from turnstream.parsing.text_calls.values import BrokenError, TruncatedError
+from turnstream.parsing.text_calls.state import NOT_JSON, Call, MalformedError, NotACallError, Parse
+from turnstream.parsing.text_calls.strings import TruncatedError
+from turnstream.parsing.text_calls.values import ignore
 
 _LINE_END = re.compile(r"\n")
 _WORD_END = re.compile(r"[^\w.\-]")
+_OBSERVATION = ("\nObservation:", "Observation:")
+_FENCES = ("```json", "```tool_call", "```python", "```")
 
 
-def fence(parse: Parse, marker: str) -> Parsing[None]:
+class FenceEngine:
     """After an opening code fence: calls of offered tools, else the fence is text."""
+
+    marks = ("```",)
+
+    def __call__(self, parse: Parse, marker: str) -> Parsing[None]:
+        reader = parse.reader
+        yield from reader.space()
+        char = yield from reader.peek()
+        if not char or char not in "{[":
+            raise NotACallError
+        yield from json_calls.several(parse, ends=("```",), weak=True)
+        yield from reader.space()
+        yield from reader.take("```")
+
+
+fence = FenceEngine()
+
+
+def heading(parse: Parse, marker: str) -> Parsing[None]:
+    """RWKV: ``**Tool Call:**`` and a fenced call."""
     reader = parse.reader
     yield from reader.space()
-    char = yield from reader.peek()
-    if not char or char not in "{[":
+    if not (yield from reader.take(*_FENCES)):
         raise NotACallError
-    yield from json_calls.several(parse, ends=("```",), weak=True)
-    yield from reader.space()
-    yield from reader.take("```")
+    yield from fence(parse, marker)
 
 
 def action_json(parse: Parse, marker: str) -> Parsing[None]:
@@ -42,32 +66,39 @@ def action_input(parse: Parse, marker: str) -> Parsing[None]:
     reader = parse.reader
     name = (yield from reader.run(_LINE_END, 256)).strip()
     yield from reader.space()
-    if not name or not parse.tools.offers(name) or not (yield from reader.take("Action Input:")):
-        raise TruncatedError if name and parse.tools.offers(name) and reader.cut_in("Action Input:") else NotACallError
+    offered = bool(name) and parse.tools.offers(name)
+    if not offered or not (yield from reader.take("Action Input:")):
+        raise TruncatedError if offered and reader.cut_in("Action Input:") else NotACallError
     call = parse.start(name)
     yield from reader.space()
-    ends = ("\nObservation:", "Observation:")
+    parse.began = reader.offset
+    yield from recovery.recovering(parse, _input(parse, call), stops(*_OBSERVATION), brackets=recovery.JSON)
+    yield from reader.take(*_OBSERVATION)
+
+
+def _input(parse: Parse, call: Call) -> Parsing[None]:
+    reader = parse.reader
     if (yield from reader.at("{")):
-        yield from json_calls.arguments(parse, call, stops(*ends))
-        yield from reader.until(stops(*ends), lambda piece: None)
+        yield from json_calls.arguments(parse, call, stops(*_OBSERVATION))
+        yield from reader.before(stops(*_OBSERVATION), ignore)
         call.end()
         return
-    text, _ = yield from reader.collect(*ends)
-    keys = list(parse.tools.properties(name))
+    text, _ = yield from reader.collect_before(*_OBSERVATION)
+    keys = list(parse.tools.properties(call.name))
     if len(keys) > 1:
         raise MalformedError(NOT_JSON)
     if text.strip():
         call.member(keys[0] if keys else "input")
-        call.emit(repair.dumps(text.strip().strip('"')))
+        call.emit(strict.dumps(text.strip().strip('"')))
     call.end()
 
 
 def functionary(parse: Parse, reasoning_open: bool) -> Parsing[None]:
     """Functionary 3.2: ``>>>NAME`` and a line end before each part; ``all`` is text. The prompt ends with ``>>>``."""
-    reader = parse.reader
+    reader, tools = parse.reader, parse.tools
     line = yield from reader.ahead(re.compile(r"[^\w.\-]"))
-    known = line[:-1] == "all" or (parse.tools.known and line[:-1] in parse.tools.names) or line[:-1] == "python"
-    if line.endswith("\n") and known:
+    name = line[:-1]
+    if line.endswith("\n") and (name in ("all", "python") or (tools.known and tools.offers(name))):
         yield from _part(parse)
     while (yield from reader.until(stops(">>>"), parse.out.text)):
         parse.out.marker()
@@ -84,27 +115,28 @@ def _part(parse: Parse) -> Parsing[None]:
         return
     if name == "all":
         return
-    marks = stops(">>>")
+    parse.began = reader.offset
     try:
-        call = parse.start(name)
-        yield from reader.space()
-        if name == "python" and not (yield from reader.at("{")):
-            call.member("code")
-            text: list[str] = []
-            yield from reader.before(marks, text.append)
-            call.emit(repair.dumps("".join(text).rstrip()))
-        else:
-            yield from json_calls.arguments(parse, call, marks)
-            yield from reader.space()
-        call.end()
+        yield from recovery.recovering(parse, _body(parse, name), stops(">>>"), brackets=recovery.JSON)
     except NotACallError:
         parse.out.text(">>>" + reader.recorded())
-    except TruncatedError:
-        parse.malformed(CUT_OFF)
-    except (BrokenError, MalformedError) as error:
-        yield from reader.before(marks, lambda piece: None)
-        parse.malformed(str(error) or NOT_JSON)
     reader.forget()
+
+
+def _body(parse: Parse, name: str) -> Parsing[None]:
+    reader = parse.reader
+    call = parse.start(name)
+    yield from reader.space()
+    if name == "python" and not (yield from reader.at("{")):
+        call.member("code")
+        text: list[str] = []
+        yield from reader.before(stops(">>>"), text.append)
+        call.emit(strict.dumps("".join(text).rstrip()))
+    else:
+        yield from json_calls.arguments(parse, call, stops(">>>"))
+        yield from json_calls.closers(reader)
+        yield from reader.space()
+    call.end()
 
 
 def react_start(parse: Parse, marker: str) -> Parsing[None]:

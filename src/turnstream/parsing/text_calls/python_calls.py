@@ -1,63 +1,72 @@
-"""Calls in Python's syntax: ``[f(a=1, b="x"), g()]``. Arguments are keywords and literals only."""
+"""Calls in Python's syntax: ``[f(a=1, b="x"), g()]``. Arguments are keywords and literals only.
+
+**State**: whether a list is open, and whether a call was read. **Held back**: a name until its "(" is there; without a
+marker (``weak``) only an offered tool's name begins a call. **What ends it**: the list's "]", the region's end, or
+what is no call. What the streaming reader cannot tell at once (``**{…}``, tuples, sets) is read by Python itself at
+the call's end, up to a bound. **Cost**: each character once, and once more by Python where that is needed.
+"""
 
 from __future__ import annotations
 
-import ast
 import re
-from typing import Any
 
-from turnstream.parsing.text_calls import repair, values
+from turnstream.parsing.text_calls import literals, recovery, values
 from turnstream.parsing.text_calls.reader import Parsing, Stops, stops
-from turnstream.parsing.text_calls.state import NOT_JSON, MalformedError, NotACallError, Parse
-from turnstream.parsing.text_calls.values import BrokenError, TruncatedError
+from turnstream.parsing.text_calls.state import NOT_JSON, Call, MalformedError, NotACallError, Parse
+from turnstream.parsing.text_calls.strings import BrokenError, TruncatedError
 
-_NOT_NAME = re.compile(r"[^\w.\-]")
+_NOT_NAME = re.compile(r"[^\w.\-:/]")
+_GOES_ON = re.compile(r"[^\s]")
 
 
-def one(parse: Parse, *, ends: Stops, weak: bool) -> Parsing[None]:
+def one(parse: Parse, *, ends: Stops, weak: bool) -> Parsing[bool]:
     """``NAME(key=literal, …)``; the reader stands at the name."""
     reader = parse.reader
     parse.call = None
-    start = reader.offset
+    parse.began = reader.offset
     name = yield from reader.run(_NOT_NAME, 256)
     yield from reader.space()
     if not name or name[0].isdigit() or not (yield from reader.take("(")):
         raise NotACallError
-    if weak and not parse.tools.offers(name):
+    if (weak or parse.inline) and not parse.tools.offers(name):
         raise NotACallError
     call = parse.start(name)
     try:
         yield from reader.space()
         if (yield from reader.take(")")):
             call.end()
-            return
+            return True
         call.emit("{")
-        yield from values.value(reader, call.emit, values.PYTHON, opened=")")
+        declared = parse.tools.schema(name)
+        yield from values.value(reader, call.emit, values.PYTHON, opened=")", ends=ends, declared=declared)
         call.done = True
     except BrokenError:
-        yield from reader.before(ends, lambda piece: None)
-        call.mend(_keywords(reader.recorded()[start:]))
+        yield from _whole(parse, call, ends)
+    return True
 
 
-def _keywords(raw: str) -> dict[str, Any]:
-    """The arguments of the call that ``raw`` begins with, as Python itself reads them. Raises Malformed."""
-    text = raw.rstrip().rstrip("]").rstrip()
+def _whole(parse: Parse, call: Call, ends: Stops) -> Parsing[None]:
+    """The call as Python itself reads it, once its brackets are closed. Raises MalformedError."""
+    reader = parse.reader
+    yield from recovery.resync(parse, ends, brackets=recovery.PYTHON)
+    text = reader.recorded()[parse.began :].strip()
     try:
-        call = ast.parse(text, mode="eval").body
-        if isinstance(call, ast.Call) and not call.args:
-            found = {str(k.arg): ast.literal_eval(k.value) for k in call.keywords if k.arg}
-            repair.dumps(found)
-            return found
-    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
-        pass
-    raise MalformedError(NOT_JSON)
+        call.finish(literals.keywords(text))
+    except ValueError:
+        raise MalformedError(NOT_JSON, ended=True) from None
 
 
-def _goes_on(parse: Parse) -> Parsing[bool]:
-    """Whether a list may go on as it does after a call."""
-    yield from parse.reader.space()
-    char = yield from parse.reader.peek()
-    return not char or char in ",]<;"
+def _checked(parse: Parse, ends: Stops, weak: bool, listed: bool) -> Parsing[bool]:
+    """One call. In a list, what follows it must be able to follow a call there."""
+    yield from one(parse, ends=ends, weak=weak)
+    if listed:
+        yield from parse.reader.space()
+        char = yield from parse.reader.peek()
+        if char and char not in ",]<;)}" and not (ends.literals and (yield from parse.reader.at(*ends.literals))):
+            assert parse.call is not None
+            parse.call.done = False
+            raise MalformedError(NOT_JSON)
+    return True
 
 
 def several(parse: Parse, *, ends: tuple[str, ...] = (), weak: bool = False) -> Parsing[None]:
@@ -74,19 +83,20 @@ def several(parse: Parse, *, ends: tuple[str, ...] = (), weak: bool = False) -> 
             listed = True
             reader.pos += 1
         elif char == "]" and listed:
+            if not seen:
+                raise NotACallError
             reader.pos += 1
+            while (char := (yield from reader.peek())) and char in "])}":
+                reader.pos += 1
             return
-        elif char and char in ",;" and seen:
+        elif char and char in ",;)}" and seen:
             reader.pos += 1
         elif char.isalpha() or char == "_":
             if seen and not listed and not ends:
                 return
-            yield from one(parse, ends=marks, weak=weak)
+            read = _checked(parse, marks, weak, listed)
+            yield from recovery.recovering(parse, read, marks, brackets=recovery.PYTHON)
             weak, seen = False, True
-            if listed and not (yield from _goes_on(parse)):
-                assert parse.call is not None
-                parse.call.done = False
-                raise MalformedError(NOT_JSON)
             reader.record()
         elif not char and not seen:
             raise TruncatedError

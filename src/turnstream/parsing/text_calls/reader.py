@@ -12,13 +12,13 @@ from collections.abc import Callable, Generator, Iterable
 from functools import lru_cache
 from typing import TypeAlias, TypeVar
 
-from turnstream.events import ReasoningDelta, TextDelta
+from turnstream import events
 
 T = TypeVar("T")
 Parsing = Generator[None, None, T]
 """A parse in progress: it is suspended while the next piece is awaited, and returns a T."""
 
-Plain: TypeAlias = type[TextDelta] | type[ReasoningDelta]
+Plain: TypeAlias = type[events.TextDelta] | type[events.ReasoningDelta]
 
 _NOT_SPACE = re.compile(r"\S")
 
@@ -29,7 +29,8 @@ class Stops:
     def __init__(self, literals: Iterable[str]) -> None:
         self.literals = tuple(sorted(set(literals), key=len, reverse=True))
         self.longest = len(self.literals[0]) if self.literals else 0
-        self.search = re.compile("|".join(map(re.escape, self.literals)) or r"(?!)").search
+        self.pattern = re.compile("|".join(map(re.escape, self.literals)) or r"(?!)")
+        self.search = self.pattern.search
         self.prefixes = frozenset(text[:end] for text in self.literals for end in range(1, len(text)))
         self._grows = frozenset(text for text in self.literals if text in self.prefixes)
         firsts = "".join(sorted({re.escape(text[0]) for text in self.literals}))
@@ -68,10 +69,13 @@ def stops(*literals: str) -> Stops:
     return Stops(literals)
 
 
+NEVER = stops()
+
+
 class Reader:
     """``text[pos:]`` is what has come and is not consumed. ``ended`` says that nothing more will come."""
 
-    __slots__ = ("_before", "_tape", "_taped", "ended", "idle", "plain", "pos", "text")
+    __slots__ = ("_before", "_kept", "_tape", "_taped", "ended", "idle", "plain", "pos", "text")
 
     def __init__(self) -> None:
         self.text = ""
@@ -80,10 +84,13 @@ class Reader:
         self._tape: list[str] | None = None
         self._taped = 0
         self._before = 0
+        self._kept: list[str] | None = None
         self.idle: Callable[[str], re.Match[str] | None] | None = None
-        self.plain: Plain = TextDelta
+        self.plain: Plain = events.TextDelta
 
     def feed(self, piece: str) -> None:
+        if self._kept is not None:
+            self._kept.append(piece)
         if self._tape is not None:
             self._tape.append(self.text[self._taped : self.pos])
             self._before += self.pos - self._taped
@@ -91,7 +98,7 @@ class Reader:
         self.text = self.text[self.pos :] + piece if self.pos < len(self.text) else piece
         self.pos = 0
 
-    # What is consumed from here on can be had again, as it was.
+    # What is consumed from here on can be read again, as it was.
 
     def record(self, back: int = 0) -> None:
         """Keep what is consumed from now on; ``back`` characters just consumed (and still at hand) are kept too."""
@@ -113,7 +120,32 @@ class Reader:
     def unread(self, count: int) -> None:
         """Put the last ``count`` recorded characters back before what comes; the recording ends."""
         text = self.recorded()
-        self.text = text[len(text) - count :] + self.text[self.pos :]
+        self.give_back(text[len(text) - count :])
+
+    def rewind(self, offset: int) -> None:
+        """Stand again where so many characters were recorded; what was recorded before stays so."""
+        text = self.recorded()
+        self.text = text[offset:] + self.text[self.pos :]
+        self.pos = 0
+        self._tape = [text[:offset]]
+        self._before, self._taped = offset, 0
+
+    # A second, longer record, which the first does not disturb: what was consumed since `keep`.
+
+    def keep(self, back: int) -> None:
+        """Keep what is consumed from ``back`` characters ago (they are still at hand)."""
+        self._kept = [self.text[self.pos - back :]]
+
+    def kept(self) -> str:
+        text = "".join(self._kept or ())
+        return text[: len(text) - len(self.text) + self.pos]
+
+    def drop_kept(self) -> None:
+        self._kept = None
+
+    def give_back(self, text: str) -> None:
+        """Put ``text`` before what comes; the recording ends."""
+        self.text = text + self.text[self.pos :]
         self.pos = 0
         self._tape = None
 
@@ -165,23 +197,23 @@ class Reader:
             yield
 
     def until(
-        self, marks: Stops, sink: Callable[[str], object], *, cut_short: bool = False, plain: Plain | None = None
+        self,
+        marks: Stops,
+        sink: Callable[[str], object],
+        *,
+        plain: Plain | None = None,
+        cut: tuple[Stops, Callable[[str], bool]] | None = None,
     ) -> Parsing[str]:
         """Give everything before the next marker to ``sink`` as it comes; consume the marker and return it.
 
-        "" is returned at the end of the stream. Only a tail that may become a marker is held back; with
-        ``cut_short`` it is dropped if the stream ends there (and it is more than a character). ``plain`` is
-        what the sink makes of its pieces: while nothing is held back, `idle` finds out which need no parsing.
+        "" is returned at the end of the stream. Only a tail that may become a marker is held back. ``plain`` is
+        what the sink makes of its pieces: while nothing is held back, `idle` finds out which need no parsing. ``cut``
+        are markers and a question: whether a piece of one with which the stream ends is dropped.
         """
         while True:
             at, marker = marks.find(self.text, self.pos, self.ended)
-            if (
-                cut_short
-                and self.ended
-                and not marker
-                and len(self.text) - (live := marks.live(self.text, self.pos)) > 1
-            ):
-                at = live
+            if self.ended and not marker and cut is not None:
+                at = cut[0].live(self.text, self.pos)
             if at > self.pos:
                 sink(self.text[self.pos : at])
                 self.pos = at
@@ -189,7 +221,10 @@ class Reader:
                 self.pos = at + len(marker)
                 return marker
             if self.ended:
+                rest = self.text[self.pos :]
                 self.pos = len(self.text)
+                if rest and not (cut is not None and cut[1](rest)):
+                    sink(rest)
                 return ""
             if plain is not None and self.pos >= len(self.text):
                 self.idle, self.plain = marks.quiet, plain
@@ -225,6 +260,29 @@ class Reader:
             if self.ended or len(self.text) - self.pos >= limit:
                 return ""
             yield
+
+    def before_within(self, limit: int, marks: Stops) -> Parsing[tuple[str, str]]:
+        """As `collect`, but nothing is consumed; ("", "") if no marker begins within so many characters."""
+        while True:
+            window = self.pos + limit + marks.longest
+            at, marker = marks.find(self.text[:window], self.pos, self.ended or len(self.text) >= window)
+            if marker and at - self.pos <= limit:
+                return self.text[self.pos : at], marker
+            if marker or self.ended or len(self.text) >= window:
+                return "", ""
+            yield
+
+    def collect_within(self, limit: int, *marks: str) -> Parsing[tuple[str, str]]:
+        """As `collect`; ("", "") and nothing consumed if no marker begins within so many characters."""
+        said, marker = yield from self.before_within(limit, stops(*marks))
+        self.pos += len(said) + len(marker)
+        return said, marker
+
+    def collect_before(self, *marks: str) -> Parsing[tuple[str, str]]:
+        """As `collect`, but the marker is not consumed."""
+        said, marker = yield from self.collect(*marks)
+        self.pos -= len(marker)
+        return said, marker
 
     def collect(self, *marks: str) -> Parsing[tuple[str, str]]:
         """(what stands before the next marker, the marker); the marker is "" at the end of the stream."""

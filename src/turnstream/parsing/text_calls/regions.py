@@ -1,23 +1,36 @@
-"""What stands between two markers: calls of one or several spellings, told apart by how they begin."""
+"""What stands between two markers: calls of one or several spellings, told apart by how they begin.
+
+**State**: whether a call was read. **Held back**: the marker and what follows it, until a call begins there or cannot.
+Where the marker stands on a line of text or in thoughts, that is decided by the next word; where it stands apart,
+words may follow it for `WORDS` characters before they are text: if the closer comes, they are a broken call.
+**What ends it**: one of ``closes``, however it is misspelt; without closers, what is no call. A broken call ends where
+`recovery` says, and the region goes on. **Cost**: each character once.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from turnstream.parsing.text_calls import json_calls, python_calls, tagged
+from turnstream.parsing.text_calls import json_calls, pairs, python_calls, recovery, tagged
 from turnstream.parsing.text_calls.json_calls import USUAL, Shape
 from turnstream.parsing.text_calls.reader import Parsing, stops
-from turnstream.parsing.text_calls.state import CUT_OFF, NOT_JSON, MalformedError, NotACallError, Parse
-from turnstream.parsing.text_calls.tagged import Pairs, Tags
-from turnstream.parsing.text_calls.values import BrokenError, TruncatedError
+from turnstream.parsing.text_calls.state import NO_CALL, NotACallError, Parse
+from turnstream.parsing.text_calls.strings import TruncatedError
 
 Engine: TypeAlias = Callable[[Parse, str], Parsing[None]]
-"""Reads what follows a marker (the second argument); everything recorded is given back on `NotACall`."""
+"""Reads what follows a marker (the second argument); everything recorded is given back on `NotACallError`."""
 
-
+WORDS = 100
+FENCES = ("```json\n", "```json", "```\n", "```", "~~~")
 _PROSE = "`'\",.;:!?)*|"
+_MISSPELT = re.compile(r"</[\w:|]*(?:call|CALL|tool|TOOL)\w*>")
+_STRUCTURE = re.compile(r"[{}<>\[\]=\n]")
+_TAG_END = re.compile(r"[^\w:|]")
+_BLANKS = (" ", ".", ",", ";", ":", ")")
+_NOT_BLANK = re.compile(r"[^ \t]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +39,18 @@ class Region:
 
     closes: tuple[str, ...] = ()
     json: Shape | None = USUAL
-    tags: Tags | None = None
-    pairs: Pairs | None = None
+    tags: tagged.Tags | None = None
+    pairs: pairs.Pairs | None = None
     python: bool = False
     inner: tuple[str, ...] = ()
     weak: bool = False
     """The marker may well be text: only an offered tool's name makes it a call."""
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What may stand cut off at the end of the answer."""
+        tags = (*self.tags.call_end, *self.tags.wraps, *self.tags.call) if self.tags else ()
+        return (*self.closes, *self.inner, *tags, *(self.pairs.ends if self.pairs else ()))
 
     def __call__(self, parse: Parse, marker: str) -> Parsing[None]:
         reader, tags = parse.reader, self.tags
@@ -39,59 +58,94 @@ class Region:
             reader.pos -= len(marker)
             reader.record()
         before = parse.out.calls
+        passed = (*self.inner, *((marker,) if marker and self.closes else ()), *self._fences())
+        ends = (*self.closes, *self.inner, *((marker,) if marker and self.closes else ()))
+        opened = False
         while True:
             yield from reader.space()
-            if self.closes and (yield from reader.take(*self.closes)):
+            seen = parse.out.calls != before
+            if self.closes and (yield from self._closed(parse, seen)):
                 return
+            if passed and (yield from reader.take(*passed)):
+                parse.inline, opened = False, True
+                continue
+            if seen:
+                if self.closes and (yield from self._misspelt(parse)):
+                    return
+                parse.inline = False
             try:
-                if self.inner and (yield from reader.take(*self.inner)):
-                    continue
-                found = yield from self._call(parse)
+                found = yield from recovering(parse, self._call(parse, ends, marker, opened), ends)
             except NotACallError:
-                if parse.out.calls != before:
+                if seen or parse.out.calls != before or parse.policy.unoffered == "text":
                     raise
                 found = False
-            except (BrokenError, MalformedError) as error:
-                mark = yield from reader.before(stops(*self.closes, *self.inner), lambda piece: None)
-                parse.malformed(str(error) or NOT_JSON)
-                if not mark:
-                    return
-                found = True
-            except TruncatedError:
-                parse.malformed(CUT_OFF)
+            if found is False and parse.out.calls == before:
+                yield from self._none(parse, marker)
                 return
-            if not found:
-                if parse.out.calls == before:
-                    yield from self._none(parse, marker)
+            if found is False:
+                yield from json_calls.closers(reader)
+                if self.closes and not (yield from self._closed(parse, True)):
+                    yield from self._misspelt(parse)
                 return
             reader.record()
 
+    def _fences(self) -> tuple[str, ...]:
+        return FENCES if self.closes and self.json is not None else ()
+
+    def _closed(self, parse: Parse, seen: bool) -> Parsing[bool]:
+        reader = parse.reader
+        if (yield from reader.take(*self.closes)):
+            if not seen and parse.inline:
+                raise NotACallError
+            return True
+        return False
+
+    def _misspelt(self, parse: Parse) -> Parsing[bool]:
+        """Whether after a call another word for a closer stands here."""
+        reader = parse.reader
+        if not (yield from reader.at("</")):
+            return False
+        found = yield from reader.ahead(_TAG_END, 2, 40)
+        if _MISSPELT.fullmatch(found):
+            reader.pos += len(found)
+            return True
+        return False
+
     def _none(self, parse: Parse, marker: str) -> Parsing[None]:
         """No call begins after the marker. Raises what it is then."""
-        char = yield from parse.reader.peek()
-        if not char and not self.weak:
+        reader = parse.reader
+        reader.rewind(parse.began)
+        char = yield from reader.peek()
+        if not char and not self.weak and not parse.inline:
             raise TruncatedError
-        if char in _PROSE or self.weak or not self.closes:
+        if reader.ended and self._begins(reader.text[reader.pos :].strip()):
+            raise TruncatedError
+        if char in _PROSE or self.weak or parse.inline or not self.closes or self._is_word(parse):
             raise NotACallError  # somebody writes about the marker
-        ends = (close for _, close in parse.format.thinks) if parse.reasoning else ()
-        mark = yield from parse.reader.before(stops(*self.closes, marker, *ends), lambda piece: None)
-        if not mark and self._begins(parse.reader.recorded().removeprefix(marker).strip()):
-            raise TruncatedError
+        said, mark = yield from reader.before_within(WORDS, stops(*self.closes, marker, *parse.reasoning))
         if mark not in self.closes:
             raise NotACallError
-        parse.reader.pos += len(mark)
-        parse.malformed("The text between the tool call's markers is no call.")
+        reader.pos += len(said) + len(mark)
+        alone = said != said.strip() and not _STRUCTURE.search(said)
+        if alone and (yield from reader.peek()) in _BLANKS and (yield from reader.ahead(_NOT_BLANK)).strip():
+            raise NotACallError  # both markers stand within one line of text
+        parse.malformed(NO_CALL)
+
+    def _is_word(self, parse: Parse) -> bool:
+        """Whether a word stands where the marker around each call is due."""
+        return bool(self.inner and self.pairs) and parse.reader.text[parse.reader.pos].isalnum()
 
     def _begins(self, text: str) -> bool:
         """Whether the stream ended within the tag that opens a call."""
         openers = (*(self.tags.call if self.tags else ()), *self.inner)
-        return any(opener.startswith(text) for opener in openers)
+        return bool(text) and any(opener.startswith(text) for opener in openers)
 
-    def _call(self, parse: Parse) -> Parsing[bool]:
+    def _call(self, parse: Parse, ends: tuple[str, ...], marker: str, opened: bool) -> Parsing[bool]:
         """Read a call, if one begins here."""
         reader, tags = parse.reader, self.tags
-        ends = (*self.closes, *self.inner)
+        parse.began = reader.offset
         if tags is not None and (yield from reader.take(*tags.call)):
+            parse.inline = parse.inline and marker in tags.call
             yield from tagged.call(parse, tags)
             return True
         char = yield from reader.peek()
@@ -104,12 +158,20 @@ class Region:
             yield from python_calls.several(parse, ends=ends)
             return True
         if self.json is not None and char and char in "{[":
-            yield from json_calls.several(parse, self.json, ends=ends, weak=self.weak)
+            yield from json_calls.several(parse, self.json, ends=(*ends, *self._closing_fences()), weak=self.weak)
             return True
-        if self.pairs is not None and (char.isalpha() or char == "_"):
-            yield from tagged.pair_call(parse, self.pairs, weak=self.weak)
+        if self.pairs is not None and (char.isalnum() or char == "_"):
+            due = bool(self.inner) and not opened and parse.tools.known
+            yield from pairs.call(parse, self.pairs, weak=self.weak or due)
             return True
         return False
+
+    def _closing_fences(self) -> tuple[str, ...]:
+        return ("```",) if self.closes else ()
+
+
+def recovering(parse: Parse, engine: Parsing[bool], ends: tuple[str, ...]) -> Parsing[bool | None]:
+    return (yield from recovery.recovering(parse, engine, stops(*ends)))
 
 
 def _after_bracket(parse: Parse) -> Parsing[str]:

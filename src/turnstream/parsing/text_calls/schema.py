@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
-
-from turnstream.parsing.text_calls import repair, values
-from turnstream.parsing.text_calls.reader import Reader
 
 Types: TypeAlias = frozenset[str]
 """JSON Schema's type names; empty where nothing is known."""
 
 ANY: Types = frozenset()
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _PYTHON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
 _ALIASES = {
     "str": "string", "text": "string", "varchar": "string", "char": "string", "enum": "string",
@@ -46,6 +41,12 @@ class Tools:
         """Whether a call of that name can be meant."""
         return not self.known or name in self._schemas
 
+    def may_offer(self, start: str) -> bool:
+        """Whether a tool's name can begin so."""
+        if not self.known:
+            return start.isascii() and all(char.isalnum() or char in "_-.:/" for char in start)
+        return any(name.startswith(start) for name in self._schemas)
+
     @property
     def names(self) -> Iterable[str]:
         return self._schemas
@@ -63,6 +64,27 @@ class Tools:
 
     def declares(self, name: str, key: str) -> bool:
         return key in properties(self.schema(name), self.schema(name))
+
+    def takes_nothing(self, name: str) -> bool:
+        """Whether a tool is known to have no parameters."""
+        return name in self._schemas and not self.knows(name)
+
+    def declares_all(self, name: str, text: str) -> bool:
+        """Whether the members of a JSON object are all parameters of the tool."""
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError):
+            return False
+        return isinstance(found, dict) and all(self.declares(name, key) for key in found)
+
+    def anybody_declares(self, key: str) -> bool:
+        """Whether a parameter of that name can be meant, whichever tool it is."""
+        return not self.known or any(self.declares(name, key) or not self.knows(name) for name in self._schemas)
+
+    def missing(self, name: str, given: Iterable[str]) -> set[str]:
+        """The required parameters of a tool that are not given."""
+        required = self.schema(name).get("required")
+        return set(required) - set(given) if isinstance(required, list) else set()
 
     def types(self, name: str, key: str) -> Types:
         """The types of a tool's parameter; ANY where the tool or the parameter is unknown."""
@@ -131,88 +153,32 @@ def types_of(schema: Any, root: Mapping[str, Any], depth: int = 0) -> Types:
     return frozenset(found - {"any"}) if "any" not in found else ANY
 
 
-def typed(text: str, types: Types) -> str:
-    """Raw text as JSON of one of the types; a JSON string where none fits."""
-    if types == {"string"}:
-        return repair.dumps(text)
-    word = text.strip()
-    lower = word.lower()
-    if lower in ("null", "none") and (not types or "null" in types or "string" not in types):
-        return "null" if types or word in ("null", "None") else repair.dumps(text)
-    if lower in ("true", "false") and ("boolean" in types or (not types and word in _LITERALS)):
-        return lower
-    if (not types or types & {"integer", "number"}) and (number := _number(word, types)) is not None:
-        return number
-    if (not types or types & {"object", "array"}) and (compound := _compound(word)) is not None:
-        return compound
-    if "boolean" in types and word in ("0", "1"):
-        return "true" if word == "1" else "false"
-    if types and not types & {"string"}:
-        try:  # declared as one type, written as another: JSON still speaks for itself
-            repair.strict(word)
-        except ValueError:
-            pass
-        else:
-            return word
-    return repair.dumps(text)
-
-
-_LITERALS = frozenset({"true", "false", "True", "False"})
-
-
-def _number(word: str, types: Types) -> str | None:
-    if not _NUMBER.fullmatch(word):
-        if types and word.lstrip("+-").isdecimal() and word.isascii():
-            return str(int(word[:4000]))
-        try:
-            value = repair.python_literal(word)
-        except ValueError:
-            return None
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int | float)
-            or value != value
-            or abs(value) == float("inf")
-        ):
-            return None
-        return json.dumps(value)
-    if types and "number" not in types and "." in word and float(word).is_integer():
-        return str(int(float(word)))
-    return word
-
-
-def _compound(word: str) -> str | None:
-    """An object or an array, however it is spelled."""
-    if word[:1] not in ("{", "["):
+def member(node: Any, root: Mapping[str, Any], key: str) -> Any:
+    """The schema of an object's member; None if nothing is said of it."""
+    node = resolved(node, root)
+    if not isinstance(node, Mapping):
         return None
-    try:
-        repair.strict(word)
-    except ValueError:
-        pass
-    else:
-        return word
-    parts: list[str] = []
-    try:
-        reader = Reader()
-        reader.feed(word)
-        reader.ended = True
-        for _ in values.value(reader, parts.append):
-            return None
-        if reader.pos == len(word):
-            return "".join(parts)
-    except (values.BrokenError, values.TruncatedError):
-        pass
-    for read in (repair.python_literal, _unescaped):
-        try:
-            return repair.dumps(read(word))
-        except (ValueError, TypeError):
-            pass
-    return None
+    own = node.get("properties")
+    found = own.get(key) if isinstance(own, Mapping) else None
+    if found is None and not node.keys().isdisjoint(("allOf", "anyOf", "oneOf")):
+        found = properties(node, root).get(key)
+    if found is None and isinstance(node.get("additionalProperties"), Mapping):
+        found = node["additionalProperties"]
+    return found
 
 
-def _unescaped(word: str) -> object:
-    """JSON that was escaped as if it stood in a JSON string. Raises ValueError."""
-    if '\\"' not in word:
-        raise ValueError("not escaped")
-    inner = repair.strict(f'"{word}"', raw_newlines=True)
-    return repair.strict(inner, raw_newlines=True)
+def items_of(node: Any, root: Mapping[str, Any]) -> Any:
+    """The schema of an array's items, also where the array is one of several types."""
+    node = resolved(node, root)
+    if not isinstance(node, Mapping):
+        return None
+    if "items" in node:
+        return node["items"]
+    parts = [part for word in ("anyOf", "oneOf") for part in node.get(word) or ()]
+    found = (resolved(part, root) for part in parts)
+    return next((part["items"] for part in found if isinstance(part, Mapping) and "items" in part), None)
+
+
+def is_schema(value: object) -> bool:
+    """Whether a value is the schema of a tool's parameters, and hardly its arguments."""
+    return isinstance(value, dict) and value.get("type") == "object" and isinstance(value.get("properties"), dict)

@@ -1,26 +1,42 @@
-"""Calls that no marker announces: tried where an answer begins, and only sure once an offered tool's name is read."""
+"""Calls that no marker announces: tried where an answer or a line begins, and given back where they are text."""
 
 from __future__ import annotations
 
 import re
 
-from turnstream.parsing.text_calls import json_calls, python_calls
+from turnstream.parsing.text_calls import elements, json_calls, python_calls
 from turnstream.parsing.text_calls.reader import Parsing
 from turnstream.parsing.text_calls.state import NotACallError, Parse
 
 _SECOND = re.compile(r"(?<=\[)\s*\S")
 
 
-def bare_json(parse: Parse, marker: str, shape: json_calls.Shape = json_calls.USUAL) -> Parsing[None]:
-    """``{"name": …}``, or an array of them."""
+def _stand_before(parse: Parse, marker: str) -> Parsing[str]:
+    """Stand before the marker, which is part of the call, and behind white space; the next character."""
     reader = parse.reader
     reader.pos -= len(marker)
     reader.record()
     yield from reader.space()
-    char = yield from reader.peek()
+    return (yield from reader.peek())
+
+
+def bare_json(parse: Parse, marker: str, shape: json_calls.Shape = json_calls.USUAL) -> Parsing[None]:
+    """``{"name": …}``, or an array of them."""
+    char = yield from _stand_before(parse, marker)
     if not char or char not in "{[":
         raise NotACallError
     yield from json_calls.several(parse, shape, weak=True)
+
+
+def announced(parse: Parse, marker: str) -> Parsing[None]:
+    """The same after a colon, which is text."""
+    parse.out.text(": ")
+    yield from bare_json(parse, '{"')
+
+
+def bare_call(parse: Parse, marker: str) -> Parsing[None]:
+    """The same, and an object with nothing but a name."""
+    yield from bare_json(parse, marker, json_calls.BARE)
 
 
 def python_object(parse: Parse, marker: str) -> Parsing[None]:
@@ -30,11 +46,7 @@ def python_object(parse: Parse, marker: str) -> Parsing[None]:
 
 def python_list(parse: Parse, marker: str) -> Parsing[None]:
     """``[f(a=1), g()]``."""
-    reader = parse.reader
-    reader.pos -= len(marker)
-    reader.record()
-    yield from reader.space()
-    if (yield from reader.peek()) != "[":
+    if (yield from _stand_before(parse, marker)) != "[":
         raise NotACallError
     yield from python_calls.several(parse, weak=True)
 
@@ -48,11 +60,8 @@ def python_offered(parse: Parse, marker: str) -> Parsing[None]:
 
 def any_list(parse: Parse, marker: str) -> Parsing[None]:
     """A list of either kind."""
-    reader = parse.reader
-    reader.pos -= len(marker)
-    reader.record()
-    yield from reader.space()
-    found = (yield from reader.ahead(_SECOND)).strip()
+    yield from _stand_before(parse, marker)
+    found = (yield from parse.reader.ahead(_SECOND)).strip()
     if not found:
         raise NotACallError
     yield from (json_calls if found[-1] == "{" else python_calls).several(parse, weak=True)
@@ -60,6 +69,13 @@ def any_list(parse: Parse, marker: str) -> Parsing[None]:
 
 def functools(parse: Parse, marker: str) -> Parsing[None]:
     """``functools[{…}]``: the word itself is a word, so only an array of objects makes it a call."""
-    reader = parse.reader
-    reader.pos -= 1
+    parse.reader.pos -= 1
     yield from json_calls.several(parse)
+
+
+def element(parse: Parse, marker: str) -> Parsing[None]:
+    """``<TOOL>`` with an element for each parameter."""
+    if (yield from _stand_before(parse, marker)) != "<":
+        raise NotACallError
+    parse.reader.pos += 1
+    yield from elements.tool(parse, "<")

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from turnstream.parsing.text_calls import repair
+from turnstream import events
+from turnstream.parsing.text_calls import literals
 from turnstream.parsing.text_calls.output import Output
 from turnstream.parsing.text_calls.policy import Policy
 from turnstream.parsing.text_calls.reader import Reader
 from turnstream.parsing.text_calls.schema import Tools, Types
+from turnstream.parsing.text_calls.strings import escaped
 from turnstream.parsing.text_calls.typed_value import TypedValue
-from turnstream.parsing.text_calls.values import escaped
-
-if TYPE_CHECKING:
-    from turnstream.parsing.text_calls.format import Format
 
 CUT_OFF = "The call was cut off before its end."
 NOT_JSON = "The arguments are not valid JSON."
 NO_NAME = "The call names no tool."
+NO_CALL = "The text between the tool call's markers is not a call."
+LOST = "An argument of the call could not be read."
 
 
 class NotACallError(Exception):
@@ -25,35 +23,69 @@ class NotACallError(Exception):
 
 
 class MalformedError(Exception):
-    """A call, but a broken one. The message says why, in a sentence for the model."""
+    """A call, but a broken one. The message says why, in a sentence for the model.
+
+    ``ended`` says that the reader stands at the broken call's end already.
+    """
+
+    def __init__(self, reason: str, *, ended: bool = False) -> None:
+        super().__init__(reason)
+        self.ended = ended
 
 
 class Parse:
-    """The stream (``reader``), what is said of it (``out``), the offered tools, the format and the policy."""
+    """The stream (``reader``), what is said of it (``out``), the offered tools, the format's closers and the policy.
 
-    __slots__ = ("call", "format", "out", "policy", "reader", "reasoning", "tools")
+    ``inline`` says that the marker at hand stands within a line of text or in thoughts, where it may well be written
+    about: then only what can be nothing else is a call. ``reasoning`` are the tags that would close the thoughts
+    which the reader stands in. ``began`` is where the open call began, as an offset of what the reader recorded.
+    """
 
-    def __init__(self, format: Format, tools: Tools, policy: Policy) -> None:
+    __slots__ = (
+        "_shown",
+        "began",
+        "call",
+        "header",
+        "inline",
+        "json",
+        "out",
+        "policy",
+        "reader",
+        "reasoning",
+        "reread",
+        "tools",
+    )
+
+    def __init__(self, tools: Tools, policy: Policy) -> None:
         self.reader = Reader()
         self.out = Output(policy)
         self.policy = policy
-        self.format = format
         self.tools = tools
         self.call: Call | None = None
-        self.reasoning = False
+        self.inline = False
+        self.reasoning: tuple[str, ...] = ()
+        self.began = 0
+        self.json = False
+        self.header: str | None = None  # the name in the header of the message at hand, where a family has it there
+        self.reread = 0
+        self._shown: Output | None = None
 
     def start(self, name: str) -> Call:
-        """A call begins; its name is known. Raises NotACall if the policy takes it for text."""
+        """A call begins; its name is known. Raises NotACallError if the policy takes it for text."""
         if self.policy.unoffered == "text" and not self.tools.offers(name):
             raise NotACallError
         self.call = Call(self.out, name)
         return self.call
 
-    def typed_value(self, call: Call, types: Types, *, trim: bool = False, guess: bool = True) -> TypedValue:
+    def typed_value(
+        self, call: Call, types: Types, *, trim: bool = False, guess: bool = True, paired: bool = False
+    ) -> TypedValue:
         """Reads the raw text of a parameter, whose key was given."""
-        if self.policy.untyped != "family":
-            guess = self.policy.untyped == "json"
-        return TypedValue(call.emit, types, trim=trim, guess=guess)
+        return TypedValue(call.emit, types, trim=trim, guess=self.guesses(guess), paired=paired)
+
+    def guesses(self, family: bool) -> bool:
+        """Whether a value without a schema that reads as JSON is JSON."""
+        return family if self.policy.untyped == "family" else self.policy.untyped == "json"
 
     def malformed(self, reason: str) -> None:
         """What was recorded is a broken call."""
@@ -61,16 +93,48 @@ class Parse:
         self.out.malformed(reason, self.reader.recorded(), started=started)
         self.call = None
 
+    # A call within thoughts is a call only if the thoughts never close. Until that is known, what it says is held.
+
+    @property
+    def holding(self) -> bool:
+        return self._shown is not None
+
+    def hold(self, back: int) -> None:
+        """From here on nothing is said, but kept; ``back`` characters just consumed are to be had again."""
+        self.reader.keep(back)
+        self._shown = self.out
+        self.out = self.out.fork()
+
+    def release(self) -> None:
+        """It was a call: what was kept is said."""
+        assert self._shown is not None
+        self.out.follow(self._shown)
+        self._shown = None
+        self.reader.drop_kept()
+
+    def take_back(self) -> str:
+        """It was a thought: nothing of it was said. Its text."""
+        assert self._shown is not None
+        self.out, self._shown = self._shown, None
+        text = self.reader.kept()
+        self.reader.drop_kept()
+        return text
+
+    def take(self) -> list[events.ModelEvent]:
+        """What can be said now."""
+        return (self._shown or self.out).take()
+
 
 class Call:
     """The open call. What is emitted is a prefix of the final arguments at every moment."""
 
-    __slots__ = ("_open", "_out", "closed", "done", "given", "name")
+    __slots__ = ("_open", "_out", "closed", "done", "given", "keys", "name")
 
     def __init__(self, out: Output, name: str) -> None:
         self._out = out
         self.name = name
         self.given: list[str] = []
+        self.keys: list[str] = []
         self.done = False
         self._open = False
         self.closed = False  # its closer was read, within its last value
@@ -83,6 +147,7 @@ class Call:
 
     def member(self, key: str) -> None:
         """A parameter begins; its value is to be emitted next."""
+        self.keys.append(key)
         self.emit((", " if self._open else "{") + '"' + escaped(key) + '": ')
         self._open = True
 
@@ -94,9 +159,9 @@ class Call:
             self.emit("{}")
         self.done = True
 
-    def mend(self, whole: object) -> None:
-        """Finish from the mended arguments, of which a prefix was emitted. Raises Malformed."""
-        rest = repair.rest_of(whole, "".join(self.given)) if isinstance(whole, dict) else None
+    def finish(self, whole: dict[str, object]) -> None:
+        """End with these arguments, of which a prefix was emitted. Raises MalformedError."""
+        rest = literals.rest_of(whole, "".join(self.given))
         if rest is None:
             raise MalformedError(NOT_JSON)
         self.emit(rest)

@@ -1,24 +1,35 @@
-"""Calls whose parameters are tags around raw text, typed by the tool's schema."""
+"""Calls whose parameters are tags around raw text, typed by the tool's schema.
+
+**State**: the call, whose name stands in its tag; whether a parameter was read; what stood between parameters.
+**Held back**: of a string only what may become its closer, and one newline where the family's layout has it; a value
+of another type to its end. A closer within a value is the value's own unless what may follow a parameter follows it.
+**What ends it**: the call's closer, the closer of what stands around calls, or the next call. Parameters in another
+family's tags, and elements named as the tool's parameters, are read; a value that stands there otherwise makes the
+call malformed: it is never run without it. **Cost**: each character once, save a few behind a closer.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from turnstream.parsing.text_calls import json_calls, values
+from turnstream.parsing.text_calls import json_calls
 from turnstream.parsing.text_calls.reader import Parsing, Reader, stops
-from turnstream.parsing.text_calls.schema import typed
-from turnstream.parsing.text_calls.state import NO_NAME, Call, MalformedError, NotACallError, Parse
-from turnstream.parsing.text_calls.typed_value import json_or_string
-from turnstream.parsing.text_calls.values import TruncatedError
+from turnstream.parsing.text_calls.state import LOST, NO_NAME, Call, MalformedError, NotACallError, Parse
+from turnstream.parsing.text_calls.strings import Emit, TruncatedError
+from turnstream.parsing.text_calls.typed_value import STRING, json_or_string, typed
 
-_WHOLE = ("arguments", "parameters", "properties", "input")
-_LOOSE = re.compile(r"""([\w.-]+)=("[^"]*"|'[^']*'|\S+)""")
+_WHOLE = ("arguments", "parameters", "properties", "input", "args", "params")
 _CONTROL = re.compile(r"<\|[^|<>]*\|>")
 _NOT_SPACE = re.compile(r"\S")
 _HEAD_END = re.compile(r"[>\n<]")
 _ATTRIBUTE = re.compile(r"""([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
+_FOREIGN = re.compile(r"<(parameter|param|arg|argument)\b[^<\n]*>|<[A-Za-z_][\w.-]*>")
+_ELEMENT = re.compile(r"<[A-Za-z_][\w.-]*>")
+_LONGEST_HEAD = 400
+REREAD = 65_536
+"""So many characters of an answer are read twice, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +43,17 @@ class Tags:
     wraps: tuple[str, ...] = ()
     """Openers and closers of what stands around calls: a value that lost its closer ends there too."""
     trim: bool = True
+    paired: bool = False
+    """A newline at a value's end is layout only if one stands at its start."""
     guess: bool = True
     """Without a schema a value that reads as JSON is JSON."""
     cdata: bool = False
+    text: bool = False
+    """A value is a string if its tag does not say otherwise."""
     ends_with_stream: bool = False
     """The closer is a token that ends the answer, which servers cut off."""
+    offered: bool = False
+    """Ordinary XML looks the same: only an offered tool's name makes it a call."""
     clean: Callable[[str], str] = str
     """Makes the tool's name of the tag's."""
 
@@ -50,23 +67,26 @@ def _named(head: str) -> tuple[str, dict[str, str]]:
     head = head.strip().rstrip("/").strip()
     if "=" in head:
         found = attributes(head)
-        if "name" in found:
-            return found["name"], found
+        if "name" in found or head.startswith("name="):
+            return found.get("name", "").strip(), found
         if head[0] == "=":
             head = head[1:]
-    return head.strip("\"'"), {}
+    return head.strip().strip("\"'").strip(), {}
 
 
 def call(parse: Parse, tags: Tags) -> Parsing[None]:
     """One call; the reader stands after ``tags.call``. It ends after its closer, or before what cannot be in it."""
-    reader = parse.reader
     parse.call = None
-    head, mark = yield from _head(reader)
+    head, mark = yield from _head(parse)
     name = tags.clean(_CONTROL.sub("", _named(head)[0]))
     if not name:
-        raise MalformedError(NO_NAME)
-    if not _plausible(name):
+        raise NotACallError if parse.inline else MalformedError(NO_NAME)
+    if not (plausible(name) or (parse.tools.known and parse.tools.offers(name))):
         raise NotACallError
+    if tags.offered and not parse.tools.offers(name):
+        raise NotACallError
+    if parse.inline:
+        yield from _not_prose(parse, tags, mark)
     open_call = parse.start(name)
     if mark == ">" and head.rstrip().endswith("/"):
         open_call.end()
@@ -74,15 +94,32 @@ def call(parse: Parse, tags: Tags) -> Parsing[None]:
     yield from members(parse, tags, open_call)
 
 
-def _head(reader: Reader) -> Parsing[tuple[str, str]]:
+def _not_prose(parse: Parse, tags: Tags, mark: str) -> Parsing[None]:
+    """Within a line of text a call's tag is one only if a parameter, an object or the closer follows it."""
+    reader = parse.reader
+    yield from reader.space()
+    if mark == "<" or not (yield from reader.at("{", "<", *tags.param, *tags.call_end)):
+        raise NotACallError
+    if (yield from reader.at("<")) and not (yield from reader.at(*tags.param, *tags.call_end)):
+        head = yield from reader.ahead(_HEAD_END, 1, 64)
+        if not _FOREIGN.fullmatch(head):
+            raise NotACallError
+
+
+def _head(parse: Parse) -> Parsing[tuple[str, str]]:
     """The inside of a tag and what ended it; a newline or another tag ends it too, unless they are quoted."""
+    reader = parse.reader
     head = ""
     while True:
-        part, mark = yield from reader.collect(">", "\n", "<")
+        part, mark = yield from reader.collect_within(_LONGEST_HEAD, ">", "\n", "<")
         head += part
+        if not mark and parse.inline:
+            raise NotACallError
         if not mark:
-            raise TruncatedError
-        if head.count('"') % 2 == 0 or len(head) > 400:
+            raise TruncatedError if reader.ended else NotACallError
+        if parse.inline and mark == "\n":
+            raise NotACallError
+        if head.count('"') % 2 == 0 or len(head) > _LONGEST_HEAD:
             break
         head += mark
     if mark == "<":
@@ -90,77 +127,138 @@ def _head(reader: Reader) -> Parsing[tuple[str, str]]:
     return head, mark
 
 
-def _plausible(name: str) -> bool:
-    return len(name) < 200 and not any(char in name for char in " {}()[]<>\"'")
+def plausible(name: str) -> bool:
+    return len(name) < 200 and not any(char in name for char in " {}()[]<>\"'`…")
 
 
 def members(parse: Parse, tags: Tags, call: Call) -> Parsing[None]:
     """The parameters of a call, and its closer."""
     reader = parse.reader
-    marks = (*tags.param, *tags.param_end, *tags.call_end, *tags.call, *tags.wraps)
-    search = stops(*marks)
+    search = stops(*tags.param, *tags.param_end, *tags.call_end, *tags.call, *tags.wraps, "<")
+    stray = ""
     first = True
     while True:
         yield from reader.space()
         if first and (yield from reader.at("{")):
             yield from json_calls.arguments(parse, call, search)
+            yield from json_calls.closers(reader)
             first = False
             continue
-        found = yield from reader.until(search, _ignore)
+        parts: list[str] = []
+        found = yield from reader.until(search, parts.append)
+        between = "".join(parts).strip()
+        if found == "<" and (yield from _foreign(parse, tags, call)):
+            first, stray = False, ""
+            continue
+        if found == "<":
+            stray += between + "<"
+            continue
         if found in tags.param:
-            first = False
+            first, stray = False, ""
             yield from _param(parse, tags, call)
             if call.closed:
                 call.end()
                 return
         elif found in tags.param_end:
-            continue
-        elif not found:
-            if tags.ends_with_stream and not first:
-                call.end()
-                return
-            raise TruncatedError
+            if between:
+                raise MalformedError(LOST)
         else:
-            if found not in tags.call_end:
+            if not found and not first and _cut(between, tags):
+                between = ""
+            elif not found and (first or not tags.ends_with_stream):
+                raise TruncatedError
+            _check(stray + between, first)
+            if not found:
+                pass
+            elif found not in tags.call_end:
                 reader.pos -= len(found)
             call.end()
             return
 
 
-def _param(parse: Parse, tags: Tags, call: Call) -> Parsing[None]:
-    reader = parse.reader
-    head, mark = yield from reader.collect(">", "\n")
-    if not mark:
+def _cut(tail: str, tags: Tags) -> bool:
+    """Whether the stream ended within the call's closer."""
+    return len(tail) > 1 and any(closer.startswith(tail) for closer in (*tags.call_end, *tags.wraps))
+
+
+def _check(stray: str, first: bool) -> None:
+    """What stands between parameters is passed over, but not in place of them."""
+    if (first and stray) or "</" in stray:
+        raise MalformedError(LOST)
+
+
+def whole_without_closer(parse: Parse, call: Call, first: bool) -> None:
+    """The stream is over, and only closers are missing: a call, if nothing that the tool requires is missing."""
+    if first or (call.keys and parse.tools.missing(call.name, call.keys)):
         raise TruncatedError
+
+
+def _foreign(parse: Parse, tags: Tags, call: Call) -> Parsing[bool]:
+    """A parameter in another family's tag, or an element named as a parameter; the reader stands after its "<"."""
+    reader = parse.reader
+    reader.pos -= 1
+    head = yield from reader.ahead(_HEAD_END, 1, _LONGEST_HEAD)
+    found = _FOREIGN.fullmatch(head)
+    tools = parse.tools
+    if found is None:
+        reader.pos += 1
+        return False
+    if found[1]:
+        key = _named(head[1 + len(found[1]) : -1])[0]
+        closers: tuple[str, ...] = (f"</{found[1]}>",)
+    else:
+        key = head[1:-1]
+        closers = (f"</{key}>",)
+        if not tools.declares(call.name, key):
+            reader.pos += 1
+            return False
+    reader.pos += len(head)
+    yield from _read_param(parse, _with_closers(tags, closers), call, key, {})
+    return True
+
+
+def _with_closers(tags: Tags, closers: tuple[str, ...]) -> Tags:
+    return replace(tags, param_end=closers)
+
+
+def _param(parse: Parse, tags: Tags, call: Call) -> Parsing[None]:
+    head, mark = yield from _head(parse)
+    if mark == "<":
+        raise MalformedError(LOST)
     key, found = _named(head)
-    whole = (
-        key in _WHOLE and not call.given and parse.tools.knows(call.name) and not parse.tools.declares(call.name, key)
-    )
+    yield from _read_param(parse, tags, call, key, found)
+
+
+def _read_param(parse: Parse, tags: Tags, call: Call, key: str, said: dict[str, str]) -> Parsing[None]:
+    reader, tools = parse.reader, parse.tools
+    if not key or (any(char in key for char in "<>=") and not tools.declares(call.name, key)):
+        raise MalformedError(LOST)
+    whole = key in _WHOLE and not call.given and tools.knows(call.name) and not tools.declares(call.name, key)
     if whole and (yield from _wrapped(parse, tags, call, key)):
         return
     call.member(key)
-    types = parse.tools.types(call.name, key)
-    as_text = found.get("string")
+    types = tools.types(call.name, key)
+    as_text = said.get("string")
     if as_text == "false":
         parts: list[str] = []
         yield from _value(reader, tags, parts.append, parse, call)
         call.emit(typed("".join(parts), types) if types else json_or_string("".join(parts)))
         return
-    if as_text == "true":
-        types = frozenset({"string"})
-    it_value = parse.typed_value(call, types, trim=tags.trim, guess=tags.guess)
-    yield from _value(reader, tags, it_value.push, parse, call)
-    it_value.close()
+    if as_text == "true" or (tags.text and not said.get("string")):
+        types = STRING
+    value = parse.typed_value(call, types, trim=tags.trim, guess=tags.guess, paired=tags.paired)
+    yield from _value(reader, tags, value.push, parse, call)
+    value.close()
 
 
 def _wrapped(parse: Parse, tags: Tags, call: Call, key: str) -> Parsing[bool]:
-    """All arguments in one object, in a parameter that the tool does not have."""
+    """All arguments in one object, in a parameter that the tool does not have, if the object has the tool's own."""
     if not (yield from parse.reader.ahead(_NOT_SPACE)).endswith("{"):
         return False
     parts: list[str] = []
     yield from _value(parse.reader, tags, parts.append, parse, call)
     text = typed("".join(parts), frozenset({"object"}))
-    if text.startswith("{"):
+    if text.startswith("{") and parse.tools.declares_all(call.name, text):
         call.emit(text)
     else:
         call.member(key)
@@ -168,9 +266,9 @@ def _wrapped(parse: Parse, tags: Tags, call: Call, key: str) -> Parsing[bool]:
     return True
 
 
-def _value(reader: Reader, tags: Tags, sink: values.Emit, parse: Parse, call: Call) -> Parsing[None]:
+def _value(reader: Reader, tags: Tags, sink: Emit, parse: Parse, call: Call) -> Parsing[None]:
     """The raw text of a value, up to its closer, or before the next tag where that was forgotten."""
-    ends = stops(*tags.param_end, *tags.param, *tags.call_end, *tags.wraps)
+    ends = stops(*tags.param_end, *tags.param, *tags.call_end, *tags.wraps, *tags.call)
     follow = (*tags.param, *tags.param_end, *tags.call_end, *tags.wraps, *tags.call)
     if tags.cdata and (yield from _cdata(reader, tags, sink)):
         return
@@ -183,11 +281,16 @@ def _value(reader: Reader, tags: Tags, sink: values.Emit, parse: Parse, call: Ca
             space = yield from reader.space()
             if (yield from reader.at(*follow)) or not (yield from reader.peek()):
                 return
+            if (yield from _foreign_follows(parse, call)):
+                return
             sink(found + space)
-        elif found in tags.param:
+        elif found in tags.param or found in tags.call:
             head = yield from reader.ahead(_HEAD_END, len(found))
             key = _named(head[len(found) : -1])[0]
-            if head[-1:] == ">" and (not parse.tools.schema(call.name) or parse.tools.declares(call.name, key)):
+            if found in tags.call:
+                if head[-1:] == ">" and parse.tools.known and parse.tools.offers(key):
+                    return
+            elif head[-1:] == ">" and (not parse.tools.schema(call.name) or parse.tools.declares(call.name, key)):
                 return
             reader.pos += len(found)
             sink(found)
@@ -195,7 +298,17 @@ def _value(reader: Reader, tags: Tags, sink: values.Emit, parse: Parse, call: Ca
             return
 
 
-def _ends_call(reader: Reader, tags: Tags, call: Call, found: str, sink: values.Emit) -> Parsing[bool]:
+def _foreign_follows(parse: Parse, call: Call) -> Parsing[bool]:
+    """Whether another parameter follows, as an element that is named as one."""
+    if not (yield from parse.reader.at("<")):
+        return False
+    head = yield from parse.reader.ahead(_HEAD_END, 1, 64)
+    if head.startswith(("<parameter", "<param ")):
+        return True
+    return bool(_ELEMENT.fullmatch(head)) and parse.tools.declares(call.name, head[1:-1])
+
+
+def _ends_call(reader: Reader, tags: Tags, call: Call, found: str, sink: Emit) -> Parsing[bool]:
     """Whether a call's closer, or what stands around calls, ends a value that lost its own closer."""
     closer = found in tags.call_end
     if not tags.wraps or not (found.startswith("</") if closer else not found.startswith("</")):
@@ -210,7 +323,7 @@ def _ends_call(reader: Reader, tags: Tags, call: Call, found: str, sink: values.
     return False
 
 
-def _cdata(reader: Reader, tags: Tags, sink: values.Emit) -> Parsing[bool]:
+def _cdata(reader: Reader, tags: Tags, sink: Emit) -> Parsing[bool]:
     if not (yield from reader.take("<![CDATA[")):
         return False
     if not (yield from reader.until(stops("]]>"), sink)):
@@ -218,151 +331,3 @@ def _cdata(reader: Reader, tags: Tags, sink: values.Emit) -> Parsing[bool]:
     yield from reader.space()
     yield from reader.take(*tags.param_end)
     return True
-
-
-def _ignore(piece: str) -> None:
-    return None
-
-
-# -------------------------------------------------------------------------------------------------- keys and values
-
-
-@dataclass(frozen=True, slots=True)
-class Pairs:
-    """A family that writes each parameter as a key tag and a value tag."""
-
-    key: str
-    key_end: str
-    value: str
-    value_end: str
-    ends: tuple[str, ...]
-    sep: str = ""
-    type: str = ""
-    type_end: str = ""
-    trim: bool = False
-    loose: bool = False
-    """``NAME key=value key=value`` is a call too."""
-
-
-def _loose(parse: Parse, text: str) -> bool:
-    name, _, rest = text.partition(" ")
-    found = _LOOSE.findall(rest)
-    if not found or _LOOSE.sub("", rest).strip():
-        return False
-    call = parse.start(name)
-    for key, value in found:
-        call.member(key)
-        call.emit(typed(value.strip("\"'"), parse.tools.types(name, key)))
-    call.end()
-    return True
-
-
-def pair_call(parse: Parse, pairs: Pairs, *, weak: bool = False) -> Parsing[None]:
-    """``NAME`` and its pairs, or ``NAME`` and a JSON object; the reader stands where the name begins."""
-    reader = parse.reader
-    parse.call = None
-    seps = (pairs.sep,) if pairs.sep else ()
-    name, mark = yield from reader.collect(pairs.key, *pairs.ends, "\n", "{", *seps)
-    name = name.strip()
-    if not mark:
-        raise TruncatedError
-    if pairs.loose and mark in pairs.ends and _loose(parse, name):
-        reader.pos -= len(mark)
-        return
-    if mark == "\n" and not name:
-        raise NotACallError
-    if not name or not _plausible(name) or (weak and not (parse.tools.known and parse.tools.offers(name))):
-        raise NotACallError
-    if mark not in seps:
-        reader.pos -= len(mark)
-    call = None
-    while True:
-        yield from reader.space()
-        found = yield from reader.at("{", pairs.key, pairs.value, *pairs.ends, *seps)
-        if call is None:
-            if not found and (yield from reader.peek()):
-                raise TruncatedError if reader.cut_in(pairs.key, *pairs.ends, *seps) else NotACallError
-            call = parse.start(name)
-        if found == "{" and not call.given:
-            yield from json_calls.arguments(parse, call, stops(*pairs.ends))
-        elif found == pairs.key:
-            yield from _pair(parse, pairs, call)
-        elif found in seps and found:
-            reader.pos += len(found)
-        elif found in pairs.ends and found:
-            call.end()
-            return
-        elif not (yield from reader.peek()):
-            raise TruncatedError
-        else:
-            yield from reader.before(stops(pairs.key, *pairs.ends), _ignore)
-
-
-def _pair(parse: Parse, pairs: Pairs, call: Call) -> Parsing[None]:
-    reader = parse.reader
-    reader.pos += len(pairs.key)
-    key, mark = yield from reader.collect(pairs.key_end, pairs.value, pairs.key, *pairs.ends)
-    if not mark:
-        raise TruncatedError
-    if mark in (pairs.key, *pairs.ends):
-        reader.pos -= len(mark)
-        return
-    key = key.strip()
-    if mark == pairs.key_end:
-        yield from reader.space()
-        types = parse.tools.types(call.name, key)
-        if pairs.type and (yield from reader.take(pairs.type)):
-            name, _ = yield from reader.collect(pairs.type_end)
-            types = frozenset({name.strip()})
-            yield from reader.space()
-        if (yield from reader.at(pairs.key, *pairs.ends)):
-            return  # a key without a value
-        yield from reader.take(pairs.value)
-    else:
-        types = parse.tools.types(call.name, key)
-    call.member(key)
-    value = parse.typed_value(call, types, trim=pairs.trim)
-    yield from _pair_value(parse, pairs, call, value.push)
-    value.close()
-
-
-def _pair_begins(parse: Parse, pairs: Pairs, call: Call) -> Parsing[bool]:
-    """Whether a whole key and the opener of its value stand here."""
-    head = yield from parse.reader.ahead(re.compile(re.escape(pairs.value)))
-    key, mark, between = head.removeprefix(pairs.key).partition(pairs.key_end)
-    if not mark or between.strip() != pairs.value or "<" in key or "\n" in key:
-        return False
-    return not parse.tools.knows(call.name) or parse.tools.declares(call.name, key.strip())
-
-
-def _ends_all(reader: Reader, closer: str, openers: tuple[str, ...]) -> Parsing[bool]:
-    """Whether after the closer at hand nothing follows, or another call."""
-    rest = yield from reader.ahead(_NOT_SPACE, len(closer))
-    if not rest:
-        return reader.ended
-    return False
-
-
-def _pair_value(parse: Parse, pairs: Pairs, call: Call, sink: values.Emit) -> Parsing[None]:
-    reader = parse.reader
-    closes = tuple(end for end in pairs.ends if end.startswith("</"))
-    marks = stops(pairs.value_end, pairs.key, *closes)
-    while True:
-        found = yield from reader.before(marks, sink)
-        if not found:
-            raise TruncatedError
-        if found != pairs.value_end:
-            # Its closer was forgotten, if what follows can be nothing else.
-            if found == pairs.key:
-                if (yield from _pair_begins(parse, pairs, call)):
-                    return
-            elif (yield from _ends_all(reader, found, pairs.ends)):
-                return
-            sink(found)
-            reader.pos += len(found)
-            continue
-        reader.pos += len(found)
-        space = yield from reader.space()
-        if (yield from reader.at(pairs.key, pairs.value_end, *pairs.ends)) or not (yield from reader.peek()):
-            return
-        sink(found + space)

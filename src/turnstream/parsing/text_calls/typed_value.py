@@ -1,34 +1,49 @@
-"""The raw text of one parameter, turned into JSON by the tool's schema while it arrives."""
+"""The raw text of one parameter, turned into JSON by the tool's schema while it arrives.
+
+Strings are passed on as they come; what may be of another type waits until it is whole or disproved: an object or an
+array to its end, anything else for 40 characters.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 
-from turnstream.parsing.text_calls import repair
-from turnstream.parsing.text_calls.schema import ANY, Types, typed
-from turnstream.parsing.text_calls.values import escaped
+from turnstream.parsing.text_calls import literals, scalars, strict, values
+from turnstream.parsing.text_calls.schema import ANY, Types
+from turnstream.parsing.text_calls.strings import escaped
 
-_COMPOUND = re.compile(r"\s*[{\[]")
+_COMPOUND = re.compile(r"\s*[{\[(]")
 _SCALAR = re.compile(r"\s*[-+.\w]{0,40}\s*\Z")
+STRING: Types = frozenset({"string"})
 
 
 class TypedValue:
-    """Strings are passed on as they come; what may be of another type waits until it is whole or disproved.
+    """``trim`` takes one newline off each end, which is the family's layout and not part of the value.
 
-    ``trim`` takes one newline off each end, which is the family's layout and not part of the value.
+    With ``guess`` a value without a schema that reads as JSON is JSON. ``paired``: a newline at the end is layout only
+    if one stands at the start.
     """
 
-    def __init__(self, emit: Callable[[str], object], types: Types, *, trim: bool = False, guess: bool = True) -> None:
+    def __init__(
+        self,
+        emit: Callable[[str], object],
+        types: Types,
+        *,
+        trim: bool = False,
+        guess: bool = True,
+        paired: bool = False,
+    ) -> None:
         self._emit = emit
-        self._types = types if types or guess else frozenset({"string"})
+        self._types = types if types or guess else STRING
         self._trim = trim
+        self._paired = paired
         self._held: list[str] = []
         self._size = 0
         self._tail = ""
         self._first = True
         self._streams = False
-        if self._types == {"string"}:
+        if self._types == STRING:
             self._stream()
 
     def push(self, piece: str) -> None:
@@ -36,6 +51,8 @@ class TypedValue:
             self._first = False
             if self._trim and piece[0] == "\n":
                 piece = piece[1:]
+            elif self._paired:
+                self._trim = False
         if not piece:
             return
         if self._trim:
@@ -78,10 +95,64 @@ class TypedValue:
         self._held.clear()
 
 
+def typed(text: str, types: Types) -> str:
+    """Raw text as JSON of one of the types; a JSON string where none fits."""
+    if types == STRING:
+        return strict.dumps(text)
+    word = text.strip()
+    found = scalars.scalar(text, types)
+    if found is None and (not types or types & {"object", "array"}):
+        found = _compound(word)
+    if found is not None:
+        return found
+    if types and "string" not in types:
+        try:  # declared as one type, written as another: JSON still speaks for itself
+            strict.loads(word)
+        except ValueError:
+            pass
+        else:
+            return word
+    return strict.dumps(text)
+
+
 def json_or_string(text: str, types: Types = ANY) -> str:
     """A value that its family marks as JSON; text that is none stays a string."""
     try:
-        repair.strict(text)
+        strict.loads(text)
     except ValueError:
         return typed(text, types)
     return text.strip()
+
+
+def _compound(word: str) -> str | None:
+    """An object or an array, however it is spelled."""
+    if word[:1] not in ("{", "[", "("):
+        return None
+    try:
+        strict.loads(word)
+    except ValueError:
+        pass
+    else:
+        return word
+    for read in (values.convert, _literal, _unescaped):
+        try:
+            return read(word)
+        except ValueError:
+            pass
+    return None
+
+
+def _literal(word: str) -> str:
+    """An object or an array as Python writes it. Raises ValueError."""
+    found = literals.literal(word)
+    if not isinstance(found, dict | list):
+        raise ValueError("neither an object nor an array")
+    return strict.dumps(found)
+
+
+def _unescaped(word: str) -> str:
+    """JSON that was escaped as if it stood in a JSON string. Raises ValueError."""
+    if '\\"' not in word:
+        raise ValueError("not escaped")
+    inner = strict.loads(f'"{word}"', raw_newlines=True)
+    return strict.dumps(strict.loads(inner, raw_newlines=True))

@@ -2,33 +2,31 @@
 
 What is JSON already passes through verbatim: bytes, key order, spacing and the spelling of numbers survive. What is
 nearly JSON is put right where its meaning is certain: single quotes, bare keys, Python's literals, comments, trailing
-commas, raw newlines in strings. The rest is `Broken`.
+commas, raw newlines in strings, quotes in strings that were not escaped, closers that are missing before the region's
+own end, or that are one too many. The rest is `BrokenError`: a value is never guessed, and none is left out.
+
+**State**: the stack of open brackets, and beside it what the tool's schema says of each. **Held back**: a word until
+it is whole; white space and commas until it is known that a value follows; a string only where the schema wants
+another type of it. Everything else is emitted as it comes. **What ends it**: the bracket that closes the first one;
+or one of ``ends`` after a whole value, which closes what is open. **Cost**: each character is looked at once, save a
+few behind a quote.
 """
 
 from __future__ import annotations
 
-import ast
 import json
 import re
-import unicodedata
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from json.encoder import encode_basestring
-from typing import TypeAlias
+from typing import Any
 
-from turnstream.parsing.text_calls.reader import Parsing, Reader, stops
+from turnstream.parsing.text_calls import scalars, schema, strings
+from turnstream.parsing.text_calls.reader import NEVER, Parsing, Reader, Stops, stops
+from turnstream.parsing.text_calls.strings import BrokenError, Emit, TruncatedError, escaped
 
-Emit: TypeAlias = Callable[[str], object]
+__all__ = ["JSON", "NEVER", "PYTHON", "BrokenError", "Emit", "Style", "TruncatedError", "convert", "escaped", "ignore"]
 
 DEEPEST = 512
-
-
-class BrokenError(Exception):
-    """What stands here is not a value, or not certainly one."""
-
-
-class TruncatedError(Exception):
-    """The stream ended within a value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +35,12 @@ class Style:
 
     ``verbatim`` keeps the spacing (else it is that of `json.dumps`), ``quote`` is a long quotation mark in which
     nothing is escaped, ``python`` reads escapes and prefixes of strings as Python does, ``bare`` takes an unquoted
-    word for a string.
+    word for a string. ``again`` is what begins the next call.
     """
 
     verbatim: bool = True
     quote: str = ""
+    again: tuple[str, ...] = ()
     python: bool = False
     bare: bool = False
 
@@ -49,103 +48,75 @@ class Style:
 JSON = Style()
 PYTHON = Style(verbatim=False, python=True)
 
-_WORD = {"true": "true", "false": "false", "null": "null", "True": "true", "False": "false", "None": "null"}
-_WORD_END = re.compile(r"[\s,:{}\[\]()\"'=#]")
+_WORD_END = re.compile(r"[\s,:{}\[\]()\"'=#<`]")
 _BARE_END = re.compile(r"[,{}\[\]]")
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\Z")
-_PYTHON_NUMBER = re.compile(
-    r"[+-]?(?:0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|[0-9_]*\.?[0-9_]*(?:[eE][+-]?[0-9]+)?)\Z"
-)
 _LINE_END = re.compile(r"\n")
-_STRING_STOP = {'"': re.compile(r'["\\\x00-\x1f]').search, "'": re.compile(r"""["'\\\x00-\x1f]""").search}
-_SIMPLE = {"n": "\\n", "t": "\\t", "r": "\\r", "b": "\\b", "f": "\\f", "\\": "\\\\", '"': '\\"', "/": "\\/"}
 _CLOSER = {"{": "}", "[": "]"}
+_COMMENTS = ("#", "//", "/*")
+_STRING_ONLY = ({"string"}, {"string", "null"})
+# What goes on after a quote, if the quote closed the string and others before it did not.
+_AFTER_QUOTE = re.compile(r"\s*(?:,\s*(?:[A-Za-z_]\w*\s*=|\*\*|[)\]}])|[)\]}]+\s*(?:[,;<\n\]\[]|[A-Za-z_]|\Z)|\Z)")
+_INNER = re.compile(r"\s*[)\]}]+\s*[\"']")
 
 
-def escaped(text: str) -> str:
-    """The text as it stands between the quotes of a JSON string."""
-    return encode_basestring(text)[1:-1]
+def ignore(piece: str) -> None:
+    """A sink for what is passed over."""
 
 
-def value(reader: Reader, emit: Emit, style: Style = JSON, opened: str = "") -> Parsing[None]:
-    """Read one value and emit it as JSON text. Raises `Broken` or `Truncated`.
+def value(
+    reader: Reader,
+    emit: Emit,
+    style: Style = JSON,
+    opened: str = "",
+    *,
+    ends: Stops = NEVER,
+    declared: Mapping[str, Any] | None = None,
+) -> Parsing[None]:
+    """Read one value and emit it as JSON text. Raises `BrokenError` or `TruncatedError`.
 
     With ``opened`` the reader stands within an object that ends with that character, and its "{" was emitted.
+    ``declared`` is the value's schema.
     """
-    stack = [opened] if opened else []
-    if opened:
-        yield from _gap(reader, emit, style)
-        if (yield from reader.take(opened)):
-            emit("}")
-            return
-        yield from _key(reader, emit, style, opened)
-    while True:
-        yield from _gap(reader, emit, style)
-        char = yield from _char(reader)
-        if char in "{[":
-            reader.pos += 1
-            emit(char)
-            stack.append(_CLOSER[char])
-            if len(stack) > DEEPEST:
-                raise BrokenError
-            yield from _gap(reader, emit, style)
-            if (yield from _char(reader)) != stack[-1]:
-                if char == "{":
-                    yield from _key(reader, emit, style, "}")
-                continue
-        elif char in "\"'" or (style.quote and (yield from reader.at(style.quote))):
-            yield from _string(reader, emit, style, char)
-        else:
-            yield from _word(reader, emit, style, stack)
-        yield from _goes_on(reader, emit, style, stack)
-        if not stack:
-            return
+    yield from _Value(reader, emit, style, ends, declared).read(opened)
 
 
-def _goes_on(reader: Reader, emit: Emit, style: Style, stack: list[str]) -> Parsing[None]:
-    """What follows a value: closers, then a comma (and a key, in an object) or the end."""
-    comma = "," if style.verbatim else ", "
-    while stack:
-        space = yield from _skip(reader, style)
-        char = yield from _char(reader)
-        if char == ",":
-            reader.pos += 1
-            more = yield from _skip(reader, style)
-            after = yield from _char(reader)
-            if after != stack[-1]:
-                emit(space + comma + more)
-                if stack[-1] != "]":
-                    yield from _key(reader, emit, style, stack[-1])
-                return
-            space, char = space + more, after
-        if char != stack[-1]:
-            raise BrokenError
-        reader.pos += 1
-        stack.pop()
-        emit(space + ("]" if char == "]" else "}"))
-
-
-def string(reader: Reader, style: Style = JSON) -> Parsing[str]:
-    """Read one string, or a bare word, and return what it says. Raises `Broken` or `Truncated`."""
+def string(reader: Reader, style: Style = JSON, ends: Stops = NEVER) -> Parsing[str]:
+    """Read one string, or a bare word, and return what it says. Raises `BrokenError` or `TruncatedError`."""
     parts: list[str] = []
-    char = yield from _char(reader)
+    char = yield from next_char(reader)
     if char not in "\"'":
         word = yield from reader.run(_WORD_END)
         if not word:
             raise BrokenError
         return word
-    yield from _string(reader, parts.append, style, char)
+    yield from _Value(reader, parts.append, style, ends, None).string(char)
     text: str = json.loads("".join(parts), strict=False)
     return text
 
 
 def skip(reader: Reader) -> Parsing[str]:
-    """Consume white space and comments; the next character. Raises `Truncated`."""
-    yield from _skip(reader, JSON)
-    return (yield from _char(reader))
+    """Consume white space and comments; the next character. Raises `TruncatedError`."""
+    yield from gap(reader, JSON)
+    return (yield from next_char(reader))
 
 
-def _char(reader: Reader) -> Parsing[str]:
+def convert(text: str, style: Style = JSON, declared: Mapping[str, Any] | None = None) -> str:
+    """Whole text as JSON text. Raises ValueError if it is not a value, or not certainly one."""
+    parts: list[str] = []
+    reader = Reader()
+    reader.feed(text.strip())
+    reader.ended = True
+    try:
+        for _ in value(reader, parts.append, style, declared=declared):
+            raise AssertionError("the text is whole")
+    except (BrokenError, TruncatedError):
+        raise ValueError("not a value") from None
+    if reader.pos < len(reader.text):
+        raise ValueError("more than a value")
+    return "".join(parts)
+
+
+def next_char(reader: Reader) -> Parsing[str]:
     while reader.pos >= len(reader.text):
         if reader.ended:
             raise TruncatedError
@@ -153,203 +124,344 @@ def _char(reader: Reader) -> Parsing[str]:
     return reader.text[reader.pos]
 
 
-def _gap(reader: Reader, emit: Emit, style: Style) -> Parsing[None]:
-    emit((yield from _skip(reader, style)))
-
-
-def _skip(reader: Reader, style: Style) -> Parsing[str]:
+def gap(reader: Reader, style: Style) -> Parsing[str]:
     """Consume white space and comments; returns the white space if it is to be kept."""
     kept = ""
     while True:
         kept += yield from reader.space()
-        start = yield from reader.at("#", "//", "/*")
+        start = yield from reader.at(*_COMMENTS)
         if not start:
             return kept if style.verbatim else ""
         reader.pos += len(start)
         if start == "/*":
-            yield from reader.until(stops("*/"), lambda piece: None)
+            yield from reader.until(stops("*/"), ignore)
         else:
             yield from reader.run(_LINE_END)
 
 
-def _key(reader: Reader, emit: Emit, style: Style, closer: str) -> Parsing[None]:
-    char = yield from _char(reader)
-    if char in "\"'" or (style.quote and (yield from reader.at(style.quote))):
-        yield from _string(reader, emit, style, char)
-    else:
-        word = yield from reader.run(_WORD_END)
-        if not word or (closer == ")" and not word.isidentifier()):
-            raise BrokenError
-        emit('"' + escaped(word) + '"')
-    space = yield from _skip(reader, style)
-    char = yield from _char(reader)
-    if char != ("=" if closer == ")" else ":"):
-        raise BrokenError
-    reader.pos += 1
-    emit(space + (":" if style.verbatim else ": "))
+class _Value:
+    """A value while it is read: the module's own words above say how."""
 
+    __slots__ = ("_emit", "_ends", "_head", "_lists", "_nodes", "_reader", "_root", "_stack", "_style", "_types")
 
-def _word(reader: Reader, emit: Emit, style: Style, stack: list[str]) -> Parsing[None]:
-    if style.bare:
-        word = (yield from reader.run(_BARE_END)).rstrip()
-    else:
-        word = yield from reader.run(_WORD_END)
-    if reader.ended and reader.pos >= len(reader.text):
-        raise TruncatedError
-    if word in _WORD:
-        emit(_WORD[word])
-    elif _NUMBER.match(word):
-        emit(word)
-    elif style.python and (yield from _prefixed(reader, emit, style, word)):
-        pass
-    elif word and word[-1].isalnum() and _PYTHON_NUMBER.match(word):
-        emit(_number(word))
-    elif style.bare:
-        emit('"' + escaped(word) + '"')
-    else:
-        raise BrokenError
+    def __init__(
+        self, reader: Reader, emit: Emit, style: Style, ends: Stops, declared: Mapping[str, Any] | None
+    ) -> None:
+        self._reader, self._emit, self._style, self._ends = reader, emit, style, ends
+        self._root = declared or None
+        self._nodes: list[Any] = []  # the schema of each open bracket
+        self._stack: list[str] = []  # the closer of each
+        self._lists: list[bool] = []  # whether each is a list (a set of Python's is one)
+        self._types = schema.ANY  # of the value that comes next
+        self._head = ""  # the key that was read to tell an object from a set
 
+    def read(self, opened: str) -> Parsing[None]:
+        reader, emit, stack = self._reader, self._emit, self._stack
+        node: Any = self._root
+        if opened:
+            self._push(opened, node)
+            emit((yield from gap(reader, self._style)))
+            if (yield from reader.take(opened)):
+                emit("}")
+                return
+            node = yield from self._key()
+        while True:
+            emit((yield from gap(reader, self._style)))
+            char = yield from next_char(reader)
+            if char in "{[":
+                node = yield from self._open(char, node)
+                if node is not _CLOSED:
+                    continue
+            else:
+                self._types = schema.types_of(node, self._root) if node is not None and self._root else schema.ANY
+                if char in "\"'" or (self._style.quote and (yield from reader.at(self._style.quote))):
+                    yield from self._typed_string(char)
+                else:
+                    yield from self._word()
+            node = yield from self._goes_on()
+            if not stack:
+                return
 
-def _number(word: str) -> str:
-    try:
-        return json.dumps(ast.literal_eval(word.lstrip("+").lstrip("0") or "0") if word[:1] != "." else float(word))
-    except (ValueError, SyntaxError):
-        raise BrokenError from None
-
-
-def _prefixed(reader: Reader, emit: Emit, style: Style, prefix: str) -> Parsing[bool]:
-    """A string with one of Python's prefixes."""
-    quote = yield from reader.at('"', "'")
-    if not quote or prefix.lower() not in ("r", "u", "b", "f"):
-        return False
-    yield from _string(reader, emit, style, quote, raw=prefix.lower() == "r")
-    return True
-
-
-# ----------------------------------------------------------------------------------------------------------- strings
-
-
-def _string(reader: Reader, emit: Emit, style: Style, quote: str, *, raw: bool = False) -> Parsing[None]:
-    emit('"')
-    inside = False
-    while True:
-        if inside:
-            yield from _short_string(reader, emit, style, quote, raw)
-        elif style.quote and (yield from reader.take(style.quote)):
-            if not (yield from reader.until(stops(style.quote), lambda piece: emit(escaped(piece)))):
-                raise TruncatedError
-        elif style.python and (long := (yield from reader.take('"""', "'''"))):
-            yield from _long_string(reader, emit, style, long)
-        elif style.quote and quote == "'":
-            reader.pos += 1
-            if not (yield from reader.until(stops(quote), lambda piece: emit(escaped(piece)))):
-                raise TruncatedError
-        else:
-            reader.pos += 1
-            yield from _short_string(reader, emit, style, quote, raw)
-        if style.quote and quote in "\"'":
-            yield from reader.take(style.quote)
-        # A quote that nothing of the syntax follows was perhaps none.
-        space = yield from reader.space()
-        after = yield from reader.peek()
-        if not after or after in ",:}])=" or (yield from reader.at("#", "//", "/*")):
-            break
-        if style.quote or raw or (after in "\"'" and not style.python):
-            raise BrokenError
-        if after in "\"'" and space:
-            inside, quote = False, after  # adjacent strings are one in Python
-            continue
-        emit(escaped(quote + space))  # a quote within the string, not escaped
-        inside = True
-    emit('"' + space if style.verbatim else '"')
-
-
-def _short_string(reader: Reader, emit: Emit, style: Style, quote: str, raw: bool) -> Parsing[None]:
-    search = _STRING_STOP[quote]
-    while True:
-        found = search(reader.text, reader.pos)
-        end = found.start() if found else len(reader.text)
-        if end > reader.pos:
-            emit(reader.text[reader.pos : end])
-            reader.pos = end
-        if found is None:
-            if reader.ended:
-                raise TruncatedError
-            yield
-            continue
-        char = found[0]
-        if char == "\\" and not raw:
-            yield from _escape(reader, emit, style)
-            continue
+    def _open(self, char: str, node: Any) -> Parsing[Any]:
+        """A bracket: the schema of the first value in it; `_CLOSED` if there is none."""
+        reader, stack = self._reader, self._stack
         reader.pos += 1
-        if char == quote:
-            return
-        emit(escaped(char))
+        if char == "{" and self._style.python and (yield from self._is_set(node)):
+            return _CLOSED
+        if not self._style.python or char == "[":
+            self._emit(char)
+            self._push(_CLOSER[char], node)
+        if len(stack) > DEEPEST:
+            raise BrokenError
+        self._emit((yield from gap(reader, self._style)))
+        if (yield from next_char(reader)) == stack[-1]:
+            return _CLOSED
+        if char == "{":
+            return (yield from self._key())
+        return self._items()
 
+    def _is_set(self, node: Any) -> Parsing[bool]:
+        """After Python's "{": whether a string without a colon follows, the first of a set. If not, "{" is emitted."""
+        reader, emit = self._reader, self._emit
+        space = yield from gap(reader, self._style)
+        char = yield from next_char(reader)
+        text = ""
+        if char in "\"'":
+            parts: list[str] = []
+            self._emit = parts.append
+            yield from self.string(char)
+            self._emit = emit
+            text = "".join(parts)
+            yield from gap(reader, self._style)
+            after = yield from next_char(reader)
+            if after in ",}" and not self._style.verbatim:
+                emit("[" + text)
+                self._push("}", node, is_list=True)
+                return True
+            self._head = text
+        emit("{" + space)
+        self._push("}", node)
+        return False
 
-def _long_string(reader: Reader, emit: Emit, style: Style, quote: str) -> Parsing[None]:
-    marks = stops(quote, "\\")
-    while True:
-        found = yield from reader.until(marks, lambda piece: emit(escaped(piece)))
-        if not found:
-            raise TruncatedError
-        if found == quote:
-            return
-        reader.pos -= 1
-        yield from _escape(reader, emit, style)
+    def _push(self, closer: str, node: Any, *, is_list: bool | None = None) -> None:
+        self._stack.append(closer)
+        self._lists.append(closer == "]" if is_list is None else is_list)
+        self._nodes.append(node)
 
+    def _items(self) -> Any:
+        node = self._nodes[-1]
+        return schema.items_of(node, self._root) if node is not None and self._root else None
 
-def _escape(reader: Reader, emit: Emit, style: Style) -> Parsing[None]:
-    pair = yield from reader.peek(2)
-    if len(pair) < 2:
-        raise TruncatedError
-    char = pair[1]
-    reader.pos += 2
-    if char in _SIMPLE and not (char == "/" and style.python):
-        emit(_SIMPLE[char])
-    elif char == "'":
-        emit("'")
-    elif char == "u":
-        digits = yield from reader.peek(4)
-        if len(digits) == 4 and _is_hex(digits):
-            reader.pos += 4
-            emit("\\u" + digits)
-        else:
-            emit("\\\\u")
-    elif style.python:
-        yield from _python_escape(reader, emit, char)
-    else:
-        emit("\\\\" + escaped(char))
-
-
-def _python_escape(reader: Reader, emit: Emit, char: str) -> Parsing[None]:
-    if char == "\n":
-        return
-    if char in "av":
-        emit("\\u0007" if char == "a" else "\\u000b")
-    elif char in "xU":
-        size = 2 if char == "x" else 8
-        digits = yield from reader.peek(size)
-        if len(digits) == size and _is_hex(digits) and int(digits, 16) < 0x110000:
-            reader.pos += size
-            emit(escaped(chr(int(digits, 16))))
-        else:
-            emit("\\\\" + char)
-    elif char in "01234567":
-        digits = char
-        while len(digits) < 3 and (more := (yield from reader.peek())) and more in "01234567":
-            digits += more
+    def _goes_on(self) -> Parsing[Any]:
+        """What follows a value: closers, then a comma (and a key, in an object) or the end."""
+        reader, stack = self._reader, self._stack
+        comma = "," if self._style.verbatim else ", "
+        while stack:
+            space = yield from gap(reader, self._style)
+            if self._ends.literals and (yield from reader.at(*self._ends.literals)):
+                self._close_all()
+                return None
+            char = yield from next_char(reader)
+            if char == ",":
+                reader.pos += 1
+                more = yield from gap(reader, self._style)
+                after = yield from next_char(reader)
+                if after not in "}])":
+                    self._emit(space + comma + more)
+                    return self._items() if self._lists[-1] else (yield from self._key())
+                space, char = space + more, after
+            if char not in "}])":
+                raise BrokenError
             reader.pos += 1
-        emit(escaped(chr(int(digits, 8))))
-    elif char == "N" and (yield from reader.take("{")):
-        name, _ = yield from reader.collect("}")
-        try:
-            emit(escaped(unicodedata.lookup(name)))
-        except KeyError:
-            emit("\\\\N{" + escaped(name) + "}")
-    else:
-        emit("\\\\" + escaped(char))
+            if char in stack:
+                while stack[-1] != char:
+                    self._close()
+                self._emit(space)
+                self._close()
+        return None
+
+    def _close(self) -> None:
+        self._stack.pop()
+        self._nodes.pop()
+        self._emit("]" if self._lists.pop() else "}")
+
+    def _close_all(self) -> None:
+        """The region's own end: nothing of the call is missing but brackets."""
+        while self._stack:
+            self._close()
+
+    def _key(self) -> Parsing[Any]:
+        """A key and its colon; the schema of its value."""
+        reader, style = self._reader, self._style
+        call = self._stack[-1] == ")"
+        char = yield from next_char(reader)
+        parts: list[str] = []
+        if self._head:
+            parts.append(self._head)
+            self._head = ""
+        elif char in "\"'" or (style.quote and (yield from reader.at(style.quote))):
+            emit, self._emit = self._emit, parts.append
+            yield from self.string(char)
+            self._emit = emit
+        else:
+            word = yield from reader.run(_WORD_END)
+            if not word or (call and not word.isidentifier()):
+                raise BrokenError
+            parts.append('"' + escaped(word) + '"')
+        space = yield from gap(reader, style)
+        if (yield from next_char(reader)) != ("=" if call else ":"):
+            raise BrokenError
+        reader.pos += 1
+        key = "".join(parts)
+        self._emit(key + space + (":" if style.verbatim else ": "))
+        node = self._nodes[-1]
+        if self._root is None or node is None:
+            return None
+        return schema.member(node, self._root, json.loads(key, strict=False))
+
+    def _word(self) -> Parsing[None]:
+        reader, style, types = self._reader, self._style, self._types
+        if style.bare:
+            word = (yield from self._bare_word()).strip()
+        else:
+            word = yield from reader.run(_WORD_END)
+        if reader.ended and reader.pos >= len(reader.text) and self._stack:
+            raise TruncatedError
+        if style.bare and types:
+            found = scalars.scalar(word, types)
+            self._emit(found if found is not None else '"' + escaped(word) + '"')
+        elif word in scalars.WORDS:
+            self._emit(scalars.WORDS[word])
+        elif types in _STRING_ONLY and style.python and scalars.number(word):
+            self._emit(f'"{word}"')
+        elif scalars.NUMBER.fullmatch(word):
+            self._emit(word)
+        elif style.python and (yield from self._prefixed(word)):
+            pass
+        elif word and (found := self._loose_number(word)) is not None:
+            self._emit(found)
+        elif style.bare and word:
+            self._emit('"' + escaped(word) + '"')
+        else:
+            raise BrokenError
+
+    def _bare_word(self) -> Parsing[str]:
+        if not self._ends.literals:
+            return (yield from self._reader.run(_BARE_END))
+        parts: list[str] = []
+        yield from self._reader.before(stops(*self._ends.literals, *",{}[]"), parts.append)
+        return "".join(parts)
+
+    def _loose_number(self, word: str) -> str | None:
+        """A number that JSON spells otherwise. Zeros in front are lost only where an integer is declared."""
+        types = self._types
+        if scalars.leads_with_zero(word) and not types & {"integer", "number"}:
+            if types in _STRING_ONLY:
+                return f'"{word}"'
+            if not self._style.python and not self._style.bare:
+                return None
+        return scalars.number(word)
+
+    def _prefixed(self, prefix: str) -> Parsing[bool]:
+        """A string with one of Python's prefixes; bytes are no JSON, and a placeholder has no value here."""
+        quote = yield from self._reader.at('"', "'")
+        kind = prefix.lower()
+        if not quote or kind not in ("r", "u", "f", "rf", "fr"):
+            return False
+        if "f" not in kind:
+            yield from self.string(quote, raw=kind == "r")
+            return True
+        parts: list[str] = []
+        emit, self._emit = self._emit, parts.append
+        yield from self.string(quote, raw="r" in kind)
+        self._emit = emit
+        text = "".join(parts)
+        if "{" in text or "}" in text:
+            raise BrokenError
+        emit(text)
+        return True
+
+    # ------------------------------------------------------------------------------------------------------- strings
+
+    def _typed_string(self, quote: str) -> Parsing[None]:
+        """A quoted value: in families that quote everything, the schema decides what it is."""
+        types = self._types
+        if not self._style.bare or not types or "string" in types:
+            yield from self.string(quote)
+            return
+        parts: list[str] = []
+        emit, self._emit = self._emit, parts.append
+        yield from self.string(quote)
+        self._emit = emit
+        text = "".join(parts)
+        emit(scalars.scalar(json.loads(text, strict=False), types) or text)
+
+    def string(self, quote: str, *, raw: bool = False) -> Parsing[None]:
+        """A string and its quotes. A quote that nothing of the syntax follows is perhaps part of it."""
+        reader, style, emit = self._reader, self._style, self._emit
+        emit('"')
+        inside = False
+        while True:
+            yield from self._body(quote, raw=raw, inside=inside)
+            if style.quote and quote in "\"'":
+                yield from reader.take(style.quote)
+            space = yield from reader.space()
+            after = yield from reader.peek()
+            if (yield from self._is_over(after, inside)):
+                break
+            if style.quote or raw or (after in "\"'" and not style.python) or after in "+*%":
+                raise BrokenError
+            if after in "\"'" and space and not inside:
+                quote = after  # adjacent strings are one in Python
+                continue
+            emit(escaped(quote + space))
+            inside = True
+        emit('"' + space if style.verbatim else '"')
+
+    def _is_over(self, after: str, inside: bool) -> Parsing[bool]:
+        """Whether the quote at hand closed its string. ``inside``: others before it did not."""
+        reader = self._reader
+        if not after or (self._ends.literals and (yield from reader.at(*self._ends.literals))):
+            return True
+        if self._style.python and after in ")]}" and (yield from self._is_inner()):
+            return False
+        if inside and self._stack[-1:] == [")"]:
+            return _AFTER_QUOTE.match((yield from reader.peek(64))) is not None
+        return after in ",:}])=" or bool((yield from reader.at(*_COMMENTS)))
+
+    def _is_inner(self) -> Parsing[bool]:
+        """Whether brackets and then another quote follow, which no call has."""
+        count = 2
+        while True:
+            ahead = yield from self._reader.peek(count)
+            if len(ahead) < count or ahead[-1] not in ")]} \t\n":
+                return _INNER.fullmatch(ahead) is not None
+            count += 1
+
+    def _body(self, quote: str, *, raw: bool, inside: bool) -> Parsing[None]:
+        reader, style, emit = self._reader, self._style, self._emit
+        if not inside:
+            if style.quote and (yield from reader.take(style.quote)):
+                yield from self._quoted()
+                return
+            if style.python and (triple := (yield from reader.take('"""', "'''"))):
+                yield from strings.long(reader, emit, triple, raw=raw)
+                return
+            reader.pos += 1
+            if style.quote and quote == "'":
+                if not (yield from reader.until(stops(quote), lambda piece: emit(escaped(piece)))):
+                    raise TruncatedError
+                return
+        yield from strings.short(reader, emit, quote, raw=raw, python=style.python)
+
+    def _quoted(self) -> Parsing[None]:
+        """Between a family's own quotation marks. One that was not closed before the call's end is closed there.
+
+        An end of the call within the string is the string's own if the string is closed before another call begins.
+        """
+        reader, emit, mark, ends = self._reader, self._emit, self._style.quote, self._ends.literals
+        marks = stops(mark, *ends, "}") if ends else stops(mark)
+        while True:
+            held = found = yield from reader.until(marks, lambda piece: emit(escaped(piece)))
+            if not found:
+                raise TruncatedError
+            if found == "}":
+                held += yield from reader.run(_NOT_CLOSING)
+                found = yield from reader.take(*ends, mark)
+                if found not in ends:
+                    emit(escaped(held))
+            if found == mark:
+                return
+            if found not in ends:
+                continue
+            at = reader.offset - len(found)
+            parts = [held] if held == found else [held, found]
+            if (yield from reader.until(stops(mark, *self._style.again), parts.append)) != mark:
+                reader.rewind(at)
+                return
+            emit(escaped("".join(parts)))
+            return
 
 
-def _is_hex(digits: str) -> bool:
-    return all(digit in "0123456789abcdefABCDEF" for digit in digits)
+_NOT_CLOSING = re.compile(r"[^}\]\s]")
+_CLOSED = object()

@@ -6,8 +6,9 @@ import html
 
 from turnstream.parsing.text_calls.reader import Parsing, stops
 from turnstream.parsing.text_calls.state import CUT_OFF, NO_NAME, Call, MalformedError, NotACallError, Parse
+from turnstream.parsing.text_calls.strings import TruncatedError
 from turnstream.parsing.text_calls.tagged import attributes
-from turnstream.parsing.text_calls.values import TruncatedError
+from turnstream.parsing.text_calls.values import ignore
 
 OPEN, CLOSE, SEP, OVER = "<|open|>", "<|close|>", "<|sep|>", "<|end_of_msg|>"
 _MARKS = stops(OPEN, CLOSE, OVER)
@@ -23,7 +24,7 @@ def read(parse: Parse, reasoning_open: bool) -> Parsing[None]:
             return
         parse.out.marker()
         if mark == OVER:
-            yield from reader.until(stops(), _ignore)
+            yield from reader.until(stops(), ignore)
             return
         head, sep = yield from reader.collect(SEP)
         section = head.strip().split(" ", 1)[0]
@@ -32,7 +33,7 @@ def read(parse: Parse, reasoning_open: bool) -> Parsing[None]:
         if mark == CLOSE:
             thinking = False
             if section == "message":
-                yield from reader.until(stops(), _ignore)
+                yield from reader.until(stops(), ignore)
                 return
         elif section == "tools":
             yield from _tools(parse)
@@ -46,7 +47,7 @@ def _tools(parse: Parse) -> Parsing[None]:
         parse.call = None
         reader.record()
         try:
-            mark = yield from reader.until(_MARKS, _ignore)
+            mark = yield from reader.until(_MARKS, ignore)
             if mark != OPEN:
                 if not mark:
                     raise TruncatedError
@@ -69,7 +70,7 @@ def _tools(parse: Parse) -> Parsing[None]:
             parse.out.text(reader.recorded())
             return
         except MalformedError as error:
-            yield from reader.until(stops(f"{CLOSE}call{SEP}"), _ignore)
+            yield from reader.until(stops(f"{CLOSE}call{SEP}"), ignore)
             parse.malformed(str(error))
         finally:
             reader.forget()
@@ -78,7 +79,7 @@ def _tools(parse: Parse) -> Parsing[None]:
 def _call(parse: Parse, call: Call) -> Parsing[None]:
     reader = parse.reader
     while True:
-        mark = yield from reader.until(_MARKS, _ignore)
+        mark = yield from reader.until(_MARKS, ignore)
         head, sep = yield from reader.collect(SEP)
         if not mark or not sep:
             raise TruncatedError
@@ -98,7 +99,3 @@ def _call(parse: Parse, call: Call) -> Parsing[None]:
             value.push(CLOSE + space)
         else:
             raise TruncatedError
-
-
-def _ignore(piece: str) -> None:
-    return None

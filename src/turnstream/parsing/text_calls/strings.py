@@ -1,0 +1,123 @@
+"""The inside of a quoted string, turned into the inside of a JSON string while it arrives."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from json.encoder import encode_basestring
+from typing import TypeAlias
+
+from turnstream.parsing.text_calls.reader import Parsing, Reader, stops
+
+Emit: TypeAlias = Callable[[str], object]
+
+_STOP = {'"': re.compile(r'["\\\x00-\x1f]').search, "'": re.compile(r"""["'\\\x00-\x1f]""").search}
+_SIMPLE = {"n": "\\n", "t": "\\t", "r": "\\r", "b": "\\b", "f": "\\f", "\\": "\\\\", '"': '\\"', "/": "\\/"}
+
+
+class BrokenError(Exception):
+    """What stands here is not a value, or not certainly one."""
+
+
+class TruncatedError(Exception):
+    """The stream ended within a value."""
+
+
+def escaped(text: str) -> str:
+    """The text as it stands between the quotes of a JSON string."""
+    return encode_basestring(text)[1:-1]
+
+
+def short(reader: Reader, emit: Emit, quote: str, *, raw: bool, python: bool) -> Parsing[None]:
+    """Up to the next quote that is not escaped. Raises `TruncatedError`."""
+    search = _STOP[quote]
+    while True:
+        found = search(reader.text, reader.pos)
+        end = found.start() if found else len(reader.text)
+        if end > reader.pos:
+            emit(reader.text[reader.pos : end])
+            reader.pos = end
+        if found is None:
+            if reader.ended:
+                raise TruncatedError
+            yield
+            continue
+        char = found[0]
+        if char == "\\" and not raw:
+            yield from escape(reader, emit, python=python)
+            continue
+        reader.pos += 1
+        if char == quote:
+            return
+        emit(escaped(char))
+
+
+def long(reader: Reader, emit: Emit, quote: str, *, raw: bool) -> Parsing[None]:
+    """Python's string between three quotes. Raises `TruncatedError`."""
+    marks = stops(quote) if raw else stops(quote, "\\")
+    while True:
+        found = yield from reader.until(marks, lambda piece: emit(escaped(piece)))
+        if not found:
+            raise TruncatedError
+        if found == quote:
+            return
+        reader.pos -= 1
+        yield from escape(reader, emit, python=True)
+
+
+def escape(reader: Reader, emit: Emit, *, python: bool) -> Parsing[None]:
+    """A backslash and what it escapes; what it cannot escape stays two characters."""
+    pair = yield from reader.peek(2)
+    if len(pair) < 2:
+        raise TruncatedError
+    char = pair[1]
+    reader.pos += 2
+    if char in _SIMPLE and not (char == "/" and python):
+        emit(_SIMPLE[char])
+    elif char == "'":
+        emit("'")
+    elif char == "u":
+        digits = yield from reader.peek(4)
+        if len(digits) == 4 and _is_hex(digits):
+            reader.pos += 4
+            emit("\\u" + digits)
+        else:
+            emit("\\\\u")
+    elif python:
+        yield from _python_escape(reader, emit, char)
+    else:
+        emit("\\\\" + escaped(char))
+
+
+def _python_escape(reader: Reader, emit: Emit, char: str) -> Parsing[None]:
+    if char == "\n":
+        return
+    if char in "av":
+        emit("\\u0007" if char == "a" else "\\u000b")
+    elif char in "xU":
+        size = 2 if char == "x" else 8
+        digits = yield from reader.peek(size)
+        if len(digits) == size and _is_hex(digits) and int(digits, 16) < 0x110000:
+            reader.pos += size
+            emit(escaped(chr(int(digits, 16))))
+        else:
+            emit("\\\\" + char)
+    elif char in "01234567":
+        digits = char
+        while len(digits) < 3 and (more := (yield from reader.peek())) and more in "01234567":
+            digits += more
+            reader.pos += 1
+        emit(escaped(chr(int(digits, 8))))
+    elif char == "N" and (yield from reader.take("{")):
+        name, _ = yield from reader.collect("}")
+        try:
+            emit(escaped(unicodedata.lookup(name)))
+        except KeyError:
+            emit("\\\\N{" + escaped(name) + "}")
+    else:
+        emit("\\\\" + escaped(char))
+
+
+def _is_hex(digits: str) -> bool:
+    return all(digit in "0123456789abcdefABCDEF" for digit in digits)
