@@ -635,6 +635,14 @@ async def test_a_call_that_was_begun_and_turns_out_malformed_has_a_failed_result
     assert (started.tool_call_id, result.tool_call.id, result.ok) == ("x", "x", False)
 
 
+@pytest.mark.parametrize("depth", [1_000, 5_000])
+async def test_arguments_that_are_nested_too_deeply_are_a_malformed_call(depth: int) -> None:
+    arguments = '{"a": ' + "[" * depth + "]" * depth + "}"
+    events = await collect(Agent(Scripted(calls(("echo", arguments)), says("ok")), [Box(echo=echo)]).run("hi"))
+    assert [result.ok for result in results(events)] == [False]
+    assert kinds(events)[-1] == "RunFinished"
+
+
 async def test_a_call_in_the_last_step_which_has_no_tools_is_not_told_of() -> None:
     agent = Agent(Scripted(calls(("echo", "{}"))), [Box(echo=echo)], max_steps=1)
     events = await collect(agent.run("hi"))

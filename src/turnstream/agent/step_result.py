@@ -59,7 +59,7 @@ def _check(call: messages.ToolCall, finish: events.FinishReason) -> messages.Too
         return msgspec.structs.replace(call, arguments="{}")
     try:
         msgspec.json.decode(call.arguments, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, UnicodeEncodeError):
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         whole = jsontext.decode_object(call.arguments)
         if whole is not None:  # half of a surrogate pair was all that was wrong
             return msgspec.structs.replace(call, arguments=json.dumps(whole, ensure_ascii=False))
