@@ -14,7 +14,8 @@ SHAPES = {
     "hermes": '<tool_call>{"name": "p", "arguments": %s}</tool_call>tail',
     "auto": '<tool_call>{"name": "p", "arguments": %s}</tool_call>tail',
     "bare_json": '{"name": "p", "arguments": %s}tail',
-    "deepseek_v31": "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>p<｜tool▁sep｜>%s<｜tool▁call▁end｜><｜tool▁calls▁end｜>tail",
+    "deepseek_v31": "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>p<｜tool▁sep｜>%s"
+    "<｜tool▁call▁end｜><｜tool▁calls▁end｜>tail",
     "kimi_k2": "<|tool_call_begin|>functions.p:0<|tool_call_argument_begin|>%s<|tool_call_end|>tail",
     "mistral_v11": "[TOOL_CALLS]p[ARGS]%stail",
     "llama3_json": '<|python_tag|>{"name": "p", "parameters": %s}tail',
@@ -38,7 +39,7 @@ def read(format: str, arguments: str) -> Parsed:
     ],
 )
 def test_a_value_that_is_none_is_never_filled_in(value: str) -> None:
-    found = {format: read(format, '{"a": %s}' % value) for format in SHAPES}
+    found = {format: read(format, '{"a": ' + value + "}") for format in SHAPES}
     assert {f: (r.text, r.tool_calls, len(r.malformed)) for f, r in found.items()} == dict.fromkeys(
         SHAPES, ("tail", (), 1)
     )
