@@ -152,3 +152,15 @@ def test_an_id_of_nine_letters_and_digits_stays_and_another_becomes_one() -> Non
     assert short_id("abcDEF123") == "abcDEF123"
     assert len(short_id("call_1")) == 9
     assert short_id("call_1") != short_id("call_2")
+
+
+def test_the_wording_can_be_given_and_its_names_are_filled_once() -> None:
+    tool = ToolSpec("f", "Say {date}.", {"type": "object", "properties": {}})
+    prompt = "On {date} you have {tools} and write {example} or {}."
+    request = describe_tools(ModelRequest((UserMessage("u"),), (tool,), time=0.0), "hermes", prompt)
+    (first, _) = request.messages
+    assert isinstance(first, SystemMessage)
+    said = first.content
+    assert said.startswith('On 1970-01-01 you have {"type": "function"')
+    assert "Say {date}." in said
+    assert said.endswith("</tool_call> or {}.")

@@ -63,12 +63,21 @@ class Timeouts(Section):
 class TextCallsSection(Section):
     """A model that writes its tool calls as text."""
 
-    format: NonEmpty
-    """The format of the calls, by its name in docs/tool-calls-as-text.md."""
+    format: NonEmpty | None = None
+    """The format of the calls, by its name in docs/tool-calls-as-text.md; without it, that of the model's family."""
     describe: bool = True
     """Describe the tools in the system message; false leaves that to the server's own prompt."""
+    prompt: NonEmpty | None = None
+    """How the tools are described: `{tools}` stands for their definitions, `{example}` for a call, `{date}` for today's
+    date."""
     reasoning_open: bool = False
     """The prompt ends within the model's reasoning, so an answer begins there."""
+
+    @model_validator(mode="after")
+    def _prompt_has_tools(self) -> TextCallsSection:
+        if self.prompt is not None and "{tools}" not in self.prompt:
+            raise ValueError("prompt must have {tools}, where the tools are described")
+        return self
 
 
 class ModelSection(Section):
@@ -165,11 +174,13 @@ def read_text_calls(model: AnyModel, how: str | TextCallsSection) -> AnyModel:
     from turnstream.models import text_mode
     from turnstream.parsing import text_calls
 
+    family = text_calls.format_for(model.name.partition(":")[2])
     if not isinstance(how, TextCallsSection):
-        format = text_calls.format_for(model.name.partition(":")[2])
-        return text_mode.TextMode(model, format, describe=how == "text")
-    if how.format not in text_calls.FORMATS:
-        close = get_close_matches(how.format, text_calls.FORMATS, 3, 0.5)
+        return text_mode.TextMode(model, family, describe=how == "text")
+    format = how.format or family
+    if format not in text_calls.FORMATS:
+        close = get_close_matches(format, text_calls.FORMATS, 3, 0.5)
         hint = f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
-        raise errors.ConfigurationError(f"unknown tool-call format {how.format!r}{hint}")
-    return text_mode.TextMode(model, how.format, describe=how.describe, reasoning_open=how.reasoning_open)
+        raise errors.ConfigurationError(f"unknown tool-call format {format!r}{hint}")
+    more = how.given("prompt") if how.prompt else {}
+    return text_mode.TextMode(model, format, describe=how.describe, reasoning_open=how.reasoning_open, **more)

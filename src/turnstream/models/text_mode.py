@@ -16,7 +16,7 @@ import msgspec
 from turnstream import events, protocols, requests
 from turnstream.parsing import text_calls
 from turnstream.prompts.chat_template import tool_object
-from turnstream.prompts.system_message import describe_tools
+from turnstream.prompts.system_message import PROMPT, describe_tools
 
 _NO_RUN = requests.RunContext()
 
@@ -72,16 +72,24 @@ class TextCalls:
 class TextMode:
     """``model`` with its tool calls read from its text. ``format`` is a name of `text_calls.FORMATS`.
 
-    With ``describe`` the tools are described in the system message and not offered natively.
+    With ``describe`` the tools are described in the system message, in the words of ``prompt``
+    (`turnstream.prompts.system_message.PROMPT`), and not offered natively.
     """
 
     def __init__(
-        self, model: protocols.AnyModel, format: str, *, describe: bool = True, reasoning_open: bool = False
+        self,
+        model: protocols.AnyModel,
+        format: str,
+        *,
+        describe: bool = True,
+        prompt: str = PROMPT,
+        reasoning_open: bool = False,
     ) -> None:
         self._model = model
         self._open = protocols.opener(model)
         self._format = format
         self._describe = describe
+        self._prompt = prompt
         self._reasoning_open = reasoning_open
 
     @property
@@ -92,7 +100,7 @@ class TextMode:
     async def stream(
         self, request: requests.ModelRequest, context: requests.RunContext = _NO_RUN
     ) -> AsyncIterator[protocols.ModelStream]:
-        asked = describe_tools(request, self._format) if self._describe else request
+        asked = describe_tools(request, self._format, self._prompt) if self._describe else request
         async with self._open(asked, context) as stream:
             if not request.tools and not self._reasoning_open:
                 yield stream  # no tools, no calls: text that looks like one is text

@@ -7,12 +7,14 @@ the rest of the conversation goes through the endpoint's own template.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 import msgspec
 from msgspec import Struct
 
-from turnstream import messages, requests, toolspec
+from turnstream import messages, requests
 from turnstream.prompts.chat_template import arguments_object, tool_object
 
 
@@ -24,24 +26,40 @@ class Style(Struct, frozen=True):
     result: Callable[[messages.ToolMessage], str]
 
 
-def describe_tools(request: requests.ModelRequest, format: str) -> requests.ModelRequest:
+PROMPT = """\
+# Tools
+
+You can call the functions whose signatures stand between <tools></tools>:
+<tools>
+{tools}
+</tools>
+
+To call one, write exactly this form and nothing after it:
+{example}
+You are then given the result. Call only functions that are listed, and call none when you need none."""
+"""What a model is told of its tools. ``{tools}`` are their definitions as JSON, one a line, ``{example}`` is a call in
+the format of its family, ``{date}`` today's date."""
+
+
+def describe_tools(request: requests.ModelRequest, format: str, prompt: str = PROMPT) -> requests.ModelRequest:
     """``request`` with its tools, calls and results as text. ``format`` as in `parsing.text_calls`."""
     style = STYLES.get(format, STYLES["hermes"])
     conversation = [_as_text(message, style) for message in request.messages]
     if request.tools:
-        conversation = _add_instructions(conversation, _instructions(request.tools, style, request.options.tool_choice))
+        conversation = _add_instructions(conversation, _instructions(request, style, prompt))
     options = msgspec.structs.replace(request.options, tool_choice=None, parallel_tool_calls=None)
     return requests.ModelRequest(tuple(_merge_users(conversation)), (), options, request.time)
 
 
-def _instructions(tools: Sequence[toolspec.ToolSpec], style: Style, choice: object) -> str:
-    lines = "\n".join(json.dumps(tool_object(tool), ensure_ascii=False) for tool in tools)
-    text = (
-        "# Tools\n\nYou can call the functions whose signatures stand between <tools></tools>:\n"
-        f"<tools>\n{lines}\n</tools>\n\n"
-        f"To call one, write exactly this form and nothing after it:\n{style.example}\n"
-        "You are then given the result. Call only functions that are listed, and call none when you need none."
-    )
+def _instructions(request: requests.ModelRequest, style: Style, prompt: str) -> str:
+    values = {
+        "{tools}": "\n".join(json.dumps(tool_object(tool), ensure_ascii=False) for tool in request.tools),
+        "{example}": style.example,
+        "{date}": datetime.fromtimestamp(request.time, UTC).date().isoformat(),
+    }
+    # Not `str.format`: a prompt is full of braces. One pass, so that a tool's own words stay as they are.
+    text = re.sub("|".join(map(re.escape, values)), lambda name: values[name[0]], prompt)
+    choice = request.options.tool_choice
     if choice == "required":
         text += " In your next answer you must call at least one."
     elif isinstance(choice, dict):
