@@ -49,11 +49,7 @@ def test_neighbouring_texts_of_one_kind_become_one_event(batch: list[events.LogE
     joined = group.coalesce(batch)
     assert group.coalesce(joined) == joined
     assert text_of(joined) == text_of(batch)
-    assert all(type(one) is not type(other) or isinstance(one, events.StepFinished) for one, other in pairs(joined))
-
-
-def pairs(batch: list[events.LogEvent]) -> list[tuple[events.LogEvent, events.LogEvent]]:
-    return list(pairwise(batch))
+    assert all(type(one) is not type(other) or isinstance(one, events.StepFinished) for one, other in pairwise(joined))
 
 
 def text_of(batch: list[events.LogEvent]) -> list[tuple[type, str]]:
@@ -62,22 +58,25 @@ def text_of(batch: list[events.LogEvent]) -> list[tuple[type, str]]:
 
 
 @given(st.lists(st.lists(TEXTS, min_size=1, max_size=4), max_size=8))
-async def test_live_and_replayed_are_the_same_events_with_the_same_numbers(
-    batches: list[list[events.LogEvent]],
-) -> None:
+async def test_however_events_come_the_log_has_all_of_them_in_order(batches: list[list[events.LogEvent]]) -> None:
     claim = Log()
-    shown: protocols.NumberedEvents = []
-    async with group.Group(claim, shown.extend) as pending:
+    async with group.Group(claim) as pending:
         for batch in batches:
             await pending.put(batch)
         await pending.put([finished()])
-    assert shown == await claim.log()
+    stored = [event for _, event in await claim.log()]
+    assert text_of(stored) == text_of([*(event for batch in batches for event in batch), finished()])
+
+
+def test_arguments_of_two_calls_are_not_mixed() -> None:
+    pieces = [events.ToolCallArguments(id, piece) for id, piece in (("a", "{"), ("a", "}"), ("b", "{}"))]
+    assert group.coalesce(pieces) == [events.ToolCallArguments("a", "{}"), events.ToolCallArguments("b", "{}")]
 
 
 async def test_what_comes_while_an_append_is_under_way_goes_into_the_next_one() -> None:
     claim = Log()
     claim.gate.clear()
-    async with group.Group(claim, lambda _: None) as pending:
+    async with group.Group(claim) as pending:
         first = asyncio.create_task(pending.put([started(claim.new)]))
         await asyncio.sleep(0)
         for text in "abc":
@@ -90,7 +89,7 @@ async def test_what_comes_while_an_append_is_under_way_goes_into_the_next_one() 
 
 async def test_what_a_run_relies_on_is_stored_before_it_goes_on() -> None:
     claim = Log()
-    async with group.Group(claim, lambda _: None) as pending:
+    async with group.Group(claim) as pending:
         await pending.put([events.TextDelta("a")])
         await pending.put([step(1, "a")])
         assert claim.appends == [[events.TextDelta("a"), step(1, "a")]]
@@ -98,7 +97,7 @@ async def test_what_a_run_relies_on_is_stored_before_it_goes_on() -> None:
 
 async def test_the_messages_come_with_the_terminal_event() -> None:
     claim = Log()
-    async with group.Group(claim, lambda _: None) as pending:
+    async with group.Group(claim) as pending:
         await pending.put([step(1, "a"), finished()], [step(1, "a").message])
     assert claim.said == [step(1, "a").message]
 
@@ -106,7 +105,7 @@ async def test_the_messages_come_with_the_terminal_event() -> None:
 async def test_a_fenced_owner_hears_of_it_at_the_next_event() -> None:
     claim = Log()
     claim.failure = protocols.FencedError()
-    async with group.Group(claim, lambda _: None) as pending:
+    async with group.Group(claim) as pending:
         with pytest.raises(protocols.FencedError):
             await pending.put([step(1, "a")])
         with pytest.raises(protocols.FencedError):
@@ -117,7 +116,7 @@ async def test_an_agent_stops_while_its_events_cannot_be_stored(monkeypatch: pyt
     monkeypatch.setattr(group, "MOST_PENDING", 3)
     claim = Log()
     claim.gate.clear()
-    async with group.Group(claim, lambda _: None) as pending:
+    async with group.Group(claim) as pending:
         await pending.put([events.TextDelta("a")] * 2)
         stopped = asyncio.create_task(pending.put([events.TextDelta("a")]))
         await asyncio.wait([stopped], timeout=0.1)

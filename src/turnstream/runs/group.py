@@ -1,16 +1,19 @@
 """From the events of an owned run to its log and its watchers: coalesce, number, store, show, in this order.
 
-Neighbouring pieces of text that wait for the same append become one event, and only then events get their numbers. So
-the log holds a few appends a second instead of one for each token, and who watches live sees the very events that a
-replay gives. One append is under way at a time. What comes meanwhile waits for the next one, which begins with the next
-tick: all runs of a process have the same ticks, so that their appends meet in one statement of the database. The end
-of a step, a tool call and a terminal event do not wait for the tick: what follows them may rely on them being stored.
+The claim does the last three with whatever it is given; here is decided what that is, and when. Neighbouring pieces of
+text that wait for the same append become one event, and only then events get their numbers. So the log holds a few
+appends a second instead of one for each token, and who watches live sees the very events that a replay gives.
+
+One append is under way at a time. What comes meanwhile waits for the next one, which begins with the next tick: all
+runs of a process have the same ticks, so that their appends meet in one statement of the database. The end of a step, a
+tool call and a terminal event do not wait for the tick: what follows them may rely on them being stored.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
 from types import TracebackType
 from typing import TYPE_CHECKING, cast
 
@@ -20,7 +23,6 @@ from turnstream.runs import log
 if TYPE_CHECKING:
     from typing import Self
 
-_TEXT = events.TextDelta | events.ReasoningDelta | events.RefusalDelta
 _RELIED_ON = (
     events.RunStarted
     | events.RunResumed
@@ -41,41 +43,35 @@ def interval(runs: int) -> float:
 
 
 def coalesce(batch: Iterable[events.LogEvent]) -> list[events.LogEvent]:
-    """Neighbouring texts of one kind as one event."""
+    """Neighbouring pieces of one text, or of the arguments of one call, as one event."""
     result: list[events.LogEvent] = []
-    texts: list[str] = []
-    for event in batch:
-        if texts and type(event) is type(result[-1]):
-            texts.append(cast("events.TextDelta", event).text)
-            continue
-        _join(result, texts)
-        result.append(event)
-        texts = [event.text] if isinstance(event, _TEXT) else []
-    _join(result, texts)
+    for kind, group in groupby(batch, _kind):
+        pieces = list(group)
+        match pieces[0]:
+            case events.ToolCallArguments(tool_call_id=id):
+                arguments = "".join(cast("events.ToolCallArguments", piece).arguments for piece in pieces)
+                result.append(events.ToolCallArguments(id, arguments))
+            case events.TextDelta() | events.ReasoningDelta() | events.RefusalDelta():
+                text = "".join(cast("events.TextDelta", piece).text for piece in pieces)
+                result.append(cast("type[events.TextDelta]", kind[0])(text))
+            case _:
+                result += pieces
     return result
 
 
-def _join(result: list[events.LogEvent], texts: list[str]) -> None:
-    if len(texts) > 1:
-        kind = cast("type[events.TextDelta]", type(result[-1]))  # or one of its like
-        result[-1] = kind("".join(texts))
+def _kind(event: events.LogEvent) -> tuple[type, str]:
+    """The same for those that are pieces of one thing."""
+    return type(event), event.tool_call_id if isinstance(event, events.ToolCallArguments) else ""
 
 
 class Group:
-    """``async with`` it for as long as the claim is held. ``show(numbered)`` is called with what has been stored.
+    """``async with`` it for as long as the claim is held. ``runs`` gives the number of runs that this process owns.
 
     ``put`` and ``flush`` raise what the last append raised: `FencedError` when the run is another's.
     """
 
-    def __init__(
-        self,
-        claim: protocols.Claim,
-        show: Callable[[protocols.NumberedEvents], None],
-        *,
-        runs: Callable[[], int] = lambda: 1,
-    ) -> None:
+    def __init__(self, claim: protocols.Claim, runs: Callable[[], int] = lambda: 1) -> None:
         self._claim = claim
-        self._show = show
         self._runs = runs
         self._pending: list[events.LogEvent] = []
         self._said: Sequence[messages.Message] = ()
@@ -128,8 +124,7 @@ class Group:
             batch, self._pending = coalesce(self._pending), []
             self._something.clear()
             self._urgent.clear()
-            last = await self._claim.append(batch, self._said)
-            self._show(list(enumerate(batch, last - len(batch) + 1)))
+            await self._claim.append(batch, self._said)
             if not self._pending:
                 self._stored.set()
 

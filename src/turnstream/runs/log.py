@@ -24,6 +24,8 @@ _SHOWN_IN_STEP = (
     | events.HostedToolCall
     | events.HostedToolResult
     | events.SourceFound
+    | events.ToolCallStarted
+    | events.ToolCallArguments
 )
 
 
