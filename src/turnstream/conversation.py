@@ -6,9 +6,41 @@ only its provider understands; the results of its tools follow it, in call order
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from turnstream import events, messages
+from msgspec import Struct
+
+from turnstream import events, usage
+from turnstream.messages import Message, ToolCall, ToolMessage  # by name: a field is called ``messages``
+
+
+class Progress(Struct, frozen=True):
+    """How far a run is that is kept: what its log says to the owner who goes on with it. A run that has not begun has
+    the default.
+
+    ``messages`` are those that it added to the conversation in ``steps`` finished steps. What follows the last of these
+    may be unfinished: ``calls`` are the tool calls that it left to the run, ``results`` those that have been answered
+    one by one, ``executed`` says that all of them are. ``begun`` are the ids of calls that must not happen twice and
+    may have happened. ``answered`` are the calls that the client has answered since.
+    """
+
+    messages: tuple[Message, ...] = ()
+    steps: int = 0
+    usage: usage.Usage = usage.Usage()
+    last: events.StepFinished | None = None
+    calls: tuple[ToolCall, ...] = ()
+    results: Mapping[str, events.ToolResult] = {}
+    executed: bool = False
+    begun: frozenset[str] = frozenset()
+    answered: tuple[ToolCall, ...] = ()
+
+    @property
+    def client_calls(self) -> tuple[ToolCall, ...]:
+        """The calls of the last step that were left to the client."""
+        if self.last is None or self.answered:
+            return ()
+        taken = {call.id for call in self.calls}
+        return tuple(call for call in self.last.message.tool_calls if call.id not in taken)
 
 
 class Fold:
@@ -16,7 +48,7 @@ class Fold:
     "" where the last step finished."""
 
     def __init__(self) -> None:
-        self.messages: list[messages.Message] = []
+        self.messages: list[Message] = []
         self._texts: list[str] = []
 
     def feed(self, batch: Iterable[events.RunEvent]) -> None:
@@ -38,7 +70,7 @@ class Fold:
         return "".join(self._texts)
 
 
-def tool_message(result: events.ToolResult) -> messages.ToolMessage:
+def tool_message(result: events.ToolResult) -> ToolMessage:
     """The result as the model reads it."""
     call, output = result.tool_call, result.output
-    return messages.ToolMessage(call.id, output.content, call.name, output.is_error)
+    return ToolMessage(call.id, output.content, call.name, output.is_error)

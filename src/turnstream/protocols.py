@@ -151,7 +151,9 @@ class NewRun(Struct, frozen=True):
     ``request`` says who asks and names the thread. ``said`` are those of its messages that are new to the thread: they
     are written to it together with the run's own, at its end. ``dialect`` and ``body`` are the client's request as it
     came, for the encoder of whoever resumes the stream. ``config`` is the version of the agent that it was started
-    with. ``key`` is the client's Idempotency-Key, unique for each principal.
+    with. ``key`` is the client's Idempotency-Key, unique for each principal. With ``history`` the messages of the
+    thread, as it is when the run begins, come before those of the request. With ``waits`` the run waits for the results
+    of calls that it leaves to the client, instead of ending with them.
     """
 
     id: str
@@ -164,6 +166,8 @@ class NewRun(Struct, frozen=True):
     background: bool = False
     key: str | None = None
     policy: Policy = "queue"
+    history: bool = False
+    waits: bool = False
 
     @property
     def principal(self) -> str:

@@ -36,7 +36,7 @@ async def execute(store: Store, claim: protocols.Claim, pace: float = PACE) -> N
         if (folded := await rules.begin(claim, started(claim.new))) is None:
             return
         async with group.Group(claim) as pending:
-            for number in range(folded.steps + 1, STEPS + 1):
+            for number in range(folded.progress.steps + 1, STEPS + 1):
                 await pending.put([events.StepStarted(number)])
                 for word in words(number):
                     await asyncio.sleep(pace)

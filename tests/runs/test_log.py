@@ -43,23 +43,23 @@ def test_a_step_that_is_finished_is_not_void() -> None:
 
 def test_calls_without_a_result_are_pending_and_the_others_are_answered() -> None:
     folded = log.fold(numbered(started(NEW), events.StepStarted(1), ASKED, DETECTED, result(OTHER)))
-    assert folded.pending == (CALL,)
-    assert folded.results == {"c2": result(OTHER)}
-    assert folded.messages == [ASKED.message]
+    progress = folded.progress
+    assert (progress.calls, progress.results, progress.executed) == ((CALL, OTHER), {"c2": result(OTHER)}, False)
+    assert (progress.last, progress.messages) == (ASKED, (ASKED.message,))
     assert folded.resumed().void_from == 6
 
 
 def test_executed_tools_are_part_of_the_conversation() -> None:
     executed = events.ToolsExecuted(1, (result(CALL), result(OTHER)))
     folded = log.fold(numbered(started(NEW), ASKED, DETECTED, result(OTHER), result(CALL), executed))
-    assert (folded.pending, folded.results) == ((), {})
+    assert folded.progress.executed
     assert [type(each) for each in folded.messages] == [messages.AssistantMessage, *[messages.ToolMessage] * 2]
 
 
 def test_a_call_that_was_begun_and_has_no_result_is_known() -> None:
     begun = numbered(started(NEW), ASKED, DETECTED, events.ToolBegan("c1", "once"))
-    assert log.fold(begun).begun == {"c1"}
-    assert log.fold([*begun, (5, result(CALL))]).begun == set()
+    assert log.fold(begun).progress.begun == {"c1"}
+    assert log.fold([*begun, (5, result(CALL))]).progress.begun == set()
 
 
 def test_a_run_waits_until_it_is_answered() -> None:
@@ -68,6 +68,12 @@ def test_a_run_waits_until_it_is_answered() -> None:
     answered = log.fold([*waiting, (4, ANSWERED)])
     assert answered.ending is None
     assert answered.messages == [step(1, "may I?").message, *ANSWERED.results]
+    assert answered.progress.answered == WAITING.tool_calls
+
+
+def test_calls_that_the_run_did_not_take_were_left_to_the_client() -> None:
+    progress = log.fold(numbered(started(NEW), ASKED, events.ToolCallsDetected(1, (OTHER,)))).progress
+    assert progress.client_calls == (CALL,)
 
 
 def test_tries_are_the_owners_since_the_last_finished_step() -> None:

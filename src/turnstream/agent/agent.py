@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
-from turnstream import protocols, requests, resources
+from turnstream import conversation, protocols, requests, resources
 from turnstream.agent.run import Run
 from turnstream.messages import Message, ToolCall, UserMessage
 
@@ -94,6 +94,18 @@ class Agent:
             messages = (UserMessage(messages),)
         request = requests.RunRequest(tuple(messages), thread_id=thread_id, user=user, context=dict(context or {}))
         return Run(self, request, run_id=run_id, approve=approve)
+
+    def resume(
+        self,
+        request: requests.RunRequest,
+        progress: conversation.Progress,
+        *,
+        run_id: str,
+        begin: Callable[[ToolCall], Awaitable[None]] | None = None,
+    ) -> Run:
+        """A run that is kept, from where it is. ``begin`` is awaited before a call whose effect must not happen twice;
+        one that was begun before and has no result is not made again: the model hears that its outcome is unknown."""
+        return Run(self, request, run_id=run_id, progress=progress, begin=begin)
 
     async def __aenter__(self) -> Self:
         """Open what the model and the tools own. Entered more than once, the last to leave closes it."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 from typing import TypeAlias
 
 from turnstream import errors, events, messages, requests, toolspec
@@ -20,6 +21,7 @@ _MOST_WAITING_PROGRESS = 1000
 _GRACE_ON_CANCEL = 1.0
 
 Approve: TypeAlias = Callable[[messages.ToolCall], Awaitable[bool]]
+Begin: TypeAlias = Callable[[messages.ToolCall], Awaitable[None]]
 
 
 class Execution:
@@ -27,7 +29,8 @@ class Execution:
     order.
 
     A tool that fails, is unknown or exceeds its time-out has a result that says so. A tool that does not let itself be
-    cancelled holds up nothing: it is left behind.
+    cancelled holds up nothing: it is left behind. ``begin`` is awaited before a call whose effect must not happen
+    twice. ``known`` are results by the ids of their calls, which are not made.
     """
 
     def __init__(
@@ -38,19 +41,24 @@ class Execution:
         context: requests.RunContext,
         timeout: float | None,
         approve: Approve | None = None,
+        begin: Begin | None = None,
+        known: Mapping[str, events.ToolResult] = MappingProxyType({}),
     ) -> None:
         self._step = step
         self._calls = tuple(calls)
         self._toolset = toolset
         self._timeout = timeout
         self._approve = approve
+        self._begin = begin
         self._loop = asyncio.get_running_loop()
         self._events: asyncio.Queue[events.RunEvent] = asyncio.Queue()
-        self._results: dict[int, events.ToolResult] = {}
-        self._reported = 0
+        self._results = {at: known[call.id] for at, call in enumerate(self._calls) if call.id in known}
+        self._reported = len(self._results)
         self._started = self._loop.time()
         self._tasks: set[asyncio.Task[toolspec.ToolOutput] | asyncio.Task[None]] = {
-            asyncio.create_task(self._run(at, call, context)) for at, call in enumerate(self._calls)
+            asyncio.create_task(self._run(at, call, context))
+            for at, call in enumerate(self._calls)
+            if at not in self._results
         }
 
     @property
@@ -112,6 +120,8 @@ class Execution:
 
     async def _output(self, call: messages.ToolCall, context: requests.RunContext) -> toolspec.ToolOutput:
         try:
+            if self._begin is not None and self._toolset.effect(call.name) == "once":
+                await self._begin(call)
             return await self._toolset.call(call, context)
         except errors.ToolError as error:
             return toolspec.ToolOutput(error.message, is_error=True)
@@ -142,3 +152,12 @@ def _failed_output(call: messages.ToolCall, context: requests.RunContext, error:
     first_line = (str(error).splitlines() or [""])[0][:300]
     text = f"The tool {call.name} failed: {type(error).__name__}: {first_line}"
     return toolspec.ToolOutput(text, is_error=True, shown=f"The tool {call.name} failed.")
+
+
+def unknown_outcome(step: int, call: messages.ToolCall) -> events.ToolResult:
+    """For a call that was begun by a process that ended before it told of a result, and must not be made twice."""
+    text = (
+        f"It is not known whether the call of {call.name} had its effect: the server stopped in the middle of it. "
+        "It was not repeated. Check the outcome before calling it again."
+    )
+    return events.ToolResult(step, call, toolspec.ToolOutput(text, is_error=True), 0.0)

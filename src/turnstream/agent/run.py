@@ -6,18 +6,19 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING
 
 from turnstream import conversation, errors, events, messages, protocols, requests, usage
 from turnstream.agent import history, options
 from turnstream.agent.deadline import Deadline
-from turnstream.agent.execution import Approve, Execution
+from turnstream.agent.execution import Approve, Begin, Execution, unknown_outcome
 from turnstream.agent.step_calls import StepCalls
 from turnstream.agent.step_result import StepResult
 from turnstream.agent.toolset import Toolset
+from turnstream.messages import ToolCall  # by name: a run has ``messages``
 from turnstream.parsing.collect import Collector
 
 if TYPE_CHECKING:
@@ -47,10 +48,20 @@ class Run:
     conversation, ``usage`` is the sum over its model calls, and ``outcome`` is its terminal event, None
     before the end. ``acted`` says whether a tool was called whose effect is ``once``: then asking the same again may do
     harm. The event at position ``n`` of all events has seq ``n``.
+
+    With ``progress`` the run is kept and goes on from there: whoever keeps it has told of its start. ``begin`` is then
+    awaited before each call whose effect must not happen twice.
     """
 
     def __init__(
-        self, agent: Agent, request: requests.RunRequest, *, run_id: str | None = None, approve: Approve | None = None
+        self,
+        agent: Agent,
+        request: requests.RunRequest,
+        *,
+        run_id: str | None = None,
+        approve: Approve | None = None,
+        progress: conversation.Progress | None = None,
+        begin: Begin | None = None,
     ) -> None:
         self.agent = agent
         self.request = request
@@ -59,6 +70,8 @@ class Run:
         self.outcome: events.TerminalEvent | None = None
         self.acted = False
         self._approve = approve
+        self._progress = progress
+        self._begin = begin
         self._context = requests.RunContext(
             run_id=self.id,
             thread_id=request.thread_id,
@@ -142,8 +155,13 @@ class Run:
         """The loop, and the one place that turns exceptions into events."""
         self._deadline = Deadline(self.agent.run_timeout)
         try:
-            yield [events.RunStarted(self.id, self.agent.name, self.request.thread_id)]
+            if self._progress is None:
+                yield [events.RunStarted(self.id, self.agent.name, self.request.thread_id)]
             await self._prepare()
+            if self._progress is not None:
+                async with aclosing(self._resume(self._progress)) as rest:
+                    async for news in rest:
+                        yield news
             while self.outcome is None:
                 self._step += 1
                 if not self._housekeeping:
@@ -172,7 +190,7 @@ class Run:
                 finished = self._finish_step(result, time.monotonic() - self._asked)
                 if result.server_calls:
                     yield [finished, events.ToolCallsDetected(self._step, result.server_calls)]
-                    self._execution = self._start_tools(result)
+                    self._execution = self._start_tools(result.server_calls)
                     while news := await self._next_of(self._execution):
                         yield news
                     yield [self._tools_executed(self._execution)]
@@ -200,6 +218,27 @@ class Run:
             self._deadline.close()
             if self._execution is not None:
                 await self._execution.cancel()
+
+    async def _resume(self, progress: conversation.Progress) -> AsyncGenerator[list[events.RunEvent]]:
+        """Take over what another owner has done, and finish the step in which it left the run."""
+        for fold in {id(fold): fold for fold in (self._said, self._shown)}.values():
+            fold.messages.extend(progress.messages)
+        self._step, self.usage = progress.steps, progress.usage
+        if progress.last is None:
+            return
+        if progress.calls and not progress.executed:
+            unknown = [unknown_outcome(self._step, call) for call in progress.calls if call.id in progress.begun]
+            if unknown:
+                yield [*unknown]
+            known = {**progress.results, **{result.tool_call.id: result for result in unknown}}
+            self._execution = self._start_tools(progress.calls, known)
+            while news := await self._next_of(self._execution):
+                yield news
+            yield [self._tools_executed(self._execution)]
+        answered = progress.calls or progress.answered
+        result = StepResult(progress.last.message, answered, progress.client_calls, progress.last.finish)
+        if ending := self._end_step(result):
+            yield ending
 
     async def _prepare(self) -> None:
         if self.agent.guardrails is not None:
@@ -248,10 +287,12 @@ class Run:
             self.usage += self._collector.usage
             self._collector = Collector()
 
-    def _start_tools(self, result: StepResult) -> Execution:
-        self.acted = self.acted or any(self._toolset.effect(call.name) == "once" for call in result.server_calls)
+    def _start_tools(
+        self, calls: Sequence[ToolCall], known: Mapping[str, events.ToolResult] = MappingProxyType({})
+    ) -> Execution:
+        self.acted = self.acted or any(self._toolset.effect(call.name) == "once" for call in calls)
         timeout = self.agent.tool_timeout
-        return Execution(self._step, result.server_calls, self._toolset, self._context, timeout, self._approve)
+        return Execution(self._step, calls, self._toolset, self._context, timeout, self._approve, self._begin, known)
 
     def _tools_executed(self, execution: Execution) -> events.ToolsExecuted:
         executed = events.ToolsExecuted(self._step, execution.results)

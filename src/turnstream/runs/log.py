@@ -31,39 +31,49 @@ _SHOWN_IN_STEP = (
 
 class Fold:
     """``end`` is the seq of the last event, 0 before the first; ``attempt`` counts the owners so far, ``tries`` those
-    since the last step that was finished.
-
-    ``messages`` are what the run added to the conversation, but for the results of a step whose tools are not all
-    answered: those are ``results``, and the calls without one are ``pending``. ``begun`` are the ids of calls that were
-    begun, must not happen twice, and have no result. ``ending`` is the terminal event, or what the run waits for.
-    ``void`` are ranges of seq, the end of each excluded.
+    since the last step that was finished. ``ending`` is the terminal event, or what the run waits for. ``void`` are
+    ranges of seq, the end of each excluded.
     """
 
     def __init__(self) -> None:
         self.end = 0
         self.attempt = 0
         self.tries = 0
-        self.steps = 0
         self.usage = usage.Usage()
-        self.results: dict[str, events.ToolResult] = {}
-        self.begun: set[str] = set()
         self.ending: protocols.Ending | None = None
         self.void: list[tuple[int, int]] = []
         self._said = conversation.Fold()
+        self._last: events.StepFinished | None = None
         self._calls: tuple[ToolCall, ...] = ()
+        self._results: dict[str, events.ToolResult] = {}
+        self._executed = False
+        self._begun: set[str] = set()
+        self._answered: tuple[ToolCall, ...] = ()
         self._unsafe: int | None = None
 
     @property
     def messages(self) -> list[Message]:
+        """What the run added to the conversation."""
         return self._said.messages
-
-    @property
-    def pending(self) -> tuple[ToolCall, ...]:
-        return tuple(call for call in self._calls if call.id not in self.results)
 
     @property
     def ended(self) -> bool:
         return isinstance(self.ending, Terminal)
+
+    @property
+    def progress(self) -> conversation.Progress:
+        """How far the run is, for its next owner."""
+        return conversation.Progress(
+            tuple(self.messages),
+            0 if self._last is None else self._last.step,
+            self.usage,
+            self._last,
+            self._calls,
+            self._results,
+            self._executed,
+            frozenset(self._begun),
+            self._answered,
+        )
 
     def feed(self, numbered: Iterable[tuple[int, events.LogEvent]]) -> None:
         for seq, event in numbered:
@@ -72,7 +82,8 @@ class Fold:
 
     def resumed(self) -> events.RunResumed:
         """What the next owner appends first."""
-        return events.RunResumed(self.attempt + 1, self.steps + 1, self._unsafe or self.end + 1)
+        step = 1 if self._last is None else self._last.step + 1
+        return events.RunResumed(self.attempt + 1, step, self._unsafe or self.end + 1)
 
     def _take(self, seq: int, event: events.LogEvent) -> None:
         match event:
@@ -85,21 +96,23 @@ class Fold:
                 if void_from < seq:
                     self.void.append((void_from, seq))
             case events.StepFinished():
-                self.steps, self.tries, self._unsafe = event.step, 0, None
                 self.usage += event.usage
+                self.tries, self._unsafe = 0, None
+                self._last, self._calls, self._results, self._executed, self._answered = event, (), {}, False, ()
                 self._said.feed([event])
             case events.ToolCallsDetected(tool_calls=calls):
-                self._calls, self.results = calls, {}
+                self._calls = calls
             case events.ToolBegan(tool_call_id=id):
-                self.begun.add(id)
+                self._begun.add(id)
             case events.ToolResult():
-                self.results[event.tool_call.id] = event
-                self.begun.discard(event.tool_call.id)
+                self._results[event.tool_call.id] = event
+                self._begun.discard(event.tool_call.id)
             case events.ToolsExecuted():
-                self._calls, self.results = (), {}
+                self._executed = True
                 self._said.feed([event])
             case events.RunAnswered(results=results):
-                self.ending, self.tries = None, 0
+                waiting, self.ending, self.tries = self.ending, None, 0
+                self._answered = waiting.tool_calls if isinstance(waiting, events.RunWaiting) else ()
                 self._said.messages.extend(results)
             case events.RunWaiting() | events.RunFinished() | events.RunFailed() | events.RunCancelled():
                 self.ending = event

@@ -1,0 +1,163 @@
+"""Executes the kept runs that this process owns: those that start here, and those that another process left.
+
+A kept run lives in a task of its own, from `rules.begin` to the release of its claim. Nobody follows it directly: who
+wants to see it reads its log (`Runs.tail`), here or on any other replica. It ends by itself, when somebody wishes that
+it is cancelled, or when it turns out to be another process's; when this process leaves, it is given to another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from turnstream import agent as agents
+from turnstream import errors, events, messages, protocols, requests
+from turnstream.runs import log, rules
+from turnstream.runs.group import Group
+
+if TYPE_CHECKING:
+    from typing import Self
+
+logger = logging.getLogger(__name__)
+
+
+class Keeper:
+    """``async with`` it. ``agents`` are those that this process has, by the names that requests use."""
+
+    def __init__(self, runs: protocols.Runs, threads: protocols.Threads, agents: Mapping[str, agents.Agent]) -> None:
+        self.runs = runs
+        self._threads = threads
+        self._agents = agents
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._claiming: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._claiming = asyncio.create_task(self._claim())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.leave()
+
+    async def start(self, new: protocols.NewRun) -> protocols.Submitted:
+        """Accept a run, and begin with it at once if there is room. Raises as `Runs.submit` does."""
+        accepted = await self.runs.submit(new, here=True)
+        if isinstance(accepted, protocols.Submitted):
+            return accepted
+        self._execute_soon(accepted)
+        return protocols.Submitted(new.id)
+
+    async def leave(self) -> None:
+        """Claim nothing more, and let other processes go on with what is under way. They begin at once."""
+        tasks = [*self._tasks, *([self._claiming] if self._claiming is not None else [])]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        await self.runs.leave()
+
+    async def _claim(self) -> None:
+        async for claim in self.runs.claims():
+            self._execute_soon(claim)
+
+    def _execute_soon(self, claim: protocols.Claim) -> None:
+        task = asyncio.create_task(self._execute(claim))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _execute(self, claim: protocols.Claim) -> None:
+        new, began = claim.new, time.monotonic()
+        try:
+            folded = await rules.begin(claim, events.RunStarted(new.id, new.agent, new.request.thread_id))
+            if folded is None:
+                return
+            async with Group(claim, lambda: len(self._tasks)) as pending:
+                await self._answer(claim, folded, pending)
+            await claim.release()
+            logger.info("kept run %s of %s, %.2f s", new.id, new.agent, time.monotonic() - began)
+        except protocols.FencedError:
+            logger.warning("kept run %s is another process's by now", new.id)
+        except Exception:  # another attempt may do better; a run that ends each of them is given up
+            logger.exception("kept run %s broke off", new.id)
+            await claim.give_back()
+
+    async def _answer(self, claim: protocols.Claim, folded: log.Fold, pending: Group) -> None:
+        """From where the log is to the end of the run, or to where it waits."""
+        new = claim.new
+        if (agent := self._agents.get(new.agent)) is None:
+            text = f"The agent {new.agent!r} is not served any more."
+            gone = events.RunFailed("agent_not_found", text, 404, folded.usage, None, False)
+            await pending.put([gone], (*new.said, *folded.messages))
+            return
+
+        async def begin(call: messages.ToolCall) -> None:
+            await pending.put([events.ToolBegan(call.id, "once")])
+
+        run = agent.resume(await self._request(new), folded.progress, run_id=new.id, begin=begin)
+        end: Sequence[events.RunEvent] = ()
+        try:
+            async with asyncio.timeout(None) as limit, run:
+                stopping = asyncio.create_task(_stop(claim, limit))
+                try:
+                    async for batch in run.batches():
+                        if isinstance(batch[-1], log.Terminal):
+                            end = batch
+                        else:
+                            await pending.put(batch)
+                finally:
+                    stopping.cancel()
+        except TimeoutError:
+            if not claim.cancelled.is_set():
+                raise
+        if claim.lost.is_set():
+            raise protocols.FencedError(new.id)
+        last = _waiting(new, end) or (end or [events.RunCancelled(run.usage)])
+        ended = isinstance(last[-1], log.Terminal)
+        await pending.put(last, (*_said(new, run), *run.messages) if ended else ())
+
+    async def _request(self, new: protocols.NewRun) -> requests.RunRequest:
+        if not new.history or new.thread is None:
+            return new.request
+        given = new.request.messages
+        instructions = [message for message in given if isinstance(message, messages.SystemMessage)]
+        said = [message for message in given if not isinstance(message, messages.SystemMessage)]
+        while True:
+            try:
+                history = await self._threads.read(new.thread)
+                return replace(new.request, messages=(*instructions, *history, *said))
+            except errors.StoreError:
+                await asyncio.sleep(0.5)
+
+
+async def _stop(claim: protocols.Claim, limit: asyncio.Timeout) -> None:
+    """End the run when somebody cancels it, or has taken it."""
+    waits = [asyncio.create_task(event.wait()) for event in (claim.cancelled, claim.lost)]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        limit.reschedule(asyncio.get_running_loop().time())
+    finally:
+        for wait in waits:
+            wait.cancel()
+
+
+def _said(new: protocols.NewRun, run: agents.Run) -> Sequence[messages.Message]:
+    """What is new to the thread, as the agent's guardrails let it in."""
+    return run.request.messages[-len(new.said) :] if new.said else ()
+
+
+def _waiting(new: protocols.NewRun, end: Sequence[events.RunEvent]) -> list[events.LogEvent] | None:
+    """The end of a run that has left calls to its client, as the beginning of its wait for their results."""
+    if not new.waits or len(end) < 2:
+        return None
+    match end[-2], end[-1]:
+        case events.ClientToolCalls(step=step, tool_calls=calls), events.RunFinished(reason="tool_calls"):
+            return [*end[:-1], events.RunWaiting(step, calls)]
+        case _:
+            return None
