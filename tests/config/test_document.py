@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from turnstream.config.document import EnvText, format_path, read
+from turnstream.config.tools import entry
 from turnstream.events import ConfigurationError
 
 ENVIRON = {"KEY": "sesame", "PORT": "8080", "EMPTY": "", "ON": "true"}
@@ -108,3 +109,12 @@ def test_no_text_raises_anything_but_a_configuration_error(text: str) -> None:
         read(text, "agent.yaml", {})
     except ConfigurationError:
         pass
+
+
+def test_json_in_a_configuration_is_read_as_yaml_12_has_it() -> None:
+    text = (
+        "tools:\n- rest: {name: x, parameters: {land: {enum: [NO, SE], default: 2020-01-01, on: yes}}, body: {a: no}}\n"
+    )
+    found = read(text, "agent.yaml", ENVIRON, is_json=entry.is_json).value["tools"][0]["rest"]
+    assert found["parameters"]["land"] == {"enum": ["NO", "SE"], "default": "2020-01-01", "on": "yes"}
+    assert found["body"] == {"a": "no"}

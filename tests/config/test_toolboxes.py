@@ -36,7 +36,7 @@ async def specs(folder: Path, entry: str) -> list[ToolSpec]:
         ("mcp: {command: a, cwd: gone}", "tools[0]: there is no folder {folder}/gone"),
         ("mcp: {url: b}", "tools[0]: url must begin with http:// or https:// and name a host"),
         ("mcp: {url: https://b, ca: no.pem}", "tools[0]: there is no file {folder}/no.pem"),
-        ("rest: {name: x, url: 'https://{h}/'}", "tools[0]: the url may have {parameters} in its path alone"),
+        ("rest: {name: x, url: 'https://{h}/'}", "tools[0]: {parameters} are allowed only in the path of the url"),
         ("rest: {name: x, url: 'https://a', auth: {}}", "tools[0].rest.auth: give exactly one of bearer, api_key"),
         ("rest: {name: x, url: 'https://a', allow_private: [a/b]}", "tools[0]: 'a/b' is no host, address or network"),
         ("openapi: {spec: no.yaml}", "tools[0]: there is no file {folder}/no.yaml"),
@@ -53,7 +53,7 @@ async def specs(folder: Path, entry: str) -> list[ToolSpec]:
         ),
         ("mcp: {command: a, auth: {bearer: b}}", "tools[0].mcp: auth cannot be combined with command"),
         ("mcp: {url: https://b, auth: {api_key: {key: k, query: q}}}", "an MCP server takes its key in a header"),
-        ("mcp: {url: https://b, auth: {api_key: {key: k, header: 'a b'}}}", "tools[0]: 'a b' is no header"),
+        ("mcp: {url: https://b, auth: {api_key: {key: k, header: 'a b'}}}", "tools[0]: a tool may not send the header 'a b'"),
         ('mcp: {url: https://b, auth: {bearer: "a\\tb"}}', "tools[0]: the value of the header Authorization has"),
         ("mcp: {url: https://b, headers: {X: 'ü'}}", "tools[0]: the value of the header X has"),
         (

@@ -313,3 +313,33 @@ async def test_a_long_answer_is_cut_and_a_projection_sees_all_of_it() -> None:
         picked = await called(rest("get", url, jmespath="last", options=allowed(url)), {})
     assert str(whole.content).endswith("more characters")
     assert (picked.content, whole.data) == ("7", None)
+
+
+async def test_null_clears_a_field_that_may_be_null() -> None:
+    parameters: dict[str, Any] = {
+        "n": {"type": ["string", "null"]},
+        "k": {"type": "string"},
+        "o": {"type": "string", "required": False},
+    }
+    async with serving(echo) as url:
+        box = rest("patch", url, method="PATCH", parameters=parameters, options=allowed(url))
+        seen = (await called(box, {"n": None, "k": "", "o": None})).data
+        form = rest("patch", url, method="PATCH", parameters=parameters, body_type="form", options=allowed(url))
+        sent = (await called(form, {"n": None, "k": ""})).data
+    assert json.loads(seen["body"]) == {"n": None, "k": ""}
+    assert sent["body"] == "k="
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+async def test_a_request_without_a_body_has_no_type_of_one(method: str) -> None:
+    async with serving(echo) as url:
+        seen = (await called(rest("cancel", f"{url}/orders/3/cancel", method=method, options=allowed(url)), {})).data
+    assert "content-type" not in seen["headers"]
+
+
+async def test_json_in_a_string_is_taken_where_no_string_is_wanted() -> None:
+    parameters = {"tags": {"type": "array"}, "text": {"type": "string"}}
+    async with serving(echo) as url:
+        box = rest("post", url, method="POST", parameters=parameters, options=allowed(url))
+        seen = (await called(box, {"tags": '["a"]', "text": '["b"]'})).data
+    assert json.loads(seen["body"]) == {"tags": ["a"], "text": '["b"]'}

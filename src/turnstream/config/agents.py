@@ -90,7 +90,7 @@ _PASSED_ON = (
 def read(file: Path, environ: Mapping[str, str], *, allow_unset: bool = False) -> document.Document:
     """Raises `ConfigurationError` if it cannot be read, or is not YAML, or is empty."""
     text = files.read_text(file)
-    found = document.read(text, str(file), environ, entry.names_filled_later, allow_unset=allow_unset)
+    found = document.read(text, str(file), environ, entry.names_filled_later, entry.is_json, allow_unset=allow_unset)
     if found.value is None:
         raise errors.ConfigurationError(f"{file}: the file is empty")
     return found

@@ -13,6 +13,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from yaml.resolver import Resolver
 
 from turnstream import errors
+from turnstream.parsing import yaml12
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -104,15 +105,21 @@ def _no_names(path: Path) -> Sequence[str]:
     return ()
 
 
+def _no_json(path: Path) -> bool:
+    return False
+
+
 def read(
     text: str,
     file: str,
     environ: Mapping[str, str],
     filled_later: Callable[[Path], Sequence[str]] = _no_names,
+    is_json: Callable[[Path], bool] = _no_json,
     *,
     allow_unset: bool = False,
 ) -> Document:
     """``filled_later`` names the variables which, at that path, are left as they are: a tool fills them at each call.
+    ``is_json`` says where values are read as YAML 1.2 has them: a tool sends them on as JSON.
 
     Keys given twice and unset variables are among the document's problems. Raises `ConfigurationError` for text that
     is not YAML.
@@ -128,7 +135,7 @@ def read(
         raise errors.ConfigurationError(f"{file}:1: not valid YAML: forbidden character or nesting") from None
     document = Document(file, allow_unset=allow_unset)
     if node is not None:
-        document.value = _Reader(document, environ, filled_later).read(node, ())
+        document.value = _Reader(document, environ, filled_later, is_json).read(node, ())
     return document
 
 
@@ -143,11 +150,16 @@ def _explain(problem: str | None) -> str:
 
 class _Reader:
     def __init__(
-        self, document: Document, environ: Mapping[str, str], filled_later: Callable[[Path], Sequence[str]]
+        self,
+        document: Document,
+        environ: Mapping[str, str],
+        filled_later: Callable[[Path], Sequence[str]],
+        is_json: Callable[[Path], bool],
     ) -> None:
         self.document = document
         self.environ = environ
         self.filled_later = filled_later
+        self.is_json = is_json
         self._inside: list[Node] = []
 
     def read(self, node: Node, path: Path) -> Any:
@@ -195,6 +207,8 @@ class _Reader:
     def _scalar(self, node: Node, path: Path) -> Any:
         if isinstance(node.value, str) and "${" in node.value:
             return self._substitute(node.value, path)
+        if isinstance(node, ScalarNode) and node.style is None and self.is_json(path):
+            return yaml12.scalar(node.value)
         try:
             return SafeConstructor().construct_object(node)
         except (yaml.YAMLError, ValueError):

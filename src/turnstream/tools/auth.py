@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from base64 import b64encode
 from collections.abc import Callable, Mapping
@@ -13,8 +14,11 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from turnstream.events import ToolError
-from turnstream.tools.http_client import HttpClient, Request
+from turnstream.tools.http_client import HttpClient, Request, Response
 
+log = logging.getLogger("turnstream.tools.http")
+
+_MOST_REASON = 300
 _EARLIER = 30.0  # seconds before its end at which a token is renewed
 
 
@@ -31,10 +35,14 @@ class Credentials:
 
 
 class Auth(Protocol):
+    @property
+    def fills(self) -> frozenset[tuple[str, str]]:
+        """The places and the names, in lower case, that it fills: ``("header", "authorization")``."""
+
     async def credentials(self, client: HttpClient) -> Credentials: ...
 
     def refused(self, used: Credentials) -> bool:
-        """The server did not accept ``used``. Whether others can be had."""
+        """The server did not accept ``used``. Whether there may be others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +50,11 @@ class Fixed:
     """Credentials that are always the same."""
 
     given: Credentials = field(default_factory=Credentials)
+
+    @property
+    def fills(self) -> frozenset[tuple[str, str]]:
+        places = (("header", self.given.headers), ("query", self.given.query), ("cookie", self.given.cookies))
+        return frozenset((place, name.lower()) for place, names in places for name in names)
 
     async def credentials(self, client: HttpClient) -> Credentials:
         return self.given
@@ -75,10 +88,18 @@ class _Token(msgspec.Struct):
     expires_in: float | str | None = None
 
 
+class _Refusal(msgspec.Struct):
+    error: str = ""
+    error_description: str = ""
+
+
 class ClientCredentials:
     """OAuth 2.0 client credentials (RFC 6749, section 4.4). One token serves all calls until shortly before its end.
-    Calls that need a new one at the same time wait for the same.
+    Calls that need a new one at the same time wait for the same. ``client_auth`` is where the id and the secret stand:
+    in the header, or in the body (section 2.3.1).
     """
+
+    fills = frozenset({("header", "authorization")})
 
     def __init__(
         self,
@@ -88,16 +109,18 @@ class ClientCredentials:
         *,
         scope: str = "",
         extra: Mapping[str, str] | None = None,
+        client_auth: Literal["basic", "post"] = "basic",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url, self._id, self._secret = token_url, client_id, client_secret
+        self._client_auth = client_auth
         self._fields = {"grant_type": "client_credentials", **({"scope": scope} if scope else {}), **(extra or {})}
         self._clock = clock
         self._lock = asyncio.Lock()
         self._kept: tuple[str, float] | None = None
 
     async def credentials(self, client: HttpClient) -> Credentials:
-        """Raises `ToolError` if there is no token to be had."""
+        """Raises `ToolError` if there is no token."""
         async with self._lock:
             if self._kept is None or self._clock() >= self._kept[1]:
                 self._kept = await self._fetched(client)
@@ -110,21 +133,34 @@ class ClientCredentials:
         return True
 
     async def _fetched(self, client: HttpClient) -> tuple[str, float]:
-        # RFC 6749, section 2.3.1: both are form-encoded before they are joined.
-        pair = f"{quote(self._id, safe='')}:{quote(self._secret, safe='')}"
-        headers = {
-            "Authorization": f"Basic {b64encode(pair.encode()).decode()}",
-            "Content-Type": "application/x-www-form-urlencoded",
-            "Accept": "application/json",
-        }
         asked = self._clock()
-        request = Request("POST", self._url, headers, urlencode(self._fields).encode(), repeatable=True)
-        response = await client.send(request)
+        response = await client.send(self._request())
         if not response.ok:
-            raise ToolError(f"No access token could be had: its server answered with status {response.status}.")
+            reason = self._reason(response)
+            log.warning("no access token: %s answered with status %d: %s", self._url, response.status, reason)
+            raise ToolError(f"Could not get an access token: the token server answered {response.status}.")
         try:
             token = msgspec.json.decode(response.body, type=_Token)
             lifetime = float(token.expires_in) if token.expires_in is not None else 3600.0
         except (msgspec.DecodeError, ValueError):
-            raise ToolError("No access token could be had: the answer of its server has none.") from None
+            raise ToolError("Could not get an access token: the token server's answer has none.") from None
         return token.access_token, asked + max(lifetime - _EARLIER, lifetime / 2)
+
+    def _request(self) -> Request:
+        fields = self._fields
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+        if self._client_auth == "post":
+            fields = {**fields, "client_id": self._id, "client_secret": self._secret}
+        else:  # both are form-encoded before they are joined
+            pair = f"{quote(self._id, safe='')}:{quote(self._secret, safe='')}"
+            headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
+        return Request("POST", self._url, headers, urlencode(fields).encode(), repeatable=True)
+
+    def _reason(self, response: Response) -> str:
+        """``error: error_description`` (RFC 6749, section 5.2), for the log."""
+        try:
+            refusal = msgspec.json.decode(response.body, type=_Refusal)
+        except (msgspec.DecodeError, UnicodeError):
+            return "no reason"
+        said = ": ".join(part for part in (refusal.error, refusal.error_description) if part)
+        return " ".join(said.replace(self._secret, "***").split())[:_MOST_REASON] or "no reason"

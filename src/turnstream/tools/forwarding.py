@@ -20,10 +20,15 @@ class Forwarding:
         self._context = dict(context or {})
         for name in (*self._headers, *self._context):
             if not is_name(name):
-                raise ConfigurationError(f"{name!r} is no name of a header")
+                raise ConfigurationError(f"{name!r} is not a valid name of a header")
 
     def __bool__(self) -> bool:
         return bool(self._headers or self._context)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the headers that are filled, if the request has them."""
+        return (*self._headers, *self._context)
 
     def of(self, context: RunContext) -> dict[str, str]:
         """Values that cannot stand in a header are left out: a client wrote them."""

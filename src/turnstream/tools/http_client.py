@@ -192,7 +192,14 @@ class HttpClient:
 
     async def _answered(self, request: Request, url: URL, least: int) -> Response:
         async with self._opened().request(
-            request.method, url, headers=request.headers, data=request.body, allow_redirects=False
+            request.method,
+            url,
+            headers=request.headers,
+            data=request.body,
+            allow_redirects=False,
+            skip_auto_headers=(
+                "Content-Type",
+            ),  # it describes a content (RFC 9110, section 8.3), and there may be none
         ) as response:
             body, is_cut = await self._body(response, max(self.options.max_bytes, least))
             headers = {name.lower(): value for name, value in response.headers.items()}

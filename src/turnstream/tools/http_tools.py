@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from turnstream.events import RunContext, ToolCall, ToolError, ToolOutput, ToolSpec
-from turnstream.tools import answers
+from turnstream.tools import answers, schema_check
 from turnstream.tools.answers import Projection
 from turnstream.tools.auth import Auth, Credentials, Fixed
 from turnstream.tools.forwarding import Forwarding
@@ -18,9 +18,6 @@ from turnstream.tools.operations import Operation
 
 if TYPE_CHECKING:
     from typing import Self
-
-_MOST_PROBLEMS = 3
-_MOST_EXCERPT = 200
 
 
 class HttpTools:
@@ -55,6 +52,11 @@ class HttpTools:
             for one in self._operations.values()
         ]
 
+    def filled_parameters(self) -> frozenset[tuple[str, str]]:
+        """The places and names, in lower case, that are filled for each request: no model is asked for them."""
+        own = self._auth.fills
+        return frozenset({*own, *(("header", name.lower()) for name in self._forwarding.names)})
+
     async def __aenter__(self) -> Self:
         await self.client.__aenter__()
         return self
@@ -72,7 +74,7 @@ class HttpTools:
         operation = self._operations.get(call.name)
         if operation is None:
             raise ToolError(f"There is no tool named {call.name!r}.")
-        arguments = arguments_of(call)
+        arguments = schema_check.coerce(arguments_of(call), operation.schema)
         self._check(operation, arguments)
         response, used = await self._answered(operation, arguments, context)
         secrets = [*used.secrets, *operation.secrets]
@@ -94,23 +96,8 @@ class HttpTools:
 
     def _check(self, operation: Operation, arguments: Mapping[str, Any]) -> None:
         if operation.name not in self._validators:
-            from jsonschema import Draft202012Validator
-
-            self._validators[operation.name] = Draft202012Validator(dict(operation.schema))
-        try:
-            found = list(self._validators[operation.name].iter_errors(dict(arguments)))
-        except RecursionError:
-            raise ToolError(f"The arguments of {operation.name} cannot be checked: its schema never ends.") from None
-        errors = sorted(found, key=lambda one: len(one.path))
-        if errors:
-            problems = "; ".join(_problem(error) for error in errors[:_MOST_PROBLEMS])
-            raise ToolError(f"The arguments of {operation.name} are wrong: {problems}.")
+            self._validators[operation.name] = schema_check.validator(operation.schema)
+        schema_check.check(self._validators[operation.name], arguments, operation.name)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.source!r})"
-
-
-def _problem(error: Any) -> str:
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
-    message = error.message if len(error.message) <= _MOST_EXCERPT else f"{error.message[:_MOST_EXCERPT]}…"
-    return f"{path.removeprefix('.')}: {message}" if path else message

@@ -18,6 +18,11 @@ def valid(name: str) -> str:
     return f"{made[: LONGEST - 9]}_{sha256(name.encode()).hexdigest()[:8]}"
 
 
+def has_valid_characters(name: str) -> bool:
+    """Whether something of the name is left when what vendors refuse is gone."""
+    return bool(_REFUSED.sub("", name).strip("_-"))
+
+
 def unique(names: Iterable[str]) -> dict[str, str]:
     """Valid name → the name that it stands for, in the order given. Of two that become the same, the later gets a
     number."""

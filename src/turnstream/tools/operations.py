@@ -15,7 +15,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from turnstream.events import ConfigurationError, Effect, ToolError
-from turnstream.tools import serialization
+from turnstream.tools import bodies, serialization
 from turnstream.tools.auth import Credentials
 from turnstream.tools.forwarding import is_name, is_value
 from turnstream.tools.http_client import Request
@@ -27,7 +27,7 @@ BODY = "body"
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _DOTS = re.compile(r"(?:\.|%2e){1,2}", re.IGNORECASE)
-_REPEATABLE = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")
+_REPEATABLE = ("GET", "HEAD", "OPTIONS", "QUERY", "PUT", "DELETE")
 OWN_HEADERS = ("host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer")
 """They say where a request goes and where it ends: neither the configuration nor a model may."""
 
@@ -35,7 +35,8 @@ OWN_HEADERS = ("host", "content-length", "transfer-encoding", "connection", "upg
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """An argument named ``argument`` that the server knows as ``name``. ``style`` and ``explode`` are OpenAPI's; None
-    is the default of its place. ``as_json``: its value is sent as JSON text.
+    is the default of its place. ``as_json``: its value is sent as JSON text. ``reserved``: characters that are reserved
+    in addresses stay as they are. ``nullable``: null is a value of it, which a JSON body can say.
     """
 
     argument: str
@@ -44,14 +45,16 @@ class Parameter:
     style: str | None = None
     explode: bool | None = None
     as_json: bool = False
+    reserved: bool = False
+    nullable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
     """``url`` may have ``{name}`` in its path, each the name of a path parameter. ``schema`` is that of the arguments.
 
-    ``content_type`` is the body's, "" for none. ``fixed_…`` is sent with each request, ``defaults`` are arguments that
-    are sent when the model leaves them out.
+    ``content_type`` is the body's, "" for none, and ``encodings`` say how the members of a form are written.
+    ``fixed_…`` is sent with each request, ``defaults`` are arguments that are sent when the model leaves them out.
     """
 
     name: str
@@ -66,13 +69,14 @@ class Operation:
     fixed_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     fixed_body: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    encodings: Mapping[str, bodies.Encoding] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_url(self.url)
         path = {parameter.name for parameter in self.parameters if parameter.place == "path"}
         unknown = set(_PLACEHOLDER.findall(self.url)) - path
         if unknown:
-            raise ConfigurationError(f"{{{min(unknown)}}} in the url is no parameter")
+            raise ConfigurationError(f"the url has {{{min(unknown)}}}, which is not a parameter")
 
     @property
     def host(self) -> str:
@@ -86,7 +90,11 @@ class Operation:
     def request(self, arguments: Mapping[str, Any], credentials: Credentials, idempotency_key: str) -> Request:
         """Raises `ToolError` for arguments that cannot be sent."""
         arguments = {**self.defaults, **arguments}
-        given = [(one, arguments[one.argument]) for one in self.parameters if arguments.get(one.argument) is not None]
+        given = [
+            (one, arguments[one.argument])
+            for one in self.parameters
+            if arguments.get(one.argument) is not None or (one.argument in arguments and self._sends_null(one))
+        ]
         body, kind = self._body(given)
         own = {"Accept": "application/json, */*;q=0.5"}
         if self.effect == "once":
@@ -98,6 +106,10 @@ class Operation:
         headers = _merged(own, self._headers(given), self.fixed_headers, sent, credentials.headers)
         repeatable = self.effect != "once" and (self.method in _REPEATABLE or self.effect == "idempotent")
         return Request(self.method, self._address(given, credentials), headers, body, repeatable)
+
+    def _sends_null(self, one: Parameter) -> bool:
+        """In a JSON body, null clears a field (RFC 7396)."""
+        return one.nullable and one.place == "body" and one.argument != BODY and bodies.is_json(self.content_type)
 
     def _address(self, given: list[tuple[Parameter, Any]], credentials: Credentials) -> str:
         values = {one.name: _path_value(one, value) for one, value in given if one.place == "path"}
@@ -115,7 +127,8 @@ class Operation:
         for one, value in given:
             if one.place == "query":
                 sent = serialization.text(value) if not one.as_json else json.dumps(value, ensure_ascii=False)
-                form = serialization.in_query(one.name, value, one.style or "form", _exploded(one))
+                style, explode = one.style or "form", _exploded(one)
+                form = serialization.in_query(one.name, value, style, explode, reserved=one.reserved)
                 pairs += [(one.name, sent)] if one.as_json else form
         query = "&".join(part for part in (after, serialization.query([*pairs, *credentials.query.items()])) if part)
         return f"{filled}?{query}" if query else filled
@@ -148,14 +161,7 @@ class Operation:
         value = {**self.fixed_body, **fields} if whole is None else whole
         if isinstance(whole, dict):
             value = {**self.fixed_body, **whole}
-        if self.content_type == "application/x-www-form-urlencoded":
-            pairs = [pair for key, item in dict(value).items() for pair in serialization.in_query(key, item)]
-            return serialization.query(pairs).encode(), self.content_type
-        if self.content_type == "multipart/form-data":
-            return _multipart(dict(value))
-        if "json" not in self.content_type:
-            return serialization.text(value).encode("utf-8", "replace"), self.content_type
-        return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"), self.content_type
+        return bodies.encode(value, self.content_type, self.encodings)
 
 
 def check_url(url: str) -> None:
@@ -168,18 +174,9 @@ def check_url(url: str) -> None:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigurationError("the url must begin with http:// or https:// and name a host")
     if "{" in parts.netloc or "{" in parts.query or "@" in parts.netloc or set(url) & set("\\#") or not _visible(url):
-        raise ConfigurationError("the url may have {parameters} in its path alone, and neither a user nor a fragment")
-
-
-def _multipart(fields: Mapping[str, Any]) -> tuple[bytes, str]:
-    """RFC 7578. The boundary is a digest of what is between, so it does not occur there."""
-    sent = [(serialization.encoded(name), serialization.text(value)) for name, value in fields.items()]
-    boundary = sha256(json.dumps(sent).encode()).hexdigest()
-    parts = [
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in sent
-    ]
-    body = "".join(parts) + f"--{boundary}--\r\n"
-    return body.encode("utf-8", "replace"), f"multipart/form-data; boundary={boundary}"
+        raise ConfigurationError(
+            "{parameters} are allowed only in the path of the url; credentials and fragments are not allowed"
+        )
 
 
 def _merged(*parts: Mapping[str, str]) -> dict[str, str]:
@@ -190,7 +187,7 @@ def _merged(*parts: Mapping[str, str]) -> dict[str, str]:
 
 def check_header(name: str) -> None:
     if not is_name(name) or name.lower() in OWN_HEADERS:
-        raise ConfigurationError(f"{name!r} is no header that a tool may send")
+        raise ConfigurationError(f"a tool may not send the header {name!r}")
 
 
 def check_headers(headers: Mapping[str, str]) -> None:
@@ -198,7 +195,7 @@ def check_headers(headers: Mapping[str, str]) -> None:
     for name, value in headers.items():
         check_header(name)
         if not is_value(value):
-            raise ConfigurationError(f"the value of the header {name} has characters that may not stand there")
+            raise ConfigurationError(f"the value of the header {name} has characters that are not allowed in it")
 
 
 def _visible(url: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, cast
 
 from turnstream.events import ConfigurationError, Effect
-from turnstream.tools import names
+from turnstream.tools import json_schema, names, schema_check
 from turnstream.tools.answers import Projection
 from turnstream.tools.auth import Auth
 from turnstream.tools.forwarding import Forwarding
@@ -15,7 +15,7 @@ from turnstream.tools.http_tools import HttpTools
 from turnstream.tools.operations import BODY, Operation, Parameter, Place, check_header, check_headers
 
 EFFECTS: Mapping[str, Effect] = {
-    "GET": "none", "HEAD": "none", "OPTIONS": "none", "PUT": "idempotent", "DELETE": "idempotent",
+    "GET": "none", "HEAD": "none", "OPTIONS": "none", "QUERY": "none", "PUT": "idempotent", "DELETE": "idempotent",
 }  # fmt: skip
 """What RFC 9110 (section 9.2) says of a second request; every other method is ``once``."""
 
@@ -90,20 +90,22 @@ def _parameter(argument: str, given: dict[str, Any], url: str, method: str) -> P
         raise ConfigurationError(f"parameter {argument}: the path of the url has no {{{name}}}")
     if place == "body" and argument == BODY:
         raise ConfigurationError(f"parameter {argument}: give it another name")
-    return Parameter(argument, name, cast("Place", place))
+    return Parameter(argument, name, cast("Place", place), nullable=schema_check.allows_null(given))
 
 
 def _schema(parameters: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    from jsonschema import Draft202012Validator, SchemaError
+    from jsonschema import SchemaError
 
     properties = {
         argument: {key: value for key, value in one.items() if key not in _OWN} for argument, one in parameters.items()
     }
     required = [name for name, one in parameters.items() if one.get("required", "default" not in one)]
-    schema = {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+    schema: dict[str, Any] = json_schema.modern(
+        {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+    )
     try:
-        Draft202012Validator.check_schema(schema)
+        schema_check.check_schema(schema)
     except SchemaError as error:
         where = "".join(f".{part}" for part in list(error.absolute_path)[1:])
-        raise ConfigurationError(f"parameters{where} is no JSON Schema") from None
+        raise ConfigurationError(f"parameters{where} is not a valid JSON Schema") from None
     return schema

@@ -103,6 +103,11 @@ def coerce(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str,
     return made if isinstance(made, dict) else dict(arguments)
 
 
+def allows_null(schema: Any, root: Mapping[str, Any] | None = None) -> bool:
+    wanted = _wanted(schema, root or {})
+    return not wanted or "null" in wanted
+
+
 def _coerce(value: Any, schema: Any, root: Mapping[str, Any], depth: int = 0) -> Any:
     if not isinstance(schema, dict | Mapping) or depth > 100:
         return value

@@ -1,5 +1,5 @@
 """Arguments as they stand in a path, a query, a header or a cookie: the styles of OpenAPI 3 (sections on Parameter
-Object and its style values).
+Object and its style values; RFC 6570).
 """
 
 from __future__ import annotations
@@ -9,7 +9,14 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
-_SEPARATORS = {"form": ",", "spaceDelimited": " ", "pipeDelimited": "|"}
+_SEPARATORS = {"form": ",", "spaceDelimited": "%20", "pipeDelimited": "%7C"}
+_RESERVED = ":/?[]@!$'()*,;"  # RFC 3986, but for what would end or split a value: # & + =
+
+
+class Encoded(str):
+    """A value of a query that is percent-encoded already: its delimiters are literal."""
+
+    __slots__ = ()
 
 
 def text(value: Any) -> str:
@@ -27,9 +34,9 @@ def text(value: Any) -> str:
             return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def encoded(value: str) -> str:
+def encoded(value: str, safe: str = "") -> str:
     """Percent-encoded but for the unreserved characters of RFC 3986: nothing in it can end a segment or a value."""
-    return quote(value.encode("utf-8", "replace"), safe="")
+    return quote(value.encode("utf-8", "replace"), safe=safe)
 
 
 def in_path(name: str, value: Any, style: str = "simple", explode: bool = False) -> str:
@@ -52,21 +59,30 @@ def in_path(name: str, value: Any, style: str = "simple", explode: bool = False)
     return f";{encoded(name)}={joined}" if style == "matrix" else before + joined
 
 
-def in_query(name: str, value: Any, style: str = "form", explode: bool = True) -> list[tuple[str, str]]:
-    """Names and values, not encoded; ``form``, ``spaceDelimited``, ``pipeDelimited`` and ``deepObject``."""
+def in_query(
+    name: str, value: Any, style: str = "form", explode: bool = True, *, reserved: bool = False
+) -> list[tuple[str, str]]:
+    """Names and values; ``form``, ``spaceDelimited``, ``pipeDelimited`` and ``deepObject``. With ``reserved``, the
+    reserved characters of values stay as they are. An empty list or object is nothing.
+    """
+    safe = _RESERVED if reserved else ""
+    between = _SEPARATORS.get(style, ",")
+    if value in ([], {}):
+        return []
     match value:
-        case dict() if style == "deepObject":
-            return list(_deep(name, value))
+        case dict() | list() if style == "deepObject":
+            pairs = _deep(name, value, is_outermost=True)
         case dict() if explode:
-            return [pair for key, item in value.items() for pair in _repeated(key, item)]
+            pairs = (pair for key, item in value.items() for pair in _repeated(key, item))
         case dict():
-            return [(name, ",".join(f"{key},{text(item)}" for key, item in value.items()))]
-        case list() if explode and style != "deepObject":
-            return list(_repeated(name, value))
+            return [(name, Encoded(between.join(encoded(text(part), safe) for pair in value.items() for part in pair)))]
+        case list() if explode:
+            pairs = _repeated(name, value)
         case list():
-            return [(name, _SEPARATORS.get(style, ",").join(text(item) for item in value))]
+            return [(name, Encoded(between.join(encoded(text(item), safe) for item in value)))]
         case _:
-            return [(name, text(value))]
+            pairs = _repeated(name, value)
+    return [(key, Encoded(encoded(item, safe))) for key, item in pairs] if safe else list(pairs)
 
 
 def _repeated(name: str, value: Any) -> Iterable[tuple[str, str]]:
@@ -74,17 +90,23 @@ def _repeated(name: str, value: Any) -> Iterable[tuple[str, str]]:
         yield name, text(item)
 
 
-def _deep(name: str, value: Any) -> Iterable[tuple[str, str]]:
-    """``filter[size][min]=1``; the specification leaves nesting open, servers read it like this."""
+def _deep(name: str, value: Any, *, is_outermost: bool = False) -> Iterable[tuple[str, str]]:
+    """``filter[size][min]=1``; the specification leaves nesting open, servers read it like this. The items of a list
+    are numbered where their names must differ: they are objects, or the list is all there is."""
     if isinstance(value, dict):
         for key, item in value.items():
             yield from _deep(f"{name}[{key}]", item)
+    elif isinstance(value, list) and (is_outermost or any(isinstance(item, dict | list) for item in value)):
+        for at, item in enumerate(value):
+            yield from _deep(f"{name}[{at}]", item)
     else:
         yield from _repeated(name, value)
 
 
 def query(pairs: Iterable[tuple[str, str]]) -> str:
-    return "&".join(f"{encoded(name)}={encoded(value)}" for name, value in pairs)
+    return "&".join(
+        f"{encoded(name)}={value if isinstance(value, Encoded) else encoded(value)}" for name, value in pairs
+    )
 
 
 def in_header(value: Any, explode: bool = False) -> str:

@@ -111,7 +111,7 @@ async def test_without_a_token_the_reason_is_told_and_no_secret(tmp_path: Path) 
         with pytest.raises(ToolError) as caught:
             await tool_names(box)
     assert caught.value.message == (
-        "The MCP server locked is not available: no access token could be had: its server answered with status 400."
+        "The MCP server locked is not available: could not get an access token: the token server answered 400."
     )
 
 

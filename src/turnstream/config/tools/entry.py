@@ -103,6 +103,12 @@ def names_filled_later(path: document.Path) -> Sequence[str]:
     return ()
 
 
+def is_json(path: document.Path) -> bool:
+    """Whether what stands at this path of a configuration is JSON, and read as YAML 1.2 has it."""
+    places = ((kind.name, *place) for kind in KINDS for place in kind.as_json)
+    return path[:1] == ("tools",) and any(path[2 : 2 + len(place)] == place for place in places)
+
+
 def build(section: ToolSection, where: context.ConfigContext) -> list[Toolbox]:
     """The toolboxes of one entry. Raises `ConfigurationError`, without file and line."""
     boxes = section.kind.build(getattr(section, section.kind.name), where)

@@ -19,7 +19,8 @@ EffectName = Literal["none", "idempotent", "once"]
 class Kind:
     """``name`` is its key in an entry, ``section`` the type of what is written there, ``build`` makes its toolboxes.
 
-    ``filled_later`` names, by their place in the section, texts in which the tool itself fills some ``${names}``.
+    ``filled_later`` names, by their place in the section, texts in which the tool itself fills some ``${names}``;
+    ``as_json`` are places of JSON, which YAML 1.2 reads as it is: Norway's NO is a text there, and a date too.
     A builder imports what its toolboxes need when it runs: a configuration pays for the kinds that it has.
     """
 
@@ -28,6 +29,7 @@ class Kind:
     build: Builder
     description: str
     filled_later: Mapping[document.Path, Sequence[str]] = field(default_factory=dict)
+    as_json: Sequence[document.Path] = ()
 
 
 def require(module: str, what: str, extra: str) -> None:

@@ -53,4 +53,4 @@ def build(section: RestSection, where: context.ConfigContext) -> Iterable[Toolbo
     )
 
 
-KIND = Kind("rest", RestSection, build, "One HTTP call.")
+KIND = Kind("rest", RestSection, build, "One HTTP call.", as_json=(("parameters",), ("body",)))

@@ -18,11 +18,13 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def encode(body: dict[str, Any]) -> bytes:
-    """The body as JSON. Lone surrogates, which UTF-8 cannot carry, become U+FFFD."""
+    """The body as JSON. Lone surrogates, which UTF-8 cannot carry, become U+FFFD; keys that are not text, as YAML
+    and Python have them, become text."""
     try:
         return msgspec.json.encode(body)
-    except UnicodeEncodeError:
-        return _SURROGATES.sub("\ufffd", json.dumps(body, ensure_ascii=False)).encode()
+    except (UnicodeEncodeError, TypeError):
+        text = json.dumps(body, ensure_ascii=False, default=str)
+        return _SURROGATES.sub("\ufffd", text).encode()
 
 
 def with_extra(body: dict[str, Any], extra: dict[str, Any] | None) -> dict[str, Any]:

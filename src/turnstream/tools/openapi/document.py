@@ -7,43 +7,32 @@ from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
 
 from turnstream.events import ConfigurationError
+from turnstream.parsing import yaml12
 
 _MOST_REFERENCES = 50
 
 
-class Unresolvable(Exception):
+class UnresolvableError(Exception):
     """A reference leads nowhere."""
 
 
 def parsed(text: str | bytes, name: str) -> dict[str, Any]:
-    """JSON or YAML. Raises `ConfigurationError`."""
+    """JSON or YAML 1.2. Raises `ConfigurationError`."""
     import yaml
 
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         try:
-            value = yaml.load(text, Loader=_loader())
+            value = yaml12.load(text)
         except (yaml.YAMLError, ValueError, RecursionError):
             raise ConfigurationError(f"{name} is neither JSON nor YAML") from None
     if not isinstance(value, dict):
-        raise ConfigurationError(f"{name} is no OpenAPI document")
+        raise ConfigurationError(f"{name} is not an OpenAPI document")
     return value
-
-
-def _loader() -> Any:
-    """YAML as JSON has it: dates stay texts (the schema that OpenAPI wants, section Format)."""
-    import yaml
-
-    base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    resolvers = {
-        first: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:timestamp"]
-        for first, found in base.yaml_implicit_resolvers.items()
-    }
-    return type("Loader", (base,), {"yaml_implicit_resolvers": resolvers})
 
 
 class Document:
@@ -51,13 +40,15 @@ class Document:
 
     def __init__(self, uri: str, value: dict[str, Any], others: Mapping[str, Any] | None = None) -> None:
         version = value.get("openapi")
+        version = str(version) if isinstance(version, float) else version  # without quotes, 3.1 is a number
         if not isinstance(version, str) or not version.startswith(("3.0", "3.1", "3.2")):
             said = f"version {version or value.get('swagger')}" if version or value.get("swagger") else "no version"
             raise ConfigurationError(f"OpenAPI 3.0 and 3.1 are understood; the document has {said}")
         if not isinstance(value.get("paths", {}), dict):
-            raise ConfigurationError("the document's paths are no mapping")
+            raise ConfigurationError("the document's paths are not a mapping")
         self.uri, self.value = uri, value
         self.is_30 = version.startswith("3.0")
+        self.is_32 = version.startswith("3.2")
         self._others = dict(others or {})
         self._missing: set[str] = set()
         registry = _referencing().Registry(retrieve=self._retrieve)
@@ -79,16 +70,27 @@ class Document:
         return parsed(path.read_bytes(), path.name)
 
     def followed(self, value: Any, resolver: Any) -> tuple[Any, Any]:
-        """What ``value`` refers to, if it is a reference, and the resolver for what is in it. Raises `Unresolvable`."""
+        """What ``value`` refers to, if it is a reference, and the resolver for what is in it. Raises
+        `UnresolvableError`."""
         for _ in range(_MOST_REFERENCES):
             if not isinstance(value, dict) or not isinstance(value.get("$ref"), str):
                 return value, resolver
             try:
                 found = resolver.lookup(value["$ref"])
             except (_referencing().exceptions.Unresolvable, ValueError, TypeError, KeyError, ConfigurationError):
-                raise Unresolvable(value["$ref"]) from None
+                raise UnresolvableError(value["$ref"]) from None
             value, resolver = found.contents, found.resolver
-        raise Unresolvable("a reference to itself")
+        raise UnresolvableError("a reference to itself")
+
+    def within(self, schema: dict[str, Any], resolver: Any) -> Any:
+        """The resolver for what is in ``schema``: since 3.1, one with an ``$id`` is a resource of its own."""
+        own = schema.get("$id")
+        if self.is_30 or not isinstance(own, str) or own.startswith("#"):
+            return resolver
+        uri = urljoin(self.uri, own)
+        registry = _referencing().Registry(retrieve=self._retrieve)
+        registry = registry.with_resources([(self.uri, _resource(self.value)), (uri, _resource(schema))])
+        return registry.resolver(uri)
 
     @property
     def missing(self) -> set[str]:
@@ -115,6 +117,15 @@ def _nowhere(uri: str) -> Exception:
 
 def _path(uri: str) -> Path:
     return Path(unquote(urlsplit(uri).path)).resolve()
+
+
+def join_url(base: str, path: str) -> str:
+    """A path after a server's address. A query of either stays a query; a fragment is no part of a request."""
+    address, _, shared = base.partition("?")
+    place, _, own = path.partition("#")[0].partition("?")
+    made = address.rstrip("/") + quote(place, safe="/{}:@!$&'()*+,;=~-._%")
+    query = "&".join(quote(part, safe="{}:@!$&'()*+,;=~-._%/?") for part in (shared, own) if part)
+    return f"{made}?{query}" if query else made
 
 
 def base_url(document: Document, given: str | None) -> str:

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from turnstream.events import ConfigurationError, Effect
 from turnstream.tools import names
-from turnstream.tools.openapi.document import Document, Unresolvable, server_url
+from turnstream.tools.openapi.body import Body
+from turnstream.tools.openapi.document import Document, UnresolvableError, join_url, server_url
 from turnstream.tools.openapi.schemas import Schemas
 from turnstream.tools.operations import BODY, OWN_HEADERS, Operation, Parameter, check_header
 from turnstream.tools.rest import EFFECTS
@@ -22,9 +23,9 @@ log = logging.getLogger("turnstream.tools.openapi")
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
 _LONGEST_DESCRIPTION = 1000
+_MOST_TIDIED = 20  # definitions: of more, a reader has no use for one put where it is used
 _IGNORED_HEADERS = ("accept", "content-type", "authorization", *OWN_HEADERS)  # OpenAPI 3.1, Parameter Object; ours
 _NOT_IN_AN_ARGUMENT = re.compile(r"[^A-Za-z0-9_.-]+")
-_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +49,23 @@ def _any(called: Sequence[str], patterns: Sequence[str]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """What the configuration says of all operations."""
+    """What the configuration says of all operations. ``filled`` are the parameters, as (place, name in lower case),
+    which credentials and forwarding fill: no model is asked for them."""
 
     base_url: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     effect: Effect | None = None
+    filled: frozenset[tuple[str, str]] = frozenset()
 
 
 def operations(document: Document, base_url: str, choice: Choice, fixed: Fixed) -> list[Operation]:
-    """One that cannot be described (a reference leads nowhere, its body is no text) is left out, and logged."""
-    from jsonschema import Draft202012Validator
-
+    """One that cannot be described (a reference leads nowhere, its body is a file) is left out, and logged."""
     made: list[Operation] = []
+    schemas = Schemas(document)
     for listed in _listed(document, choice):
         method, path = listed.method, listed.path
         try:
-            read = _Reader(document, listed).operation(base_url, fixed)
-            Draft202012Validator.check_schema(read.schema)
-            made.append(read)
+            made.append(_Reader(document, schemas, listed).operation(base_url, fixed))
         except Exception as error:  # the boundary to a document that others wrote: it may be anything
             reason = str(error).partition("\n")[0]
             log.warning("%s %s is left out: %s: %s", method.upper(), path, type(error).__name__, reason)
@@ -73,14 +73,18 @@ def operations(document: Document, base_url: str, choice: Choice, fixed: Fixed) 
     return [replace(operation, name=name) for name, operation in zip(called, made, strict=True)]
 
 
+Inside = tuple[dict[str, Any], Any]
+"""A piece of a document, and the resolver for what is in it."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """``shared`` is what the path says of all its operations. Each has the resolver for what is in it."""
+    """``shared`` is what the path says of all its operations, the more important last."""
 
     method: str
     path: str
-    shared: tuple[dict[str, Any], Any]
-    own: tuple[dict[str, Any], Any]
+    shared: tuple[Inside, ...]
+    own: Inside
 
 
 def _listed(document: Document, choice: Choice) -> Iterator[_Listed]:
@@ -90,63 +94,106 @@ def _listed(document: Document, choice: Choice) -> Iterator[_Listed]:
                 log.warning("%s is left out: a path begins with a slash", path)
             continue
         try:
-            item, resolver = document.followed(given, document.resolver)
-        except Unresolvable as error:
-            log.warning("%s is left out: %s leads nowhere", path, error)
+            shared = _shared(document, given)
+        except UnresolvableError as error:
+            log.warning("%s is left out: unresolved $ref %s", path, error)
             continue
-        for method in METHODS:
+        for method, operation, resolver in _methods(document, shared):
             try:
-                own = document.followed(item.get(method) if isinstance(item, dict) else None, resolver)
-            except Unresolvable as error:
-                log.warning("%s %s is left out: %s leads nowhere", method.upper(), path, error)
+                own = document.followed(operation, resolver)
+            except UnresolvableError as error:
+                log.warning("%s %s is left out: unresolved $ref %s", method.upper(), path, error)
                 continue
             if isinstance(own[0], dict) and choice.offers(method, str(path), own[0]):
-                yield _Listed(method, str(path), (item, resolver), own)
+                yield _Listed(method, str(path), shared, own)
+
+
+def _shared(document: Document, given: Any) -> tuple[Inside, ...]:
+    """A path item, and what it refers to; what stands beside a reference replaces what is there."""
+    item, resolver = document.followed(given, document.resolver)
+    referred = (item if isinstance(item, dict) else {}, resolver)
+    if item is given or not isinstance(given, dict):
+        return (referred,)
+    return referred, ({key: one for key, one in given.items() if key != "$ref"}, document.resolver)
+
+
+def _methods(document: Document, shared: Sequence[Inside]) -> Iterator[tuple[str, Any, Any]]:
+    """Since 3.2 there is a method ``query``, and others may be named."""
+    known = (*METHODS, "query") if document.is_32 else METHODS
+    found: dict[str, tuple[Any, Any]] = {}
+    for item, resolver in shared:
+        found.update({method: (item[method], resolver) for method in known if method in item})
+        more = item.get("additionalOperations") if document.is_32 else None
+        for method, operation in more.items() if isinstance(more, dict) else ():
+            if str(method).isalpha():
+                found[str(method)] = (operation, resolver)
+    for method, (operation, resolver) in found.items():
+        yield method, operation, resolver
 
 
 class _Reader:
     """Reads one operation."""
 
-    def __init__(self, document: Document, listed: _Listed) -> None:
-        self._document, self._method, self._path = document, listed.method, listed.path
+    def __init__(self, document: Document, schemas: Schemas, listed: _Listed) -> None:
+        self._document, self._schemas = document, schemas
+        self._method, self._path = listed.method, listed.path
         self._shared, self._own = listed.shared, listed.own
-        self._schemas = Schemas(document)
         self._properties: dict[str, Any] = {}
         self._required: list[str] = []
         self._defaults: dict[str, Any] = {}
 
     def operation(self, base_url: str, fixed: Fixed) -> Operation:
-        item = self._own[0]
-        parameters = [self._parameter(one, resolver) for one, resolver in self._parameters()]
+        item, method = self._own[0], self._method.upper()
+        parameters = [self._parameter(one, resolver) for one, resolver in self._parameters(fixed)]
         parameters += self._unlisted(parameters)
-        content_type = self._body(item.get("requestBody"))
-        if content_type:
+        body = self._body(item.get("requestBody"))
+        if body.content_type:
             parameters.append(Parameter(BODY, BODY, "body"))
+        return Operation(
+            self._name(item.get("operationId")),
+            method,
+            join_url(self._server(base_url, fixed), self._path),
+            self._description(item),
+            self._schema(),
+            tuple(parameters),
+            body.content_type,
+            fixed.effect or EFFECTS.get(method, "once"),
+            fixed_headers=fixed.headers,
+            defaults=self._defaults,
+            encodings=body.encodings,
+        )
+
+    def _schema(self) -> dict[str, Any]:
         schema: dict[str, Any] = {
             "type": "object",
             "properties": self._properties,
             "required": self._required,
             "additionalProperties": False,
         }
-        if self._schemas.definitions:
-            schema["$defs"] = self._schemas.definitions
-        method = self._method.upper()
-        return Operation(
-            str(item.get("operationId") or f"{self._method}_{self._path}"),
-            method,
-            self._server(base_url, fixed) + quote(self._path, safe="/{}:@!$&'()*+,;=~-._%"),
-            _description(item),
-            tidy(schema, close=False),
-            tuple(parameters),
-            content_type,
-            fixed.effect or EFFECTS.get(method, "once"),
-            fixed_headers=fixed.headers,
-            defaults=self._defaults,
-        )
+        for described in self._properties.values():
+            self._schemas.check(described)
+        definitions = self._schemas.closure(schema)
+        if definitions:
+            schema["$defs"] = definitions
+        return tidy(schema, close=False) if len(definitions) <= _MOST_TIDIED else schema
+
+    def _name(self, id: Any) -> str:
+        """The id of the operation, if vendors take any of its characters."""
+        id = str(id or "")
+        return id if names.has_valid_characters(id) else f"{self._method} {self._path}"
+
+    def _description(self, item: Mapping[str, Any]) -> str:
+        """Its own; else that of its path; else what it is."""
+        for holder in (item, *(one for one, _ in reversed(self._shared))):
+            said = [str(holder[key]).strip() for key in ("summary", "description") if holder.get(key)]
+            if text := "\n\n".join(dict.fromkeys(said)):
+                return text if len(text) <= _LONGEST_DESCRIPTION else f"{text[:_LONGEST_DESCRIPTION]}…"
+        return f"{self._method.upper()} {self._path}"
 
     def _server(self, base_url: str, fixed: Fixed) -> str:
         """A path or an operation may name a server of its own. One elsewhere is not trusted with credentials."""
-        servers = self._own[0].get("servers") or self._shared[0].get("servers")
+        holders = (self._own[0], *(item for item, _ in reversed(self._shared)))
+        servers = next((item["servers"] for item in holders if item.get("servers")), None)
         if not servers or fixed.base_url is not None:
             return base_url
         own = server_url(self._document, servers)
@@ -154,32 +201,38 @@ class _Reader:
             raise ConfigurationError(f"its server is {urlsplit(own).hostname}; a base_url would send it elsewhere")
         return own
 
-    def _parameters(self) -> list[tuple[dict[str, Any], Any]]:
-        """The operation's own replace those of its path."""
+    def _parameters(self, fixed: Fixed) -> list[tuple[dict[str, Any], Any]]:
+        """The operation's own replace those of its path. Those that are filled for it are no arguments."""
         named: dict[tuple[str, str], tuple[dict[str, Any], Any]] = {}
-        for holder, inside in (self._shared, self._own):
+        filled = fixed.filled | {("header", name.lower()) for name in fixed.headers}
+        for holder, inside in (*self._shared, self._own):
             for given in holder.get("parameters") or []:
                 one, resolver = self._document.followed(given, inside)
-                if one["in"] != "header" or one["name"].lower() not in _IGNORED_HEADERS:
-                    named[one["name"], one["in"]] = one, resolver
+                place, name = one["in"], str(one["name"])
+                if place == "querystring":
+                    raise ConfigurationError("its whole query is one parameter")
+                ignored = place == "header" and name.lower() in _IGNORED_HEADERS
+                if not ignored and (place, name.lower()) not in filled:
+                    named[name, place] = one, resolver
         return list(named.values())
 
     def _parameter(self, one: dict[str, Any], resolver: Any) -> Parameter:
         content: dict[str, dict[str, Any]] = one.get("content") or {}
         given = next(iter(content.values())).get("schema") if content else one.get("schema")
         schema = self._schemas.converted(given, resolver)
-        if isinstance(schema, dict) and one.get("description"):
-            schema = {**schema, "description": str(one["description"])}
-        if one["in"] == "header":
-            check_header(one["name"])
-        argument = self._free(one["name"], one["in"])
+        name, place = str(one["name"]), one["in"]
+        if place == "header":
+            check_header(name)
+        argument = self._free(name, place)
+        schema = _described(schema, one.get("description"), name if name not in argument and not name.isascii() else "")
         self._properties[argument] = schema
-        if one.get("required") or one["in"] == "path":
+        if one.get("required") or place == "path":
             if isinstance(schema, dict) and "default" in schema:
                 self._defaults[argument] = schema["default"]
             else:
                 self._required.append(argument)
-        return Parameter(argument, one["name"], one["in"], one.get("style"), one.get("explode"), bool(content))
+        reserved = one.get("allowReserved") is True and place == "query"
+        return Parameter(argument, name, place, one.get("style"), one.get("explode"), bool(content), reserved)
 
     def _free(self, name: str, place: str) -> str:
         argument = _NOT_IN_AN_ARGUMENT.sub("_", name).strip("_")[:64] or place
@@ -201,30 +254,23 @@ class _Reader:
                 made.append(Parameter(argument, name, "path"))
         return made
 
-    def _body(self, given: Any) -> str:
-        """The content type that is sent, "" for no body."""
+    def _body(self, given: Any) -> Body:
         body, resolver = self._document.followed(given, self._own[1])
-        content = body.get("content") if isinstance(body, dict) else None
-        if not content:
-            return ""
-        kind = next((one for one in content if "json" in one or one == "*/*"), None)
-        kind = kind or next((one for one in (*_FORMS, *content) if one in content and _is_text(one)), None)
-        if kind is None:
-            raise ConfigurationError(f"its body is {next(iter(content))}")
-        schema = self._schemas.converted(dict(content[kind]).get("schema", {}), resolver)
+        if not isinstance(body, dict):
+            return Body("", {})
+        read = Body.read(body, self._document, resolver)
+        if not read.content_type:
+            return read
+        schema = self._schemas.converted(read.schema, resolver)
         if isinstance(schema, dict) and body.get("description"):
             schema = {"description": str(body["description"]), **schema}
         self._properties[BODY] = schema
         if body.get("required"):
             self._required.append(BODY)
-        return "application/json" if kind == "*/*" else kind
+        return replace(read, content_type="application/json" if read.content_type == "*/*" else read.content_type)
 
 
-def _is_text(kind: str) -> bool:
-    return kind in _FORMS or kind.startswith("text/") or kind.endswith("xml")
-
-
-def _description(item: Mapping[str, Any]) -> str:
-    said = [str(item[key]).strip() for key in ("summary", "description") if item.get(key)]
-    text = "\n\n".join(dict.fromkeys(said))
-    return text if len(text) <= _LONGEST_DESCRIPTION else f"{text[:_LONGEST_DESCRIPTION]}…"
+def _described(schema: Any, description: Any, name: str) -> Any:
+    """With the description of its parameter, and its name where no argument can have that."""
+    said = ": ".join(part for part in (name, str(description or "")) if part)
+    return {**schema, "description": said} if isinstance(schema, dict) and said else schema

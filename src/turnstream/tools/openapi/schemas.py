@@ -1,92 +1,165 @@
-"""Schemas of a document as JSON Schema 2020-12 that stands alone: references become ``$defs``."""
+"""Schemas of a document as JSON Schema 2020-12 that stands alone: references become ``$defs``.
+
+A component is converted and checked once for all operations that refer to it: a document like that of Kubernetes has
+hundreds of operations over the same components.
+"""
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from turnstream.tools.openapi.document import Document
+from turnstream.tools import json_schema, schema_check
+from turnstream.tools.openapi.document import Document, UnresolvableError
 
-_MAPS = ("properties", "patternProperties", "dependentSchemas", "$defs", "definitions")
-_DATA = ("default", "const", "enum", "required", "examples", "type")
 _NOISE = (
     "example", "examples", "xml", "externalDocs", "discriminator", "deprecated", "writeOnly", "readOnly",
     "$schema", "$id", "$anchor", "$comment",
 )  # fmt: skip
+_REF = "#/$defs/"
+_NOTHING: frozenset[str] = frozenset()
 
 
 class Schemas:
-    """Those of one operation. ``definitions`` are what `converted` referred to so far."""
+    """Those of one document."""
 
     def __init__(self, document: Document) -> None:
-        self.definitions: dict[str, Any] = {}
         self._document = document
         self._names: dict[int, str] = {}
+        self._definitions: dict[str, Any] = {}
+        self._faults: dict[str, Exception] = {}
+        self._references: dict[str, frozenset[str]] = {}
+        self._checked: set[str] = set()
 
-    def converted(self, schema: Any, resolver: Any) -> Any:
-        """Raises `Unresolvable`."""
+    def converted(self, schema: Any, resolver: Any, hidden: frozenset[str] = _NOTHING) -> Any:
+        """``hidden`` are names that the schema around it describes as only read: a request requires none of them.
+        Raises `UnresolvableError`."""
         if not isinstance(schema, dict):
             return schema if isinstance(schema, bool) else {}
+        resolver = self._document.within(schema, resolver)
         if isinstance(schema.get("$ref"), str):
             beside = {} if self._document.is_30 else {key: one for key, one in schema.items() if key != "$ref"}
-            return {"$ref": self._referred(schema, resolver), **self._converted(beside, resolver)}
-        return self._converted(schema, resolver)
+            return {**self._referred(schema, resolver, hidden), **self._converted(beside, resolver, hidden)}
+        return self._converted(schema, resolver, hidden)
 
-    def _referred(self, schema: dict[str, Any], resolver: Any) -> str:
+    def check(self, schema: Any) -> None:
+        """Once for all schemas that are the same: to check one takes milliseconds. Raises jsonschema's
+        ``SchemaError``."""
+        key = json.dumps(schema, sort_keys=True, default=str)
+        if key not in self._checked:
+            schema_check.check_schema(schema)
+            self._checked.add(key)
+
+    def closure(self, schema: Any) -> dict[str, Any]:
+        """The definitions that the schema refers to, directly or not. Raises what was wrong with one of them."""
+        found: dict[str, Any] = {}
+        ahead = set(_references(schema))
+        while ahead:
+            name = ahead.pop()
+            if name in self._faults:
+                raise self._faults[name]
+            if name in self._definitions and name not in found:
+                found[name] = self._definitions[name]
+                ahead |= self._direct(name) - found.keys()
+        return {name: found[name] for name in self._definitions if name in found}
+
+    def _direct(self, name: str) -> frozenset[str]:
+        if name not in self._references:
+            self._references[name] = frozenset(_references(self._definitions[name]))
+            try:
+                self.check(self._definitions[name])
+            except Exception as error:  # the boundary to a document that others wrote: it may be anything
+                self._faults[name] = error
+                raise
+        return self._references[name]
+
+    def _referred(self, schema: dict[str, Any], resolver: Any, hidden: frozenset[str]) -> dict[str, Any]:
         target, inside = self._document.followed(schema, resolver)
+        if hidden and isinstance(target, dict) and hidden & set(_strings(target.get("required"))):
+            made: dict[str, Any] = self.converted(target, inside, hidden)  # here it requires less than elsewhere
+            return made
         key = id(target)  # the registry keeps the document, so no other object gets its id
         if key not in self._names:
             name = self._names[key] = self._free(schema["$ref"])
-            self.definitions[name] = {}  # it may refer to itself
-            self.definitions[name] = self.converted(target, inside)
-        return f"#/$defs/{self._names[key]}"
+            self._definitions[name] = {}  # it may refer to itself
+            try:
+                self._definitions[name] = self.converted(target, inside)
+            except (UnresolvableError, RecursionError) as error:
+                self._faults[name] = error
+        return {"$ref": f"{_REF}{self._names[key]}"}
 
     def _free(self, reference: str) -> str:
         base = re.sub(r"[^A-Za-z0-9_.-]+", "_", reference.rpartition("/")[2]) or "schema"
         name, number = base, 2
-        while name in self.definitions:
+        while name in self._definitions:
             name, number = f"{base}_{number}", number + 1
         return name
 
-    def _converted(self, schema: dict[str, Any], resolver: Any) -> dict[str, Any]:
+    def _converted(self, schema: dict[str, Any], resolver: Any, hidden: frozenset[str]) -> dict[str, Any]:
+        hidden = hidden | self.read_only(schema, resolver)
         made: dict[str, Any] = {}
         for key, value in schema.items():
-            if key in _NOISE or key.startswith("x-") or (key == "pattern" and not _is_pattern(value)):
+            if not isinstance(key, str) or key in _NOISE or key.startswith("x-"):
                 continue
-            if key in _MAPS and isinstance(value, dict):
-                made[key] = {name: self.converted(one, resolver) for name, one in self._written(value, key, resolver)}
-            elif key in _DATA:
+            if key == "pattern" and not json_schema.is_pattern(value):
+                continue
+            if key in json_schema.MAPS and isinstance(value, dict):
+                shown = _shown(value, key, hidden)
+                made[key] = {name: self.converted(one, resolver) for name, one in shown}
+            elif key in json_schema.DATA:
                 made[key] = value
             elif isinstance(value, list):
-                made[key] = [self.converted(one, resolver) if isinstance(one, dict) else one for one in value]
+                within = hidden if key == "allOf" else _NOTHING
+                made[key] = [self.converted(one, resolver, within) if isinstance(one, dict) else one for one in value]
             else:
                 made[key] = self.converted(value, resolver) if isinstance(value, dict) else value
-        if "required" in made and "properties" in made and isinstance(made["required"], list):
-            made["required"] = [name for name in made["required"] if name not in self._read(schema, resolver)]
+        if isinstance(made.get("required"), list):
+            made["required"] = [name for name in made["required"] if name not in hidden]
         return _from_30(made) if self._document.is_30 else made
 
-    def _written(self, properties: dict[str, Any], key: str, resolver: Any) -> list[tuple[str, Any]]:
-        """A property that only answers have is none of a request."""
-        if key == "patternProperties":
-            return [(name, one) for name, one in properties.items() if _is_pattern(name)]
-        hidden = self._read({"properties": properties}, resolver) if key == "properties" else set()
-        return [(name, one) for name, one in properties.items() if name not in hidden]
-
-    def _read(self, schema: dict[str, Any], resolver: Any) -> set[str]:
+    def read_only(self, schema: Any, resolver: Any, depth: int = 0) -> frozenset[str]:
+        """The properties that only answers have: ``required`` takes effect on the response only (OpenAPI 3.0.3, Schema
+        Object)."""
+        if not isinstance(schema, dict) or depth > 20:
+            return _NOTHING
+        found = set()
         properties = schema.get("properties")
-        if not isinstance(properties, dict):
-            return set()
-        followed = ((name, self._document.followed(one, resolver)[0]) for name, one in properties.items())
-        return {name for name, one in followed if isinstance(one, dict) and one.get("readOnly") is True}
+        for name, one in properties.items() if isinstance(properties, dict) else ():
+            if self._is_read_only(one, resolver):
+                found.add(str(name))
+        for branch in schema.get("allOf") or () if isinstance(schema.get("allOf"), list) else ():
+            target, inside = self._document.followed(branch, resolver)
+            found |= self.read_only(target, inside, depth + 1)
+        return frozenset(found)
+
+    def _is_read_only(self, schema: Any, resolver: Any) -> bool:
+        if isinstance(schema, dict) and not self._document.is_30 and schema.get("readOnly") is True:
+            return True
+        target, _ = self._document.followed(schema, resolver)
+        return isinstance(target, dict) and target.get("readOnly") is True
 
 
-def _is_pattern(value: Any) -> bool:
-    """OpenAPI's patterns are those of JavaScript, of which Python does not understand all."""
-    try:
-        re.compile(value)
-    except (re.error, TypeError, OverflowError, RecursionError):
-        return False
-    return True
+def _shown(members: Mapping[Any, Any], key: str, hidden: frozenset[str]) -> list[tuple[str, Any]]:
+    if key == "patternProperties":
+        return [(name, one) for name, one in members.items() if isinstance(name, str) and json_schema.is_pattern(name)]
+    left_out = hidden if key == "properties" else _NOTHING
+    return [(str(name), one) for name, one in members.items() if name not in left_out]
+
+
+def _references(schema: Any) -> Iterator[str]:
+    if isinstance(schema, dict):
+        reference = schema.get("$ref")
+        if isinstance(reference, str) and reference.startswith(_REF):
+            yield reference.removeprefix(_REF)
+    for inner in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        if isinstance(inner, dict | list):
+            yield from _references(inner)
+
+
+def _strings(value: Any) -> list[str]:
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 
 def _from_30(schema: dict[str, Any]) -> dict[str, Any]:

@@ -22,12 +22,12 @@ log = logging.getLogger("turnstream.tools.openapi")
 
 _LARGEST = 20_000_000
 _MOST_DOCUMENTS = 50
-_PAUSE = 30.0  # seconds after a document that could not be had
+_PAUSE = 30.0  # seconds after a document that could not be loaded
 
 
 class OpenApi(HttpTools):
     """``spec`` is a file or a URL. Credentials go to the server alone,
-    not to where the document is. Raises `ConfigurationError` for a file that is no OpenAPI document.
+    not to where the document is. Raises `ConfigurationError` for a file that is not an OpenAPI document.
     """
 
     def __init__(
@@ -52,7 +52,8 @@ class OpenApi(HttpTools):
             forwarding=forwarding,
             projection=projection,
         )
-        self._choice, self._fixed = choice or Choice(), fixed or Fixed()
+        self._choice = choice or Choice()
+        self._fixed = replace(fixed or Fixed(), filled=self.filled_parameters())
         self._fetching = HttpClient(replace(options, max_bytes=_LARGEST))
         self._loading = asyncio.Lock()
         self._not_before = 0.0
@@ -74,7 +75,7 @@ class OpenApi(HttpTools):
         self.offer(found)
 
     async def tools(self, context: RunContext) -> list[ToolSpec]:
-        """Raises `ToolError` while the document cannot be had."""
+        """Raises `ToolError` while the document cannot be loaded."""
         await self._loaded()
         return await super().tools(context)
 
@@ -92,13 +93,13 @@ class OpenApi(HttpTools):
             if self._has_operations():
                 return
             if time.monotonic() < self._not_before:
-                raise ToolError(f"The document of {self.source} could not be had; it is tried again later.")
+                raise ToolError(f"Could not load {self.source}; will retry.")
             try:
                 async with self._fetching:
                     await self._fetched(self._url)
             except (ToolError, ConfigurationError) as error:
                 self._not_before = time.monotonic() + _PAUSE
-                raise ToolError(f"The document of {self.source} could not be had: {error.message}") from error
+                raise ToolError(f"Could not load {self.source}: {error.message}") from error
 
     async def _fetched(self, url: str) -> None:
         """Documents that it refers to are fetched as they are found."""
