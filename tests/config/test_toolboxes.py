@@ -53,7 +53,10 @@ async def specs(folder: Path, entry: str) -> list[ToolSpec]:
         ),
         ("mcp: {command: a, auth: {bearer: b}}", "tools[0].mcp: auth cannot be combined with command"),
         ("mcp: {url: https://b, auth: {api_key: {key: k, query: q}}}", "an MCP server takes its key in a header"),
-        ("mcp: {url: https://b, auth: {api_key: {key: k, header: 'a b'}}}", "tools[0]: a tool may not send the header 'a b'"),
+        (
+            "mcp: {url: https://b, auth: {api_key: {key: k, header: 'a b'}}}",
+            "tools[0]: a tool may not send the header 'a b'",
+        ),
         ('mcp: {url: https://b, auth: {bearer: "a\\tb"}}', "tools[0]: the value of the header Authorization has"),
         ("mcp: {url: https://b, headers: {X: 'ü'}}", "tools[0]: the value of the header X has"),
         (
