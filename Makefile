@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check bench format fuzz soak-runs milvus orchestrate open-webui
+.PHONY: help install serve test check bench format fuzz soak-runs milvus orchestrate open-webui playground page
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
@@ -67,6 +67,16 @@ soak-runs: install ## owners of kept runs are killed before and after every call
 
 milvus: install $(VENV)-milvus/.installed ## the search in Milvus, with Milvus Lite from an environment of its own (450 MB)
 	$(call with,milvus) -m pytest tests/tools/retrieval/test_milvus.py
+
+playground/node_modules/.installed: playground/package-lock.json
+	cd playground && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+playground: playground/node_modules/.installed ## build the page into the package (needs Node.js)
+	cd playground && npm run build
+
+page: install playground/node_modules/.installed ## the page: is its build that of its source, and does it work in a real Chromium
+	cd playground && npm run check && node check-build.mjs && TURNSTREAM_PYTHON=$(CURDIR)/$(BIN)/python npm test
 
 orchestrate: install $(VENV)-orchestrate/.installed ## IBM's own validator and discovery of agents, in an environment of its own (380 MB)
 	ORCHESTRATE_PYTHON=$(CURDIR)/$(VENV)-orchestrate/bin/python $(BIN)/python -m pytest tests/clients/test_orchestrate_official.py

@@ -16,12 +16,13 @@ StatusMode = Literal["extension", "metadata", "off"]
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """Times are in seconds, sizes in bytes. ``keys`` are the API keys that open the server, each a text or
-    with a name and agents of its own; none means no key is asked.
+    """Times are in seconds, sizes in bytes. ``keys`` are the API keys that open the server, each a text or with a name
+    and agents of its own; none means no key is asked.
 
     ``forward_headers`` is the allow-list of request headers (lower case) that tools may see. ``first_byte_hold`` is how
     long a stream's HTTP status waits for the model's first word or failure. ``send_timeout`` ends a run whose client
-    has stopped reading for so long. ``memory_limit`` bounds what the process keeps of conversations.
+    has stopped reading for so long. ``memory_limit`` bounds what the server remembers of threads and answers. With
+    ``playground`` the page is served at ``/``, where no stranger can come without a key.
     """
 
     host: str = "127.0.0.1"
@@ -37,6 +38,7 @@ class ServerSettings:
     shutdown_grace: float = 30.0
     statuses: StatusMode = "extension"
     forward_headers: tuple[str, ...] = ()
+    playground: bool = True
 
 
 @dataclass(slots=True)

@@ -21,6 +21,7 @@ BODIES: dict[str, tuple[str, dict[str, Any]]] = {
     "anthropic_messages": ("/v1/messages", {"messages": [{"role": "user", "content": "hi"}], "stream": True}),
     "ag_ui": ("/ag-ui/a", {"threadId": "t", "runId": "r", "messages": [{"id": "1", "role": "user", "content": "hi"}]}),
     "vercel": ("/vercel/a", {"id": "c", "messages": [{"role": "user", "parts": [{"type": "text", "text": "hi"}]}]}),
+    "native": ("/v1/runs", {"input": "hi", "stream": True}),
     "a2a": ("/a2a/a", {"jsonrpc": "2.0", "id": 1, "method": "message/stream", "params": PARAMS}),
 }
 

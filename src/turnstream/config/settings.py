@@ -73,6 +73,8 @@ class ServerSection(Section):
     """Request headers that tools may see."""
     guardrails: guarding.GuardrailsSection | None = None
     """Guardrails of all agents, around their own."""
+    playground: bool = _DEFAULTS["playground"]
+    """Serve the page at `/`. On a host that is not loopback it is there only if the server has keys."""
 
 
 def build(section: ServerSection) -> service.ServerSettings:

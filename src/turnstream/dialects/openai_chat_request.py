@@ -37,7 +37,7 @@ def run_request(body: api.ChatRequest, headers: Mapping[str, str]) -> requests.R
         requests.RunRequest(
             messages=read_messages(body.messages),
             agent=body.model or None,
-            tools=_tools(body.tools or ()),
+            tools=read_tools(body.tools or ()),
             options=_options(body),
             thread_id=_thread_id(body, headers),
             user=incoming.user(headers, ("user", body.user.get("id") if isinstance(body.user, dict) else body.user)),
@@ -145,7 +145,7 @@ def _part(part: api.Part | str, path: str) -> messages.ContentPart:
 # ----------------------------------------------------------------------------------------------- tools and parameters
 
 
-def _tools(tools: Sequence[api.Tool]) -> tuple[toolspec.ToolSpec, ...]:
+def read_tools(tools: Sequence[api.Tool]) -> tuple[toolspec.ToolSpec, ...]:
     specs: list[toolspec.ToolSpec] = []
     for index, tool in enumerate(tools):
         path = f"tools[{index}]"

@@ -26,7 +26,7 @@ from turnstream import __version__, identity
 from turnstream.dialects import DIALECTS
 from turnstream.server import openapi, refusals, routes
 from turnstream.server.conversations import Conversations
-from turnstream.server.endpoints import health, models, runs
+from turnstream.server.endpoints import health, models, playground, runs
 from turnstream.server.endpoints.dialects import Dialects
 from turnstream.server.middleware.auth import Auth
 from turnstream.server.middleware.drain import Drain
@@ -42,7 +42,7 @@ from turnstream.threads.memory import MemoryThreads
 def app(service: Service, state: State | None = None) -> ASGIApp:
     """``state`` is for who wants to drain the server; see `turnstream.server.run`."""
     state = state or State()
-    table = routes.Routes([dialect() for dialect in DIALECTS])
+    table = routes.Routes([dialect() for dialect in DIALECTS], playground.paths(service.settings))
     refuse = refusals.Refusals(table)
     kept = Conversations(service.threads or MemoryThreads(service.settings.memory_limit))
     stack: ASGIApp = _Router(table, Dialects(service, state.runs, kept, refuse), _api(service, state, table, refuse))
@@ -103,6 +103,7 @@ def _api(service: Service, state: State, table: routes.Routes, refuse: refusals.
         version=__version__,
         summary="Agents, streamed.",
         lifespan=lifespan,
+        docs_url=None,
         redoc_url=None,
         exception_handlers={HTTPException: http_error},
     )
@@ -110,4 +111,5 @@ def _api(service: Service, state: State, table: routes.Routes, refuse: refusals.
     models.add(api, service, refuse)
     runs.add(api, state.runs, refuse)
     health.add(api, state)
+    playground.add(api, service, table, refuse)
     return api

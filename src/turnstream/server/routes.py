@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from starlette.datastructures import Headers
@@ -13,7 +13,7 @@ from turnstream.dialects import base
 from turnstream.server import scopes
 
 HEALTH = frozenset({"/healthz", "/readyz", "/health"})  # answered also while the server drains
-_PUBLIC = HEALTH | {"/docs", "/docs/oauth2-redirect", "/openapi.json"}
+_PUBLIC = HEALTH | {"/openapi.json"}
 
 
 class Match(NamedTuple):
@@ -24,9 +24,11 @@ class Match(NamedTuple):
 class Routes:
     """The dialects' routes. Of two that share a path, the first that fits the request's headers counts."""
 
-    def __init__(self, dialects: Sequence[base.Dialect]) -> None:
+    def __init__(self, dialects: Sequence[base.Dialect], public: Collection[str] = ()) -> None:
+        """``public`` are further paths that need no key."""
         self.rows = [(route, dialect) for dialect in dialects for route in dialect.routes]
         self._patterns = [(compile_path(route.path)[0], route, dialect) for route, dialect in self.rows]
+        self._public_paths = _PUBLIC.union(public)
         self._public = [pattern for pattern, route, _ in self._patterns if route.public]
         self._exact: dict[tuple[str, str], list[tuple[base.Route, base.Dialect]]] = {}
         for route, dialect in self.rows:
@@ -48,7 +50,7 @@ class Routes:
     def is_public(self, scope: Scope) -> bool:
         """Whether it is answered without a key: what a client reads before it knows how to authenticate."""
         path = scopes.path(scope)
-        return path in _PUBLIC or any(pattern.match(path) for pattern in self._public)
+        return path in self._public_paths or any(pattern.match(path) for pattern in self._public)
 
     def _matches(self, scope: Scope) -> Iterator[tuple[base.Route, Match]]:
         path = scopes.path(scope)

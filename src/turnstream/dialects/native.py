@@ -1,0 +1,170 @@
+"""The native wire: a run's own events, numbered, as server-sent events (docs/runs.md).
+
+Each event is a frame of three lines: ``id`` is its seq (from 1), ``event`` its name, ``data`` its JSON with the fields
+of `turnstream.events`. What only the model may see, and what only its provider understands, is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import msgspec
+
+from turnstream import errors, events, jsontext, messages, requests, toolspec
+from turnstream.api import runs as api
+from turnstream.dialects import base, incoming, openai_chat, openai_chat_request
+from turnstream.dialects import body as bodies
+
+# Events that change the state of a run have names of two words; the rest are named by their kind.
+_NAMES = {
+    "run_started": "run.started",
+    "run_resumed": "run.resumed",
+    "run_waiting": "run.waiting",
+    "run_answered": "run.answered",
+    "run_finished": "run.finished",
+    "run_failed": "run.failed",
+    "run_cancelled": "run.cancelled",
+    "step_started": "step.started",
+    "step_finished": "step.finished",
+    "tool_began": "tool.began",
+}
+
+
+class Native:
+    name: ClassVar[str] = "native"
+    routes: ClassVar[Sequence[base.Route]] = (
+        base.Route(
+            "POST",
+            "/v1/runs",
+            summary="Run an agent; the answer is a stream of the run's events, or the run when it has ended.",
+            request=api.RunBody,
+        ),
+    )
+
+    def decode(self, request: base.ClientRequest) -> base.Decoded:
+        return Exchange(request, bodies.decode(request.body, api.RunBody))
+
+    def error(self, error: errors.TurnstreamError, id: str) -> base.Reply:
+        return openai_chat.refusal(error)
+
+
+class Exchange:
+    headers: Mapping[str, str] = {}
+
+    def __init__(self, client: base.ClientRequest, body: api.RunBody) -> None:
+        self.stream = bool(body.stream)
+        self.id, self.created = client.id, int(client.time)
+        self.request = incoming.mark_housekeeping(
+            requests.RunRequest(
+                messages=_messages(body),
+                agent=body.agent or None,
+                tools=openai_chat_request.read_tools(body.tools or ()),
+                thread_id=incoming.thread_id(client.headers, ("thread", body.thread)),
+                user=incoming.user(client.headers, ("user", body.user)),
+                context=incoming.values(body.context, "context"),
+            )
+        )
+        self.thread = incoming.thread_ref(self.request, client.headers, body.metadata)
+        if self.thread is not None and self.thread.history is None:
+            history = "server" if body.input is not None else "client"
+            self.thread = msgspec.structs.replace(self.thread, history=history)
+
+    def encoder(self, agent: str) -> Encoder:
+        return Encoder()
+
+    def reply(self, agent: str, batch: Sequence[events.RunEvent]) -> base.Reply:
+        text = "".join(event.text for event in batch if isinstance(event, events.TextDelta))
+        shown = run_object(self.id, agent, self.request.thread_id, "finished", self.created, ending=base.outcome(batch))
+        return base.Reply(200, jsontext.encode({**shown, "output": text}))
+
+    def refuse(self, error: errors.TurnstreamError, request_id: str) -> base.Reply:
+        return openai_chat.refusal(error)
+
+
+def _messages(body: api.RunBody) -> tuple[messages.Message, ...]:
+    if body.input is not None and body.messages:
+        text = "input: give either 'input' or 'messages', not both."
+        raise errors.RequestError(text, param="input", code="invalid_value")
+    if body.input is not None:
+        return (messages.UserMessage(body.input),)
+    incoming.require_messages(body.messages)
+    return openai_chat_request.read_messages(body.messages or ())
+
+
+def run_object(
+    id: str,
+    agent: str,
+    thread: str | None,
+    status: str,
+    created_at: float,
+    *,
+    ended_at: float | None = None,
+    ending: object = None,
+) -> dict[str, Any]:
+    """A run as ``GET /v1/runs/{id}`` shows it; ``ending`` is its terminal event, if it has ended."""
+    error = None
+    if isinstance(ending, events.RunFailed):
+        error = {"code": ending.code, "message": ending.message, "param": ending.param}
+    used = getattr(ending, "usage", None)
+    return {
+        "id": id,
+        "object": "run",
+        "status": status,
+        "thread": thread,
+        "agent": agent,
+        "created_at": created_at,
+        "ended_at": ended_at,
+        "usage": None if used is None else openai_chat.usage_object(used),
+        "error": error,
+        "waiting": None,
+    }
+
+
+class Encoder(base.StreamEncoder):
+    """``seq`` is the number of the last event before the first that is fed."""
+
+    def __init__(self, seq: int = 0) -> None:
+        self._seq = seq
+
+    def feed(self, batch: Sequence[events.LogEvent]) -> bytes:
+        frames: list[bytes] = []
+        for event in batch:
+            if self.ended:
+                break
+            self._seq += 1
+            frames.append(frame(self._seq, event))
+            self.ended = isinstance(event, events.RunFinished | events.RunFailed | events.RunCancelled)
+        return b"".join(frames)
+
+    def heartbeat(self) -> bytes:
+        return b"" if self.ended else b"event: heartbeat\ndata: {}\n\n"
+
+
+def frame(seq: int, event: events.LogEvent) -> bytes:
+    kind = event.__struct_config__.tag
+    data = jsontext.escape_line_separators(jsontext.encode(public(event)))
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (seq, _NAMES.get(str(kind), str(kind)).encode(), data)
+
+
+def public(event: events.LogEvent) -> events.LogEvent:
+    """The event as whoever started the run may see it."""
+    match event:
+        case events.StepFinished(message=message, usage=usage):
+            parts = tuple(part for part in message.parts if not isinstance(part, messages.ProviderItem))
+            return msgspec.structs.replace(
+                event, message=messages.AssistantMessage(parts), usage=msgspec.structs.replace(usage, raw=None)
+            )
+        case events.ToolResult(output=output):
+            return msgspec.structs.replace(event, output=_public_output(output))
+        case events.ToolsExecuted(results=results):
+            shown = [msgspec.structs.replace(result, output=_public_output(result.output)) for result in results]
+            return msgspec.structs.replace(event, results=tuple(shown))
+        case _:
+            return event
+
+
+def _public_output(output: toolspec.ToolOutput) -> toolspec.ToolOutput:
+    if output.shown is None:
+        return output
+    return msgspec.structs.replace(output, content=output.shown, data=None)

@@ -1,0 +1,141 @@
+"""The page, and the two things that only the page asks for: what this server offers, and a run as a wire's bytes.
+
+The page comes from the package (`server/playground/`, built from `playground/` in the repository). Its files hold
+nothing of this server, so they need no key; whatever the page then asks for does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+from fastapi import FastAPI, Request
+from msgspec import Struct
+from starlette.responses import FileResponse, Response
+
+from turnstream import __version__, errors, events, jsontext
+from turnstream.dialects import base
+from turnstream.server import addresses, refusals, replies, routes, scopes
+from turnstream.server import request as incoming
+from turnstream.service import ServerSettings, Service
+
+_HTML, _SCRIPT, _STYLE = "text/html; charset=utf-8", "text/javascript; charset=utf-8", "text/css; charset=utf-8"
+_PAGE = {
+    "/": ("index.html", _HTML),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
+    "/assets/index.js": ("assets/index.js", _SCRIPT),
+    "/assets/index.css": ("assets/index.css", _STYLE),
+}
+_DOCS = {
+    "/docs": ("docs.html", _HTML),
+    "/assets/docs.js": ("assets/docs.js", _SCRIPT),
+    "/assets/swagger-ui.js": ("assets/swagger-ui.js", _SCRIPT),
+    "/assets/swagger-ui.css": ("assets/swagger-ui.css", _STYLE),
+}
+_FOLDER = Path(__file__).parent.parent / "playground"
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'{styles}; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "cache-control": "no-cache",
+    "cross-origin-opener-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+
+
+class WireRequest(Struct, frozen=True):
+    """``body`` is a request in the wire's own protocol, ``events`` those of the run that answered it."""
+
+    body: dict[str, Any]
+    events: list[events.RunEvent]
+    agent: str = ""
+
+
+_decode = msgspec.json.Decoder(WireRequest).decode
+
+
+def paths(settings: ServerSettings) -> frozenset[str]:
+    """Those that need no key: files of the package, which hold nothing of this server."""
+    return frozenset(_DOCS) | (frozenset(_PAGE) if is_served(settings) else frozenset())
+
+
+def is_served(settings: ServerSettings) -> bool:
+    """Where strangers can come without a key there is no page."""
+    return settings.playground and (bool(settings.keys) or addresses.is_loopback(settings.host))
+
+
+def add(api: FastAPI, service: Service, table: routes.Routes, refuse: refusals.Refusals) -> None:
+    _add_files(api, _DOCS, " 'unsafe-inline'")  # Swagger UI styles its elements so
+    if not is_served(service.settings):
+        return
+    _add_files(api, _PAGE)
+
+    @api.get("/playground/settings", include_in_schema=False)
+    async def settings(request: Request) -> Response:
+        wires = [
+            {"name": name, "method": route.method, "path": route.path} for name, (route, _) in _wires(table).items()
+        ]
+        offered = {"version": __version__, "kept": False, "threads": False, "wires": wires}
+        return replies.respond(request.scope, base.Reply(200, jsontext.encode(offered)))
+
+    @api.post("/playground/wires/{name}", include_in_schema=False)
+    async def wire(request: Request, name: str) -> Response:
+        try:
+            client = await incoming.read(
+                request.scope, request.receive, "run_shown", {}, service.settings, _descriptions(service, request)
+            )
+            return replies.respond(request.scope, _encode(table, name, client))
+        except errors.TurnstreamError as error:
+            return refuse(request.scope, error)
+
+
+def _add_files(api: FastAPI, files: dict[str, tuple[str, str]], styles: str = "") -> None:
+    headers = {**_HEADERS, "content-security-policy": _POLICY.format(styles=styles)}
+
+    def endpoint(name: str, media_type: str) -> Callable[[Request], Awaitable[Response]]:
+        async def file(request: Request) -> Response:
+            shown = {**headers, **scopes.ids(request.scope)}
+            return FileResponse(_FOLDER / name, media_type=media_type, headers=shown)
+
+        return file
+
+    for path, (name, media_type) in files.items():
+        api.add_api_route(path, endpoint(name, media_type), methods=["GET", "HEAD"], include_in_schema=False)
+
+
+def _wires(table: routes.Routes) -> dict[str, tuple[base.Route, base.Dialect]]:
+    """By dialect, the route by which an agent is asked."""
+    found: dict[str, tuple[base.Route, base.Dialect]] = {}
+    for route, dialect in table.rows:
+        if route.method == "POST" and route.header is None:
+            found.setdefault(dialect.name, (route, dialect))
+    return dict(sorted(found.items()))
+
+
+def _descriptions(service: Service, request: Request) -> dict[str, str]:
+    return {name: agent.description for name, agent in service.agents_of(scopes.principal(request.scope)).items()}
+
+
+def _encode(table: routes.Routes, name: str, client: base.ClientRequest) -> base.Reply:
+    """What a client of that wire would have been sent: encoders are pure, so the same events give the same bytes."""
+    wires = _wires(table)
+    if name not in wires:
+        raise errors.RequestError(f"There is no wire '{name[:100]}'.", code="not_found", status=404)
+    try:
+        asked = _decode(client.body)
+    except msgspec.DecodeError as error:
+        raise errors.RequestError(f"The request body is not as expected: {error}", code="invalid_json") from None
+    route, dialect = wires[name]
+    agent = asked.agent or next(iter(client.agents), "")
+    shown = msgspec.structs.replace(
+        client, body=jsontext.encode(asked.body), path_params={"agent": agent}, path=route.path.format(agent=agent)
+    )
+    exchange = dialect.decode(shown)
+    if not hasattr(exchange, "encoder"):
+        raise errors.RequestError("This request is answered without a run.", code="invalid_request")
+    encoder = cast("base.Exchange", exchange).encoder(agent)
+    return base.Reply(200, b"".join([encoder.feed([event]) for event in asked.events]) + encoder.close(), "text/plain")
