@@ -51,7 +51,7 @@ class Kept:
             turn.encoder = encoder
             ending = base.outcome(run)
             assert ending is not None
-            await turn.end(fold.messages, ending)
+            await turn.end(asked, fold.messages, ending)
         return asked.messages, stream
 
 

@@ -238,8 +238,8 @@ class Encoder(base.StreamEncoder):
             case events.ReasoningDelta() | events.RunStarted() | events.StepFinished() | events.ClientToolCalls():
                 return b""  # this protocol's clients declare no tools
             case events.RunFinished(usage=usage, reason=reason):
-                last_words = self._say(statuses.STOPPED) if reason == "max_steps" else b""
-                return last_words + self._end(usage, None)
+                last_words = {"max_steps": statuses.STOPPED, "content_filter": statuses.FILTERED}.get(reason, "")
+                return self._say(last_words) + self._end(usage, None)
             case events.RunFailed(message=message, code=code, usage=usage):
                 return self._end(usage, message, cancelled=code == "cancelled")
             case events.RunCancelled(usage=usage):

@@ -112,9 +112,10 @@ class Encoder(blocks.BlockEncoder):
                 return self._custom("tool.progress", {"toolCallId": id, "message": message, "fraction": fraction})
             case events.SourceFound(source=source, tool_call_id=id):
                 return self._custom("source", {"toolCallId": id, "source": source})
-            case events.RunFinished(usage=usage):
+            case events.RunFinished(usage=usage, reason=reason):
+                filtered = self._say("text", statuses.FILTERED) + self._leave() if reason == "content_filter" else b""
                 pending = {"pendingToolCallIds": self._pending} if self._pending else {}
-                return self._finish({"type": "success", **pending}, usage)
+                return filtered + self._finish({"type": "success", **pending}, usage)
             case events.RunCancelled(usage=usage):
                 return self._finish({"type": "cancelled"}, usage)
             case events.RunFailed(code=code, message=message, usage=usage):

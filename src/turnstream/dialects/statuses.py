@@ -13,6 +13,7 @@ StatusMode = Literal["extension", "metadata", "off"]
 
 HEADER = "x-agent-status"
 STOPPED = "The agent reached its limit of steps."  # where clients take an answer without a word for a failure
+FILTERED = "A content filter ended the answer."  # where the protocol has no word of its own for that
 EXCERPT = 500  # characters of a tool result that a status shows
 
 

@@ -54,6 +54,11 @@ class Handle:
         return self._run.request.principal.name
 
     @property
+    def request(self) -> requests.RunRequest:
+        """What it answers, as its agent's guardrails let it in."""
+        return self._run.request
+
+    @property
     def acted(self) -> bool:
         """Whether asking the same again may do harm."""
         return self._run.acted

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from turnstream import errors, events, messages, protocols
+from turnstream import errors, events, messages, protocols, requests
 from turnstream.dialects import base
 
 log = logging.getLogger(__name__)
@@ -60,11 +60,19 @@ class Turn:
             self.request = msgspec.structs.replace(self.request, messages=(*instructions, *history, *said))
         self._conversations.open_turns[self.id] = self
 
-    async def end(self, said: Sequence[messages.Message], ending: events.TerminalEvent) -> None:
-        """Store what the run has added, ``said``, and its record; once. A run that failed leaves its record alone."""
+    async def end(
+        self, request: requests.RunRequest, said: Sequence[messages.Message], ending: events.TerminalEvent
+    ) -> None:
+        """Store what the run has added, ``said``, and its record; once. A run that failed leaves its record alone.
+
+        ``request`` is what the agent's guardrails left of this one: they change messages, each by itself, and never
+        their number.
+        """
         if self._ended:
             return
         self._ended = True
+        if self._new:
+            self._new = _split(request.messages)[1][-len(self._new) :]
         try:
             if self._ref.stores:
                 await self._store(said, ending)

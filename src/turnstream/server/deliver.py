@@ -75,7 +75,7 @@ async def deliver_whole(
     if turn is not None:
         turn.encoder = exchange.encoder(handle.agent)
         turn.encoder.feed(base.compact(collected))
-        await turn.end(handle.messages, handle.ending)
+        await turn.end(handle.request, handle.messages, handle.ending)
     if isinstance(end, events.RunFinished):
         reply = exchange.reply(handle.agent, base.compact(collected))
         await replies.respond(client.scope, reply)(client.scope, client.receive, client.outgoing)
@@ -149,7 +149,7 @@ class Stream:
         """A run that has ended: its client may name it as soon as it hears of its end."""
         ending = base.outcome(batch)
         if self._turn is not None and ending is not None:
-            await self._turn.end(self._handle.messages, ending)
+            await self._turn.end(self._handle.request, self._handle.messages, ending)
 
     # ------------------------------------------------------------------------------------------------------- sending
 

@@ -84,7 +84,7 @@ class Dialects:
         try:
             await deliver.deliver(handle, turn.exchange, client, turn)
         finally:
-            await turn.end(handle.messages, handle.ending)
+            await turn.end(handle.request, handle.messages, handle.ending)
 
     def _start(self, agent: agents.Agent, wanted: requests.RunRequest, run_id: str, scope: Scope) -> supervisor.Handle:
         principal = scopes.principal(scope)
