@@ -16,6 +16,7 @@ class TurnstreamError(Exception):
         │   ├── ThreadBusyError  another run of the thread has not ended, and this one may not wait
         │   └── QueueFullError   too many runs wait
         ├── StoreError           the database is away or refuses
+        ├── ServerBusyError      this process has as much to do as it may; another, or this one later, will answer
         ├── RunTimeout           the run's deadline passed
         ├── ToolError            the model should hear it; never ends a run
         └── ProviderError        the model's vendor is at fault; ``retryable`` says whether trying again may help
@@ -84,6 +85,14 @@ class LogResetError(RequestError):
 class StoreError(TurnstreamError):
     code = "store_unavailable"
     status = 503
+
+
+class ServerBusyError(TurnstreamError):
+    """``retry_after`` is in seconds."""
+
+    code = "server_busy"
+    status = 503
+    retry_after = 5.0
 
 
 class RunTimeout(TurnstreamError):

@@ -21,8 +21,12 @@ class ServerSettings:
 
     ``forward_headers`` is the allow-list of request headers (lower case) that tools may see. ``first_byte_hold`` is how
     long a stream's HTTP status waits for the model's first word or failure. ``send_timeout`` ends a run whose client
-    has stopped reading for so long. ``memory_limit`` bounds what the server remembers of threads and answers. With
-    ``playground`` the page is served at ``/``, where no stranger can come without a key.
+    has stopped reading for so long, and its connection. With ``playground`` the page is served at ``/``, where no
+    stranger can come without a key.
+
+    ``memory_limit`` bounds what the server remembers of threads and answers, ``max_bodies`` the bodies of all requests
+    that are not answered yet, ``max_held`` the bytes that wait for clients which read slowly: beyond it the slowest is
+    left. Beyond ``max_bodies``, ``max_connections`` or ``max_runs`` the server is busy (503).
     """
 
     host: str = "127.0.0.1"
@@ -32,6 +36,10 @@ class ServerSettings:
     cors_origins: tuple[str, ...] = ()
     max_body: int = 8 * 1024 * 1024
     memory_limit: int = 64 * 1024 * 1024
+    max_bodies: int = 256 * 1024 * 1024
+    max_connections: int = 8192
+    max_runs: int = 4096
+    max_held: int = 256 * 1024 * 1024
     heartbeat: float = 10.0
     first_byte_hold: float = 3.0
     send_timeout: float = 120.0

@@ -17,7 +17,9 @@ from turnstream.server import app
 from turnstream.service import ServerSettings, Service
 
 
-async def sent_for(model: Scripted, body: dict[str, Any] = STREAM, **settings: Any) -> list[dict[str, Any]]:
+async def sent_for(
+    model: Scripted, body: dict[str, Any] = STREAM, path: str = CHAT, method: str = "POST", **settings: Any
+) -> list[dict[str, Any]]:
     """The application's messages; the client stays to the end."""
     sent: list[dict[str, Any]] = []
     incoming = [{"type": "http.request", "body": json.dumps(body).encode(), "more_body": False}]
@@ -30,7 +32,7 @@ async def sent_for(model: Scripted, body: dict[str, Any] = STREAM, **settings: A
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": "POST", "path": CHAT, "query_string": b"", "headers": [(b"host", b"x")]}
+    scope = {"type": "http", "method": method, "path": path, "query_string": b"", "headers": [(b"host", b"x")]}
     application = app(Service({"agent": Agent(model)}, ServerSettings(**settings)))
     async with asyncio.timeout(10):
         await application(scope, receive, send)  # type: ignore[arg-type]  # narrower forms of the messages
@@ -104,3 +106,13 @@ async def test_a_reply_that_raises_is_a_500(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(openai_chat.Exchange, "reply", fail)
     sent = await sent_for(Scripted(says("hello")), ASK)
     assert (starts(sent), b"internal_error" in sent[-1]["body"]) == ([500], True)
+
+
+async def test_a_fault_of_an_endpoint_that_is_no_dialects_is_a_500_in_the_envelope(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Service, "agents_of", fail)
+    sent = await sent_for(Scripted(), path="/v1/models", method="GET")
+    assert starts(sent) == [500]
+    assert json.loads(sent[1]["body"])["error"]["code"] == "internal_error"
+    assert "broken" in caplog.text

@@ -59,6 +59,14 @@ class ServerSection(Section):
     """Bytes of a request's body."""
     memory_limit: PositiveInt = _DEFAULTS["memory_limit"]
     """Bytes of conversations that the process keeps; those that were used longest ago go first."""
+    max_bodies: PositiveInt = _DEFAULTS["max_bodies"]
+    """Bytes of the bodies of all requests that are not answered yet."""
+    max_connections: PositiveInt = _DEFAULTS["max_connections"]
+    """Connections of clients at a time."""
+    max_runs: PositiveInt = _DEFAULTS["max_runs"]
+    """Runs at a time."""
+    max_held: PositiveInt = _DEFAULTS["max_held"]
+    """Bytes that wait for clients that read slowly. Beyond them the slowest client is left."""
     heartbeat: Seconds = _DEFAULTS["heartbeat"]
     """Seconds of silence after which a stream sends a sign of life."""
     first_byte_hold: Number = _DEFAULTS["first_byte_hold"]

@@ -22,7 +22,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from turnstream import agent as agents
-from turnstream import events, messages, requests, usage
+from turnstream import errors, events, messages, requests, usage
 
 log = logging.getLogger(__name__)
 
@@ -130,13 +130,16 @@ class Handle:
 
 
 class Supervisor:
-    """``live`` are the runs that are followed now, by id."""
+    """``live`` are the runs that are followed now, by id; ``most`` says how many there may be."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int | None = None) -> None:
         self.live: dict[str, Handle] = {}
+        self._most = most
 
     def start(self, agent: agents.Agent, request: requests.RunRequest, run_id: str, *, request_id: str = "-") -> Handle:
-        """``request_id`` is for the log."""
+        """``request_id`` is for the log. Raises `ServerBusyError`."""
+        if self._most is not None and len(self.live) >= self._most:
+            raise errors.ServerBusyError("The server is busy: too many runs at once.")
         return Handle(agent.run(request, run_id=run_id), self.live, request_id)
 
     def cancel(self, run_id: str, principal: requests.Principal) -> bool:

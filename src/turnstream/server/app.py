@@ -41,11 +41,11 @@ from turnstream.threads.memory import MemoryThreads
 
 def app(service: Service, state: State | None = None) -> ASGIApp:
     """``state`` is for who wants to drain the server; see `turnstream.server.run`."""
-    state = state or State()
+    state = state or State(service.settings)
     table = routes.Routes([dialect() for dialect in DIALECTS], playground.paths(service.settings))
     refuse = refusals.Refusals(table)
     kept = Conversations(service.threads or MemoryThreads(service.settings.memory_limit))
-    stack: ASGIApp = _Router(table, Dialects(service, state.runs, kept, refuse), _api(service, state, table, refuse))
+    stack: ASGIApp = _Router(table, Dialects(service, state, kept, refuse), _api(service, state, table, refuse))
     for layer, args, kwargs in reversed(_middleware(service.settings, state, table, refuse)):
         stack = layer(stack, *args, **kwargs)
     return stack
@@ -98,6 +98,10 @@ def _api(service: Service, state: State, table: routes.Routes, refuse: refusals.
         told = refusals.not_routed(request.method, request.url.path, error.status_code, str(error.detail))
         return refuse(request.scope, told, error.headers)
 
+    async def fault(request: Request, error: Exception) -> Response:
+        """Of an endpoint here; the layer around all of them logs it."""
+        return refuse.fault(request.scope)
+
     api = FastAPI(
         title="Turnstream",
         version=__version__,
@@ -105,11 +109,11 @@ def _api(service: Service, state: State, table: routes.Routes, refuse: refusals.
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        exception_handlers={HTTPException: http_error},
+        exception_handlers={HTTPException: http_error, Exception: fault},
     )
     openapi.add(api, table.rows)
     models.add(api, service, refuse)
     runs.add(api, state.runs, refuse)
     health.add(api, state)
-    playground.add(api, service, table, refuse)
+    playground.add(api, service, state, table, refuse)
     return api

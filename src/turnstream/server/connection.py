@@ -5,31 +5,58 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from turnstream import jsontext
 from turnstream.dialects import openai_chat
 from turnstream.server.middleware.fields import MOST_FIELDS
+from turnstream.server.sockets import Sockets
 
 HEAD_TIMEOUT = 30.0  # seconds for a request's head to arrive, and of silence before the first request
 LARGEST_HEAD = 256 * 1024
+MOST_PIPELINED = 16  # requests that wait for the answers to those before them
 
 
 class Connection(HttpToolsProtocol):
     """uvicorn waits for a head, and for the trailers of a body, without end and in unbounded memory. What is no HTTP
     gets our error envelope, unless an answer is being sent: that just ends."""
 
+    def __init__(self, sockets: Sockets, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._sockets = sockets
+
+    _answered: RequestResponseCycle | None = None  # the last whose answer was begun
     _timer: asyncio.TimerHandle | None = None
     _framing = 0  # bytes since the last of a request's body
     _advanced = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
-        self._timer = self.loop.call_later(HEAD_TIMEOUT, transport.close)
+        if self._sockets.add(transport):
+            self._timer = self.loop.call_later(HEAD_TIMEOUT, transport.close)
+        else:
+            self._refuse(503, "The server is busy: too many connections.", "server_busy")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        self._sockets.discard(self.transport)
+        if self._answered is not None and self._answered is not self.cycle:  # uvicorn tells the last request alone
+            self._answered.disconnected = True
+            self._answered.message_event.set()
         super().connection_lost(exc)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._sockets.put_on(self.transport)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._sockets.take_off(self.transport)
 
     def data_received(self, data: bytes) -> None:
         self._advanced = False
@@ -50,6 +77,8 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._advanced = True
         self._stop_timer()
+        if len(self.pipeline) >= MOST_PIPELINED:
+            raise ValueError("too many requests before their answers")  # ends the connection
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:

@@ -28,9 +28,9 @@ class Refusals:
     ) -> Response:
         """``reply`` is the error in the words of its run's exchange."""
         reply = reply or self._reply(scope, error)
-        wait: dict[str, str] = {}
-        if isinstance(error, errors.ProviderError) and error.retry_after is not None and reply.status >= 400:
-            wait = {"retry-after": str(max(1, round(error.retry_after)))}
+        wait = {}
+        if reply.status >= 400 and (seconds := _retry_after(error)) is not None:
+            wait = {"retry-after": str(max(1, round(seconds)))}
         return replies.respond(scope, reply, {**wait, **(headers or {})})
 
     def _reply(self, scope: Scope, error: errors.TurnstreamError) -> base.Reply:
@@ -40,6 +40,14 @@ class Refusals:
     def fault(self, scope: Scope) -> Response:
         text = "The request failed because of an error in the server; its log has the details."
         return self(scope, errors.TurnstreamError(text))
+
+
+def _retry_after(error: errors.TurnstreamError) -> float | None:
+    match error:
+        case errors.ProviderError() | errors.QueueFullError() | errors.ServerBusyError():
+            return error.retry_after
+        case _:
+            return None
 
 
 def as_error(failure: events.RunFailed) -> errors.TurnstreamError:

@@ -5,74 +5,80 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.types import Receive, Scope
 
 from turnstream import errors
 from turnstream.dialects import base
-from turnstream.server import scopes
+from turnstream.server import budget, scopes
 from turnstream.service import ServerSettings
 
 BODY_TIMEOUT = 60.0  # seconds for the whole body to arrive
 
 
-async def read(
-    scope: Scope,
-    receive: Receive,
-    run_id: str,
-    path_params: Mapping[str, str],
-    settings: ServerSettings,
-    agents: Mapping[str, str],
-) -> base.ClientRequest:
-    """``run_id`` is that of the run that it may ask for. The body of a GET is not read.
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads one request. ``share`` is what its body may take of the bytes for all."""
 
-    Raises `RequestError` for a body that is compressed, too large or too slow.
-    """
-    request = Request(scope, receive)
-    return base.ClientRequest(
-        body=b"" if request.method == "GET" else await _body(request, settings.max_body),
-        id=run_id,
-        request_id=scopes.request_id(scope),
-        principal=scopes.principal(scope),
-        time=time.time(),
-        headers=headers(scope),
-        path_params=path_params,
-        query=dict(request.query_params) if scope["query_string"] else {},
-        statuses=settings.statuses,
-        method=request.method,
-        agents=agents,
-        base_url=str(request.base_url) if request.method == "GET" else "",
-        path=scope["path"],
-    )
+    scope: Scope
+    receive: Receive
+    settings: ServerSettings
+    share: budget.Share
+
+    async def read(self, run_id: str, path_params: Mapping[str, str], agents: Mapping[str, str]) -> base.ClientRequest:
+        """``run_id`` is that of the run that it may ask for. The body of a GET is not read.
+
+        Raises `RequestError` for a body that is compressed, too large or too slow, `ServerBusyError` where the server
+        has no room for it.
+        """
+        request = Request(self.scope, self.receive)
+        is_get = request.method == "GET"
+        return base.ClientRequest(
+            body=b"" if is_get else await self._body(request),
+            id=run_id,
+            request_id=scopes.request_id(self.scope),
+            principal=scopes.principal(self.scope),
+            time=time.time(),
+            headers=headers(self.scope),
+            path_params=path_params,
+            query=dict(request.query_params) if self.scope["query_string"] else {},
+            statuses=self.settings.statuses,
+            method=request.method,
+            agents=agents,
+            base_url=str(request.base_url) if is_get else "",
+            path=self.scope["path"],
+        )
+
+    async def _body(self, request: Request) -> bytes:
+        limit = self.settings.max_body
+        coding = request.headers.get("content-encoding", "").strip().lower()
+        if coding not in ("", "identity"):
+            text = f"The request body is compressed ({coding[:20]!r}): send it as it is."
+            raise errors.RequestError(text, code="unsupported_content_encoding", status=415)
+        announced = request.headers.get("content-length", "")
+        if announced.isdecimal() and int(announced) > limit:
+            raise _too_large(limit)
+        pieces: list[bytes] = []
+        size = 0
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT):
+                async for piece in request.stream():
+                    size += len(piece)
+                    if size > limit:
+                        raise _too_large(limit)
+                    self.share.grow(size)
+                    pieces.append(piece)
+        except TimeoutError:
+            text = f"The request body did not arrive within {BODY_TIMEOUT:g} seconds."
+            raise errors.RequestError(text, code="request_timeout", status=408) from None
+        return b"".join(pieces)
 
 
 def headers(scope: Scope) -> dict[str, str]:
     """By name, the first of each. Starlette's mapping looks through all fields for each of them."""
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
-
-
-async def _body(request: Request, limit: int) -> bytes:
-    coding = request.headers.get("content-encoding", "").strip().lower()
-    if coding not in ("", "identity"):
-        text = f"The request body is compressed ({coding[:20]!r}): send it as it is."
-        raise errors.RequestError(text, code="unsupported_content_encoding", status=415)
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > limit:
-        raise _too_large(limit)
-    pieces: list[bytes] = []
-    size = 0
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT):
-            async for piece in request.stream():
-                size += len(piece)
-                if size > limit:
-                    raise _too_large(limit)
-                pieces.append(piece)
-    except TimeoutError:
-        text = f"The request body did not arrive within {BODY_TIMEOUT:g} seconds."
-        raise errors.RequestError(text, code="request_timeout", status=408) from None
-    return b"".join(pieces)
 
 
 def _too_large(limit: int) -> errors.RequestError:

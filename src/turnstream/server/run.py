@@ -10,7 +10,8 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from types import FrameType
 from typing import Literal
 
@@ -36,28 +37,29 @@ def serve(service: Service) -> None:
 
 def server(service: Service) -> Server:
     check(service.settings, service.agents)
-    state = State()
+    state = State(service.settings)
     config = uvicorn.Config(
         app(service, state),
         loop="uvloop" if importlib.util.find_spec("uvloop") else "asyncio",
-        http=_http(),
+        http=_http(state),  # type: ignore[arg-type]  # whatever makes a protocol
         ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # a layer that every piece of a stream would pass
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=LAST_WORDS,
     )
     return Server(config, state, service.settings.shutdown_grace)
 
 
-def _http() -> type[asyncio.Protocol] | Literal["h11"]:
+def _http(state: State) -> Callable[..., asyncio.Protocol] | Literal["h11"]:
     if importlib.util.find_spec("httptools") is None:
         return "h11"
     from turnstream.server.connection import Connection
 
-    return Connection
+    return partial(Connection, state.sockets)
 
 
 def check(settings: ServerSettings, agents: Iterable[str] = ()) -> None:

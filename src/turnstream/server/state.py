@@ -1,17 +1,21 @@
-"""What one server knows while it runs: its runs, and whether it is about to go."""
+"""What one server knows while it runs: its runs, what it may hold, and whether it is about to go."""
 
 from __future__ import annotations
 
 from turnstream import events, usage
 from turnstream.runs import supervisor
+from turnstream.server import budget, sockets
+from turnstream.service import ServerSettings
 
 RETRY_AFTER = 5  # seconds after which another server, or this one restarted, should answer
 
 
 class State:
-    def __init__(self) -> None:
+    def __init__(self, settings: ServerSettings) -> None:
         self.draining = False
-        self.runs = supervisor.Supervisor()
+        self.runs = supervisor.Supervisor(settings.max_runs)
+        self.bodies = budget.Budget(settings.max_bodies)
+        self.sockets = sockets.Sockets(settings.max_connections, settings.max_held, settings.send_timeout)
 
     def end_all(self) -> None:
         """The grace is over."""

@@ -14,6 +14,7 @@ from turnstream import errors, requests
 from turnstream.dialects import base
 from turnstream.runs import supervisor
 from turnstream.server import conversations, deliver, refusals, replies, request, routes, scopes
+from turnstream.server import state as states
 from turnstream.service import Service
 
 
@@ -21,37 +22,31 @@ class Dialects:
     """Answers whatever a dialect's route matches."""
 
     def __init__(
-        self,
-        service: Service,
-        runs: supervisor.Supervisor,
-        kept: conversations.Conversations,
-        refuse: refusals.Refusals,
+        self, service: Service, state: states.State, kept: conversations.Conversations, refuse: refusals.Refusals
     ) -> None:
-        self._service, self._runs, self._kept, self._refuse = service, runs, kept, refuse
+        self._service, self._kept, self._refuse = service, kept, refuse
+        self._runs, self._bodies = state.runs, state.bodies
         self._descriptions = {name: agent.description for name, agent in service.agents.items()}
 
     async def __call__(self, match: routes.Match, scope: Scope, receive: Receive, send: Send) -> None:
         run_id = supervisor.new_id()
-        try:
-            exchange = await self._decode(match, run_id, scope, receive)
-            if not isinstance(exchange, base.Reply):
-                await self._run(exchange, match.dialect.name, run_id, scope, receive)
-                return
-            response = replies.respond(scope, exchange)
-        except ClientDisconnect:
-            response = Response(status_code=400)
-        except errors.TurnstreamError as error:
-            response = self._refuse(scope, error)
-        await response(scope, receive, send)
+        with self._bodies.share() as share:  # until it is answered: what was decoded of a body is as large as the body
+            try:
+                reader = request.Reader(scope, receive, self._service.settings, share)
+                exchange = await self._decode(match, reader, run_id)
+                if not isinstance(exchange, base.Reply):
+                    await self._run(exchange, match.dialect.name, run_id, scope, receive)
+                    return
+                response = replies.respond(scope, exchange)
+            except ClientDisconnect:
+                response = Response(status_code=400)
+            except errors.TurnstreamError as error:
+                response = self._refuse(scope, error)
+            await response(scope, receive, send)
 
-    async def _decode(
-        self, match: routes.Match, run_id: str, scope: Scope, receive: Receive
-    ) -> base.Exchange | base.Reply:
-        principal = scopes.principal(scope)
-        incoming = await request.read(
-            scope, receive, run_id, match.path_params, self._service.settings, self._descriptions_for(principal)
-        )
-        decoded = match.dialect.decode(incoming)
+    async def _decode(self, match: routes.Match, reader: request.Reader, run_id: str) -> base.Exchange | base.Reply:
+        principal = scopes.principal(reader.scope)
+        decoded = match.dialect.decode(await reader.read(run_id, match.path_params, self._descriptions_for(principal)))
         if isinstance(decoded, base.Lookup):
             name, _ = self._agent(decoded.agent, principal)
             decoded = decoded.then(await self._kept.find(decoded, principal.name, name, match.dialect.name))
@@ -80,7 +75,11 @@ class Dialects:
 
     async def _run_kept(self, turn: conversations.Turn, agent: agents.Agent, client: deliver.Client) -> None:
         await turn.begin()
-        handle = self._start(agent, turn.request, turn.id, client.scope)
+        try:
+            handle = self._start(agent, turn.request, turn.id, client.scope)
+        except errors.TurnstreamError:
+            self._kept.open_turns.pop(turn.id)
+            raise
         try:
             await deliver.deliver(handle, turn.exchange, client, turn)
         finally:

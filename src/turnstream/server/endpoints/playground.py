@@ -19,6 +19,7 @@ from turnstream import __version__, errors, events, jsontext
 from turnstream.dialects import base
 from turnstream.server import addresses, refusals, replies, routes, scopes
 from turnstream.server import request as incoming
+from turnstream.server import state as states
 from turnstream.service import ServerSettings, Service
 
 _HTML, _SCRIPT, _STYLE = "text/html; charset=utf-8", "text/javascript; charset=utf-8", "text/css; charset=utf-8"
@@ -68,7 +69,7 @@ def is_served(settings: ServerSettings) -> bool:
     return settings.playground and (bool(settings.keys) or addresses.is_loopback(settings.host))
 
 
-def add(api: FastAPI, service: Service, table: routes.Routes, refuse: refusals.Refusals) -> None:
+def add(api: FastAPI, service: Service, state: states.State, table: routes.Routes, refuse: refusals.Refusals) -> None:
     _add_files(api, _DOCS, " 'unsafe-inline'")  # Swagger UI styles its elements so
     if not is_served(service.settings):
         return
@@ -85,10 +86,10 @@ def add(api: FastAPI, service: Service, table: routes.Routes, refuse: refusals.R
     @api.post("/playground/wires/{name}", include_in_schema=False)
     async def wire(request: Request, name: str) -> Response:
         try:
-            client = await incoming.read(
-                request.scope, request.receive, "run_shown", {}, service.settings, _descriptions(service, request)
-            )
-            return replies.respond(request.scope, _encode(table, name, client))
+            with state.bodies.share() as share:
+                reader = incoming.Reader(request.scope, request.receive, service.settings, share)
+                client = await reader.read("run_shown", {}, _descriptions(service, request))
+                return replies.respond(request.scope, _encode(table, name, client))
         except errors.TurnstreamError as error:
             return refuse(request.scope, error)
 
