@@ -207,12 +207,26 @@ METRICS = {"amazon-bedrock-invocationMetrics": {"inputTokenCount": 3, "outputTok
         ({"outputs": [{"text": "a", "stop_reason": None}]}, {"outputs": [{"text": "b", "stop_reason": "stop"}]}),
         ({"is_finished": False, "text": "a"}, {"is_finished": True, "text": "b", "finish_reason": "COMPLETE"}),
         ({"completion": "a"}, {"completion": "b", "stop_reason": "stop_sequence"}),
+        (
+            {"type": "completion", "completion": "a", "stop_reason": None},
+            {"type": "completion", "completion": "b", "stop_reason": "stop_sequence"},
+        ),
+        (
+            {"choices": [{"index": 0, "text": "a", "stop_reason": None}]},
+            {"choices": [{"index": 0, "text": "b", "stop_reason": "stop"}]},
+        ),
+        (
+            {"choices": [{"index": 0, "delta": {"role": "assistant", "content": "a"}}]},
+            {"choices": [{"index": 0, "delta": {"content": "b"}, "finish_reason": "stop"}]},
+        ),
     ],
 )
 def test_each_family_of_invoked_models_has_chunks_of_its_own(first: dict[str, Any], last: dict[str, Any]) -> None:
     found, error = decoded(invoke_stream.Decoder(), [chunk(**first) + chunk(**last, **METRICS)])
     assert error is None
     assert found[:2] == [TextDelta("a"), TextDelta("b")]
+    assert isinstance(found[-2], UsageReport)
+    assert found[-2].usage.input == 3
     assert isinstance(found[-1], Finish)
     assert found[-1].reason == "stop"
 

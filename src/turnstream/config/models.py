@@ -153,7 +153,7 @@ def build(section: ModelSection, where: context.ConfigContext) -> AnyModel:
     if "options" in section.model_fields_set:
         given["options"] = build_options(section.options)
     if "timeouts" in section.model_fields_set:
-        given["timeouts"] = section.timeouts.model_dump()
+        given["timeouts"] = section.timeouts.model_dump(exclude_unset=True)
     model: AnyModel = providers.model(name, environ=where.environ, client=where.client, **given)
     return read_text_calls(model, section.tool_calls)
 

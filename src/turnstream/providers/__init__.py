@@ -37,8 +37,9 @@ def model(
     """The model with that name: ``openai:gpt-5-mini``, ``ollama:qwen3``, ``openai-compatible:name`` with ``base_url``.
 
     What is not given comes from ``environ``, by default the process's: the key (``OPENAI_API_KEY``, …) and, where the
-    vendor has a variable for it, the address. ``timeouts`` are seconds, by the names of `base.Timeouts`; ``retries``
-    is the number of tries after the first. ``client`` is a pool of connections, by default the process's.
+    vendor has a variable for it, the address. ``timeouts`` are seconds, by the names of `base.Timeouts`, with longer
+    defaults for models that think in silence; ``retries`` is the number of tries after the first. ``client`` is a pool
+    of connections, by default the process's.
 
     ``demo`` is the built-in model that needs neither key nor network. Raises `ConfigurationError`.
     """
@@ -51,6 +52,7 @@ def model(
         raise errors.ConfigurationError(f"A model is named provider:model, such as openai:gpt-5-mini; {name!r} is not.")
 
     from turnstream.providers import base, catalogue, prices
+    from turnstream.providers.encode import model_rules
     from turnstream.providers.transport import connections, http
 
     environ = connections.environment() if environ is None else environ
@@ -72,7 +74,7 @@ def model(
         speaker,
         settings,
         client=client,
-        timeouts=base.Timeouts(**(timeouts or {})),
+        timeouts=base.Timeouts(**{**model_rules.patience(wanted), **(timeouts or {})}),
         max_retries=retries,
         price=prices.price(name) if settings.base_url == own_address else None,
     )

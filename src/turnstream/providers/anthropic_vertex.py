@@ -30,7 +30,8 @@ def settings(given: base.Settings, environ: Mapping[str, str]) -> base.Settings:
         raise errors.ConfigurationError(
             "The model anthropic-vertex:… needs a project: set ANTHROPIC_VERTEX_PROJECT_ID."
         )
-    base_url = given.base_url or google_token.vertex_url(str(quirks.setdefault("location", "global")))
+    location = str(quirks.setdefault("location", "global"))
+    base_url = given.base_url or google_token.vertex_url(location)
     return msgspec.structs.replace(given, base_url=base_url, quirks=quirks)
 
 

@@ -19,9 +19,9 @@ from urllib.parse import quote, urlencode, urlsplit
 import msgspec
 
 from turnstream import errors, requests
-from turnstream.providers import base
+from turnstream.providers import base, detour
 from turnstream.providers.decode import chat_stream, failures
-from turnstream.providers.encode import chat_body
+from turnstream.providers.encode import chat_body, history, model_rules
 
 NAME = "azure"
 
@@ -74,7 +74,16 @@ def request(settings: base.Settings, model_request: requests.ModelRequest) -> ba
         else:
             headers["authorization"] = f"Bearer {settings.api_key}"
     completed = msgspec.structs.replace(settings, quirks={**needed, **settings.quirks})
-    return base.HttpRequest("POST", url, headers | settings.headers, chat_body.encode(completed, model_request))
+
+    def chat(asked: requests.ModelRequest) -> base.HttpRequest:
+        notes: list[str] = []
+        body = chat_body.encode(completed, asked, notes)
+        return base.HttpRequest("POST", url, headers | settings.headers, body, tuple(notes))
+
+    head, found, query = url.partition("/openai/v1/chat/completions")
+    if found and model_rules.needs_responses(settings.model, settings.options, model_request):
+        return detour.to_responses(settings, model_request, f"{head}/openai/v1/responses{query}", chat)
+    return chat(model_request)
 
 
 def _address(settings: base.Settings) -> tuple[str, dict[str, Any]]:
@@ -151,4 +160,4 @@ class Decoder(chat_stream.Decoder):
     provider = NAME
 
 
-PROVIDER = base.Provider(NAME, request, Decoder, settings, exchange=exchange)
+PROVIDER = base.Provider(NAME, request, Decoder, settings, exchange=exchange, history=history.Rules(late_system=True))

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from turnstream import errors, events, requests
 from turnstream.providers.decode import failures
+from turnstream.providers.encode.history import Rules
 
 
 class HttpRequest(Struct, frozen=True):
@@ -69,8 +70,8 @@ class Settings(Struct, frozen=True):
 
 
 class Timeouts(Struct, frozen=True):
-    """In seconds. ``first_token`` runs from the request to the first event of the answer; comments and headers do not
-    count. ``idle`` is the longest silence after it.
+    """In seconds. ``first_token`` runs from the request to the first event of the answer, and longer while anything at
+    all comes within ``idle``, which is also the longest silence after that event.
     """
 
     connect: float = 10.0
@@ -138,6 +139,7 @@ class Provider(Struct, frozen=True):
     - ``key_files`` names files that may hold a key, each with whether the operator named it; ``with_key_file`` puts the
       content of the first that is there into the settings.
     - ``text_format`` names the form (of `text_calls.FORMATS`) of the calls that models write as text.
+    - ``history`` is what the vendor wants of a conversation. The requests that ``request`` gets have it already.
     """
 
     name: str
@@ -151,6 +153,7 @@ class Provider(Struct, frozen=True):
     key_files: KeyFiles | None = None
     with_key_file: Callable[[Settings, bytes], Settings] | None = None
     text_format: Callable[[Settings], str] | None = None
+    history: Rules = Rules()
 
     def error(self, status: int, body: bytes) -> errors.ProviderError:
         """The vendor's answer with a status of 400 or more, as our error."""

@@ -77,7 +77,7 @@ PROVIDERS: dict[str, Row] = {
         "https://api.openai.com/v1",
         ("OPENAI_API_KEY",),
         ("OPENAI_BASE_URL",),
-        quirks={"output_limit": "max_completion_tokens"},
+        quirks={"output_limit": "max_completion_tokens", "late_system": True, "responses": True},
         apis={"openai.chat": "decode.chat_stream"},
         automatic="gpt-5-mini",
     ),
@@ -99,9 +99,17 @@ PROVIDERS: dict[str, Row] = {
         apis={"mistral.chat": "mistral"},
         automatic="mistral-small-latest",
     ),
-    "groq": Row("https://api.groq.com/openai/v1", ("GROQ_API_KEY",), automatic="openai/gpt-oss-20b"),
+    "groq": Row(
+        "https://api.groq.com/openai/v1",
+        ("GROQ_API_KEY",),
+        automatic="openai/gpt-oss-20b",
+        quirks={"reasoning": "none"},
+    ),
     "deepseek": Row(
-        "https://api.deepseek.com/v1", ("DEEPSEEK_API_KEY",), quirks=_THINKS_ALOUD, automatic="deepseek-chat"
+        "https://api.deepseek.com/v1",
+        ("DEEPSEEK_API_KEY",),
+        quirks={**_THINKS_ALOUD, "late_system": True, "thinking_switch": True},
+        automatic="deepseek-chat",
     ),
     "xai": Row("https://api.x.ai/v1", ("XAI_API_KEY",), automatic="grok-4-fast"),
     "openrouter": Row(
@@ -116,7 +124,13 @@ PROVIDERS: dict[str, Row] = {
     # servers of one's own
     "openai-compatible": Row("", ("OPENAI_COMPATIBLE_API_KEY",), urls=("OPENAI_COMPATIBLE_BASE_URL",), needs_key=False),
     "vllm": Row("http://127.0.0.1:8000/v1", ("VLLM_API_KEY",), urls=("VLLM_BASE_URL",), needs_key=False),
-    "sglang": Row("http://127.0.0.1:30000/v1", ("SGLANG_API_KEY",), urls=("SGLANG_BASE_URL",), needs_key=False),
+    "sglang": Row(
+        "http://127.0.0.1:30000/v1",
+        ("SGLANG_API_KEY",),
+        urls=("SGLANG_BASE_URL",),
+        needs_key=False,
+        quirks={"late_system": True},
+    ),
     "ollama-openai": Row(
         "http://127.0.0.1:11434/v1",
         ("OLLAMA_API_KEY",),
@@ -152,15 +166,19 @@ PROVIDERS: dict[str, Row] = {
     "litellm": Row("http://127.0.0.1:4000/v1", ("LITELLM_API_KEY",), urls=("LITELLM_BASE_URL",), needs_key=False),
     # hosted
     "fireworks": Row("https://api.fireworks.ai/inference/v1", ("FIREWORKS_API_KEY",), quirks=_MAX_TOKENS),
-    "cerebras": Row("https://api.cerebras.ai/v1", ("CEREBRAS_API_KEY",)),
-    "perplexity": Row("https://api.perplexity.ai", ("PERPLEXITY_API_KEY",), quirks=_MAX_TOKENS),
+    "cerebras": Row("https://api.cerebras.ai/v1", ("CEREBRAS_API_KEY",), quirks={"reasoning": "none"}),
+    "perplexity": Row("https://api.perplexity.ai", ("PERPLEXITY_API_KEY",), quirks={**_MAX_TOKENS, "alternate": True}),
     "moonshot": Row(
         "https://api.moonshot.ai/v1",
         ("MOONSHOT_API_KEY", "MOONSHOTAI_API_KEY"),
         urls=("MOONSHOTAI_BASE_URL",),
-        quirks=_THINKS_ALOUD,
+        quirks={**_THINKS_ALOUD, "thinking_switch": True},
     ),
-    "minimax": Row("https://api.minimax.io/v1", ("MINIMAX_API_KEY",), quirks={"reasoning": "reasoning_details"}),
+    "minimax": Row(
+        "https://api.minimax.io/v1",
+        ("MINIMAX_API_KEY",),
+        quirks={"reasoning": "reasoning_details", "body": {"reasoning_split": True}},
+    ),
     "zai": Row("https://api.z.ai/api/paas/v4", ("ZAI_API_KEY",), quirks=_THINKS_ALOUD),
     "alibaba": Row(
         "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
@@ -181,14 +199,16 @@ PROVIDERS: dict[str, Row] = {
     "cloudflare": Row(
         "https://api.cloudflare.com/client/v4/accounts/{CLOUDFLARE_ACCOUNT_ID}/ai/v1",
         ("CLOUDFLARE_API_TOKEN",),
-        quirks=_MAX_TOKENS,
+        quirks={**_MAX_TOKENS, "empty_content": True},
     ),
     "bedrock-openai": Row(
         "https://bedrock-runtime.{AWS_REGION}.amazonaws.com/openai/v1", ("AWS_BEARER_TOKEN_BEDROCK",)
     ),
     "bedrock-mantle": Row("https://bedrock-mantle.{AWS_REGION}.api.aws/v1", ("AWS_BEARER_TOKEN_BEDROCK",)),
     "gemini-openai": Row(
-        "https://generativelanguage.googleapis.com/v1beta/openai", ("GEMINI_API_KEY", "GOOGLE_API_KEY")
+        "https://generativelanguage.googleapis.com/v1beta/openai",
+        ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+        quirks={"thought_signatures": True},
     ),
     "sambanova": Row("https://api.sambanova.ai/v1", ("SAMBANOVA_API_KEY",), urls=("SAMBANOVA_BASE_URL",)),
     "nebius": Row("https://api.studio.nebius.com/v1", ("NEBIUS_API_KEY",)),

@@ -2,14 +2,17 @@
 
 What a vendor wants differently is in ``Settings.quirks`` (see `turnstream.providers.encode.chat_body`); what vendors
 send differently the decoder takes from each of them alike (see `turnstream.providers.decode.chat_stream`).
+
+OpenAI's newest models refuse tools here while they think. Such a request goes to ``/responses``, and where the server
+has no such address, back here without thinking.
 """
 
 from __future__ import annotations
 
 from turnstream import requests
-from turnstream.providers import base
+from turnstream.providers import base, detour
 from turnstream.providers.decode import chat_stream
-from turnstream.providers.encode import chat_body
+from turnstream.providers.encode import chat_body, model_rules
 
 
 def request(settings: base.Settings, model_request: requests.ModelRequest) -> base.HttpRequest:
@@ -18,8 +21,17 @@ def request(settings: base.Settings, model_request: requests.ModelRequest) -> ba
     if settings.api_key:
         name = settings.quirks.get("key_header", "authorization")
         headers[name] = f"Bearer {settings.api_key}" if name == "authorization" else settings.api_key
-    path = settings.quirks.get("path", "/chat/completions")
-    return base.HttpRequest("POST", settings.base_url + path, headers, chat_body.encode(settings, model_request))
+    url = settings.base_url + settings.quirks.get("path", "/chat/completions")
+
+    def chat(asked: requests.ModelRequest) -> base.HttpRequest:
+        notes: list[str] = []
+        body = chat_body.encode(settings, asked, notes)
+        return base.HttpRequest("POST", url, headers, body, tuple(notes))
+
+    refused = model_rules.needs_responses(settings.model, settings.options, model_request)
+    if refused and settings.quirks.get("responses"):
+        return detour.to_responses(settings, model_request, f"{settings.base_url}/responses", chat)
+    return chat(model_request)
 
 
 PROVIDER = base.Provider("openai", request, chat_stream.Decoder)

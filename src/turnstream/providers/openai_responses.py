@@ -12,7 +12,7 @@ import msgspec
 from turnstream import errors, requests
 from turnstream.providers import base
 from turnstream.providers.decode import responses_stream
-from turnstream.providers.encode import responses_body, translate
+from turnstream.providers.encode import history, responses_body, translate
 
 BASE_URL = "https://api.openai.com/v1"
 
@@ -37,4 +37,6 @@ def request(settings: base.Settings, model_request: requests.ModelRequest) -> ba
     return base.HttpRequest("POST", url, headers | settings.headers, translate.encode(made), tuple(notes))
 
 
-PROVIDER = base.Provider(responses_body.NAME, request, responses_stream.Decoder, settings, BASE_URL)
+PROVIDER = base.Provider(
+    responses_body.NAME, request, responses_stream.Decoder, settings, BASE_URL, history=history.Rules(late_system=True)
+)

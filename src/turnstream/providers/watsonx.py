@@ -28,7 +28,8 @@ def request(settings: base.Settings, model_request: requests.ModelRequest) -> ba
     family, history = family_of(settings.model), model_request.messages
     if family is not None and family.short_ids:
         history = with_short_ids(history)
-    made: dict[str, Any] = {"messages": chat_body.message_list(history, {**settings.quirks, "no_files": True})}
+    quirks = {**settings.quirks, "no_files": True}
+    made: dict[str, Any] = {"messages": chat_body.message_list(history, quirks, settings.model)}
     if model_request.tools:
         made["tools"] = [chat_body.tool(spec) for spec in model_request.tools]
         if (forced := translate.forced_tool(options.tool_choice)) is not None:

@@ -1,6 +1,7 @@
 """Bedrock's InvokeModelWithResponseStream, for reading: one chunk format for each family of models, in one framing.
 
-Chunks of Claude are Anthropic's events and those of Nova are Converse's, so their own decoders read them here.
+Chunks of Claude are Anthropic's events, those of Nova are Converse's and those of gpt-oss are chat completions', so
+their own decoders read them here.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import msgspec
 from msgspec import Struct
 
 from turnstream import events
+from turnstream.parsing import sse
 from turnstream.parsing.aws_event_stream import Message
-from turnstream.providers.decode import anthropic_stream, converse_stream, failures, frames, lenient
+from turnstream.providers.decode import anthropic_stream, chat_stream, converse_stream, failures, frames, lenient
 from turnstream.providers.encode import converse_body
 
 _METRICS = "amazon-bedrock-invocationMetrics"
@@ -48,7 +50,7 @@ def _repair(data: bytes, surrogates: lenient.Surrogates) -> bytes:
 
 
 class Decoder(frames.AwsDecoder):
-    """The families that say text, a reason and no more: Titan, Llama, Mistral, Cohere Command, Claude 2."""
+    """The families that say text, a reason and no more: Titan, Llama, Mistral, DeepSeek, Cohere Command, Claude 2."""
 
     provider = converse_body.NAME
 
@@ -56,6 +58,7 @@ class Decoder(frames.AwsDecoder):
         super().__init__()
         self._claude: anthropic_stream.Decoder | None = None
         self._nova: converse_stream.Decoder | None = None
+        self._chat: chat_stream.Decoder | None = None
         self._reason: str | None = None
         self._metrics: dict[str, Any] | None = None
 
@@ -71,8 +74,10 @@ class Decoder(frames.AwsDecoder):
         except (msgspec.DecodeError, UnicodeError):
             data = _repair(data, self.surrogates)
             chunk = _decode_any(data)
-        if self._claude is not None or "type" in chunk:
+        if self._claude is not None or ("type" in chunk and chunk["type"] != "completion"):
             self._of_claude(data, out)
+        elif self._chat is not None or _has_deltas(chunk):
+            self._of_chat(data, chunk, out)
         elif any(name in chunk for name in _NOVA):
             self._of_nova(chunk, len(data), out)
         else:
@@ -83,6 +88,8 @@ class Decoder(frames.AwsDecoder):
             self._claude.end(out)
         elif self._nova is not None:
             self._nova.end(out)
+        elif self._chat is not None:
+            self._end_chat(self._chat, out)
         elif self._reason is None and self._metrics is None:
             super().end(out)
         else:
@@ -105,8 +112,21 @@ class Decoder(frames.AwsDecoder):
                 self._nova.event(name, lenient.fit(converse_stream.Event, inner), size, out)
         self.done = self._nova.done
 
+    def _of_chat(self, data: bytes, chunk: dict[str, Any], out: list[events.ModelEvent]) -> None:
+        if self._chat is None:
+            self._chat = chat_stream.Decoder()
+        self._chat.take(sse.Event(data), out)
+        if isinstance(metrics := chunk.get(_METRICS), dict):
+            self._metrics = metrics
+
+    def _end_chat(self, chat: chat_stream.Decoder, out: list[events.ModelEvent]) -> None:
+        begun = len(out)
+        chat.end(out)
+        if self._metrics and not any(isinstance(event, events.UsageReport) for event in out[begun:]):
+            out.insert(len(out) - 1, events.UsageReport(converse_stream.usage_of(self._metrics)))
+
     def _of_others(self, chunk: dict[str, Any], out: list[events.ModelEvent]) -> None:
-        holders = chunk.get("outputs")
+        holders = chunk.get("outputs") or chunk.get("choices")
         for holder in holders if isinstance(holders, list) and holders else [chunk]:
             if not isinstance(holder, dict):
                 continue
@@ -118,3 +138,11 @@ class Decoder(frames.AwsDecoder):
                     self._reason = reason
         if isinstance(metrics := chunk.get(_METRICS), dict):
             self._metrics = metrics
+
+
+def _has_deltas(chunk: dict[str, Any]) -> bool:
+    """Whether it is a chunk of chat completions; choices with a ``text`` are text completions."""
+    choices = chunk.get("choices")
+    return isinstance(choices, list) and any(
+        isinstance(choice, dict) and not choice.keys().isdisjoint(("delta", "message")) for choice in choices
+    )

@@ -24,7 +24,7 @@ def body(settings: base.Settings, model_request: requests.ModelRequest, notes: l
     claude = claude_models.capabilities(settings.model)
     made: dict[str, Any] = {
         "max_tokens": options.output_limit or settings.quirks.get("max_tokens") or claude.output_limit,
-        "messages": _messages(model_request.messages),
+        "messages": _messages(settings.model, model_request.messages),
     }
     if text := translate.system_text(model_request.messages):
         made["system"] = [{"type": "text", "text": text}]
@@ -40,17 +40,18 @@ def body(settings: base.Settings, model_request: requests.ModelRequest, notes: l
 # ---------------------------------------------------------------------------------------------------------- messages
 
 
-def _messages(conversation: tuple[messages.Message, ...]) -> list[Block]:
+def _messages(model: str, conversation: tuple[messages.Message, ...]) -> list[Block]:
     """Roles alternate, the first is the user's, tool results stand at the head of theirs, no block is empty."""
     ids = translate.Ids.of_word_characters()
     conversation = translate.readable_results(conversation, lambda part: _part(part, ""))
+    signs = "claude" in model.lower()
     made: list[Block] = []
     for at, message in enumerate(conversation):
         match message:
             case messages.SystemMessage():
                 continue
             case messages.AssistantMessage():
-                role, blocks = "assistant", _assistant(message, ids)
+                role, blocks = "assistant", _assistant(message, ids, signs=signs)
             case messages.ToolMessage():
                 role, blocks = "user", [_tool_result(message, ids, f"messages[{at}].content")]
             case messages.UserMessage():
@@ -76,13 +77,21 @@ def _trim_end(made: list[Block]) -> None:
         last["text"] = last["text"].rstrip()
 
 
-def _assistant(message: messages.AssistantMessage, ids: translate.Ids) -> list[Block]:
-    """Reasoning goes back only as the signed block that it came in; without its signature it is refused."""
+def _assistant(message: messages.AssistantMessage, ids: translate.Ids, *, signs: bool) -> list[Block]:
+    """Claude's reasoning goes back only as the signed block that it came in; without its signature it is refused.
+
+    Other models behind this protocol sign nothing, and some want their thinking back all the same.
+    """
     blocks: list[Block] = []
+    unsigned = not signs and not any(
+        isinstance(part, messages.ProviderItem) and _is_thinking(part) for part in message.parts
+    )
     for part in message.parts:
         match part:
             case messages.TextPart(text=text) if text.strip():
                 blocks.append({"type": "text", "text": text})
+            case messages.ReasoningPart(text=text) if unsigned and text:
+                blocks.append({"type": "thinking", "thinking": text, "signature": ""})
             case messages.ToolCall():
                 blocks.append(
                     {

@@ -5,7 +5,14 @@ Quirks (``Settings.quirks``), each absent unless a vendor needs it:
 - ``output_limit``: the one name that the vendor knows for it, ``max_tokens`` or ``max_completion_tokens``.
 - ``system_role``: ``developer`` instead of ``system``.
 - ``reasoning``: the field in which the vendor wants the reasoning of the current tool loop sent back
-  (``reasoning_content``, ``reasoning`` or ``reasoning_details``).
+  (``reasoning_content``, ``reasoning`` or ``reasoning_details``), or ``none`` if it refuses any.
+- ``thinking_switch``: the vendor knows ``thinking: {"type": "disabled"}``.
+- ``thought_signatures``: calls without Google's signature get the stand-in that Gemini 3 takes for one.
+- ``alternate``: the user and the assistant must take turns, the user first. Some models' templates want it anywhere.
+- ``empty_content``: ``""`` and not null beside calls.
+- ``late_system``: system messages are taken anywhere; for others a late one is the user's.
+- ``body``: members to send with every request, unless ``extra`` has them.
+- ``responses``: the vendor also has ``/responses``, for models that refuse tools here.
 - ``text_only``: content must be a string; a user's parts that are not text are left out, a tool's are put into words.
 - ``no_files``: the vendor takes no files.
 - ``no_stream_options``: the vendor rejects ``stream_options``.
@@ -15,7 +22,7 @@ Quirks (``Settings.quirks``), each absent unless a vendor needs it:
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
 from functools import partial
 from typing import Any, assert_never
 
@@ -23,8 +30,12 @@ import msgspec
 
 from turnstream import errors, messages, requests, toolspec
 from turnstream.providers import base
-from turnstream.providers.encode import data_urls, translate
+from turnstream.providers.encode import chat_thinking, data_urls, model_rules, translate
 
+_ALTERNATE = re.compile(r"gemma|mixtral|mistral-7b", re.IGNORECASE)  # models whose templates refuse anything else
+_GREETING = "Hello."
+_SIGNS_CALLS = re.compile(r"gemini-(?:[3-9]|\d\d)")
+_UNSIGNED = {"google": {"thought_signature": "skip_thought_signature_validator"}}
 _OTHERS = ("gemini", "openai-responses")  # what other protocols keep with a call
 _PLAIN = (
     "temperature",
@@ -39,30 +50,38 @@ _PLAIN = (
 )
 
 
-def encode(settings: base.Settings, request: requests.ModelRequest) -> bytes:
+def encode(settings: base.Settings, request: requests.ModelRequest, notes: list[str]) -> bytes:
     """The body as bytes. Lone surrogates, which UTF-8 cannot carry, become U+FFFD."""
-    return translate.encode(body(settings, request))
+    return translate.encode(body(settings, request, notes))
 
 
-def body(settings: base.Settings, request: requests.ModelRequest) -> dict[str, Any]:
-    """The options of the request win over those of the settings; ``extra`` is merged last, over everything."""
+def body(settings: base.Settings, request: requests.ModelRequest, notes: list[str]) -> dict[str, Any]:
+    """The options of the request win over those of the settings; ``extra`` is merged last, over everything.
+
+    ``notes`` gets a sentence for each option that is left out because the model refuses it.
+    """
     quirks = settings.quirks
-    whole: dict[str, Any] = {
-        "model": settings.model,
-        "messages": message_list(request.messages, quirks),
-        "stream": True,
-    }
+    history = message_list(request.messages, quirks, settings.model)
+    whole: dict[str, Any] = {"model": settings.model, "messages": history, "stream": True}
     if not quirks.get("no_stream_options"):
         whole["stream_options"] = {"include_usage": True}
     if request.tools:
         whole["tools"] = [tool(spec) for spec in request.tools]
-    options = settings.options.overlaid(request.options)
+    options = model_rules.fit(settings.model, settings.options.overlaid(request.options), notes)
+    if lost := chat_thinking.lost(history, settings.model):
+        if quirks.get("thinking_switch") and chat_thinking.can_rest(settings.model):
+            whole["thinking"] = {"type": "disabled"}
+            options = msgspec.structs.replace(options, reasoning_effort=None)
+            notes.append("Thinking is off where a client did not keep what the model had thought before its calls.")
+        else:
+            chat_thinking.stand_in(lost)
     whole |= _options(options, with_tools=bool(request.tools))
     limit_name = quirks.get("output_limit")
     if limit_name and options.output_limit is not None:
         whole.pop("max_tokens", None)
         whole.pop("max_completion_tokens", None)
         whole[limit_name] = options.output_limit
+    whole |= quirks.get("body", {})
     for unwanted in quirks.get("without", ()):
         whole.pop(unwanted, None)
     return {**whole, **(options.extra or {})}
@@ -91,7 +110,7 @@ def tool(spec: toolspec.ToolSpec) -> dict[str, Any]:
     return {"type": "function", "function": function}
 
 
-def message_list(history: tuple[messages.Message, ...], quirks: dict[str, Any]) -> list[dict[str, Any]]:
+def message_list(history: tuple[messages.Message, ...], quirks: dict[str, Any], model: str) -> list[dict[str, Any]]:
     """A tool message can only hold text, so images that tools gave follow their tool messages, as the user's."""
     history = translate.readable_results(history, partial(_result_part, quirks))
     whole: list[dict[str, Any]] = []
@@ -107,7 +126,7 @@ def message_list(history: tuple[messages.Message, ...], quirks: dict[str, Any]) 
             case messages.UserMessage(content=content, name=name):
                 whole.append({"role": "user", "content": _content(content, quirks), **({"name": name} if name else {})})
             case messages.AssistantMessage():
-                whole.append(_assistant(message, quirks, in_loop=position >= loop))
+                whole.append(_assistant(message, quirks, model, in_loop=position >= loop))
             case messages.ToolMessage():
                 whole.append(_result(message))
                 shown.extend(_shown_parts(message))
@@ -115,7 +134,28 @@ def message_list(history: tuple[messages.Message, ...], quirks: dict[str, Any]) 
                 assert_never(message)
     if shown:
         whole.append({"role": "user", "content": shown})
-    return whole
+    return _take_turns(whole) if quirks.get("alternate") or _ALTERNATE.search(model) else whole
+
+
+def _take_turns(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Neighbours of one role as one message, and a user's before a greeting of the assistant's."""
+    made: list[dict[str, Any]] = []
+    for message in history:
+        role = message["role"]
+        if role == "assistant" and (not made or made[-1]["role"] == "system"):
+            made.append({"role": "user", "content": _GREETING})
+        if made and role in ("user", "assistant") and made[-1]["role"] == role and "tool_calls" not in made[-1]:
+            made[-1] = {**made[-1], **message, "content": _join(made[-1]["content"], message["content"])}
+        else:
+            made.append(message)
+    return made
+
+
+def _join(first: Any, second: Any) -> Any:
+    if isinstance(first, str) and isinstance(second, str):
+        return f"{first}\n\n{second}"
+    parts = [[{"type": "text", "text": one}] if isinstance(one, str) else one or [] for one in (first, second)]
+    return [*parts[0], *parts[1]]
 
 
 def _current_loop(history: tuple[messages.Message, ...]) -> int:
@@ -167,28 +207,17 @@ def _result_part(quirks: dict[str, Any], part: messages.ContentPart) -> dict[str
     return _part(part)
 
 
-def _assistant(message: messages.AssistantMessage, quirks: dict[str, Any], *, in_loop: bool) -> dict[str, Any]:
+def _assistant(
+    message: messages.AssistantMessage, quirks: dict[str, Any], model: str, *, in_loop: bool
+) -> dict[str, Any]:
     calls = [_call(call) for call in message.tool_calls]
-    whole: dict[str, Any] = {"role": "assistant", "content": message.text or (None if calls else "")}
+    nothing = None if calls and not quirks.get("empty_content") else ""
+    whole: dict[str, Any] = {"role": "assistant", "content": message.text or nothing}
     if calls:
         whole["tool_calls"] = calls
-    field = quirks.get("reasoning")
-    if field and in_loop:
-        if field == "reasoning_details":
-            details = list(_details(message))
-            if details:
-                whole[field] = details
-            elif message.reasoning:
-                whole["reasoning"] = message.reasoning
-        elif message.reasoning:
-            whole[field] = message.reasoning
-    return whole
-
-
-def _details(message: messages.AssistantMessage) -> Iterator[Any]:
-    for part in message.parts:
-        if isinstance(part, messages.ProviderItem) and part.provider == "openai":
-            yield from part.data.get("reasoning_details", ())
+        if quirks.get("thought_signatures") and _SIGNS_CALLS.search(model):
+            calls[0].setdefault("extra_content", _UNSIGNED)
+    return whole | chat_thinking.members(message, str(quirks.get("reasoning") or ""), model, in_loop=in_loop)
 
 
 def _call(call: messages.ToolCall) -> dict[str, Any]:

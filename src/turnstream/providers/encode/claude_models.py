@@ -52,3 +52,11 @@ def capabilities(name: str) -> Claude:
     if known < (4, 7):
         return Claude("either", 64_000, True, False, True, True)
     return Claude("adaptive", 64_000, False, False, True, True, True)
+
+
+def continues_answers(name: str) -> bool:
+    """Whether a conversation may end with words of the assistant, which the model then goes on with."""
+    lower = name.lower()
+    known = version(lower)
+    newer = "mythos" in lower or "fable" in lower or (known is not None and known >= (4, 6))
+    return not ("claude" in lower and newer)

@@ -82,6 +82,9 @@ def _messages(conversation: tuple[messages.Message, ...]) -> list[Block]:
         raise errors.RequestError("The conversation has no message for the model.", param="messages")
     if made[0]["role"] != "user":
         made.insert(0, {"role": "user", "content": [{"text": _OPENING}]})
+    last = made[-1]["content"][-1]
+    if made[-1]["role"] == "assistant" and "text" in last:  # an answer to be continued must not end in white space
+        last["text"] = last["text"].rstrip()
     return made
 
 

@@ -107,11 +107,14 @@ class _Contents:
 
     def _call(self, call: messages.ToolCall) -> Part:
         function: dict[str, Any] = {"name": call.name, "args": translate.arguments_object(call)}
-        own = (call.extra or {}).get(NAME) or {}
+        extra = call.extra or {}
+        own = extra.get(NAME) or {}
         if ident := own.get("id"):
             function["id"] = self._wire_ids[call.id] = ident
         made: Part = {"functionCall": function}
-        if signature := own.get("thoughtSignature"):
+        google = extra.get("google")  # as Google's OpenAI endpoint and its clients spell it
+        foreign = google.get("thought_signature") if isinstance(google, dict) else None
+        if signature := own.get("thoughtSignature") or foreign:
             made["thoughtSignature"] = signature
         return made
 

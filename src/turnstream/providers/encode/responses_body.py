@@ -7,7 +7,7 @@ from typing import Any
 
 from turnstream import errors, messages, requests, toolspec
 from turnstream.providers import base
-from turnstream.providers.encode import translate
+from turnstream.providers.encode import model_rules, translate
 
 Item = dict[str, Any]
 NAME = "openai-responses"
@@ -21,14 +21,15 @@ _MISSING = ("seed", "presence_penalty", "frequency_penalty", "stop")
 
 def body(settings: base.Settings, model_request: requests.ModelRequest, notes: list[str]) -> dict[str, Any]:
     """Nothing is stored at the vendor unless the quirk ``store`` says so; reasoning goes back and forth encrypted."""
-    options, quirks = translate.options_of(settings, model_request), settings.quirks
+    options = model_rules.fit(settings.model, translate.options_of(settings, model_request), notes)
+    quirks = settings.quirks
     made: dict[str, Any] = {
         "model": settings.model,
         "input": _input(model_request.messages),
         "stream": True,
         "store": bool(quirks.get("store", False)),
     }
-    if text := translate.system_text(model_request.messages):
+    if text := translate.leading_system(model_request.messages):
         made["instructions"] = text
     if not made["store"] and not _NOT_REASONING.search(settings.model):
         made["include"] = ["reasoning.encrypted_content"]
@@ -93,6 +94,8 @@ def _input(conversation: tuple[messages.Message, ...]) -> list[Item]:
     for at, message in enumerate(conversation):
         where = f"messages[{at}].content"
         match message:
+            case messages.SystemMessage(content=content) if made and content.strip():
+                made.append({"role": "system", "content": content})
             case messages.UserMessage(content=content):
                 made.append({"role": "user", "content": _content(content, where)})
             case messages.AssistantMessage():
@@ -113,12 +116,15 @@ def _input(conversation: tuple[messages.Message, ...]) -> list[Item]:
 
 
 def _add_answer(made: list[Item], message: messages.AssistantMessage, ids: translate.Ids) -> None:
+    begun = len(made)
     for part in message.parts:
         match part:
             case messages.TextPart(text=text) if text:
                 made.append({"role": "assistant", "content": text})
             case messages.ToolCall():
-                own = (part.extra or {}).get(NAME) or {}
+                own = dict((part.extra or {}).get(NAME) or {})
+                if not any(item.get("type") == "reasoning" for item in made[begun:]):
+                    own.pop("id", None)  # the vendor refuses an id whose reasoning is missing
                 made.append(
                     {
                         "type": "function_call",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -117,6 +118,11 @@ def _readable_part(
 def system_text(conversation: Iterable[messages.Message]) -> str:
     """All system messages, a blank line between them."""
     return "\n\n".join(m.content for m in conversation if isinstance(m, messages.SystemMessage) and m.content.strip())
+
+
+def leading_system(conversation: Iterable[messages.Message]) -> str:
+    """Those system messages that nothing else precedes, a blank line between them."""
+    return system_text(itertools.takewhile(lambda message: isinstance(message, messages.SystemMessage), conversation))
 
 
 def tool_names(conversation: Iterable[messages.Message]) -> dict[str, str]:

@@ -44,6 +44,7 @@ class Attempts:
                     self._renewed = True
                 elif error.provider_status == 404 and self.request.otherwise is not None:
                     self.request = self.request.otherwise
+                    model.tell(self.request.notes)
                 elif not await self.wait(error):
                     raise
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeAlias
+
+import msgspec
 
 from turnstream import errors, events, requests, text
 from turnstream.providers import base, prices
 from turnstream.providers.decode import failures
+from turnstream.providers.encode import history
 from turnstream.providers.transport import answers, attempts, authorization, connections
 
 if TYPE_CHECKING:
@@ -65,11 +69,19 @@ class HttpModel:
         await self.client.__aexit__(kind, error, trace)
 
     def stream(self, request: requests.ModelRequest, context: requests.RunContext | None = None) -> Stream:
-        made = self.provider.request(self.settings, request)
-        for note in set(made.notes) - self._noted:
+        rules = self.provider.history
+        if "late_system" in self.settings.quirks:
+            rules = msgspec.structs.replace(rules, late_system=bool(self.settings.quirks["late_system"]))
+        adapted, names = history.adapt(request, self.settings.model, rules)
+        made = self.provider.request(self.settings, adapted)
+        self.tell(made.notes)
+        return Stream(self, adapted, made, names if request.tools else None)
+
+    def tell(self, notes: Iterable[str]) -> None:
+        """Each sentence is logged once."""
+        for note in set(notes) - self._noted:
             self._noted.add(note)
             log.warning("%s: %s", self.name, note)
-        return Stream(self, request, made)
 
     def label(self, error: errors.ProviderError) -> errors.ProviderError:
         """Says which model it was, and keeps the keys out of what the log will read."""
@@ -103,8 +115,15 @@ class Stream:
     the request had been refused: within the same number of tries it is sent again.
     """
 
-    def __init__(self, model: HttpModel, asked: requests.ModelRequest, request: base.HttpRequest) -> None:
+    def __init__(
+        self,
+        model: HttpModel,
+        asked: requests.ModelRequest,
+        request: base.HttpRequest,
+        names: history.Names | None,
+    ) -> None:
         self._model = model
+        self._names = names  # None where there are no tools to be called
         self._attempts = attempts.Attempts(model, asked, request)
         self._answer: AnyAnswer | None = None
         self._seen = False
@@ -140,6 +159,8 @@ class Stream:
             raise self._model.label(error) from error.__cause__
         if not batch:
             raise StopAsyncIteration
+        if self._names is not None:
+            _restore(batch, self._names)
         price = self._model.price
         return batch if price is None else prices.with_costs(price, batch)
 
@@ -164,3 +185,10 @@ class Stream:
                 return held or await answer.read()
             answer.leave()
             answer = self._answer = await self._attempts.open()
+
+
+def _restore(batch: list[events.ModelEvent], names: history.Names) -> None:
+    """Calls under the names that their tools have here."""
+    for at, event in enumerate(batch):
+        if event.__class__ is events.ToolCallStart and (own := names.own(event.name)) != event.name:
+            batch[at] = msgspec.structs.replace(event, name=own)

@@ -1,0 +1,79 @@
+"""Reasoning in the history of chat completions: to whom it goes back, under which name, and what stands in for it.
+
+DeepSeek V4 and Kimi since K2.5 refuse an assistant message with calls whose reasoning is missing, in every later
+request and at every host. Others refuse the field itself (the quirk ``reasoning: none``). What a gateway signed goes
+back to it as it came. https://api-docs.deepseek.com/guides/thinking_mode
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from turnstream import messages
+
+_DEMANDS = re.compile(r"deepseek[-_ ]?v(?:[4-9]|\d\d)|kimi-k2[.p-][5-9](?!\d)|kimi-k(?:[3-9]|\d\d)|kimi-k2-thinking")
+_IN_LOOP = re.compile(r"glm-(?:4\.[7-9]|[5-9])")
+_ALWAYS_THINKS = re.compile(r"thinking|kimi-k2[.p-]7-code")
+_NAMES = ("reasoning_content", "reasoning", "reasoning_details")
+_STAND_IN = " "  # vendors refuse nothing at all, and models go on with words that they never thought
+
+
+def members(message: messages.AssistantMessage, field: str, model: str, *, in_loop: bool) -> dict[str, Any]:
+    """Of the assistant's message. ``field`` is the quirk ``reasoning``; ``in_loop``: the user has not spoken since."""
+    if field == "none":
+        return {}
+    kept = _kept(message)
+    made: dict[str, Any] = {}
+    if kept.get("reasoning_opaque"):
+        made |= {"reasoning_opaque": kept["reasoning_opaque"]}
+        made |= {"reasoning_text": message.reasoning} if message.reasoning else {}
+    if in_loop and kept.get("thinking_blocks"):
+        made["thinking_blocks"] = kept["thinking_blocks"]
+    details = kept.get("reasoning_details")
+    if in_loop and details and (field == "reasoning_details" or _signed(details)):
+        return {**made, "reasoning_details": details}
+    name = {"reasoning_details": "reasoning", "": "reasoning_content"}.get(field, field)
+    demanded = demands(model)
+    if not demanded and not (in_loop and (field or _IN_LOOP.search(model.lower()))):
+        return made
+    if message.reasoning:
+        made[name] = message.reasoning
+    elif "reasoning_content" in kept:  # it was empty, which is not the same as none
+        made[name] = _STAND_IN
+    return made
+
+
+def demands(model: str) -> bool:
+    return _DEMANDS.search(model.lower()) is not None
+
+
+def lost(history: list[dict[str, Any]], model: str) -> list[dict[str, Any]]:
+    """The messages with calls whose reasoning the model demands, and that a client did not keep."""
+    if not demands(model):
+        return []
+    return [message for message in history if message.get("tool_calls") and not message.keys() & set(_NAMES)]
+
+
+def can_rest(model: str) -> bool:
+    """Whether it can be told not to think; then it demands nothing."""
+    return _ALWAYS_THINKS.search(model.lower()) is None
+
+
+def stand_in(lost_ones: list[dict[str, Any]]) -> None:
+    for message in lost_ones:
+        message["reasoning_content"] = _STAND_IN
+
+
+def _kept(message: messages.AssistantMessage) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    for part in message.parts:
+        if isinstance(part, messages.ProviderItem) and part.provider == "openai":
+            kept |= part.data
+    return kept
+
+
+def _signed(details: Any) -> bool:
+    return isinstance(details, list) and any(
+        isinstance(detail, dict) and (detail.get("signature") or detail.get("data")) for detail in details
+    )

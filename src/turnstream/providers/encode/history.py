@@ -1,0 +1,188 @@
+"""The conversation as any vendor takes it, whatever the form of its messages: what has to hold before a body is made.
+
+- Leading system messages are one. A later one keeps its place, for the front of a prompt must not change with every
+  reminder (vendors cache it); where the vendor knows no system message there, it is the user's.
+- Tools are called by names that the vendor takes, in the history too. A name becomes the same one in every request, and
+  the answer's calls get their own names back.
+- Call ids are unique, and what Claude's newer models refuse to continue is followed by the user's "Continue.".
+
+All of it is pure, and what needs no change is not touched, byte by byte: the prompt caches depend on that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+
+import msgspec
+from msgspec import Struct
+
+from turnstream import messages, requests, toolspec
+from turnstream.prompts import families
+from turnstream.providers.encode import claude_models
+
+ANY_NAME = r"[a-zA-Z0-9_-]{1,64}"
+_LONGEST_NAME = 64
+_STRICT = re.compile(r"kimi|gemini", re.IGNORECASE)  # models whose names of tools begin with a letter, at any host
+_FIRST_LETTER = re.compile(r"[a-zA-Z_]")
+_SHORT_IDS = re.compile(r"mistral|mixtral|ministral|devstral|magistral|codestral", re.IGNORECASE)
+_INVENTED = re.compile(r"(?:functions|default_api|tools?)[.:]|<\|.*", re.DOTALL)
+_PICTURE = re.compile(r"\s*!\[image\]\(data:[^)\s]*\)\s*")
+_CONTINUE = "Continue."
+_LATE = "(An instruction of the operator:)\n{}"
+
+
+class Rules(Struct, frozen=True):
+    """Of one vendor. ``late_system``: it takes system messages anywhere. ``names`` matches the names that it takes."""
+
+    late_system: bool = False
+    names: str = ANY_NAME
+
+
+class Names:
+    """The tools' names on the wire, and back."""
+
+    def __init__(self, tools: Sequence[toolspec.ToolSpec], model: str, rules: Rules) -> None:
+        self._legal = re.compile(rules.names)
+        self._strict = _STRICT.search(model) is not None
+        self._offered = {spec.name for spec in tools}
+        self._taken = {name for name in self._offered if self._is_legal(name)}
+        self._wire: dict[str, str] = {}
+        for name in sorted(self._offered - self._taken):
+            self._wire[name] = self.wire(name)
+            self._taken.add(self._wire[name])
+        self._own = {wire: name for name, wire in self._wire.items()}
+
+    def wire(self, name: str) -> str:
+        """The same for the same name; two offered tools never become one, nor a made-up one an offered one."""
+        if self._is_legal(name):
+            return name
+        if (known := self._wire.get(name)) is not None:
+            return known
+        made = re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:_LONGEST_NAME]
+        if not _FIRST_LETTER.match(made):
+            made = f"_{made}"[:_LONGEST_NAME]
+        if made in self._taken or len(name) > _LONGEST_NAME:
+            digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:6]
+            made = f"{made[: _LONGEST_NAME - 7]}_{digest}"
+        return made
+
+    def own(self, name: str) -> str:
+        """The offered tool that an answer means: models also call theirs ``functions.get_weather``."""
+        if name in self._offered:
+            return name
+        if (known := self._own.get(name)) is not None:
+            return known
+        plain = _INVENTED.sub("", name)
+        return plain if plain in self._offered else name
+
+    def _is_legal(self, name: str) -> bool:
+        return bool(self._legal.fullmatch(name)) and not (self._strict and not _FIRST_LETTER.match(name))
+
+
+def adapt(request: requests.ModelRequest, model: str, rules: Rules) -> tuple[requests.ModelRequest, Names]:
+    """The request with its conversation and its names as that model's vendor takes them."""
+    names = Names(request.tools, model, rules)
+    history = _place_system(request.messages, rules)
+    history = tuple(_rename(message, names) for message in _with_unique_ids(history))
+    if _SHORT_IDS.search(model):
+        history = families.with_short_ids(history)
+    history = _end(history, model)
+    return (
+        msgspec.structs.replace(
+            request,
+            messages=history,
+            tools=tuple(_rename_tool(spec, names) for spec in request.tools),
+            options=_rename_choice(request.options, names),
+        ),
+        names,
+    )
+
+
+def _place_system(history: Sequence[messages.Message], rules: Rules) -> tuple[messages.Message, ...]:
+    """The leading run as one message; each later one in place, but never between a call and its results."""
+    at = next((n for n, m in enumerate(history) if not isinstance(m, messages.SystemMessage)), len(history))
+    head = "\n\n".join(m.content for m in history[:at] if isinstance(m, messages.SystemMessage) and m.content.strip())
+    placed: list[messages.Message] = [messages.SystemMessage(head)] if head else []
+    late: list[messages.Message] = []
+    for message in history[at:]:
+        if isinstance(message, messages.SystemMessage):
+            if message.content.strip():
+                late.append(message if rules.late_system else messages.UserMessage(_LATE.format(message.content)))
+            continue
+        if late and not isinstance(message, messages.ToolMessage):
+            placed += late
+            late = []
+        placed.append(message)
+    return (*placed, *late)
+
+
+def _with_unique_ids(history: Sequence[messages.Message]) -> Iterator[messages.Message]:
+    """Clients number calls anew in each turn: the second call of one id gets another, and its results with it."""
+    seen: dict[str, int] = {}
+    current: dict[str, str] = {}
+    for message in history:
+        match message:
+            case messages.AssistantMessage(parts=parts):
+                for call in message.tool_calls:
+                    number = seen[call.id] = seen.get(call.id, 0) + 1
+                    current[call.id] = call.id if number == 1 else f"{call.id}_{number}"
+                if any(current[call.id] != call.id for call in message.tool_calls):
+                    message = messages.AssistantMessage(tuple(_with_id(part, current) for part in parts))
+            case messages.ToolMessage(tool_call_id=ident) if current.get(ident, ident) != ident:
+                message = msgspec.structs.replace(message, tool_call_id=current[ident])
+            case _:
+                pass
+        yield message
+
+
+def _with_id(part: messages.AssistantPart, ids: dict[str, str]) -> messages.AssistantPart:
+    return msgspec.structs.replace(part, id=ids[part.id]) if isinstance(part, messages.ToolCall) else part
+
+
+def _rename(message: messages.Message, names: Names) -> messages.Message:
+    """With the wire's names of tools, and without the pictures that we showed in the text."""
+    match message:
+        case messages.AssistantMessage(parts=parts):
+            changed = tuple(_rename_part(part, names) for part in parts)
+            return message if all(map(lambda a, b: a is b, changed, parts)) else messages.AssistantMessage(changed)
+        case messages.ToolMessage(name=name) if name and names.wire(name) != name:
+            return msgspec.structs.replace(message, name=names.wire(name))
+        case _:
+            return message
+
+
+def _rename_part(part: messages.AssistantPart, names: Names) -> messages.AssistantPart:
+    if isinstance(part, messages.ToolCall) and (wire := names.wire(part.name)) != part.name:
+        return msgspec.structs.replace(part, name=wire)
+    if isinstance(part, messages.TextPart) and "](data:" in part.text:
+        return messages.TextPart(_PICTURE.sub("\n\n[image]\n\n", part.text))
+    return part
+
+
+def _rename_tool(spec: toolspec.ToolSpec, names: Names) -> toolspec.ToolSpec:
+    wire = names.wire(spec.name)
+    return spec if wire == spec.name else msgspec.structs.replace(spec, name=wire)
+
+
+def _rename_choice(options: requests.ModelOptions, names: Names) -> requests.ModelOptions:
+    choice = options.tool_choice
+    if isinstance(choice, dict) and isinstance(name := choice.get("name"), str) and names.wire(name) != name:
+        return msgspec.structs.replace(options, tool_choice={**choice, "name": names.wire(name)})
+    return options
+
+
+def _end(history: tuple[messages.Message, ...], model: str) -> tuple[messages.Message, ...]:
+    """Claude 4.6 and later continue no answer of theirs, but one that paused in the middle of a hosted tool."""
+    last = history[-1] if history else None
+    if not isinstance(last, messages.AssistantMessage) or last.tool_calls or claude_models.continues_answers(model):
+        return history
+    if any(isinstance(part, messages.ProviderItem) and _is_hosted(part) for part in last.parts):
+        return history
+    return (*history, messages.UserMessage(_CONTINUE))
+
+
+def _is_hosted(item: messages.ProviderItem) -> bool:
+    """A part of the vendor's own tool, which is not for us to answer; in Anthropic's form or in Bedrock's."""
+    return str(item.data.get("type") or "").endswith(("tool_use", "tool_result")) or "toolUse" in item.data

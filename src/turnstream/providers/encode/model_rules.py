@@ -1,0 +1,85 @@
+"""Which parameters a model refuses, by its name, at any host that passes them on. Facts of November 2026.
+
+A name that tells nothing gets everything, and what the operator puts into ``extra`` is sent in any case.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from turnstream import requests
+
+_OPENAI = re.compile(r"(?:^|[/.:])(o[1-9]|gpt-5(?:\.(\d+))?)(?![\d.])(?!.*chat)")
+_KIMI_FIXED = re.compile(r"kimi-k2[.p-]?[5-9]")
+_GROK = re.compile(r"(?:^|[/.:])grok-")
+_GROK_THINKS = re.compile(r"grok-3-mini|grok-4\.(?:[3-9]|\d\d-multi)|multi-agent|grok-[5-9]")
+_ALL = ("temperature", "top_p", "stop", "presence_penalty", "frequency_penalty")
+_PENALTIES = ("presence_penalty", "frequency_penalty")
+_O_EFFORTS = {"minimal": "low", "xhigh": "high", "max": "high"}
+
+
+def generation(model: str) -> tuple[int, int] | None:
+    """(0, 0) for OpenAI's o-series, (5, 4) for gpt-5.4, None for models that do not reason."""
+    found = _OPENAI.search(model.lower())
+    if found is None:
+        return None
+    return (0, 0) if found[1].startswith("o") else (5, int(found[2] or 0))
+
+
+def patience(model: str) -> dict[str, float]:
+    """The time-outs, in seconds, for OpenAI's models that think: they send nothing meanwhile, not even a comment."""
+    return {"first_token": 180.0, "idle": 180.0} if generation(model) is not None else {}
+
+
+def needs_responses(model: str, defaults: requests.ModelOptions, asked: requests.ModelRequest) -> bool:
+    """Whether it refuses the request's tools at chat completions, with that effort."""
+    number, effort = generation(model), asked.options.reasoning_effort or defaults.reasoning_effort
+    if not asked.tools or number is None or number < (5, 2) or effort == "none":
+        return False
+    return number >= (5, 6) or effort is not None
+
+
+def fit(model: str, options: requests.ModelOptions, notes: list[str]) -> requests.ModelOptions:
+    """The options without those that the model refuses; ``notes`` says what was left out."""
+    changed: dict[str, Any] = {}
+    effort = _fit_effort(model, options.reasoning_effort)
+    if effort != options.reasoning_effort:
+        changed["reasoning_effort"] = effort
+        what = f"sent as {effort}" if effort else "left out"
+        notes.append(f"reasoning_effort {options.reasoning_effort} is {what}: this model does not take it.")
+    for name in _refused(model, effort):
+        value = getattr(options, name)
+        if value is not None and not (name == "temperature" and value == 1 and generation(model) is not None):
+            changed[name] = None
+            notes.append(f"{name} is left out: this model refuses it.")
+    return msgspec.structs.replace(options, **changed) if changed else options
+
+
+def _refused(model: str, effort: str | None) -> tuple[str, ...]:
+    lower, number = model.lower(), generation(model)
+    if number is not None:
+        calm = effort == "none" or (effort is None and (5, 1) <= number < (5, 6))
+        return ("stop", *_PENALTIES) if number >= (5, 1) and calm else _ALL
+    if _KIMI_FIXED.search(lower):
+        return ("temperature", "top_p")
+    return _PENALTIES if _GROK.search(lower) else ()
+
+
+def _fit_effort(model: str, effort: str | None) -> str | None:
+    """The effort that is nearest to the one asked for, among those that the model knows."""
+    lower, number = model.lower(), generation(model)
+    if effort is None:
+        return None
+    if _GROK.search(lower) and not _GROK_THINKS.search(lower):
+        return None
+    if number is None:
+        return effort
+    if number == (0, 0):
+        return None if effort == "none" else _O_EFFORTS.get(effort, effort)
+    if number >= (5, 1):
+        most = "xhigh" if number >= (5, 2) else "high"
+        return {"minimal": "low", "xhigh": most, "max": most}.get(effort, effort)
+    return {"none": "minimal", "xhigh": "high", "max": "high"}.get(effort, effort)

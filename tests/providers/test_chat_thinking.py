@@ -1,0 +1,108 @@
+"""Reasoning in the history of chat completions."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from turnstream import providers, requests
+from turnstream.messages import (
+    AssistantMessage,
+    Message,
+    ProviderItem,
+    ReasoningPart,
+    TextPart,
+    ToolCall,
+    ToolMessage,
+    UserMessage,
+)
+
+CALL = ToolCall("c", "f", "{}")
+ASK, RESULT = UserMessage("Hi"), ToolMessage("c", "1")
+THOUGHT = AssistantMessage((ReasoningPart("Hm"), CALL))
+EARLIER = (ASK, THOUGHT, RESULT, AssistantMessage((ReasoningPart("Now"), TextPart("Fine."))), ASK)
+LOST = (ASK, AssistantMessage((CALL,)), RESULT, AssistantMessage((TextPart("Fine."),)), ASK)
+
+
+def sent(name: str, *history: Message) -> dict[str, Any]:
+    model: Any = providers.model(name, base_url="http://v/v1", api_key="k", environ={})
+    body = json.loads(model.provider.request(model.settings, requests.ModelRequest(history)).body)
+    assert isinstance(body, dict)
+    return body
+
+
+def kept(**members: Any) -> AssistantMessage:
+    return AssistantMessage((ReasoningPart("Hm"), CALL, ProviderItem("openai", members)))
+
+
+@pytest.mark.parametrize("name", ["vllm:deepseek-ai/DeepSeek-V4", "fireworks:kimi-k2p5", "volcengine:kimi-k2-thinking"])
+def test_some_models_get_all_of_it_back_at_any_host(name: str) -> None:
+    found = sent(name, *EARLIER)["messages"]
+    assert (found[1]["reasoning_content"], found[3]["reasoning_content"]) == ("Hm", "Now")
+
+
+@pytest.mark.parametrize("name", ["zai:glm-4.7", "vllm:zai-org/GLM-5.2", "deepseek:deepseek-chat"])
+def test_some_get_that_of_the_tool_loop(name: str) -> None:
+    assert sent(name, ASK, THOUGHT, RESULT)["messages"][1]["reasoning_content"] == "Hm"
+    assert "reasoning_content" not in str(sent(name, *EARLIER))
+
+
+@pytest.mark.parametrize("name", ["groq:qwen3", "cerebras:gpt-oss-120b", "openai:gpt-4.1", "mistral:mistral-medium"])
+def test_the_others_never_get_it(name: str) -> None:
+    for history in (EARLIER, (ASK, THOUGHT, RESULT)):
+        assert "reasoning" not in str(sent(name, *history)["messages"])
+
+
+def test_what_a_client_did_not_keep_is_made_up_for() -> None:
+    assert sent("deepseek:deepseek-v4-pro", *LOST)["thinking"] == {"type": "disabled"}
+    assert sent("moonshot:kimi-k2.7-code", *LOST)["messages"][1]["reasoning_content"] == " "
+    elsewhere = sent("vllm:deepseek-v4", *LOST)
+    assert "thinking" not in elsewhere
+    assert elsewhere["messages"][1]["reasoning_content"] == " "
+
+
+def test_reasoning_that_was_empty_is_not_the_same_as_none() -> None:
+    empty = AssistantMessage((CALL, ProviderItem("openai", {"reasoning_content": ""})))
+    assert sent("deepseek:deepseek-v4-flash", ASK, empty, RESULT)["messages"][1]["reasoning_content"] == " "
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"thinking_blocks": [{"type": "redacted_thinking", "data": "x"}]},
+        {"reasoning_opaque": "x"},
+        {"reasoning_details": [{"type": "reasoning.text", "text": "Hm", "signature": "x"}]},
+    ],
+)
+def test_what_a_gateway_signed_goes_back_as_it_came(members: dict[str, Any]) -> None:
+    found = sent("openai-compatible:m", ASK, kept(**members), RESULT)["messages"][1]
+    assert found.items() >= members.items()
+
+
+def test_calls_without_googles_signature_get_its_stand_in() -> None:
+    call = sent("gemini-openai:gemini-3-pro", *LOST)["messages"][1]["tool_calls"][0]
+    assert call["extra_content"]["google"]["thought_signature"] == "skip_thought_signature_validator"
+    assert "extra_content" not in str(sent("gemini-openai:gemini-2.5-pro", *LOST))
+
+
+@pytest.mark.parametrize("name", ["vllm:google/gemma-3-27b-it", "perplexity:sonar"])
+def test_where_roles_must_alternate_neighbours_are_one(name: str) -> None:
+    greeting = AssistantMessage((TextPart("Hello!"),))
+    found = sent(name, greeting, ASK, UserMessage("again"))["messages"]
+    assert [message["role"] for message in found] == ["user", "assistant", "user"]
+    assert found[2]["content"] == "Hi\n\nagain"
+
+
+def test_content_beside_calls_may_have_to_be_a_string() -> None:
+    model: Any = providers.model("cloudflare:m", api_key="k", environ={"CLOUDFLARE_ACCOUNT_ID": "a"})
+    body = json.loads(model.provider.request(model.settings, requests.ModelRequest(LOST)).body)
+    assert body["messages"][1]["content"] == ""
+
+
+def test_models_behind_messages_that_sign_nothing_get_their_thinking_back() -> None:
+    assert {"type": "thinking", "thinking": "Hm", "signature": ""} in sent("anthropic:kimi-k2.5", *EARLIER)["messages"][
+        1
+    ]["content"]
+    assert "thinking" not in str(sent("anthropic:claude-opus-4-5", *EARLIER)["messages"])
