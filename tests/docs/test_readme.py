@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_serve import running
+from tests.docs import picture
 from turnstream.api.sse_models import AgentStatus
 from turnstream.config.load import load
+from turnstream.events import ToolResult
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -59,10 +61,21 @@ def test_the_agent_in_python_answers() -> None:
     assert "RunFinished" in output
 
 
-def test_the_agent_in_yaml_is_one(tmp_path: Path) -> None:
-    (tmp_path / "agent.yaml").write_text(block("yaml", "model: openai"))
-    shutil.copy(ROOT / "examples" / "tools.py", tmp_path)
-    assert list(load(str(tmp_path / "agent.yaml"), environ={"OPENAI_API_KEY": "k"}).agents) == ["helper"]
+async def test_the_agent_in_yaml_works_as_pasted(tmp_path: Path) -> None:
+    for file, language in (("tools.py", "python"), ("agent.yaml", "yaml")):
+        (tmp_path / file).write_text(block(language, f"# {file}"))
+    agent = load(tmp_path / "agent.yaml", {"OLLAMA_HOST": "127.0.0.1:9"}).agents["helper"]
+    async with agent, agent.run("What is the weather in Paris?") as run:
+        results = [event async for event in run if isinstance(event, ToolResult)]
+    assert [result.output.shown_text for result in results] == ["It is sunny in Paris."]
+
+
+def test_the_picture_shows_what_is_shown_today() -> None:
+    drawn, kept = (
+        re.sub(r"\(\d+\.\d&#160;s\)", "", text)
+        for text in (picture.draw(), (ROOT / "docs" / "images" / "chat.svg").read_text("utf-8"))
+    )
+    assert drawn == kept, "run: python -m tests.docs.picture > docs/images/chat.svg"
 
 
 def test_the_table_of_statuses_has_every_status() -> None:
