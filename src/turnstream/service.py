@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
@@ -35,6 +36,7 @@ class ServerSettings:
     allow_unauthenticated: bool = False
     cors_origins: tuple[str, ...] = ()
     max_body: int = 8 * 1024 * 1024
+    store: str = field(default="auto", repr=False)
     memory_limit: int = 64 * 1024 * 1024
     max_bodies: int = 256 * 1024 * 1024
     max_connections: int = 8192
@@ -53,12 +55,14 @@ class ServerSettings:
 class Service:
     """Agents by name, the first being the default. Entering it opens what the agents own, leaving it closes that.
 
-    ``threads`` is where conversations are kept; None keeps them in this process, within ``settings.memory_limit``.
+    ``threads`` is where conversations are kept, None: as ``settings.store`` says. ``folder`` is that of the
+    configuration, if there is one.
     """
 
     agents: Mapping[str, Agent]
     settings: ServerSettings = field(default_factory=ServerSettings)
     threads: protocols.Threads | None = None
+    folder: Path | None = None
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack, repr=False)
 
     def agents_of(self, principal: requests.Principal) -> Mapping[str, Agent]:

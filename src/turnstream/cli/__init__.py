@@ -21,6 +21,7 @@ from turnstream.cli import (
     import_,
     index,
     init,
+    migrate,
     models,
     parse,
     ping,
@@ -44,6 +45,7 @@ COMMANDS: Sequence[Callable[..., Any]] = (
     parse.parse,
     ping.ping,
     index.index,
+    migrate.migrate,
     schema.schema,
     version.version,
 )

@@ -35,3 +35,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Unauthenticated = Annotated[
     bool, typer.Option("--allow-unauthenticated", help="Serve on an address that is not loopback without keys.")
 ]
+StoreUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="STORE",
+        help="Where conversations and runs are kept: auto, sqlite:PATH, postgres://…, memory or none.",
+        show_default=False,
+    ),
+]

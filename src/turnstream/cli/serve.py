@@ -9,7 +9,7 @@ import typer
 
 from turnstream.cli.advice import advise
 from turnstream.cli.approval import unanswered
-from turnstream.cli.options import Host, ModelName, Port, Target, Unauthenticated
+from turnstream.cli.options import Host, ModelName, Port, StoreUrl, Target, Unauthenticated
 
 if TYPE_CHECKING:
     import socket
@@ -25,6 +25,7 @@ def serve(
     host: Host = None,
     port: Port = None,
     model: ModelName = None,
+    store: StoreUrl = None,
     allow_unauthenticated: Unauthenticated = False,
     log_level: Annotated[Level, typer.Option(help="How much to log.")] = "info",
 ) -> None:
@@ -34,15 +35,23 @@ def serve(
     """
     from turnstream.cli.target import configured
 
-    service = with_settings(configured(target, model), host, port, allow_unauthenticated)
+    service = with_settings(configured(target, model), host, port, allow_unauthenticated, store)
     run(service, log_level=log_level)
 
 
 def with_settings(
-    service: Service, host: str | None = None, port: int | None = None, allow_unauthenticated: bool = False
+    service: Service,
+    host: str | None = None,
+    port: int | None = None,
+    allow_unauthenticated: bool = False,
+    store: str | None = None,
 ) -> Service:
     """The command line has the last word over the file."""
-    given = {"host": host, "port": port, "allow_unauthenticated": allow_unauthenticated or None}
+    if store is not None:
+        from turnstream.runs import stores
+
+        stores.check(store)
+    given = {"host": host, "port": port, "allow_unauthenticated": allow_unauthenticated or None, "store": store}
     changes = {key: value for key, value in given.items() if value is not None}
     service.settings = dataclasses.replace(service.settings, **changes)  # type: ignore[arg-type]
     return service
@@ -50,13 +59,16 @@ def with_settings(
 
 def run(service: Service, *, log_level: str = "info", listener: socket.socket | None = None) -> None:
     """Serve until told to stop. Raises `ConfigurationError` if that is not safe or not possible."""
+    import asyncio
     import logging
 
+    from turnstream.runs import stores
     from turnstream.server.run import listen, server
 
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)  # its start and stop are said by ours
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # it tells each request with its URL, which may hold a key
+    asyncio.run(stores.probe(service.settings.store, service.folder))
     made = server(service)
     listener = listener or listen(service.settings)
     typer.echo(banner(service, *listener.getsockname()[:2]), err=True)

@@ -35,7 +35,9 @@ def load(target: str | Path, environ: Mapping[str, str] | None = None, *, skippe
     is_file = path.is_file() and path.suffix != ".py"
     if path.is_dir() or is_file:
         environ = environment.read(path) if environ is None else environ
-        return _load_files([path] if is_file else _list_files(path), environ, skipped)
+        service = _load_files([path] if is_file else _list_files(path), environ, skipped)
+        service.folder = path.parent if is_file else path
+        return service
     if ":" in str(target) or path.suffix == ".py":
         return _load_object(str(target))
     raise errors.ConfigurationError(f"{target}: not a file, a folder or a module:object reference")

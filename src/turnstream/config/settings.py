@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from turnstream import identity, service
+from turnstream import errors, identity, service
 from turnstream.config import foreign
 from turnstream.config import guardrails as guarding
 from turnstream.config.sections import NonEmpty, Number, PositiveInt, Seconds, Secret, Section, StrList, defaults_of
+from turnstream.runs import stores
 
 _DEFAULTS = defaults_of(service.ServerSettings)
 
@@ -17,6 +18,14 @@ _DEFAULTS = defaults_of(service.ServerSettings)
 def _read_off(value: Any) -> Any:
     """``off`` without quotes is false in YAML."""
     return "off" if value is False else value
+
+
+def _check_store(setting: str) -> str:
+    try:
+        stores.check(setting)
+    except errors.ConfigurationError as error:
+        raise ValueError(error.message) from error
+    return setting
 
 
 class KeySection(Section):
@@ -57,8 +66,10 @@ class ServerSection(Section):
     """Origins of browsers' pages that may call the server: `https://chat.example.com`, or `*`."""
     max_body: PositiveInt = _DEFAULTS["max_body"]
     """Bytes of a request's body."""
+    store: Annotated[Secret, AfterValidator(_check_store)] = Field(default=_DEFAULTS["store"], repr=False)
+    """Where conversations and runs are kept: `auto`, `sqlite:PATH`, `postgres://…`, `memory` or `none`."""
     memory_limit: PositiveInt = _DEFAULTS["memory_limit"]
-    """Bytes of conversations that the process keeps; those that were used longest ago go first."""
+    """Bytes of conversations that are kept in memory; those that were used longest ago go first."""
     max_bodies: PositiveInt = _DEFAULTS["max_bodies"]
     """Bytes of the bodies of all requests that are not answered yet."""
     max_connections: PositiveInt = _DEFAULTS["max_connections"]

@@ -105,13 +105,15 @@ class Runs:
         self.writer = LogWriter(database)
         self.feeds = feeds.Feeds(self._read_log, self._log_state)
         self._lease = lease
-        self._poll = min(poll, 0.1) if database.pooled else poll
+        self._poll = poll
         self._claims: dict[str, Claim] = {}
         self._wake, self._news = asyncio.Event(), asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._left = False
 
     async def __aenter__(self) -> Self:
+        if self.database.pooled:  # nothing is told
+            self._poll = min(self._poll, 0.1)
         self.database.listen(self._hear, self._wake_all)
         loops = self.writer.run, self._beat, self._follow
         self._tasks = [asyncio.create_task(loop()) for loop in loops]

@@ -181,6 +181,8 @@ class Runs:
         self._left = False
 
     async def __aenter__(self) -> Self:
+        if not self.database.exists:
+            return self
         select = (
             "select request from run where kept and (status in ('queued', 'running') "
             "or status = 'waiting' and wanted is not null) order by created_at, id"

@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from turnstream import __version__, identity
 from turnstream.dialects import DIALECTS
+from turnstream.runs import stores
 from turnstream.server import openapi, refusals, routes
 from turnstream.server.conversations import Conversations
 from turnstream.server.endpoints import health, models, playground, runs
@@ -36,7 +37,6 @@ from turnstream.server.middleware.origin import Origin
 from turnstream.server.middleware.request_id import RequestId
 from turnstream.server.state import State
 from turnstream.service import ServerSettings, Service
-from turnstream.threads.memory import MemoryThreads
 
 
 def app(service: Service, state: State | None = None) -> ASGIApp:
@@ -44,8 +44,10 @@ def app(service: Service, state: State | None = None) -> ASGIApp:
     state = state or State(service.settings)
     table = routes.Routes([dialect() for dialect in DIALECTS], playground.paths(service.settings))
     refuse = refusals.Refusals(table)
-    kept = Conversations(service.threads or MemoryThreads(service.settings.memory_limit))
-    stack: ASGIApp = _Router(table, Dialects(service, state, kept, refuse), _api(service, state, table, refuse))
+    store = stores.make(service.settings.store, service.folder, service.settings.memory_limit)
+    kept = Conversations(service.threads or store.threads)
+    api = _api(service, store, state, table, refuse)
+    stack: ASGIApp = _Router(table, Dialects(service, state, kept, refuse), api)
     for layer, args, kwargs in reversed(_middleware(service.settings, state, table, refuse)):
         stack = layer(stack, *args, **kwargs)
     return stack
@@ -86,10 +88,12 @@ class _Router:
         return self._dialects(match, scope, receive, send)
 
 
-def _api(service: Service, state: State, table: routes.Routes, refuse: refusals.Refusals) -> FastAPI:
+def _api(
+    service: Service, store: stores.Store, state: State, table: routes.Routes, refuse: refusals.Refusals
+) -> FastAPI:
     @asynccontextmanager
     async def lifespan(api: FastAPI) -> AsyncIterator[None]:
-        async with service:
+        async with service, store:
             yield
 
     async def http_error(request: Request, error: Exception) -> Response:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import queue
 import sqlite3
 import threading
@@ -35,29 +36,33 @@ class _Call(NamedTuple):
 
 
 class Database:
-    """``async with`` it. ``path`` is a file, or ``:memory:``.
+    """``async with`` it. ``path`` is a file, or ``:memory:``. A file that is not there yet is made, with its folder, at
+    the first call, readable for its owner alone.
 
     A second process that opens the file gets a `ConfigurationError` which says what to do; a newer schema too.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = str(path)
+        self._opening = asyncio.Lock()
         self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
         self._lock: IO[bytes] | None = None
         self._thread: threading.Thread | None = None
 
+    @property
+    def exists(self) -> bool:
+        return self._thread is not None or Path(self.path).exists()
+
     async def __aenter__(self) -> Self:
-        opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._thread = threading.Thread(target=self._work, args=[_reply_to(opened)], name="sqlite", daemon=True)
-        self._thread.start()
-        await opened
+        if self.exists:
+            await self._start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._calls.put(None)
         if self._thread is not None:
+            self._calls.put(None)
             await asyncio.to_thread(self._thread.join)
 
     async def call(self, job: Job[T], *, durable: bool = False) -> T:
@@ -65,9 +70,21 @@ class Database:
 
         Raises what the job raises, and `StoreError` where the database does not write.
         """
+        if self._thread is None:
+            await self._start()
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._calls.put(_Call(job, durable, _reply_to(done)))
         return await done
+
+    async def _start(self) -> None:
+        async with self._opening:
+            if self._thread is not None:
+                return
+            opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            thread = threading.Thread(target=self._work, args=[_reply_to(opened)], name="sqlite", daemon=True)
+            thread.start()
+            await opened
+            self._thread = thread
 
     def _work(self, opened: Callable[[Any, BaseException | None], None]) -> None:
         try:
@@ -86,7 +103,8 @@ class Database:
 
     def _open(self) -> sqlite3.Connection:
         if self.path != ":memory:":
-            self._lock = _lock(Path(self.path))
+            _make(Path(self.path))
+            self._lock = lock(Path(self.path))
         connection = sqlite3.connect(self.path, isolation_level=None, cached_statements=256)
         try:
             connection.execute("pragma journal_mode = wal")
@@ -175,30 +193,41 @@ def _migrate(connection: sqlite3.Connection, place: str) -> None:
         connection.executescript(f"begin immediate; {migration.sql}; pragma user_version = {migration.number}; commit")
 
 
-def _lock(path: Path) -> IO[bytes]:
+def _make(path: Path) -> None:
+    """The file and its folder, for the owner alone, and for no repository: conversations are in it."""
+    try:
+        if not path.parent.exists():
+            path.parent.mkdir(mode=0o700, parents=True)
+            path.with_name(".gitignore").write_text("*\n")
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise errors.ConfigurationError(f"Cannot open the database {path}: {error.strerror}") from error
+
+
+def lock(path: Path) -> IO[bytes]:
     """Hold the file for the life of the process. The lock is beside it, because SQLite locks the file itself."""
     try:
-        lock = open(path.with_name(path.name + ".lock"), "ab")  # noqa: SIM115  # held until the database is closed
+        file = open(path.with_name(path.name + ".lock"), "ab")  # noqa: SIM115  # held until the database is closed
     except OSError as error:
         raise errors.ConfigurationError(f"Cannot open the database {path}: {error.strerror}") from error
     try:
-        _take(lock)
+        _take(file)
     except OSError as error:
-        lock.close()
+        file.close()
         text = (
             f"The database {path} is in use by another process, and SQLite serves one. Stop that process, name another "
             "file, or use PostgreSQL: --store postgres://…"
         )
         raise errors.ConfigurationError(text) from error
-    return lock
+    return file
 
 
-def _take(lock: IO[bytes]) -> None:
+def _take(file: IO[bytes]) -> None:
     try:
         import fcntl
     except ImportError:  # Windows
         import msvcrt
 
-        msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
     else:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,38 @@
+"""``turnstream migrate``: the tables of a PostgreSQL store."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Annotated
+
+import typer
+
+from turnstream import errors
+
+
+def migrate(
+    store: Annotated[
+        str | None,
+        typer.Option(
+            "--store",
+            metavar="URL",
+            help="postgres://…; else TURNSTREAM_STORE.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Make the tables of a PostgreSQL store, or bring them up to date. SQLite files do that by themselves.
+
+    Example: turnstream migrate --store postgres://localhost/turnstream
+    """
+    from turnstream.runs import stores
+
+    url = store or os.environ.get("TURNSTREAM_STORE", "")
+    if not stores.is_postgres(url):
+        raise errors.ConfigurationError("name a PostgreSQL database: --store postgres://…, or TURNSTREAM_STORE")
+    try:
+        count = asyncio.run(stores.migrate(url))
+    except errors.StoreError as error:
+        raise errors.ConfigurationError(f"cannot reach the database: {error.__cause__}") from error
+    typer.echo(f"Ran {count} files." if count else "Nothing to do: the schema is up to date.")

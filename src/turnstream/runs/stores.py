@@ -1,0 +1,139 @@
+"""Where a server keeps conversations and runs, by the setting ``store``.
+
+================  ====================================================================================================
+``auto``          SQLite in the folder ``.turnstream`` beside the configuration, from the first thing to store on; the
+                  memory of the process where that cannot be
+``sqlite:PATH``   that file, for one process
+``postgres://…``  that database, for any number of processes
+``memory``        the memory of the process, within bounds; no run outlives its client
+``none``          nothing
+================  ====================================================================================================
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from turnstream import errors, protocols
+from turnstream.threads.memory import MemoryThreads
+from turnstream.threads.none import NoThreads
+
+if TYPE_CHECKING:
+    from typing import Self
+
+logger = logging.getLogger(__name__)
+
+FOLDER, FILE = ".turnstream", "store.db"
+
+
+class Store:
+    """``async with`` it before use. ``runs`` is None where no run is kept; ``name`` tells no secret."""
+
+    def __init__(
+        self, name: str, threads: protocols.Threads, runs: protocols.Runs | None = None, *resources: Any
+    ) -> None:
+        self.name = name
+        self.threads = threads
+        self.runs = runs
+        self._resources = resources
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            for resource in self._resources:
+                await stack.enter_async_context(resource)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+
+def is_postgres(setting: str) -> bool:
+    return setting.startswith(("postgres://", "postgresql://"))
+
+
+def check(setting: str) -> None:
+    """Raises `ConfigurationError` for what is not a store."""
+    is_file = setting.startswith("sqlite:") and setting != "sqlite:"
+    if setting not in ("auto", "memory", "none") and not is_file and not is_postgres(setting):
+        raise errors.ConfigurationError("store: expected auto, memory, none, sqlite:PATH or postgres://…")
+
+
+async def probe(setting: str, folder: Path | None) -> None:
+    """Open the store and close it. Raises `ConfigurationError` if that does not work."""
+    try:
+        async with make(setting, folder):
+            pass
+    except errors.StoreError as error:
+        raise errors.ConfigurationError(f"store: cannot reach the database: {error.__cause__}") from error
+
+
+def make(setting: str, folder: Path | None = None, memory_limit: int = 64 * 1024 * 1024) -> Store:
+    """The store of a server whose configuration is in ``folder``; None if it has none. Nothing is opened yet."""
+    check(setting)
+    if is_postgres(setting):
+        return _in_postgres(setting)
+    if setting.startswith("sqlite:"):
+        return _in_sqlite((folder or Path()) / Path(setting.removeprefix("sqlite:")).expanduser())
+    if setting == "none":
+        return Store("none", NoThreads())
+    if setting == "auto" and folder is not None and _is_free(file := folder / FOLDER / FILE):
+        return _in_sqlite(file)
+    return Store("memory", MemoryThreads(memory_limit))
+
+
+def _is_free(file: Path) -> bool:
+    """Whether the file can be this process's. The reason why not is logged."""
+    from turnstream.storage import sqlite
+
+    try:
+        if file.exists():
+            sqlite.lock(file).close()
+        elif not os.access(file.parent if file.parent.exists() else file.parent.parent, os.W_OK):
+            raise errors.ConfigurationError(f"The folder {file.parent.parent} is not writable.")
+    except errors.ConfigurationError as error:
+        logger.warning("conversations are kept in memory alone: %s", error.message)
+        return False
+    return True
+
+
+def _in_sqlite(file: Path) -> Store:
+    from turnstream.runs import sqlite as runs
+    from turnstream.storage import sqlite
+    from turnstream.threads import sqlite as threads
+
+    database = sqlite.Database(file)
+    kept = runs.Runs(database)
+    return Store(f"sqlite:{file}", threads.Threads(database), kept, database, kept)
+
+
+def _in_postgres(url: str) -> Store:
+    postgres = _postgres()
+    from turnstream.runs import postgres as runs
+    from turnstream.threads import postgres as threads
+
+    database = postgres.Database(url)
+    kept = runs.Runs(database)
+    return Store("postgres", threads.Threads(database), kept, database, kept)
+
+
+def _postgres() -> Any:
+    try:
+        from turnstream.storage import postgres
+    except ModuleNotFoundError as error:
+        raise errors.ConfigurationError("PostgreSQL needs an extra: pip install turnstream[postgres]") from error
+    return postgres
+
+
+async def migrate(url: str) -> int:
+    """Bring the schema of a PostgreSQL store up to date. The number of files that were run."""
+    count: int = await _postgres().migrate(url)
+    return count
