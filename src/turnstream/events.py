@@ -257,7 +257,8 @@ class StepFinished(Struct, frozen=True, tag="step_finished"):
 
 
 class ToolCallStarted(Struct, frozen=True, tag="tool_call_started"):
-    """The model begins to write a tool call, ours or the client's. ``index`` counts the calls of the step from 0.
+    """The model begins to write a tool call: the agent's or, with ``client``, the client's. ``index`` counts the calls
+    of the step from 0.
 
     A call that was begun may turn out malformed: then its result says so, like that of any call that failed.
     """
@@ -266,6 +267,7 @@ class ToolCallStarted(Struct, frozen=True, tag="tool_call_started"):
     index: int
     tool_call_id: str
     name: str
+    client: bool = False
 
 
 class ToolCallArguments(Struct, frozen=True, gc=False, tag="tool_call_arguments"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -33,6 +33,13 @@ class AudioPart(Struct, frozen=True, tag="audio"):
     format: str
 
 
+class MediaPart(Struct, frozen=True, tag="media"):
+    """A film or a sound by its address, which some vendors fetch themselves; a ``data:`` URL for some of them."""
+
+    kind: Literal["video", "audio"]
+    url: str
+
+
 class ReasoningPart(Struct, frozen=True, tag="reasoning"):
     text: str
 
@@ -61,7 +68,7 @@ class ToolCall(Struct, frozen=True, tag="tool_call"):
     malformed: str | None = None
 
 
-ContentPart: TypeAlias = TextPart | ImagePart | FilePart | AudioPart
+ContentPart: TypeAlias = TextPart | ImagePart | FilePart | AudioPart | MediaPart
 Content: TypeAlias = str | tuple[ContentPart, ...]
 AssistantPart: TypeAlias = TextPart | ReasoningPart | ToolCall | ProviderItem
 

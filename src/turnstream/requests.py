@@ -82,7 +82,8 @@ class RunContext:
 class ModelOptions(Struct, frozen=True, omit_defaults=True):
     """Sampling and output parameters, in the words of OpenAI's chat completions; None leaves the vendor's default.
 
-    ``extra`` is merged into the provider's request body as it is. ``tool_choice`` is ``auto``, ``none``,
+    ``extra`` is merged into the provider's request body as it is. ``openai`` are further members of a request,
+    in OpenAI's words, which only vendors that speak them are sent. ``tool_choice`` is ``auto``, ``none``,
     ``required``, or a tool's name as ``{"name": …}``.
     """
 
@@ -99,6 +100,7 @@ class ModelOptions(Struct, frozen=True, omit_defaults=True):
     tool_choice: str | dict[str, Any] | None = None
     parallel_tool_calls: bool | None = None
     extra: dict[str, Any] | None = None
+    openai: dict[str, Any] | None = None
 
     @property
     def output_limit(self) -> int | None:
@@ -106,12 +108,13 @@ class ModelOptions(Struct, frozen=True, omit_defaults=True):
         return self.max_completion_tokens if self.max_completion_tokens is not None else self.max_tokens
 
     def overlaid(self, over: ModelOptions) -> ModelOptions:
-        """These with what ``over`` sets. The two names of the output limit replace each other; ``extra`` is merged."""
+        """These with what ``over`` sets. The two names of the output limit replace each other; mappings are merged."""
         given = {name: value for name in over.__struct_fields__ if (value := getattr(over, name)) is not None}
         if not given:
             return self
-        if self.extra and over.extra:
-            given["extra"] = {**self.extra, **over.extra}
+        for name in ("extra", "openai"):
+            if (own := getattr(self, name)) and name in given:
+                given[name] = {**own, **given[name]}
         base = self
         if over.output_limit is not None:
             base = msgspec.structs.replace(self, max_tokens=None, max_completion_tokens=None)

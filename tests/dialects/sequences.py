@@ -21,7 +21,9 @@ from turnstream.events import (
     StepStarted,
     TextDelta,
     ToolCall,
+    ToolCallArguments,
     ToolCallsDetected,
+    ToolCallStarted,
     ToolOutput,
     ToolProgress,
     ToolResult,
@@ -40,6 +42,17 @@ _said: st.SearchStrategy[RunEvent] = st.one_of(
 _arguments = st.sampled_from(["{}", '{"a":1}', '{"text":"é\\n"}', "", '{"cut'])
 
 
+def _written(draw: st.DrawFn, step: int, calls: tuple[ToolCall, ...], *, client: bool = False) -> list[RunEvent]:
+    """The calls as the model writes them, in pieces. What stands between two of them stays where it is."""
+    events: list[RunEvent] = []
+    for index, call in enumerate(calls):
+        events.append(ToolCallStarted(step, index, call.id, call.name, client))
+        cut = draw(st.integers(0, len(call.arguments)))
+        pieces = (call.arguments[:cut], call.arguments[cut:])
+        events += [ToolCallArguments(call.id, piece) for piece in pieces if piece]
+    return events
+
+
 @st.composite
 def _step(draw: st.DrawFn, number: int, last: bool) -> list[RunEvent]:
     events: list[RunEvent] = [StepStarted(number), *draw(st.lists(_said, max_size=6))]
@@ -54,6 +67,8 @@ def _step(draw: st.DrawFn, number: int, last: bool) -> list[RunEvent]:
     results = tuple(
         ToolResult(number, call, ToolOutput(draw(_words), is_error=draw(st.booleans())), 0.1) for call in calls
     )
+    if draw(st.booleans()):
+        events += _written(draw, number, calls)
     events.append(ToolCallsDetected(number, calls))
     for result in draw(st.permutations(results)):
         if draw(st.booleans()):
@@ -74,9 +89,12 @@ def runs(draw: st.DrawFn) -> list[RunEvent]:
         events += draw(_step(number, number == steps))
     ending = draw(st.sampled_from(["stop", "client", "failed", "cancelled"]))
     if ending == "client":
+        calls = (ToolCall("mine", "ring", '{"loud":true}'), ToolCall("own", "ring", "{}"))
+        written = _written(draw, steps, calls, client=True) if draw(st.booleans()) else []
         return [
             *events,
-            ClientToolCalls(steps, (ToolCall("mine", "ring", "{}"),)),
+            *written,
+            ClientToolCalls(steps, calls),
             RunFinished("tool_calls", Usage(), 1),
         ]
     if ending == "stop":

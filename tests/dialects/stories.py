@@ -21,7 +21,9 @@ from turnstream.events import (
     StepStarted,
     TextDelta,
     ToolCall,
+    ToolCallArguments,
     ToolCallsDetected,
+    ToolCallStarted,
     ToolOutput,
     ToolProgress,
     ToolResult,
@@ -46,6 +48,17 @@ START: list[RunEvent] = [RunStarted("run1", "assistant"), StepStarted(1)]
 def text(*pieces: str) -> list[RunEvent]:
     return [TextDelta(piece) for piece in pieces]
 
+
+def writes(call: ToolCall, *pieces: str, index: int = 0, client: bool = False) -> list[RunEvent]:
+    """The model writes a call, in pieces."""
+    arguments: list[RunEvent] = [ToolCallArguments(call.id, piece) for piece in pieces]
+    return [ToolCallStarted(1, index, call.id, call.name, client), *arguments]
+
+
+CUT = ToolCall("call_1", "get_weather", '{"city":', malformed="it was truncated by the output token limit")
+CLIENT_CUT = ToolCall("call_3", "open_window", '{"room":', malformed=CUT.malformed)
+CLIENT_NOT_RUN = ToolResult(1, CLIENT_CUT, ToolOutput("This call was not executed.", is_error=True), 0.0)
+NOT_RUN = ToolResult(1, CUT, ToolOutput("This call was not executed.", is_error=True), 0.0)
 
 STORIES: dict[str, Story] = {
     "text": [START, text("Hel", "lo"), text(" there."), [RunFinished("stop", USAGE, 1)]],
@@ -85,6 +98,38 @@ STORIES: dict[str, Story] = {
         [ToolCallsDetected(1, (WEATHER,))],
         [SUNNY, ToolsExecuted(1, (SUNNY,)), ClientToolCalls(1, (CLIENTS,))],
         [RunFinished("tool_calls", USAGE, 1)],
+    ],
+    "written_tools": [
+        START,
+        text("I look it up. "),
+        writes(WEATHER, '{"city"', ':"Paris"}'),
+        writes(CLOCK, '{"zone":"Europe/Paris"}', index=1),
+        [ToolCallsDetected(1, (WEATHER, CLOCK))],
+        [SUNNY, LATE, ToolsExecuted(1, (SUNNY, LATE)), StepStarted(2)],
+        text("It is sunny."),
+        [RunFinished("stop", USAGE, 2)],
+    ],
+    "written_client_tools": [
+        START,
+        writes(WEATHER, WEATHER.arguments),
+        writes(CLIENTS, '{"room":', '"kitchen"}', index=1, client=True),
+        [ToolCallsDetected(1, (WEATHER,))],
+        [SUNNY, ToolsExecuted(1, (SUNNY,)), ClientToolCalls(1, (CLIENTS,))],
+        [RunFinished("tool_calls", USAGE, 1)],
+    ],
+    "written_and_malformed": [
+        START,
+        writes(CUT, CUT.arguments),
+        writes(CLIENTS, '{"room":', index=1, client=True),
+        [ToolCallsDetected(1, (CUT, CLIENT_CUT))],
+        [NOT_RUN, CLIENT_NOT_RUN, ToolsExecuted(1, (NOT_RUN, CLIENT_NOT_RUN)), StepStarted(2)],
+        text("Sorry."),
+        [RunFinished("stop", USAGE, 2)],
+    ],
+    "written_and_failed": [
+        START,
+        writes(WEATHER, '{"city"'),
+        [RunFailed("provider_error", "The model fell silent.", 502, USAGE)],
     ],
     "max_steps_answer": [
         START,

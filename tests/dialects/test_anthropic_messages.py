@@ -30,7 +30,7 @@ from turnstream.events import (
     UserMessage,
 )
 
-ANSWERED = [name for name in STORIES if not name.startswith(("error", "cancel"))]
+ANSWERED = [name for name in STORIES if not name.startswith(("error", "cancel")) and not name.endswith("failed")]
 USER = {"role": "user", "content": "Go."}
 
 

@@ -18,7 +18,7 @@ from turnstream.dialects.statuses import StatusMode
 from turnstream.events import ReasoningDelta, RunEvent, TextDelta
 
 MODES: tuple[StatusMode, ...] = ("extension", "metadata", "off")
-FAILING = ("error_at_once", "error_midway", "cancelled")
+FAILING = ("error_at_once", "error_midway", "cancelled", "written_and_failed")
 
 
 def encoder(statuses: StatusMode = "extension", usage: bool = False, thread_id: str | None = None) -> Encoder:
@@ -100,7 +100,7 @@ def test_id_created_and_model_are_the_same_on_every_chunk(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in STORIES if name not in FAILING])
 def test_a_good_run_has_one_finish_reason_and_ends_with_done(name: str, mode: StatusMode) -> None:
     stream = told(STORIES[name], mode)
-    reasons = [c["choices"][0]["finish_reason"] for c in chunks(stream) if "finish_reason" in c["choices"][0]]
+    reasons = [c["choices"][0]["finish_reason"] for c in chunks(stream) if c["choices"][0]["finish_reason"]]
     assert len(reasons) == 1
     assert reasons[0] in {"stop", "length", "tool_calls", "content_filter"}
     assert frames(stream)[-1] == "[DONE]"
@@ -114,7 +114,7 @@ def test_a_failed_run_ends_with_an_error_and_never_cleanly(name: str) -> None:
     assert set(last) == {"error"}
     assert set(last["error"]) == {"message", "type", "param", "code"}
     assert b"[DONE]" not in stream
-    assert not any("finish_reason" in chunk["choices"][0] for chunk in before)
+    assert not any(chunk["choices"][0]["finish_reason"] for chunk in before)
 
 
 @pytest.mark.parametrize("name", ["text", "error_midway"])
@@ -167,7 +167,9 @@ def test_all_five_statuses_are_extension_members_that_the_model_reads() -> None:
         *("starting_generation", "tool_call_detected", "tools_executed", "continuing_generation"),
         *("starting_generation", "tool_call_detected", "tools_executed", "max_depth_reached"),
     ]
-    assert all(chunk["choices"] == [{"index": 0, "delta": {}}] for chunk in seen if "agent" in chunk)
+    assert all(
+        chunk["choices"] == [{"index": 0, "delta": {}, "finish_reason": None}] for chunk in seen if "agent" in chunk
+    )
     shown = [chunk["event"]["type"] for chunk in seen if "agent" in chunk and "event" in chunk]
     assert shown == ["status"] * 5  # what a step begins with is not for the page: see test_open_webui.py
 
@@ -206,11 +208,30 @@ def test_a_thread_stands_on_every_chunk(mode: StatusMode) -> None:
     assert {chunk["thread_id"] for chunk in seen} == {"t-1"}
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", STORIES)
+def test_every_choice_has_a_finish_reason_null_until_the_last(name: str, mode: StatusMode) -> None:
+    choices = [choice for chunk in chunks(told(STORIES[name], mode)) for choice in chunk.get("choices", ())]
+    assert all("finish_reason" in choice for choice in choices)
+    assert all(choice["finish_reason"] is None for choice in choices[:-1])
+
+
+def test_a_call_is_told_of_when_it_begins_and_none_of_its_arguments() -> None:
+    stream = told(STORIES["written_tools"])
+    calls = [chunk["tool_call"] for chunk in chunks(stream) if "tool_call" in chunk]
+    assert calls == [
+        {"index": 0, "id": "call_1", "name": "get_weather"},
+        {"index": 1, "id": "call_2", "name": "get_time"},
+    ]
+    assert "".join(deltas(stream, "content")) == "I look it up. It is sunny."
+    assert all("tool_call" not in chunk for chunk in chunks(told(STORIES["written_tools"], "off")))
+
+
 def test_a_heartbeat_is_a_chunk_with_an_empty_delta() -> None:
     encode = encoder()
     encode.feed(START)
     (beat,) = chunks(encode.heartbeat())
-    assert beat["choices"] == [{"index": 0, "delta": {}}]
+    assert beat["choices"] == [{"index": 0, "delta": {}, "finish_reason": None}]
 
 
 def test_a_heartbeat_before_everything_is_the_first_chunk() -> None:
@@ -241,7 +262,9 @@ def modelled(delta: SSEDelta, finish_reason: str | None = None, thread_id: str |
         choices=[choice],
         thread_id=thread_id,
     )
-    return b"data: " + chunk.model_dump_json(exclude_none=True).encode() + b"\n\n"
+    given = chunk.model_dump(exclude_none=True)
+    given["choices"][0]["finish_reason"] = finish_reason  # null until the end, as OpenAI has it
+    return b"data: " + json.dumps(given, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
 
 
 def fed(*events: RunEvent, thread_id: str | None = None) -> bytes:

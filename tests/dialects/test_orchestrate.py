@@ -86,7 +86,7 @@ def test_reasoning_is_one_step_when_it_is_complete() -> None:
     assert stream.index(b"thinking") < stream.index(b'"42"')
 
 
-@pytest.mark.parametrize("name", ["error_at_once", "error_midway", "cancelled"])
+@pytest.mark.parametrize("name", ["error_at_once", "error_midway", "cancelled", "written_and_failed"])
 def test_a_failure_is_told_and_never_a_clean_finish(name: str) -> None:
     stream = told(STORIES[name])
     assert b"finish_reason" not in stream

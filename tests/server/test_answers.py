@@ -93,7 +93,7 @@ async def test_an_error_after_the_first_word_is_an_event_and_no_clean_end() -> N
     assert status == 200
     assert events(body)[-1]["error"]["message"] == "The model fell silent."
     assert "[DONE]" not in body
-    assert "finish_reason" not in body
+    assert '"finish_reason":"' not in body
 
 
 async def test_the_status_waits_no_longer_than_the_hold() -> None:
@@ -136,7 +136,7 @@ async def test_silence_is_filled_with_heartbeats() -> None:
         served.client.post(served.url + CHAT, json=STREAM) as response,
     ):
         for _ in range(3):
-            await until(response.content, b'"delta":{}}]}\n\n')
+            await until(response.content, b'"delta":{},"finish_reason":null}]}\n\n')
         tool_may_end.set()
         assert text((await until(response.content, b"[DONE]")).decode()) == "done"
 

@@ -91,6 +91,7 @@ class Run:
         self._said = conversation.Fold()  # for the model
         self._shown = self._said if self._guard is None else conversation.Fold()
         self._toolset = Toolset()
+        self._client_tools: frozenset[str] = frozenset(tool.name for tool in request.tools)
         self._collector = Collector()
         self._execution: Execution | None = None
         self._generator: AsyncGenerator[list[events.RunEvent]] | None = None
@@ -167,7 +168,8 @@ class Run:
                 if not self._housekeeping:
                     yield [events.StepStarted(self._step)]
                 collector = self._collector = Collector()
-                calls = StepCalls(self._step, f"call_{self.id[-12:]}_{self._step}", self._used_call_ids)
+                prefix = f"call_{self.id[-12:]}_{self._step}"
+                calls = StepCalls(self._step, prefix, self._used_call_ids, self._client_tools)
                 self._asked = time.monotonic()
                 async with AsyncExitStack() as stack:
                     with self._deadline:
@@ -249,6 +251,7 @@ class Run:
             return
         with self._deadline:
             self._toolset = await Toolset.of(self.agent.toolboxes, self._context, self.agent.tool_timeout)
+        self._client_tools = self._toolset.names_left_to_client(self.request.tools)
         self._history = history.prepare(self.agent.instructions, self.request.messages, self.agent.history_limit)
 
     def _model_request(self) -> requests.ModelRequest:
@@ -269,8 +272,7 @@ class Run:
         return history.call_ids((*self._history, *self._said.messages))
 
     def _result(self, collector: Collector, calls: StepCalls) -> StepResult:
-        client_tools = self._toolset.names_left_to_client(self.request.tools)
-        return StepResult.of(collector, calls, client_tools, with_calls=not self._last_step)
+        return StepResult.of(collector, calls, self._client_tools, with_calls=not self._last_step)
 
     def _finish_step(self, result: StepResult, duration: float) -> events.StepFinished:
         """Add up what the model call used, and keep what it said."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import msgspec
 
@@ -11,10 +11,14 @@ from turnstream import events
 
 class StepCalls:
     """Model events in, run events out, no I/O. A call's id is the model's, if no call of the conversation has it yet,
-    else one that begins with ``prefix``. ``find_used`` is asked when the first call begins: most answers have none."""
+    else one that begins with ``prefix``. ``find_used`` is asked when the first call begins: most answers have none.
+    ``client_tools`` are the names of those that the client runs."""
 
-    def __init__(self, step: int, prefix: str, find_used: Callable[[], set[str]]) -> None:
+    def __init__(
+        self, step: int, prefix: str, find_used: Callable[[], set[str]], client_tools: Collection[str] = ()
+    ) -> None:
         self._step = step
+        self._client_tools = client_tools
         self._prefix = prefix
         self._find_used = find_used
         self._used: set[str] | None = None
@@ -30,7 +34,8 @@ class StepCalls:
                 case events.ToolCallStart(index=index, id=id, name=name) if index not in self._ids:
                     own = self._ids[index] = self.unique(id)
                     event = event if own == id else msgspec.structs.replace(event, id=own)
-                    visible.append(events.ToolCallStarted(self._step, len(self._ids) - 1, own, name))
+                    own_index, client = len(self._ids) - 1, name in self._client_tools
+                    visible.append(events.ToolCallStarted(self._step, own_index, own, name, client))
                 case events.ToolCallStart(index=index):
                     event = msgspec.structs.replace(event, id=self._ids[index])
                 case events.ToolCallDelta(index=index, arguments=arguments) if index in self._ids and arguments:

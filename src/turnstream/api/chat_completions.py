@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
+
+from turnstream.api import responses
 
 
 class ImageUrl(Struct):
@@ -30,12 +32,27 @@ class InputFile(Struct):
 
 
 class Part(Struct):
+    """One part of a message's content, as OpenAI has it or as Anthropic's and other histories do: which members count
+    depends on ``type``."""
+
     type: str = "text"
-    text: str | None = None
+    text: Any = UNSET
     refusal: str | None = None
     image_url: str | ImageUrl | None = None
+    detail: str | None = None
     input_audio: InputAudio | None = None
     file: InputFile | None = None
+    video_url: Any = None
+    audio_url: Any = None
+    thinking: Any = None
+    think: Any = None
+    reasoning: Any = None
+    source: Any = None
+    id: str | None = None
+    name: str | None = None
+    input: Any = None
+    tool_use_id: str | None = None
+    content: Any = None
 
 
 class Function(Struct):
@@ -47,7 +64,7 @@ class Function(Struct):
 
 class MessageToolCall(Struct):
     function: Function
-    id: str | None = None
+    id: str | int | None = None
     extra_content: dict[str, Any] | None = None
 
 
@@ -58,7 +75,7 @@ class ChatMessage(Struct):
     content: str | list[Part | str] | None = None
     name: str | None = None
     tool_calls: list[MessageToolCall] | None = None
-    tool_call_id: str | None = None
+    tool_call_id: str | int | None = None
     function_call: Function | None = None
     refusal: str | None = None
     reasoning_content: str | None = None
@@ -73,8 +90,15 @@ class FunctionSpec(Struct):
 
 
 class Tool(Struct):
+    """``function`` holds it; or it is flat, as in Responses, or has an ``input_schema``, as with Anthropic."""
+
     type: str = "function"
     function: FunctionSpec | None = None
+    name: str | None = None
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+    input_schema: dict[str, Any] | None = None
+    strict: bool | None = None
 
 
 class StreamOptions(Struct):
@@ -83,10 +107,12 @@ class StreamOptions(Struct):
 
 class ChatRequest(Struct):
     """``POST /v1/chat/completions``. ``model`` names an agent; without it the default agent answers. ``user`` may be
-    an object with an ``id``, which Open WebUI sends to pipelines.
+    an object with an ``id``, which Open WebUI sends to pipelines. Without ``messages``, ``input`` is the conversation
+    as Responses has it, which Cursor sends here.
     """
 
-    messages: list[ChatMessage]
+    messages: list[ChatMessage] | None = None
+    input: str | list[responses.InputItem] | None = None
     model: str | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
@@ -96,24 +122,31 @@ class ChatRequest(Struct):
     parallel_tool_calls: bool | None = None
     temperature: float | None = None
     top_p: float | None = None
-    max_tokens: int | None = None
-    max_completion_tokens: int | None = None
+    max_tokens: int | float | None = None
+    max_completion_tokens: int | float | None = None
     stop: str | list[str] | None = None
-    seed: int | None = None
+    seed: int | float | None = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
     response_format: dict[str, Any] | None = None
     reasoning_effort: str | None = None
-    n: int | None = None
+    n: int | float | None = None
     user: str | dict[str, Any] | None = None
     thread_id: str | None = None
     metadata: dict[str, Any] | None = None
     context: dict[str, Any] | None = None
     extra_body: dict[str, Any] | None = None
     functions: list[FunctionSpec] | None = None
+    logprobs: bool | None = None
+    top_logprobs: int | float | None = None
+    reasoning: Any = None
     # passed on to the model as they are
+    prompt_cache_key: str | None = None
+    prompt_cache_retention: str | None = None
+    safety_identifier: str | None = None
+    prediction: dict[str, Any] | None = None
     logit_bias: dict[str, Any] | None = None
-    top_k: int | None = None
+    top_k: int | float | None = None
     min_p: float | None = None
     repetition_penalty: float | None = None
     verbosity: str | None = None

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from turnstream import errors, messages, requests, toolspec
+from turnstream import errors, jsontext, messages, requests, toolspec
 from turnstream.dialects import body, housekeeping
 
 THREAD_HEADERS = ("x-ibm-thread-id", "x-thread-id", "x-openwebui-chat-id")
@@ -94,6 +94,39 @@ def client_tool(
         raise errors.RequestError(f"{where}: must not be empty.", param=where, code="invalid_value")
     schema = body.bounded(parameters, path) or {"type": "object", "properties": {}}
     return toolspec.ToolSpec(name, description or "", schema, strict, source="client")
+
+
+def whole(value: float | None, path: str, least: int | None = None) -> int | None:
+    """An integer, which JSON may write as 100.0. What is below ``least`` means no limit, as with llama.cpp: None."""
+    if value is None:
+        return None
+    if value != int(value):
+        raise errors.RequestError(f"{path}: must be an integer.", param=path, code="invalid_type")
+    return None if least is not None and value < least else int(value)
+
+
+def stops(value: str | Sequence[str] | None) -> tuple[str, ...] | None:
+    """Stop sequences; every vendor refuses empty ones, which stop nothing."""
+    given = (value,) if isinstance(value, str) else value or ()
+    return tuple(stop for stop in given if stop) or None
+
+
+def allow_tools(tools: tuple[toolspec.ToolSpec, ...], names: Sequence[Any], path: str) -> tuple[toolspec.ToolSpec, ...]:
+    """Those of the client's tools that the client's ``allowed_tools`` name. The agent's own are not the client's to
+    forbid, so a name that the client has not declared is refused: it would not be obeyed."""
+    declared = {tool.name for tool in tools}
+    for at, name in enumerate(names):
+        if name not in declared:
+            text = f"{path}[{at}]: the request declares no tool named {str(name)[:100]!r}."
+            raise errors.RequestError(text, param=path, code="invalid_value")
+    return tuple(tool for tool in tools if tool.name in names)
+
+
+def arguments(value: Any, path: str) -> str:
+    """The arguments of a call in a history, however its client wrote them: an object, its JSON text, or nothing."""
+    if isinstance(value, str):
+        return value if value.strip() else "{}"
+    return "{}" if value is None else jsontext.encode(body.bounded(value, path)).decode()
 
 
 def content(parts: Sequence[messages.ContentPart]) -> messages.Content:

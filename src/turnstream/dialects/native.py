@@ -13,7 +13,7 @@ import msgspec
 
 from turnstream import errors, events, jsontext, messages, requests, toolspec
 from turnstream.api import runs as api
-from turnstream.dialects import base, incoming, openai_chat, openai_chat_request
+from turnstream.dialects import base, incoming, openai_chat, openai_chat_messages, openai_chat_request
 from turnstream.dialects import body as bodies
 
 # Events that change the state of a run have names of two words; the rest are named by their kind.
@@ -89,7 +89,7 @@ def _messages(body: api.RunBody) -> tuple[messages.Message, ...]:
     if body.input is not None:
         return (messages.UserMessage(body.input),)
     incoming.require_messages(body.messages)
-    return openai_chat_request.read_messages(body.messages or ())
+    return openai_chat_messages.read(body.messages or ())
 
 
 def run_object(

@@ -49,13 +49,14 @@ class Exchange:
         self.statuses = _status_mode(client, body)
         self.usage = bool(body.stream_options and body.stream_options.include_usage)
         self.id = f"chatcmpl-{client.id}"
+        self.model = body.model
         self.created = int(client.time)
 
     def encoder(self, agent: str) -> Encoder:
         return Encoder(
             self.id,
             self.created,
-            agent,
+            self.model or agent,
             thread_id=self.request.thread_id,
             statuses=self.statuses,
             usage=self.usage,
@@ -66,7 +67,7 @@ class Exchange:
             "id": self.id,
             "object": "chat.completion",
             "created": self.created,
-            "model": agent,
+            "model": self.model or agent,
             "choices": [_choice(batch)],
         }
         end = base.outcome(batch)
@@ -104,8 +105,11 @@ class Encoder(base.StreamEncoder):
         self._thread = b"" if thread_id is None else b',"thread_id":' + jsontext.encode(thread_id)
         self._head = self._start(id) + b',"choices":[{"index":0,"delta":'
         self._tail = b"}]" + self._thread  # what still may follow: extension members, then "}\n\n"
+        self._unfinished = (
+            b',"finish_reason":null' + self._tail
+        )  # OpenAI's chunks have it, and hand-written readers ask
         self._text = self._head + b'{"content":'
-        self._text_end = b"}" + self._tail + b"}\n\n"
+        self._text_end = b"}" + self._unfinished + b"}\n\n"
         self._opened = self._tools_run = False
         self._paragraphs = paragraphs.Paragraphs()
         self._client_calls = 0
@@ -147,8 +151,10 @@ class Encoder(base.StreamEncoder):
 
     def _chunk(self, delta: bytes, finish_reason: str | None = None, extension: bytes = b"") -> bytes:
         """``extension`` is further top-level members of the chunk: ``,"name":…``."""
-        finish = b"" if finish_reason is None else b',"finish_reason":' + jsontext.encode(finish_reason)
-        return self._head + delta + finish + self._tail + extension + b"}\n\n"
+        tail = self._unfinished
+        if finish_reason is not None:
+            tail = b',"finish_reason":' + jsontext.encode(finish_reason) + self._tail
+        return self._head + delta + tail + extension + b"}\n\n"
 
     def _event(self, event: events.RunEvent) -> bytes:
         match event:
@@ -169,7 +175,11 @@ class Encoder(base.StreamEncoder):
                 if self._statuses != "extension":
                     return b""
                 return self._extension({"source": source, "event": open_webui.source(source)})
-            case events.RunStarted() | events.StepFinished() | events.ToolCallStarted() | events.ToolCallArguments():
+            case events.ToolCallStarted(index=index, tool_call_id=id, name=name):
+                if self._statuses != "extension":
+                    return b""
+                return self._extension({"tool_call": {"index": index, "id": id, "name": name}})
+            case events.RunStarted() | events.StepFinished() | events.ToolCallArguments():
                 return b""
             case events.RunFinished():
                 return self._finish(event)
@@ -195,7 +205,7 @@ class Encoder(base.StreamEncoder):
             return self._extension({"agent": {"status": word, "details": details}, **shown})
         delta = {"role": "system", "metadata": {"status": word, **_indexed(details)}}
         start = self._start("status_" + self._id.removeprefix("chatcmpl-"))
-        return start + b',"choices":[{"index":0,"delta":' + jsontext.encode(delta) + self._tail + b"}\n\n"
+        return start + b',"choices":[{"index":0,"delta":' + jsontext.encode(delta) + self._unfinished + b"}\n\n"
 
     def _activity(
         self, event: events.ToolProgress | events.ToolResult | events.HostedToolCall | events.HostedToolResult

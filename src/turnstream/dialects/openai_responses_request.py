@@ -15,10 +15,7 @@ def run_request(body: api.ResponsesRequest, headers: Mapping[str, str]) -> reque
     """Its messages are those of the request alone. Raises `RequestError`."""
     if body.background:
         raise errors.RequestError("background: is not supported.", param="background", code="unsupported_parameter")
-    if isinstance(body.input, str):
-        given: Sequence[messages.Message] = [messages.UserMessage(body.input)]
-    else:
-        given = read_messages(body.input)
+    given = conversation_of(body.input)
     if not given and body.previous_response_id is None:
         raise errors.RequestError("input: there must be at least one item.", param="input", code="invalid_value")
     instructions = (messages.SystemMessage(body.instructions),) if body.instructions else ()
@@ -36,6 +33,10 @@ def run_request(body: api.ResponsesRequest, headers: Mapping[str, str]) -> reque
             context=incoming.values(metadata),
         )
     )
+
+
+def conversation_of(given: str | Sequence[api.InputItem]) -> tuple[messages.Message, ...]:
+    return (messages.UserMessage(given),) if isinstance(given, str) else tuple(read_messages(given))
 
 
 def conversation(body: api.ResponsesRequest) -> str | None:

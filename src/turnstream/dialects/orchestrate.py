@@ -63,7 +63,9 @@ class Exchange(openai_chat.Exchange):
         super().__init__(client, body, msgspec.structs.replace(request, thread_id=thread))
 
     def encoder(self, agent: str) -> Encoder:  # type: ignore[override]  # the seam asks for any encoder
-        return Encoder(self.id.removeprefix("chatcmpl-"), self.created, agent, self.request.thread_id or "")
+        return Encoder(
+            self.id.removeprefix("chatcmpl-"), self.created, self.model or agent, self.request.thread_id or ""
+        )
 
 
 class Encoder(base.StreamEncoder):

@@ -168,6 +168,9 @@ def in_words(given: ContentPart) -> str:
             return describe(head.partition(";")[0].lower(), len(content) * 3 // 4, name)
         case FilePart(filename=name):
             return f"{_noun('', name)}, which you cannot see"
+        case MediaPart(kind=kind, url=url):
+            where = "" if url[:5].lower() == "data:" else f" at {url}"
+            return f"{kind}{where}, which you cannot see"
 
 
 def describe(kind: str, size: int, name: str | None = None) -> str:

@@ -54,7 +54,7 @@ def _size(part: ContentPart) -> int:
     match part:
         case TextPart(text=text):
             return len(text)
-        case ImagePart(url=url) | FilePart(url=str(url)):
+        case ImagePart(url=url) | FilePart(url=str(url)) | MediaPart(url=url):
             return len(url)
         case FilePart():
             return 0

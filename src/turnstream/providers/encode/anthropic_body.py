@@ -137,6 +137,8 @@ def _part(part: messages.ContentPart, where: str) -> Block:
             return _document(part, where)
         case messages.AudioPart():
             raise errors.RequestError("This model's vendor takes no audio.", param=where)
+        case messages.MediaPart(kind=kind):
+            raise errors.RequestError(f"This model's vendor takes no {kind} by its address.", param=where)
 
 
 def _image_source(url: str, where: str) -> Block:

@@ -81,6 +81,7 @@ def body(settings: base.Settings, request: requests.ModelRequest, notes: list[st
         whole.pop("max_tokens", None)
         whole.pop("max_completion_tokens", None)
         whole[limit_name] = options.output_limit
+    whole |= options.openai or {}
     whole |= quirks.get("body", {})
     for unwanted in quirks.get("without", ()):
         whole.pop(unwanted, None)
@@ -185,6 +186,8 @@ def _part(part: messages.ContentPart) -> dict[str, Any]:
         case messages.FilePart(url=url, file_id=file_id, filename=filename):
             file = {"file_id": file_id, "file_data": url, "filename": filename}
             return {"type": "file", "file": {key: value for key, value in file.items() if value is not None}}
+        case messages.MediaPart(kind=kind, url=url):
+            return {"type": f"{kind}_url", f"{kind}_url": {"url": url}}
         case _:
             assert_never(part)
 

@@ -133,6 +133,8 @@ def _part(part: messages.ContentPart, where: str) -> Block:
             raise errors.RequestError("Bedrock takes a file only as a data: URL or an s3: address.", param=where)
         case messages.AudioPart(data=data, format=container):
             return {"audio": {"format": container, "source": {"bytes": data}}}
+        case messages.MediaPart(kind=kind):
+            raise errors.RequestError(f"This model's vendor takes no {kind} by its address.", param=where)
 
 
 def _result_part(part: messages.ContentPart) -> Block:

@@ -153,6 +153,8 @@ def _part(part: messages.ContentPart, where: str) -> Part:
             return _media(url, "application/pdf")
         case messages.FilePart(file_id=str(uri)):
             return {"fileData": {"fileUri": uri}}
+        case messages.MediaPart(kind=kind):
+            raise errors.RequestError(f"This model's vendor takes no {kind} by its address.", param=where)
         case _:
             raise errors.RequestError("A file needs a URL or an id.", param=where)
 

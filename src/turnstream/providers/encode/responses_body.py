@@ -42,7 +42,17 @@ def body(settings: base.Settings, model_request: requests.ModelRequest, notes: l
         if options.parallel_tool_calls is not None:
             made["parallel_tool_calls"] = options.parallel_tool_calls
     _add_options(made, options, quirks, notes)
-    return translate.with_extra(made, options.extra)
+    return translate.with_extra(translate.with_extra(made, _own_words(options)), options.extra)
+
+
+_TAKEN = ("prompt_cache_key", "prompt_cache_retention", "safety_identifier", "service_tier", "verbosity")
+
+
+def _own_words(options: requests.ModelOptions) -> dict[str, Any]:
+    """What clients say in the words of chat completions, where this API has it too."""
+    said = {name: value for name, value in (options.openai or {}).items() if name in _TAKEN}
+    verbosity = said.pop("verbosity", None)
+    return said if verbosity is None else {**said, "text": {"verbosity": verbosity}}
 
 
 def _add_options(
@@ -179,3 +189,5 @@ def _part(part: messages.ContentPart, where: str) -> Item:
             raise errors.RequestError("A file needs a URL or an id.", param=where)
         case messages.AudioPart():
             raise errors.RequestError("The Responses API takes no audio.", param=where)
+        case messages.MediaPart(kind=kind):
+            raise errors.RequestError(f"This model's vendor takes no {kind} by its address.", param=where)

@@ -1,0 +1,180 @@
+"""The messages of a chat completions body, as clients of many vendors write them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from turnstream import errors, jsontext, messages
+from turnstream.api import chat_completions as api
+from turnstream.dialects import body as bodies
+from turnstream.dialects import incoming
+
+
+def read(given: Sequence[api.ChatMessage]) -> tuple[messages.Message, ...]:
+    reader = _Reader()
+    for index, message in enumerate(given):
+        reader.take(message, index)
+    return tuple(reader.conversation)
+
+
+class _Reader:
+    """Reads one message after another. A result without an id answers an open call: the one of its name, else the first
+    that has no result yet."""
+
+    def __init__(self) -> None:
+        self.conversation: list[messages.Message] = []
+        self._open: list[messages.ToolCall] = []
+
+    def take(self, message: api.ChatMessage, index: int) -> None:
+        path = f"messages[{index}]"
+        match message.role:
+            case "user":
+                self._user(message, path)
+            case "system" | "developer":
+                text = messages.content_text(_content(message.content, path))
+                self.conversation.append(messages.SystemMessage(text))
+            case "assistant":
+                parts = tuple(_assistant(message, path, index))
+                self._open += [part for part in parts if isinstance(part, messages.ToolCall)]
+                self.conversation.append(messages.AssistantMessage(parts))
+            case "tool" | "function":
+                id = self._answered(message, path)
+                self.conversation.append(messages.ToolMessage(id, _content(message.content, path), message.name or ""))
+            case role:
+                raise incoming.unknown_role(role, f"{path}.role", "user, assistant, system, developer or tool")
+
+    def _user(self, message: api.ChatMessage, path: str) -> None:
+        """Anthropic's results stand in a user message, before what the user says."""
+        results = [part for part in _parts(message) if part.type == "tool_result"]
+        for part in results:
+            result = _content(part.content if isinstance(part.content, str) else _converted(part.content, path), path)
+            self.conversation.append(messages.ToolMessage(self._close(part.tool_use_id or "", None), result))
+        if results:
+            rest = [part for part in message.content or () if not (isinstance(part, api.Part) and part in results)]
+            if not rest:
+                return
+            message = api.ChatMessage("user", rest, message.name)
+        self.conversation.append(messages.UserMessage(_content(message.content, path), message.name))
+
+    def _answered(self, message: api.ChatMessage, path: str) -> str:
+        given = "" if message.tool_call_id is None else str(message.tool_call_id)
+        if id := self._close(given, message.name):
+            return id
+        if message.role == "function":
+            return f"call_{message.name or ''}"
+        where = f"{path}.tool_call_id"
+        text = f"{where}: missing, and there is no open call that this tool message could answer."
+        raise errors.RequestError(text, param=where, code="missing_field")
+
+    def _close(self, id: str, name: str | None) -> str:
+        """The id of the call that a result answers, "" for none."""
+        if id:
+            self._open = [call for call in self._open if call.id != id]
+            return id
+        call = next((call for call in self._open if not name or call.name == name), None)
+        if call is None:
+            return ""
+        self._open.remove(call)
+        return call.id
+
+
+def _parts(message: api.ChatMessage) -> list[api.Part]:
+    return [part for part in message.content or () if isinstance(part, api.Part)]
+
+
+def _converted(value: Any, path: str) -> list[api.Part | str]:
+    """The content of a part that is a message of its own."""
+    given = value if isinstance(value, list) else [] if value is None else [jsontext.encode(value).decode()]
+    return [item if isinstance(item, str) else bodies.convert(item, api.Part, path) for item in given]
+
+
+_THOUGHTS = ("thinking", "think", "reasoning", "redacted_thinking")
+
+
+def _assistant(message: api.ChatMessage, path: str, index: int) -> list[messages.AssistantPart]:
+    """What it thought comes first, then what it said, then its calls."""
+    given = _parts(message)
+    thoughts = [message.reasoning_content or message.reasoning or "", *map(_thought, given)]
+    said = [part for part in message.content or () if not (isinstance(part, api.Part) and _is_apart(part))]
+    content = message.content if isinstance(message.content, str) else said
+    text = messages.content_text(_content(content, path)) or message.refusal
+    parts: list[messages.AssistantPart] = []
+    parts += [messages.ReasoningPart(thought) for thought in thoughts if thought]
+    parts += [messages.TextPart(text)] if text else []
+    for number, call in enumerate(message.tool_calls or ()):
+        parts.append(_tool_call(call, str(call.id or f"call_{index}_{number}")))
+    parts += [_tool_use(part, f"{path}.content") for part in given if part.type == "tool_use"]
+    if message.function_call is not None:
+        function = message.function_call
+        parts.append(_tool_call(api.MessageToolCall(function), f"call_{index}_{function.name}"))
+    return parts
+
+
+def _is_apart(part: api.Part) -> bool:
+    """Whether it is no text of the assistant's: a thought, a call."""
+    return part.type in _THOUGHTS or part.type == "tool_use"
+
+
+def _thought(part: api.Part) -> str:
+    if part.type not in _THOUGHTS:
+        return ""
+    return "".join(_texts((part.thinking, part.think, part.reasoning, part.text)))
+
+
+def _texts(values: Iterable[Any]) -> Iterable[str]:
+    """Thoughts are texts, or lists of parts that have one."""
+    for value in values:
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            yield from _texts((value.get("text"), value.get("value")))
+        elif isinstance(value, list):
+            yield from _texts(value)
+
+
+def _tool_call(call: api.MessageToolCall, id: str) -> messages.ToolCall:
+    arguments = incoming.arguments(call.function.arguments, "arguments")
+    return messages.ToolCall(id, call.function.name, arguments, call.extra_content)
+
+
+def _tool_use(part: api.Part, path: str) -> messages.ToolCall:
+    return messages.ToolCall(part.id or "", part.name or "", incoming.arguments(part.input, path))
+
+
+def _content(content: str | Sequence[api.Part | str] | None, path: str) -> messages.Content:
+    if content is None or isinstance(content, str):
+        return content or ""
+    parts = [_part(part, f"{path}.content[{index}]") for index, part in enumerate(content)]
+    return incoming.content([part for part in parts if part is not None])
+
+
+def _part(part: api.Part | str, path: str) -> messages.ContentPart | None:
+    if isinstance(part, str):
+        return messages.TextPart(part)
+    match part:
+        case api.Part(type="text" | "input_text" | "output_text", text=str(text)):
+            return messages.TextPart(text)
+        case api.Part(type="text" | "input_text" | "output_text", text=None):
+            return None
+        case api.Part(type="refusal", refusal=str(text)):
+            return messages.TextPart(text)
+        case api.Part(type="image_url" | "input_image", image_url=api.ImageUrl(url=url, detail=detail)):
+            return messages.ImagePart(url, detail or part.detail)
+        case api.Part(type="image_url" | "input_image", image_url=str(url)):
+            return messages.ImagePart(url, part.detail)
+        case api.Part(type="image", source={"type": "base64", "data": str(data)}):
+            mime = part.source.get("media_type") or "image/png"
+            return messages.ImagePart(f"data:{mime};base64,{data}")
+        case api.Part(type="image", source={"type": "url", "url": str(url)}):
+            return messages.ImagePart(url)
+        case api.Part(type="input_audio", input_audio=audio) if audio is not None:
+            return messages.AudioPart(audio.data, audio.format)
+        case api.Part(type="file", file=file) if file is not None:
+            return messages.FilePart(file.file_data, file.file_id, file.filename)
+        case api.Part(type="video_url", video_url={"url": str(url)} | str(url)):
+            return messages.MediaPart("video", url)
+        case api.Part(type="audio_url", audio_url={"url": str(url)} | str(url)):
+            return messages.MediaPart("audio", url)
+        case _:
+            raise incoming.unsupported_part(part.type, path, "text, image_url, input_audio or file")
