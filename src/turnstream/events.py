@@ -57,6 +57,9 @@ from turnstream.messages import (
     ImagePart as ImagePart,
 )
 from turnstream.messages import (
+    MediaPart as MediaPart,
+)
+from turnstream.messages import (
     Message as Message,
 )
 from turnstream.messages import (

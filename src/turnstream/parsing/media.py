@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from urllib.parse import unquote_to_bytes
 
-from turnstream.events import AudioPart, ContentPart, FilePart, ImagePart, TextPart
+from turnstream.events import AudioPart, ContentPart, FilePart, ImagePart, MediaPart, TextPart
 
 IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 """Those that every vendor with eyes takes."""

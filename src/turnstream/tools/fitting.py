@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from turnstream.events import ContentPart, FilePart, ImagePart, TextPart, ToolOutput
+from turnstream.events import ContentPart, FilePart, ImagePart, MediaPart, TextPart, ToolOutput
 from turnstream.parsing import media
 from turnstream.tools import bounds
 
