@@ -105,7 +105,7 @@ def _report(name: str, collector: Any, arrivals: list[float], seconds: float) ->
         ("tokens", f"{usage.input} in, {usage.output} out" if usage else "not reported"),
     ]
     if usage and usage.cost is not None:
-        lines.append(("cost", f"${usage.cost:.6f}, by the prices of {prices.DATE}"))
-    if (known := prices.price(name)) is not None:
-        lines.append(("context window", f"{known.context} tokens"))
+        lines.append(("cost", f"${usage.cost:.6f}, by {prices.source()}"))
+    if (known := prices.find(name)) is not None and known.context_window:
+        lines.append(("context window", f"{known.context_window} tokens"))
     return lines

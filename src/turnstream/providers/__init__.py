@@ -51,7 +51,7 @@ def model(
     if not colon or not wanted:
         raise errors.ConfigurationError(f"A model is named provider:model, such as openai:gpt-5-mini; {name!r} is not.")
 
-    from turnstream.providers import base, catalogue, prices
+    from turnstream.providers import base, catalogue
     from turnstream.providers.encode import model_rules
     from turnstream.providers.transport import connections, http
 
@@ -76,7 +76,7 @@ def model(
         client=client,
         timeouts=base.Timeouts(**{**model_rules.patience(wanted), **(timeouts or {})}),
         max_retries=retries,
-        price=prices.price(name) if settings.base_url == own_address else None,
+        priced=settings.base_url == own_address,
     )
     if speaker.text_format is None:
         return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterable
 from types import TracebackType
@@ -36,6 +37,7 @@ class HttpModel:
 
     ``max_retries`` counts the tries after the first; there are none once something of the answer was seen. Proxies are
     taken from the environment (``https_proxy``, ``no_proxy``, …). Without a ``client`` the model uses the process's.
+    ``priced`` says that it is at its vendor's own address, so that the vendor's prices hold.
     """
 
     def __init__(
@@ -47,7 +49,7 @@ class HttpModel:
         client: connections.Client | None = None,
         timeouts: base.Timeouts | None = None,
         max_retries: int = 2,
-        price: prices.Price | None = None,
+        priced: bool = False,
     ) -> None:
         self.name = name
         self.provider = provider
@@ -55,7 +57,7 @@ class HttpModel:
         self.client = client or connections.SHARED
         self.timeouts = timeouts or base.Timeouts()
         self.max_retries = max_retries
-        self.price = price
+        self.priced = priced and prices.is_listed(name)
         self.authorization = authorization.Authorization(provider, settings)
         self._noted: set[str] = set()
 
@@ -124,12 +126,15 @@ class Stream:
     ) -> None:
         self._model = model
         self._names = names  # None where there are no tools to be called
+        self._asked_at = asked.time
         self._attempts = attempts.Attempts(model, asked, request)
         self._answer: AnyAnswer | None = None
         self._seen = False
 
     async def __aenter__(self) -> Self:
         await self._model.client.__aenter__()
+        if self._model.priced and not prices.is_loaded():  # while the vendor thinks
+            asyncio.get_running_loop().run_in_executor(None, prices.find, self._model.name)
         try:
             self._answer = await self._attempts.open()
         except BaseException as error:
@@ -161,8 +166,7 @@ class Stream:
             raise StopAsyncIteration
         if self._names is not None:
             _restore(batch, self._names)
-        price = self._model.price
-        return batch if price is None else prices.with_costs(price, batch)
+        return prices.add_costs(self._model.name, batch, self._asked_at) if self._model.priced else batch
 
     async def _begin(self, answer: AnyAnswer) -> list[events.ModelEvent]:
         """What was held, up to the first that can be seen, or the end; of the first try that says something."""
