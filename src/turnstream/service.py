@@ -25,6 +25,9 @@ class ServerSettings:
     has stopped reading for so long, and its connection. With ``playground`` the page is served at ``/``, where no
     stranger can come without a key.
 
+    ``allowed_hosts`` are the names by which the server may be called, ``*`` for any. None means: with keys any, without
+    keys those that nobody else can own. ``public_url`` is where clients reach it, if not where it listens.
+
     ``memory_limit`` bounds what the server remembers of threads and answers, ``max_bodies`` the bodies of all requests
     that are not answered yet, ``max_held`` the bytes that wait for clients which read slowly: beyond it the slowest is
     left. Beyond ``max_bodies``, ``max_connections`` or ``max_runs`` the server is busy (503).
@@ -35,6 +38,8 @@ class ServerSettings:
     keys: tuple[str | identity.Key, ...] = field(default=(), repr=False)
     allow_unauthenticated: bool = False
     cors_origins: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
+    public_url: str | None = None
     max_body: int = 8 * 1024 * 1024
     store: str = field(default="auto", repr=False)
     memory_limit: int = 64 * 1024 * 1024

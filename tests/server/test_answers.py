@@ -34,7 +34,7 @@ async def test_a_stream_has_its_headers_its_text_and_its_end() -> None:
         status, headers, body = await served.post(STREAM)
     assert status == 200
     assert headers["content-type"].startswith("text/event-stream")
-    assert (headers["cache-control"], headers["x-accel-buffering"]) == ("no-cache", "no")
+    assert (headers["cache-control"], headers["x-accel-buffering"]) == ("no-cache, no-transform", "no")
     assert events(body)[0]["id"] == f"chatcmpl-{headers['x-run-id']}"
     assert text(body) == "hello"
     assert body.endswith("data: [DONE]\n\n")

@@ -134,3 +134,36 @@ async def test_a_compressed_body_is_refused_by_name() -> None:
     async with serving(agent()) as served:
         status, _, answer = await served.post(b"\x1f\x8b", content_encoding="gzip")
         assert (status, answer["error"]["code"]) == (415, "unsupported_content_encoding")
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        (b"GET /healthz HTTP/1.1\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nHost: a/b\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nHost: a@b\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nHost: a:b\r\n\r\n", 400),
+        (b"GET /healthz HTTP/2.0\r\nHost: a\r\n\r\n", 505),
+        (b"GET /healthz\r\n\r\n", 505),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501),
+        (b"GET /healthz HTTP/1.1\r\nHost: [::1]:80\r\nConnection: close\r\n\r\n", 200),
+        (b"GET /healthz HTTP/1.0\r\n\r\n", 200),
+    ],
+)
+async def test_the_rules_of_rfc_9112_hold(said: bytes, status: int) -> None:
+    async with serving(agent()) as served, connected(served) as (reader, writer):
+        writer.write(said)
+        answer = await all_of(reader)
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize("body", [STREAM, ASK])
+async def test_an_http_1_0_client_gets_a_body_without_chunks(body: dict[str, Any]) -> None:
+    async with serving(agent()) as served, connected(served) as (reader, writer):
+        writer.write(request(body).replace(b"HTTP/1.1", b"HTTP/1.0"))
+        head, _, answer = (await all_of(reader)).partition(b"\r\n\r\n")
+    assert b"transfer-encoding" not in head.lower()
+    assert answer.startswith(b"data: {" if body is STREAM else b"{")
+    assert answer.endswith(b"data: [DONE]\n\n" if body is STREAM else b"}")

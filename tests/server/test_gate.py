@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -102,7 +103,7 @@ def test_a_port_that_is_taken_is_a_configuration_error() -> None:
 )
 async def test_without_keys_a_web_page_from_elsewhere_is_refused(origin: str, status: int) -> None:
     async with serving(agent()) as served:
-        assert (await served.post(ASK, origin=origin, host="evil.example"))[0] == status
+        assert (await served.post(ASK, origin=origin))[0] == status
 
 
 async def test_a_configured_origin_may_come_and_read() -> None:
@@ -251,7 +252,7 @@ async def test_the_document_names_the_chunk_as_the_item_of_the_stream() -> None:
         _, _, document = await served.get("/openapi.json")
     post = document["paths"][CHAT]["post"]
     stream = post["responses"]["200"]["content"]["text/event-stream"]
-    assert stream == {"itemSchema": {"$ref": "#/components/schemas/SSEChunk"}}
+    assert stream["x-itemSchema"] == {"$ref": "#/components/schemas/SSEChunk"}
     assert post["requestBody"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/ChatRequest"}
     schemas = document["components"]["schemas"]
     assert list(schemas["SSEChunk"]["properties"])[:3] == ["id", "object", "created"]
@@ -278,3 +279,43 @@ async def test_health_needs_nothing() -> None:
 
 def test_a_service_needs_no_settings() -> None:
     assert run.server(Service({"agent": agent()})).config.port == 8000
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions/", "//v1/chat/completions", "/v1//chat/completions"])
+async def test_a_path_is_taken_in_either_spelling(path: str) -> None:
+    async with serving(agent()) as served:
+        assert (await served.post(ASK, path))[2]["choices"][0]["message"]["content"] == "hello"
+        assert (await served.get("/v1/models/"))[0] == 200
+
+
+async def test_a_path_without_v1_is_answered_with_the_right_one() -> None:
+    async with serving(agent()) as served:
+        status, _, answer = await served.post(ASK, "/chat/completions")
+    assert (status, answer["error"]["code"]) == (404, "not_found")
+    assert "Did you mean /v1/chat/completions?" in answer["error"]["message"]
+
+
+async def test_models_can_be_asked_by_head() -> None:
+    async with serving(agent()) as served, served.client.head(served.url + "/v1/models") as response:
+        assert (response.status, await response.read()) == (200, b"")
+
+
+async def test_an_unknown_agent_is_answered_with_those_that_there_are() -> None:
+    async with serving(agent("first"), agent("second")) as served:
+        answer = (await served.post({**ASK, "model": "third"}))[2]
+    assert answer["error"]["message"] == "There is no agent named 'third'. There are: first, second."
+
+
+async def test_azures_header_opens_too() -> None:
+    async with serving(agent(), keys=("key-1",)) as served:
+        assert (await served.post(ASK, api_key="key-1"))[0] == 200
+
+
+async def test_the_document_declares_every_parameter_of_a_path() -> None:
+    async with serving(agent()) as served:
+        document = (await served.get("/openapi.json"))[2]
+    assert document["openapi"] == "3.1.0"
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            declared = {one["name"] for one in operation.get("parameters", ()) if one["in"] == "path"}
+            assert declared == set(re.findall(r"{(\w+)", path)), path

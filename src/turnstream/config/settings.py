@@ -64,6 +64,10 @@ class ServerSection(Section):
     """Serve on a host that is not loopback without keys."""
     cors_origins: StrList = Field(default_factory=list)
     """Origins of browsers' pages that may call the server: `https://chat.example.com`, or `*`."""
+    allowed_hosts: StrList = Field(default_factory=list)
+    """Names by which the server may be called, `*` for any. None: with keys any, else those nobody else can own."""
+    public_url: Annotated[NonEmpty, Field(pattern=r"^https?://[^/?#]+(/[^?#]*)?$")] | None = None
+    """Where clients reach the server, for the addresses that it tells: `https://agents.example.com`."""
     max_body: PositiveInt = _DEFAULTS["max_body"]
     """Bytes of a request's body."""
     store: Annotated[Secret, AfterValidator(_check_store)] = Field(default=_DEFAULTS["store"], repr=False)

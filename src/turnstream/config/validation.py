@@ -39,6 +39,7 @@ _PATTERNS = {
     "name": "must be of letters, digits, '.', '_' and '-', at most 64 of them",
     "python": _REFERENCE,
     "ask": _REFERENCE,
+    "public_url": "must be an address such as https://agents.example.com",
     "prefix": "must be of letters, digits, '_' and '-', at most 32 of them",
 }
 _MOST_ROUNDS = 8

@@ -2,8 +2,8 @@
 
 ::
 
-    request id → field limit → CORS → errors → drain → auth or origin → a dialect
-                                                                      → FastAPI: models, runs, health, docs, 404, 405
+    request id → spelling → field limit → CORS → errors → drain → hosts → auth or origin → a dialect, or
+                                                    FastAPI: models, runs, health, documents, the page, 404, 405
 
 A layer that only lets pass or refuses is no coroutine of its own: it gives the awaitable of the next one back, so that
 a stream does not pay for it (the outermost is one, because servers ask whether the application is). Requests to run an
@@ -25,7 +25,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from turnstream import __version__, identity
 from turnstream.dialects import DIALECTS
 from turnstream.runs import stores
-from turnstream.server import openapi, refusals, routes
+from turnstream.server import openapi, refusals, routes, scopes
 from turnstream.server.conversations import Conversations
 from turnstream.server.endpoints import health, models, playground, runs
 from turnstream.server.endpoints.dialects import Dialects
@@ -33,8 +33,10 @@ from turnstream.server.middleware.auth import Auth
 from turnstream.server.middleware.drain import Drain
 from turnstream.server.middleware.errors import Errors
 from turnstream.server.middleware.fields import FieldLimit
+from turnstream.server.middleware.hosts import Hosts
 from turnstream.server.middleware.origin import Origin
 from turnstream.server.middleware.request_id import RequestId
+from turnstream.server.middleware.spelling import Spelling
 from turnstream.server.state import State
 from turnstream.service import ServerSettings, Service
 
@@ -67,10 +69,12 @@ def _middleware(
     )
     return [
         Middleware(RequestId),
+        Middleware(Spelling),
         Middleware(FieldLimit, refuse),
         *([cors] if settings.cors_origins else []),
         Middleware(Errors, refuse),
         Middleware(Drain, state, refuse),
+        *([Middleware(Hosts, settings, refuse)] if settings.allowed_hosts or not settings.keys else []),
         Middleware(Auth, identity.Keys(settings.keys), table, refuse)
         if settings.keys
         else Middleware(Origin, settings, table, refuse),
@@ -99,7 +103,9 @@ def _api(
     async def http_error(request: Request, error: Exception) -> Response:
         """What routing refuses: 404, 405."""
         assert isinstance(error, HTTPException)
-        told = refusals.not_routed(request.method, request.url.path, error.status_code, str(error.detail))
+        path = scopes.path(request.scope)
+        hint = f"/v1{path}" if table.knows(f"/v1{path}") else None
+        told = refusals.not_routed(request.method, path, error.status_code, str(error.detail), hint)
         return refuse(request.scope, told, error.headers)
 
     async def fault(request: Request, error: Exception) -> Response:

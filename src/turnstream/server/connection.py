@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -18,6 +20,52 @@ LARGEST_HEAD = 256 * 1024
 MOST_PIPELINED = 16  # requests that wait for the answers to those before them
 
 
+class _Refusal(NamedTuple):
+    status: int
+    message: str
+    code: str = "invalid_http"
+
+
+_NOT_HTTP = _Refusal(400, "The request is not valid HTTP.")
+_HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(:\d*)?", re.ASCII)  # RFC 3986, section 3.2.2
+
+
+def _fault_of(version: str, headers: Sequence[tuple[bytes, bytes]]) -> _Refusal | None:
+    """What RFC 9112 forbids and the parser lets pass (sections 2.3, 3.2 and 6.1)."""
+    if version not in ("1.1", "1.0"):
+        return _Refusal(505, "The server speaks HTTP/1.1.")
+    hosts = [value for name, value in headers if name == b"host"]
+    if len(hosts) > 1 or (version == "1.1" and not hosts):
+        return _Refusal(400, "The request must have one Host.")
+    if hosts and not _HOST.fullmatch(hosts[0]):
+        return _Refusal(400, "The request's Host is not valid.")
+    codings = [value for name, value in headers if name == b"transfer-encoding"]
+    if codings and (len(codings) > 1 or codings[0].lower() != b"chunked"):
+        return _Refusal(501, "The only transfer coding is chunked.")
+    return None
+
+
+def _without_chunks(app: ASGI3Application, cycle: RequestResponseCycle) -> ASGI3Application:
+    """HTTP/1.0 has no chunks: the end of the connection is the end of a body of unknown length."""
+
+    async def wrapped(scope: Any, receive: Any, send: Any) -> None:
+        is_counted = True
+
+        async def send_plain(message: Any) -> None:
+            nonlocal is_counted
+            if message["type"] == "http.response.start":
+                is_counted = any(name.lower() == b"content-length" for name, _ in message.get("headers", ()))
+                if not is_counted:
+                    cycle.chunked_encoding = False
+            elif not is_counted:
+                cycle.expected_content_length = len(message.get("body", b""))  # as it comes, so it is never wrong
+            await send(message)
+
+        await app(scope, receive, send_plain)
+
+    return wrapped
+
+
 class Connection(HttpToolsProtocol):
     """uvicorn waits for a head, and for the trailers of a body, without end and in unbounded memory. What is no HTTP
     gets our error envelope, unless an answer is being sent: that just ends."""
@@ -26,6 +74,7 @@ class Connection(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._sockets = sockets
 
+    _refusal = _NOT_HTTP  # what a client hears whose request cannot be read on
     _answered: RequestResponseCycle | None = None  # the last whose answer was begun
     _timer: asyncio.TimerHandle | None = None
     _framing = 0  # bytes since the last of a request's body
@@ -48,7 +97,8 @@ class Connection(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._answered = cycle
-        super()._start_asgi_task(cycle, app)
+        is_old = cycle.scope["http_version"] == "1.0"
+        super()._start_asgi_task(cycle, _without_chunks(app, cycle) if is_old else app)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -60,6 +110,7 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._advanced = False
+        self._refusal = _NOT_HTTP
         super().data_received(data)
         if self._advanced:
             self._framing = 0
@@ -78,7 +129,10 @@ class Connection(HttpToolsProtocol):
         self._advanced = True
         self._stop_timer()
         if len(self.pipeline) >= MOST_PIPELINED:
-            raise ValueError("too many requests before their answers")  # ends the connection
+            raise ValueError  # ends the connection
+        if (refusal := _fault_of(self.parser.get_http_version(), self.headers)) is not None:
+            self._refusal = refusal
+            raise ValueError
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -86,7 +140,8 @@ class Connection(HttpToolsProtocol):
         super().on_body(body)
 
     def send_400_response(self, msg: str) -> None:
-        self._refuse(400, "The request is not valid HTTP.", "invalid_http")
+        refusal = self._refusal
+        self._refuse(refusal.status, refusal.message, refusal.code)
 
     def _refuse(self, status: int, message: str, code: str) -> None:
         if self._is_idle() and not self.transport.is_closing():

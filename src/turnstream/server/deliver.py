@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 STREAM_HEADERS = {
     "content-type": "text/event-stream; charset=utf-8",
-    "cache-control": "no-cache",
+    "cache-control": "no-cache, no-transform",
     "x-accel-buffering": "no",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,6 +16,7 @@ from turnstream.api import sse_models
 from turnstream.dialects import base
 
 _REF = "#/components/schemas/{name}"
+_ITEM = "x-itemSchema"  # as OpenAPI 3.2 has it without the x; few tools read 3.2
 _ERROR = {
     "type": "object",
     "required": ["error"],
@@ -65,15 +67,19 @@ def operation(route: base.Route) -> dict[str, Any]:
     """What the document says of a dialect's route."""
     stream: dict[str, Any] = {}
     if route.event is not None:
-        stream["text/event-stream"] = {"itemSchema": {"$ref": _REF.format(name=route.event)}}
+        stream["text/event-stream"] = {"schema": {"type": "string"}, _ITEM: {"$ref": _REF.format(name=route.event)}}
     described: dict[str, Any] = {
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+            for name in re.findall(r"{(\w+)", route.path)
+        ],
         "responses": {
             "200": {"description": "A stream of events, or one answer", "content": {**stream, "application/json": {}}},
             "default": {
                 "description": "An error",
                 "content": {"application/json": {"schema": {"$ref": _REF.format(name="Error")}}},
             },
-        }
+        },
     }
     if route.request is not None:
         schema = {"$ref": _REF.format(name=route.request.__name__)}
@@ -85,7 +91,7 @@ def document(api: FastAPI, routes: Iterable[base.Route]) -> dict[str, Any]:
     made = get_openapi(
         title=api.title,
         version=api.version,
-        openapi_version="3.2.0",
+        openapi_version="3.1.0",
         summary=api.summary,
         description=api.description,
         routes=api.routes,

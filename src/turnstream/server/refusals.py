@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import islice
 
 from starlette.responses import Response
 from starlette.types import Scope
@@ -10,6 +11,8 @@ from starlette.types import Scope
 from turnstream import errors, events
 from turnstream.dialects import base, openai_chat
 from turnstream.server import replies, routes, scopes
+
+MOST_NAMED = 20  # of the agents, in an error
 
 
 class Refusals:
@@ -58,16 +61,24 @@ def as_error(failure: events.RunFailed) -> errors.TurnstreamError:
     return errors.ProviderError(failure.message, code=code, status=status, retry_after=failure.retry_after)
 
 
-def no_agent(name: str) -> errors.RequestError:
-    message = f"There is no agent named '{name[:100]}'." if name else "There is no agent for this key."
+def no_agent(name: str, known: Iterable[str]) -> errors.RequestError:
+    """``known`` are those that whoever asks may use."""
+    shown = list(islice(known, MOST_NAMED + 1))
+    if not shown:
+        message = "There is no agent for this key."
+    else:
+        names = ", ".join(shown[:MOST_NAMED]) + (", …" if len(shown) > MOST_NAMED else "")
+        message = f"There is no agent named '{name[:100]}'. There are: {names}."
     return errors.RequestError(message, param="model", code="model_not_found", status=404)
 
 
-def not_routed(method: str, path: str, status: int, detail: str) -> errors.TurnstreamError:
+def not_routed(method: str, path: str, status: int, detail: str, hint: str | None) -> errors.TurnstreamError:
     if status == 405:
         message, code = f"{method} is not allowed for {path}.", "method_not_allowed"
     elif status == 404:
         message, code = f"There is nothing at {path}.", "not_found"
+        if hint is not None:
+            message += f" Did you mean {hint}? A client's base URL ends with /v1."
     else:
         message, code = detail, "http_error"
     return errors.TurnstreamError(message, code=code, status=status)

@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope
 
 from turnstream import errors
 from turnstream.dialects import base
-from turnstream.server import budget, scopes
+from turnstream.server import addresses, budget, scopes
 from turnstream.service import ServerSettings
 
 BODY_TIMEOUT = 60.0  # seconds for the whole body to arrive
@@ -47,9 +47,19 @@ class Reader:
             statuses=self.settings.statuses,
             method=request.method,
             agents=agents,
-            base_url=str(request.base_url) if is_get else "",
+            base_url=self._base_url(request) if is_get else "",
             path=self.scope["path"],
         )
+
+    def _base_url(self, request: Request) -> str:
+        """Where clients reach the server. A proxy on this machine is believed that it speaks TLS to them."""
+        if self.settings.public_url is not None:
+            return self.settings.public_url
+        url = request.base_url
+        peer = self.scope.get("client") or ("",)
+        if request.headers.get("x-forwarded-proto") == "https" and addresses.is_loopback(peer[0]):
+            url = url.replace(scheme="https")
+        return str(url)
 
     async def _body(self, request: Request) -> bytes:
         limit = self.settings.max_body

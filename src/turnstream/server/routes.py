@@ -47,6 +47,9 @@ class Routes:
         """Who words its errors: that is the path's to say, whatever the method."""
         return next((match.dialect for _, match in self._matches(scope)), None)
 
+    def knows(self, path: str) -> bool:
+        return path == "/v1/models" or any(pattern.match(path) for pattern, _, _ in self._patterns)
+
     def is_public(self, scope: Scope) -> bool:
         """Whether it is answered without a key: what a client reads before it knows how to authenticate."""
         path = scopes.path(scope)

@@ -76,4 +76,4 @@ def outgoing(scope: Scope) -> Outgoing:
 def path(scope: Scope) -> str:
     """The path below the place where the application is mounted."""
     whole: str = scope["path"]
-    return whole.removeprefix(scope.get("root_path", ""))
+    return whole.removeprefix(scope.get("root_path", "")) or "/"

@@ -96,7 +96,7 @@ class Dialects:
         if name is None:
             name = next(iter(allowed), "")
         if name not in allowed:
-            raise refusals.no_agent(name)
+            raise refusals.no_agent(name, allowed)
         return name, allowed[name]
 
     def _headers_for_tools(self, scope: Scope) -> dict[str, str]:

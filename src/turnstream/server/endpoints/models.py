@@ -17,6 +17,7 @@ from turnstream.service import Service
 def add(api: FastAPI, service: Service, refuse: refusals.Refusals) -> None:
     created = int(time.time())
 
+    @api.head("/v1/models", include_in_schema=False)
     @api.get("/v1/models", tags=["models"], response_class=Response, summary="The agents.")
     async def models(request: Request) -> Response:
         data = [
@@ -24,11 +25,13 @@ def add(api: FastAPI, service: Service, refuse: refusals.Refusals) -> None:
         ]
         return replies.respond(request.scope, base.Reply(200, jsontext.encode({"object": "list", "data": data})))
 
+    @api.head("/v1/models/{model:path}", include_in_schema=False)
     @api.get("/v1/models/{model:path}", tags=["models"], response_class=Response, summary="One agent.")
     async def model(request: Request, model: str) -> Response:
-        agent = service.agents_of(scopes.principal(request.scope)).get(model)
+        agents = service.agents_of(scopes.principal(request.scope))
+        agent = agents.get(model)
         if agent is None:
-            return refuse(request.scope, refusals.no_agent(model))
+            return refuse(request.scope, refusals.no_agent(model, agents))
         return replies.respond(request.scope, base.Reply(200, jsontext.encode(_model(model, agent, created))))
 
 

@@ -32,7 +32,8 @@ class Auth:
 
 
 def _shown(headers: Headers) -> Iterator[bytes]:
-    yield headers.get("x-api-key", "").encode("latin-1")
+    for name in ("x-api-key", "api-key"):  # the second as Azure's clients have it
+        yield headers.get(name, "").encode("latin-1")
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         yield token.strip().encode("latin-1")

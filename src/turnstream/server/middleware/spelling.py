@@ -1,0 +1,23 @@
+"""One spelling of a path: `/v1/models/` and `//v1/models` are `/v1/models`. Most clients do not follow a redirect with
+what they send."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+_SLASHES = re.compile(r"//+")
+
+
+class Spelling:
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] == "http":
+            path: str = scope["path"]
+            if "//" in path or (path.endswith("/") and len(path) > 1):
+                scope["path"] = _SLASHES.sub("/", path).rstrip("/") or "/"
+        return self._app(scope, receive, send)
