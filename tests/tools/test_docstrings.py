@@ -80,3 +80,23 @@ def test_no_docstring_is_an_empty_description() -> None:
 def test_any_text_is_a_docstring(text: str) -> None:
     docs = docstrings.read(text, ["x", "y"])
     assert all(isinstance(value, str) for value in (docs.description, *docs.arguments.values()))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Find books.\nArgs:\n    title: What.\n    limit (int): Most.\nReturns:\n    Books.",
+        "Find books.\nArguments:\n\ttitle: What.\n\tlimit: Most.",
+        "Find books.\nParams:\n  title: What.\n  limit: Most.\nRaises:\n  ValueError: never",
+        "Find books.\nParameters\n----------\ntitle : str\n    What.\nlimit : int\n    Most.\nReturns\n-------\nlist",
+        "Find books.\n:param title: What.\n:param limit: Most.\n:returns: Books.",
+    ],
+)
+def test_sections_need_no_blank_line_before_them(text: str) -> None:
+    docs = docstrings.read(text, ["title", "limit"])
+    assert docs == docstrings.Docs("Find books.", {"title": "What.", "limit": "Most."})
+
+
+@pytest.mark.parametrize("text", ["Find books.\nNote that args are:\n    title", "Find:\nArgs:"])
+def test_a_text_that_ends_in_a_colon_stays_text(text: str) -> None:
+    assert docstrings.read(text, ["title"]) == docstrings.Docs(text)

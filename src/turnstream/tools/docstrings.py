@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Literal
 
@@ -11,6 +12,14 @@ from msgspec import Struct
 if TYPE_CHECKING:
     import griffe
 
+_SECTIONS = (
+    "args|arguments|params|parameters|keyword args|keyword parameters|keyword arguments|other args|other arguments"
+    "|other params|other parameters|raises|exceptions|returns|yields|receives|examples?|attributes|functions|methods"
+    "|classes|modules|warns|warnings?|deprecated|notes?|tip|hint|see also|references|todo|important"
+)
+_GOOGLE = re.compile(rf"(?:{_SECTIONS})\s*:\s*", re.IGNORECASE)
+_NUMPY = re.compile(rf"(?:{_SECTIONS})\s*", re.IGNORECASE)
+_DASHES = re.compile(r"-{3,}\s*")
 _STYLES: tuple[Literal["google", "numpy", "sphinx"], ...] = ("google", "numpy", "sphinx")
 
 
@@ -28,6 +37,7 @@ def read(docstring: str | None, names: Collection[str]) -> Docs:
         return Docs(text)
     import griffe
 
+    text = _with_blank_lines(text)
     documented = set(names)
     best, best_score = Docs(text), (0, 0)
     for style in _STYLES:
@@ -37,6 +47,26 @@ def read(docstring: str | None, names: Collection[str]) -> Docs:
         if score > best_score:
             best, best_score = docs, score
     return best
+
+
+def _with_blank_lines(text: str) -> str:
+    """One before each section: parsers know a section only so, and many people write none."""
+    lines = text.expandtabs(4).split("\n")
+    made: list[str] = []
+    for at, line in enumerate(lines):
+        after = lines[at + 1] if at + 1 < len(lines) else ""
+        if made and made[-1].strip() and _begins_section(line, after):
+            made.append("")
+        made.append(line)
+    return "\n".join(made)
+
+
+def _begins_section(line: str, after: str) -> bool:
+    """``Args:`` with indented lines below, or ``Parameters`` over a line of dashes. A text that merely ends in a colon
+    is none."""
+    if _GOOGLE.fullmatch(line):
+        return after[:1] == " " and bool(after.strip())
+    return _NUMPY.fullmatch(line) is not None and _DASHES.fullmatch(after) is not None
 
 
 def _docs(sections: list[griffe.DocstringSection]) -> Docs:

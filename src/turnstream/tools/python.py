@@ -62,6 +62,10 @@ def tool(
     scope = sys._getframe(1).f_locals
 
     def make(function: Callable[..., Any]) -> FunctionTool[..., Any]:
+        if is_object(function):
+            from turnstream.tools.objects import ObjectTool
+
+            return ObjectTool(function, name=name, description=description, timeout=timeout, effect=effect)
         if isinstance(function, FunctionTool):
             function = function.function
         return FunctionTool(
@@ -193,6 +197,14 @@ async def _collect(items: AsyncIterable[Any]) -> list[Any]:
         if len(found) >= _MOST_ITEMS:
             break
     return found
+
+
+def is_object(value: Any) -> bool:
+    """Whether it is a tool in the form of a class, or its object: ``name``, ``description``, ``parameters`` and
+    ``execute(context, **arguments)``."""
+    if inspect.isclass(value):
+        return callable(getattr(value, "execute", None)) and not callable(getattr(value, "call", None))
+    return callable(getattr(value, "execute", None)) and isinstance(getattr(value, "parameters", None), Mapping)
 
 
 def _name(function: Callable[..., Any]) -> str:

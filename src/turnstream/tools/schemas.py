@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -15,10 +16,11 @@ _REF = "#/$defs/"
 
 
 def tidy(schema: dict[str, Any], *, close: bool = True) -> dict[str, Any]:
-    """The same schema without noise.
+    """The same schema without noise, with keys that are texts.
 
-    Titles and null defaults go, a definition that is used once is put where it is used, and with ``close`` objects with
-    listed properties are closed (``additionalProperties: false``) unless they say otherwise.
+    Titles, null defaults and discriminators (constants say the same) go, a definition that is used once is put where it
+    is used, and with ``close`` objects with listed properties are closed (``additionalProperties: false``) unless they
+    say otherwise.
     """
     definitions = schema.get("$defs", {})
     uses = Counter(_references(schema))
@@ -40,15 +42,29 @@ def _tidy(schema: Any, inline: dict[str, Any], close: bool) -> Any:
         return _tidy({**inline[name], **beside}, inline, close)
     result: dict[str, Any] = {}
     for key, value in schema.items():
-        if key == "title" or (key == "default" and value is None):
+        if key in ("title", "discriminator") or (key == "default" and not _is_default(value)):
             continue
+        if key == "prefixItems" and isinstance(value, list):
+            value = [_with_title(item) for item in value]
         if key in _MAPS and isinstance(value, dict):
-            result[key] = {name: _tidy(item, inline, close) for name, item in value.items()}
+            result[key] = {str(name): _tidy(item, inline, close) for name, item in value.items()}
         else:
             result[key] = value if key in _DATA else _tidy(value, inline, close)
     if close and "properties" in result:
         result.setdefault("additionalProperties", False)
     return result
+
+
+def _is_default(value: Any) -> bool:
+    """JSON has a word for it: none for infinity, which then would stand there as null."""
+    return value is not None and not (isinstance(value, float) and not math.isfinite(value))
+
+
+def _with_title(item: Any) -> Any:
+    """The places of a named tuple are known by their titles alone."""
+    if isinstance(item, dict) and item.get("title") and "description" not in item:
+        return {**item, "description": item["title"]}
+    return item
 
 
 def _references(schema: Any) -> Iterator[str]:

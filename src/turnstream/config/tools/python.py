@@ -19,7 +19,7 @@ def build(reference: str, where: context.ConfigContext) -> Iterable[Toolbox]:
     for tool in found if isinstance(found, list | tuple) else (found,):
         if hasattr(tool, "tools") and hasattr(tool, "call"):
             toolbox: Toolbox = tool
-        elif callable(tool):
+        elif callable(tool) or python.is_object(tool):
             toolbox = python.tool(tool)
         else:
             raise errors.ConfigurationError("expected a function, a toolbox, or a list of them")
