@@ -52,6 +52,13 @@ def refund(order: str) -> str:
 def may_refund(call, context) -> bool:
     return False
 """,
+    "hooks.py": """
+def sign(request, context):
+    return request
+
+def unwrap(response, context):
+    return response
+""",
     "words.txt": "secret\n",
     "my-model.jinja": "{{ messages[0].content }}",
     "shop.yaml": """

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from turnstream.events import Effect, RunContext, ToolCall, ToolError, ToolOutput, ToolSpec
+from turnstream.requests import Principal
 from turnstream.tools.wrap import Approved, Cached, Combined, Filtered, Prefixed, RateLimited, Timed, approvals
 
 ANN, BOB = RunContext(user="ann"), RunContext(user="bob")
@@ -149,6 +150,43 @@ async def test_a_user_who_calls_too_often_is_told_when_to_come_back_and_others_a
     await limited.call(call("a"), BOB)
     clock.now = 60.0
     await limited.call(call("a"), ANN)
+
+
+async def test_a_call_that_may_wait_waits_for_its_turn() -> None:
+    clock, slept = Clock(), list[float]()
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    limited = RateLimited(Box("a"), 2, 60.0, wait=70.0, clock=clock, sleep=sleep)
+    for _ in range(2):
+        await limited.call(call("a"), ANN)
+    clock.now = 10.0
+    await limited.call(call("a"), ANN)
+    await limited.call(call("a"), ANN)
+    with pytest.raises(ToolError, match="again in 110 seconds"):
+        await limited.call(call("a"), ANN)
+    assert slept == [50.0, 50.0]
+
+
+async def test_a_call_that_is_left_while_it_waits_makes_room() -> None:
+    clock = Clock()
+
+    async def leave(seconds: float) -> None:
+        raise asyncio.CancelledError
+
+    limited = RateLimited(Box("a"), 1, 60.0, wait=70.0, clock=clock, sleep=leave)
+    await limited.call(call("a"), ANN)
+    for _ in range(2):
+        with pytest.raises(asyncio.CancelledError):
+            await limited.call(call("a"), ANN)
+
+
+async def test_users_of_two_principals_share_neither_limit_nor_cache() -> None:
+    first, second = (RunContext(user="ann", principal=Principal(name)) for name in ("one", "two"))
+    limited = RateLimited(Cached(Box("a"), 60.0), 1, 60.0)
+    assert (await limited.call(call("a"), first)).content == "a for ann: 1"
+    assert (await limited.call(call("a"), second)).content == "a for ann: 2"
 
 
 async def refuse(call: ToolCall, context: RunContext) -> bool:

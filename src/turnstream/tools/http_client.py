@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from email.message import Message
-from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -18,6 +18,7 @@ import aiohttp
 from yarl import URL
 
 from turnstream.events import ToolError
+from turnstream.http_semantics import retry_after as retry_after
 from turnstream.tools import bounds
 from turnstream.tools.guard import Forbidden, Guard, Resolver
 
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("turnstream.tools.http")
 
 _REDIRECTS = 5
-_TRIES = 3
+_BUSY = (429, 503)
+_FINAL = (501, 505)  # they will not change
 _FOLLOWED = (301, 302, 303, 307, 308)
 _KEPT_ON_REDIRECT = ("accept", "user-agent")
 _LEAST_READ = 4 * 1024 * 1024  # bytes: of a longer text than a model gets, a projection may pick what it needs
@@ -38,13 +40,16 @@ class HttpOptions:
     """Times are in seconds. ``max_bytes`` is how much text of an answer a model gets. ``ca`` is a file of certificates
     to trust instead of the system's.
 
-    ``allow_private`` is what `Guard` allows beyond public addresses.
+    ``allow_private`` is what `Guard` allows beyond public addresses. ``retries`` counts the tries after the first, of
+    requests that may be repeated; ``pause`` is the first wait between two, which doubles.
     """
 
     timeout: float = bounds.REQUEST_SECONDS
     max_bytes: int = bounds.ANSWER_BYTES
     ca: str | None = None
     allow_private: tuple[str, ...] = ()
+    retries: int = bounds.RETRIES
+    pause: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,10 @@ class Response:
         return name[:200] or None
 
 
+class BrokenError(ToolError):
+    """The connection could not be made, or broke: trying again may help."""
+
+
 class HttpClient:
     """Entered more than once, the last to leave closes the pool. No proxy is used: the guard cannot see through it."""
 
@@ -122,13 +131,17 @@ class HttpClient:
             session, self._session = self._session, None
             await session.close()
 
-    async def send(self, request: Request, *, may_be_cut: bool = False) -> Response:
+    async def send(self, request: Request, *, may_be_cut: bool = False, persistent: bool = False) -> Response:
         """The response, whatever its status. Raises `ToolError`, in words for the model; also for one that is longer
         than ``max_bytes``, unless it ``may_be_cut``.
+
+        A busy server that says when to come back is asked again, if ``request`` may be repeated. A ``persistent``
+        caller also asks again when the connection breaks, and after 5xx.
         """
+        least = _LEAST_READ if may_be_cut else 0
         try:
             async with asyncio.timeout(self.options.timeout) as limit:
-                response = await self._tried(request, _LEAST_READ if may_be_cut else 0)
+                response = await self._tried(request, least, persistent)
         except TimeoutError as error:
             if not limit.expired():
                 raise ToolError(f"{request.host} did not answer in time.") from error
@@ -137,17 +150,26 @@ class HttpClient:
             raise ToolError(f"The answer of {request.host} is longer than {self.options.max_bytes} bytes.")
         return response
 
-    async def _tried(self, request: Request, least: int) -> Response:
-        """A busy server that says when to come back is asked again."""
-        for left in reversed(range(_TRIES)):
-            response = await self._followed(request, least)
-            if response.status not in (429, 503) or not request.repeatable or not left:
+    async def _tried(self, request: Request, least: int, persistent: bool) -> Response:
+        """After a pause that doubles, or as long as the server says."""
+        tries = 1 + self.options.retries if request.repeatable else 1
+        for attempt in range(tries - 1):
+            response, wait = None, None
+            try:
+                response = await self._followed(request, least)
+                wait = retry_after(response.headers, time.time())
+                if not _may_help(response.status, wait, persistent):
+                    return response
+            except BrokenError:
+                if not persistent:
+                    raise
+            pause = self.options.pause * 2**attempt * (0.5 + random.random() / 2) if wait is None else wait
+            if pause > self.options.timeout / 2:
+                if response is not None:
+                    return response
                 break
-            wait = retry_after(response.headers, time.time())
-            if wait is None or wait > self.options.timeout / 2:
-                break
-            await asyncio.sleep(wait)
-        return response
+            await asyncio.sleep(pause)
+        return await self._followed(request, least)
 
     async def _followed(self, request: Request, least: int) -> Response:
         for _ in range(_REDIRECTS + 1):
@@ -185,7 +207,7 @@ class HttpClient:
             raise
         except (aiohttp.ClientError, OSError) as error:
             log.warning("%s %s failed: %r", request.method, host, error)
-            raise ToolError(_sentence(host, error)) from error
+            raise _error(host, error) from error
         except ValueError as error:  # a header or an address that cannot be sent
             log.warning("%s %s cannot be sent: %r", request.method, host, error)
             raise ToolError(f"The request to {host} cannot be sent.") from error
@@ -232,6 +254,13 @@ class HttpClient:
         return self._session
 
 
+def _may_help(status: int, wait: float | None, persistent: bool) -> bool:
+    """Whether to ask again may get another answer."""
+    if status in _BUSY and (wait is not None or persistent):
+        return True
+    return persistent and (status == 408 or 500 <= status < 600) and status not in _FINAL
+
+
 def _parts(address: str) -> tuple[URL, str, int]:
     """With its host and its port. Raises `ToolError`."""
     try:
@@ -244,31 +273,20 @@ def _parts(address: str) -> tuple[URL, str, int]:
     return url, host, port or 0
 
 
-def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds that the server asks to wait (RFC 9110, section 10.2.3); None if it does not say."""
-    value = headers.get("retry-after", "")
-    if value.isascii() and value.isdigit():
-        return float(value)
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
-    except (ValueError, OverflowError, TypeError, IndexError):
-        return None
-
-
-def _sentence(host: str, error: BaseException) -> str:
+def _error(host: str, error: BaseException) -> ToolError:
     cause: Any = error
     while cause is not None:
         if isinstance(cause, Forbidden):
-            return f"{host} is not a public address, and requests to it are not allowed."
+            return ToolError(f"{host} is not a public address, and requests to it are not allowed.")
         cause = cause.__cause__ or getattr(cause, "os_error", None)
     match error:
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
-            return f"The certificate of {host} could not be verified."
+            return ToolError(f"The certificate of {host} could not be verified.")
         case aiohttp.ClientConnectorDNSError():
-            return f"There is no host named {host}."
+            return ToolError(f"There is no host named {host}.")
         case aiohttp.ClientConnectorError():
-            return f"{host} cannot be reached."
+            return BrokenError(f"{host} cannot be reached.")
         case aiohttp.InvalidURL():
-            return "The address of the request is not valid."
+            return ToolError("The address of the request is not valid.")
         case _:
-            return f"The connection to {host} broke."
+            return BrokenError(f"The connection to {host} broke.")

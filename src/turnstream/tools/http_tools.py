@@ -8,10 +8,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from turnstream.events import RunContext, ToolCall, ToolError, ToolOutput, ToolSpec
-from turnstream.tools import answers, schema_check
+from turnstream.tools import answers, results, schema_check
 from turnstream.tools.answers import Projection
 from turnstream.tools.auth import Auth, Credentials, Fixed
 from turnstream.tools.forwarding import Forwarding
+from turnstream.tools.hooks import Hooks
 from turnstream.tools.http_client import HttpClient, Response
 from turnstream.tools.json_arguments import arguments_of
 from turnstream.tools.operations import Operation
@@ -32,12 +33,14 @@ class HttpTools:
         auth: Auth | None = None,
         forwarding: Forwarding | None = None,
         projection: Projection | None = None,
+        hooks: Hooks | None = None,
     ) -> None:
         self.source = source
         self.client = client or HttpClient()
         self._auth: Auth = auth or Fixed()
         self._forwarding = forwarding or Forwarding()
         self._projection = projection or Projection(None)
+        self._hooks = hooks or Hooks()
         self._operations: dict[str, Operation] = {}
         self._validators: dict[str, Any] = {}
         self._specs: list[ToolSpec] = []
@@ -77,8 +80,11 @@ class HttpTools:
         arguments = schema_check.coerce(arguments_of(call), operation.schema)
         self._check(operation, arguments)
         response, used = await self._answered(operation, arguments, context)
+        answer = await self._hooks.after(response, context)
+        if not isinstance(answer, Response):
+            return results.output(answer)
         secrets = [*used.secrets, *operation.secrets]
-        return answers.output(response, operation.host, self._projection, secrets, self.client.options.max_bytes)
+        return answers.output(answer, operation.host, self._projection, secrets, self.client.options.max_bytes)
 
     async def _answered(
         self, operation: Operation, arguments: Mapping[str, Any], context: RunContext
@@ -89,7 +95,8 @@ class HttpTools:
             own = await self._auth.credentials(self.client)
             used = replace(own, headers={**own.headers, **forwarded})
             request = operation.request(arguments, used, context.idempotency_key)
-            response = await self.client.send(request, may_be_cut=True)
+            request = await self._hooks.before(request, context)
+            response = await self.client.send(request, may_be_cut=True, persistent=True)
             if response.status != 401 or not left or not self._auth.refused(own):
                 break
         return response, used

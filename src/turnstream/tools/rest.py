@@ -10,6 +10,7 @@ from turnstream.tools import json_schema, names, schema_check
 from turnstream.tools.answers import Projection
 from turnstream.tools.auth import Auth
 from turnstream.tools.forwarding import Forwarding
+from turnstream.tools.hooks import Hooks
 from turnstream.tools.http_client import HttpClient, HttpOptions
 from turnstream.tools.http_tools import HttpTools
 from turnstream.tools.operations import BODY, Operation, Parameter, Place, check_header, check_headers
@@ -38,6 +39,7 @@ def rest(
     effect: Effect | None = None,
     auth: Auth | None = None,
     forwarding: Forwarding | None = None,
+    hooks: Hooks | None = None,
     options: HttpOptions | None = None,
 ) -> HttpTools:
     """A toolbox of one tool.
@@ -75,6 +77,7 @@ def rest(
         auth=auth,
         forwarding=forwarding,
         projection=Projection(jmespath),
+        hooks=hooks,
     )
 
 

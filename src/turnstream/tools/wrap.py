@@ -22,18 +22,13 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import msgspec
 
 from turnstream.events import RunContext, ToolCall, ToolError, ToolOutput, ToolSpec
+from turnstream.protocols import Toolbox
 from turnstream.tools.threads import Threads
 
 if TYPE_CHECKING:
     from typing import Self
 
 log = logging.getLogger("turnstream.tools")
-
-
-class Toolbox(Protocol):
-    async def tools(self, context: RunContext) -> Sequence[ToolSpec]: ...
-
-    async def call(self, call: ToolCall, context: RunContext) -> ToolOutput: ...
 
 
 class _Owner:
@@ -163,7 +158,7 @@ class Cached(Wrapper):
     """The result of the same call by the same user again, for ``seconds``; at most ``size`` results are kept.
 
     Only tools with ``effect="none"`` are cached, and only good results. Users are told apart by everything that a tool
-    can see of a request: user, context values and forwarded headers.
+    can see of a request: principal, user, context values and forwarded headers.
     """
 
     def __init__(
@@ -196,31 +191,56 @@ def _key(call: ToolCall, context: RunContext) -> bytes:
         arguments = msgspec.json.decode(call.arguments or "{}")
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         arguments = call.arguments.encode("utf-8", "surrogatepass")
-    seen = [call.name, arguments, context.user, dict(context.values), dict(context.headers)]
+    seen = [call.name, arguments, *_who(context), dict(context.values), dict(context.headers)]
     return msgspec.json.encode(seen, order="deterministic", enc_hook=repr)
 
 
+_Who: TypeAlias = tuple[str, str | None]
+
+
+def _who(context: RunContext) -> _Who:
+    """A name that a client gives its user says nothing across principals."""
+    return context.principal.name, context.user
+
+
 class RateLimited(Wrapper):
-    """At most ``calls`` in any ``seconds``, for each user; one more is refused with the time to wait."""
+    """At most ``calls`` in any ``seconds``, for each user. One more waits for its turn, if that comes within ``wait``
+    seconds, and else is refused with the time to wait.
+    """
 
     def __init__(
-        self, box: Toolbox, calls: int, seconds: float, *, clock: Callable[[], float] = time.monotonic
+        self,
+        box: Toolbox,
+        calls: int,
+        seconds: float,
+        *,
+        wait: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         super().__init__(box)
-        self._calls, self._seconds, self._clock = calls, seconds, clock
-        self._made: OrderedDict[str | None, deque[float]] = OrderedDict()
+        self._calls, self._seconds, self._wait = calls, seconds, wait
+        self._clock, self._sleep = clock, sleep
+        self._made: OrderedDict[_Who, deque[float]] = OrderedDict()  # when calls were made, or will be
 
     async def call(self, call: ToolCall, context: RunContext) -> ToolOutput:
-        now = self._clock()
-        made = self._made.setdefault(context.user, deque())
-        self._made.move_to_end(context.user)
+        now, who = self._clock(), _who(context)
+        made = self._made.setdefault(who, deque())
+        self._made.move_to_end(who)
         self._forget(now)
         while made and now - made[0] >= self._seconds:
             made.popleft()
-        if len(made) >= self._calls:
-            wait = self._seconds - (now - made[0])
-            raise ToolError(f"The tool {call.name} was called too often; it can be called again in {wait:.0f} seconds.")
-        made.append(now)
+        turn = max(now, made[-self._calls] + self._seconds) if len(made) >= self._calls else now
+        if turn - now > self._wait:
+            left = self._seconds - (now - made[-self._calls])
+            raise ToolError(f"The tool {call.name} was called too often; it can be called again in {left:.0f} seconds.")
+        made.append(turn)
+        if turn > now:
+            try:
+                await self._sleep(turn - now)
+            except BaseException:
+                made.remove(turn)  # whoever left makes room
+                raise
         return await self.box.call(call, context)
 
     def _forget(self, now: float) -> None:

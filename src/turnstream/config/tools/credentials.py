@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -39,6 +39,8 @@ class OAuth2Section(Section):
     client_id: NonEmpty
     client_secret: Secret
     scope: str = ""
+    client_auth: Literal["basic", "post"] = "basic"
+    """Where the id and the secret stand: in the header, or in the body (`post`)."""
     extra: StrMap = Field(default_factory=dict)
     """More fields of the request for a token: `{audience: …}`."""
 
@@ -68,7 +70,12 @@ def build(section: AuthSection | None) -> auth.Auth | None:
     if (oauth2 := section.oauth2) is not None:
         check_url(oauth2.token_url)
         return auth.ClientCredentials(
-            oauth2.token_url, oauth2.client_id, oauth2.client_secret, scope=oauth2.scope, extra=oauth2.extra
+            oauth2.token_url,
+            oauth2.client_id,
+            oauth2.client_secret,
+            scope=oauth2.scope,
+            extra=oauth2.extra,
+            client_auth=oauth2.client_auth,
         )
     fixed = _build_fixed(section)
     check_headers(fixed.given.headers)

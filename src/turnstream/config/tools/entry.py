@@ -10,7 +10,7 @@ from pydantic import Field, create_model, model_validator
 
 from turnstream import errors
 from turnstream.config import context, document, foreign, references
-from turnstream.config.sections import PositiveInt, Seconds, Section, StrList
+from turnstream.config.sections import Number, PositiveInt, Seconds, Section, StrList
 from turnstream.config.tools import mcp, openapi, python, ready, rest, retrieval
 from turnstream.config.tools.kind import Kind
 from turnstream.protocols import Toolbox
@@ -25,6 +25,8 @@ class RateLimitSection(Section):
 
     calls: PositiveInt
     seconds: Seconds = 60.0
+    wait: Number = 0.0
+    """Seconds that one more call may wait for its turn; one that would wait longer is refused at once."""
 
 
 class ApproveSection(Section):
@@ -137,7 +139,8 @@ def _wrap(box: Toolbox, section: ToolSection, ask: wrap.Ask | None) -> Toolbox:
     if section.timeout is not None:
         box = wrap.Timed(box, section.timeout)
     if section.rate_limit is not None:
-        box = wrap.RateLimited(box, section.rate_limit.calls, section.rate_limit.seconds)
+        limit = section.rate_limit
+        box = wrap.RateLimited(box, limit.calls, limit.seconds, wait=limit.wait)
     if section.cache is not None:
         box = wrap.Cached(box, section.cache)
     if section.approve is not None:

@@ -13,6 +13,7 @@ from turnstream.events import ConfigurationError, RunContext, ToolCall, ToolErro
 from turnstream.tools.answers import Projection
 from turnstream.tools.auth import Auth
 from turnstream.tools.forwarding import Forwarding
+from turnstream.tools.hooks import Hooks
 from turnstream.tools.http_client import HttpClient, HttpOptions, Request
 from turnstream.tools.http_tools import HttpTools
 from turnstream.tools.openapi.document import Document, base_url, parsed
@@ -39,6 +40,7 @@ class OpenApi(HttpTools):
         auth: Auth | None = None,
         forwarding: Forwarding | None = None,
         projection: Projection | None = None,
+        hooks: Hooks | None = None,
         options: HttpOptions | None = None,
     ) -> None:
         options = options or HttpOptions()
@@ -51,6 +53,7 @@ class OpenApi(HttpTools):
             auth=auth,
             forwarding=forwarding,
             projection=projection,
+            hooks=hooks,
         )
         self._choice = choice or Choice()
         self._fixed = replace(fixed or Fixed(), filled=self.filled_parameters())
