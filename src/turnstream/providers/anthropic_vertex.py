@@ -11,7 +11,7 @@ import msgspec
 
 from turnstream import errors, requests
 from turnstream.providers import base
-from turnstream.providers.access import google_token
+from turnstream.providers.access import federation, google_token
 from turnstream.providers.decode import anthropic_stream
 from turnstream.providers.encode import anthropic_body, translate
 
@@ -48,9 +48,14 @@ def with_key_file(settings: base.Settings, content: bytes) -> base.Settings:
 
 def exchange(settings: base.Settings, now: float) -> base.TokenExchange | None:
     """None where the operator gave a token of their own."""
-    if settings.api_key:
+    credentials = settings.quirks.get("credentials")
+    if settings.api_key or federation.is_googles(credentials):
         return None
-    return google_token.exchange("anthropic", settings.quirks.get("credentials"), now)
+    return google_token.exchange("anthropic", credentials, now)
+
+
+def signer(settings: base.Settings) -> federation.Signer | None:
+    return None if settings.api_key else google_token.signer(settings)
 
 
 def request(settings: base.Settings, model_request: requests.ModelRequest) -> base.HttpRequest:
@@ -71,6 +76,7 @@ PROVIDER = base.Provider(
     anthropic_stream.Decoder,
     settings,
     exchange=exchange,
+    signer=signer,
     key_files=key_files,
     with_key_file=with_key_file,
 )

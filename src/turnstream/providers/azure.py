@@ -6,8 +6,9 @@
 - ``https://NAME.REGION.models.ai.azure.com/chat/completions``: a serverless deployment.
 
 Quirks: ``api_version``; ``auth``: ``key``, ``token`` (the key is an Entra token already), ``client`` (``tenant_id``,
-``client_id`` and ``client_secret`` are exchanged for one) or ``managed_identity``; ``scope`` of the Entra token; and
-those of `turnstream.providers.encode.chat_body`.
+``client_id`` and ``client_secret`` are exchanged for one), ``managed_identity``, or what azure-identity knows
+(``workload_identity``, ``cli``, ``default``); ``scope`` of the Entra token; and those of
+`turnstream.providers.encode.chat_body`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import msgspec
 
 from turnstream import errors, requests
 from turnstream.providers import base, detour
+from turnstream.providers.access import federation
 from turnstream.providers.decode import chat_stream, failures
 from turnstream.providers.encode import chat_body, history, model_rules
 
@@ -46,7 +48,7 @@ def settings(given: base.Settings, environ: Mapping[str, str]) -> base.Settings:
     key = given.api_key or environ.get("AZURE_OPENAI_API_KEY") or environ.get("AZURE_AI_API_KEY")
     if not key and "auth" not in quirks:
         key = environ.get("AZURE_OPENAI_AD_TOKEN")
-        quirks["auth"] = "token" if key else "client" if all(name in quirks for name in _CLIENT) else "key"
+        quirks["auth"] = "token" if key else _guess_auth(quirks, environ)
     auth = quirks.setdefault("auth", "key")
     name = f"The model {NAME}:{given.model}"
     if auth in ("key", "token") and not key and not given.headers.keys() & {"api-key", "authorization"}:
@@ -63,6 +65,17 @@ def settings(given: base.Settings, environ: Mapping[str, str]) -> base.Settings:
         )
     base_url = address.rstrip("/").removesuffix("/chat/completions").rstrip("/")
     return msgspec.structs.replace(given, api_key=key or None, base_url=base_url, quirks=quirks)
+
+
+def _guess_auth(quirks: Mapping[str, Any], environ: Mapping[str, str]) -> str:
+    if all(name in quirks for name in _CLIENT):
+        return "client"
+    return "workload_identity" if environ.get("AZURE_FEDERATED_TOKEN_FILE") else "key"
+
+
+def signer(settings: base.Settings) -> federation.Signer | None:
+    quirks = settings.quirks
+    return federation.azure(quirks.get("auth"), quirks, str(quirks.get("scope", _SCOPE)))
 
 
 def request(settings: base.Settings, model_request: requests.ModelRequest) -> base.HttpRequest:
@@ -160,4 +173,6 @@ class Decoder(chat_stream.Decoder):
     provider = NAME
 
 
-PROVIDER = base.Provider(NAME, request, Decoder, settings, exchange=exchange, history=history.Rules(late_system=True))
+PROVIDER = base.Provider(
+    NAME, request, Decoder, settings, exchange=exchange, signer=signer, history=history.Rules(late_system=True)
+)

@@ -12,7 +12,7 @@ import msgspec
 
 from turnstream import errors, requests
 from turnstream.providers import base
-from turnstream.providers.access import google_token
+from turnstream.providers.access import federation, google_token
 from turnstream.providers.decode import gemini_stream
 from turnstream.providers.encode import gemini_body, translate
 
@@ -59,9 +59,14 @@ def with_key_file(settings: base.Settings, content: bytes) -> base.Settings:
 
 def exchange(settings: base.Settings, now: float) -> base.TokenExchange | None:
     """On Vertex AI, unless the operator gave a token of their own."""
-    if "project" not in settings.quirks or settings.api_key:
+    credentials = settings.quirks.get("credentials")
+    if "project" not in settings.quirks or settings.api_key or federation.is_googles(credentials):
         return None
-    return google_token.exchange(gemini_body.NAME, settings.quirks.get("credentials"), now)
+    return google_token.exchange(gemini_body.NAME, credentials, now)
+
+
+def signer(settings: base.Settings) -> federation.Signer | None:
+    return None if "project" not in settings.quirks or settings.api_key else google_token.signer(settings)
 
 
 def request(settings: base.Settings, model_request: requests.ModelRequest) -> base.HttpRequest:
@@ -95,6 +100,7 @@ PROVIDER = base.Provider(
     settings,
     BASE_URL,
     exchange=exchange,
+    signer=signer,
     key_files=key_files,
     with_key_file=with_key_file,
 )

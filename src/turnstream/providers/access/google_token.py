@@ -17,6 +17,7 @@ import msgspec
 
 from turnstream import errors
 from turnstream.providers import base
+from turnstream.providers.access import federation
 from turnstream.providers.decode import failures
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -50,6 +51,12 @@ def credentials(content: bytes) -> dict[str, Any]:
         raise errors.ConfigurationError("The Google key file is no JSON object.") from None
 
 
+def signer(settings: base.Settings) -> federation.Signer | None:
+    """For credentials of federation and impersonation, which google-auth exchanges."""
+    credentials: Any = settings.quirks.get("credentials")
+    return federation.google(credentials, SCOPE) if federation.is_googles(credentials) else None
+
+
 def exchange(provider: str, credentials: Any, now: float) -> base.TokenExchange:
     """``credentials`` is the content of a key file, or None for the metadata server. Raises `ConfigurationError`."""
     if credentials is None:
@@ -73,7 +80,7 @@ def _token_request(credentials: Any, now: float) -> base.HttpRequest:
             }
         case {"type": kind}:
             raise errors.ConfigurationError(
-                f"Google credentials of type {kind!r} are not supported: use a service account."
+                f"Google credentials of type {kind!r} are not supported: use a service account or workload identity."
             )
         case _:
             raise errors.ConfigurationError(
