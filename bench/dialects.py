@@ -29,6 +29,7 @@ BODIES: Mapping[str, object] = {
     "openai_responses": {"input": "Go.", "stream": True},
     "anthropic_messages": {"messages": _SAID, "stream": True},
     "ag_ui": {"threadId": "t", "runId": "r", "messages": [{"id": "1", "role": "user", "content": "Go."}]},
+    "native": {"input": "Go.", "stream": True},
     "vercel": {"id": "chat", "messages": [{"id": "1", "role": "user", "parts": [{"type": "text", "text": "Go."}]}]},
     "a2a": {"jsonrpc": "2.0", "id": 1, "method": "message/stream", "params": _A2A},
 }

@@ -30,6 +30,8 @@ _NAMES = {
     "tool_began": "tool.began",
 }
 
+_TEXT = b'id: %d\nevent: text\ndata: {"type":"text","text":%s}\n\n'
+
 
 class Native:
     name: ClassVar[str] = "native"
@@ -133,6 +135,12 @@ class Encoder(base.StreamEncoder):
             if self.ended:
                 break
             self._seq += 1
+            if type(event) is events.TextDelta:
+                text = jsontext.string(event.text)
+                if not event.text.isascii():
+                    text = jsontext.escape_line_separators(text)
+                frames.append(_TEXT % (self._seq, text))
+                continue
             frames.append(frame(self._seq, event))
             self.ended = isinstance(event, events.RunFinished | events.RunFailed | events.RunCancelled)
         return b"".join(frames)
