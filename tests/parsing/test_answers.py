@@ -30,7 +30,12 @@ def test_json_is_kept_whole_for_the_provider_to_look_into() -> None:
 
 @pytest.mark.parametrize(
     ("body", "said"),
-    [(b"", "empty body"), (b"\r\n ", "empty body"), (b"<html>", "a page"), (b"no healthy upstream", "no event stream")],
+    [
+        (b"", "empty body"),
+        (b"\r\n ", "empty body"),
+        (b"<html>", "a page"),
+        (b"no healthy upstream", "not an event stream"),
+    ],
 )
 def test_what_is_neither_is_an_error_on_close(body: bytes, said: str) -> None:
     assert said in (read(body)[2] or "")

@@ -106,3 +106,18 @@ def test_models_behind_messages_that_sign_nothing_get_their_thinking_back() -> N
         1
     ]["content"]
     assert "thinking" not in str(sent("anthropic:claude-opus-4-5", *EARLIER)["messages"])
+
+
+def test_a_vendor_that_refuses_reasoning_gets_no_stand_in() -> None:
+    assert "reasoning" not in str(sent("groq:moonshotai/kimi-k2.5", *LOST)["messages"])
+
+
+def test_lost_thinking_is_made_up_for_behind_messages_too() -> None:
+    assert sent("anthropic:deepseek-v4-pro", *LOST)["thinking"] == {"type": "disabled"}
+    first = sent("anthropic:kimi-k2-thinking", *LOST)["messages"][1]["content"][0]
+    assert first == {"type": "thinking", "thinking": " ", "signature": ""}
+
+
+def test_ollama_gets_the_thinking_of_earlier_turns_where_it_is_demanded() -> None:
+    assert sent("ollama:deepseek-v4", *EARLIER)["messages"][1]["thinking"] == "Hm"
+    assert "thinking" not in str(sent("ollama:qwen3", *EARLIER)["messages"])

@@ -486,7 +486,7 @@ def test_the_key_file_is_read_when_the_model_is_named(tmp_path: Path) -> None:
     assert isinstance(model, HttpModel)
     assert model.settings.quirks["credentials"] == {"type": "authorized_user"}
     key.write_text("[]")
-    with pytest.raises(ConfigurationError, match="no JSON object"):
+    with pytest.raises(ConfigurationError, match="not a JSON object"):
         providers.model("gemini:gemini-2.5-flash", environ=environ)
 
 

@@ -117,3 +117,9 @@ def test_the_others_stay(model: str, effort: str | None) -> None:
 def test_models_that_think_in_silence_get_more_time() -> None:
     assert model_rules.patience("gpt-5.6-luna") == {"first_token": 180.0, "idle": 180.0}
     assert model_rules.patience("gpt-4.1") == {}
+
+
+def test_a_bias_that_a_client_passes_on_is_left_out_where_it_is_refused() -> None:
+    bias = {"logit_bias": {"1": 2}}
+    assert "logit_bias" not in json.loads(request("openai:o3", extra=bias).body)
+    assert "logit_bias" in json.loads(request("openai:gpt-4.1", extra=bias).body)

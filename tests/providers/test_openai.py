@@ -423,11 +423,11 @@ def test_a_torn_event_after_the_finish_reason_does_no_harm() -> None:
         (b"", "empty body"),
         (b" \r\n\n", "empty body"),
         (b"<!doctype html><title>Sign in</title>", "a page instead of a stream"),
-        (b"upstream connect error", "no event stream"),
-        (b": just a comment\n\n", "no event stream"),
-        (b"data: hello\n\n", "no JSON"),
-        (b"data: [1]\n\n", "no JSON object"),
-        (b"data: " + b'{"usage":' + b"[" * 200_000 + b"\n\n", "no JSON"),
+        (b"upstream connect error", "not an event stream"),
+        (b": just a comment\n\n", "not an event stream"),
+        (b"data: hello\n\n", "not valid JSON"),
+        (b"data: [1]\n\n", "not a JSON object"),
+        (b"data: " + b'{"usage":' + b"[" * 200_000 + b"\n\n", "not valid JSON"),
     ],
 )
 def test_what_is_no_stream_is_a_protocol_error(body: bytes, said: str) -> None:

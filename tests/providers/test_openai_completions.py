@@ -158,5 +158,5 @@ def test_no_input_raises_anything_but_a_provider_error(pieces: list[bytes]) -> N
 
 def test_what_a_text_prompt_cannot_hold_is_refused_in_words() -> None:
     picture = ModelRequest((UserMessage((TextPart("Look:"), ImagePart("data:,"))),), (), ModelOptions())
-    with pytest.raises(RequestError, match="nothing but text"):
+    with pytest.raises(RequestError, match="only supports text"):
         openai_completions.request(made(), picture)

@@ -41,6 +41,8 @@ def test_a_429_is_a_rate_limit_whatever_its_words(message: str) -> None:
         (429, {"error": {"type": "exceeded_current_quota_error", "message": "x"}}),
         (402, {"detail": "x"}),
         (403, {"error": {"message": "Your account has an insufficient balance"}}),
+        (403, {"code": 30001, "message": "Sorry, your account balance is insufficient"}),
+        (400, {"code": "Arrearage", "message": "Access denied"}),
         (400, {"error": {"message": "Your credit balance is too low to do that", "type": "invalid_request_error"}}),
         (429, {"error": {"details": [{"violations": [{"quotaId": "TokensPerDayPerUser"}]}]}}),
         (403, {"errors": [{"code": "token_quota_reached"}]}),
@@ -56,6 +58,7 @@ def test_an_account_without_credit_is_final(status: int | None, body: Any) -> No
 def test_what_a_vendor_quotes_is_no_evidence(words: str) -> None:
     assert said(400, f"Invalid value for 'messages[0]': '{words}'.")[0] == "provider_rejected_request"
     assert said(400, f'Unsupported content "{words}"')[0] == "provider_rejected_request"
+    assert said(400, f"Unsupported content `{words:<60}`")[0] == "provider_rejected_request"
 
 
 @pytest.mark.parametrize(
@@ -73,6 +76,7 @@ def test_what_a_vendor_quotes_is_no_evidence(words: str) -> None:
         "The decoder prompt (length 12) is longer than the maximum model length of 10",
         "the number of input tokens 12 cannot exceed the total tokens limit 10 for this model",
         "Input length 12 exceeds the maximum length 10",
+        "input length and `max_tokens` exceed context limit: 9 + 2 > 10, decrease `max_tokens` and try again",
         "tokens in request more than max tokens allowed",
         "The provided prompt is of length 9, but the maximum sequence length supported is 8",
         "Request body too large for gpt-4o model. Max size: 8000 tokens.",

@@ -12,7 +12,7 @@ _EXCERPT = 500
 
 
 class Decoder:
-    """Like `sse.Decoder`, but notices what is no event stream.
+    """Like `sse.Decoder`, but notices what is not an event stream.
 
     ``document`` is then the whole body, once closed: JSON for the provider to look into. HTML, nothing at all
     and text without any event raise `ProtocolError` on close.
@@ -53,9 +53,11 @@ class Decoder:
         events = self._sse.close()
         if not events and not self._any:
             if not self._begun:
-                raise errors.ProtocolError("The model's vendor answered with an empty body.")
+                raise errors.ProtocolError("The model's vendor answered with an empty body.", retryable=True)
             raise errors.ProtocolError(
-                "The model's vendor answered with something that is no event stream.", detail=self._quote()
+                "The model's vendor answered with something that is not an event stream.",
+                detail=self._quote(),
+                retryable=True,
             )
         self._any = True
         return events

@@ -294,7 +294,7 @@ def decoder(api: str) -> base.Decoder:
     """A fresh decoder for a wire protocol. Raises `ConfigurationError` for a name that is unknown."""
     known = apis()
     if api not in known:
-        raise errors.ConfigurationError(f"There is no api {api!r}. There are: {', '.join(sorted(known))}.")
+        raise errors.ConfigurationError(f"Unknown api {api!r}; expected one of {', '.join(sorted(known))}.")
     return cast("base.Decoder", _module(PROVIDERS[known[api]].apis[api]).Decoder())
 
 

@@ -65,7 +65,7 @@ def request(settings: base.Settings, model_request: requests.ModelRequest) -> ba
 
 def _sampling(options: requests.ModelOptions, notes: list[str]) -> dict[str, Any]:
     if len(options.stop or ()) > _MOST_STOPS:
-        notes.append(f"Only {_MOST_STOPS} stop sequences are sent: this vendor takes no more.")
+        notes.append(f"Only {_MOST_STOPS} stop sequences are sent: this vendor accepts no more.")
     given = {
         "temperature": options.temperature,
         "p": options.top_p,
@@ -92,7 +92,7 @@ def _add_tools(
     elif options.tool_choice == "none":
         made["tool_choice"] = "NONE"
     if options.parallel_tool_calls is False:
-        notes.append("parallel_tool_calls is left out: this vendor cannot be told to make one call at a time.")
+        notes.append("parallel_tool_calls is left out: this vendor does not support it.")
 
 
 def _add_thinking(
@@ -106,7 +106,7 @@ def _add_thinking(
         return
     made["thinking"] = {"type": "disabled" if effort == "none" else "enabled"}
     if effort not in ("none", "high"):
-        notes.append(f"reasoning_effort {effort}: this model thinks or does not; it is told to.")
+        notes.append(f"reasoning_effort {effort}: this model only supports thinking on or off: turned on.")
 
 
 def _messages(history: tuple[messages.Message, ...]) -> list[dict[str, Any]]:

@@ -220,7 +220,7 @@ def _part(part: messages.ContentPart, where: str) -> dict[str, Any]:
             named = {"document_name": filename} if filename else {}
             return {"type": "document_url", "document_url": url, **named}
         case messages.MediaPart(kind=kind):
-            raise errors.RequestError(f"This model's vendor takes no {kind} by its address.", param=where)
+            raise errors.RequestError(f"This model's vendor does not support {kind} by its address.", param=where)
         case _:
             raise errors.RequestError("A file needs a URL or an id.", param=where)
 

@@ -15,7 +15,7 @@ import msgspec
 from turnstream import errors, messages, requests
 from turnstream.providers import base
 from turnstream.providers.decode import ollama_stream
-from turnstream.providers.encode import chat_body, data_urls, translate
+from turnstream.providers.encode import chat_body, chat_thinking, data_urls, translate
 
 BASE_URL = "http://127.0.0.1:11434"
 _MISSING = re.compile(r"model ['\"]?([^'\"]+?)['\"]? (?:was )?not found")
@@ -40,7 +40,7 @@ def request(settings: base.Settings, model_request: requests.ModelRequest) -> ba
     notes: list[str] = []
     made: dict[str, Any] = {
         "model": settings.model,
-        "messages": _messages(model_request.messages),
+        "messages": _messages(model_request.messages, settings.model),
         "stream": True,
     }
     if model_request.tools and _offers_tools(options, notes):
@@ -78,9 +78,9 @@ def _offers_tools(options: requests.ModelOptions, notes: list[str]) -> bool:
     if choice == "none":
         return False
     if choice not in (None, "auto"):
-        notes.append("tool_choice is left out: Ollama cannot be told to call a tool.")
+        notes.append("tool_choice is left out: Ollama does not support it.")
     if options.parallel_tool_calls is False:
-        notes.append("parallel_tool_calls is left out: Ollama cannot be told to make one call at a time.")
+        notes.append("parallel_tool_calls is left out: Ollama does not support it.")
     return True
 
 
@@ -107,11 +107,12 @@ def _think(model: str, options: requests.ModelOptions, notes: list[str]) -> bool
             notes.append("reasoning_effort none: this model always thinks; it is asked for its least.")
         return _LEVELS.get(effort, "low")
     if effort not in ("none", "high"):
-        notes.append(f"reasoning_effort {effort}: this model thinks or does not; it is told to.")
+        notes.append(f"reasoning_effort {effort}: this model only supports thinking on or off: turned on.")
     return effort != "none"
 
 
-def _messages(history: tuple[messages.Message, ...]) -> list[dict[str, Any]]:
+def _messages(history: tuple[messages.Message, ...], model: str) -> list[dict[str, Any]]:
+    demanded = chat_thinking.demands(model)
     names = translate.tool_names(history)
     made: list[dict[str, Any]] = []
     if text := translate.system_text(history):
@@ -124,7 +125,7 @@ def _messages(history: tuple[messages.Message, ...]) -> list[dict[str, Any]]:
             case messages.UserMessage(content=content):
                 made.append({"role": "user", **_content(content, where)})
             case messages.AssistantMessage():
-                made.append(_answer(message, thinking=at > loop))
+                made.append(_answer(message, thinking=at > loop or demanded))
             case messages.ToolMessage():
                 made.append(_result(message, names, where))
             case messages.SystemMessage():

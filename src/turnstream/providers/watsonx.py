@@ -37,7 +37,7 @@ def request(settings: base.Settings, model_request: requests.ModelRequest) -> ba
         elif options.tool_choice is not None:
             made["tool_choice_option"] = options.tool_choice
         if options.parallel_tool_calls is False:
-            notes.append("parallel_tool_calls is left out: this vendor cannot be told to make one call at a time.")
+            notes.append("parallel_tool_calls is left out: this vendor does not support it.")
     made |= {name: value for name in _PLAIN if (value := getattr(options, name)) is not None}
     if options.output_limit is not None:
         made[str(settings.quirks.get("output_limit", "max_completion_tokens"))] = options.output_limit

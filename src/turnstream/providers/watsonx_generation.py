@@ -76,7 +76,7 @@ def _parameters(settings: base.Settings, options: requests.ModelOptions, notes: 
         notes.append("seed is left out: without a temperature nothing is drawn by chance.")
     stops = list(dict.fromkeys([*(options.stop or ()), *settings.quirks.get("stop", ())]))
     if len(stops) > _MOST_STOPS:
-        notes.append(f"Only {_MOST_STOPS} stop sequences are sent: this vendor takes no more.")
+        notes.append(f"Only {_MOST_STOPS} stop sequences are sent: this vendor accepts no more.")
     if stops:
         made |= {"stop_sequences": stops[:_MOST_STOPS], "include_stop_sequence": False}
     return made
@@ -138,7 +138,7 @@ class Decoder(frames.SseDecoder):
         try:
             chunk = lenient.read(_chunk, data, self.surrogates)
         except ValueError:
-            raise failures.broken(NAME, "an event is no piece of a generation") from None
+            raise failures.broken(NAME, "an event is not part of a generation") from None
         if chunk.results:
             self._result(chunk.results[0], out)
         if chunk.errors or chunk.error or failed:

@@ -36,7 +36,7 @@ def _credentials(profile: str | None) -> Any:
         raise errors.ConfigurationError(f"The AWS credentials cannot be read: {error}") from None
     if found is None:
         raise errors.ConfigurationError(
-            "There are no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, "
+            "No AWS credentials found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, "
             "or AWS_BEARER_TOKEN_BEDROCK."
         )
     return found

@@ -44,11 +44,11 @@ def key_files(named: Any, environ: Mapping[str, str]) -> list[tuple[str, bool]]:
 
 
 def credentials(content: bytes) -> dict[str, Any]:
-    """The content of a key file. Raises `ConfigurationError` for what is none."""
+    """The content of a key file. Raises `ConfigurationError` if it is not one."""
     try:
         return msgspec.json.decode(content, type=dict[str, Any])
     except msgspec.DecodeError:
-        raise errors.ConfigurationError("The Google key file is no JSON object.") from None
+        raise errors.ConfigurationError("The Google key file is not a JSON object.") from None
 
 
 def signer(settings: base.Settings) -> federation.Signer | None:

@@ -68,7 +68,7 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def decode(data: bytes) -> Chunk:
-    """Raises `ProtocolError` for what is no JSON object. Fields of a wrong type are read as absent."""
+    """Raises `ProtocolError` for what is not a JSON object. Fields of a wrong type are read as absent."""
     try:
         return strict(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
@@ -80,9 +80,11 @@ def read_leniently(data: bytes) -> Chunk:
     try:
         raw = json.loads(data.decode("utf-8", "replace"))
     except (ValueError, RecursionError) as error:
-        raise errors.ProtocolError("The model's stream has an event that is no JSON.", detail=_excerpt(data)) from error
+        raise errors.ProtocolError(
+            "The model's stream has an event that is not valid JSON.", detail=_excerpt(data)
+        ) from error
     if not isinstance(raw, dict):
-        raise errors.ProtocolError("The model's stream has an event that is no JSON object.", detail=_excerpt(data))
+        raise errors.ProtocolError("The model's stream has an event that is not a JSON object.", detail=_excerpt(data))
     try:
         return _chunk(_clean(raw))
     except RecursionError as error:

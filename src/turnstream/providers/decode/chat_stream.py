@@ -202,7 +202,9 @@ class Decoder(frames.SseDecoder):
         if self._finish is None:
             out.append(events.Finish("tool_calls" if called else "unknown"))
         elif self._finish.lower() in _FAILED:
-            raise failures.from_status(self.provider, None, None, f"finish reason {self._finish}")
+            failure = failures.from_status(self.provider, None, None, f"finish reason {self._finish}")
+            failure.retryable = True
+            raise failure
 
     def settle(self, out: list[events.ModelEvent]) -> None:
         """What is known at the end, be it good or bad; once."""

@@ -75,7 +75,7 @@ def from_body(provider: str, status: int | None, body: bytes) -> errors.Provider
 
 
 def parse(body: bytes) -> Any:
-    """The JSON value of a body, or its text if it is none."""
+    """The JSON value of a body, or its text."""
     try:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeError, RecursionError):

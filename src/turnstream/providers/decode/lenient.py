@@ -39,7 +39,7 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def read(decoder: msgspec.json.Decoder[T], data: bytes, surrogates: Surrogates) -> T:
-    """The value; lone surrogates and bytes that are no UTF-8 become U+FFFD. Raises `ValueError` for anything else."""
+    """The value; lone surrogates and bytes that are not UTF-8 become U+FFFD. Raises `ValueError` for anything else."""
     try:
         return decoder.decode(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
@@ -69,7 +69,7 @@ S = TypeVar("S", bound=Struct)
 
 
 def decoder(kind: type[S]) -> Callable[[bytes, Surrogates], S]:
-    """Raises `msgspec.DecodeError` for what is no JSON object. Every member of ``kind`` must have a default."""
+    """Raises `msgspec.DecodeError` for what is not a JSON object. Every member of ``kind`` must have a default."""
     strict = msgspec.json.Decoder(kind).decode
 
     def decode(data: bytes, surrogates: Surrogates) -> S:

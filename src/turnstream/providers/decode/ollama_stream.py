@@ -145,7 +145,7 @@ def _lenient(data: bytes, halves: lenient.Surrogates) -> Line:
     try:
         return lenient.read(_line, data, halves)
     except ValueError:
-        raise failures.broken(NAME, "a line is no JSON object of an answer") from None
+        raise failures.broken(NAME, "a line is not a JSON object of an answer") from None
 
 
 def _generated(line: Line, out: list[events.ModelEvent]) -> None:

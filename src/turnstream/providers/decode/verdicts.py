@@ -70,6 +70,7 @@ _SPENT_CODES = re.compile(
 )
 _SPENT_WORDS = re.compile(
     r"insufficient[ _](account )?(balance|quota|credits?|funds)|credit balance is too low|exceeded_current_quota"
+    r"|balance is (insufficient|not enough)|(not|does not have) enough (balance|credits?|funds)|negative balance"
     r"|out of credits?|no credits? (left|remaining)|account is (in arrears|overdue)|requires more credits"
 )
 _LIMIT_WORDS = re.compile(r"rate.?limit|too many requests|throttl|tokens per (min|day)|requests per (min|day)")
@@ -84,7 +85,7 @@ _LONG_CODES = re.compile(
     r"|.*max_prompt_tokens.*|token_quantity_exceeded|tokens_limit_reached|1261"
 )
 _CONTEXT_WORDS = re.compile(
-    r"context[ _](length|window|size|limit)|maximum (prompt|input|model|context|sequence) length"
+    r"context[ _](length|window|size|limit)|max(imum)? context\b|maximum (prompt|input|model|context|sequence) length"
 )
 # an input, and that it is more than may be; each vendor has words of its own for both
 _LONG_WORDS = re.compile(
@@ -102,6 +103,7 @@ _LONG_WORDS = re.compile(
 )
 _OUTPUT_WORDS = re.compile(r"\b(output|completion|generated) tokens?\b|max_?(output|completion|new)_?tokens:? ")
 _QUOTED = re.compile(r"(?<![\w'])'[^'\n]{2,}'(?!\w)|\"[^\"\n]{2,}\"|“[^”\n]{2,}”|‘[^’\n]{2,}’")
+_BACKTICKS = re.compile(r"`([^`\n]*)`")
 _SAID_WAIT = re.compile(
     r"(?:try again|retry|wait)\D{0,20}(?=\d)(?:(\d{1,4})h)?(?:(\d{1,4})m(?!s))?"
     r"(?:(\d{1,9}(?:\.\d{1,9})?) ?(ms|milliseconds?|s\b|sec\w*))?",
@@ -131,7 +133,7 @@ def judge(status: int | None, body: Any, text: str) -> Verdict:
 def _kind(status: int | None, codes: list[str], body: Any, text: str) -> str:
     if status == 402 or any(_SPENT_CODES.fullmatch(code) for code in codes):
         return "spent"
-    words = _QUOTED.sub(" ", text[:_LONGEST_TEXT].lower())
+    words = _without_quotations(text[:_LONGEST_TEXT].lower())
     if status in (403, 429, *_OPEN) and _SPENT_WORDS.search(words):
         return "spent"
     if any(code in _MALFORMED_CODES for code in codes):
@@ -149,6 +151,12 @@ def _kind(status: int | None, codes: list[str], body: Any, text: str) -> str:
     limited = any(_BY_CODE.get(code) == 429 for code in codes) or _LIMIT_WORDS.search(words)
     long = _CONTEXT_WORDS.search(words) or (_LONG_WORDS.search(words) and not _OUTPUT_WORDS.search(words))
     return "long" if long and not limited else "status"
+
+
+def _without_quotations(text: str) -> str:
+    """Short texts between backticks are names of parameters, and stay."""
+    named = _BACKTICKS.sub(lambda found: found[0] if len(found[1]) < 40 else " ", text)
+    return _QUOTED.sub(" ", named)
 
 
 def _inner_status(body: Any, codes: list[str]) -> int | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from turnstream import errors, messages, requests, toolspec
 from turnstream.providers import base
-from turnstream.providers.encode import claude_models, data_urls, translate
+from turnstream.providers.encode import chat_thinking, claude_models, data_urls, translate
 
 Block = dict[str, Any]
 NAME = "anthropic"
@@ -30,6 +30,7 @@ def body(settings: base.Settings, model_request: requests.ModelRequest, notes: l
         made["system"] = [{"type": "text", "text": text}]
     _add_tools(made, model_request, options)
     _add_thinking(made, claude, options, model_request.messages, notes)
+    _make_up_for_lost_thinking(made, settings.model, notes)
     _add_sampling(made, claude, options, notes)
     _add_format(made, claude, settings.model, options, notes)
     if settings.quirks.get("prompt_cache", True):
@@ -136,9 +137,9 @@ def _part(part: messages.ContentPart, where: str) -> Block:
         case messages.FilePart():
             return _document(part, where)
         case messages.AudioPart():
-            raise errors.RequestError("This model's vendor takes no audio.", param=where)
+            raise errors.RequestError("This model's vendor does not support audio.", param=where)
         case messages.MediaPart(kind=kind):
-            raise errors.RequestError(f"This model's vendor takes no {kind} by its address.", param=where)
+            raise errors.RequestError(f"This model's vendor does not support {kind} by its address.", param=where)
 
 
 def _image_source(url: str, where: str) -> Block:
@@ -282,6 +283,20 @@ def _thoughtless_tool_round(conversation: tuple[messages.Message, ...]) -> bool:
 
 def _is_thinking(item: messages.ProviderItem) -> bool:
     return item.provider == NAME and item.data.get("type") in ("thinking", "redacted_thinking")
+
+
+def _make_up_for_lost_thinking(made: dict[str, Any], model: str, notes: list[str]) -> None:
+    """DeepSeek and Kimi speak this protocol too, and refuse calls without the thinking that came before them."""
+    if not chat_thinking.demands(model):
+        return
+    kinds = [{block["type"] for block in message["content"]} for message in made["messages"]]
+    lost = [made["messages"][at] for at, found in enumerate(kinds) if "tool_use" in found and "thinking" not in found]
+    if lost and chat_thinking.can_rest(model):
+        made["thinking"] = {"type": "disabled"}
+        notes.append(chat_thinking.RESTS)
+    elif lost:
+        for message in lost:
+            message["content"].insert(0, {"type": "thinking", "thinking": chat_thinking.STAND_IN, "signature": ""})
 
 
 def _add_sampling(

@@ -67,12 +67,13 @@ def body(settings: base.Settings, request: requests.ModelRequest, notes: list[st
         whole["stream_options"] = {"include_usage": True}
     if request.tools:
         whole["tools"] = [tool(spec) for spec in request.tools]
-    options = model_rules.fit(settings.model, settings.options.overlaid(request.options), notes)
-    if lost := chat_thinking.lost(history, settings.model):
+    options = model_rules.fit(settings.model, settings.options, request.options, notes)
+    lost = chat_thinking.lost(history, settings.model) if quirks.get("reasoning") != "none" else []
+    if lost:
         if quirks.get("thinking_switch") and chat_thinking.can_rest(settings.model):
             whole["thinking"] = {"type": "disabled"}
             options = msgspec.structs.replace(options, reasoning_effort=None)
-            notes.append("Thinking is off where a client did not keep what the model had thought before its calls.")
+            notes.append(chat_thinking.RESTS)
         else:
             chat_thinking.stand_in(lost)
     whole |= _options(options, with_tools=bool(request.tools))
@@ -232,7 +233,7 @@ def _call(call: messages.ToolCall) -> dict[str, Any]:
 
 
 def _arguments(text: str) -> str:
-    """Many a server parses the arguments of the history, and fails if they are no JSON object."""
+    """Many a server parses the arguments of the history, and fails if they are not a JSON object."""
     try:
         if isinstance(msgspec.json.decode(text or "{}"), dict):
             return text or "{}"

@@ -12,11 +12,12 @@ from typing import Any
 
 from turnstream import messages
 
-_DEMANDS = re.compile(r"deepseek[-_ ]?v(?:[4-9]|\d\d)|kimi-k2[.p-][5-9](?!\d)|kimi-k(?:[3-9]|\d\d)|kimi-k2-thinking")
+_DEMANDS = re.compile(r"deepseek[-_ .]?v(?:[4-9]|\d\d)|kimi-k2[.p-][5-9](?!\d)|kimi-k(?:[3-9]|\d\d)|kimi-k2-thinking")
 _IN_LOOP = re.compile(r"glm-(?:4\.[7-9]|[5-9])")
 _ALWAYS_THINKS = re.compile(r"thinking|kimi-k2[.p-]7-code")
 _NAMES = ("reasoning_content", "reasoning", "reasoning_details")
-_STAND_IN = " "  # vendors refuse nothing at all, and models go on with words that they never thought
+RESTS = "Thinking is off where a client did not keep what the model had thought before its calls."
+STAND_IN = " "  # vendors refuse nothing at all, and models go on with words that they never thought
 
 
 def members(message: messages.AssistantMessage, field: str, model: str, *, in_loop: bool) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def members(message: messages.AssistantMessage, field: str, model: str, *, in_lo
     if message.reasoning:
         made[name] = message.reasoning
     elif "reasoning_content" in kept:  # it was empty, which is not the same as none
-        made[name] = _STAND_IN
+        made[name] = STAND_IN
     return made
 
 
@@ -62,7 +63,7 @@ def can_rest(model: str) -> bool:
 
 def stand_in(lost_ones: list[dict[str, Any]]) -> None:
     for message in lost_ones:
-        message["reasoning_content"] = _STAND_IN
+        message["reasoning_content"] = STAND_IN
 
 
 def _kept(message: messages.AssistantMessage) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def version(name: str) -> tuple[int, int] | None:
 
 
 def capabilities(name: str) -> Claude:
-    """Of the model with that name. A name that is no known Claude's gets what most servers of this protocol take."""
+    """Of the model with that name. A name that is not a known Claude's gets what most servers of this protocol take."""
     lower = name.lower()
     if "mythos" in lower or "fable" in lower:
         return Claude("adaptive", 64_000, False, False, True, True, True)

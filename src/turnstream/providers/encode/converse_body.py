@@ -134,13 +134,13 @@ def _part(part: messages.ContentPart, where: str) -> Block:
         case messages.AudioPart(data=data, format=container):
             return {"audio": {"format": container, "source": {"bytes": data}}}
         case messages.MediaPart(kind=kind):
-            raise errors.RequestError(f"This model's vendor takes no {kind} by its address.", param=where)
+            raise errors.RequestError(f"This model's vendor does not support {kind} by its address.", param=where)
 
 
 def _result_part(part: messages.ContentPart) -> Block:
     """A tool's result may have no sound."""
     if isinstance(part, messages.AudioPart):
-        raise errors.RequestError("Bedrock takes no audio in a tool's result.")
+        raise errors.RequestError("Bedrock does not support audio in a tool's result.")
     return _part(part, "")
 
 
@@ -197,7 +197,7 @@ def _add_tools(
     elif options.tool_choice == "none":
         notes.append("tool_choice none is left out: Converse cannot forbid the tools that it is told of.")
     if options.parallel_tool_calls is False:
-        notes.append("parallel_tool_calls is left out: Converse cannot be told to make one call at a time.")
+        notes.append("parallel_tool_calls is left out: Converse does not support it.")
     made["toolConfig"] = config
 
 

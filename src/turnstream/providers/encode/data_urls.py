@@ -16,12 +16,12 @@ class Media(Struct, frozen=True):
 
     @property
     def content(self) -> bytes:
-        """Raises `ValueError` for text that is no base64."""
+        """Raises `ValueError` for text that is not base64."""
         return base64.b64decode(self.base64, validate=True)
 
     @property
     def text(self) -> str:
-        """The content as text; bytes that are no UTF-8 are replaced, what is no base64 is given as it stands."""
+        """The content as text; bytes that are not UTF-8 are replaced, what is not base64 is given as it stands."""
         try:
             return self.content.decode("utf-8", "replace")
         except ValueError:
@@ -29,7 +29,7 @@ class Media(Struct, frozen=True):
 
 
 def inline(url: str) -> Media | None:
-    """None for a URL that is no ``data:`` URL (RFC 2397)."""
+    """None for a URL that is not a ``data:`` URL (RFC 2397)."""
     if url[:5].lower() != "data:":
         return None
     head, _, content = url[5:].partition(",")

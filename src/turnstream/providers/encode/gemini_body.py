@@ -40,7 +40,7 @@ def body(settings: base.Settings, model_request: requests.ModelRequest, notes: l
         if config := _calling(options):
             made["toolConfig"] = {"functionCallingConfig": config}
         if options.parallel_tool_calls is False:
-            notes.append("parallel_tool_calls is left out: this vendor cannot be told to make one call at a time.")
+            notes.append("parallel_tool_calls is left out: this vendor does not support it.")
     generation = _generation(options, notes)
     _add_format(generation, options, settings.model, with_tools=bool(model_request.tools))
     _add_thinking(generation, options, settings.model, notes)
@@ -154,7 +154,7 @@ def _part(part: messages.ContentPart, where: str) -> Part:
         case messages.FilePart(file_id=str(uri)):
             return {"fileData": {"fileUri": uri}}
         case messages.MediaPart(kind=kind):
-            raise errors.RequestError(f"This model's vendor takes no {kind} by its address.", param=where)
+            raise errors.RequestError(f"This model's vendor does not support {kind} by its address.", param=where)
         case _:
             raise errors.RequestError("A file needs a URL or an id.", param=where)
 
@@ -164,7 +164,7 @@ def _result_part(part: messages.ContentPart) -> Part:
     if isinstance(part, messages.FilePart) and part.url is not None:
         media = data_urls.inline(part.url)
         if media is not None and media.type != "application/pdf":
-            raise errors.RequestError(f"Gemini takes no file of type {media.type}.")
+            raise errors.RequestError(f"Gemini does not support files of type {media.type}.")
     return _part(part, "")
 
 
@@ -202,7 +202,7 @@ def _generation(options: requests.ModelOptions, notes: list[str]) -> dict[str, A
         "frequencyPenalty": options.frequency_penalty,
     }
     if len(options.stop or ()) > _MOST_STOPS:
-        notes.append(f"Only {_MOST_STOPS} stop sequences are sent: this vendor takes no more.")
+        notes.append(f"Only {_MOST_STOPS} stop sequences are sent: this vendor accepts no more.")
     return {name: value for name, value in given.items() if value is not None}
 
 

@@ -18,6 +18,7 @@ _GROK = re.compile(r"(?:^|[/.:])grok-")
 _GROK_THINKS = re.compile(r"grok-3-mini|grok-4\.(?:[3-9]|\d\d-multi)|multi-agent|grok-[5-9]")
 _ALL = ("temperature", "top_p", "stop", "presence_penalty", "frequency_penalty")
 _PENALTIES = ("presence_penalty", "frequency_penalty")
+_BIAS = "logit_bias"
 _O_EFFORTS = {"minimal": "low", "xhigh": "high", "max": "high"}
 
 
@@ -42,9 +43,19 @@ def needs_responses(model: str, defaults: requests.ModelOptions, asked: requests
     return number >= (5, 6) or effort is not None
 
 
-def fit(model: str, options: requests.ModelOptions, notes: list[str]) -> requests.ModelOptions:
-    """The options without those that the model refuses; ``notes`` says what was left out."""
+def fit(
+    model: str, defaults: requests.ModelOptions, asked: requests.ModelOptions, notes: list[str]
+) -> requests.ModelOptions:
+    """The options of the request over the operator's, without those that the model refuses.
+
+    ``notes`` says what was left out. What the operator has in ``extra`` stays, what a client passes on need not.
+    """
+    options = defaults.overlaid(asked)
     changed: dict[str, Any] = {}
+    extra = options.extra or {}
+    if _BIAS in extra and _BIAS not in (defaults.extra or {}) and "stop" in _refused(model, options.reasoning_effort):
+        changed["extra"] = {name: value for name, value in extra.items() if name != _BIAS}
+        notes.append(f"{_BIAS} is left out: this model refuses it.")
     effort = _fit_effort(model, options.reasoning_effort)
     if effort != options.reasoning_effort:
         changed["reasoning_effort"] = effort

@@ -21,7 +21,7 @@ _MISSING = ("seed", "presence_penalty", "frequency_penalty", "stop")
 
 def body(settings: base.Settings, model_request: requests.ModelRequest, notes: list[str]) -> dict[str, Any]:
     """Nothing is stored at the vendor unless the quirk ``store`` says so; reasoning goes back and forth encrypted."""
-    options = model_rules.fit(settings.model, translate.options_of(settings, model_request), notes)
+    options = model_rules.fit(settings.model, settings.options, model_request.options, notes)
     quirks = settings.quirks
     made: dict[str, Any] = {
         "model": settings.model,
@@ -188,6 +188,6 @@ def _part(part: messages.ContentPart, where: str) -> Item:
         case messages.FilePart():
             raise errors.RequestError("A file needs a URL or an id.", param=where)
         case messages.AudioPart():
-            raise errors.RequestError("The Responses API takes no audio.", param=where)
+            raise errors.RequestError("The Responses API does not support audio.", param=where)
         case messages.MediaPart(kind=kind):
-            raise errors.RequestError(f"This model's vendor takes no {kind} by its address.", param=where)
+            raise errors.RequestError(f"This model's vendor does not support {kind} by its address.", param=where)

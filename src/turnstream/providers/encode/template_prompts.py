@@ -59,7 +59,7 @@ def prompt(settings: base.Settings, model_request: requests.ModelRequest) -> str
         if isinstance(message, messages.UserMessage) and not all(
             isinstance(part, messages.TextPart) for part in translate.parts_of(message.content)
         ):
-            raise errors.RequestError("This model takes nothing but text.", param=f"messages[{at}].content")
+            raise errors.RequestError("This model only supports text.", param=f"messages[{at}].content")
     quirks = settings.quirks
     conversation = with_short_ids(model_request.messages) if quirks.get("short_ids") else model_request.messages
     return _template(quirks["template"]).render(

@@ -43,7 +43,7 @@ def options_of(settings: base.Settings, model_request: requests.ModelRequest) ->
 
 
 def arguments_object(call: messages.ToolCall) -> dict[str, Any]:
-    """The arguments as an object. Text that is no JSON object stands in it under the key ``arguments``."""
+    """The arguments as an object. Text that is not a JSON object stands in it under the key ``arguments``."""
     if not call.arguments.strip():
         return {}
     try:

@@ -71,7 +71,7 @@ class Answer:
             watchdog.last_read = watchdog.now()
 
     def _rest(self) -> list[events.ModelEvent]:
-        """What the decoder still had. A connection that broke is no error if the answer was complete by then."""
+        """What the decoder still had. A connection that broke is not an error if the answer was complete by then."""
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure

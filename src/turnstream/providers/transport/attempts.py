@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from turnstream.providers.transport.http import HttpModel
 
 
+_NO_SUCH_ADDRESS = (404, 405, 501)
+
+
 class Attempts:
     """Of one answer. A token that the vendor refuses before its time is renewed, once."""
 
@@ -42,7 +45,7 @@ class Attempts:
             except errors.ProviderError as error:
                 if error.provider_status == 401 and not self._renewed and model.authorization.expire():
                     self._renewed = True
-                elif error.provider_status == 404 and self.request.otherwise is not None:
+                elif error.provider_status in _NO_SUCH_ADDRESS and self.request.otherwise is not None:
                     self.request = self.request.otherwise
                     model.tell(self.request.notes)
                 elif not await self.wait(error):

@@ -106,7 +106,7 @@ async def send(client: Client, request: base.HttpRequest, timeouts: base.Timeout
         raise errors.ProviderError("The address of the model's vendor is not valid.", detail=str(error)) from error
     except plain_http.NotHttp as error:
         raise errors.ProtocolError(
-            "The model's vendor answered with something that is no HTTP.", detail=str(error)
+            "The model's vendor answered with something that is not a valid HTTP response.", detail=str(error)
         ) from error
     except OSError as error:
         raise _unreachable_error(str(error) or type(error).__name__) from error

@@ -1,6 +1,6 @@
 """HTTP through aiohttp, for what `plain_http` does not take: proxies, addresses that need quoting.
 
-The surface is `plain_http`'s, and so are the failures: `OSError`, ``ValueError`` for an address that is none. Nearly no
+The surface is `plain_http`'s, and so are the failures: `OSError`, ``ValueError`` for an invalid address. Nearly no
 process needs it, so it is imported when it is.
 """
 

@@ -33,7 +33,7 @@ _FAMILY_DELAY = 0.25  # seconds that IPv6 has ahead of IPv4 (RFC 8305)
 
 
 class NotHttp(ConnectionError):
-    """What came is no HTTP answer."""
+    """What came is not an HTTP response."""
 
 
 def plain(url: str) -> bool:
