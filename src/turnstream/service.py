@@ -31,6 +31,8 @@ class ServerSettings:
     ``memory_limit`` bounds what the server remembers of threads and answers, ``max_bodies`` the bodies of all requests
     that are not answered yet, ``max_held`` the bytes that wait for clients which read slowly: beyond it the slowest is
     left. Beyond ``max_bodies``, ``max_connections`` or ``max_runs`` the server is busy (503).
+
+    ``metrics`` are for Prometheus, behind the keys, or without them on a ``metrics_port`` of their own.
     """
 
     host: str = "127.0.0.1"
@@ -54,6 +56,8 @@ class ServerSettings:
     statuses: StatusMode = "extension"
     forward_headers: tuple[str, ...] = ()
     playground: bool = True
+    metrics: bool = False
+    metrics_port: int | None = None
 
 
 @dataclass(slots=True)
@@ -61,13 +65,14 @@ class Service:
     """Agents by name, the first being the default. Entering it opens what the agents own, leaving it closes that.
 
     ``threads`` is where conversations are kept, None: as ``settings.store`` says. ``folder`` is that of the
-    configuration, if there is one.
+    configuration, if there is one. ``watches`` make those who watch its runs.
     """
 
     agents: Mapping[str, Agent]
     settings: ServerSettings = field(default_factory=ServerSettings)
     threads: protocols.Threads | None = None
     folder: Path | None = None
+    watches: tuple[protocols.Watch, ...] = ()
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack, repr=False)
 
     def agents_of(self, principal: requests.Principal) -> Mapping[str, Agent]:

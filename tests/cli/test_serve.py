@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -23,7 +24,8 @@ def command(*arguments: str) -> list[str]:
 @contextmanager
 def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The process and the address that it says it serves on."""
-    with subprocess.Popen(command(*arguments), stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
+    environ = {**os.environ, "LOG_FORMAT": "text"}  # without a terminal it were JSON
+    with subprocess.Popen(command(*arguments), stderr=subprocess.PIPE, text=True, cwd=ROOT, env=environ) as process:
         try:
             assert process.stderr is not None
             line = next(line for line in process.stderr if line.startswith("http://"))
@@ -97,3 +99,29 @@ def test_no_server_at_an_address_is_a_sentence() -> None:
         port = free.getsockname()[1]
     said = failure("chat", "--url", f"http://127.0.0.1:{port}", "--message", "x")
     assert said == f"no server answers at http://127.0.0.1:{port}/v1"
+
+
+def test_without_a_terminal_each_line_of_the_log_is_json() -> None:
+    with subprocess.Popen(
+        command("serve", AGENTS, "--port", "0"), stderr=subprocess.PIPE, text=True, cwd=ROOT
+    ) as process:
+        try:
+            assert process.stderr is not None
+            lines: list[dict[str, str]] = []
+            while not any("listening on" in line["message"] for line in lines):
+                lines.append(json.loads(next(process.stderr)))
+        finally:
+            process.kill()
+    assert lines[0]["message"].startswith("http://")
+
+
+def test_health_succeeds_where_runs_are_taken() -> None:
+    with running("serve", AGENTS, "--port", "0") as (_, address):
+        done = subprocess.run(command("health", address), capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (0, '{"status":"ready"}\n')
+
+
+def test_health_fails_where_nobody_answers() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    assert failure("health", f"http://127.0.0.1:{port}").startswith(f"http://127.0.0.1:{port} does not answer")

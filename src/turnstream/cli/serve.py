@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
+import sys
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 
 Level: TypeAlias = Literal["debug", "info", "warning", "error"]
+Format: TypeAlias = Literal["auto", "text", "json"]
 
 
 def serve(
@@ -27,7 +30,12 @@ def serve(
     model: ModelName = None,
     store: StoreUrl = None,
     allow_unauthenticated: Unauthenticated = False,
-    log_level: Annotated[Level, typer.Option(help="How much to log.")] = "info",
+    log_level: Annotated[
+        Level, typer.Option(help="How much to log.", envvar="LOG_LEVEL", case_sensitive=False)
+    ] = "info",
+    log_format: Annotated[
+        Format, typer.Option(help="Lines of the log; auto is text on a terminal, else JSON.", envvar="LOG_FORMAT")
+    ] = "auto",
 ) -> None:
     """Serve the agents of a configuration until SIGTERM or Ctrl-C.
 
@@ -36,7 +44,7 @@ def serve(
     from turnstream.cli.target import configured
 
     service = with_settings(configured(target, model), host, port, allow_unauthenticated, store)
-    run(service, log_level=log_level)
+    run(service, log_level=log_level, log_format=log_format)
 
 
 def with_settings(
@@ -57,21 +65,26 @@ def with_settings(
     return service
 
 
-def run(service: Service, *, log_level: str = "info", listener: socket.socket | None = None) -> None:
+def run(
+    service: Service, *, log_level: str = "info", log_format: Format = "text", listener: socket.socket | None = None
+) -> None:
     """Serve until told to stop. Raises `ConfigurationError` if that is not safe or not possible."""
     import asyncio
-    import logging
 
     from turnstream.runs import stores
     from turnstream.server.run import listen, server
+    from turnstream.telemetry import logs
 
-    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # its start and stop are said by ours
-    logging.getLogger("httpx2").setLevel(logging.WARNING)  # it tells each request with its URL, which may hold a key
+    is_json = logs.set_up(log_level, log_format, sys.stderr)
     asyncio.run(stores.probe(service.settings.store, service.folder))
     made = server(service)
     listener = listener or listen(service.settings)
-    typer.echo(banner(service, *listener.getsockname()[:2]), err=True)
+    told = banner(service, *listener.getsockname()[:2])
+    if is_json:
+        for line in told.splitlines():
+            logging.getLogger("turnstream").info("%s", line.strip())
+    else:
+        typer.echo(told, err=True)
     made.run_on(listener)
 
 

@@ -94,6 +94,10 @@ class ServerSection(Section):
     """How the statuses of a run are streamed, where the request does not choose."""
     forward_headers: StrList = Field(default_factory=list)
     """Request headers that tools may see."""
+    metrics: bool = _DEFAULTS["metrics"]
+    """Serve `/metrics` for Prometheus, behind the keys."""
+    metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = _DEFAULTS["metrics_port"]
+    """Serve the metrics on this port too, without keys."""
     guardrails: guarding.GuardrailsSection | None = None
     """Guardrails of all agents, around their own."""
     playground: bool = _DEFAULTS["playground"]

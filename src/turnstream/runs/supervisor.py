@@ -18,13 +18,16 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from turnstream import agent as agents
-from turnstream import errors, events, messages, requests, usage
+from turnstream import errors, events, messages, protocols, requests, usage
+from turnstream.runs.watching import Watching
 
 log = logging.getLogger(__name__)
+
+_NO_TRACE: Mapping[str, str] = {}
 
 
 def new_id() -> str:
@@ -34,8 +37,8 @@ def new_id() -> str:
 class Handle:
     """One run, in the hands of whoever follows it. ``left`` says whether its follower went before its end."""
 
-    def __init__(self, run: agents.Run, live: dict[str, Handle], request_id: str) -> None:
-        self._run, self._live, self._request_id = run, live, request_id
+    def __init__(self, run: agents.Run, live: dict[str, Handle], watching: Watching) -> None:
+        self._run, self._live, self._watching = run, live, watching
         self._limit: asyncio.Timeout | None = None  # while the run can be ended from outside
         self._failure: events.RunFailed | None = None
         self.left = False
@@ -87,7 +90,8 @@ class Handle:
             async with asyncio.timeout(None) as limit, self._run:
                 self._limit = limit
                 try:
-                    yield self._run.batches()
+                    async with self._watching.watch(self._run.batches()) as batches:
+                        yield batches
                 finally:
                     self._limit = None
                     if not limit.expired():
@@ -97,6 +101,7 @@ class Handle:
                 raise
         finally:
             del self._live[self.id]
+            self._watching.close(self.ending)
             self._report(time.monotonic() - began)
 
     def leave(self) -> None:
@@ -124,23 +129,52 @@ class Handle:
                 end = f"failed ({code})" if self.failure is None else f"ended ({code})"
             case _:
                 end = "ended: client disconnected"
+        info = self._watching.info
         used = f"{run.usage.input} + {run.usage.output} tokens"
-        whose = f"for {self.principal}, request {self._request_id}"
-        log.info("run %s of %s %s, %s, %.2f s, %s", run.id, self.agent, end, used, seconds, whose)
+        trace = f", trace {self._watching.trace_id}" if self._watching.trace_id else ""
+        whose = f"for {self.principal}, request {info.request_id or '-'}{trace}"
+        fields = {
+            "run": run.id,
+            "agent": self.agent,
+            "dialect": info.dialect,
+            "thread": info.thread_id,
+            "principal": self.principal,
+            "request": info.request_id,
+            "trace": self._watching.trace_id,
+            "seconds": round(seconds, 3),
+            "input_tokens": run.usage.input,
+            "output_tokens": run.usage.output,
+        }
+        log.info(
+            "run %s of %s %s, %s, %.2f s, %s", run.id, self.agent, end, used, seconds, whose, extra={"fields": fields}
+        )
 
 
 class Supervisor:
-    """``live`` are the runs that are followed now, by id; ``most`` says how many there may be."""
+    """``live`` are the runs that are followed now, by id; ``most`` says how many there may be. ``watches`` make those
+    who watch each."""
 
-    def __init__(self, most: int | None = None) -> None:
+    def __init__(self, most: int | None = None, watches: Sequence[protocols.Watch] = ()) -> None:
         self.live: dict[str, Handle] = {}
+        self.watches = tuple(watches)
         self._most = most
 
-    def start(self, agent: agents.Agent, request: requests.RunRequest, run_id: str, *, request_id: str = "-") -> Handle:
-        """``request_id`` is for the log. Raises `ServerBusyError`."""
+    def start(
+        self,
+        agent: agents.Agent,
+        request: requests.RunRequest,
+        run_id: str,
+        *,
+        request_id: str = "",
+        dialect: str = "",
+        trace: Mapping[str, str] = _NO_TRACE,
+    ) -> Handle:
+        """What is by name is for those who watch, and for the log (`protocols.RunInfo`). Raises `ServerBusyError`."""
         if self._most is not None and len(self.live) >= self._most:
             raise errors.ServerBusyError("The server is busy: too many runs at once.")
-        return Handle(agent.run(request, run_id=run_id), self.live, request_id)
+        principal, thread = request.principal.name, request.thread_id
+        info = protocols.RunInfo(run_id, agent.name, principal, dialect, thread, request_id, dict(trace))
+        return Handle(agent.run(request, run_id=run_id), self.live, Watching(self.watches, info))
 
     def cancel(self, run_id: str, principal: requests.Principal) -> bool:
         """End it: its own principal asks for that. False if there is no such run, no longer, or not for this one."""

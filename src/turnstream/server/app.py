@@ -27,7 +27,7 @@ from turnstream.dialects import DIALECTS
 from turnstream.runs import stores
 from turnstream.server import openapi, refusals, routes, scopes
 from turnstream.server.conversations import Conversations
-from turnstream.server.endpoints import health, models, playground, runs
+from turnstream.server.endpoints import health, metrics, models, playground, runs
 from turnstream.server.endpoints.dialects import Dialects
 from turnstream.server.middleware.auth import Auth
 from turnstream.server.middleware.drain import Drain
@@ -45,7 +45,8 @@ def app(service: Service, state: State | None = None) -> ASGIApp:
     """``state`` is for who wants to drain the server; see `turnstream.server.run`."""
     state = state or State(service.settings)
     table = routes.Routes([dialect() for dialect in DIALECTS], playground.paths(service.settings))
-    refuse = refusals.Refusals(table)
+    refuse = refusals.Refusals(table, None if state.metrics is None else state.metrics.refused)
+    state.runs.watches += service.watches
     store = stores.make(service.settings.store, service.folder, service.settings.memory_limit)
     kept = Conversations(service.threads or store.threads)
     api = _api(service, store, state, table, refuse)
@@ -97,7 +98,7 @@ def _api(
 ) -> FastAPI:
     @asynccontextmanager
     async def lifespan(api: FastAPI) -> AsyncIterator[None]:
-        async with service, store:
+        async with service, store, metrics.served(state.metrics, service.settings):
             yield
 
     async def http_error(request: Request, error: Exception) -> Response:
@@ -126,4 +127,6 @@ def _api(
     runs.add(api, state.runs, refuse)
     health.add(api, state)
     playground.add(api, service, state, table, refuse)
+    if state.metrics is not None and service.settings.metrics:
+        metrics.add(api, state.metrics, refuse)
     return api

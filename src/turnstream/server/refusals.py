@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 
 from starlette.responses import Response
 from starlette.types import Scope
 
-from turnstream import errors, events
+from turnstream import errors, events, text
 from turnstream.dialects import base, openai_chat
 from turnstream.server import replies, routes, scopes
+
+log = logging.getLogger(__name__)
 
 MOST_NAMED = 20  # of the agents, in an error
 
 
 class Refusals:
-    """The path tells the dialect, whatever the method; outside of all of them errors are OpenAI's."""
+    """The path tells the dialect, whatever the method; outside of all of them errors are OpenAI's.
 
-    def __init__(self, table: routes.Routes) -> None:
-        self._table = table
+    A request that comes to no run has one line in the log, as every run has. ``count`` is told its status and code.
+    """
+
+    def __init__(self, table: routes.Routes, count: Callable[[int, str], None] | None = None) -> None:
+        self._table, self._count = table, count
 
     def __call__(
         self,
@@ -31,10 +37,29 @@ class Refusals:
     ) -> Response:
         """``reply`` is the error in the words of its run's exchange."""
         reply = reply or self._reply(scope, error)
+        if not scopes.has_run(scope):
+            self._report(scope, error.status, error.code)
         wait = {}
         if reply.status >= 400 and (seconds := _retry_after(error)) is not None:
             wait = {"retry-after": str(max(1, round(seconds)))}
         return replies.respond(scope, reply, {**wait, **(headers or {})})
+
+    def _report(self, scope: Scope, status: int, code: str) -> None:
+        method, path, id = scope["method"][:20], text.excerpt(scopes.path(scope), 200), scopes.request_id(scope)
+        principal = scopes.principal(scope).name
+        fields = {"method": method, "path": path, "status": status, "code": code, "principal": principal, "request": id}
+        log.info(
+            "refused %s %r: %d %s, for %s, request %s",
+            method,
+            path,
+            status,
+            code,
+            principal,
+            id,
+            extra={"fields": fields},
+        )
+        if self._count is not None:
+            self._count(status, code)
 
     def _reply(self, scope: Scope, error: errors.TurnstreamError) -> base.Reply:
         dialect = self._table.dialect(scope)

@@ -91,6 +91,11 @@ def headers(scope: Scope) -> dict[str, str]:
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
 
 
+def trace(scope: Scope) -> dict[str, str]:
+    """The headers of W3C Trace Context, as they came."""
+    return {name: value for name, value in headers(scope).items() if name in ("traceparent", "tracestate")}
+
+
 def _too_large(limit: int) -> errors.RequestError:
     text = f"The request body is larger than {limit} bytes."
     return errors.RequestError(text, code="request_too_large", status=413)

@@ -48,6 +48,10 @@ def set_run_id(scope: Scope, id: str) -> None:
     scope[_RUN_ID] = id
 
 
+def has_run(scope: Scope) -> bool:
+    return _RUN_ID in scope
+
+
 def ids(scope: Scope) -> dict[str, str]:
     """The headers that tell a response's ids: of the request, and of the run if it came to one."""
     told = {"x-request-id": request_id(scope)}

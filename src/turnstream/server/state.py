@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from turnstream import events, usage
+from typing import TYPE_CHECKING
+
+from turnstream import errors, events, usage
 from turnstream.runs import supervisor
 from turnstream.server import budget, sockets
 from turnstream.service import ServerSettings
+
+if TYPE_CHECKING:
+    from turnstream.telemetry.metrics import Metrics
 
 RETRY_AFTER = 5  # seconds after which another server, or this one restarted, should answer
 
@@ -13,7 +18,8 @@ RETRY_AFTER = 5  # seconds after which another server, or this one restarted, sh
 class State:
     def __init__(self, settings: ServerSettings) -> None:
         self.draining = False
-        self.runs = supervisor.Supervisor(settings.max_runs)
+        self.metrics = _metrics(settings)
+        self.runs = supervisor.Supervisor(settings.max_runs, () if self.metrics is None else (self.metrics.watch,))
         self.bodies = budget.Budget(settings.max_bodies)
         self.sockets = sockets.Sockets(settings.max_connections, settings.max_held, settings.send_timeout)
 
@@ -21,3 +27,14 @@ class State:
         """The grace is over."""
         text = "The server is shutting down."
         self.runs.end_all(events.RunFailed("server_shutdown", text, 503, usage.Usage(), RETRY_AFTER))
+
+
+def _metrics(settings: ServerSettings) -> Metrics | None:
+    if not settings.metrics and settings.metrics_port is None:
+        return None
+    try:
+        from turnstream.telemetry import metrics
+    except ImportError:
+        message = "server.metrics needs the extra 'metrics': pip install 'turnstream[metrics]'"
+        raise errors.ConfigurationError(message) from None
+    return metrics.Metrics()

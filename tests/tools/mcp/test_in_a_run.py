@@ -69,7 +69,8 @@ def test_the_servers_log_does_not_tell_the_key_in_an_url(tmp_path: Path) -> None
         (tmp_path / "agent.yaml").write_text(
             f"model: demo\ntools: [{{mcp: {{url: '{mcp_server.url}?key=sk-secret'}}}}]"
         )
-        command = [sys.executable, "-m", "turnstream", "serve", str(tmp_path / "agent.yaml"), "--port", "0"]
+        command = [sys.executable, "-m", "turnstream", "serve", str(tmp_path / "agent.yaml")]
+        command += ["--port", "0", "--log-format", "text"]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
             assert process.stderr is not None
             address = next(line for line in process.stderr if line.startswith("http://")).split("/v1")[0]

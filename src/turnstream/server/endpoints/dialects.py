@@ -71,12 +71,12 @@ class Dialects:
         if exchange.thread is not None:
             turn = conversations.Turn(self._kept, exchange, principal.name, name, run_id, dialect)
             return self._run_kept(turn, agent, client)
-        return deliver.deliver(self._start(agent, exchange.request, run_id, scope), exchange, client)
+        return deliver.deliver(self._start(agent, exchange.request, run_id, dialect, scope), exchange, client)
 
     async def _run_kept(self, turn: conversations.Turn, agent: agents.Agent, client: deliver.Client) -> None:
         await turn.begin()
         try:
-            handle = self._start(agent, turn.request, turn.id, client.scope)
+            handle = self._start(agent, turn.request, turn.id, turn.dialect, client.scope)
         except errors.TurnstreamError:
             self._kept.open_turns.pop(turn.id)
             raise
@@ -85,10 +85,15 @@ class Dialects:
         finally:
             await turn.end(handle.request, handle.messages, handle.ending)
 
-    def _start(self, agent: agents.Agent, wanted: requests.RunRequest, run_id: str, scope: Scope) -> supervisor.Handle:
+    def _start(
+        self, agent: agents.Agent, wanted: requests.RunRequest, run_id: str, dialect: str, scope: Scope
+    ) -> supervisor.Handle:
         principal = scopes.principal(scope)
         wanted = msgspec.structs.replace(wanted, principal=principal, headers=self._headers_for_tools(scope))
-        return self._runs.start(agent, wanted, run_id, request_id=scopes.request_id(scope))
+        trace = request.trace(scope) if self._runs.watches else {}
+        return self._runs.start(
+            agent, wanted, run_id, request_id=scopes.request_id(scope), dialect=dialect, trace=trace
+        )
 
     def _agent(self, name: str | None, principal: requests.Principal) -> tuple[str, agents.Agent]:
         """The agent of that name, and its name; the first one without."""

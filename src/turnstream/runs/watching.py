@@ -1,0 +1,49 @@
+"""Those who watch a run: they see its batches before whoever follows it, and cost nothing where there are none."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
+
+from turnstream import events, protocols
+
+log = logging.getLogger(__name__)
+
+
+class Watching:
+    """Of one run."""
+
+    def __init__(self, watches: Sequence[protocols.Watch], info: protocols.RunInfo) -> None:
+        self.info = info
+        self._watchers = [watch(info) for watch in watches]
+
+    @property
+    def trace_id(self) -> str:
+        return next((watcher.trace_id for watcher in self._watchers if watcher.trace_id), "")
+
+    def watch(
+        self, batches: AsyncGenerator[list[events.RunEvent]]
+    ) -> AbstractAsyncContextManager[AsyncIterator[list[events.RunEvent]]]:
+        return aclosing(self._show(batches)) if self._watchers else nullcontext(batches)
+
+    async def _show(self, batches: AsyncGenerator[list[events.RunEvent]]) -> AsyncGenerator[list[events.RunEvent]]:
+        async for batch in batches:
+            for watcher in self._watchers:
+                try:
+                    watcher.feed(batch)
+                except Exception:
+                    self._give_up(watcher)
+            yield batch
+
+    def close(self, ending: events.TerminalEvent) -> None:
+        for watcher in self._watchers:
+            try:
+                watcher.close(ending)
+            except Exception:
+                self._give_up(watcher)
+
+    def _give_up(self, watcher: protocols.Watcher) -> None:
+        """A run is worth more than what is seen of it."""
+        log.exception("run %s: %s failed, and sees no more of it", self.info.id, type(watcher).__name__)
+        self._watchers = [other for other in self._watchers if other is not watcher]

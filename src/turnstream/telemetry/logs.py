@@ -1,0 +1,47 @@
+"""Lines of the log: for people on a terminal, JSON elsewhere."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from typing import IO, Literal, TypeAlias
+
+Format: TypeAlias = Literal["auto", "text", "json"]
+
+_TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+_QUIET = ("uvicorn", "httpx2")  # one says what ours say; the other tells URLs, which may hold a key
+
+
+class JsonFormatter(logging.Formatter):
+    """One object a line: ``time`` (UTC), ``level``, ``logger``, ``message``, then the record's ``fields`` that say
+    something, and ``exception``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        line = {
+            "time": f"{moment}.{int(record.msecs):03}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        for name, value in getattr(record, "fields", {}).items():
+            if value not in (None, ""):
+                line.setdefault(name, value)
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+def set_up(level: str, format: Format, stream: IO[str]) -> bool:
+    """``auto`` is for people if ``stream`` is a terminal. Changes no handler where logging is set up already.
+
+    Gives back whether the lines are JSON.
+    """
+    handler = logging.StreamHandler(stream)
+    is_json = format == "json" or (format == "auto" and not stream.isatty())
+    handler.setFormatter(JsonFormatter() if is_json else logging.Formatter(_TEXT))
+    logging.basicConfig(level=level.upper(), handlers=[handler])
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    return is_json

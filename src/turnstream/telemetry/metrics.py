@@ -1,0 +1,177 @@
+"""Prometheus: what runs did and do, by agent, dialect, model and tool. docs/telemetry.md lists the names."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, exposition
+
+from turnstream import events, protocols
+from turnstream.telemetry.labels import Labels
+
+_MOST_TOOLS = 200
+_MOST_BROKEN_TOOLS = 50  # names that only failed: a model may have made them up
+_MOST_CODES = 100
+_SHORT = (0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.2, 2.5, 5, 10)
+_LONG = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320, 640)
+_DELTAS = frozenset({events.TextDelta, events.ReasoningDelta, events.RefusalDelta})
+
+
+class Metrics:
+    """One server's, in a registry of its own. `watch` is for its supervisor, `refused` for its door."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(namespace="turnstream", registry=registry)
+        self.runs = Counter(
+            "turnstream_runs", "Runs that have ended.", ("agent", "dialect", "outcome"), registry=registry
+        )
+        self.running = Gauge("turnstream_runs_running", "Runs that go on now.", ("agent",), registry=registry)
+        self.run_seconds = Histogram(
+            "turnstream_run_seconds",
+            "From the start of a run to its end.",
+            ("agent",),
+            buckets=_LONG,
+            registry=registry,
+        )
+        self.first_token = Histogram(
+            "turnstream_time_to_first_token_seconds",
+            "From the start of a run to the first text or reasoning.",
+            ("agent",),
+            buckets=_LONG,
+            registry=registry,
+        )
+        self.gap = Histogram(
+            "turnstream_inter_token_seconds",
+            "Between two pieces of one answer, each as much as came at once.",
+            ("agent",),
+            buckets=_SHORT,
+            registry=registry,
+        )
+        self.steps = Counter(
+            "turnstream_model_calls", "Model calls that were answered.", ("agent", "model", "finish"), registry=registry
+        )
+        self.step_seconds = Histogram(
+            "turnstream_model_call_seconds",
+            "From a model's request to the end of its answer.",
+            ("agent", "model"),
+            buckets=_LONG,
+            registry=registry,
+        )
+        self.tokens = Counter(
+            "turnstream_tokens",
+            "Tokens: input counts cached ones too, and output those of reasoning.",
+            ("agent", "model", "kind"),
+            registry=registry,
+        )
+        self.cost = Counter("turnstream_cost_dollars", "What models cost.", ("agent", "model"), registry=registry)
+        self.tools = Counter(
+            "turnstream_tool_calls", "Tool calls that were answered.", ("agent", "tool", "outcome"), registry=registry
+        )
+        self.tool_seconds = Histogram(
+            "turnstream_tool_call_seconds",
+            "From the start of a tool call to its result.",
+            ("agent", "tool"),
+            buckets=_LONG,
+            registry=registry,
+        )
+        self.refusals = Counter(
+            "turnstream_requests_refused", "Requests that came to no run.", ("status", "code"), registry=registry
+        )
+        self.loop_lag = Gauge(
+            "turnstream_event_loop_lag_seconds", "By how much the last tick came late.", registry=registry
+        )
+        self.working_tools = Labels(_MOST_TOOLS)
+        self.broken_tools = Labels(_MOST_BROKEN_TOOLS)
+        self.codes = Labels(_MOST_CODES)
+
+    def watch(self, info: protocols.RunInfo) -> RunMetrics:
+        return RunMetrics(self, info)
+
+    def refused(self, status: int, code: str) -> None:
+        self.refusals.labels(status, self.codes.bound(code)).inc()
+
+    def tool_label(self, name: str, ok: bool) -> str:
+        if ok:
+            return self.working_tools.bound(name)
+        return name if self.working_tools.knows(name) else self.broken_tools.bound(name)
+
+    def exposed(self, accept: str) -> tuple[bytes, str]:
+        """The text and its content type, in the form that the scraper asks for."""
+        generate, content_type = exposition.choose_encoder(accept)
+        return generate(self.registry), content_type
+
+
+class RunMetrics:
+    """A watcher of one run. For a piece of an answer it does no more than to look at the clock."""
+
+    __slots__ = ("_agent", "_began", "_first", "_gap", "_info", "_last", "_metrics")
+
+    trace_id = ""
+
+    def __init__(self, metrics: Metrics, info: protocols.RunInfo) -> None:
+        self._metrics, self._info, self._agent = metrics, info, info.agent
+        self._gap = metrics.gap.labels(info.agent)
+        self._began = metrics.clock()
+        self._first = True
+        self._last: float | None = None
+        metrics.running.labels(info.agent).inc()
+
+    def feed(self, batch: list[events.RunEvent]) -> None:
+        if type(batch[0]) in _DELTAS:
+            now = self._metrics.clock()
+            if self._last is not None:
+                self._gap.observe(now - self._last)
+            elif self._first:
+                self._first = False
+                self._metrics.first_token.labels(self._agent).observe(now - self._began)
+            self._last = now
+            if len(batch) == 1:
+                return
+        for event in batch:
+            match event:
+                case events.StepFinished():
+                    self._last = None
+                    self._finish_step(event)
+                case events.ToolResult():
+                    self._count_tool(event)
+                case _:
+                    pass
+
+    def close(self, ending: events.TerminalEvent) -> None:
+        metrics, agent = self._metrics, self._agent
+        metrics.running.labels(agent).dec()
+        metrics.run_seconds.labels(agent).observe(metrics.clock() - self._began)
+        metrics.runs.labels(agent, self._info.dialect, metrics.codes.bound(outcome(ending))).inc()
+
+    def _finish_step(self, event: events.StepFinished) -> None:
+        metrics, agent, model, used = self._metrics, self._agent, event.model, event.usage
+        metrics.steps.labels(agent, model, event.finish).inc()
+        metrics.step_seconds.labels(agent, model).observe(event.duration)
+        for kind, count in (
+            ("input", used.input),
+            ("output", used.output),
+            ("cached", used.cached),
+            ("reasoning", used.reasoning),
+        ):
+            if count > 0:
+                metrics.tokens.labels(agent, model, kind).inc(count)
+        if used.cost is not None and used.cost > 0:
+            metrics.cost.labels(agent, model).inc(used.cost)
+
+    def _count_tool(self, event: events.ToolResult) -> None:
+        tool = self._metrics.tool_label(event.tool_call.name, event.ok)
+        self._metrics.tools.labels(self._agent, tool, "ok" if event.ok else "error").inc()
+        self._metrics.tool_seconds.labels(self._agent, tool).observe(event.duration)
+
+
+def outcome(ending: events.TerminalEvent) -> str:
+    match ending:
+        case events.RunFinished(reason=reason):
+            return reason
+        case events.RunFailed(code=code):
+            return code
+        case events.RunCancelled():
+            return "cancelled"

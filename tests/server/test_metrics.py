@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import logging
+import socket
+
+import pytest
+
+from tests.server.serving import ASK, serving
+from turnstream import Agent, identity
+from turnstream.testing.models import ScriptedModel
+
+KEYS = (identity.Key("all-of-it-1", "alice"), identity.Key("some-of-it-1", "bob", frozenset({"agent"})))
+
+
+def helper() -> Agent:
+    return Agent(ScriptedModel(["Hello there."], repeat=True), name="agent")
+
+
+async def test_metrics_tell_of_runs_and_of_refused_requests() -> None:
+    async with serving(helper(), metrics=True) as served:
+        await served.post(ASK)
+        await served.get("/nowhere")
+        status, headers, told = await served.get("/metrics")
+    assert status == 200
+    assert headers["content-type"].startswith("text/plain")
+    assert 'turnstream_runs_total{agent="agent",dialect="openai_chat",outcome="stop"} 1.0' in told
+    assert 'turnstream_requests_refused_total{code="not_found",status="404"} 1.0' in told
+
+
+async def test_without_the_setting_there_are_none() -> None:
+    async with serving(helper()) as served:
+        assert (await served.get("/metrics"))[0] == 404
+
+
+@pytest.mark.parametrize(("key", "status"), [("all-of-it-1", 200), ("some-of-it-1", 403), ("wrong", 401)])
+async def test_metrics_need_a_key_for_all_agents_where_keys_are_asked(key: str, status: int) -> None:
+    async with serving(helper(), keys=KEYS, metrics=True) as served:
+        assert (await served.get("/metrics", authorization=f"Bearer {key}"))[0] == status
+
+
+async def test_a_port_of_their_own_asks_no_key() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    async with serving(helper(), keys=KEYS, metrics_port=port) as served:
+        assert (await served.get("/metrics", authorization="Bearer all-of-it-1"))[0] == 404
+        async with served.client.get(f"http://127.0.0.1:{port}/metrics") as response:
+            assert "turnstream_runs_running" in await response.text()
+
+
+@pytest.mark.parametrize(
+    ("path", "key", "line"),
+    [
+        ("/v1/models", "wrong", "refused GET '/v1/models': 401 invalid_api_key, for anonymous, request req_"),
+        ("/nowhere", "all-of-it-1", "refused GET '/nowhere': 404 not_found, for alice, request req_"),
+        ("/v1/responses", "all-of-it-1", "refused GET '/v1/responses': 405 method_not_allowed, for alice"),
+    ],
+)
+async def test_every_refused_request_has_a_line_with_its_reason(
+    path: str, key: str, line: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        async with serving(helper(), keys=KEYS) as served:
+            await served.get(path, authorization=f"Bearer {key}")
+    assert line in caplog.text
+    assert "wrong" not in caplog.text
+
+
+async def test_a_run_has_one_line_and_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        async with serving(helper(), keys=KEYS) as served:
+            await served.post(ASK, authorization="Bearer all-of-it-1")
+    lines = [record for record in caplog.records if hasattr(record, "fields")]
+    [run] = lines
+    assert run.fields["principal"] == "alice"
+    assert run.fields["run"].startswith("run_")
+    assert "Hello" not in caplog.text
