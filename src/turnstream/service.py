@@ -81,6 +81,18 @@ class Service:
             return self.agents
         return {name: agent for name, agent in self.agents.items() if principal.may_use(name)}
 
+    def resolve(self, name: str | None, principal: requests.Principal) -> str | None:
+        """Which of its agents it means by a name, which may be an alias: the first without one. None for none."""
+        allowed = self.agents_of(principal)
+        if name is None:
+            return next(iter(allowed), None)
+        if name in allowed:
+            return name
+        for alias in (name, "*"):
+            if found := next((own for own, agent in allowed.items() if alias in agent.aliases), None):
+                return found
+        return None
+
     async def __aenter__(self) -> Service:
         async with AsyncExitStack() as stack:
             for agent in self.agents.values():

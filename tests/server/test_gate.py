@@ -319,3 +319,15 @@ async def test_the_document_declares_every_parameter_of_a_path() -> None:
         for operation in operations.values():
             declared = {one["name"] for one in operation.get("parameters", ()) if one["in"] == "path"}
             assert declared == set(re.findall(r"{(\w+)", path)), path
+
+
+async def test_an_agent_answers_to_its_aliases_too_and_by_a_star_to_any_name() -> None:
+    first = Agent(Scripted(says("I am first")), name="first", aliases=("gpt-4o",))
+    second = Agent(Scripted(says("I am second")), name="second", aliases=("*",))
+    async with serving(first, second) as served:
+        for model, name in (("gpt-4o", "first"), ("first", "first"), ("anything", "second")):
+            _, _, answer = await served.post({**ASK, "model": model})
+            assert answer["choices"][0]["message"]["content"] == f"I am {name}"
+            assert (await served.get(f"/v1/models/{model}"))[2]["id"] == name
+        assert [model["id"] for model in (await served.get("/v1/models"))[2]["data"]] == ["first", "second"]
+        assert (await served.get("/a2a/gpt-4o/.well-known/agent-card.json"))[2]["name"] == "first"

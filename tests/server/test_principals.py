@@ -148,3 +148,9 @@ async def test_a_run_cancelled_before_its_first_word_is_a_499() -> None:
         assert await cancel(served, run_id, "k") == 200
         status, _, answer = await asyncio.wait_for(asking, 10)
     assert (status, answer["error"]["code"]) == (499, "cancelled")
+
+
+async def test_an_alias_leads_to_no_agent_that_the_key_does_not_open() -> None:
+    hidden = Agent(Scripted(says("I am second")), name="second", aliases=("gpt-4o", "*"))
+    async with serving(agent(), hidden, keys=KEYS[:2]) as served:
+        assert [(await served.post({**ASK, "model": "gpt-4o"}, **key))[0] for key in (ALICE, BOB)] == [200, 404]

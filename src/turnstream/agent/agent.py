@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 class Agent:
     """Answers runs; any number at once, which share nothing but its model and its tools.
 
-    ``model`` is a `Model` or a name (``openai:gpt-5-mini``), ``tools`` are toolboxes or functions. Times are in
-    seconds, None means no limit. ``history_limit`` is the most messages of a conversation that the model is shown;
+    ``model`` is a `Model` or a name (``openai:gpt-5-mini``), ``tools`` are toolboxes or functions. ``aliases`` are
+    further names by which clients may ask for it, ``*`` any that no agent has. Times are in seconds, None means no
+    limit. ``history_limit`` is the most messages of a conversation that the model is shown;
     older messages are dropped one whole exchange at a time. ``on_max_steps`` says what follows ``max_steps`` model
     calls that all asked for tools: one last call without tools (``answer``) or the end (``stop``). ``housekeeping``
     says who answers the requests that chat front ends make for their own use (`RunRequest.housekeeping`), without
@@ -34,6 +35,7 @@ class Agent:
         instructions: str = "",
         *,
         name: str = "agent",
+        aliases: Sequence[str] = (),
         description: str = "",
         max_steps: int = 10,
         on_max_steps: Literal["answer", "stop"] = "answer",
@@ -47,6 +49,7 @@ class Agent:
         if max_steps < 1:
             raise ValueError(f"max_steps must be at least 1, not {max_steps}")
         self.name = name
+        self.aliases = tuple(aliases)
         self.description = description
         self.instructions = instructions
         self.model = _model(model)

@@ -61,6 +61,8 @@ class AgentSection(Section):
     a time."""
     options: models.Options = Field(default_factory=models.Options)
     housekeeping: models.HousekeepingSection = Field(default_factory=models.HousekeepingSection)
+    aliases: list[NonEmpty] = Field(default_factory=list)
+    """Further names by which clients may ask for it; `*` is any that no agent has."""
     guardrails: guarding.GuardrailsSection | None = None
     server: settings.ServerSection | None = None
 
@@ -78,6 +80,7 @@ class AgentSection(Section):
 
 
 _PASSED_ON = (
+    "aliases",
     "description",
     "max_steps",
     "on_max_steps",

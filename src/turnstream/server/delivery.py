@@ -141,15 +141,15 @@ _MOVES: dict[tuple[State, Cause], tuple[State, _Act]] = {
 }  # nothing leads out of `CLOSED`
 
 
+_QUIET = frozenset({events.RunStarted, events.StepStarted})
+_FAILURES = frozenset({events.RunFailed, events.RunCancelled})
+
+
 def _cause(batch: Sequence[events.RunEvent]) -> Cause:
-    if all(map(_is_quiet, batch)):
+    words = [event for event in batch if type(event) not in _QUIET]
+    if not words:
         return Cause.QUIET
-    failed = isinstance(batch[-1], events.RunFailed | events.RunCancelled)
-    return Cause.FAILED if failed and all(map(_is_quiet, batch[:-1])) else Cause.WORD
-
-
-def _is_quiet(event: events.RunEvent) -> bool:
-    return isinstance(event, events.RunStarted | events.StepStarted)
+    return Cause.FAILED if len(words) == 1 and type(words[0]) in _FAILURES else Cause.WORD
 
 
 def as_failure(end: events.RunEvent | None) -> events.RunFailed:

@@ -17,7 +17,7 @@ from typing import Literal
 
 import uvicorn
 
-from turnstream.events import ConfigurationError
+from turnstream import errors
 from turnstream.identity import keys
 from turnstream.server import addresses
 from turnstream.server.app import app
@@ -67,7 +67,7 @@ def check(settings: ServerSettings, agents: Iterable[str] = ()) -> None:
     keys.check(settings.keys, agents)
     if settings.keys or settings.allow_unauthenticated or addresses.is_loopback(settings.host):
         return
-    raise ConfigurationError(
+    raise errors.ConfigurationError(
         f"The server would listen on {settings.host} without any API key: set keys, or allow it with"
         " allow_unauthenticated (--allow-unauthenticated)."
     )
@@ -82,7 +82,7 @@ def listen(settings: ServerSettings) -> socket.socket:
         where = f"{settings.host}:{settings.port}"
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or error
         hint = " (--port 0 takes a free one)" if error.errno == errno.EADDRINUSE else ""
-        raise ConfigurationError(f"Cannot listen on {where}: {reason}{hint}.") from None
+        raise errors.ConfigurationError(f"Cannot listen on {where}: {reason}{hint}.") from None
 
 
 class Server(uvicorn.Server):

@@ -46,7 +46,8 @@ class Dialects:
 
     async def _decode(self, match: routes.Match, reader: request.Reader, run_id: str) -> base.Exchange | base.Reply:
         principal = scopes.principal(reader.scope)
-        decoded = match.dialect.decode(await reader.read(run_id, match.path_params, self._descriptions_for(principal)))
+        parameters = self._resolve(match.path_params, principal)
+        decoded = match.dialect.decode(await reader.read(run_id, parameters, self._descriptions_for(principal)))
         if isinstance(decoded, base.Lookup):
             name, _ = self._agent(decoded.agent, principal)
             decoded = decoded.then(await self._kept.find(decoded, principal.name, name, match.dialect.name))
@@ -55,6 +56,12 @@ class Dialects:
             self._kept.cancel(decoded.run_id)
             return decoded.reply
         return decoded
+
+    def _resolve(self, path_params: Mapping[str, str], principal: requests.Principal) -> Mapping[str, str]:
+        """An agent may stand in a path by an alias too."""
+        name = path_params.get("agent")
+        found = None if name is None else self._service.resolve(name, principal)
+        return path_params if found is None else {**path_params, "agent": found}
 
     def _descriptions_for(self, principal: requests.Principal) -> Mapping[str, str]:
         if principal.agents is None:
@@ -97,12 +104,10 @@ class Dialects:
 
     def _agent(self, name: str | None, principal: requests.Principal) -> tuple[str, agents.Agent]:
         """The agent of that name, and its name; the first one without."""
-        allowed = self._service.agents_of(principal)
-        if name is None:
-            name = next(iter(allowed), "")
-        if name not in allowed:
-            raise refusals.no_agent(name, allowed)
-        return name, allowed[name]
+        found = self._service.resolve(name, principal)
+        if found is None:
+            raise refusals.no_agent(name or "", self._service.agents_of(principal))
+        return found, self._service.agents[found]
 
     def _headers_for_tools(self, scope: Scope) -> dict[str, str]:
         allowed = self._service.settings.forward_headers

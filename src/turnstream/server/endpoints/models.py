@@ -28,11 +28,12 @@ def add(api: FastAPI, service: Service, refuse: refusals.Refusals) -> None:
     @api.head("/v1/models/{model:path}", include_in_schema=False)
     @api.get("/v1/models/{model:path}", tags=["models"], response_class=Response, summary="One agent.")
     async def model(request: Request, model: str) -> Response:
-        agents = service.agents_of(scopes.principal(request.scope))
-        agent = agents.get(model)
-        if agent is None:
-            return refuse(request.scope, refusals.no_agent(model, agents))
-        return replies.respond(request.scope, base.Reply(200, jsontext.encode(_model(model, agent, created))))
+        principal = scopes.principal(request.scope)
+        name = service.resolve(model, principal)
+        if name is None:
+            return refuse(request.scope, refusals.no_agent(model, service.agents_of(principal)))
+        shown = _model(name, service.agents[name], created)
+        return replies.respond(request.scope, base.Reply(200, jsontext.encode(shown)))
 
 
 def _model(name: str, agent: Agent, created: int) -> dict[str, object]:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Awaitable
+from functools import lru_cache
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from turnstream import errors
@@ -27,6 +27,7 @@ class Hosts:
     def __init__(self, app: ASGIApp, settings: ServerSettings, refuse: refusals.Refusals) -> None:
         self._app, self._refuse = app, refuse
         self._allowed = {name.lower() for name in settings.allowed_hosts}
+        self._allows = lru_cache(256)(self._judge)
         self._own = {settings.host.lower(), socket.gethostname().lower(), host_name(settings.public_url or "")}
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -37,10 +38,13 @@ class Hosts:
         return self._refuse(scope, error)(scope, receive, send)
 
     def _is_allowed(self, scope: Scope) -> bool:
-        given = Headers(scope=scope).get("host")
-        if given is None:
-            return True  # HTTP/1.0, which no browser speaks
-        name = host_name(f"http://{given}")
+        for name, value in scope["headers"]:
+            if name == b"host":
+                return self._allows(value)
+        return True  # HTTP/1.0, which no browser speaks
+
+    def _judge(self, given: bytes) -> bool:
+        name = host_name(f"http://{given.decode('latin-1')}")
         if "*" in self._allowed or name in self._allowed or name in self._own:
             return True
         return not self._allowed and bool(name) and is_private(name)
