@@ -25,6 +25,19 @@ END_TOKENS = (
 )
 
 
+# What may follow markers that are ordinary characters: a key of a call, a name, a bracket; or the text goes on later.
+_LATER = r"\s|\Z"
+_OBJECT = rf"(?=\s{{0,8}}+(?:[\"']?[nftapikc#]|/[/*]|/\Z|[\"']\Z|{_LATER}))"
+_LIST = rf"(?=\s{{0,8}}+(?:\{{{_OBJECT}|\w|{_LATER}))"
+_FENCED = rf"(?=\s{{0,8}}+(?:\{{{_OBJECT}|\[{_LIST}|{_LATER}))"
+GUARDS = {
+    **dict.fromkeys(("{", "\n{"), _OBJECT),
+    **dict.fromkeys(("[", "\n["), _LIST),
+    **dict.fromkeys(("```", "```json"), _FENCED),
+    "\n<": r"(?=\w|\Z)",
+}
+
+
 @dataclass(frozen=True)
 class Format:
     """How one family writes its answers.
@@ -73,7 +86,7 @@ class Format:
     def text_marks(self) -> Stops:
         """What is looked for in text."""
         tags = (tag for pair in self.thinks for tag in pair)
-        return Stops((*self.opens, *tags, *self.strays, *self.noises, *self.over))
+        return Stops((*self.opens, *tags, *self.strays, *self.noises, *self.over), GUARDS)
 
     @cached_property
     def breaks(self) -> frozenset[str]:

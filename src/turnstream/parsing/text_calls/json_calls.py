@@ -20,7 +20,11 @@ from turnstream.parsing.text_calls.state import LOST, NO_NAME, Call, MalformedEr
 from turnstream.parsing.text_calls.strings import BrokenError, TruncatedError
 from turnstream.parsing.text_calls.values import NEVER
 
+PASSED = 64
+"""So many values that are no calls are passed over in a list of calls."""
 NOT_AN_OBJECT = "The arguments are not a JSON object."
+_NOT_SPACE = re.compile(r"\S")
+_NOT_BETWEEN = re.compile(r"[^\s,;}]")
 _LIKE_ARGUMENTS = re.compile(r"(?:\w+_)?(?:arg(?:ument)?s?|param(?:eter)?s?|inputs?|kwargs)", re.IGNORECASE)
 _FIRST_KEY = re.compile(r"""\{\s*(?:"([^"\\]{0,80})"|'([^'\\]{0,80})'|([\w.\-]+)\s*[:=]|[^"'\w\s])""")
 _SCHEMAS = frozenset(("type", "properties", "required", "$schema", "$defs", "additionalProperties"))
@@ -301,16 +305,14 @@ def closers(reader: Reader, marks: tuple[str, ...] = ()) -> Parsing[None]:
         reader.pos += 1
 
 
-def several(
-    parse: Parse, shape: Shape = USUAL, *, ends: tuple[str, ...] = (), between: str = ",;", weak: bool = False
-) -> Parsing[None]:
+def several(parse: Parse, shape: Shape = USUAL, *, ends: tuple[str, ...] = (), weak: bool = False) -> Parsing[None]:
     """Calls in a row or in an array, up to (not with) one of ``ends`` or to what is no call."""
     reader = parse.reader
     marks = stops(*ends)
-    depth = 0
+    depth = passed = 0
     seen = False
     while True:
-        yield from reader.space()
+        yield from reader.run(_NOT_BETWEEN if seen else _NOT_SPACE)
         if ends and (yield from reader.at(*ends)):
             return
         char = yield from reader.peek()
@@ -330,12 +332,9 @@ def several(
             reader.pos += 1
             yield from closers(reader)
             return
-        elif char and char in between and (depth or ";" in between):
-            reader.pos += 1
-        elif char and depth and seen and char not in "]}":
+        elif char and depth and seen and char not in "]}" and passed < PASSED:
+            passed += 1
             yield from values.value(reader, values.ignore)  # what is no call is none of the calls
-        elif char == "}" and seen:
-            reader.pos += 1
         elif char == "" and depth and not seen:
             raise TruncatedError
         elif not seen:

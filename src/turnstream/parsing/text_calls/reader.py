@@ -7,8 +7,9 @@ whatever is written with them.
 
 from __future__ import annotations
 
+import os.path
 import re
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from functools import lru_cache
 from typing import TypeAlias, TypeVar
 
@@ -24,12 +25,16 @@ _NOT_SPACE = re.compile(r"\S")
 
 
 class Stops:
-    """A set of markers to search for, all at once."""
+    """A set of markers to search for, all at once.
 
-    def __init__(self, literals: Iterable[str]) -> None:
+    ``guards`` are lookaheads of markers that are ordinary characters: where one cannot match whatever comes, the marker
+    is not found, and nothing needs to be tried.
+    """
+
+    def __init__(self, literals: Iterable[str], guards: Mapping[str, str] | None = None) -> None:
         self.literals = tuple(sorted(set(literals), key=len, reverse=True))
         self.longest = len(self.literals[0]) if self.literals else 0
-        self.pattern = re.compile("|".join(map(re.escape, self.literals)) or r"(?!)")
+        self.pattern = re.compile(_alternatives(self.literals, guards or {}) if self.literals else r"(?!)")
         self.search = self.pattern.search
         self.prefixes = frozenset(text[:end] for text in self.literals for end in range(1, len(text)))
         self._grows = frozenset(text for text in self.literals if text in self.prefixes)
@@ -62,6 +67,24 @@ class Stops:
         if marker in self._grows and text[at:] in self.prefixes:
             return at, ""
         return at, marker
+
+
+def _alternatives(literals: Iterable[str], guards: Mapping[str, str], done: int = 0) -> str:
+    """A pattern of the literals, the longer first; what they begin with in common is looked at once."""
+    groups: dict[str, list[str]] = {}
+    ending = None
+    for text in literals:
+        if len(text) == done:
+            ending = guards.get(text, "")
+        else:
+            groups.setdefault(text[done], []).append(text)
+    parts = []
+    for texts in groups.values():
+        common = len(os.path.commonprefix(texts))
+        parts.append(re.escape(texts[0][done:common]) + _alternatives(texts, guards, common))
+    if ending is not None:
+        parts.append(ending)
+    return parts[0] if len(parts) == 1 else f"(?:{'|'.join(parts)})"
 
 
 @lru_cache(maxsize=512)
@@ -119,11 +142,19 @@ class Reader:
 
     def unread(self, count: int) -> None:
         """Put the last ``count`` recorded characters back before what comes; the recording ends."""
+        if count <= self.pos:
+            self.pos -= count
+            self._tape = None
+            return
         text = self.recorded()
         self.give_back(text[len(text) - count :])
 
     def rewind(self, offset: int) -> None:
         """Stand again where so many characters were recorded; what was recorded before stays so."""
+        count = self.offset - offset
+        if offset >= self._before and count <= self.pos:
+            self.pos -= count
+            return
         text = self.recorded()
         self.text = text[offset:] + self.text[self.pos :]
         self.pos = 0

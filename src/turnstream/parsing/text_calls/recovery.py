@@ -19,11 +19,14 @@ from turnstream.parsing.text_calls.strings import BrokenError, TruncatedError
 REREAD = 65_536
 """So many characters of an answer are read twice, at most."""
 
+MOST = 256
+"""After so many calls a broken one takes the rest of the answer with it: the model is in a loop."""
+
 JSON, PYTHON = '"', "\"'"
 _BRACKET = {'"': re.compile(r'["\\{}\[\]()]').search, "\"'": re.compile(r"""["'\\{}\[\]()]""").search}
 _QUOTE = {'"': re.compile(r'["\\]').search, "'": re.compile(r"['\\]").search}
 _GOES_ON = re.compile(r"\s*(?:\n|\Z|<|\[TOOL)")
-_CLOSED_LINE = re.compile(r"[}\])]+[ \t]*(?=\n)")
+_CLOSED_LINE = re.compile(r"(?<![}\])])[}\])]++[ \t]*+(?=\n)")
 
 
 class Brackets:
@@ -88,6 +91,9 @@ def resync(parse: Parse, ends: Stops, *, brackets: str) -> Parsing[None]:
     ends = _with_thoughts(parse, ends)
     brackets = brackets or (JSON if parse.json else "")
     parse.json = False
+    if parse.out.calls > MOST:
+        yield from _read_on(parse, stops(*parse.reasoning), None)
+        return
     if not brackets:
         yield from _read_on(parse, ends, None)
         return

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import TypeAlias
 
-from turnstream.parsing.text_calls.reader import Parsing, Reader, stops
+from turnstream.parsing.text_calls.reader import NEVER, Parsing, Reader, Stops, stops
 
 Emit: TypeAlias = Callable[[str], object]
 
@@ -29,14 +30,29 @@ def escaped(text: str) -> str:
     return encode_basestring(text)[1:-1]
 
 
-def short(reader: Reader, emit: Emit, quote: str, *, raw: bool, python: bool) -> Parsing[None]:
-    """Up to the next quote that is not escaped. Raises `TruncatedError`."""
-    search = _STOP[quote]
+@lru_cache(maxsize=256)
+def _closing(quote: str, ends: tuple[str, ...]) -> Callable[[str, int], re.Match[str] | None]:
+    """Finds a quote that may close a JSON string, by what follows it. The others are part of the string."""
+    marks = "".join(f"{re.escape(end)}|" for end in ends)
+    firsts = "".join({re.escape(end[0]) for end in ends})
+    cut = f"|[{firsts}].{{0,{max(map(len, ends))}}}\\Z" if ends else ""
+    follow = rf"{marks}[,:}}\])=#\"'+*%]|/[/*]|\Z{cut}"
+    return re.compile(rf"{quote}(?=\s*+(?:{follow}))|[\\\x00-\x1f]", re.DOTALL).search
+
+
+def short(reader: Reader, emit: Emit, quote: str, *, raw: bool, python: bool, ends: Stops = NEVER) -> Parsing[None]:
+    """Up to the next quote that may close the string. Raises `TruncatedError`.
+
+    In Python's strings that is every quote that is not escaped; in JSON's one that something of the syntax, or one of
+    ``ends``, may follow.
+    """
+    search = _STOP[quote] if python else _closing(quote, ends.literals)
     while True:
         found = search(reader.text, reader.pos)
         end = found.start() if found else len(reader.text)
         if end > reader.pos:
-            emit(reader.text[reader.pos : end])
+            piece = reader.text[reader.pos : end]
+            emit(piece if python else piece.replace('"', '\\"'))
             reader.pos = end
         if found is None:
             if reader.ended:

@@ -24,10 +24,11 @@ _WHOLE = ("arguments", "parameters", "properties", "input", "args", "params")
 _CONTROL = re.compile(r"<\|[^|<>]*\|>")
 _NOT_SPACE = re.compile(r"\S")
 _HEAD_END = re.compile(r"[>\n<]")
-_ATTRIBUTE = re.compile(r"""([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
+_ATTRIBUTE = re.compile(r"""(?<![\w:.-])([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
 _FOREIGN = re.compile(r"<(parameter|param|arg|argument)\b[^<\n]*>|<[A-Za-z_][\w.-]*>")
 _ELEMENT = re.compile(r"<[A-Za-z_][\w.-]*>")
 _LONGEST_HEAD = 400
+_LONGEST_STRAY = 2_000
 REREAD = 65_536
 """So many characters of an answer are read twice, at most."""
 
@@ -152,6 +153,8 @@ def members(parse: Parse, tags: Tags, call: Call) -> Parsing[None]:
             continue
         if found == "<":
             stray += between + "<"
+            if len(stray) > _LONGEST_STRAY:
+                raise MalformedError(LOST)
             continue
         if found in tags.param:
             first, stray = False, ""

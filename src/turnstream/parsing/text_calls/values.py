@@ -432,7 +432,7 @@ class _Value:
                 if not (yield from reader.until(stops(quote), lambda piece: emit(escaped(piece)))):
                     raise TruncatedError
                 return
-        yield from strings.short(reader, emit, quote, raw=raw, python=style.python)
+        yield from strings.short(reader, emit, quote, raw=raw, python=style.python, ends=self._ends)
 
     def _quoted(self) -> Parsing[None]:
         """Between a family's own quotation marks. One that was not closed before the call's end is closed there.
