@@ -1,6 +1,6 @@
 """Round trips: random calls, written as each family writes them, cut at random, are read back as they were.
 
-``python -m tests.fuzz_text_calls --runs 10000`` (`make fuzz`); the tests run a few of them.
+``python -m tests.fuzz_text_calls --runs 10000 --floods 20000`` (`make fuzz`); the tests run a few of them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from tests.flood_text_calls import slow
 from tests.parsing.text_calls.render import RENDERERS, Tool
 from turnstream.events import ModelEvent
 from turnstream.parsing.text_calls import FORMATS, Decoder
@@ -186,6 +187,7 @@ def failure(name: str, seed: int) -> str | None:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=1000)
+    parser.add_argument("--floods", type=int, default=2000, help="how many floods of characters are timed, too")
     parser.add_argument("--format", choices=sorted(RENDERERS), action="append")
     options = parser.parse_args(arguments)
     failed = 0
@@ -195,6 +197,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{name:24} {options.runs} runs, {len(wrong)} wrong")
         for text in wrong[:2]:
             print(text)
+    late = [text for seed in range(options.floods) if (text := slow(seed)) is not None]
+    print(f"{options.floods} floods of 64 kB, {len(late)} with a piece of more than 50 ms", *late[:20], sep="\n")
+    failed += len(late)
     return 1 if failed else 0
 
 

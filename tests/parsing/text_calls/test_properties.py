@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.flood_text_calls import slow
 from tests.fuzz_text_calls import MARKERS, WORDS, failure
 from tests.parsing.text_calls.render import RENDERERS, Tool
 from turnstream.events import ModelEvent, ReasoningDelta, TextDelta, ToolCallDelta, ToolCallMalformed, ToolCallStart
@@ -122,6 +123,11 @@ def test_a_false_alarm_gives_the_text_back(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(RENDERERS))
 def test_random_calls_make_the_round_trip(name: str) -> None:
     assert [wrong for seed in range(40) if (wrong := failure(name, seed))] == []
+
+
+@pytest.mark.parametrize("first", range(0, 200, 25))
+def test_no_piece_of_a_flood_of_characters_holds_the_process(first: int) -> None:
+    assert [late for seed in range(first, first + 25) if (late := slow(seed))] == []
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -73,11 +73,21 @@ class Command:
                 break
             parts.append(found)
         text = "".join(parts).strip()
-        keys = list(parse.tools.properties(call.name))
-        key = keys[0] if len(keys) == 1 else self._parameter
+        key = self._key(parse, call.name)
         call.member(key)
         call.emit(typed(text, parse.tools.types(call.name, key) or frozenset({"string"})))
 
+    def _key(self, parse: Parse, name: str) -> str:
+        """The parameter that takes the command: the usual one, or the only one that it can be."""
+        keys = list(parse.tools.properties(name))
+        if not keys or self._parameter in keys:
+            return self._parameter
+        needed = keys if len(keys) == 1 else sorted(parse.tools.missing(name, ()))
+        if len(needed) != 1:
+            raise MalformedError(NOT_TOLD)
+        return needed[0]
 
+
+NOT_TOLD = "The command does not say which argument it is."
 CWM = Command(("</tool>", "</TOOL>", "</Tool>"), "command")
 CWM_OPENS = ("<tool:", "<TOOL:", "<Tool:")

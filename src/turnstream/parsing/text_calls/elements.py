@@ -31,9 +31,15 @@ def tool(parse: Parse, marker: str) -> Parsing[None]:
         raise NotACallError
     head = yield from reader.ahead(_TAG, 0, 100)
     name = head[:-1]
-    if not name or head[-1] != ">" or not tools.offers(name):
+    alone = head[-1:] == "/" and (yield from reader.peek(len(head) + 1))[-1] == ">"
+    if not name or not (alone or head[-1] == ">") or not tools.offers(name):
         raise NotACallError
-    reader.pos += len(head)
+    reader.pos += len(head) + alone
+    if alone:
+        if parse.inline or tools.missing(name, ()):
+            raise NotACallError
+        parse.start(name).end()
+        return
     closer = f"</{name}>"
     if parse.inline:
         raise NotACallError

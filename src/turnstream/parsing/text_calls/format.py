@@ -28,13 +28,13 @@ END_TOKENS = (
 # What may follow markers that are ordinary characters: a key of a call, a name, a bracket; or the text goes on later.
 _LATER = r"\s|\Z"
 _OBJECT = rf"(?=\s{{0,8}}+(?:[\"']?[nftapikc#]|/[/*]|/\Z|[\"']\Z|{_LATER}))"
-_LIST = rf"(?=\s{{0,8}}+(?:\{{{_OBJECT}|\w|{_LATER}))"
+_LIST = rf"(?=\s{{0,8}}+(?:\{{{_OBJECT}|[^\W\d]|{_LATER}))"
 _FENCED = rf"(?=\s{{0,8}}+(?:\{{{_OBJECT}|\[{_LIST}|{_LATER}))"
 GUARDS = {
     **dict.fromkeys(("{", "\n{"), _OBJECT),
     **dict.fromkeys(("[", "\n["), _LIST),
     **dict.fromkeys(("```", "```json"), _FENCED),
-    "\n<": r"(?=\w|\Z)",
+    "\n<": r"(?=[^\W\d]|\Z)",
 }
 
 

@@ -108,6 +108,9 @@ def _drop_to(close: str, word: str) -> Engine:
     """What the model makes up of the tools' results is not text."""
 
     def engine(parse: Parse, marker: str) -> Parsing[None]:
+        told = parse.out.calls and parse.out.fresh
+        if marker[1:2].isalpha() and not told:
+            raise NotACallError  # a tag that is no token may be written about
         if not parse.out.fresh:
             return
         if not word or (yield from parse.reader.at(word)):

@@ -63,7 +63,12 @@ class Gemma:
         parse.call = None
         parse.began = reader.offset
         name = yield from reader.run(_NAME_END, 256)
-        yield from reader.space()
+        space = yield from reader.space()
+        if name and space and not (yield from reader.at("{")):
+            rest, mark = yield from reader.before_within(128, stops("{", *self.closes))
+            if mark == "{" and parse.tools.known and parse.tools.offers((name + space + rest).strip()):
+                reader.pos += len(rest)
+                name = (name + space + rest).strip()
         if not name:
             raise MalformedError(NO_NAME)
         if not (yield from reader.take("{")):

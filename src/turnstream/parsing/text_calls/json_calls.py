@@ -82,7 +82,7 @@ class _Object:
             if char == ",":
                 reader.pos += 1
                 continue
-            key = yield from values.string(reader)
+            key = yield from values.string(reader, ends=self.ends)
             self._check(key)
             if (yield from values.skip(reader)) != ":":
                 raise BrokenError

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from turnstream.parsing.text_calls import json_calls, recovery
+from turnstream.parsing.text_calls import json_calls, recovery, tagged
 from turnstream.parsing.text_calls.reader import Parsing, Reader, stops
 from turnstream.parsing.text_calls.schema import Tools
 from turnstream.parsing.text_calls.state import NO_NAME, MalformedError, NotACallError, Parse
@@ -103,6 +103,8 @@ class Named:
     def _name(self, parse: Parse, stop: tuple[str, ...]) -> Parsing[str]:
         """The tool's name; its separator is consumed. Raises what it is if there is none."""
         reader, tools = parse.reader, parse.tools
+        if parse.inline and (yield from tagged.words_follow(parse)):
+            raise NotACallError
         said, mark = yield from reader.collect_within(LONGEST, *self.sep, "{", *self.fences, *stop)
         if not mark and reader.ended and not parse.inline and not _not_a_name(reader.text[reader.pos :]):
             reader.pos = len(reader.text)

@@ -21,8 +21,8 @@ from turnstream.parsing.text_calls.values import ignore
 
 _LOOSE = re.compile(r"""([\w.-]+)=("[^"]*"|'[^']*'|\S+)""")
 _NEWLINES = re.compile(r"(?:\\n|\s)*")
-_AFTER_WORD = re.compile(r"[^\w.\-:/]")
-_NOT_BLANK = re.compile(r"[^ \t]")
+_MISSPELT = re.compile(r"</[\w:|]*(?:call|CALL|tool|TOOL)\w*>")
+_TAG_END = re.compile(r"[^\w:|]")
 _LONGEST_NAME = 300
 
 
@@ -51,6 +51,14 @@ class Pairs:
         return tuple(end for end in self.ends if end != self.again)
 
 
+def misspelt(parse: Parse) -> Parsing[str]:
+    """Another word for a call's closer that stands here, not consumed."""
+    if not (yield from parse.reader.at("</")):
+        return ""
+    found = yield from parse.reader.ahead(_TAG_END, 2, 40)
+    return found if _MISSPELT.fullmatch(found) else ""
+
+
 def _some(*marks: str) -> tuple[str, ...]:
     return tuple(mark for mark in marks if mark)
 
@@ -68,6 +76,9 @@ def call(parse: Parse, pairs: Pairs, *, weak: bool = False) -> Parsing[None]:
     while True:
         yield from reader.space()
         found = yield from reader.at(*marks)
+        if not found and (yield from misspelt(parse)) and (call is not None or parse.tools.offers(name)):
+            (call or parse.start(name)).end()
+            return
         if call is None:
             if not found and (yield from reader.peek()):
                 raise TruncatedError if reader.cut_in(*marks) else NotACallError
@@ -104,8 +115,8 @@ def _name(parse: Parse, pairs: Pairs, *, weak: bool) -> Parsing[str]:
     """The tool's name, and the separator or ``>`` after it; "" if it was a whole call in a loose spelling."""
     reader, tools = parse.reader, parse.tools
     seps = (pairs.sep,) if pairs.sep else ()
-    marks = (pairs.key, pairs.key_end, pairs.value_end, *pairs.ends, "\n", "\\n", "{", ">", *seps)
-    if not pairs.loose and (yield from _is_words(parse)):
+    marks = (pairs.key, pairs.key_end, pairs.value_end, *pairs.ends, "\n", "\\n", "{", ">", "<", *seps)
+    if not pairs.loose and (yield from tagged.words_follow(parse)):
         raise NotACallError
     name, mark = yield from reader.collect_within(_LONGEST_NAME, *marks)
     said = name
@@ -140,16 +151,6 @@ def _name(parse: Parse, pairs: Pairs, *, weak: bool) -> Parsing[str]:
     if mark not in seps and mark != ">":
         reader.pos -= len(mark)
     return name
-
-
-def _is_words(parse: Parse) -> Parsing[bool]:
-    """Whether words stand here, and no name with a blank in it: nothing of them needs to be held."""
-    reader = parse.reader
-    head = yield from reader.ahead(_AFTER_WORD, 0, _LONGEST_NAME)
-    if head[-1:] != " " or any(" " in name for name in parse.tools.names):
-        return False
-    rest = yield from reader.ahead(_NOT_BLANK, len(head))
-    return rest[-1:] not in ("", "<", "{", ">", "\n")
 
 
 def _refuse(parse: Parse, pairs: Pairs, said: str, mark: str) -> None:

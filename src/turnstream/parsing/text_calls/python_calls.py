@@ -16,7 +16,9 @@ from turnstream.parsing.text_calls.state import NOT_JSON, Call, MalformedError, 
 from turnstream.parsing.text_calls.strings import BrokenError, TruncatedError
 
 _NOT_NAME = re.compile(r"[^\w.\-:/]")
-_GOES_ON = re.compile(r"[^\s]")
+_BEGINS = re.compile(r"\s*(?:\)\s*(?:[,\]\n;]|\Z)|\w+\s*(?:=(?!=)|:|\Z)|\*\*|[\"'\[{\d(\-]|\Z)")
+_NOT_SPACE = re.compile(r"\S")
+_NOT_BETWEEN = re.compile(r"[^\s,;)}]")
 
 
 def one(parse: Parse, *, ends: Stops, weak: bool) -> Parsing[bool]:
@@ -30,6 +32,8 @@ def one(parse: Parse, *, ends: Stops, weak: bool) -> Parsing[bool]:
         raise NotACallError
     if (weak or parse.inline) and not parse.tools.offers(name):
         raise NotACallError
+    if weak and not _BEGINS.match((yield from reader.peek(80))):
+        raise NotACallError  # an expression of Python's
     call = parse.start(name)
     try:
         yield from reader.space()
@@ -75,7 +79,7 @@ def several(parse: Parse, *, ends: tuple[str, ...] = (), weak: bool = False) -> 
     marks = stops(*ends)
     listed = seen = False
     while True:
-        yield from reader.space()
+        yield from reader.run(_NOT_BETWEEN if seen else _NOT_SPACE)
         if ends and (yield from reader.at(*ends)):
             return
         char = yield from reader.peek()
@@ -89,8 +93,6 @@ def several(parse: Parse, *, ends: tuple[str, ...] = (), weak: bool = False) -> 
             while (char := (yield from reader.peek())) and char in "])}":
                 reader.pos += 1
             return
-        elif char and char in ",;)}" and seen:
-            reader.pos += 1
         elif char.isalpha() or char == "_":
             if seen and not listed and not ends:
                 return

@@ -26,9 +26,7 @@ Engine: TypeAlias = Callable[[Parse, str], Parsing[None]]
 WORDS = 100
 FENCES = ("```json\n", "```json", "```\n", "```", "~~~")
 _PROSE = "`'\",.;:!?)*|"
-_MISSPELT = re.compile(r"</[\w:|]*(?:call|CALL|tool|TOOL)\w*>")
 _STRUCTURE = re.compile(r"[{}<>\[\]=\n]")
-_TAG_END = re.compile(r"[^\w:|]")
 _BLANKS = (" ", ".", ",", ";", ":", ")")
 _NOT_BLANK = re.compile(r"[^ \t]")
 
@@ -70,7 +68,8 @@ class Region:
                 parse.inline, opened = False, True
                 continue
             if seen:
-                if self.closes and (yield from self._misspelt(parse)):
+                if self.closes and (other := (yield from pairs.misspelt(parse))):
+                    reader.pos += len(other)
                     return
                 parse.inline = False
             try:
@@ -85,7 +84,7 @@ class Region:
             if found is False:
                 yield from json_calls.closers(reader)
                 if self.closes and not (yield from self._closed(parse, True)):
-                    yield from self._misspelt(parse)
+                    reader.pos += len((yield from pairs.misspelt(parse)))
                 return
             reader.record()
 
@@ -97,17 +96,6 @@ class Region:
         if (yield from reader.take(*self.closes)):
             if not seen and parse.inline:
                 raise NotACallError
-            return True
-        return False
-
-    def _misspelt(self, parse: Parse) -> Parsing[bool]:
-        """Whether after a call another word for a closer stands here."""
-        reader = parse.reader
-        if not (yield from reader.at("</")):
-            return False
-        found = yield from reader.ahead(_TAG_END, 2, 40)
-        if _MISSPELT.fullmatch(found):
-            reader.pos += len(found)
             return True
         return False
 

@@ -40,7 +40,31 @@ def _closing(quote: str, ends: tuple[str, ...]) -> Callable[[str, int], re.Match
     return re.compile(rf"{quote}(?=\s*+(?:{follow}))|[\\\x00-\x1f]", re.DOTALL).search
 
 
-def short(reader: Reader, emit: Emit, quote: str, *, raw: bool, python: bool, ends: Stops = NEVER) -> Parsing[None]:
+class Over:
+    """A quote that closes nothing, behind an end of the call: the string was not closed, and the call is over."""
+
+    __slots__ = ("_ends", "_quote", "_seen", "_tail")
+
+    def __init__(self, quote: str, ends: Stops) -> None:
+        self._quote, self._ends = quote, ends
+        self._tail, self._seen = "", False
+
+    def check(self, piece: str) -> None:
+        at = 0
+        if not self._seen:
+            text = self._tail + piece
+            found = self._ends.search(text)
+            if found is None:
+                self._tail = text[1 - self._ends.longest :]
+                return
+            self._seen, at = True, max(0, found.end() - len(self._tail))
+        if self._quote in piece[at:]:
+            raise BrokenError
+
+
+def short(
+    reader: Reader, emit: Emit, quote: str, *, raw: bool, python: bool, ends: Stops = NEVER, over: Over | None = None
+) -> Parsing[None]:
     """Up to the next quote that may close the string. Raises `TruncatedError`.
 
     In Python's strings that is every quote that is not escaped; in JSON's one that something of the syntax, or one of
@@ -52,6 +76,8 @@ def short(reader: Reader, emit: Emit, quote: str, *, raw: bool, python: bool, en
         end = found.start() if found else len(reader.text)
         if end > reader.pos:
             piece = reader.text[reader.pos : end]
+            if over is not None:
+                over.check(piece)
             emit(piece if python else piece.replace('"', '\\"'))
             reader.pos = end
         if found is None:

@@ -27,6 +27,9 @@ _HEAD_END = re.compile(r"[>\n<]")
 _ATTRIBUTE = re.compile(r"""(?<![\w:.-])([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
 _FOREIGN = re.compile(r"<(parameter|param|arg|argument)\b[^<\n]*>|<[A-Za-z_][\w.-]*>")
 _ELEMENT = re.compile(r"<[A-Za-z_][\w.-]*>")
+_AFTER_WORD = re.compile(r"[^\w.\-:/]")
+_NOT_BLANK = re.compile(r"[^ \t]")
+_LONGEST_INLINE = 100
 _LONGEST_HEAD = 400
 _LONGEST_STRAY = 2_000
 REREAD = 65_536
@@ -112,7 +115,8 @@ def _head(parse: Parse) -> Parsing[tuple[str, str]]:
     reader = parse.reader
     head = ""
     while True:
-        part, mark = yield from reader.collect_within(_LONGEST_HEAD, ">", "\n", "<")
+        limit = _LONGEST_INLINE if parse.inline else _LONGEST_HEAD
+        part, mark = yield from reader.collect_within(limit, ">", "\n", "<")
         head += part
         if not mark and parse.inline:
             raise NotACallError
@@ -130,6 +134,16 @@ def _head(parse: Parse) -> Parsing[tuple[str, str]]:
 
 def plausible(name: str) -> bool:
     return len(name) < 200 and not any(char in name for char in " {}()[]<>\"'`…")
+
+
+def words_follow(parse: Parse) -> Parsing[bool]:
+    """Whether words stand where a name is due, and no offered name with a blank: nothing of them needs to be held."""
+    reader = parse.reader
+    head = yield from reader.ahead(_AFTER_WORD, 0, _LONGEST_HEAD)
+    if head[-1:] != " " or any(name.startswith(head) for name in parse.tools.names):
+        return False
+    rest = yield from reader.ahead(_NOT_BLANK, len(head))
+    return rest[-1:] not in ("", "<", "{", ">", "\n", "[")
 
 
 def members(parse: Parse, tags: Tags, call: Call) -> Parsing[None]:
@@ -166,8 +180,8 @@ def members(parse: Parse, tags: Tags, call: Call) -> Parsing[None]:
             if between:
                 raise MalformedError(LOST)
         else:
-            if not found and not first and _cut(between, tags):
-                between = ""
+            if not found and not first and _cut(stray[-1:] + between, tags):
+                stray = between = ""
             elif not found and (first or not tags.ends_with_stream):
                 raise TruncatedError
             _check(stray + between, first)
@@ -282,9 +296,9 @@ def _value(reader: Reader, tags: Tags, sink: Emit, parse: Parse, call: Call) -> 
         if found in tags.param_end:
             reader.pos += len(found)
             space = yield from reader.space()
-            if (yield from reader.at(*follow)) or not (yield from reader.peek()):
+            if (yield from reader.at(*follow)) or not (yield from reader.peek()) or reader.cut_in(*follow):
                 return
-            if (yield from _foreign_follows(parse, call)):
+            if (yield from _foreign_follows(parse, call, "\n" in space)):
                 return
             sink(found + space)
         elif found in tags.param or found in tags.call:
@@ -301,14 +315,14 @@ def _value(reader: Reader, tags: Tags, sink: Emit, parse: Parse, call: Call) -> 
             return
 
 
-def _foreign_follows(parse: Parse, call: Call) -> Parsing[bool]:
-    """Whether another parameter follows, as an element that is named as one."""
+def _foreign_follows(parse: Parse, call: Call, at_line_start: bool) -> Parsing[bool]:
+    """Whether another parameter follows, as an element that is named as one, or as any on a line of its own."""
     if not (yield from parse.reader.at("<")):
         return False
     head = yield from parse.reader.ahead(_HEAD_END, 1, 64)
     if head.startswith(("<parameter", "<param ")):
         return True
-    return bool(_ELEMENT.fullmatch(head)) and parse.tools.declares(call.name, head[1:-1])
+    return bool(_ELEMENT.fullmatch(head)) and (at_line_start or parse.tools.declares(call.name, head[1:-1]))
 
 
 def _ends_call(reader: Reader, tags: Tags, call: Call, found: str, sink: Emit) -> Parsing[bool]:

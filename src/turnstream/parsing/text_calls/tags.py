@@ -74,7 +74,7 @@ MINICPM = Tags(
 )
 
 
-_BARS = ("｜", "‖", "｜｜", "|")
+_BARS = ("｜", "‖", "｜｜", "|", "||")
 _PREFIX = "antml:"
 ANTHROPIC = Tags(
     call=("<invoke ", f"<{_PREFIX}invoke "),

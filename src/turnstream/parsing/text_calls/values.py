@@ -56,6 +56,7 @@ _COMMENTS = ("#", "//", "/*")
 _STRING_ONLY = ({"string"}, {"string", "null"})
 # What goes on after a quote, if the quote closed the string and others before it did not.
 _AFTER_QUOTE = re.compile(r"\s*(?:,\s*(?:[A-Za-z_]\w*\s*=|\*\*|[)\]}])|[)\]}]+\s*(?:[,;<\n\]\[]|[A-Za-z_]|\Z)|\Z)")
+_OPERATOR = re.compile(r"(?:if|else|and|or|in|not|is|for)\b|[.\[(]")
 _INNER = re.compile(r"\s*[)\]}]+\s*[\"']")
 
 
@@ -307,6 +308,8 @@ class _Value:
             word = yield from reader.run(_WORD_END)
         if reader.ended and reader.pos >= len(reader.text) and self._stack:
             raise TruncatedError
+        if not word:
+            raise BrokenError
         if style.bare and types:
             found = scalars.scalar(word, types)
             self._emit(found if found is not None else '"' + escaped(word) + '"')
@@ -381,8 +384,10 @@ class _Value:
         reader, style, emit = self._reader, self._style, self._emit
         emit('"')
         inside = False
+        plain = not style.python and not style.quote
+        over = strings.Over(quote, self._ends) if self._ends.literals and plain else None
         while True:
-            yield from self._body(quote, raw=raw, inside=inside)
+            yield from self._body(quote, raw=raw, inside=inside, over=over)
             if style.quote and quote in "\"'":
                 yield from reader.take(style.quote)
             space = yield from reader.space()
@@ -391,9 +396,13 @@ class _Value:
                 break
             if style.quote or raw or (after in "\"'" and not style.python) or after in "+*%":
                 raise BrokenError
+            if style.python and _OPERATOR.match((yield from reader.peek(8))):
+                raise BrokenError
             if after in "\"'" and space and not inside:
                 quote = after  # adjacent strings are one in Python
                 continue
+            if over is not None:
+                over.check(quote + space)
             emit(escaped(quote + space))
             inside = True
         emit('"' + space if style.verbatim else '"')
@@ -418,7 +427,7 @@ class _Value:
                 return _INNER.fullmatch(ahead) is not None
             count += 1
 
-    def _body(self, quote: str, *, raw: bool, inside: bool) -> Parsing[None]:
+    def _body(self, quote: str, *, raw: bool, inside: bool, over: strings.Over | None) -> Parsing[None]:
         reader, style, emit = self._reader, self._style, self._emit
         if not inside:
             if style.quote and (yield from reader.take(style.quote)):
@@ -432,7 +441,7 @@ class _Value:
                 if not (yield from reader.until(stops(quote), lambda piece: emit(escaped(piece)))):
                     raise TruncatedError
                 return
-        yield from strings.short(reader, emit, quote, raw=raw, python=style.python, ends=self._ends)
+        yield from strings.short(reader, emit, quote, raw=raw, python=style.python, ends=self._ends, over=over)
 
     def _quoted(self) -> Parsing[None]:
         """Between a family's own quotation marks. One that was not closed before the call's end is closed there.
