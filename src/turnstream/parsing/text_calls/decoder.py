@@ -45,7 +45,7 @@ class Decoder:
         """What can be said now."""
         parse = self._parse
         idle = parse.reader.idle
-        if idle is not None and parse.out.steady and text and idle(text) is None:
+        if idle is not None and parse.out.steady and text and idle(text) is None and not text[-1].isspace():
             parse.out.passed(text)
             return [parse.reader.plain(text)]
         parse.reader.feed(text)

@@ -7,7 +7,6 @@ whatever is written with them.
 
 from __future__ import annotations
 
-import os.path
 import re
 from collections.abc import Callable, Generator, Iterable, Mapping
 from functools import lru_cache
@@ -40,8 +39,7 @@ class Stops:
         self._grows = frozenset(text for text in self.literals if text in self.prefixes)
         firsts = "".join(sorted({re.escape(text[0]) for text in self.literals}))
         self.first = re.compile(f"[{firsts}]" if firsts else r"(?!)").search
-        self.quiet = re.compile(rf"[{firsts}]|\s\Z" if firsts else r"\s\Z").search
-        """Finds something in a piece of text that is more than text, or may become more."""
+        """Finds what may begin a marker."""
 
     def live(self, text: str, start: int) -> int:
         """Where the longest tail of ``text[start:]`` begins that could still become a marker; ``len(text)`` if none."""
@@ -80,7 +78,8 @@ def _alternatives(literals: Iterable[str], guards: Mapping[str, str], done: int 
             groups.setdefault(text[done], []).append(text)
     parts = []
     for texts in groups.values():
-        common = len(os.path.commonprefix(texts))
+        first, last = min(texts), max(texts)
+        common = next((i for i, char in enumerate(first) if last[i : i + 1] != char), len(first))
         parts.append(re.escape(texts[0][done:common]) + _alternatives(texts, guards, common))
     if ending is not None:
         parts.append(ending)
@@ -258,7 +257,7 @@ class Reader:
                     sink(rest)
                 return ""
             if plain is not None and self.pos >= len(self.text):
-                self.idle, self.plain = marks.quiet, plain
+                self.idle, self.plain = marks.first, plain
             yield
             self.idle = None
 

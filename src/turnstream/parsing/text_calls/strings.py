@@ -52,10 +52,12 @@ class Over:
     def check(self, piece: str) -> None:
         at = 0
         if not self._seen:
+            if not self._tail and self._ends.first(piece) is None:
+                return
             text = self._tail + piece
             found = self._ends.search(text)
             if found is None:
-                self._tail = text[1 - self._ends.longest :]
+                self._tail = text[self._ends.live(text, 0) :]
                 return
             self._seen, at = True, max(0, found.end() - len(self._tail))
         if self._quote in piece[at:]:
