@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import aiohttp
@@ -79,7 +80,10 @@ async def test_a_task_whose_client_left_has_ended(server: str) -> None:
     async with Talk(Job("a2a-sdk 1.0 whole", server, "departed")) as witness:
         [told] = [response async for response in witness.send("Go.")]
         assert told.task.artifacts[0].parts[0].text == "one left"
-        assert (await witness.task(id)).status.state == TaskState.TASK_STATE_FAILED
+    async with asyncio.timeout(10), Talk(Job("a2a-sdk 1.0 whole", server, "lingering")) as talk:
+        while (state := (await talk.task(id)).status.state) == TaskState.TASK_STATE_WORKING:
+            pass  # it is being stored
+        assert state == TaskState.TASK_STATE_CANCELED
 
 
 @pytest.mark.parametrize("version", ["1.0", "0.3"])
