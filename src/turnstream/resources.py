@@ -29,6 +29,11 @@ class Shared(Generic[T]):
     def is_open(self) -> bool:
         return self._users > 0
 
+    @property
+    def resource(self) -> T:
+        """What is shared; only while it is open."""
+        return self._resource
+
     async def __aenter__(self) -> T:
         async with self._lock:
             if self._users == 0:

@@ -16,9 +16,7 @@ CASES = CORPUS.parent / "cases"
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 
 # case -> why it need not pass
-EXCEPTIONS = {
-    "f03-deepseek-memory": "the memory of the Responses dialect keeps what was shown, and no reasoning",
-}
+EXCEPTIONS: dict[str, str] = {}
 
 
 def failed(folder: Path, *options: str) -> dict[str, list[str]]:

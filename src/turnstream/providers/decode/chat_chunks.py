@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from turnstream import errors
+from turnstream import errors, text
 
 ABSENT = msgspec.Raw()
 
@@ -64,7 +63,6 @@ class Chunk(Struct, gc=False):
 
 
 strict = msgspec.json.Decoder(Chunk).decode
-_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def decode(data: bytes) -> Chunk:
@@ -86,24 +84,13 @@ def read_leniently(data: bytes) -> Chunk:
     if not isinstance(raw, dict):
         raise errors.ProtocolError("The model's stream has an event that is not a JSON object.", detail=_excerpt(data))
     try:
-        return _chunk(_clean(raw))
+        return _chunk(text.join_surrogates_in(raw))
     except RecursionError as error:
         raise errors.ProtocolError("The model's stream has an event that is nested too deep.") from error
 
 
 def _excerpt(data: bytes) -> str:
     return data[:500].decode("utf-8", "replace")
-
-
-def _clean(value: Any) -> Any:
-    """Lone surrogates become U+FFFD."""
-    if isinstance(value, str):
-        return _SURROGATES.sub("\ufffd", value)
-    if isinstance(value, list):
-        return [_clean(item) for item in value]
-    if isinstance(value, dict):
-        return {_clean(key): _clean(item) for key, item in value.items()}
-    return value
 
 
 def _chunk(raw: dict[str, Any]) -> Chunk:

@@ -53,27 +53,13 @@ class Decoder(frames.SseDecoder):
         self._settled = False
 
     def take(self, event: Event, out: list[events.ModelEvent]) -> None:
-        data = event.data
         try:
-            chunk = chat_chunks.strict(data)
+            chunk = chat_chunks.strict(event.data)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
-            self._take_odd(event, out)
-            return
-        self._take_chunk(chunk, event, out)
-
-    def _take_odd(self, event: Event, out: list[events.ModelEvent]) -> None:
-        """What is not JSON as it should be: the end, nothing, several events in one, or JSON that can be mended."""
-        rest = event.data.strip()
-        if rest == b"[DONE]":
-            self._end(out)
-        elif len(lines := _separate_lines(rest)) > 1:
-            for line in lines:
-                if not self.done:
-                    self.take(Event(line, event.event), out)
-        elif rest:
-            self._take_chunk(chat_chunks.read_leniently(self.surrogates.join(event.data)), event, out)
-
-    def _take_chunk(self, chunk: chat_chunks.Chunk, event: Event, out: list[events.ModelEvent]) -> None:
+            odd = self._read_odd(event, out)
+            if odd is None:
+                return
+            chunk = odd
         if chunk.choices:
             for choice in chunk.choices:
                 if not choice.index:
@@ -92,6 +78,19 @@ class Decoder(frames.SseDecoder):
             raise failures.from_status(self.provider, None, chunk.error)
         if event.event:
             self._named(event, out)
+
+    def _read_odd(self, event: Event, out: list[events.ModelEvent]) -> chat_chunks.Chunk | None:
+        """What is not JSON as it should be: the end, nothing, several events in one, or JSON that can be mended."""
+        rest = event.data.strip()
+        if rest == b"[DONE]":
+            self._end(out)
+        elif len(lines := _separate_lines(rest)) > 1:
+            for line in lines:
+                if not self.done:
+                    self.take(Event(line, event.event), out)
+        elif rest:
+            return chat_chunks.read_leniently(self.surrogates.join(event.data))
+        return None
 
     def _without_choices(self, chunk: chat_chunks.Chunk, data: bytes) -> None:
         """vLLM: the error is the whole chunk. MiniMax: it is in a member of its own."""
@@ -122,7 +121,17 @@ class Decoder(frames.SseDecoder):
                     _parts(content, out)
             if delta.tool_calls:
                 self._fragments(delta, out)
-            self._rare(delta, out)
+            if (
+                delta.refusal
+                or delta.annotations
+                or delta.reasoning_details
+                or delta.thinking_blocks
+                or delta.reasoning_opaque
+                or delta.images
+                or delta.executed_tools
+                or delta.function_call is not None
+            ):
+                self._rare(delta, out)
         if choice.usage:
             self._usage = choice.usage
         if choice.finish_reason:

@@ -14,6 +14,8 @@ from typing import Any, TypeVar, get_args, get_origin
 import msgspec
 from msgspec import Struct
 
+from turnstream import text
+
 _ENDS = re.compile(rb'(?<!\\)((?:\\\\)*)(\\u[dD][89abAB][0-9a-fA-F]{2})(?=")')
 _BEGINS = re.compile(rb'(?<!\\)"(?=\\u[dD][c-fC-F][0-9a-fA-F]{2})')
 
@@ -35,7 +37,6 @@ class Surrogates:
 
 
 T = TypeVar("T")
-_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def read(decoder: msgspec.json.Decoder[T], data: bytes, surrogates: Surrogates) -> T:
@@ -52,17 +53,7 @@ def read(decoder: msgspec.json.Decoder[T], data: bytes, surrogates: Surrogates) 
 
 def loads(data: bytes) -> Any:
     """Any JSON value, read as `read` reads it."""
-    return _clean(json.loads(data.decode("utf-8", "replace")))
-
-
-def _clean(value: Any) -> Any:
-    if isinstance(value, str):
-        return _SURROGATES.sub("\ufffd", value)
-    if isinstance(value, list):
-        return [_clean(item) for item in value]
-    if isinstance(value, dict):
-        return {_clean(key): _clean(item) for key, item in value.items()}
-    return value
+    return text.join_surrogates_in(json.loads(data.decode("utf-8", "replace")))
 
 
 S = TypeVar("S", bound=Struct)

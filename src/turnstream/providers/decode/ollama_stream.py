@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from turnstream import errors, events, usage
 from turnstream.parsing import ndjson
-from turnstream.providers.decode import failures, lenient
+from turnstream.providers.decode import failures, frames, lenient
 
 NAME = "ollama"
 
@@ -53,59 +53,20 @@ _line = msgspec.json.Decoder(Line)
 _strict = _line.decode
 
 
-class Decoder:
+class Decoder(frames.FramedDecoder[bytes]):
     """A call comes whole, in one line or in several; the last line says ``done``."""
 
+    provider = NAME
+
     def __init__(self) -> None:
-        self.done = self.finished = self.blank = False
-        self._lines = ndjson.Decoder()
-        self._surrogates = lenient.Surrogates()
+        super().__init__(ndjson.Decoder())
         self._calls = 0
-        self._error: errors.ProviderError | None = None
 
-    def feed(self, piece: bytes) -> list[events.ModelEvent]:
-        self._check()
-        if self.done:
-            return []
-        out: list[events.ModelEvent] = []
+    def take(self, frame: bytes, out: list[events.ModelEvent]) -> None:
         try:
-            for data in self._lines.feed(piece):
-                if self._take(data, out):
-                    break
-        except errors.ProviderError as error:
-            self._fail(error, out)
-        return out
-
-    def close(self) -> list[events.ModelEvent]:
-        """The rest. Call it until it gives nothing: if the stream also ended badly, the call after the rest raises."""
-        self._check()
-        out: list[events.ModelEvent] = []
-        try:
-            if not self.done:
-                for line in self._lines.close():
-                    self._take(line, out)
-            if not self.done:
-                raise failures.ended_early(NAME)
-        except errors.ProviderError as error:
-            self._fail(error, out)
-        return out
-
-    def _check(self) -> None:
-        if self._error is not None:
-            raise self._error
-
-    def _fail(self, error: errors.ProviderError, out: list[events.ModelEvent]) -> None:
-        error.provider = NAME
-        self._error = error
-        if not out:
-            raise error
-
-    def _take(self, data: bytes, out: list[events.ModelEvent]) -> bool:
-        """Whether that was the last line."""
-        try:
-            line = _strict(data)
+            line = _strict(frame)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
-            line = _lenient(data, self._surrogates)
+            line = _lenient(frame, self.surrogates)
         message = line.message
         if message is None:
             _generated(line, out)
@@ -118,9 +79,7 @@ class Decoder:
                 for call in message.tool_calls:
                     self._call(call, out)
         if line.done or line.error:
-            self._end(line, data, out)
-            return True
-        return False
+            self._end(line, frame, out)
 
     def _call(self, call: _Call, out: list[events.ModelEvent]) -> None:
         function = call.function or _Function()
@@ -141,9 +100,9 @@ class Decoder:
         self.done = True
 
 
-def _lenient(data: bytes, halves: lenient.Surrogates) -> Line:
+def _lenient(data: bytes, surrogates: lenient.Surrogates) -> Line:
     try:
-        return lenient.read(_line, data, halves)
+        return lenient.read(_line, data, surrogates)
     except ValueError:
         raise failures.broken(NAME, "a line is not a JSON object of an answer") from None
 

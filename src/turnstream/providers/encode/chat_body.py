@@ -244,9 +244,7 @@ def _arguments(text: str) -> str:
 
 def _result(message: messages.ToolMessage) -> dict[str, Any]:
     """The protocol has no mark for a failure, so the text says it."""
-    text = messages.content_text(message.content)
-    if message.is_error and "error" not in text[:40].lower():
-        text = f"Error: {text}"
+    text = translate.mark_error(messages.content_text(message.content), failed=message.is_error)
     return {"role": "tool", "tool_call_id": message.tool_call_id, "content": text}
 
 

@@ -163,14 +163,8 @@ def _content(content: messages.Content, where: str) -> str | list[Item]:
 def _output(content: messages.Content, message: messages.ToolMessage, where: str) -> str | list[Item]:
     parts = _content(content, where)
     if isinstance(parts, str):
-        return _result_text(message)
+        return translate.mark_error(messages.content_text(message.content), failed=message.is_error)
     return [{"type": "input_text", "text": "Error:"}, *parts] if message.is_error else parts
-
-
-def _result_text(message: messages.ToolMessage) -> str:
-    """The protocol has no mark for a failure, so the text says it."""
-    text = messages.content_text(message.content)
-    return f"Error: {text}" if message.is_error and "error" not in text[:40].lower() else text
 
 
 def _part(part: messages.ContentPart, where: str) -> Item:

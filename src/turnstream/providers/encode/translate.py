@@ -11,11 +11,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from turnstream import errors, messages, requests
+from turnstream import errors, jsontext, messages, requests, text
 from turnstream.parsing import media
 from turnstream.providers import base
-
-_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def encode(body: dict[str, Any]) -> bytes:
@@ -24,8 +22,8 @@ def encode(body: dict[str, Any]) -> bytes:
     try:
         return msgspec.json.encode(body)
     except (UnicodeEncodeError, TypeError):
-        text = json.dumps(body, ensure_ascii=False, default=str)
-        return _SURROGATES.sub("\ufffd", text).encode()
+        dumped = json.dumps(body, ensure_ascii=False, default=str)
+        return text.join_surrogates(dumped).encode()
 
 
 def with_extra(body: dict[str, Any], extra: dict[str, Any] | None) -> dict[str, Any]:
@@ -44,12 +42,8 @@ def options_of(settings: base.Settings, model_request: requests.ModelRequest) ->
 
 def arguments_object(call: messages.ToolCall) -> dict[str, Any]:
     """The arguments as an object. Text that is not a JSON object stands in it under the key ``arguments``."""
-    if not call.arguments.strip():
-        return {}
-    try:
-        return msgspec.json.decode(call.arguments, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeError):
-        return {"arguments": call.arguments}
+    found = jsontext.decode_object(call.arguments)
+    return {"arguments": call.arguments} if found is None else found
 
 
 def arguments_text(call: messages.ToolCall) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 from weakref import WeakKeyDictionary
 
-from turnstream import errors
+from turnstream import errors, resources
 from turnstream.providers import base
 from turnstream.providers.transport import plain_http
 
@@ -39,29 +40,23 @@ class Client:
     """
 
     def __init__(self) -> None:
-        self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pool] = WeakKeyDictionary()
+        self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, resources.Shared[_Pool]] = WeakKeyDictionary()
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        pool = self._pools.get(loop)
-        if pool is None:
-            pool = self._pools[loop] = _Pool()
-        pool.users += 1
+        if (pool := self._pools.get(loop)) is None:
+            pool = self._pools[loop] = resources.Shared(_open_pool)
+        await pool.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        loop = asyncio.get_running_loop()
-        pool = self._pools[loop]
-        pool.users -= 1
-        if pool.users == 0:
-            del self._pools[loop]
-            await pool.close()
+        await self._pools[asyncio.get_running_loop()].__aexit__(kind, error, trace)
 
     async def request(self, request: base.HttpRequest, connect_timeout: float) -> Response:
         """The response, its body still to be read. Only to be used while entered."""
-        pool = self._pools[asyncio.get_running_loop()]
+        pool = self._pools[asyncio.get_running_loop()].resource
         proxy = _proxy(request.url)
         if proxy is None and plain_http.plain(request.url):
             return await pool.plain.request(request, connect_timeout)
@@ -71,10 +66,9 @@ class Client:
 class _Pool:
     """``plain`` has the connections of nearly all requests, `full` those of the others."""
 
-    __slots__ = ("_full", "plain", "users")
+    __slots__ = ("_full", "plain")
 
     def __init__(self) -> None:
-        self.users = 0
         self.plain = plain_http.Pool(_KEEP_ALIVE_SECONDS)
         self._full: full_http.Pool | None = None
 
@@ -89,6 +83,12 @@ class _Pool:
         self.plain.close()
         if self._full is not None:
             await self._full.close()
+
+
+async def _open_pool(stack: AsyncExitStack) -> _Pool:
+    pool = _Pool()
+    stack.push_async_callback(pool.close)
+    return pool
 
 
 SHARED = Client()
