@@ -42,6 +42,19 @@ class ThreadRef(Struct, frozen=True):
     stores: bool = True
 
 
+class Keep(Struct, frozen=True):
+    """That the run is kept: it has a log and goes on without its client, who can come back to it.
+
+    With ``background`` the client does not even wait for it. ``policy`` says what happens if another run of the thread
+    has not ended: it waits for that one, is refused, or ends it. With ``waits`` the run waits for the results of the
+    client's own tools, instead of ending with their calls.
+    """
+
+    background: bool = False
+    policy: Literal["queue", "reject", "interrupt"] = "queue"
+    waits: bool = False
+
+
 class Progress(Protocol):
     def __call__(self, message: str, fraction: float | None = None, /) -> None: ...
 
@@ -137,7 +150,7 @@ class RunRequest(Struct, frozen=True):
     """What a client asks of an agent, freed of its dialect. ``tools`` are those that the client runs itself.
 
     ``principal`` is who asks. ``housekeeping`` marks what a chat front end asks for its own use (a title, tags): it is
-    answered without tools, instructions and statuses.
+    answered without tools, instructions and statuses. ``keep`` asks that the run outlives its client's connection.
     """
 
     messages: tuple[Message, ...]
@@ -150,3 +163,4 @@ class RunRequest(Struct, frozen=True):
     headers: dict[str, str] = {}
     principal: Principal = ANONYMOUS
     housekeeping: bool = False
+    keep: Keep | None = None

@@ -51,7 +51,7 @@ class LogMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.owner is None and self.status in ("queued", "running"))
     @rule()
     def claim(self) -> None:
-        self.owner = self.do(next_claim(self.store, self.new.id, 5))
+        self.owner = self.do(next_claim(self.store, self.new.id, 60))
         assert self.owner is not None
         read = self.do(self.owner.log())
         assert read == list(enumerate(self.log, 1))
@@ -127,7 +127,7 @@ class LogMachine(RuleBasedStateMachine):
             self.watch()
 
     def watch(self) -> None:
-        assert self.do(whole(self.store, self.new.id, 0, 5)) == list(enumerate(self.log, 1))
+        assert self.do(whole(self.store, self.new.id, 0, 60)) == list(enumerate(self.log, 1))
 
     def write(self, claim: protocols.Claim, batch: list[events.LogEvent]) -> None:
         self.log += batch
@@ -170,11 +170,11 @@ def check(place: type[Place] | Any, examples: int) -> None:
 
 def test_a_sqlite_file_has_the_log_of_the_model() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        check(Fresh("sqlite", folder), 600 if SOAK else 60)
+        check(Fresh("sqlite", folder), 600 if SOAK else 30)
 
 
 def test_postgres_has_the_log_of_the_model(postgres_url: str) -> None:
-    check(Fresh("postgres", asyncio.run(servers.new_database(postgres_url))), 300 if SOAK else 30)
+    check(Fresh("postgres", asyncio.run(servers.new_database(postgres_url))), 300 if SOAK else 15)
 
 
 class Fresh:

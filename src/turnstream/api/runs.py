@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -11,14 +11,46 @@ from turnstream.api.chat_completions import ChatMessage, Tool
 
 class RunBody(Struct):
     """``messages`` are those of chat completions, and the whole conversation; ``input`` is one user message, which goes
-    on with ``thread`` where one is named."""
+    on with ``thread`` where one is named. The run is kept with ``background``, which does not wait for it, and with
+    ``on_disconnect: go_on``; ``policy`` is about other runs of the thread."""
 
     agent: str | None = None
     messages: list[ChatMessage] | None = None
     input: str | None = None
     thread: str | None = None
     stream: bool = False
+    background: bool = False
+    on_disconnect: Literal["cancel", "go_on"] = "cancel"
+    policy: Literal["queue", "reject", "interrupt"] = "queue"
     tools: list[Tool] | None = None
     user: str | None = None
     context: dict[str, Any] | None = None
     metadata: dict[str, Any] | None = None
+
+
+class ToolResult(Struct):
+    """The client's result of one of its own tools. ``output`` is text, or anything else as JSON."""
+
+    tool_call_id: str
+    output: Any = ""
+    is_error: bool = False
+
+
+class AnswerBody(Struct):
+    """The body of ``POST /v1/runs/{id}/answer``: the results that the run waits for."""
+
+    results: list[ToolResult]
+
+
+class ThreadBody(Struct):
+    """The body of ``POST /v1/threads/{id}``."""
+
+    title: str | None = None
+
+
+class ForkBody(Struct):
+    """The body of ``POST /v1/threads/{id}/fork``: a new thread with the first ``length`` messages; its name is made up
+    without ``id``."""
+
+    length: int
+    id: str | None = None

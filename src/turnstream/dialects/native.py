@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from turnstream import errors, events, jsontext, messages, requests, toolspec
+from turnstream import errors, events, jsontext, messages, protocols, requests, toolspec
 from turnstream.api import runs as api
 from turnstream.dialects import base, incoming, openai_chat, openai_chat_messages, openai_chat_request
 from turnstream.dialects import body as bodies
@@ -65,6 +65,7 @@ class Exchange:
                 thread_id=incoming.thread_id(client.headers, ("thread", body.thread)),
                 user=incoming.user(client.headers, ("user", body.user)),
                 context=incoming.values(body.context, "context"),
+                keep=_keep(body),
             )
         )
         self.thread = incoming.thread_ref(self.request, client.headers, body.metadata)
@@ -82,6 +83,33 @@ class Exchange:
 
     def refuse(self, error: errors.TurnstreamError, request_id: str) -> base.Reply:
         return openai_chat.refusal(error)
+
+
+class View:
+    """The stream of a kept run behind the event ``after``, for whoever comes back to it."""
+
+    stream = True
+    thread: requests.ThreadRef | None = None
+    headers: Mapping[str, str] = {}
+    request = requests.RunRequest(())
+
+    def __init__(self, after: int) -> None:
+        self._after = after
+
+    def encoder(self, agent: str) -> Encoder:
+        return _LogEncoder(self._after)
+
+    def reply(self, agent: str, batch: Sequence[events.RunEvent]) -> base.Reply:
+        raise NotImplementedError  # it is a stream
+
+    def refuse(self, error: errors.TurnstreamError, request_id: str) -> base.Reply:
+        return openai_chat.refusal(error)
+
+
+def _keep(body: api.RunBody) -> requests.Keep | None:
+    if not body.background and body.on_disconnect == "cancel":
+        return None
+    return requests.Keep(body.background, body.policy, waits=True)
 
 
 def _messages(body: api.RunBody) -> tuple[messages.Message, ...]:
@@ -104,7 +132,7 @@ def run_object(
     ended_at: float | None = None,
     ending: object = None,
 ) -> dict[str, Any]:
-    """A run as ``GET /v1/runs/{id}`` shows it; ``ending`` is its terminal event, if it has ended."""
+    """A run as ``GET /v1/runs/{id}`` shows it; ``ending`` is its terminal event, or what it waits for."""
     error = None
     if isinstance(ending, events.RunFailed):
         error = {"code": ending.code, "message": ending.message, "param": ending.param}
@@ -119,8 +147,45 @@ def run_object(
         "ended_at": ended_at,
         "usage": None if used is None else openai_chat.usage_object(used),
         "error": error,
-        "waiting": None,
+        "waiting": _waiting(ending) if status == "waiting" else None,
     }
+
+
+def _waiting(ending: object) -> dict[str, Any] | None:
+    """The calls whose results the run waits for."""
+    if not isinstance(ending, events.RunWaiting):
+        return None
+    calls = [{"id": call.id, "name": call.name, "arguments": call.arguments} for call in ending.tool_calls]
+    return {"tool_calls": calls}
+
+
+def show(state: protocols.RunState) -> dict[str, Any]:
+    """A run that the server keeps."""
+    return run_object(
+        state.id,
+        state.agent,
+        state.thread,
+        state.status,
+        state.created_at,
+        ended_at=state.ended_at,
+        ending=state.ending,
+    )
+
+
+def reply(state: protocols.RunState, batch: Sequence[events.LogEvent] | None) -> base.Reply:
+    """A kept run whose client has waited for it, with what came of it; or, with None, which goes on by itself."""
+    if batch is None:
+        return base.Reply(202, jsontext.encode(show(state)))
+    texts: list[str] = []
+    for event in batch:
+        match event:
+            case events.TextDelta(text=text):
+                texts.append(text)
+            case events.RunResumed():  # what was said since the last finished step is void
+                texts = texts[:0]
+            case _:
+                pass
+    return base.Reply(200, jsontext.encode({**show(state), "output": "".join(texts)}))
 
 
 class Encoder(base.StreamEncoder):
@@ -147,6 +212,13 @@ class Encoder(base.StreamEncoder):
 
     def heartbeat(self) -> bytes:
         return b"" if self.ended else b"event: heartbeat\ndata: {}\n\n"
+
+
+class _LogEncoder(Encoder):
+    """Of a log, which may have ended before: nothing is missing then."""
+
+    def close(self) -> bytes:
+        return b""
 
 
 def frame(seq: int, event: events.LogEvent) -> bytes:

@@ -13,7 +13,7 @@ agent do not go through FastAPI: its way costs more than all else that a request
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
@@ -25,10 +25,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from turnstream import __version__, identity
 from turnstream.dialects import DIALECTS
 from turnstream.runs import stores
+from turnstream.runs.keeper import Keeper
 from turnstream.server import openapi, refusals, routes, scopes
 from turnstream.server.conversations import Conversations
-from turnstream.server.endpoints import health, metrics, models, playground, runs
+from turnstream.server.endpoints import health, metrics, models, playground, runs, threads
 from turnstream.server.endpoints.dialects import Dialects
+from turnstream.server.kept import KeptRuns
 from turnstream.server.middleware.auth import Auth
 from turnstream.server.middleware.drain import Drain
 from turnstream.server.middleware.errors import Errors
@@ -48,9 +50,11 @@ def app(service: Service, state: State | None = None) -> ASGIApp:
     refuse = refusals.Refusals(table, None if state.metrics is None else state.metrics.refused)
     state.runs.watches += service.watches
     store = stores.make(service.settings.store, service.folder, service.settings.memory_limit)
-    kept = Conversations(service.threads or store.threads)
-    api = _api(service, store, state, table, refuse)
-    stack: ASGIApp = _Router(table, Dialects(service, state, kept, refuse), api)
+    conversations = Conversations(service.threads or store.threads)
+    state.keeper = None if store.runs is None else Keeper(store.runs, store.threads, service.agents)
+    kept = KeptRuns(state.keeper, conversations)
+    api = _api(service, store, kept, state, table, refuse)
+    stack: ASGIApp = _Router(table, Dialects(service, state, conversations, kept, refuse), api)
     for layer, args, kwargs in reversed(_middleware(service.settings, state, table, refuse)):
         stack = layer(stack, *args, **kwargs)
     return stack
@@ -94,11 +98,16 @@ class _Router:
 
 
 def _api(
-    service: Service, store: stores.Store, state: State, table: routes.Routes, refuse: refusals.Refusals
+    service: Service,
+    store: stores.Store,
+    kept: KeptRuns,
+    state: State,
+    table: routes.Routes,
+    refuse: refusals.Refusals,
 ) -> FastAPI:
     @asynccontextmanager
     async def lifespan(api: FastAPI) -> AsyncIterator[None]:
-        async with service, store, metrics.served(state.metrics, service.settings):
+        async with service, store, state.keeper or nullcontext(), metrics.served(state.metrics, service.settings):
             yield
 
     async def http_error(request: Request, error: Exception) -> Response:
@@ -124,7 +133,8 @@ def _api(
     )
     openapi.add(api, table.rows)
     models.add(api, service, refuse)
-    runs.add(api, state.runs, refuse)
+    runs.add(api, state.runs, kept, service.settings, refuse)
+    threads.add(api, service, service.threads or store.threads, refuse)
     health.add(api, state)
     playground.add(api, service, state, table, refuse)
     if state.metrics is not None and service.settings.metrics:

@@ -53,7 +53,7 @@ class Turn:
         threads = self._conversations.threads
         instructions, said = _split(self.request.messages)
         if (self._ref.history or default) == "client":
-            self._new = said if await threads.get(self.key) is None else _after_last_answer(said)
+            self._new = await self._conversations.new_messages(self.key, said)
         else:
             history = await threads.read(self.key, limit=self._ref.length)
             self._new = said
@@ -119,6 +119,26 @@ class Conversations:
     def __init__(self, threads: protocols.Threads, clock: Callable[[], float] = time.time) -> None:
         self.threads, self.clock = threads, clock
         self.open_turns: dict[str, Turn] = {}
+
+    async def new_messages(
+        self, key: protocols.ThreadKey, said: Sequence[messages.Message]
+    ) -> Sequence[messages.Message]:
+        """What is new where the client sends the whole history each time."""
+        return said if await self.threads.get(key) is None else _after_last_answer(said)
+
+    async def enter(
+        self, key: protocols.ThreadKey, ref: requests.ThreadRef, request: requests.RunRequest, run_id: str
+    ) -> tuple[protocols.ThreadKey, Sequence[messages.Message], bool]:
+        """For a run that is kept: its thread, what is new to that, and whether its history counts, which is read when
+        the run begins. Whoever goes on from an answer that is not the thread's last gets a thread of their own."""
+        _, said = _split(request.messages)
+        if (ref.history or "client") == "client":
+            return key, await self.new_messages(key, said), False
+        thread = await self.threads.get(key)
+        if ref.length is not None and thread is not None and thread.length != ref.length:
+            fork = await self.threads.fork(key, ref.length, run_id)
+            key = key if fork is None else fork.key
+        return key, said, True
 
     async def find(
         self, lookup: base.Lookup, principal: str, agent: str, dialect: str

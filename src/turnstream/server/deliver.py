@@ -6,12 +6,13 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from starlette.types import Receive, Scope
 
 from turnstream import events
 from turnstream.dialects import base
-from turnstream.runs import supervisor
+from turnstream.runs import supervisor, watch
 from turnstream.server import conversations, delivery, refusals, replies, scopes
 from turnstream.service import ServerSettings
 
@@ -24,6 +25,10 @@ STREAM_HEADERS = {
 }
 
 
+# A run in the hands of its response, or a kept one that is only watched.
+Followed: TypeAlias = supervisor.Handle | watch.Watch
+
+
 @dataclass(frozen=True, slots=True)
 class Client:
     """Who gets the response."""
@@ -34,7 +39,7 @@ class Client:
     refuse: refusals.Refusals
     settings: ServerSettings
 
-    async def refuse_run(self, handle: supervisor.Handle, exchange: base.Exchange, failure: events.RunFailed) -> None:
+    async def refuse_run(self, handle: Followed, exchange: base.Exchange, failure: events.RunFailed) -> None:
         """Nothing has been sent: the failure is an HTTP status."""
         headers = {"x-should-retry": "false"} if handle.acted or not failure.retryable else None
         error = refusals.as_error(failure)
@@ -43,7 +48,7 @@ class Client:
 
 
 def deliver(
-    handle: supervisor.Handle, exchange: base.Exchange, client: Client, turn: conversations.Turn | None = None
+    handle: Followed, exchange: base.Exchange, client: Client, turn: conversations.Turn | None = None
 ) -> Awaitable[None]:
     """To be awaited: the response, to its end. With a ``turn`` the run is stored before its client hears of its end."""
     if exchange.stream:
@@ -51,28 +56,36 @@ def deliver(
     return deliver_whole(handle, exchange, client, turn)
 
 
-async def _leave_with(receive: Receive, handle: supervisor.Handle) -> None:
+async def _leave_with(receive: Receive, handle: Followed) -> None:
     """End the run when its client goes."""
     while (await receive())["type"] != "http.disconnect":
         pass
     handle.leave()
 
 
-async def deliver_whole(
-    handle: supervisor.Handle, exchange: base.Exchange, client: Client, turn: conversations.Turn | None = None
-) -> None:
+async def collect(handle: Followed, client: Client) -> list[events.RunEvent]:
+    """All events of the run, or those until it waits for somebody."""
     collected: list[events.RunEvent] = []
     watcher = asyncio.create_task(_leave_with(client.receive, handle))
     try:
         async with handle.follow() as batches:
             async for batch in batches:
                 collected += batch
+                if isinstance(batch[-1], events.RunWaiting):
+                    break
     finally:
         watcher.cancel()
+    return collected
+
+
+async def deliver_whole(
+    handle: Followed, exchange: base.Exchange, client: Client, turn: conversations.Turn | None = None
+) -> None:
+    collected = await collect(handle, client)
     if handle.left:
         return
     end = handle.failure or base.outcome(collected)
-    if turn is not None:
+    if turn is not None and isinstance(handle, supervisor.Handle):
         turn.encoder = exchange.encoder(handle.agent)
         turn.encoder.feed(base.compact(collected))
         await turn.end(handle.request, handle.messages, handle.ending)
@@ -92,7 +105,7 @@ class Stream:
 
     def __init__(
         self,
-        handle: supervisor.Handle,
+        handle: Followed,
         exchange: base.Exchange,
         client: Client,
         turn: conversations.Turn | None = None,
@@ -107,6 +120,10 @@ class Stream:
         self._sending = False
         self._aside: asyncio.Task[None] | None = None
         self._timer = self._loop.call_later(client.settings.first_byte_hold, self._tick)
+
+    async def open(self) -> None:
+        """Begin with the response at once, whatever comes of the run."""
+        await self._perform(self._delivery.tick())
 
     async def run(self) -> None:
         watcher = asyncio.create_task(_leave_with(self._client.receive, self._handle))
@@ -147,9 +164,9 @@ class Stream:
 
     async def _store(self, batch: Sequence[events.RunEvent]) -> None:
         """A run that has ended: its client may name it as soon as it hears of its end."""
-        ending = base.outcome(batch)
-        if self._turn is not None and ending is not None:
-            await self._turn.end(self._handle.request, self._handle.messages, ending)
+        ending, handle = base.outcome(batch), self._handle
+        if self._turn is not None and ending is not None and isinstance(handle, supervisor.Handle):
+            await self._turn.end(handle.request, handle.messages, ending)
 
     # ------------------------------------------------------------------------------------------------------- sending
 

@@ -107,3 +107,8 @@ def not_routed(method: str, path: str, status: int, detail: str, hint: str | Non
     else:
         message, code = detail, "http_error"
     return errors.TurnstreamError(message, code=code, status=status)
+
+
+def no_run(id: str) -> errors.RequestError:
+    message = f"There is no run '{id[:100]}', or no longer."
+    return errors.RequestError(message, param="run_id", code="run_not_found", status=404)

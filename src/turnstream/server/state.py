@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from turnstream import errors, events, usage
-from turnstream.runs import supervisor
+from turnstream.runs import keeper, supervisor
 from turnstream.server import budget, sockets
 from turnstream.service import ServerSettings
 
@@ -20,6 +20,7 @@ class State:
         self.draining = False
         self.metrics = _metrics(settings)
         self.runs = supervisor.Supervisor(settings.max_runs, () if self.metrics is None else (self.metrics.watch,))
+        self.keeper: keeper.Keeper | None = None
         self.bodies = budget.Budget(settings.max_bodies)
         self.sockets = sockets.Sockets(settings.max_connections, settings.max_held, settings.send_timeout)
 

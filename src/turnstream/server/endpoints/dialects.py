@@ -11,9 +11,9 @@ from starlette.types import Receive, Scope, Send
 
 from turnstream import agent as agents
 from turnstream import errors, requests
-from turnstream.dialects import base
+from turnstream.dialects import base, native
 from turnstream.runs import supervisor
-from turnstream.server import conversations, deliver, refusals, replies, request, routes, scopes
+from turnstream.server import conversations, deliver, kept, refusals, replies, request, routes, scopes
 from turnstream.server import state as states
 from turnstream.service import Service
 
@@ -22,20 +22,27 @@ class Dialects:
     """Answers whatever a dialect's route matches."""
 
     def __init__(
-        self, service: Service, state: states.State, kept: conversations.Conversations, refuse: refusals.Refusals
+        self,
+        service: Service,
+        state: states.State,
+        conversations: conversations.Conversations,
+        kept_runs: kept.KeptRuns,
+        refuse: refusals.Refusals,
     ) -> None:
-        self._service, self._kept, self._refuse = service, kept, refuse
+        self._service, self._kept, self._kept_runs, self._refuse = service, conversations, kept_runs, refuse
         self._runs, self._bodies = state.runs, state.bodies
         self._descriptions = {name: agent.description for name, agent in service.agents.items()}
 
     async def __call__(self, match: routes.Match, scope: Scope, receive: Receive, send: Send) -> None:
-        run_id = supervisor.new_id()
         with self._bodies.share() as share:  # until it is answered: what was decoded of a body is as large as the body
             try:
                 reader = request.Reader(scope, receive, self._service.settings, share)
-                exchange = await self._decode(match, reader, run_id)
+                principal = scopes.principal(scope)
+                parameters, agents = self._resolve(match.path_params, principal), self._descriptions_for(principal)
+                incoming = await reader.read(supervisor.new_id(), parameters, agents)
+                exchange = await self._decode(match, incoming)
                 if not isinstance(exchange, base.Reply):
-                    await self._run(exchange, match.dialect.name, run_id, scope, receive)
+                    await self._run(exchange, incoming, match.dialect.name, scope, receive)
                     return
                 response = replies.respond(scope, exchange)
             except ClientDisconnect:
@@ -44,10 +51,9 @@ class Dialects:
                 response = self._refuse(scope, error)
             await response(scope, receive, send)
 
-    async def _decode(self, match: routes.Match, reader: request.Reader, run_id: str) -> base.Exchange | base.Reply:
-        principal = scopes.principal(reader.scope)
-        parameters = self._resolve(match.path_params, principal)
-        decoded = match.dialect.decode(await reader.read(run_id, parameters, self._descriptions_for(principal)))
+    async def _decode(self, match: routes.Match, incoming: base.ClientRequest) -> base.Exchange | base.Reply:
+        principal = incoming.principal
+        decoded = match.dialect.decode(incoming)
         if isinstance(decoded, base.Lookup):
             name, _ = self._agent(decoded.agent, principal)
             decoded = decoded.then(await self._kept.find(decoded, principal.name, name, match.dialect.name))
@@ -69,16 +75,39 @@ class Dialects:
         return {name: text for name, text in self._descriptions.items() if principal.may_use(name)}
 
     def _run(
-        self, exchange: base.Exchange, dialect: str, run_id: str, scope: Scope, receive: Receive
+        self, exchange: base.Exchange, incoming: base.ClientRequest, dialect: str, scope: Scope, receive: Receive
     ) -> Awaitable[None]:
-        principal = scopes.principal(scope)
+        principal, run_id = incoming.principal, incoming.id
         name, agent = self._agent(exchange.request.agent, principal)
         scopes.set_run_id(scope, run_id)
         client = deliver.Client(scope, receive, scopes.outgoing(scope), self._refuse, self._service.settings)
+        if exchange.request.keep is not None:
+            return self._run_in_store(exchange, incoming, name, dialect, client)
         if exchange.thread is not None:
             turn = conversations.Turn(self._kept, exchange, principal.name, name, run_id, dialect)
             return self._run_kept(turn, agent, client)
         return deliver.deliver(self._start(agent, exchange.request, run_id, dialect, scope), exchange, client)
+
+    async def _run_in_store(
+        self, exchange: base.Exchange, incoming: base.ClientRequest, agent: str, dialect: str, client: deliver.Client
+    ) -> None:
+        """The run is owned by the store's keeper; the response only watches it."""
+        wanted = self._for(exchange.request, client.scope)
+        run_id = await self._kept_runs.start(exchange, incoming, agent, dialect, wanted)
+        scopes.set_run_id(client.scope, run_id)
+        watching = self._kept_runs.watch(run_id, agent, dialect)
+        if exchange.stream or dialect != native.Native.name:
+            await deliver.deliver(watching, exchange, client)
+            return
+        background = wanted.keep is not None and wanted.keep.background
+        collected = [] if background else await deliver.collect(watching, client)
+        state = await self._kept_runs.runs.get(incoming.principal.name, run_id)
+        if watching.left:
+            return
+        if state is None:  # deleted meanwhile
+            raise refusals.no_run(run_id)
+        reply = native.reply(state, None if background else collected)
+        await replies.respond(client.scope, reply)(client.scope, client.receive, client.outgoing)
 
     async def _run_kept(self, turn: conversations.Turn, agent: agents.Agent, client: deliver.Client) -> None:
         await turn.begin()
@@ -95,12 +124,14 @@ class Dialects:
     def _start(
         self, agent: agents.Agent, wanted: requests.RunRequest, run_id: str, dialect: str, scope: Scope
     ) -> supervisor.Handle:
-        principal = scopes.principal(scope)
-        wanted = msgspec.structs.replace(wanted, principal=principal, headers=self._headers_for_tools(scope))
         trace = request.trace(scope) if self._runs.watches else {}
-        return self._runs.start(
-            agent, wanted, run_id, request_id=scopes.request_id(scope), dialect=dialect, trace=trace
-        )
+        wanted, request_id = self._for(wanted, scope), scopes.request_id(scope)
+        return self._runs.start(agent, wanted, run_id, request_id=request_id, dialect=dialect, trace=trace)
+
+    def _for(self, wanted: requests.RunRequest, scope: Scope) -> requests.RunRequest:
+        """The request, with who asks and what tools may see of the headers."""
+        principal = scopes.principal(scope)
+        return msgspec.structs.replace(wanted, principal=principal, headers=self._headers_for_tools(scope))
 
     def _agent(self, name: str | None, principal: requests.Principal) -> tuple[str, agents.Agent]:
         """The agent of that name, and its name; the first one without."""

@@ -80,7 +80,8 @@ def add(api: FastAPI, service: Service, state: states.State, table: routes.Route
         wires = [
             {"name": name, "method": route.method, "path": route.path} for name, (route, _) in _wires(table).items()
         ]
-        offered = {"version": __version__, "kept": False, "threads": False, "wires": wires}
+        kept, threads = state.keeper is not None, service.settings.store != "none"
+        offered = {"version": __version__, "kept": kept, "threads": threads, "wires": wires}
         return replies.respond(request.scope, base.Reply(200, jsontext.encode(offered)))
 
     @api.post("/playground/wires/{name}", include_in_schema=False)

@@ -2,24 +2,135 @@
 
 from __future__ import annotations
 
+import msgspec
 from fastapi import FastAPI, Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
-from turnstream import errors, jsontext
-from turnstream.dialects import base
-from turnstream.runs import supervisor
-from turnstream.server import refusals, replies, scopes
-
-
-def add(api: FastAPI, runs: supervisor.Supervisor, refuse: refusals.Refusals) -> None:
-    @api.post("/v1/runs/{run_id}/cancel", tags=["runs"], response_class=Response, summary="End a run now.")
-    async def cancel(request: Request, run_id: str) -> Response:
-        if not runs.cancel(run_id, scopes.principal(request.scope)):
-            return refuse(request.scope, _no_run(run_id))
-        body = {"id": run_id, "object": "run", "status": "cancelled"}
-        return replies.respond(request.scope, base.Reply(200, jsontext.encode(body)))
+from turnstream import errors, events, messages, protocols
+from turnstream.api import runs as api_bodies
+from turnstream.dialects import body as bodies
+from turnstream.dialects import native
+from turnstream.runs import supervisor, watch
+from turnstream.server import deliver, kept, refusals, scopes
+from turnstream.server.endpoints import routing
+from turnstream.service import ServerSettings
 
 
-def _no_run(id: str) -> errors.RequestError:
-    message = f"There is no run '{id[:100]}', or no longer."
-    return errors.RequestError(message, param="run_id", code="run_not_found", status=404)
+def add(
+    api: FastAPI,
+    live: supervisor.Supervisor,
+    store: kept.KeptRuns,
+    settings: ServerSettings,
+    refuse: refusals.Refusals,
+) -> None:
+    route = routing.routes(api, refuse, "runs")
+
+    @route("POST", "/v1/runs/{run_id}/cancel", "End a run now.")
+    async def cancel(request: Request) -> Response:
+        run_id, principal = request.path_params["run_id"], scopes.principal(request.scope)
+        if not live.cancel(run_id, principal) and not await _cancel_kept(store, principal.name, run_id):
+            raise refusals.no_run(run_id)
+        return routing.respond(request, {"id": run_id, "object": "run", "status": "cancelled"})
+
+    @route("GET", "/v1/runs", "The runs that are kept, the newest first.")
+    async def recent(request: Request) -> Response:
+        query = request.query_params
+        found = await store.runs.recent(
+            scopes.principal(request.scope).name,
+            query.get("agent"),
+            thread=query.get("thread"),
+            before=query.get("before"),
+            limit=routing.limit(query.get("limit")),
+        )
+        return routing.respond(request, {"object": "list", "data": [native.show(state) for state in found]})
+
+    @route("GET", "/v1/runs/{run_id}", "A run that is kept.")
+    async def get(request: Request) -> Response:
+        return routing.respond(request, native.show(await _find(store, request)))
+
+    @route("DELETE", "/v1/runs/{run_id}", "Forget a run and its events; one that has not ended is ended.")
+    async def delete(request: Request) -> Response:
+        state = await _find(store, request)
+        await store.runs.cancel(state.principal, state.id)
+        await store.runs.delete(state.principal, state.id)
+        return routing.respond(request, {"id": state.id, "object": "run", "deleted": True})
+
+    @route("POST", "/v1/runs/{run_id}/answer", "Give the results of the client's own tools to a run that waits.")
+    async def answer(request: Request) -> Response:
+        state = await _find(store, request)
+        answered = _answered(bodies.decode(await request.body(), api_bodies.AnswerBody), state.ending)
+        if not await store.runs.answer(state.principal, state.id, answered):
+            raise _not_waiting(state.id)
+        return routing.respond(request, native.show(await _find(store, request)))
+
+    @route("GET", "/v1/runs/{run_id}/events", "The events of a run, from its first or behind `after`, to its end.")
+    async def follow(request: Request) -> Response:
+        state = await _find(store, request)
+        after = _position(request)
+        watching = store.watch(state.id, state.agent, after=after)
+        return _Stream(watching, native.View(after), settings, refuse, failed=state.status == "failed")
+
+
+async def _cancel_kept(store: kept.KeptRuns, principal: str, run_id: str) -> bool:
+    return store.has_runs and await store.runs.cancel(principal, run_id)
+
+
+async def _find(store: kept.KeptRuns, request: Request) -> protocols.RunState:
+    principal, run_id = scopes.principal(request.scope), request.path_params["run_id"]
+    state = await store.runs.get(principal.name, run_id) if store.has_runs else None
+    if state is None or not principal.may_use(state.agent):
+        raise refusals.no_run(run_id)
+    return state
+
+
+def _position(request: Request) -> int:
+    return routing.number(request.headers.get("last-event-id") or request.query_params.get("after"), "after")
+
+
+def _answered(body: api_bodies.AnswerBody, ending: object) -> events.RunAnswered:
+    if not isinstance(ending, events.RunWaiting):
+        raise errors.RequestError("The run does not wait for anything.", code="run_not_waiting", status=409)
+    calls = {call.id: call for call in ending.tool_calls}
+    given = {result.tool_call_id: result for result in body.results}
+    for id in given.keys() - calls.keys():
+        text = f"results: the run does not wait for the call '{id[:100]}'."
+        raise errors.RequestError(text, param="results", code="invalid_value")
+    if missing := [id for id in calls if id not in given]:
+        text = f"results: the call '{missing[0][:100]}' has no result."
+        raise errors.RequestError(text, param="results", code="invalid_value")
+    return events.RunAnswered(tuple(_message(call, given[id]) for id, call in calls.items()))
+
+
+def _message(call: messages.ToolCall, result: api_bodies.ToolResult) -> messages.ToolMessage:
+    output = result.output if isinstance(result.output, str) else msgspec.json.encode(result.output).decode()
+    return messages.ToolMessage(call.id, output, call.name, result.is_error)
+
+
+def _not_waiting(id: str) -> errors.RequestError:
+    return errors.RequestError(f"The run '{id}' does not wait any more.", code="run_not_waiting", status=409)
+
+
+class _Stream(Response):
+    """The events of a kept run, delivered like those of any other."""
+
+    background = None
+
+    def __init__(
+        self,
+        watching: watch.Watch,
+        view: native.View,
+        settings: ServerSettings,
+        refuse: refusals.Refusals,
+        *,
+        failed: bool,
+    ) -> None:
+        self._failed = failed
+        self._watching, self._view, self._settings, self._refuse = watching, view, settings, refuse
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        client = deliver.Client(scope, receive, scopes.outgoing(scope), self._refuse, self._settings)
+        stream = deliver.Stream(self._watching, self._view, client)
+        if self._failed:  # long ago: that is an event to be shown, and not the status of this response
+            await stream.open()
+        await stream.run()

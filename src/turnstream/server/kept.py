@@ -1,0 +1,82 @@
+"""Kept runs over HTTP: asked for in any protocol, watched by whoever started them, from any server of the store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from turnstream import errors, messages, protocols, requests
+from turnstream.dialects import base
+from turnstream.runs import keeper, watch
+from turnstream.server import conversations
+
+MOST_KEY = 255  # characters of an Idempotency-Key
+# A request is stored without what opens doors.
+_SECRET = frozenset({"authorization", "cookie", "x-api-key", "api-key", "proxy-authorization"})
+
+
+class KeptRuns:
+    """``keeper`` is None where the server's store keeps no runs."""
+
+    def __init__(self, keeper: keeper.Keeper | None, kept: conversations.Conversations) -> None:
+        self._keeper, self._kept = keeper, kept
+
+    @property
+    def has_runs(self) -> bool:
+        return self._keeper is not None
+
+    @property
+    def runs(self) -> protocols.Runs:
+        """Raises `RequestError` where no runs are kept."""
+        if self._keeper is None:
+            raise _not_kept()
+        return self._keeper.runs
+
+    async def start(
+        self, exchange: base.Exchange, client: base.ClientRequest, agent: str, dialect: str, wanted: requests.RunRequest
+    ) -> str:
+        """The id of the run that was accepted, or of the one that its key has started before."""
+        if self._keeper is None:
+            raise _not_kept()
+        assert wanted.keep is not None
+        thread, history = None, False
+        said: Sequence[messages.Message] = ()
+        if exchange.thread is not None and exchange.thread.stores:
+            key = protocols.ThreadKey(wanted.principal.name, agent, exchange.thread.id)
+            key, said, history = await self._kept.enter(key, exchange.thread, wanted, client.id)
+            thread = key.id
+        new = protocols.NewRun(
+            client.id,
+            agent,
+            msgspec.structs.replace(wanted, thread_id=thread),
+            tuple(said),
+            dialect,
+            msgspec.json.encode(msgspec.structs.replace(client, headers=_without_secrets(client.headers))),
+            background=wanted.keep.background,
+            key=_key(client.headers),
+            policy=wanted.keep.policy,
+            history=history,
+            waits=wanted.keep.waits,
+        )
+        return (await self._keeper.start(new)).id
+
+    def watch(self, run_id: str, agent: str, dialect: str = "native", after: int = 0) -> watch.Watch:
+        return watch.Watch(self.runs, run_id, agent, after=after, retracts=dialect == "native")
+
+
+def _not_kept() -> errors.RequestError:
+    text = "This server keeps no runs: its setting `store` is memory or none, or there is no place beside it."
+    return errors.RequestError(text, code="runs_not_kept", status=501)
+
+
+def _key(headers: Mapping[str, str]) -> str | None:
+    key = headers.get("idempotency-key") or None
+    if key is not None and len(key) > MOST_KEY:
+        text = f"Idempotency-Key: longer than {MOST_KEY} characters."
+        raise errors.RequestError(text, param="Idempotency-Key", code="invalid_value")
+    return key
+
+
+def _without_secrets(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name not in _SECRET}
