@@ -45,9 +45,14 @@ class Decoder:
         """What can be said now."""
         parse = self._parse
         idle = parse.reader.idle
-        if idle is not None and parse.out.steady and text and idle(text) is None and not text[-1].isspace():
-            parse.out.passed(text)
-            return [parse.reader.plain(text)]
+        if idle is not None and text and idle(text) is None:
+            if parse.reader.sink is not None:
+                parse.reader.pass_by(text)
+                parse.reader.sink(text)
+                return parse.take()
+            if parse.out.steady and not text[-1].isspace():
+                parse.out.passed(text)
+                return [parse.reader.plain(text)]
         parse.reader.feed(text)
         if not self._over:
             try:

@@ -75,13 +75,8 @@ class Format:
 
     @cached_property
     def over(self) -> frozenset[str]:
-        """The tokens that end a turn and mean nothing else here.
-
-        Those that begin with a bracket are looked for only where others do: each sign that may begin a marker costs.
-        """
-        brackets = any(mark[0] == "[" for mark in (*self.opens, *self.noise))
-        tokens = frozenset(token for token in END_TOKENS if token[0] != "[" or brackets)
-        return tokens - self.opens.keys() - {tag for pair in self.thinks for tag in pair}
+        """The tokens that end a turn and mean nothing else here."""
+        return frozenset(END_TOKENS) - self.opens.keys() - {tag for pair in self.thinks for tag in pair}
 
     @cached_property
     def noises(self) -> frozenset[str]:

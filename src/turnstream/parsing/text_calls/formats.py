@@ -199,7 +199,6 @@ _HARMONY_ENDS = ("<|end|>", "<|call|>", "<|return|>")
 _ROWS = (
     # JSON between tags.
     Format("hermes", _tool_call(HERMES) | ANTHROPIC | _results(("<tool_response>", "</tool_response>")), closes=CLOSES),
-    Format("exaone4", _tool_call(HERMES), closes=CLOSES, noise=("[|endofturn|]",)),
     Format("granite4", _tool_call(HERMES), closes=CLOSES),
     Format("ernie45", _tool_call(HERMES), closes=CLOSES, noise=("<response>", "</response>")),
     Format("longcat", {"<longcat_tool_call>": Region(("</longcat_tool_call>",), pairs=tags.LONGCAT)}),

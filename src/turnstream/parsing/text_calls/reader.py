@@ -97,7 +97,7 @@ NEVER = stops()
 class Reader:
     """``text[pos:]`` is what has come and is not consumed. ``ended`` says that nothing more will come."""
 
-    __slots__ = ("_before", "_kept", "_tape", "_taped", "ended", "idle", "plain", "pos", "text")
+    __slots__ = ("_before", "_kept", "_tape", "_taped", "ended", "idle", "plain", "pos", "sink", "text")
 
     def __init__(self) -> None:
         self.text = ""
@@ -109,6 +109,7 @@ class Reader:
         self._kept: list[str] | None = None
         self.idle: Callable[[str], re.Match[str] | None] | None = None
         self.plain: Plain = events.TextDelta
+        self.sink: Callable[[str], object] | None = None
 
     def feed(self, piece: str) -> None:
         if self._kept is not None:
@@ -119,6 +120,17 @@ class Reader:
             self._taped = 0
         self.text = self.text[self.pos :] + piece if self.pos < len(self.text) else piece
         self.pos = 0
+
+    def pass_by(self, piece: str) -> None:
+        """As `feed`, and all of it is consumed: a piece in which `idle` found nothing, while nothing is held back."""
+        self.feed(piece)
+        self.pos = len(piece)
+
+    def rest(self, idle: Callable[[str], re.Match[str] | None], sink: Callable[[str], object]) -> Parsing[None]:
+        """Wait for the next piece, with nothing held back: what ``idle`` finds nothing in goes to ``sink`` at once."""
+        self.idle, self.sink = idle, sink
+        yield
+        self.idle = self.sink = None
 
     # What is consumed from here on can be read again, as it was.
 
@@ -256,10 +268,14 @@ class Reader:
                 if rest and not (cut is not None and cut[1](rest)):
                     sink(rest)
                 return ""
-            if plain is not None and self.pos >= len(self.text):
+            if self.pos < len(self.text):
+                yield
+            elif plain is None:
+                yield from self.rest(marks.first, sink)
+            else:
                 self.idle, self.plain = marks.first, plain
-            yield
-            self.idle = None
+                yield
+                self.idle = None
 
     def run(self, outside: re.Pattern[str], limit: int = 1 << 30) -> Parsing[str]:
         """Consume and return what stands before the next match of ``outside``, or some more than ``limit``."""

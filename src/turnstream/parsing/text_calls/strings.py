@@ -40,6 +40,13 @@ def _closing(quote: str, ends: tuple[str, ...]) -> Callable[[str, int], re.Match
     return re.compile(rf"{quote}(?=\s*+(?:{follow}))|[\\\x00-\x1f]", re.DOTALL).search
 
 
+@lru_cache(maxsize=256)
+def _special(ends: tuple[str, ...]) -> Callable[[str], re.Match[str] | None]:
+    """Finds what is more than a piece of a string."""
+    firsts = "".join({re.escape(end[0]) for end in ends})
+    return re.compile(rf"[\"'\\\x00-\x1f{firsts}]").search
+
+
 class Over:
     """A quote that closes nothing, behind an end of the call: the string was not closed, and the call is over."""
 
@@ -48,6 +55,11 @@ class Over:
     def __init__(self, quote: str, ends: Stops) -> None:
         self._quote, self._ends = quote, ends
         self._tail, self._seen = "", False
+
+    @property
+    def clear(self) -> bool:
+        """Whether nothing of an end was seen, and none may have begun."""
+        return not self._seen and not self._tail
 
     def check(self, piece: str) -> None:
         at = 0
@@ -73,6 +85,7 @@ def short(
     ``ends``, may follow.
     """
     search = _STOP[quote] if python else _closing(quote, ends.literals)
+    idle = _special(ends.literals)
     while True:
         found = search(reader.text, reader.pos)
         end = found.start() if found else len(reader.text)
@@ -85,7 +98,10 @@ def short(
         if found is None:
             if reader.ended:
                 raise TruncatedError
-            yield
+            if over is None or over.clear:
+                yield from reader.rest(idle, emit)
+            else:
+                yield
             continue
         char = found[0]
         if char == "\\" and not raw:

@@ -149,13 +149,14 @@ def words_follow(parse: Parse) -> Parsing[bool]:
 def members(parse: Parse, tags: Tags, call: Call) -> Parsing[None]:
     """The parameters of a call, and its closer."""
     reader = parse.reader
-    search = stops(*tags.param, *tags.param_end, *tags.call_end, *tags.call, *tags.wraps, "<")
+    marks = (*tags.param, *tags.param_end, *tags.call_end, *tags.call, *tags.wraps)
+    search = stops(*marks, "<")
     stray = ""
     first = True
     while True:
         yield from reader.space()
         if first and (yield from reader.at("{")):
-            yield from json_calls.arguments(parse, call, search)
+            yield from json_calls.arguments(parse, call, stops(*marks))
             yield from json_calls.closers(reader)
             first = False
             continue
