@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
@@ -36,6 +37,9 @@ def serve(
     log_format: Annotated[
         Format, typer.Option(help="Lines of the log; auto is text on a terminal, else JSON.", envvar="LOG_FORMAT")
     ] = "auto",
+    otel: Annotated[
+        bool, typer.Option("--otel", help="Send traces by OpenTelemetry, also without OTEL_EXPORTER_OTLP_ENDPOINT.")
+    ] = False,
 ) -> None:
     """Serve the agents of a configuration until SIGTERM or Ctrl-C.
 
@@ -44,7 +48,7 @@ def serve(
     from turnstream.cli.target import configured
 
     service = with_settings(configured(target, model), host, port, allow_unauthenticated, store)
-    run(service, log_level=log_level, log_format=log_format)
+    run(service, log_level=log_level, log_format=log_format, otel=otel)
 
 
 def with_settings(
@@ -66,7 +70,12 @@ def with_settings(
 
 
 def run(
-    service: Service, *, log_level: str = "info", log_format: Format = "text", listener: socket.socket | None = None
+    service: Service,
+    *,
+    log_level: str = "info",
+    log_format: Format = "text",
+    otel: bool = False,
+    listener: socket.socket | None = None,
 ) -> None:
     """Serve until told to stop. Raises `ConfigurationError` if that is not safe or not possible."""
     import asyncio
@@ -74,9 +83,14 @@ def run(
     from turnstream.runs import stores
     from turnstream.server.run import listen, server
     from turnstream.telemetry import logs
+    from turnstream.telemetry import otel as telemetry
 
     is_json = logs.set_up(log_level, log_format, sys.stderr)
     asyncio.run(stores.probe(service.settings.store, service.folder))
+    send_last = None
+    if otel or telemetry.is_wanted(os.environ):
+        traces, send_last = telemetry.set_up(os.environ)
+        service.watches += (traces.watch,)
     made = server(service)
     listener = listener or listen(service.settings)
     told = banner(service, *listener.getsockname()[:2])
@@ -86,6 +100,8 @@ def run(
     else:
         typer.echo(told, err=True)
     made.run_on(listener)
+    if send_last is not None:
+        send_last()
 
 
 def banner(service: Service, host: str, port: int) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from turnstream import tracing
 from turnstream.events import RunContext, ToolCall, ToolError, ToolOutput, ToolSpec
 from turnstream.tools import answers, results, schema_check
 from turnstream.tools.answers import Projection
@@ -90,10 +91,10 @@ class HttpTools:
         self, operation: Operation, arguments: Mapping[str, Any], context: RunContext
     ) -> tuple[Response, Credentials]:
         """With new credentials once more, if the server refuses the old: then it has done nothing yet."""
-        forwarded = self._forwarding.of(context)
+        added = {**self._forwarding.of(context), **tracing.headers(context.tool_call_id)}
         for left in (1, 0):
             own = await self._auth.credentials(self.client)
-            used = replace(own, headers={**own.headers, **forwarded})
+            used = replace(own, headers={**own.headers, **added})
             request = operation.request(arguments, used, context.idempotency_key)
             request = await self._hooks.before(request, context)
             response = await self.client.send(request, may_be_cut=True, persistent=True)

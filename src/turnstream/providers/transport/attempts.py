@@ -7,7 +7,9 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-from turnstream import errors, http_semantics, requests
+import msgspec
+
+from turnstream import errors, http_semantics, requests, tracing
 from turnstream.providers import base
 from turnstream.providers.decode import failures
 from turnstream.providers.transport import answers, connections, retries
@@ -64,6 +66,8 @@ class Attempts:
 
 
 async def _send(model: HttpModel, request: base.HttpRequest) -> connections.Response:
+    if trace := tracing.headers():
+        request = msgspec.structs.replace(request, headers={**request.headers, **trace})
     response = await connections.send(model.client, request, model.timeouts)
     if response.status < 300:
         return response

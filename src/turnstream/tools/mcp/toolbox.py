@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from turnstream import tracing
 from turnstream.events import ConfigurationError, Effect, RunContext, ToolCall, ToolError, ToolOutput, ToolSpec
 from turnstream.tools import bounds, fitting, schema_check
 from turnstream.tools.forwarding import Forwarding
@@ -111,8 +112,10 @@ class McpServer:
 
         spec = results.spec(tool, call.name, "", self._effect)
         arguments = schema_check.coerce(arguments_of(call), spec.parameters)
-        meta: Any = {"turnstream/idempotencyKey": context.idempotency_key} if spec.effect == "once" else None
-        caller = _Caller(connection, tool, arguments, meta, context)
+        meta: Any = dict(tracing.headers(context.tool_call_id))
+        if spec.effect == "once":
+            meta["turnstream/idempotencyKey"] = context.idempotency_key
+        caller = _Caller(connection, tool, arguments, meta or None, context)
         try:
             return await self._tried(caller, may_repeat=spec.effect != "once")
         except LostError as error:
