@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import math
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -38,7 +38,8 @@ def _add(vector: list[float], part: str, weight: float) -> None:
 
 class Server:
     """Answers as OpenAI's API does. ``requests`` keeps the bodies; ``failures`` are statuses (or None for a
-    connection that breaks) that the next requests get instead; while ``silent`` it answers nobody.
+    connection that breaks) that the next requests get instead; while ``silent`` it answers nobody. ``refuses`` says of
+    which texts a request is answered with 413.
     """
 
     def __init__(self, dimensions: int = DIMENSIONS) -> None:
@@ -48,6 +49,7 @@ class Server:
         self.failures: list[int | None] = []
         self.silent = False
         self.answer: bytes | None = None
+        self.refuses: Callable[[list[str]], bool] = lambda texts: False
         self.url = ""
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -64,6 +66,8 @@ class Server:
                 return web.Response()
             reason = {"error": {"message": f"no, {request.headers.get('authorization', '')}"}}
             return web.json_response(reason, status=status, headers={"retry-after": "0"})
+        if self.refuses(body["input"]):
+            return web.json_response({"error": {"message": "too much"}}, status=413)
         if self.answer is not None:
             return web.Response(body=self.answer)
         items = [

@@ -35,6 +35,10 @@ def index(
         ),
     ] = None,
     max_size: Annotated[int, typer.Option(metavar="MIB", min=1, help="Skip files that are larger.")] = 32,
+    encoding: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Of texts that are not UTF-8 and name none: cp1251, gb18030, …"),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but what was skipped.")] = False,
 ) -> None:
     """Index folders of documents for the tool "retrieval".
@@ -44,26 +48,35 @@ def index(
 
     Example: turnstream index docs
     """
+    import codecs
     import logging
 
+    if encoding is not None:
+        try:
+            codecs.lookup(encoding)
+        except LookupError:
+            raise errors.ConfigurationError(f"--encoding: unknown encoding {encoding!r}") from None
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # a broken file is told of in our own words
     if path.suffix not in _CONFIGURATIONS:
-        _index(path, to, None, max_size, quiet)
+        _index(path, to, None, max_size, quiet, encoding)
         return
     if to is not None:
         raise errors.ConfigurationError("--to goes with a folder, not with a configuration")
     from turnstream.config import indexes
 
     for folder, embeddings in indexes.find_folders(path):
-        _index(folder, None, embeddings, max_size, quiet)
+        _index(folder, None, embeddings, max_size, quiet, encoding)
 
 
-def _index(folder: Path, to: Path | None, embeddings: Embeddings | None, max_size: int, quiet: bool) -> None:
+def _index(
+    folder: Path, to: Path | None, embeddings: Embeddings | None, max_size: int, quiet: bool, encoding: str | None
+) -> None:
     from turnstream.tools.retrieval import database, indexing, vectors
 
     file = to or folder / database.NAME
     with _bar("files", quiet) as progress:
-        report = indexing.update(folder, file, progress=progress, most_bytes=max_size * _MEBIBYTE)
+        size = max_size * _MEBIBYTE
+        report = indexing.update(folder, file, progress=progress, most_bytes=size, encoding=encoding)
     for skipped, reason in sorted(report.skipped.items()):
         typer.echo(f"skipped {printable(skipped)}: {reason}", err=True)
     if not quiet:

@@ -116,3 +116,43 @@ async def test_a_cancelled_caller_leaves_no_request_behind() -> None:
             with pytest.raises(asyncio.CancelledError):
                 await asking
             assert len(asyncio.all_tasks()) < 10
+
+
+async def test_one_refused_text_costs_no_other_its_vector(caplog: pytest.LogCaptureFixture) -> None:
+    async with serving() as server:
+        server.refuses = lambda texts: len(texts) > 4 or any(len(text) > 10 for text in texts)
+        texts = ["short", "x" * 50, *(f"text {number}" for number in range(10))]
+        vectors = await Embeddings(server.url, "m").documents_or_none(texts)
+    assert [vector is None for vector in vectors] == [False, True, *[False] * 10]
+    assert list(vectors[2] or []) == pytest.approx(hashed("text 0"))
+    assert "a text of 50 characters has no vector" in caplog.text
+
+
+async def test_a_server_that_refuses_everything_is_an_error() -> None:
+    async with serving() as server:
+        server.failures = [400] * 9
+        with pytest.raises(EmbeddingsError, match="status 400"):
+            await Embeddings(server.url, "m").documents(["x", "y"])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b'{"data": [{"embedding": [3, 4]}, {"embedding": [0, 1]}]}',
+        b'{"data": [{"embedding": [3, 4], "index": 0}, {"embedding": [0, 1], "index": 0}]}',
+        b'{"data": [{"embedding": "AABAQAAAgEA=", "index": 0}, {"embedding": "AAAAAAAAgD8=", "index": 1}]}',
+    ],
+)
+async def test_odd_answers_are_understood(answer: bytes) -> None:
+    async with serving() as server:
+        server.answer = answer
+        one, other = await Embeddings(server.url, "m").documents(["x", "y"])
+    assert list(one) == pytest.approx([0.6, 0.8])
+    assert list(other) == [0, 1]
+
+
+async def test_an_error_that_comes_as_a_success_is_quoted() -> None:
+    async with serving() as server:
+        server.answer = b'{"error": {"message": "model not loaded"}}'
+        with pytest.raises(EmbeddingsError, match="model not loaded"):
+            await Embeddings(server.url, "m", retries=0).documents(["x"])

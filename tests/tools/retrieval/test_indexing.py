@@ -76,7 +76,7 @@ def test_bad_files_are_skipped_with_a_reason_in_each_run(tmp_path: Path) -> None
     )
     (tmp_path / "link.md").symlink_to("/etc/hostname")
     reasons = {
-        "binary.txt": "it is no text",
+        "binary.txt": "it is not text",
         "broken.pdf": "it is no PDF that can be read (PdfStreamError)",
         "huge.txt": f"it is larger than {500 / 1024 / 1024:g} MiB",
         "link.md": "it is a link",
@@ -91,7 +91,7 @@ async def test_a_file_that_becomes_bad_is_found_no_more(tmp_path: Path) -> None:
     write(tmp_path, {"a.txt": "apples"})
     indexed(tmp_path)
     write(tmp_path, {"a.txt": b"\0\1\2" * 99})
-    assert indexed(tmp_path).skipped == {"a.txt": "it is no text"}
+    assert indexed(tmp_path).skipped == {"a.txt": "it is not text"}
     assert await ids(tmp_path, "apples") == []
 
 

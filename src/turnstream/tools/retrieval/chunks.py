@@ -1,7 +1,7 @@
 """Text in pieces that are small enough to be found for one thing and given to a model whole.
 
 Paragraphs are packed together up to `LIMIT` characters. A longer one is cut after a sentence, else after a word, else
-anywhere but within a character. Nothing but white space is lost, and nothing stands in two chunks.
+anywhere but within a character. Nothing but white space is lost, and nothing stands in two chunks but a table's head.
 """
 
 from __future__ import annotations
@@ -15,18 +15,30 @@ LIMIT = 1200
 
 _PARAGRAPHS = re.compile(r"\n[ \t]*\n\s*")
 _SENTENCE_END = re.compile(r"[.!?…]['\")\]]*\s|[。！？]|\n")
+_TABLE = re.compile(r"[^\n]*\|[^\n]*\n[ \t]*\|?(?:[ \t]*:?-{3,}:?[ \t]*\|)+[-: \t]*\n")
+"""The first two lines of Markdown's tables: the head, and what makes it one."""
 _JOINER = "\u200d"
 
 
 def chunks(text: str, limit: int = LIMIT) -> list[str]:
     packed: list[str] = []
     for paragraph in _PARAGRAPHS.split(text.strip()):
-        for piece in _pieces(paragraph.rstrip(), limit):
+        for piece in _pieces_of(paragraph.rstrip(), limit):
             if packed and len(packed[-1]) + 2 + len(piece) <= limit:
                 packed[-1] += f"\n\n{piece}"
             else:
                 packed.append(piece)
     return packed
+
+
+def _pieces_of(paragraph: str, limit: int) -> Iterator[str]:
+    """Of a table that is cut, each piece has its head: without it, nobody knows what the cells are."""
+    head = _TABLE.match(paragraph) if len(paragraph) > limit else None
+    if head is None or len(head[0]) > limit // 2:
+        yield from _pieces(paragraph, limit)
+        return
+    for piece in _pieces(paragraph[head.end() :], limit - len(head[0])):
+        yield head[0] + piece
 
 
 def _pieces(text: str, limit: int) -> Iterator[str]:

@@ -6,6 +6,7 @@ import codecs
 import re
 
 from turnstream.tools.retrieval.documents import Skipped
+from turnstream.tools.retrieval.encodings import guess
 
 _CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
 _WHERE_CHARSET = 4096
@@ -20,23 +21,29 @@ _BOMS = (
 )
 
 
-def decoded(data: bytes, *, html: bool = False) -> str:
-    """By the byte order mark, as UTF-8, by what an HTML page declares, or as Windows-1252. Raises `Skipped`."""
-    for mark, encoding in _BOMS:
+def decoded(data: bytes, *, html: bool = False, encoding: str | None = None) -> str:
+    """By the byte order mark, as UTF-8, by what an HTML page declares, as ``encoding``, else as what it looks like.
+    Raises `Skipped`."""
+    for mark, marked in _BOMS:
         if data.startswith(mark):
-            return _checked(data[len(mark) :].decode(encoding, "replace"))
+            return _checked(data[len(mark) :].decode(marked, "replace"))
+    if b"\0" in data[:_WHERE_CHARSET]:
+        return _checked(data.decode(guess(data), "replace"))
     try:
         return _checked(data.decode("utf-8"))
     except UnicodeDecodeError:
         pass
     declared = _CHARSET.search(data[:_WHERE_CHARSET]) if html else None
-    try:
-        return _checked(data.decode(declared[1].decode() if declared else "cp1252", "replace"))
-    except LookupError:  # no such encoding, or none of texts
-        return _checked(data.decode("cp1252", "replace"))
+    for named in (declared[1].decode() if declared else None, encoding):
+        if named is not None:
+            try:
+                return _checked(data.decode(named, "replace"))
+            except LookupError:  # no such encoding, or none of texts
+                pass
+    return _checked(data.decode(guess(data), "replace"))
 
 
 def _checked(text: str) -> str:
     if len(_UNUSED.findall(text)) + text.count("\ufffd") > max(3, _MOST_UNUSED * len(text)):
-        raise Skipped("it is no text")
+        raise Skipped("it is not text")
     return _UNUSED.sub(" ", text).replace("\r\n", "\n").replace("\r", "\n")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import random
+import sys
 from array import array
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 
 from turnstream.events import TurnstreamError
+from turnstream.parsing import media
 
 if TYPE_CHECKING:
     from typing import Self
@@ -22,6 +25,10 @@ if TYPE_CHECKING:
 Vector: TypeAlias = "array[float]"
 """32-bit floats, of length 1 (or all 0)."""
 
+log = logging.getLogger(__name__)
+
+_REFUSALS = (400, 413, 422)
+_PROBE = "test"
 _RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 30.0
@@ -36,9 +43,13 @@ class EmbeddingsError(TurnstreamError):
     status = 502
 
 
+class RefusedError(EmbeddingsError):
+    """The server takes the texts of a request not all at once, or not one of them."""
+
+
 class _Item(msgspec.Struct):
-    embedding: list[float]
-    index: int
+    embedding: list[float] | str
+    index: int | None = None
 
 
 class _Answer(msgspec.Struct):
@@ -82,6 +93,7 @@ class Embeddings:
         self._timeout = timeout
         self._retries = retries
         self._prefixes = query_prefix, document_prefix
+        self._says_format = True
         self._users = 0
         self._session: tuple[asyncio.AbstractEventLoop, aiohttp.ClientSession] | None = None
 
@@ -109,14 +121,22 @@ class Embeddings:
         return vector
 
     async def documents(self, texts: Sequence[str]) -> list[Vector]:
-        """One vector for each text, all of one length. Raises `EmbeddingsError`."""
+        """One vector for each text, all of one length. Raises `EmbeddingsError`, also if one is refused."""
+        vectors = [vector for vector in await self.documents_or_none(texts) if vector is not None]
+        if len(vectors) < len(texts):
+            raise EmbeddingsError(f"the embedding server refuses {len(texts) - len(vectors)} of {len(texts)} texts")
+        return vectors
+
+    async def documents_or_none(self, texts: Sequence[str]) -> list[Vector | None]:
+        """The same, with None for each text that the server refuses (too long for its model). A batch that it refuses
+        is halved until it takes it."""
         prefixed = [self._prefixes[1] + text for text in texts]
         batches = [prefixed[at : at + self.batch] for at in range(0, len(prefixed), self.batch)]
         limit = asyncio.Semaphore(_CONCURRENT)
 
-        async def ask(batch: list[str]) -> list[Vector]:
+        async def ask(batch: list[str]) -> list[Vector | None]:
             async with limit:
-                return await self._ask(session, batch, self._retries)
+                return await self._halving(session, batch)
 
         async with self._sessions() as session:
             tasks = [asyncio.create_task(ask(batch)) for batch in batches]
@@ -127,22 +147,35 @@ class Embeddings:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
         vectors = [vector for answer in answers for vector in answer]
-        if len({len(vector) for vector in vectors}) > 1:
-            raise EmbeddingsError("the embedding server gives vectors of different lengths")
+        if len({len(vector) for vector in vectors if vector is not None}) > 1:
+            raise EmbeddingsError("the embedding server returned vectors of different lengths")
         return vectors
 
+    async def _halving(self, session: aiohttp.ClientSession, batch: list[str]) -> list[Vector | None]:
+        try:
+            return [*await self._ask(session, batch, self._retries)]
+        except RefusedError as error:
+            if len(batch) == 1:
+                await self._ask(session, [_PROBE], 0)  # raises, if it is not the text that is refused
+                log.warning("a text of %d characters has no vector: %s", len(batch[0]), error.message)
+                return [None]
+            log.info("a batch of %d texts is refused, and halved (see `batch`): %s", len(batch), error.message)
+        half = len(batch) // 2
+        return [*await self._halving(session, batch[:half]), *await self._halving(session, batch[half:])]
+
     async def _ask(self, session: aiohttp.ClientSession, texts: Sequence[str], retries: int) -> list[Vector]:
-        body: dict[str, Any] = {"model": self.model, "input": list(texts), "encoding_format": "float"}
-        if self.dimensions is not None:
-            body["dimensions"] = self.dimensions
-        data = msgspec.json.encode(body)
+        data = self._body(texts)
         for attempt in range(retries + 1):
             last = attempt == retries
             asked: float | None = None
+            status = 0
             try:
                 status, asked, answer = await self._post(session, data)
                 if status == 200:
-                    return _vectors(answer, len(texts))
+                    return self._vectors(answer, len(texts))
+                if status in _REFUSALS and self._says_format and b"encoding_format" in answer:
+                    self._says_format = False
+                    return await self._ask(session, texts, retries)
                 problem = f"it answers with status {status}: {self._quoted(answer)}"
                 last = last or status not in _RETRIED or (asked or 0) > _LONGEST_WAIT
             except TimeoutError:
@@ -153,7 +186,34 @@ class Embeddings:
                 break
             doubled = min(_LONGEST_WAIT, _FIRST_WAIT * 2**attempt) * (0.5 + random.random() / 2)
             await asyncio.sleep(doubled if asked is None else asked)
-        raise EmbeddingsError(f"the embedding server {self._url}: {problem}")
+        refused = RefusedError if status in _REFUSALS else EmbeddingsError
+        raise refused(f"the embedding server {self._url}: {problem}")
+
+    def _body(self, texts: Sequence[str]) -> bytes:
+        body: dict[str, Any] = {"model": self.model, "input": list(texts)}
+        if self._says_format:
+            body["encoding_format"] = "float"
+        if self.dimensions is not None:
+            body["dimensions"] = self.dimensions
+        return msgspec.json.encode(body)
+
+    def _vectors(self, answer: bytes, count: int) -> list[Vector]:
+        """In the order of the texts, whatever that of the answer. Raises `EmbeddingsError`."""
+        try:
+            items = _DECODER.decode(answer).data
+        except msgspec.MsgspecError as error:
+            if b'"error"' in answer[:200]:
+                raise EmbeddingsError(f"the embedding server {self._url}: {self._quoted(answer)}") from error
+            raise EmbeddingsError("the embedding server's answer is not a list of embeddings") from error
+        places = [item.index for item in items]
+        if len(items) > 1 and len(set(places)) == 1:  # it does not say: they are in order
+            places = list(range(len(items)))
+        elif places == [None]:
+            places = [0]
+        by_place = {place: item.embedding for place, item in zip(places, items, strict=True) if place is not None}
+        if sorted(by_place) != list(range(count)) or not all(by_place.values()):
+            raise EmbeddingsError(f"the embedding server returned {len(by_place)} vectors for {count} texts")
+        return [_unit(_numbers(by_place[at])) for at in range(count)]
 
     async def _post(self, session: aiohttp.ClientSession, data: bytes) -> tuple[int, float | None, bytes]:
         """Status, seconds that it asks to wait, body. Raises `OSError` and `TimeoutError`."""
@@ -168,10 +228,10 @@ class Embeddings:
                 async for piece in response.content.iter_any():
                     answer += piece
                     if len(answer) > _MOST_BYTES:
-                        raise OSError("its answer has no end")
+                        raise OSError("its response exceeds 256 MiB")
                 return response.status, _seconds(response.headers.get("retry-after")), bytes(answer)
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
-            raise EmbeddingsError(f"{self._url} is no address of a server") from error
+            raise EmbeddingsError(f"{self._url} is not the address of a server") from error
         except TimeoutError:
             raise
         except aiohttp.ClientError as error:
@@ -204,21 +264,23 @@ def _new_session() -> aiohttp.ClientSession:
     )
 
 
-def _vectors(answer: bytes, count: int) -> list[Vector]:
-    """In the order of the texts, whatever that of the answer. Raises `EmbeddingsError`."""
-    try:
-        items = {item.index: item.embedding for item in _DECODER.decode(answer).data}
-    except msgspec.MsgspecError as error:
-        raise EmbeddingsError("the embedding server's answer is no list of embeddings") from error
-    if sorted(items) != list(range(count)) or not all(items.values()):
-        raise EmbeddingsError(f"the embedding server gives {len(items)} vectors for {count} texts")
-    return [_unit(items[at]) for at in range(count)]
+def _numbers(embedding: list[float] | str) -> list[float]:
+    """Some servers send 32-bit floats in base64, whatever they are asked for."""
+    if isinstance(embedding, list):
+        return embedding
+    data = media.decode_base64(embedding)
+    if data is None or len(data) % 4:
+        raise EmbeddingsError("the embedding server's answer is not a list of embeddings")
+    numbers = array("f", data)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return list(numbers)
 
 
 def _unit(values: list[float]) -> Vector:
     length = math.hypot(*values)
     if not math.isfinite(length):
-        raise EmbeddingsError("the embedding server gives numbers that are none")
+        raise EmbeddingsError("the embedding server returned NaN or infinity")
     return array("f", [value / length for value in values] if length else values)
 
 

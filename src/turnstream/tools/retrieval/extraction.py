@@ -10,37 +10,41 @@ from turnstream.tools.retrieval import html, markdown, pdf
 from turnstream.tools.retrieval.decoding import decoded
 from turnstream.tools.retrieval.documents import Document, Section, Skipped
 
-VERSION = 1
+VERSION = 2
 """To be raised when the same bytes give another document, or a document other chunks: then all files are read anew."""
 
-Reader: TypeAlias = Callable[[bytes, str], Document]
+Reader: TypeAlias = Callable[[bytes, str, str | None], Document]
 
 
-def _text(data: bytes, name: str) -> Document:
-    return Document(name, [Section("", decoded(data))])
+def _text(data: bytes, name: str, encoding: str | None) -> Document:
+    return Document(name, [Section("", decoded(data, encoding=encoding))])
 
 
-def _markdown(data: bytes, name: str) -> Document:
-    return markdown.read(decoded(data), name)
+def _markdown(data: bytes, name: str, encoding: str | None) -> Document:
+    return markdown.read(decoded(data, encoding=encoding), name)
 
 
-def _html(data: bytes, name: str) -> Document:
-    return html.read(decoded(data, html=True), name)
+def _html(data: bytes, name: str, encoding: str | None) -> Document:
+    return html.read(decoded(data, html=True, encoding=encoding), name)
+
+
+def _pdf(data: bytes, name: str, encoding: str | None) -> Document:
+    return pdf.read(data, name)
 
 
 READERS: Mapping[str, Reader] = {
     **dict.fromkeys((".txt", ".text", ".rst"), _text),
     **dict.fromkeys((".md", ".markdown", ".mdx"), _markdown),
     **dict.fromkeys((".html", ".htm", ".xhtml"), _html),
-    ".pdf": pdf.read,
+    ".pdf": _pdf,
 }
 """By the ending of the file's name, in lower case. Other files are not looked at."""
 
 
-def extract(path: str, data: bytes) -> Document:
-    """Raises `Skipped`."""
+def extract(path: str, data: bytes, encoding: str | None = None) -> Document:
+    """``encoding`` is that of texts which are not UTF-8 and name none. Raises `Skipped`."""
     name = PurePath(path)
-    document = READERS[name.suffix.lower()](data, name.name)
+    document = READERS[name.suffix.lower()](data, name.name, encoding)
     if not any(section.text.strip() for section in document.sections):
         raise Skipped("it has no text")
     return document

@@ -47,8 +47,11 @@ def update(
     progress: Progress = lambda done, total, path: None,
     most_bytes: int = MOST_BYTES,
     clock: Callable[[], int] = time.time_ns,
+    encoding: str | None = None,
 ) -> Report:
     """Bring the index up to date. Blocks; may be interrupted anywhere, and the next run goes on from there.
+    ``encoding`` is that of texts which are not UTF-8 and name none; with another than the last time, files are read
+    anew.
 
     Raises `ConfigurationError` if there is no such folder, or its index cannot be written.
     """
@@ -56,11 +59,12 @@ def update(
         raise ConfigurationError(f"{folder}: there is no such folder")
     report = Report()
     with Writer(index) as writer:
+        writer.use_encoding(encoding)
         known = writer.known()
         found, unseen = _files(folder, report)
         for done, (path, status) in enumerate(found.items()):
             progress(done, len(found), path)
-            _file(writer, folder, path, status, known.get(path), report, most_bytes, clock)
+            _file(writer, folder, path, status, known.get(path), report, most_bytes, clock, encoding)
         for path in known.keys() - found.keys():
             if not path.startswith(tuple(unseen)):
                 with writer.transaction():
@@ -84,6 +88,7 @@ def _file(
     report: Report,
     most_bytes: int,
     clock: Callable[[], int],
+    encoding: str | None,
 ) -> None:
     stamp = Stamp(status.st_mtime_ns, status.st_size, clock(), b"")
     if known is not None and _surely_same(known.stamp, stamp):
@@ -97,7 +102,7 @@ def _file(
                 writer.touch(path, stamp)
             _count(known, path, report)
             return
-        writer.replace(path, stamp, extract(path, data))
+        writer.replace(path, stamp, extract(path, data, encoding))
     except Skipped as skip:
         report.skipped[path] = skip.reason
         writer.skip(path, stamp if skip.lasting else stamp._replace(mtime=0, hash=b""), skip.reason)

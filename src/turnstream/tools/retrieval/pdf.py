@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 from turnstream.tools.retrieval.documents import Document, Section, Skipped
 
+_CUT_WORD = re.compile(r"([^\W\d_])[-\u00ad\u2010][ \t]*\n[ \t]*([^\W\d_])")
+_SPACES = re.compile(r"[ \t]{2,}")
+_FEW_LINES = 8
+_NO_TITLE = re.compile(
+    r"untitled[ \d()]*|(?:document|presentation|slide|book|sheet|dokument|scan)[ _-]?\d*|(?:microsoft|powerpoint)\b.*"
+    r"|(?:\S+|.* - .*)\.(?:docx?|pptx?|xlsx?|odt|rtf|pdf|indd|qxd|tex|dvi|ps|cdr|ai|html?|txt)",
+    re.IGNORECASE,
+)
 _MOST_PAGES = 5_000
 _MOST_CHARACTERS = 20_000_000
 
@@ -34,7 +43,7 @@ def _pages(reader: Any) -> list[Section]:
     sections: list[Section] = []
     characters = 0
     for number, page in enumerate(reader.pages, 1):
-        text = page.extract_text().replace("\x00", "")
+        text = _text(page)
         characters += len(text)
         if characters > _MOST_CHARACTERS:
             raise Skipped(f"it has more than {_MOST_CHARACTERS:,} characters")
@@ -44,6 +53,28 @@ def _pages(reader: Any) -> list[Section]:
     return sections
 
 
+def _text(page: Any) -> str:
+    """Where letters or cells come one a line, they are read by their places on the page. A word that was cut at the end
+    of a line is one word again."""
+    text = page.extract_text().replace("\x00", "")
+    if _is_in_shreds(text):
+        placed = page.extract_text(extraction_mode="layout").replace("\x00", "")
+        if not _is_in_shreds(placed):
+            text = "\n".join(_SPACES.sub(" ", line).rstrip() for line in placed.split("\n"))
+    return _CUT_WORD.sub(_joined, text)
+
+
+def _is_in_shreds(text: str) -> bool:
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    return len(lines) >= _FEW_LINES and sum(len(line) <= 2 for line in lines) > len(lines) / 2
+
+
+def _joined(match: re.Match[str]) -> str:
+    return match[1] + match[2] if match[2].islower() else match[0]
+
+
 def _title(reader: Any) -> str:
+    """ "" for what a program wrote because nobody did."""
     title = reader.metadata.title if reader.metadata else None
-    return " ".join(title.split()) if isinstance(title, str) else ""
+    title = " ".join(title.split()) if isinstance(title, str) else ""
+    return "" if _NO_TITLE.fullmatch(title) else title

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,12 @@ SELECT rowid, -bm25(words, 4.0, 2.0, 1.0) AS score FROM words WHERE words MATCH 
 """  # a word in the title counts four times
 _COUNT = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)"
 _FEW = 1_000
+_LITTLE = 3  # passages, of which there should be more
+_TERMS = "SELECT term FROM temp.terms WHERE instr(term, ?) > 0 ORDER BY doc DESC LIMIT ?"
+_MOST_SIMILAR = 32
+_SHORTEST = 5  # letters of a word that has similar ones
+_LONGEST_ENDING = 2
+_WRITTEN_OUT = re.compile("([aou])e")
 _CHUNKS = """
 SELECT c.id, f.path, c.number, f.title, c.heading, c.text, f.url FROM chunks c JOIN files f ON f.id = c.file
 WHERE c.id IN (SELECT value FROM json_each(?))
@@ -100,9 +107,42 @@ class Reader:
 
 
 def by_words(connection: sqlite3.Connection, question: str, limit: int) -> list[Ranked]:
-    """The best chunks by BM25, which have at least one of the question's telling words."""
+    """The best chunks by BM25, which have at least one of the question's telling words. Where these are few, those
+    follow that have similar ones: compounds with a word in them, and other endings."""
     asked = _telling(connection, words(question))
-    return [Ranked(*row) for row in connection.execute(_BM25, (expression(asked), limit))] if asked else []
+    found = _best(connection, asked, limit) if asked else []
+    if asked and len(found) < min(_LITTLE, limit):
+        known = {one.id for one in found}
+        lowest = found[-1].score if found else 1.0
+        more = _best(connection, _similar(connection, asked), limit)
+        found += [Ranked(one.id, lowest * one.score / (1 + one.score)) for one in more if one.id not in known]
+    return found[:limit]
+
+
+def _best(connection: sqlite3.Connection, asked: Sequence[str], limit: int) -> list[Ranked]:
+    if not asked:
+        return []
+    return [Ranked(*row) for row in connection.execute(_BM25, (expression(asked), limit))]
+
+
+def _similar(connection: sqlite3.Connection, asked: Sequence[str]) -> list[str]:
+    """Words of the index that share most of their letters, in a row, with one that is asked for."""
+    connection.execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.terms USING fts5vocab(main, words, row)")
+    found: dict[str, None] = {}
+    for word in asked:
+        for part in _parts(word):
+            rows = connection.execute(_TERMS, (part, _MOST_SIMILAR))
+            found.update(dict.fromkeys(term for (term,) in rows if term.isalnum()))
+    return list(found)[:_MOST_SIMILAR]
+
+
+def _parts(word: str) -> list[str]:
+    """What a similar word must have in it: this one without its ending; as umlauts are written out, without that."""
+    if len(word) < _SHORTEST or not word.isalpha():
+        return []
+    stem = word[: max(_SHORTEST - 1, len(word) - _LONGEST_ENDING)]
+    plain = _WRITTEN_OUT.sub(r"\1", stem)
+    return [stem] if plain == stem or len(plain) < _SHORTEST - 1 else [stem, plain]
 
 
 def _telling(connection: sqlite3.Connection, asked: Sequence[str]) -> Sequence[str]:

@@ -22,7 +22,7 @@ from turnstream.tools.threads import Threads
 _NEAREST = "SELECT rowid, distance FROM vectors WHERE embedding MATCH ? AND k = ? ORDER BY distance"
 _WAITING = """
 SELECT c.id, f.title, c.heading, c.text FROM chunks c JOIN files f ON f.id = c.file
-WHERE c.embedded = 0 ORDER BY c.id LIMIT ?
+WHERE c.embedded = 0 AND c.id > ? ORDER BY c.id LIMIT ?
 """
 
 
@@ -44,7 +44,8 @@ def nearest(connection: sqlite3.Connection, vector: Vector, limit: int) -> list[
 
 
 async def embed(index: Path, embeddings: Embeddings, progress: Progress = lambda done, total, path: None) -> int:
-    """Give each chunk that has none a vector; the number of these. ``progress`` counts chunks.
+    """Give each chunk that has none a vector; the number of these. ``progress`` counts chunks. A chunk that the server
+    refuses goes without, until the next run.
 
     May be interrupted anywhere, and the next run goes on from there. Vectors of another model are thrown away. Raises
     `EmbeddingsError`, and `ConfigurationError` where sqlite-vec cannot be loaded.
@@ -57,7 +58,7 @@ async def embed(index: Path, embeddings: Embeddings, progress: Progress = lambda
             async with embeddings:
                 while waiting := await threads.run(run.waiting):
                     progress(run.done, total, "")
-                    vectors = await embeddings.documents([one.text for one in waiting])
+                    vectors = await embeddings.documents_or_none([one.text for one in waiting])
                     await threads.run(run.store, waiting, vectors)
             progress(run.done, total, "")
         finally:
@@ -71,6 +72,7 @@ class _Run:
     def __init__(self, writer: Writer, embeddings: Embeddings) -> None:
         self.writer = writer
         self.done = 0
+        self._last = 0  # the chunk that was looked at last: one that is refused is not asked about again
         self._embeddings = embeddings
 
     def begin(self) -> int:
@@ -88,22 +90,27 @@ class _Run:
         return int(total)
 
     def waiting(self) -> list[_Waiting]:
-        rows = self.writer.connection.execute(_WAITING, (self._embeddings.at_once,)).fetchall()
+        rows = self.writer.connection.execute(_WAITING, (self._last, self._embeddings.at_once)).fetchall()
+        if rows:
+            self._last = rows[-1][0]
         return [
             _Waiting(id, "\n".join(part for part in (title, heading, text) if part))
             for id, title, heading, text in rows
         ]
 
-    def store(self, waiting: Sequence[_Waiting], vectors: Sequence[Vector]) -> None:
+    def store(self, waiting: Sequence[_Waiting], vectors: Sequence[Vector | None]) -> None:
+        made = [(one, vector) for one, vector in zip(waiting, vectors, strict=True) if vector is not None]
+        if not made:
+            return
         with self.writer.transaction():
-            self._prepare(len(vectors[0]))
-            for one, vector in zip(waiting, vectors, strict=True):
+            self._prepare(len(made[0][1]))
+            for one, vector in made:
                 found = self.writer.connection.execute(
                     "UPDATE chunks SET embedded = 1 WHERE id = ? AND embedded = 0", (one.id,)
                 )
                 if found.rowcount:  # or another run has changed the file meanwhile
                     self._insert(one.id, vector)
-        self.done += len(waiting)
+        self.done += len(made)
 
     def _insert(self, id: int, vector: array[float]) -> None:
         self.writer.connection.execute("INSERT INTO vectors (rowid, embedding) VALUES (?, ?)", (id, vector.tobytes()))
@@ -116,5 +123,5 @@ class _Run:
             self.writer.set_meta("space", self._embeddings.space)
         elif known != str(dimensions):
             raise EmbeddingsError(
-                f"the embedding server gives vectors of {dimensions} numbers, and gave {known} before"
+                f"the embedding server returned vectors of {dimensions} numbers, and of {known} before"
             )

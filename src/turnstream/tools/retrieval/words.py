@@ -8,8 +8,9 @@ for as a phrase.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
+
+from turnstream.tools.retrieval import folding
 
 MOST_WORDS = 64
 MOST_CHARACTERS = 4_000
@@ -28,14 +29,15 @@ _PART = re.compile(rf"{_LETTER}+")
 
 def spaced(text: str) -> str:
     """The text as the index takes it."""
+    text = folding.fold(text)
     return _CHARACTER.sub(r" \1 ", text) if _CHARACTER.search(text) else text
 
 
 def words(question: str) -> list[str]:
     """What a question asks for, without repetitions: words, the parts of compound ones, pairs of characters."""
     found: dict[str, None] = {}
-    for match in _WORD.finditer(unicodedata.normalize("NFC", question[:MOST_CHARACTERS])):
-        word = match[0].lower()
+    for match in _WORD.finditer(folding.fold(question[:MOST_CHARACTERS])):
+        word = match[0]
         for run in _RUN.findall(word):
             found.update(dict.fromkeys([run[at : at + 2] for at in range(len(run) - 1)] or [run]))
         rest = _RUN.sub(" ", word).strip()
@@ -58,9 +60,10 @@ def excerpt(text: str, question: str, length: int = 300) -> str:
     line = " ".join(text.split())
     if len(line) <= length:
         return line
-    low = line.lower()
+    low, places = folding.fold_with_places(line)
     longest = max((word for word in words(question) if word in low), key=len, default="")
-    start = max(0, min(low.find(longest) - length // 4, len(line) - length))
+    at = places[low.find(longest)] if longest else 0
+    start = max(0, min(at - length // 4, len(line) - length))
     if start:
         start = line.find(" ", start, start + 30) + 1 or start
     piece = line[start : start + length].strip()

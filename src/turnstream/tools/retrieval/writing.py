@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from turnstream.events import ConfigurationError
-from turnstream.tools.retrieval import database, extraction
+from turnstream.tools.retrieval import database, extraction, folding
 from turnstream.tools.retrieval.chunks import chunks
 from turnstream.tools.retrieval.documents import Document
 from turnstream.tools.retrieval.words import spaced
 
-_WORDS = "SELECT c.id, f.title, c.heading, c.text FROM chunks c JOIN files f ON f.id = c.file WHERE f.path = ?"
+_ALL_WORDS = "SELECT c.id, f.title, c.heading, c.text FROM chunks c JOIN files f ON f.id = c.file"
+_WORDS = f"{_ALL_WORDS} WHERE f.path = ?"
 
 
 class Stamp(NamedTuple):
@@ -40,10 +41,22 @@ class Writer:
         if self.meta("dimensions") is not None and not self.has_vectors:
             self.connection.close()
             raise ConfigurationError(f"{path}: this index has vectors. {database.VECTORS_NEED}")
-        if self.meta("extraction") != str(extraction.VERSION):
+        if self.meta("words") != folding.VERSION:
             with self.transaction():
-                self.connection.execute("UPDATE files SET hash = x'', mtime = 0")  # so each is read anew
-                self.set_meta("extraction", str(extraction.VERSION))
+                self._add_words_anew()
+                self.set_meta("words", folding.VERSION)
+        if self.meta("extraction") != str(extraction.VERSION):
+            self._read_anew("extraction", str(extraction.VERSION))
+
+    def use_encoding(self, encoding: str | None) -> None:
+        if (self.meta("encoding") or "") != (encoding or ""):
+            self._read_anew("encoding", encoding or "")
+
+    def _read_anew(self, key: str, value: str) -> None:
+        """Each file, at the next run: with what ``key`` names, it was another document."""
+        with self.transaction():
+            self.connection.execute("UPDATE files SET hash = x'', mtime = 0")
+            self.set_meta(key, value)
 
     def __enter__(self) -> Writer:
         return self
@@ -118,6 +131,15 @@ class Writer:
             "INSERT INTO words (rowid, title, heading, text) VALUES (?, ?, ?, ?)",
             (chunk, spaced(title), spaced(heading), spaced(text)),
         )
+
+    def _add_words_anew(self) -> None:
+        """What was folded otherwise can be neither found nor forgotten."""
+        self.connection.execute("INSERT INTO words (words) VALUES ('delete-all')")
+        for id, title, heading, text in self.connection.execute(_ALL_WORDS).fetchall():
+            self.connection.execute(
+                "INSERT INTO words (rowid, title, heading, text) VALUES (?, ?, ?, ?)",
+                (id, spaced(title), spaced(heading), spaced(text)),
+            )
 
     def _forget_words(self, path: str) -> Sequence[tuple[int]]:
         """A full-text index without content has to be told what it forgets."""
