@@ -72,12 +72,12 @@ WAITING = events.RunWaiting(1, (messages.ToolCall("c1", "ask", "{}"),))
 ANSWERED = events.RunAnswered((messages.ToolMessage("c1", "yes", "ask"),))
 
 
-async def soon(awaitable: Any, seconds: float = 60) -> Any:
+async def soon(awaitable: Any, seconds: float = 30) -> Any:
     async with asyncio.timeout(seconds):
         return await awaitable
 
 
-async def next_claim(store: Store, run_id: str | None = None, seconds: float = 60) -> protocols.Claim:
+async def next_claim(store: Store, run_id: str | None = None, seconds: float = 30) -> protocols.Claim:
     claim: protocols.Claim = await soon(anext(store.claims), seconds)
     assert run_id in (None, claim.new.id)
     return claim
@@ -88,7 +88,7 @@ async def finish(claim: protocols.Claim, *before: events.LogEvent, said: Sequenc
     await claim.release()
 
 
-async def whole(store: Store, run_id: str, after: int = 0, seconds: float = 60) -> protocols.NumberedEvents:
+async def whole(store: Store, run_id: str, after: int = 0, seconds: float = 30) -> protocols.NumberedEvents:
     """What a watcher sees, to the end of the run."""
 
     async def watch() -> protocols.NumberedEvents:

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from tests import postgres as servers
 from tests.stores import ANSWERED, WAITING, Place, Store, finished, new_run, next_claim, started, whole
 from turnstream import events, protocols
-from turnstream.runs import log, postgres, sqlite
+from turnstream.runs import log, postgres, rules, sqlite
 
 SOAK = "SOAK" in os.environ
 TEXTS = st.lists(st.sampled_from([events.TextDelta("a"), events.ReasoningDelta("b")]), min_size=1, max_size=3)
@@ -48,10 +48,16 @@ class LogMachine(RuleBasedStateMachine):
     def status(self) -> protocols.Status:
         return log.status(self.log) or "queued"
 
+    @property
+    def tries(self) -> int:
+        """Beyond some of them nobody gets the run any more."""
+        return log.fold(enumerate(self.log, 1)).tries
+
     @precondition(lambda self: self.owner is None and self.status in ("queued", "running"))
+    @precondition(lambda self: self.tries < rules.MOST_TRIES)
     @rule()
     def claim(self) -> None:
-        self.owner = self.do(next_claim(self.store, self.new.id, 60))
+        self.owner = self.do(next_claim(self.store, self.new.id, 20))
         assert self.owner is not None
         read = self.do(self.owner.log())
         assert read == list(enumerate(self.log, 1))
@@ -127,7 +133,7 @@ class LogMachine(RuleBasedStateMachine):
             self.watch()
 
     def watch(self) -> None:
-        assert self.do(whole(self.store, self.new.id, 0, 60)) == list(enumerate(self.log, 1))
+        assert self.do(whole(self.store, self.new.id, 0, 20)) == list(enumerate(self.log, 1))
 
     def write(self, claim: protocols.Claim, batch: list[events.LogEvent]) -> None:
         self.log += batch
@@ -163,6 +169,7 @@ def check(place: type[Place] | Any, examples: int) -> None:
             max_examples=examples,
             stateful_step_count=20,
             deadline=None,
+            derandomize=not SOAK,
             suppress_health_check=list(HealthCheck),
         ),
     )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -14,7 +17,7 @@ from tests.server.serving import Served, serving, until
 from tests.server.test_stores import setting
 from tests.stores import Place
 from turnstream import Agent, identity
-from turnstream.events import Finish, TextDelta
+from turnstream.events import Finish, ModelRequest, TextDelta
 
 KEYS = (identity.Key("alice-key-1", "alice"), identity.Key("bob-key-1", "bob"))
 ALICE, BOB = ({"authorization": f"Bearer {who}-key-1"} for who in ("alice", "bob"))
@@ -117,6 +120,57 @@ async def test_another_server_shows_the_run_while_it_is_executed(postgres_url: s
             await until(response.content, b"event: text")
             gate.set()
             await until(response.content, b"event: run.finished")
+
+
+async def test_a_rolling_restart_of_two_servers_drops_nothing(postgres_url: str) -> None:
+    """Each is told to stop while it executes runs; a watcher goes from server to server with the last id it saw."""
+    url = await postgres.new_database(postgres_url)
+    words = [[TextDelta(f"{number} ")] for number in range(40)]
+
+    def agent() -> Agent:
+        return Agent(Paced(words), name="a")
+
+    async with serving(agent(), store=url) as third:
+        async with serving(agent(), store=url) as second:
+            async with serving(agent(), store=url) as first:
+                runs = [(await start(served))["id"] for served in (first, second, third) for _ in range(4)]
+                await until_text(first, runs[0])
+                first.server.handle_exit(signal.SIGTERM, None)
+            second.server.handle_exit(signal.SIGTERM, None)
+        logs = [frames((await third.get(f"/v1/runs/{run_id}/events"))[2]) for run_id in runs]
+    for log in logs:
+        assert [seq for seq, _, _ in log] == list(range(1, len(log) + 1))
+        assert log[-1][1] == "run.finished"
+        assert valid_text(log) == "".join(f"{number} " for number in range(40))
+
+
+class Paced(Scripted):
+    """Says a word each few milliseconds."""
+
+    def __init__(self, words: list[list[TextDelta]]) -> None:
+        super().__init__([])
+        self._words = words
+
+    @asynccontextmanager
+    async def stream(self, request: ModelRequest) -> AsyncIterator[Any]:
+        async def answer() -> AsyncIterator[Any]:
+            for word in self._words:
+                await asyncio.sleep(0.02)
+                yield word
+            yield [Finish("stop", "stop")]
+
+        yield answer()
+
+
+async def until_text(served: Served, run_id: str) -> None:
+    async with served.client.get(f"{served.url}/v1/runs/{run_id}/events") as response:
+        await until(response.content, b"event: text")
+
+
+def valid_text(log: list[tuple[int, str, dict[str, Any]]]) -> str:
+    void = [(data["void_from"], seq) for seq, name, data in log if name == "run.resumed"]
+    texts = [(seq, data["text"]) for seq, name, data in log if name == "text"]
+    return "".join(text for seq, text in texts if not any(start <= seq < stop for start, stop in void))
 
 
 async def test_a_run_is_cancelled_by_its_id_at_another_server(postgres_url: str) -> None:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# Seconds after its end for which the log of a run can be read, and between two looks for those that are over.
+LOG_LIFETIME, EXPIRE_EVERY = 3600.0, 300.0
+
 
 class Keeper:
     """``async with`` it. ``agents`` are those that this process has, by the names that requests use."""
@@ -35,10 +38,10 @@ class Keeper:
         self._threads = threads
         self._agents = agents
         self._tasks: set[asyncio.Task[None]] = set()
-        self._claiming: asyncio.Task[None] | None = None
+        self._loops: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
-        self._claiming = asyncio.create_task(self._claim())
+        self._loops = [asyncio.create_task(loop()) for loop in (self._claim, self._expire)]
         return self
 
     async def __aexit__(
@@ -56,7 +59,7 @@ class Keeper:
 
     async def leave(self) -> None:
         """Claim nothing more, and let other processes go on with what is under way. They begin at once."""
-        tasks = [*self._tasks, *([self._claiming] if self._claiming is not None else [])]
+        tasks = [*self._tasks, *self._loops]
         for task in tasks:
             task.cancel()
         if tasks:
@@ -66,6 +69,14 @@ class Keeper:
     async def _claim(self) -> None:
         async for claim in self.runs.claims():
             self._execute_soon(claim)
+
+    async def _expire(self) -> None:
+        while True:
+            await asyncio.sleep(EXPIRE_EVERY)
+            try:
+                await self.runs.expire(LOG_LIFETIME)
+            except errors.StoreError:
+                logger.warning("logs of runs that ended could not be removed", exc_info=True)
 
     def _execute_soon(self, claim: protocols.Claim) -> None:
         task = asyncio.create_task(self._execute(claim))
