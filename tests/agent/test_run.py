@@ -647,3 +647,21 @@ async def test_a_call_in_the_last_step_which_has_no_tools_is_not_told_of() -> No
     agent = Agent(Scripted(calls(("echo", "{}"))), [Box(echo=echo)], max_steps=1)
     events = await collect(agent.run("hi"))
     assert kinds(events).count("ToolCallStarted") == 1
+
+
+async def test_an_answer_that_is_too_long_is_cut_off_and_its_model_left() -> None:
+    model = Scripted([[TextDelta("four")], [TextDelta("more")], asyncio.Event()])
+    async with asyncio.timeout(10), Agent(model, max_answer=7).run("hi") as run:
+        events = await collect(run)
+    assert [event.text for event in events if isinstance(event, TextDelta)] == ["four", "more"]
+    assert (run.outcome, model.open) == (RunFinished("length", Usage(), 1), 0)
+
+
+async def test_arguments_without_end_are_an_answer_that_is_too_long() -> None:
+    endless: Step = [[ToolCallStart(0, "c0", "echo"), ToolCallDelta(0, '{"x":"' + "x" * 9)], asyncio.Event()]
+    model = Scripted(endless, says("done"))
+    async with asyncio.timeout(10), Agent(model, [Box(echo=echo)], max_answer=9).run("hi") as run:
+        events = await collect(run)
+    [result] = [event for event in events if isinstance(event, ToolResult)]
+    assert not result.ok
+    assert isinstance(run.outcome, RunFinished)

@@ -201,7 +201,7 @@ class Fountain:
 
 async def test_a_slow_reader_slows_the_model() -> None:
     model = Fountain()
-    async with serving(Agent(model)) as served:
+    async with serving(Agent(model, max_answer=None)) as served:
         reader, writer = await raw_post(served.url, STREAM, receive_buffer=4096)
         await reader.readline()
         await stands_still(lambda: model.taken)
@@ -214,7 +214,7 @@ async def test_a_slow_reader_slows_the_model() -> None:
 
 
 async def test_a_client_that_stops_reading_for_good_is_left() -> None:
-    async with serving(Agent(Fountain()), send_timeout=0.2, heartbeat=0.1) as served:
+    async with serving(Agent(Fountain(), max_answer=None), send_timeout=0.2, heartbeat=0.1) as served:
         reader, writer = await raw_post(served.url, STREAM, receive_buffer=4096)
         await reader.readline()
         await eventually(lambda: not served.server.state.runs.live)

@@ -32,7 +32,7 @@ async def works(served: Served) -> None:
 @pytest.mark.parametrize("body", [STREAM, ASK], ids=["stream", "whole"])
 async def test_clients_that_never_read_leave_nothing_behind(body: dict[str, Any]) -> None:
     model = Fountain() if body is STREAM else Scripted([[TextDelta(LONG), Finish("stop")]])
-    async with serving(Agent(model), send_timeout=0.2, heartbeat=0.1) as served:
+    async with serving(Agent(model, max_answer=None), send_timeout=0.2, heartbeat=0.1) as served:
         clients = [await raw_post(served.url, body, receive_buffer=4096) for _ in range(3)]
         for reader, _ in clients:
             assert b" 200 " in await reader.readline()
@@ -42,7 +42,7 @@ async def test_clients_that_never_read_leave_nothing_behind(body: dict[str, Any]
 
 
 async def test_beyond_the_bytes_held_the_slowest_reader_is_left() -> None:
-    async with serving(Agent(Fountain()), max_held=1_000_000) as served:
+    async with serving(Agent(Fountain(), max_answer=None), max_held=1_000_000) as served:
         streams = [await raw_post(served.url, STREAM, receive_buffer=4096) for _ in range(20)]
         connections = served.server.server_state.connections
         await eventually(lambda: 0 < len(connections) < 20)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
@@ -171,6 +172,7 @@ class Run:
                 prefix = f"call_{self.id[-12:]}_{self._step}"
                 calls = StepCalls(self._step, prefix, self._used_call_ids, self._client_tools)
                 self._asked = time.monotonic()
+                most = self.agent.max_answer or sys.maxsize
                 async with AsyncExitStack() as stack:
                     with self._deadline:
                         answer = self._model.open_stream(self._model_request(), self._context)
@@ -188,6 +190,10 @@ class Run:
                         collector.feed(batch)
                         if visible:
                             yield visible
+                        if collector.size > most and collector.finish is None:
+                            log.warning("run %s: the model's answer was cut off at %d characters", self.id, most)
+                            collector.finish = events.Finish("length")
+                            break
                 result = self._result(collector, calls)
                 finished = self._finish_step(result, time.monotonic() - self._asked)
                 if result.server_calls:

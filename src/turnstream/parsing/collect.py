@@ -8,18 +8,24 @@ from turnstream import events, messages, usage
 
 
 class Collector:
-    """Builds the assistant message of one model call; how its deltas were cut never matters."""
+    """Builds the assistant message of one model call; how its deltas were cut never matters.
+
+    ``size`` counts the characters of all that was said, arguments included.
+    """
 
     def __init__(self) -> None:
+        self.size = 0
         self._parts: list[_Piece] = []
+        self._texts: list[str] | None = None  # of the last part, if that is a text
         self._calls: dict[int, _Call] = {}
         self.usage: usage.Usage | None = None
         self.finish: events.Finish | None = None
 
     def feed(self, batch: Iterable[events.ModelEvent]) -> None:
         for event in batch:
-            if type(event) is events.TextDelta and self._parts and self._parts[-1].kind == "text":  # nearly all events
-                self._parts[-1].texts.append(event.text)
+            if type(event) is events.TextDelta and self._texts is not None:  # nearly all events
+                self._texts.append(event.text)
+                self.size += len(event.text)
                 continue
             match event:
                 case events.TextDelta(text=text):
@@ -30,14 +36,17 @@ class Collector:
                     self._append("refusal", text)
                 case events.ToolCallDelta(index=index, arguments=arguments):
                     self._call(index).arguments.append(arguments)
+                    self.size += len(arguments)
                 case events.ToolCallStart(index=index):
                     call = self._call(index)
                     call.id, call.name, call.extra = event.id, event.name, event.extra
                 case events.ToolCallMalformed(index=index, reason=reason, raw=raw):
                     call = self._call(index)
                     call.malformed, call.raw = reason, raw
+                    self.size += len(raw)
                 case events.ItemAdded(item=item):
                     self._parts.append(_Piece("item", [], item))
+                    self._texts = None
                 case events.UsageReport(usage=usage):
                     self.usage = usage
                 case events.Finish():
@@ -46,16 +55,19 @@ class Collector:
                     pass
 
     def _append(self, kind: str, text: str) -> None:
+        self.size += len(text)
         if self._parts and self._parts[-1].kind == kind:
             self._parts[-1].texts.append(text)
         else:
             self._parts.append(_Piece(kind, [text]))
+        self._texts = self._parts[-1].texts if kind == "text" else None
 
     def _call(self, index: int) -> _Call:
         call = self._calls.get(index)
         if call is None:
             call = self._calls[index] = _Call()
             self._parts.append(_Piece("call", [], call))
+            self._texts = None
         return call
 
     @property
