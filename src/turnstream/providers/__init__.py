@@ -69,7 +69,7 @@ def model(
     complete = speaker.settings or functools.partial(catalogue.complete, provider)
     settings = _with_key_file(speaker, complete(given, environ), environ)
     own_address = row.base_url or speaker.base_url or settings.base_url
-    made = http.HttpModel(
+    http_model = http.HttpModel(
         name,
         speaker,
         settings,
@@ -79,10 +79,10 @@ def model(
         priced=settings.base_url == own_address,
     )
     if speaker.text_format is None:
-        return made
+        return http_model
     from turnstream.models.text_mode import TextMode
 
-    return TextMode(made, speaker.text_format(settings), describe=False)
+    return TextMode(http_model, speaker.text_format(settings), describe=False)
 
 
 def _row(provider: str) -> catalogue.Row:

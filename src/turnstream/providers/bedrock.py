@@ -51,8 +51,8 @@ def request(settings: base.Settings, model_request: requests.ModelRequest) -> ba
     if settings.api_key:
         headers["authorization"] = f"Bearer {settings.api_key}"
     url = f"{settings.base_url}/model/{quote(settings.model, safe='')}/converse-stream"
-    made = converse_body.body(settings, model_request, notes)
-    return base.HttpRequest("POST", url, headers | settings.headers, translate.encode(made), tuple(notes))
+    payload = converse_body.body(settings, model_request, notes)
+    return base.HttpRequest("POST", url, headers | settings.headers, translate.encode(payload), tuple(notes))
 
 
 def signer(settings: base.Settings) -> Callable[[base.HttpRequest], base.HttpRequest] | None:

@@ -345,8 +345,8 @@ def _fill_address(provider: str, row: Row, given: base.Settings, environ: Mappin
         raise errors.ConfigurationError(
             f"The model {provider}:{given.model} needs an address: set {missing[0]} or base_url."
         )
-    made = row.base_url.format_map({name: environ[name].rstrip("/") for name in names})
-    return f"https://{made}" if made and "://" not in made else made
+    result = row.base_url.format_map({name: environ[name].rstrip("/") for name in names})
+    return f"https://{result}" if result and "://" not in result else result
 
 
 def _variables(row: Row) -> list[str]:

@@ -34,22 +34,22 @@ def settings(given: base.Settings, environ: Mapping[str, str]) -> base.Settings:
 def request(settings: base.Settings, model_request: requests.ModelRequest) -> base.HttpRequest:
     """Raises `RequestError` for what the vendor does not take."""
     options, notes = translate.options_of(settings, model_request), list[str]()
-    made: dict[str, Any] = {
+    payload: dict[str, Any] = {
         "model": settings.model,
         "messages": _messages(model_request.messages),
         "stream": True,
         **_sampling(options, notes),
     }
     if model_request.tools:
-        _add_tools(made, model_request, options, notes)
+        _add_tools(payload, model_request, options, notes)
     if (answer := translate.json_answer(options.response_format)) is not None:
         if model_request.tools:
             raise errors.RequestError(
                 "Cohere cannot hold an answer to JSON while it offers tools.", param="response_format"
             )
         schema = {} if answer.schema is None else {"json_schema": answer.schema}
-        made["response_format"] = {"type": "json_object", **schema}
-    _add_thinking(made, settings, options, notes)
+        payload["response_format"] = {"type": "json_object", **schema}
+    _add_thinking(payload, settings, options, notes)
     headers = {"content-type": "application/json", "accept": "text/event-stream"}
     if settings.api_key:
         headers["authorization"] = f"Bearer {settings.api_key}"
@@ -58,7 +58,7 @@ def request(settings: base.Settings, model_request: requests.ModelRequest) -> ba
         "POST",
         url,
         headers | settings.headers,
-        translate.encode(translate.with_extra(made, options.extra)),
+        translate.encode(translate.with_extra(payload, options.extra)),
         tuple(notes),
     )
 
@@ -79,24 +79,24 @@ def _sampling(options: requests.ModelOptions, notes: list[str]) -> dict[str, Any
 
 
 def _add_tools(
-    made: dict[str, Any], asked: requests.ModelRequest, options: requests.ModelOptions, notes: list[str]
+    payload: dict[str, Any], asked: requests.ModelRequest, options: requests.ModelOptions, notes: list[str]
 ) -> None:
     """A tool that must be called is the only one offered: the vendor can be told to call some tool, not which."""
     forced = translate.forced_tool(options.tool_choice)
     offered = [spec for spec in asked.tools if forced in (None, spec.name)] or list(asked.tools)
-    made["tools"] = [chat_body.tool(msgspec.structs.replace(spec, strict=None)) for spec in offered]
+    payload["tools"] = [chat_body.tool(msgspec.structs.replace(spec, strict=None)) for spec in offered]
     if all(spec.strict for spec in offered):
-        made["strict_tools"] = True
+        payload["strict_tools"] = True
     if forced is not None or options.tool_choice == "required":
-        made["tool_choice"] = "REQUIRED"
+        payload["tool_choice"] = "REQUIRED"
     elif options.tool_choice == "none":
-        made["tool_choice"] = "NONE"
+        payload["tool_choice"] = "NONE"
     if options.parallel_tool_calls is False:
         notes.append("parallel_tool_calls is left out: this vendor does not support it.")
 
 
 def _add_thinking(
-    made: dict[str, Any], settings: base.Settings, options: requests.ModelOptions, notes: list[str]
+    payload: dict[str, Any], settings: base.Settings, options: requests.ModelOptions, notes: list[str]
 ) -> None:
     effort = options.reasoning_effort
     if effort is None:
@@ -104,7 +104,7 @@ def _add_thinking(
     if not settings.quirks.get("thinking", "reasoning" in settings.model):
         notes.append("reasoning_effort is left out: this model does not think.")
         return
-    made["thinking"] = {"type": "disabled" if effort == "none" else "enabled"}
+    payload["thinking"] = {"type": "disabled" if effort == "none" else "enabled"}
     if effort not in ("none", "high"):
         notes.append(f"reasoning_effort {effort}: this model only supports thinking on or off: turned on.")
 
@@ -112,47 +112,47 @@ def _add_thinking(
 def _messages(history: tuple[messages.Message, ...]) -> list[dict[str, Any]]:
     """A tool message holds text only, so what tools gave besides follows their messages, as the user's."""
     history = translate.readable_results(history, lambda part: _part(part, ""))
-    made: list[dict[str, Any]] = []
+    converted: list[dict[str, Any]] = []
     shown: list[dict[str, Any]] = []
     if text := translate.system_text(history):
-        made.append({"role": "system", "content": text})
+        converted.append({"role": "system", "content": text})
     for at, message in enumerate(history):
         if shown and not isinstance(message, messages.ToolMessage):
-            made.append({"role": "user", "content": shown})
+            converted.append({"role": "user", "content": shown})
             shown = []
         where = f"messages[{at}].content"
         match message:
             case messages.UserMessage(content=content):
-                made.append({"role": "user", "content": _content(content, where)})
+                converted.append({"role": "user", "content": _content(content, where)})
             case messages.AssistantMessage():
                 if answer := _answer(message):
-                    made.append({"role": "assistant", **answer})
+                    converted.append({"role": "assistant", **answer})
             case messages.ToolMessage(tool_call_id=ident, content=content, is_error=failed):
                 text = translate.mark_error(messages.content_text(content), failed=failed)
-                made.append({"role": "tool", "tool_call_id": ident, "content": text})
+                converted.append({"role": "tool", "tool_call_id": ident, "content": text})
                 shown += _shown_parts(message, where)
             case messages.SystemMessage():
                 pass
     if shown:
-        made.append({"role": "user", "content": shown})
-    return made
+        converted.append({"role": "user", "content": shown})
+    return converted
 
 
 def _answer(message: messages.AssistantMessage) -> dict[str, Any]:
     """Cohere's models say what they are about to do in a plan of its own, which goes back as it came."""
-    made: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     if message.text:
-        made["content"] = message.text
+        result["content"] = message.text
     if message.tool_calls:
-        made["tool_calls"] = [_call(call) for call in message.tool_calls]
+        result["tool_calls"] = [_call(call) for call in message.tool_calls]
         plans = [
             str(part.data.get("tool_plan") or "")
             for part in message.parts
             if isinstance(part, messages.ProviderItem) and part.provider == cohere_stream.NAME
         ]
         if any(plans):
-            made["tool_plan"] = "".join(plans)
-    return made
+            result["tool_plan"] = "".join(plans)
+    return result
 
 
 def _call(call: messages.ToolCall) -> dict[str, Any]:

@@ -78,8 +78,8 @@ def request(settings: base.Settings, model_request: requests.ModelRequest) -> ba
     elif settings.api_key:
         headers["x-goog-api-key"] = settings.api_key
     url = f"{settings.base_url or BASE_URL}{_path(settings)}:streamGenerateContent?alt=sse"
-    made = gemini_body.body(settings, model_request, notes)
-    return base.HttpRequest("POST", url, headers | settings.headers, translate.encode(made), tuple(notes))
+    payload = gemini_body.body(settings, model_request, notes)
+    return base.HttpRequest("POST", url, headers | settings.headers, translate.encode(payload), tuple(notes))
 
 
 def _path(settings: base.Settings) -> str:

@@ -53,24 +53,24 @@ class Decoder(chat_stream.Decoder):
 def _body(settings: base.Settings, model_request: requests.ModelRequest, notes: list[str]) -> dict[str, Any]:
     options = translate.options_of(settings, model_request)
     thinks = settings.quirks.get("thinking", "magistral" in settings.model or options.reasoning_effort is not None)
-    made: dict[str, Any] = {
+    payload: dict[str, Any] = {
         "model": settings.model,
         "messages": _messages(model_request.messages, thinks=bool(thinks)),
         "stream": True,
     }
     if model_request.tools:
-        made["tools"] = [_tool(spec) for spec in model_request.tools]
+        payload["tools"] = [_tool(spec) for spec in model_request.tools]
         if (choice := _choice(options)) is not None:
-            made["tool_choice"] = choice
+            payload["tool_choice"] = choice
         if options.parallel_tool_calls is not None:
-            made["parallel_tool_calls"] = options.parallel_tool_calls
-    made |= _sampling(options)
+            payload["parallel_tool_calls"] = options.parallel_tool_calls
+    payload |= _sampling(options)
     if options.reasoning_effort is not None:
         if "magistral" in settings.model:  # a model that always thinks
             notes.append("reasoning_effort is left out: Magistral models have no setting for it.")
         else:
-            made["reasoning_effort"] = options.reasoning_effort
-    return translate.with_extra(made, options.extra)
+            payload["reasoning_effort"] = options.reasoning_effort
+    return translate.with_extra(payload, options.extra)
 
 
 def _sampling(options: requests.ModelOptions) -> dict[str, Any]:
@@ -119,41 +119,41 @@ def _messages(history: tuple[messages.Message, ...], *, thinks: bool) -> list[di
     """System text first; messages of the same role become one; an assistant stands between a result and the user."""
     names = translate.tool_names(history)
     history = translate.readable_results(history, lambda part: _part(part, ""))
-    made: list[dict[str, Any]] = []
+    converted: list[dict[str, Any]] = []
     if text := translate.system_text(history):
-        made.append({"role": "system", "content": text})
+        converted.append({"role": "system", "content": text})
     for at, message in enumerate(history):
         match message:
             case messages.UserMessage(content=content):
-                if made and made[-1]["role"] == "tool":
-                    made.append({"role": "assistant", "content": _BETWEEN})
-                _add_user(made, _content(content, f"messages[{at}].content"))
+                if converted and converted[-1]["role"] == "tool":
+                    converted.append({"role": "assistant", "content": _BETWEEN})
+                _add_user(converted, _content(content, f"messages[{at}].content"))
             case messages.AssistantMessage():
-                _add_answer(made, _answer(message, thinks=thinks))
+                _add_answer(converted, _answer(message, thinks=thinks))
             case messages.ToolMessage():
-                made.append(_result(message, names, f"messages[{at}].content"))
+                converted.append(_result(message, names, f"messages[{at}].content"))
             case messages.SystemMessage():
                 pass
-    if not made:
+    if not converted:
         raise errors.RequestError("The conversation has no message for the model.", param="messages")
-    if made[-1]["role"] == "assistant":
-        made[-1]["prefix"] = True  # the model is to continue its own words
-    return made
+    if converted[-1]["role"] == "assistant":
+        converted[-1]["prefix"] = True  # the model is to continue its own words
+    return converted
 
 
-def _add_user(made: list[dict[str, Any]], content: str | list[dict[str, Any]]) -> None:
-    if made and made[-1]["role"] == "user":
-        content = _chunks(made.pop()["content"]) + _chunks(content)
-    made.append({"role": "user", "content": content})
+def _add_user(converted: list[dict[str, Any]], content: str | list[dict[str, Any]]) -> None:
+    if converted and converted[-1]["role"] == "user":
+        content = _chunks(converted.pop()["content"]) + _chunks(content)
+    converted.append({"role": "user", "content": content})
 
 
-def _add_answer(made: list[dict[str, Any]], answer: dict[str, Any]) -> None:
+def _add_answer(converted: list[dict[str, Any]], answer: dict[str, Any]) -> None:
     if not answer["content"] and "tool_calls" not in answer:
         return
-    last = made[-1] if made else {}
+    last = converted[-1] if converted else {}
     if last.get("role") == "assistant" and "tool_calls" not in last:
-        answer = {**answer, "content": _chunks(made.pop()["content"]) + _chunks(answer["content"])}
-    made.append(answer)
+        answer = {**answer, "content": _chunks(converted.pop()["content"]) + _chunks(answer["content"])}
+    converted.append(answer)
 
 
 def _answer(message: messages.AssistantMessage, *, thinks: bool) -> dict[str, Any]:
@@ -185,8 +185,8 @@ def _result(message: messages.ToolMessage, names: dict[str, str], where: str) ->
     elif message.is_error:
         content = [_text("Error:"), *content]
     name = message.name or names.get(message.tool_call_id, "")
-    made = {"role": "tool", "tool_call_id": short_id(message.tool_call_id), "content": content}
-    return made | ({"name": name} if name else {})
+    result = {"role": "tool", "tool_call_id": short_id(message.tool_call_id), "content": content}
+    return result | ({"name": name} if name else {})
 
 
 def _chunks(content: str | list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -38,21 +38,21 @@ def request(settings: base.Settings, model_request: requests.ModelRequest) -> ba
     """Raises `RequestError` for content that Ollama does not take."""
     options, quirks = translate.options_of(settings, model_request), settings.quirks
     notes: list[str] = []
-    made: dict[str, Any] = {
+    payload: dict[str, Any] = {
         "model": settings.model,
         "messages": _messages(model_request.messages, settings.model),
         "stream": True,
     }
     if model_request.tools and _offers_tools(options, notes):
-        made["tools"] = [chat_body.tool(spec) for spec in model_request.tools]
+        payload["tools"] = [chat_body.tool(spec) for spec in model_request.tools]
     if sampling := _sampling(options, quirks):
-        made["options"] = sampling
+        payload["options"] = sampling
     if (answer := translate.json_answer(options.response_format)) is not None:
-        made["format"] = answer.schema or "json"
+        payload["format"] = answer.schema or "json"
     if (think := _think(settings.model, options, notes)) is not None:
-        made["think"] = think
+        payload["think"] = think
     if "keep_alive" in quirks:
-        made["keep_alive"] = quirks["keep_alive"]
+        payload["keep_alive"] = quirks["keep_alive"]
     headers = {"content-type": "application/json", "accept": "application/x-ndjson"}
     if settings.api_key:
         headers["authorization"] = f"Bearer {settings.api_key}"
@@ -61,7 +61,7 @@ def request(settings: base.Settings, model_request: requests.ModelRequest) -> ba
         "POST",
         url,
         headers | settings.headers,
-        translate.encode(translate.with_extra(made, options.extra)),
+        translate.encode(translate.with_extra(payload, options.extra)),
         tuple(notes),
     )
 
@@ -114,32 +114,32 @@ def _think(model: str, options: requests.ModelOptions, notes: list[str]) -> bool
 def _messages(history: tuple[messages.Message, ...], model: str) -> list[dict[str, Any]]:
     demanded = chat_thinking.demands(model)
     names = translate.tool_names(history)
-    made: list[dict[str, Any]] = []
+    converted: list[dict[str, Any]] = []
     if text := translate.system_text(history):
-        made.append({"role": "system", "content": text})
+        converted.append({"role": "system", "content": text})
     history = translate.readable_results(history, lambda part: _content((part,), ""))
     loop = max((at for at, message in enumerate(history) if isinstance(message, messages.UserMessage)), default=-1)
     for at, message in enumerate(history):
         where = f"messages[{at}].content"
         match message:
             case messages.UserMessage(content=content):
-                made.append({"role": "user", **_content(content, where)})
+                converted.append({"role": "user", **_content(content, where)})
             case messages.AssistantMessage():
-                made.append(_answer(message, thinking=at > loop or demanded))
+                converted.append(_answer(message, thinking=at > loop or demanded))
             case messages.ToolMessage():
-                made.append(_result(message, names, where))
+                converted.append(_result(message, names, where))
             case messages.SystemMessage():
                 pass
-    return made
+    return converted
 
 
 def _answer(message: messages.AssistantMessage, *, thinking: bool) -> dict[str, Any]:
-    made: dict[str, Any] = {"role": "assistant", "content": message.text}
+    result: dict[str, Any] = {"role": "assistant", "content": message.text}
     if thinking and message.reasoning:
-        made["thinking"] = message.reasoning
+        result["thinking"] = message.reasoning
     if message.tool_calls:
-        made["tool_calls"] = [_call(call) for call in message.tool_calls]
-    return made
+        result["tool_calls"] = [_call(call) for call in message.tool_calls]
+    return result
 
 
 def _call(call: messages.ToolCall) -> dict[str, Any]:
@@ -147,10 +147,10 @@ def _call(call: messages.ToolCall) -> dict[str, Any]:
 
 
 def _result(message: messages.ToolMessage, names: dict[str, str], where: str) -> dict[str, Any]:
-    made = {"role": "tool", **_content(message.content, where), "tool_call_id": message.tool_call_id}
-    made["content"] = translate.mark_error(made["content"], failed=message.is_error)
+    result = {"role": "tool", **_content(message.content, where), "tool_call_id": message.tool_call_id}
+    result["content"] = translate.mark_error(result["content"], failed=message.is_error)
     name = message.name or names.get(message.tool_call_id, "")
-    return made | ({"tool_name": name} if name else {})
+    return result | ({"tool_name": name} if name else {})
 
 
 def _content(content: messages.Content, where: str) -> dict[str, Any]:

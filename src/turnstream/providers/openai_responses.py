@@ -32,9 +32,9 @@ def request(settings: base.Settings, model_request: requests.ModelRequest) -> ba
     headers = {"content-type": "application/json", "accept": "text/event-stream"}
     if settings.api_key:
         headers["authorization"] = f"Bearer {settings.api_key}"
-    made = responses_body.body(settings, model_request, notes)
+    payload = responses_body.body(settings, model_request, notes)
     url = f"{settings.base_url or BASE_URL}/responses"
-    return base.HttpRequest("POST", url, headers | settings.headers, translate.encode(made), tuple(notes))
+    return base.HttpRequest("POST", url, headers | settings.headers, translate.encode(payload), tuple(notes))
 
 
 PROVIDER = base.Provider(

@@ -29,22 +29,22 @@ def request(settings: base.Settings, model_request: requests.ModelRequest) -> ba
     if family is not None and family.short_ids:
         history = with_short_ids(history)
     quirks = {**settings.quirks, "no_files": True}
-    made: dict[str, Any] = {"messages": chat_body.message_list(history, quirks, settings.model)}
+    payload: dict[str, Any] = {"messages": chat_body.message_list(history, quirks, settings.model)}
     if model_request.tools:
-        made["tools"] = [chat_body.tool(spec) for spec in model_request.tools]
+        payload["tools"] = [chat_body.tool(spec) for spec in model_request.tools]
         if (forced := translate.forced_tool(options.tool_choice)) is not None:
-            made["tool_choice"] = {"type": "function", "function": {"name": forced}}
+            payload["tool_choice"] = {"type": "function", "function": {"name": forced}}
         elif options.tool_choice is not None:
-            made["tool_choice_option"] = options.tool_choice
+            payload["tool_choice_option"] = options.tool_choice
         if options.parallel_tool_calls is False:
             notes.append("parallel_tool_calls is left out: this vendor does not support it.")
-    made |= {name: value for name in _PLAIN if (value := getattr(options, name)) is not None}
+    payload |= {name: value for name in _PLAIN if (value := getattr(options, name)) is not None}
     if options.output_limit is not None:
-        made[str(settings.quirks.get("output_limit", "max_completion_tokens"))] = options.output_limit
+        payload[str(settings.quirks.get("output_limit", "max_completion_tokens"))] = options.output_limit
     if options.stop:
-        made["stop"] = list(options.stop)
-    _add_effort(made, options, notes)
-    url, headers, body = watsonx_access.post(settings, "chat_stream", made)
+        payload["stop"] = list(options.stop)
+    _add_effort(payload, options, notes)
+    url, headers, body = watsonx_access.post(settings, "chat_stream", payload)
     return base.HttpRequest(
         "POST", url, headers, translate.encode(translate.with_extra(body, options.extra)), tuple(notes)
     )
@@ -59,13 +59,13 @@ def _check(model_request: requests.ModelRequest) -> None:
                     raise errors.RequestError("watsonx.ai takes text, images and sound, but no files.", param=where)
 
 
-def _add_effort(made: dict[str, Any], options: requests.ModelOptions, notes: list[str]) -> None:
+def _add_effort(payload: dict[str, Any], options: requests.ModelOptions, notes: list[str]) -> None:
     effort = options.reasoning_effort
     if effort is None:
         return
     if effort == "none":
         notes.append("reasoning_effort none is sent as low: this vendor knows low, medium and high.")
-    made["reasoning_effort"] = _EFFORTS.get(effort, "low")
+    payload["reasoning_effort"] = _EFFORTS.get(effort, "low")
 
 
 class Decoder(chat_stream.Decoder):

@@ -56,30 +56,30 @@ def request(settings: base.Settings, model_request: requests.ModelRequest) -> ba
         for name in _UNKNOWN_HERE
         if getattr(options, name) not in (None, "auto", True)
     ]
-    made = {
+    payload = {
         "input": template_prompts.prompt(settings, model_request),
         "parameters": _parameters(settings, options, notes),
     }
-    url, headers, body = watsonx_access.post(settings, "generation_stream", made)
+    url, headers, body = watsonx_access.post(settings, "generation_stream", payload)
     return base.HttpRequest(
         "POST", url, headers, translate.encode(translate.with_extra(body, options.extra)), tuple(notes)
     )
 
 
 def _parameters(settings: base.Settings, options: requests.ModelOptions, notes: list[str]) -> dict[str, Any]:
-    made: dict[str, Any] = {"max_new_tokens": options.output_limit or _DEFAULT_LIMIT, "decoding_method": "greedy"}
+    result: dict[str, Any] = {"max_new_tokens": options.output_limit or _DEFAULT_LIMIT, "decoding_method": "greedy"}
     if options.temperature or (options.temperature is None and options.top_p is not None):
         sampling = {"temperature": options.temperature, "top_p": options.top_p, "random_seed": options.seed}
-        made["decoding_method"] = "sample"
-        made |= {name: value for name, value in sampling.items() if value is not None}
+        result["decoding_method"] = "sample"
+        result |= {name: value for name, value in sampling.items() if value is not None}
     elif options.seed is not None:
         notes.append("seed is left out: without a temperature nothing is drawn by chance.")
     stops = list(dict.fromkeys([*(options.stop or ()), *settings.quirks.get("stop", ())]))
     if len(stops) > _MOST_STOPS:
         notes.append(f"Only {_MOST_STOPS} stop sequences are sent: this vendor accepts no more.")
     if stops:
-        made |= {"stop_sequences": stops[:_MOST_STOPS], "include_stop_sequence": False}
-    return made
+        result |= {"stop_sequences": stops[:_MOST_STOPS], "include_stop_sequence": False}
+    return result
 
 
 class _Result(Struct, gc=False):
@@ -150,8 +150,8 @@ class Decoder(frames.SseDecoder):
     def _result(self, result: _Result, out: list[events.ModelEvent]) -> None:
         if result.generated_text:
             out.append(events.TextDelta(result.generated_text))
-        self._made_tokens = _more(self._made_tokens, result.generated_token_count)
-        self._read_tokens = _more(self._read_tokens, result.input_token_count)
+        self._made_tokens = _larger(self._made_tokens, result.generated_token_count)
+        self._read_tokens = _larger(self._read_tokens, result.input_token_count)
         reason = result.stop_reason
         if reason and reason != "not_finished" and reason != "NOT_FINISHED":
             if reason.lower() == "error":
@@ -160,7 +160,7 @@ class Decoder(frames.SseDecoder):
             self.finished = True
 
 
-def _more(before: int | None, now: int | None) -> int | None:
+def _larger(before: int | None, now: int | None) -> int | None:
     return before if now is None or now < (before or 0) else now
 
 

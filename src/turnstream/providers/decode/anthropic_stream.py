@@ -114,7 +114,7 @@ class Decoder(frames.SseDecoder):
             case "message_delta":
                 self._message_delta(event, out)
             case "message_stop":
-                self._finished(out)
+                self._conclude(out)
             case "error":
                 raise _stream_error(event.error)
             case _:  # ping, and what is not known yet
@@ -123,7 +123,7 @@ class Decoder(frames.SseDecoder):
     def end(self, out: list[events.ModelEvent]) -> None:
         if self._finish is None:
             super().end(out)
-        self._finished(out)
+        self._conclude(out)
 
     def _start(self, event: Event, size: int, out: list[events.ModelEvent]) -> None:
         data = event.content_block or {}
@@ -233,7 +233,7 @@ class Decoder(frames.SseDecoder):
         ident, content = str(data.get("tool_use_id") or ""), data.get("content")
         name = self._hosted.get(ident) or str(data["type"]).removesuffix("_tool_result")
         failed = bool(data.get("is_error")) or (isinstance(content, dict) and "error_code" in content)
-        out.append(events.HostedToolResult(ident, name, _shown(content), not failed))
+        out.append(events.HostedToolResult(ident, name, _result_text(content), not failed))
         for found in content if isinstance(content, list) else ():
             if isinstance(found, dict) and found.get("type") == "web_search_result":
                 url = str(found.get("url") or "")
@@ -254,7 +254,7 @@ class Decoder(frames.SseDecoder):
         """Counts are cumulative; what a later event leaves out, or has as null, keeps its value."""
         self._usage.update((key, value) for key, value in usage.items() if value is not None)
 
-    def _finished(self, out: list[events.ModelEvent]) -> None:
+    def _conclude(self, out: list[events.ModelEvent]) -> None:
         for block in self._blocks.values():
             self._stop(block, out)
         self._blocks.clear()
@@ -297,7 +297,7 @@ def _citation(data: dict[str, Any]) -> toolspec.Source:
     )
 
 
-def _shown(content: Any) -> str:
+def _result_text(content: Any) -> str:
     """A hosted tool's result as text: its text blocks, titles of pages, or its JSON without encrypted parts."""
     if isinstance(content, str):
         return content
@@ -305,10 +305,10 @@ def _shown(content: Any) -> str:
         texts = [item.get("text") or f"{item.get('title', '')} {item.get('url', '')}".strip() for item in content]
         if all(isinstance(text, str) and text for text in texts):
             return "\n".join(texts)
-    return msgspec.json.encode(_without_ciphers(content)).decode()
+    return msgspec.json.encode(_strip_ciphers(content)).decode()
 
 
-def _without_ciphers(value: Any) -> Any:
+def _strip_ciphers(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_ciphers(item) for key, item in value.items() if not str(key).startswith("encrypted_")}
-    return [_without_ciphers(item) for item in value] if isinstance(value, list) else value
+        return {key: _strip_ciphers(item) for key, item in value.items() if not str(key).startswith("encrypted_")}
+    return [_strip_ciphers(item) for item in value] if isinstance(value, list) else value

@@ -148,7 +148,7 @@ class Decoder(frames.SseDecoder):
         if delta.annotations:
             self._add_sources(_annotation_sources(delta.annotations), out)
         if delta.executed_tools:
-            _hosted(delta.executed_tools, out)
+            _add_hosted(delta.executed_tools, out)
         if delta.images:
             out.extend(frames.picture(url) for image in delta.images if (url := _image_url(image)))
 
@@ -302,7 +302,7 @@ def _annotation_sources(annotations: list[Any]) -> list[toolspec.Source | None]:
     return found
 
 
-def _hosted(executed: list[Any], out: list[events.ModelEvent]) -> None:
+def _add_hosted(executed: list[Any], out: list[events.ModelEvent]) -> None:
     """Groq's compound models: each tool that ran, first with its arguments, later with its output."""
     for tool in executed:
         if isinstance(tool, dict):

@@ -87,7 +87,7 @@ class Decoder(frames.SseDecoder):
             if (kind == "content-delta" or kind == "content-start") and message.content.__class__ is _Content:
                 _say(message.content, out)
             elif kind == "tool-plan-delta":
-                self._plan_more(message.tool_plan or "")
+                self._extend_plan(message.tool_plan or "")
             elif kind == "tool-call-start" or kind == "tool-call-delta":
                 self._call(kind, found.index or 0, message.tool_calls, out)
             elif kind == "citation-start":
@@ -97,7 +97,7 @@ class Decoder(frames.SseDecoder):
         elif isinstance(found.message, str) and found.delta is None:
             raise failures.from_status(NAME, None, failures.parse(event.data), found.message)
 
-    def _plan_more(self, text: str) -> None:
+    def _extend_plan(self, text: str) -> None:
         self.hold(len(text))
         self._plan.append(text)
 

@@ -136,14 +136,14 @@ class Decoder(frames.AwsDecoder):
             case "metadata":
                 self._usage = event.usage
                 if self._stop_reason is not None:
-                    self._finished(out)
+                    self._conclude(out)
             case _:  # messageStart, and what is not known yet
                 pass
 
     def end(self, out: list[events.ModelEvent]) -> None:
         if self._stop_reason is None:
             super().end(out)
-        self._finished(out)
+        self._conclude(out)
 
     def _block(self, index: int, size: int) -> _Block:
         block = self._blocks.get(index)
@@ -226,7 +226,7 @@ class Decoder(frames.AwsDecoder):
         out.append(events.HostedToolResult(ident, name, "\n".join(map(str, shown)), result.get("status") != "error"))
         out.append(_item({"toolResult": {**result, "toolUseId": ident, "content": block.results}}))
 
-    def _finished(self, out: list[events.ModelEvent]) -> None:
+    def _conclude(self, out: list[events.ModelEvent]) -> None:
         for block in self._blocks.values():
             self._stop(block, out)
         self._blocks.clear()

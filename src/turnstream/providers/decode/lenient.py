@@ -79,13 +79,13 @@ def decoder(kind: type[S]) -> Callable[[bytes, Surrogates], S]:
 
 
 def fit(kind: type[S], value: dict[str, Any]) -> S:
-    made = {}
+    result = {}
     for field in msgspec.structs.fields(kind):
         if field.encode_name in value:
             fits, member = _member(field.type, value[field.encode_name])
             if fits:
-                made[field.name] = member
-    return kind(**made)
+                result[field.name] = member
+    return kind(**result)
 
 
 def _member(wanted: Any, value: Any) -> tuple[bool, Any]:

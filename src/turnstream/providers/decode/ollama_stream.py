@@ -69,7 +69,7 @@ class Decoder(frames.FramedDecoder[bytes]):
             line = _lenient(frame, self.surrogates)
         message = line.message
         if message is None:
-            _generated(line, out)
+            _add_generated(line, out)
         else:
             if message.thinking:
                 out.append(events.ReasoningDelta(message.thinking))
@@ -107,7 +107,7 @@ def _lenient(data: bytes, surrogates: lenient.Surrogates) -> Line:
         raise failures.broken(NAME, "a line is not a JSON object of an answer") from None
 
 
-def _generated(line: Line, out: list[events.ModelEvent]) -> None:
+def _add_generated(line: Line, out: list[events.ModelEvent]) -> None:
     """``/api/generate`` has its texts in the line itself."""
     if line.thinking:
         out.append(events.ReasoningDelta(line.thinking))

@@ -67,7 +67,7 @@ class Decoder(frames.SseDecoder):
 
     def take(self, event: sse.Event, out: list[events.ModelEvent]) -> None:
         if event.data.strip() == b"[DONE]":
-            self._ended(out)
+            self._conclude_early(out)
             return
         decoded = _decode(event.data, self.surrogates)
         match decoded.type or event.event:
@@ -86,7 +86,7 @@ class Decoder(frames.SseDecoder):
             case "response.output_text.annotation.added":
                 _cite(decoded.annotation or {}, out)
             case kind if kind in _TERMINAL:
-                self._finished(decoded.response or {}, kind.removeprefix("response."), out)
+                self._conclude(decoded.response or {}, kind.removeprefix("response."), out)
             case "error":
                 self._failure = decoded.error or msgspec.json.decode(event.data)
             case _:  # lifecycle, parts, progress of hosted tools, keepalive, and what is not known yet
@@ -97,7 +97,7 @@ class Decoder(frames.SseDecoder):
         value = failures.parse(body)
         if not isinstance(value, dict) or not isinstance(value.get("output"), list):
             super().document(body, out)
-        self._finished(value, str(value.get("status") or "completed"), out)
+        self._conclude(value, str(value.get("status") or "completed"), out)
 
     def end(self, out: list[events.ModelEvent]) -> None:
         if self._failure is not None:
@@ -165,12 +165,12 @@ class Decoder(frames.SseDecoder):
                 if data.get("encrypted_content") or data.get("content"):
                     out.append(_item_added(data))
             case str(kind):
-                _hosted(kind, data, out)
+                _add_hosted(kind, data, out)
                 out.append(_item_added(data))
             case _:
                 pass
 
-    def _finished(self, response: dict[str, Any], status: str, out: list[events.ModelEvent]) -> None:
+    def _conclude(self, response: dict[str, Any], status: str, out: list[events.ModelEvent]) -> None:
         output = response.get("output")
         for at, data in enumerate(output if isinstance(output, list) else ()):
             if isinstance(data, dict) and (not self._items or at in self._items):
@@ -191,7 +191,7 @@ class Decoder(frames.SseDecoder):
             raise _error_of(self._failure or response.get("error"))
         self.done = True
 
-    def _ended(self, out: list[events.ModelEvent]) -> None:
+    def _conclude_early(self, out: list[events.ModelEvent]) -> None:
         """``[DONE]`` without a last event of the protocol's own."""
         if self._failure is not None:
             raise _error_of(self._failure)
@@ -233,7 +233,7 @@ def _reasoning_text(data: dict[str, Any]) -> str:
     return _PARAGRAPH.join(str(part.get("text") or "") for part in parts)
 
 
-def _hosted(kind: str, data: dict[str, Any], out: list[events.ModelEvent]) -> None:
+def _add_hosted(kind: str, data: dict[str, Any], out: list[events.ModelEvent]) -> None:
     """One of the vendor's own tools has run."""
     ident, name = str(data.get("id") or ""), str(data.get("name") or kind.removesuffix("_call"))
     arguments: Any = data.get("arguments")

@@ -22,20 +22,20 @@ def body(settings: base.Settings, model_request: requests.ModelRequest, notes: l
     """The body, without what depends on where it is sent. What cannot be said to this vendor goes to ``notes``."""
     options = translate.options_of(settings, model_request)
     claude = claude_models.capabilities(settings.model)
-    made: dict[str, Any] = {
+    payload: dict[str, Any] = {
         "max_tokens": options.output_limit or settings.quirks.get("max_tokens") or claude.output_limit,
         "messages": _messages(settings.model, model_request.messages),
     }
     if text := translate.system_text(model_request.messages):
-        made["system"] = [{"type": "text", "text": text}]
-    _add_tools(made, model_request, options)
-    _add_thinking(made, claude, options, model_request.messages, notes)
-    _make_up_for_lost_thinking(made, settings.model, notes)
-    _add_sampling(made, claude, options, notes)
-    _add_format(made, claude, settings.model, options, notes)
+        payload["system"] = [{"type": "text", "text": text}]
+    _add_tools(payload, model_request, options)
+    _add_thinking(payload, claude, options, model_request.messages, notes)
+    _make_up_for_lost_thinking(payload, settings.model, notes)
+    _add_sampling(payload, claude, options, notes)
+    _add_format(payload, claude, settings.model, options, notes)
     if settings.quirks.get("prompt_cache", True):
-        _mark_cache(made, settings.quirks.get("prompt_cache"))
-    return translate.with_extra(made, options.extra)
+        _mark_cache(payload, settings.quirks.get("prompt_cache"))
+    return translate.with_extra(payload, options.extra)
 
 
 # ---------------------------------------------------------------------------------------------------------- messages
@@ -46,7 +46,7 @@ def _messages(model: str, conversation: tuple[messages.Message, ...]) -> list[Bl
     ids = translate.Ids.of_word_characters()
     conversation = translate.readable_results(conversation, lambda part: _part(part, ""))
     signs = "claude" in model.lower()
-    made: list[Block] = []
+    converted: list[Block] = []
     for at, message in enumerate(conversation):
         match message:
             case messages.SystemMessage():
@@ -59,22 +59,22 @@ def _messages(model: str, conversation: tuple[messages.Message, ...]) -> list[Bl
                 role, blocks = "user", _content(message.content, f"messages[{at}].content")
         if not blocks:
             continue
-        if made and made[-1]["role"] == role:
-            made[-1]["content"] += blocks
+        if converted and converted[-1]["role"] == role:
+            converted[-1]["content"] += blocks
         else:
-            made.append({"role": role, "content": blocks})
-    if not made:
+            converted.append({"role": role, "content": blocks})
+    if not converted:
         raise errors.RequestError("The conversation has no message for the model.", param="messages")
-    if made[0]["role"] != "user":
-        made.insert(0, {"role": "user", "content": [{"type": "text", "text": _OPENING}]})
-    _trim_end(made)
-    return made
+    if converted[0]["role"] != "user":
+        converted.insert(0, {"role": "user", "content": [{"type": "text", "text": _OPENING}]})
+    _trim_end(converted)
+    return converted
 
 
-def _trim_end(made: list[Block]) -> None:
+def _trim_end(converted: list[Block]) -> None:
     """An answer to be continued must not end in white space."""
-    last = made[-1]["content"][-1]
-    if made[-1]["role"] == "assistant" and last["type"] == "text":
+    last = converted[-1]["content"][-1]
+    if converted[-1]["role"] == "assistant" and last["type"] == "text":
         last["text"] = last["text"].rstrip()
 
 
@@ -110,14 +110,14 @@ def _assistant(message: messages.AssistantMessage, ids: translate.Ids, *, signs:
 
 
 def _tool_result(message: messages.ToolMessage, ids: translate.Ids, where: str) -> Block:
-    made: Block = {"type": "tool_result", "tool_use_id": ids(message.tool_call_id)}
+    result: Block = {"type": "tool_result", "tool_use_id": ids(message.tool_call_id)}
     content = _content(message.content, where)
     if message.is_error:  # such a result has to have content, and may have text only
         content = [block for block in content if block["type"] == "text"] or [{"type": "text", "text": _FAILED}]
-        made["is_error"] = True
+        result["is_error"] = True
     if content:
-        made["content"] = content
-    return made
+        result["content"] = content
+    return result
 
 
 def _content(content: messages.Content, where: str) -> list[Block]:
@@ -182,7 +182,7 @@ def has_file_ids(conversation: tuple[messages.Message, ...]) -> bool:
 # ------------------------------------------------------------------------------------------------------------- tools
 
 
-def _add_tools(made: dict[str, Any], model_request: requests.ModelRequest, options: requests.ModelOptions) -> None:
+def _add_tools(payload: dict[str, Any], model_request: requests.ModelRequest, options: requests.ModelOptions) -> None:
     """A history with tool calls needs tools beside it: where none are offered, they are listed and forbidden."""
     tools = [_tool(spec) for spec in model_request.tools]
     choice: Block | None = None
@@ -203,26 +203,26 @@ def _add_tools(made: dict[str, Any], model_request: requests.ModelRequest, optio
         return
     if options.parallel_tool_calls is False and (choice is None or choice["type"] != "none"):
         choice = (choice or {"type": "auto"}) | {"disable_parallel_tool_use": True}
-    made["tools"] = tools
+    payload["tools"] = tools
     if choice is not None:
-        made["tool_choice"] = choice
+        payload["tool_choice"] = choice
 
 
 def _tool(spec: toolspec.ToolSpec) -> Block:
-    made: Block = {"name": spec.name, "input_schema": {"type": "object"} | spec.parameters}
+    block: Block = {"name": spec.name, "input_schema": {"type": "object"} | spec.parameters}
     if spec.description:
-        made["description"] = spec.description
+        block["description"] = spec.description
     if spec.strict:
-        made["strict"] = True
-        made["input_schema"] = translate.close_objects(made["input_schema"])
-    return made
+        block["strict"] = True
+        block["input_schema"] = translate.close_objects(block["input_schema"])
+    return block
 
 
 # ----------------------------------------------------------------------------------------------------------- options
 
 
 def _add_thinking(
-    made: dict[str, Any],
+    payload: dict[str, Any],
     claude: claude_models.Claude,
     options: requests.ModelOptions,
     messages: tuple[messages.Message, ...],
@@ -233,23 +233,23 @@ def _add_thinking(
         return
     if effort == "none":
         if claude.thinking == "adaptive":
-            made["output_config"] = {"effort": "low"}
+            payload["output_config"] = {"effort": "low"}
             notes.append("reasoning_effort none: this model thinks when it wants to; it is asked for low effort.")
         return
     if claude.thinking == "none":
         notes.append("reasoning_effort is left out: this model has no extended thinking.")
         return
-    if made.get("tool_choice", {}).get("type") in ("any", "tool"):
+    if payload.get("tool_choice", {}).get("type") in ("any", "tool"):
         notes.append(
             "reasoning_effort is left out of calls with a forced tool choice: the vendor refuses both at once."
         )
         return
     if claude.thinking == "budget":
-        _add_budget(made, effort, messages, notes)
+        _add_budget(payload, effort, messages, notes)
     else:
-        made["thinking"] = {"type": "adaptive", "display": "summarized"}
+        payload["thinking"] = {"type": "adaptive", "display": "summarized"}
     if claude.effort:
-        made["output_config"] = {"effort": _effort(effort, claude)}
+        payload["output_config"] = {"effort": _effort(effort, claude)}
 
 
 def _effort(effort: str, claude: claude_models.Claude) -> str:
@@ -258,14 +258,14 @@ def _effort(effort: str, claude: claude_models.Claude) -> str:
     return "high" if effort == "xhigh" and not claude.xhigh else effort
 
 
-def _add_budget(made: dict[str, Any], effort: str, messages: tuple[messages.Message, ...], notes: list[str]) -> None:
-    budget = min(_BUDGETS.get(effort, _BUDGETS["medium"]), made["max_tokens"] - 1)
+def _add_budget(payload: dict[str, Any], effort: str, messages: tuple[messages.Message, ...], notes: list[str]) -> None:
+    budget = min(_BUDGETS.get(effort, _BUDGETS["medium"]), payload["max_tokens"] - 1)
     if budget < _SMALLEST_BUDGET:
         notes.append("reasoning_effort is left out of calls with so small an output limit: thinking needs 1024 tokens.")
     elif _thoughtless_tool_round(messages):
         notes.append("reasoning_effort is left out of a tool round that was begun without thinking.")
     else:
-        made["thinking"] = {"type": "enabled", "budget_tokens": budget}
+        payload["thinking"] = {"type": "enabled", "budget_tokens": budget}
 
 
 def _thoughtless_tool_round(conversation: tuple[messages.Message, ...]) -> bool:
@@ -285,14 +285,16 @@ def _is_thinking(item: messages.ProviderItem) -> bool:
     return item.provider == NAME and item.data.get("type") in ("thinking", "redacted_thinking")
 
 
-def _make_up_for_lost_thinking(made: dict[str, Any], model: str, notes: list[str]) -> None:
+def _make_up_for_lost_thinking(payload: dict[str, Any], model: str, notes: list[str]) -> None:
     """DeepSeek and Kimi speak this protocol too, and refuse calls without the thinking that came before them."""
     if not chat_thinking.demands(model):
         return
-    kinds = [{block["type"] for block in message["content"]} for message in made["messages"]]
-    lost = [made["messages"][at] for at, found in enumerate(kinds) if "tool_use" in found and "thinking" not in found]
+    kinds = [{block["type"] for block in message["content"]} for message in payload["messages"]]
+    lost = [
+        payload["messages"][at] for at, found in enumerate(kinds) if "tool_use" in found and "thinking" not in found
+    ]
     if lost and chat_thinking.can_rest(model):
-        made["thinking"] = {"type": "disabled"}
+        payload["thinking"] = {"type": "disabled"}
         notes.append(chat_thinking.RESTS)
     elif lost:
         for message in lost:
@@ -300,10 +302,10 @@ def _make_up_for_lost_thinking(made: dict[str, Any], model: str, notes: list[str
 
 
 def _add_sampling(
-    made: dict[str, Any], claude: claude_models.Claude, options: requests.ModelOptions, notes: list[str]
+    payload: dict[str, Any], claude: claude_models.Claude, options: requests.ModelOptions, notes: list[str]
 ) -> None:
     temperature, top_p = options.temperature, options.top_p
-    if not claude.sampling or "thinking" in made:
+    if not claude.sampling or "thinking" in payload:
         if temperature not in (None, 1) or top_p not in (None, 1):
             notes.append("temperature and top_p are left out: the vendor refuses them for this model or with thinking.")
         temperature = top_p = None
@@ -314,11 +316,11 @@ def _add_sampling(
         notes.append("top_p is left out: this model takes only one of temperature and top_p.")
         top_p = None
     if temperature is not None:
-        made["temperature"] = temperature
+        payload["temperature"] = temperature
     if top_p is not None:
-        made["top_p"] = top_p
+        payload["top_p"] = top_p
     if stops := [stop for stop in options.stop or () if stop.strip()]:
-        made["stop_sequences"] = stops
+        payload["stop_sequences"] = stops
     if len(stops) < len(options.stop or ()):
         notes.append("Stop sequences of white space are left out: the vendor refuses them.")
     for name in ("seed", "presence_penalty", "frequency_penalty"):
@@ -327,7 +329,7 @@ def _add_sampling(
 
 
 def _add_format(
-    made: dict[str, Any], claude: claude_models.Claude, model: str, options: requests.ModelOptions, notes: list[str]
+    payload: dict[str, Any], claude: claude_models.Claude, model: str, options: requests.ModelOptions, notes: list[str]
 ) -> None:
     answer = translate.json_answer(options.response_format)
     if answer is None:
@@ -338,15 +340,15 @@ def _add_format(
         raise errors.RequestError(f"The model {model} cannot be held to a JSON Schema.", param="response_format")
     else:
         output_format = {"type": "json_schema", "schema": translate.close_objects(answer.schema)}
-        made["output_config"] = made.get("output_config", {}) | {"format": output_format}
+        payload["output_config"] = payload.get("output_config", {}) | {"format": output_format}
 
 
-def _mark_cache(made: dict[str, Any], how: Any) -> None:
+def _mark_cache(payload: dict[str, Any], how: Any) -> None:
     """Marks for the prompt cache: after the tools and the instructions, and after the whole conversation so far."""
     mark = {"type": "ephemeral"} | ({"ttl": how} if isinstance(how, str) else {})
-    fixed = made.get("system") or made.get("tools")
+    fixed = payload.get("system") or payload.get("tools")
     if fixed:
         fixed[-1] = fixed[-1] | {"cache_control": mark}
-    last = made["messages"][-1]
+    last = payload["messages"][-1]
     if last["role"] == "user":
         last["content"][-1] = last["content"][-1] | {"cache_control": mark}

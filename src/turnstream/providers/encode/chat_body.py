@@ -141,16 +141,21 @@ def message_list(history: tuple[messages.Message, ...], quirks: dict[str, Any], 
 
 def _take_turns(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Neighbours of one role as one message, and a user's before a greeting of the assistant's."""
-    made: list[dict[str, Any]] = []
+    converted: list[dict[str, Any]] = []
     for message in history:
         role = message["role"]
-        if role == "assistant" and (not made or made[-1]["role"] == "system"):
-            made.append({"role": "user", "content": _GREETING})
-        if made and role in ("user", "assistant") and made[-1]["role"] == role and "tool_calls" not in made[-1]:
-            made[-1] = {**made[-1], **message, "content": _join(made[-1]["content"], message["content"])}
+        if role == "assistant" and (not converted or converted[-1]["role"] == "system"):
+            converted.append({"role": "user", "content": _GREETING})
+        if (
+            converted
+            and role in ("user", "assistant")
+            and converted[-1]["role"] == role
+            and "tool_calls" not in converted[-1]
+        ):
+            converted[-1] = {**converted[-1], **message, "content": _join(converted[-1]["content"], message["content"])}
         else:
-            made.append(message)
-    return made
+            converted.append(message)
+    return converted
 
 
 def _join(first: Any, second: Any) -> Any:

@@ -25,24 +25,24 @@ def members(message: messages.AssistantMessage, field: str, model: str, *, in_lo
     if field == "none":
         return {}
     kept = _kept(message)
-    made: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     if kept.get("reasoning_opaque"):
-        made |= {"reasoning_opaque": kept["reasoning_opaque"]}
-        made |= {"reasoning_text": message.reasoning} if message.reasoning else {}
+        result |= {"reasoning_opaque": kept["reasoning_opaque"]}
+        result |= {"reasoning_text": message.reasoning} if message.reasoning else {}
     if in_loop and kept.get("thinking_blocks"):
-        made["thinking_blocks"] = kept["thinking_blocks"]
+        result["thinking_blocks"] = kept["thinking_blocks"]
     details = kept.get("reasoning_details")
     if in_loop and details and (field == "reasoning_details" or _signed(details)):
-        return {**made, "reasoning_details": details}
+        return {**result, "reasoning_details": details}
     name = {"reasoning_details": "reasoning", "": "reasoning_content"}.get(field, field)
     demanded = demands(model)
     if not demanded and not (in_loop and (field or _IN_LOOP.search(model.lower()))):
-        return made
+        return result
     if message.reasoning:
-        made[name] = message.reasoning
+        result[name] = message.reasoning
     elif "reasoning_content" in kept:  # it was empty, which is not the same as none
-        made[name] = STAND_IN
-    return made
+        result[name] = STAND_IN
+    return result
 
 
 def demands(model: str) -> bool:

@@ -33,23 +33,23 @@ _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9\-()\[\] ]+")
 
 def body(settings: base.Settings, model_request: requests.ModelRequest, notes: list[str]) -> dict[str, Any]:
     options, model = translate.options_of(settings, model_request), settings.model.lower()
-    made: dict[str, Any] = {"messages": _messages(model_request.messages)}
+    payload: dict[str, Any] = {"messages": _messages(model_request.messages)}
     if text := translate.system_text(model_request.messages):
-        made["system"] = [{"text": text}]
-    _add_tools(made, model_request, options, notes)
+        payload["system"] = [{"text": text}]
+    _add_tools(payload, model_request, options, notes)
     if inference := _inference(options):
-        made["inferenceConfig"] = inference
+        payload["inferenceConfig"] = inference
     for name in ("seed", "presence_penalty", "frequency_penalty"):
         if getattr(options, name) is not None:
             notes.append(f"{name} is left out: Converse has no such parameter.")
     if "claude" in model:
-        _add_claude(made, claude_models.capabilities(model), options, model_request.messages, notes)
+        _add_claude(payload, claude_models.capabilities(model), options, model_request.messages, notes)
     elif options.reasoning_effort is not None:
-        _add_effort(made, options.reasoning_effort, model, notes)
-    _add_format(made, options, notes)
+        _add_effort(payload, options.reasoning_effort, model, notes)
+    _add_format(payload, options, notes)
     if settings.quirks.get("prompt_cache"):
-        _mark_cache(made)
-    return translate.with_extra(made, options.extra)
+        _mark_cache(payload)
+    return translate.with_extra(payload, options.extra)
 
 
 # ---------------------------------------------------------------------------------------------------------- messages
@@ -59,7 +59,7 @@ def _messages(conversation: tuple[messages.Message, ...]) -> list[Block]:
     """Roles alternate, the first is the user's, no text is blank, and a document has some text beside it."""
     ids = translate.Ids.of_word_characters()
     conversation = translate.readable_results(conversation, _result_part)
-    made: list[Block] = []
+    converted: list[Block] = []
     for at, message in enumerate(conversation):
         match message:
             case messages.SystemMessage():
@@ -74,18 +74,18 @@ def _messages(conversation: tuple[messages.Message, ...]) -> list[Block]:
                     blocks.append({"text": "See above."})
         if not blocks:
             continue
-        if made and made[-1]["role"] == role:
-            made[-1]["content"] += blocks
+        if converted and converted[-1]["role"] == role:
+            converted[-1]["content"] += blocks
         else:
-            made.append({"role": role, "content": blocks})
-    if not made:
+            converted.append({"role": role, "content": blocks})
+    if not converted:
         raise errors.RequestError("The conversation has no message for the model.", param="messages")
-    if made[0]["role"] != "user":
-        made.insert(0, {"role": "user", "content": [{"text": _OPENING}]})
-    last = made[-1]["content"][-1]
-    if made[-1]["role"] == "assistant" and "text" in last:  # an answer to be continued must not end in white space
+    if converted[0]["role"] != "user":
+        converted.insert(0, {"role": "user", "content": [{"text": _OPENING}]})
+    last = converted[-1]["content"][-1]
+    if converted[-1]["role"] == "assistant" and "text" in last:  # an answer to be continued must not end in white space
         last["text"] = last["text"].rstrip()
-    return made
+    return converted
 
 
 def _answer(message: messages.AssistantMessage, ids: translate.Ids) -> list[Block]:
@@ -175,7 +175,7 @@ def _media(media: data_urls.Media | str, filename: str | None, where: str) -> Bl
 
 
 def _add_tools(
-    made: dict[str, Any], model_request: requests.ModelRequest, options: requests.ModelOptions, notes: list[str]
+    payload: dict[str, Any], model_request: requests.ModelRequest, options: requests.ModelOptions, notes: list[str]
 ) -> None:
     """A history with tool calls needs tools beside it: where none are offered, they are listed by name."""
     tools = [_tool(spec) for spec in model_request.tools]
@@ -198,20 +198,20 @@ def _add_tools(
         notes.append("tool_choice none is left out: Converse cannot forbid the tools that it is told of.")
     if options.parallel_tool_calls is False:
         notes.append("parallel_tool_calls is left out: Converse does not support it.")
-    made["toolConfig"] = config
+    payload["toolConfig"] = config
 
 
 def _tool(spec: toolspec.ToolSpec) -> Block:
     schema = {"type": "object"} | spec.parameters
-    made: Block = {
+    block: Block = {
         "name": spec.name,
         "inputSchema": {"json": translate.close_objects(schema) if spec.strict else schema},
     }
     if spec.description:
-        made["description"] = spec.description
+        block["description"] = spec.description
     if spec.strict:
-        made["strict"] = True
-    return {"toolSpec": made}
+        block["strict"] = True
+    return {"toolSpec": block}
 
 
 def _inference(options: requests.ModelOptions) -> dict[str, Any]:
@@ -225,7 +225,7 @@ def _inference(options: requests.ModelOptions) -> dict[str, Any]:
 
 
 def _add_claude(
-    made: dict[str, Any],
+    payload: dict[str, Any],
     claude: claude_models.Claude,
     options: requests.ModelOptions,
     messages: tuple[messages.Message, ...],
@@ -236,13 +236,13 @@ def _add_claude(
         pass
     elif claude.thinking == "none":
         notes.append("reasoning_effort is left out: this model has no extended thinking.")
-    elif "toolChoice" in made.get("toolConfig", {}):
+    elif "toolChoice" in payload.get("toolConfig", {}):
         notes.append(
             "reasoning_effort is left out of calls with a forced tool choice: the vendor refuses both at once."
         )
     elif claude.thinking == "budget":
         budget = _BUDGETS.get(str(effort), _BUDGETS["medium"])
-        limit = made.setdefault("inferenceConfig", {}).setdefault("maxTokens", budget + _ROOM_TO_ANSWER)
+        limit = payload.setdefault("inferenceConfig", {}).setdefault("maxTokens", budget + _ROOM_TO_ANSWER)
         budget = min(budget, limit - 1)
         if budget < _SMALLEST_BUDGET:
             notes.append("reasoning_effort is left out of calls with so small an output limit.")
@@ -254,10 +254,10 @@ def _add_claude(
         word = {"minimal": "low", "xhigh": "xhigh" if claude.xhigh else "high"}.get(str(effort), effort)
         fields |= {"thinking": {"type": "adaptive"}, "output_config": {"effort": word}}
     if fields:
-        made["additionalModelRequestFields"] = fields
-    _limit_sampling(made.get("inferenceConfig", {}), claude, thinking=bool(fields), notes=notes)
-    if made.get("inferenceConfig") == {}:
-        del made["inferenceConfig"]
+        payload["additionalModelRequestFields"] = fields
+    _limit_sampling(payload.get("inferenceConfig", {}), claude, thinking=bool(fields), notes=notes)
+    if payload.get("inferenceConfig") == {}:
+        del payload["inferenceConfig"]
 
 
 def _limit_sampling(
@@ -284,18 +284,18 @@ def _thoughtless_tool_round(conversation: tuple[messages.Message, ...]) -> bool:
     return False
 
 
-def _add_effort(made: dict[str, Any], effort: str, model: str, notes: list[str]) -> None:
+def _add_effort(payload: dict[str, Any], effort: str, model: str, notes: list[str]) -> None:
     level = {"minimal": "low", "xhigh": "high", "max": "high"}.get(effort, effort)
     if "gpt-oss" in model and level != "none":
-        made["additionalModelRequestFields"] = {"reasoning_effort": level}
+        payload["additionalModelRequestFields"] = {"reasoning_effort": level}
     elif "nova-2" in model:
         config = {"type": "disabled"} if level == "none" else {"type": "enabled", "maxReasoningEffort": level}
-        made["additionalModelRequestFields"] = {"reasoningConfig": config}
+        payload["additionalModelRequestFields"] = {"reasoningConfig": config}
     else:
         notes.append("reasoning_effort is left out: it is not known how this model of Bedrock takes it.")
 
 
-def _add_format(made: dict[str, Any], options: requests.ModelOptions, notes: list[str]) -> None:
+def _add_format(payload: dict[str, Any], options: requests.ModelOptions, notes: list[str]) -> None:
     answer = translate.json_answer(options.response_format)
     if answer is None:
         return
@@ -305,15 +305,15 @@ def _add_format(made: dict[str, Any], options: requests.ModelOptions, notes: lis
     schema = {"schema": translate.encode(translate.close_objects(answer.schema)).decode(), "name": answer.name}
     if answer.description:
         schema["description"] = answer.description
-    made["outputConfig"] = {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": schema}}}
+    payload["outputConfig"] = {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": schema}}}
 
 
-def _mark_cache(made: dict[str, Any]) -> None:
+def _mark_cache(payload: dict[str, Any]) -> None:
     """Marks for the prompt cache: after the tools, after the instructions, after the whole conversation so far."""
     mark = {"cachePoint": {"type": "default"}}
-    if "toolConfig" in made:
-        made["toolConfig"]["tools"].append(mark)
-    if "system" in made:
-        made["system"].append(mark)
-    if made["messages"][-1]["role"] == "user":
-        made["messages"][-1]["content"].append(mark)
+    if "toolConfig" in payload:
+        payload["toolConfig"]["tools"].append(mark)
+    if "system" in payload:
+        payload["system"].append(mark)
+    if payload["messages"][-1]["role"] == "user":
+        payload["messages"][-1]["content"].append(mark)

@@ -32,28 +32,30 @@ def version(model: str) -> tuple[int, int] | None:
 def body(settings: base.Settings, model_request: requests.ModelRequest, notes: list[str]) -> dict[str, Any]:
     options = translate.options_of(settings, model_request)
     known = version(settings.model)
-    made: dict[str, Any] = {"contents": _Contents(model_request.messages, signed=bool(known and known >= (3, 0))).made}
+    payload: dict[str, Any] = {
+        "contents": _Contents(model_request.messages, signed=bool(known and known >= (3, 0))).contents
+    }
     if text := translate.system_text(model_request.messages):
-        made["systemInstruction"] = {"parts": [{"text": text}]}
+        payload["systemInstruction"] = {"parts": [{"text": text}]}
     if model_request.tools:
-        made["tools"] = [{"functionDeclarations": [_declaration(spec) for spec in model_request.tools]}]
-        if config := _calling(options):
-            made["toolConfig"] = {"functionCallingConfig": config}
+        payload["tools"] = [{"functionDeclarations": [_declaration(spec) for spec in model_request.tools]}]
+        if config := _calling_config(options):
+            payload["toolConfig"] = {"functionCallingConfig": config}
         if options.parallel_tool_calls is False:
             notes.append("parallel_tool_calls is left out: this vendor does not support it.")
     generation = _generation(options, notes)
     _add_format(generation, options, settings.model, with_tools=bool(model_request.tools))
     _add_thinking(generation, options, settings.model, notes)
     if generation:
-        made["generationConfig"] = generation
-    return translate.with_extra(made, options.extra)
+        payload["generationConfig"] = generation
+    return translate.with_extra(payload, options.extra)
 
 
 class _Contents:
     """The messages as contents. A call's signature and the vendor's own id go back as they came."""
 
     def __init__(self, conversation: tuple[messages.Message, ...], *, signed: bool) -> None:
-        self.made: list[dict[str, Any]] = []
+        self.contents: list[dict[str, Any]] = []
         self._signed = signed
         self._names = translate.tool_names(conversation)
         self._wire_ids: dict[str, str] = {}
@@ -65,10 +67,10 @@ class _Contents:
                 self._show()
             self._add(message, f"messages[{at}].content")
         self._show()
-        if not self.made:
+        if not self.contents:
             raise errors.RequestError("The conversation has no message for the model.", param="messages")
-        if self.made[0]["role"] == "model":
-            self.made.insert(0, {"role": "user", "parts": [{"text": _OPENING}]})
+        if self.contents[0]["role"] == "model":
+            self.contents.insert(0, {"role": "user", "parts": [{"text": _OPENING}]})
 
     def _add(self, message: messages.Message, where: str) -> None:
         match message:
@@ -83,27 +85,27 @@ class _Contents:
         if not parts:
             return
         if type(message) is self._last:
-            self.made[-1]["parts"] += parts
+            self.contents[-1]["parts"] += parts
         else:
-            self.made.append({"role": role, "parts": parts})
+            self.contents.append({"role": role, "parts": parts})
             self._last = type(message)
 
     def _answer(self, message: messages.AssistantMessage) -> list[Part]:
-        made: list[Part] = []
+        converted: list[Part] = []
         for part in message.parts:
             match part:
                 case messages.TextPart(text=text) if text:
-                    made.append({"text": text})
+                    converted.append({"text": text})
                 case messages.ToolCall():
-                    made.append(self._call(part))
+                    converted.append(self._call(part))
                 case messages.ProviderItem(provider=provider, data=data) if provider == NAME:
-                    made.append(data)
+                    converted.append(data)
                 case _:
                     pass
-        calls = [part for part in made if "functionCall" in part]
+        calls = [part for part in converted if "functionCall" in part]
         if self._signed and calls and not any("thoughtSignature" in part for part in calls):
             calls[0]["thoughtSignature"] = _NO_SIGNATURE
-        return made
+        return converted
 
     def _call(self, call: messages.ToolCall) -> Part:
         function: dict[str, Any] = {"name": call.name, "args": translate.arguments_object(call)}
@@ -111,12 +113,12 @@ class _Contents:
         own = extra.get(NAME) or {}
         if ident := own.get("id"):
             function["id"] = self._wire_ids[call.id] = ident
-        made: Part = {"functionCall": function}
+        part: Part = {"functionCall": function}
         google = extra.get("google")  # as Google's OpenAI endpoint and its clients spell it
         foreign = google.get("thought_signature") if isinstance(google, dict) else None
         if signature := own.get("thoughtSignature") or foreign:
-            made["thoughtSignature"] = signature
-        return made
+            part["thoughtSignature"] = signature
+        return part
 
     def _response(self, message: messages.ToolMessage, where: str) -> Part:
         name = message.name or self._names.get(message.tool_call_id, "")
@@ -133,7 +135,7 @@ class _Contents:
     def _show(self) -> None:
         """What tools gave besides text follows their results in a content of its own."""
         if self._shown:
-            self.made.append({"role": "user", "parts": self._shown})
+            self.contents.append({"role": "user", "parts": self._shown})
             self._shown, self._last = [], None
 
 
@@ -178,13 +180,13 @@ def _media(url: str, otherwise: str) -> Part:
 
 
 def _declaration(spec: toolspec.ToolSpec) -> dict[str, Any]:
-    made: dict[str, Any] = {"name": spec.name, "description": spec.description}
+    result: dict[str, Any] = {"name": spec.name, "description": spec.description}
     if spec.parameters.get("properties"):
-        made["parametersJsonSchema"] = spec.parameters
-    return made
+        result["parametersJsonSchema"] = spec.parameters
+    return result
 
 
-def _calling(options: requests.ModelOptions) -> dict[str, Any] | None:
+def _calling_config(options: requests.ModelOptions) -> dict[str, Any] | None:
     if (forced := translate.forced_tool(options.tool_choice)) is not None:
         return {"mode": "ANY", "allowedFunctionNames": [forced]}
     mode = {"required": "ANY", "none": "NONE", "auto": "AUTO"}.get(str(options.tool_choice))
@@ -206,7 +208,7 @@ def _generation(options: requests.ModelOptions, notes: list[str]) -> dict[str, A
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _add_format(made: dict[str, Any], options: requests.ModelOptions, model: str, *, with_tools: bool) -> None:
+def _add_format(payload: dict[str, Any], options: requests.ModelOptions, model: str, *, with_tools: bool) -> None:
     answer = translate.json_answer(options.response_format)
     if answer is None:
         return
@@ -215,12 +217,12 @@ def _add_format(made: dict[str, Any], options: requests.ModelOptions, model: str
         raise errors.RequestError(
             f"The model {model} cannot be held to JSON while it is offered tools.", param="response_format"
         )
-    made["responseMimeType"] = "application/json"
+    payload["responseMimeType"] = "application/json"
     if answer.schema is not None:
-        made["responseJsonSchema"] = answer.schema
+        payload["responseJsonSchema"] = answer.schema
 
 
-def _add_thinking(made: dict[str, Any], options: requests.ModelOptions, model: str, notes: list[str]) -> None:
+def _add_thinking(payload: dict[str, Any], options: requests.ModelOptions, model: str, notes: list[str]) -> None:
     effort, known = options.reasoning_effort, version(model)
     if effort is None:
         return
@@ -231,9 +233,9 @@ def _add_thinking(made: dict[str, Any], options: requests.ModelOptions, model: s
         if "pro" in model and budget < _SMALLEST_BUDGET_OF_PRO:
             budget = _SMALLEST_BUDGET_OF_PRO
             notes.append(f"reasoning_effort none: this model always thinks; it may use {budget} tokens for that.")
-        made["thinkingConfig"] = {"thinkingBudget": budget, "includeThoughts": effort != "none"}
+        payload["thinkingConfig"] = {"thinkingBudget": budget, "includeThoughts": effort != "none"}
     else:
-        made["thinkingConfig"] = {"thinkingLevel": _level(effort, model, notes), "includeThoughts": effort != "none"}
+        payload["thinkingConfig"] = {"thinkingLevel": _level(effort, model, notes), "includeThoughts": effort != "none"}
 
 
 def _level(effort: str, model: str, notes: list[str]) -> str:

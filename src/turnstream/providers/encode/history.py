@@ -60,13 +60,13 @@ class Names:
             return name
         if (known := self._wire.get(name)) is not None:
             return known
-        made = re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:_LONGEST_NAME]
-        if not _FIRST_LETTER.match(made):
-            made = f"_{made}"[:_LONGEST_NAME]
-        if made in self._taken or len(name) > _LONGEST_NAME:
+        result = re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:_LONGEST_NAME]
+        if not _FIRST_LETTER.match(result):
+            result = f"_{result}"[:_LONGEST_NAME]
+        if result in self._taken or len(name) > _LONGEST_NAME:
             digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:6]
-            made = f"{made[: _LONGEST_NAME - 7]}_{digest}"
-        return made
+            result = f"{result[: _LONGEST_NAME - 7]}_{digest}"
+        return result
 
     def own(self, name: str) -> str:
         """The offered tool that an answer means: models also call theirs ``functions.get_weather``."""
@@ -146,7 +146,8 @@ def _rename(message: messages.Message, names: Names) -> messages.Message:
     match message:
         case messages.AssistantMessage(parts=parts):
             changed = tuple(_rename_part(part, names) for part in parts)
-            return message if all(map(lambda a, b: a is b, changed, parts)) else messages.AssistantMessage(changed)
+            same = all(new is old for new, old in zip(changed, parts, strict=True))
+            return message if same else messages.AssistantMessage(changed)
         case messages.ToolMessage(name=name) if name and names.wire(name) != name:
             return msgspec.structs.replace(message, name=names.wire(name))
         case _:

@@ -23,26 +23,26 @@ def body(settings: base.Settings, model_request: requests.ModelRequest, notes: l
     """Nothing is stored at the vendor unless the quirk ``store`` says so; reasoning goes back and forth encrypted."""
     options = model_rules.fit(settings.model, settings.options, model_request.options, notes)
     quirks = settings.quirks
-    made: dict[str, Any] = {
+    payload: dict[str, Any] = {
         "model": settings.model,
         "input": _input(model_request.messages),
         "stream": True,
         "store": bool(quirks.get("store", False)),
     }
     if text := translate.leading_system(model_request.messages):
-        made["instructions"] = text
-    if not made["store"] and not _NOT_REASONING.search(settings.model):
-        made["include"] = ["reasoning.encrypted_content"]
+        payload["instructions"] = text
+    if not payload["store"] and not _NOT_REASONING.search(settings.model):
+        payload["include"] = ["reasoning.encrypted_content"]
     if model_request.tools:
-        made["tools"] = [_tool(spec) for spec in model_request.tools]
+        payload["tools"] = [_tool(spec) for spec in model_request.tools]
         if (name := translate.forced_tool(options.tool_choice)) is not None:
-            made["tool_choice"] = {"type": "function", "name": name}
+            payload["tool_choice"] = {"type": "function", "name": name}
         elif options.tool_choice is not None:
-            made["tool_choice"] = options.tool_choice
+            payload["tool_choice"] = options.tool_choice
         if options.parallel_tool_calls is not None:
-            made["parallel_tool_calls"] = options.parallel_tool_calls
-    _add_options(made, options, quirks, notes)
-    return translate.with_extra(translate.with_extra(made, _own_words(options)), options.extra)
+            payload["parallel_tool_calls"] = options.parallel_tool_calls
+    _add_options(payload, options, quirks, notes)
+    return translate.with_extra(translate.with_extra(payload, _own_words(options)), options.extra)
 
 
 _TAKEN = ("prompt_cache_key", "prompt_cache_retention", "safety_identifier", "service_tier", "verbosity")
@@ -56,19 +56,19 @@ def _own_words(options: requests.ModelOptions) -> dict[str, Any]:
 
 
 def _add_options(
-    made: dict[str, Any], options: requests.ModelOptions, quirks: dict[str, Any], notes: list[str]
+    payload: dict[str, Any], options: requests.ModelOptions, quirks: dict[str, Any], notes: list[str]
 ) -> None:
     for name in ("temperature", "top_p"):
         if (value := getattr(options, name)) is not None:
-            made[name] = value
+            payload[name] = value
     if (limit := options.output_limit) is not None:
-        made["max_output_tokens"] = max(limit, _SMALLEST_LIMIT)
+        payload["max_output_tokens"] = max(limit, _SMALLEST_LIMIT)
         if limit < _SMALLEST_LIMIT:
             notes.append(f"An output limit below {_SMALLEST_LIMIT} is sent as {_SMALLEST_LIMIT}, this vendor's lowest.")
     if (answer := translate.json_answer(options.response_format)) is not None:
-        made["text"] = {"format": {"type": "json_object"}}
+        payload["text"] = {"format": {"type": "json_object"}}
         if answer.schema is not None:
-            made["text"]["format"] = {
+            payload["text"]["format"] = {
                 "type": "json_schema",
                 "name": answer.name,
                 "schema": answer.schema,
@@ -76,10 +76,10 @@ def _add_options(
                 **({"description": answer.description} if answer.description else {}),
             }
     if (effort := options.reasoning_effort) is not None:
-        made["reasoning"] = {"effort": effort}
+        payload["reasoning"] = {"effort": effort}
         summary = quirks.get("reasoning_summary", "auto")
         if summary and effort != "none":
-            made["reasoning"]["summary"] = summary
+            payload["reasoning"]["summary"] = summary
     notes += [
         f"{name} is left out: the Responses API has no such parameter."
         for name in _MISSING
@@ -100,18 +100,18 @@ def _tool(spec: toolspec.ToolSpec) -> Item:
 def _input(conversation: tuple[messages.Message, ...]) -> list[Item]:
     ids = translate.Ids(re.compile(rf".{{1,{_LONGEST_ID}}}", re.DOTALL), lambda text: text[: _LONGEST_ID - 4] or "call")
     conversation = translate.readable_results(conversation, lambda part: _part(part, ""))
-    made: list[Item] = []
+    converted: list[Item] = []
     for at, message in enumerate(conversation):
         where = f"messages[{at}].content"
         match message:
-            case messages.SystemMessage(content=content) if made and content.strip():
-                made.append({"role": "system", "content": content})
+            case messages.SystemMessage(content=content) if converted and content.strip():
+                converted.append({"role": "system", "content": content})
             case messages.UserMessage(content=content):
-                made.append({"role": "user", "content": _content(content, where)})
+                converted.append({"role": "user", "content": _content(content, where)})
             case messages.AssistantMessage():
-                _add_answer(made, message, ids)
+                _add_answer(converted, message, ids)
             case messages.ToolMessage(content=content):
-                made.append(
+                converted.append(
                     {
                         "type": "function_call_output",
                         "call_id": ids(message.tool_call_id),
@@ -120,22 +120,22 @@ def _input(conversation: tuple[messages.Message, ...]) -> list[Item]:
                 )
             case _:
                 pass
-    if not made:
+    if not converted:
         raise errors.RequestError("The conversation has no message for the model.", param="messages")
-    return made
+    return converted
 
 
-def _add_answer(made: list[Item], message: messages.AssistantMessage, ids: translate.Ids) -> None:
-    begun = len(made)
+def _add_answer(converted: list[Item], message: messages.AssistantMessage, ids: translate.Ids) -> None:
+    begun = len(converted)
     for part in message.parts:
         match part:
             case messages.TextPart(text=text) if text:
-                made.append({"role": "assistant", "content": text})
+                converted.append({"role": "assistant", "content": text})
             case messages.ToolCall():
                 own = dict((part.extra or {}).get(NAME) or {})
-                if not any(item.get("type") == "reasoning" for item in made[begun:]):
+                if not any(item.get("type") == "reasoning" for item in converted[begun:]):
                     own.pop("id", None)  # the vendor refuses an id whose reasoning is missing
-                made.append(
+                converted.append(
                     {
                         "type": "function_call",
                         "call_id": ids(part.id),
@@ -146,10 +146,10 @@ def _add_answer(made: list[Item], message: messages.AssistantMessage, ids: trans
                 )
             case messages.ProviderItem(provider=provider, data=data) if provider == NAME:
                 if data.get("type") == PHASE:
-                    if made and made[-1].get("role") == "assistant":
-                        made[-1]["phase"] = data["phase"]
+                    if converted and converted[-1].get("role") == "assistant":
+                        converted[-1]["phase"] = data["phase"]
                 else:
-                    made.append(data)
+                    converted.append(data)
             case _:
                 pass
 

@@ -28,11 +28,11 @@ def encode(body: dict[str, Any]) -> bytes:
 
 def with_extra(body: dict[str, Any], extra: dict[str, Any] | None) -> dict[str, Any]:
     """The body with the operator's own members: objects are merged into objects, anything else replaces."""
-    made = dict(body)
+    result = dict(body)
     for key, value in (extra or {}).items():
-        before = made.get(key)
-        made[key] = with_extra(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
-    return made
+        before = result.get(key)
+        result[key] = with_extra(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
+    return result
 
 
 def options_of(settings: base.Settings, model_request: requests.ModelRequest) -> requests.ModelOptions:
@@ -101,12 +101,12 @@ def _readable_result(
 def _readable_part(
     part: messages.ContentPart, encode_part: Callable[[messages.ContentPart], object]
 ) -> messages.ContentPart:
-    made = media.readable(part)
+    result = media.readable(part)
     try:
-        encode_part(made)
+        encode_part(result)
     except errors.RequestError:
-        return messages.TextPart(media.in_words(made))
-    return made
+        return messages.TextPart(media.in_words(result))
+    return result
 
 
 def system_text(conversation: Iterable[messages.Message]) -> str:
@@ -145,15 +145,15 @@ class Ids:
         return cls(pattern, lambda text: re.sub(r"[^a-zA-Z0-9_-]", "_", text)[: longest - 4] or "call")
 
     def __call__(self, given: str) -> str:
-        made = self._made.get(given)
-        if made is None:
-            made = given if self._legal.fullmatch(given) else self._rewritten(given)
-            base, number, taken = made, 1, set(self._made.values())
-            while made in taken:
+        result = self._made.get(given)
+        if result is None:
+            result = given if self._legal.fullmatch(given) else self._rewritten(given)
+            base, number, taken = result, 1, set(self._made.values())
+            while result in taken:
                 number += 1
-                made = f"{base}_{number}"
-            self._made[given] = made
-        return made
+                result = f"{base}_{number}"
+            self._made[given] = result
+        return result
 
 
 class JsonAnswer(Struct, frozen=True):
@@ -186,13 +186,13 @@ def close_objects(schema: Any) -> Any:
         return [close_objects(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    made = {
+    result = {
         key: value if key in ("enum", "const", "default", "examples") else close_objects(value)
         for key, value in schema.items()
     }
     if schema.get("type") == "object" and "additionalProperties" not in schema:
-        made["additionalProperties"] = False
-    return made
+        result["additionalProperties"] = False
+    return result
 
 
 def forced_tool(tool_choice: str | dict[str, Any] | None) -> str | None:

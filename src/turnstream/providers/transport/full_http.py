@@ -26,7 +26,7 @@ class Body:
         self._content = content
 
     async def readany(self) -> bytes:
-        return await _failing_plainly(self._content.readany())
+        return await _with_plain_failures(self._content.readany())
 
     def at_eof(self) -> bool:
         return self._content.at_eof()
@@ -73,7 +73,7 @@ class Pool:
             timeout=aiohttp.ClientTimeout(total=None, connect=connect_timeout),
         )
         try:
-            return Response(await _failing_plainly(asked))
+            return Response(await _with_plain_failures(asked))
         except aiohttp.ServerTimeoutError as error:
             raise ConnectionError(f"no connection within {connect_timeout:g} seconds") from error
 
@@ -81,7 +81,7 @@ class Pool:
         await self._session.close()
 
 
-async def _failing_plainly(awaitable: Awaitable[T]) -> T:
+async def _with_plain_failures(awaitable: Awaitable[T]) -> T:
     try:
         return await awaitable
     except (aiohttp.ServerTimeoutError, aiohttp.InvalidURL, OSError):

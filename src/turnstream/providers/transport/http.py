@@ -75,9 +75,9 @@ class HttpModel:
         if "late_system" in self.settings.quirks:
             rules = msgspec.structs.replace(rules, late_system=bool(self.settings.quirks["late_system"]))
         adapted, names = history.adapt(request, self.settings.model, rules)
-        made = self.provider.request(self.settings, adapted)
-        self.tell(made.notes)
-        return Stream(self, adapted, made, names if request.tools else None)
+        http_request = self.provider.request(self.settings, adapted)
+        self.tell(http_request.notes)
+        return Stream(self, adapted, http_request, names if request.tools else None)
 
     def tell(self, notes: Iterable[str]) -> None:
         """Each sentence is logged once."""

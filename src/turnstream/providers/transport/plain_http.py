@@ -328,12 +328,12 @@ class Pool:
         try:
             async with asyncio.timeout(timeout):
                 addresses = await loop.getaddrinfo(origin.host, origin.port, type=1)
-                made = await aiohappyeyeballs.start_connection(
+                result = await aiohappyeyeballs.start_connection(
                     addresses, happy_eyeballs_delay=_FAMILY_DELAY, interleave=1, loop=loop
                 )
                 _, connection = await loop.create_connection(
                     lambda: Connection(self, origin),
-                    sock=made,
+                    sock=result,
                     ssl=self._tls if origin.tls else None,
                     server_hostname=origin.host if origin.tls else None,
                 )
