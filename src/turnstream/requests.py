@@ -151,6 +151,8 @@ class RunRequest(Struct, frozen=True):
 
     ``principal`` is who asks. ``housekeeping`` marks what a chat front end asks for its own use (a title, tags): it is
     answered without tools, instructions and statuses. ``keep`` asks that the run outlives its client's connection.
+    After ``max_tool_calls`` calls of the agent's tools no more are
+    executed. ``notes`` say what of the client's request was left out, for the log.
     """
 
     messages: tuple[Message, ...]
@@ -164,3 +166,5 @@ class RunRequest(Struct, frozen=True):
     principal: Principal = ANONYMOUS
     housekeeping: bool = False
     keep: Keep | None = None
+    max_tool_calls: int | None = None
+    notes: tuple[str, ...] = ()

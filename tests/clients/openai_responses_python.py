@@ -63,22 +63,22 @@ async def _follow(job: Job, stream: Any) -> Any:
 def _take(response: dict[str, Any], outcome: Outcome) -> list[dict[str, Any]]:
     """Note what a response holds; gives the results of the tools that it asks for."""
     items = response["output"]
-    outcome.text = _texts(items, "message", "text")
-    outcome.reasoning = _texts(items, "reasoning", "text")
+    outcome.text = _texts(items, "message", "content")
+    outcome.reasoning = _texts(items, "reasoning", "summary")
     outcome.finish = response["status"]
     if usage := response["usage"]:
         outcome.usage = (usage["input_tokens"], usage["output_tokens"])
     if response["error"]:
         outcome.error = Failure(response["error"]["message"])
-    given = {item["call_id"]: item["output"][0]["text"] for item in items if item["type"] == "function_call_output"}
+    outcome.shown += [
+        Shown(item["name"], json.loads(item["arguments"]), item["output"])
+        for item in items
+        if item["type"] == "mcp_call"
+    ]
     results = []
     for item in items:
-        if item["type"] != "function_call":
-            continue
-        arguments = json.loads(item["arguments"])
-        if item["call_id"] in given:
-            outcome.shown.append(Shown(item["name"], arguments, given[item["call_id"]]))
-        else:
+        if item["type"] == "function_call":
+            arguments = json.loads(item["arguments"])
             outcome.calls.append(Call(item["name"], arguments))
             output = local_time(**arguments)
             results.append({"type": "function_call_output", "call_id": item["call_id"], "output": output})
@@ -86,4 +86,4 @@ def _take(response: dict[str, Any], outcome: Outcome) -> list[dict[str, Any]]:
 
 
 def _texts(items: list[dict[str, Any]], type: str, member: str) -> str:
-    return "".join(part[member] for item in items if item["type"] == type for part in item["content"])
+    return "".join(part["text"] for item in items if item["type"] == type for part in item[member])

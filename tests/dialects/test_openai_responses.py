@@ -17,6 +17,7 @@ from turnstream.dialects.base import Cancellation, ClientRequest, Exchange, Look
 from turnstream.dialects.openai_responses import Responses
 from turnstream.events import (
     AssistantMessage,
+    ClientToolCalls,
     FilePart,
     ImagePart,
     Message,
@@ -46,14 +47,19 @@ def call(body: dict[str, Any], kept: Kept | None = None, id: str = "run1") -> Ex
     return decoded
 
 
-def told(story: Story) -> bytes:
-    encoder = call(HI).encoder("assistant")
+def told(story: Story, **headers: str) -> bytes:
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    decoded = Responses().decode(ClientRequest(json.dumps(HI).encode(), "run1", 1760000000.0, names))
+    assert not isinstance(decoded, Reply | Cancellation | Lookup)
+    encoder = decoded.encoder("assistant")
     return b"".join(encoder.feed(batch) for batch in story) + encoder.close()
 
 
 def events_of(stream: bytes) -> list[dict[str, Any]]:
     found = []
-    for frame in stream.decode().removesuffix("\n\n").split("\n\n"):
+    frames = stream.decode().removesuffix("\n\n").split("\n\n")
+    assert frames.pop() == "data: [DONE]"
+    for frame in frames:
         event, data = frame.split("\n")
         found.append(json.loads(data.removeprefix("data: ")))
         assert event == f"event: {found[-1]['type']}"
@@ -81,8 +87,8 @@ def test_any_run_is_read_by_the_official_types_and_opens_and_closes_in_order(
     assert events[-1]["type"] in ("response.completed", "response.incomplete", "response.failed")
     for event in events:
         official.validate_python(event)
-    done = [event["item"] for event in of(events, "response.output_item.done")]
-    assert done == events[-1]["response"]["output"]
+    done = {event["output_index"]: event["item"] for event in of(events, "response.output_item.done")}
+    assert done == dict(enumerate(events[-1]["response"]["output"]))
     assert len(of(events, "response.output_item.added")) == len(done)
     assert stream == told([run])
 
@@ -91,7 +97,12 @@ def test_any_run_is_read_by_the_official_types_and_opens_and_closes_in_order(
 @settings(deadline=None, max_examples=100)
 def test_the_deltas_of_an_item_add_up_to_it(run: list[RunEvent]) -> None:
     events = events_of(told([run]))
-    for kind, member in (("output_text", "text"), ("reasoning_text", "text"), ("refusal", "refusal")):
+    for kind, member in (
+        ("output_text", "text"),
+        ("reasoning_summary_text", "text"),
+        ("refusal", "refusal"),
+        ("mcp_call_arguments", "arguments"),
+    ):
         for done in of(events, f"response.{kind}.done"):
             deltas = [
                 event["delta"] for event in of(events, f"response.{kind}.delta") if event["item_id"] == done["item_id"]
@@ -99,12 +110,49 @@ def test_the_deltas_of_an_item_add_up_to_it(run: list[RunEvent]) -> None:
             assert "".join(deltas) == done[member]
 
 
-def test_a_tool_of_ours_stands_with_its_output_and_a_clients_alone() -> None:
-    ours = events_of(told(STORIES["parallel_tools"]))[-1]["response"]["output"]
-    assert [item["type"] for item in ours[:4]] == ["function_call"] * 2 + ["function_call_output"] * 2
-    assert {item["call_id"] for item in ours[:2]} == {item["call_id"] for item in ours[2:4]}
-    theirs = events_of(told(STORIES["client_tools"]))[-1]["response"]["output"]
-    assert [item["type"] for item in theirs] == ["message", "function_call", "function_call"]
+def test_a_tool_that_the_server_ran_is_an_mcp_call_and_a_clients_a_function_call() -> None:
+    server = events_of(told(STORIES["parallel_tools"]))[-1]["response"]["output"]
+    assert [(item["type"], item.get("status")) for item in server] == [
+        ("mcp_call", "completed"),
+        ("mcp_call", "failed"),
+        ("message", "completed"),
+    ]
+    assert (server[0]["output"], server[0]["error"]) == ("18 °C, sunny", None)
+    assert (server[1]["output"], server[1]["error"]["content"][0]["text"]) == (None, "the clock is broken")
+    client = events_of(told(STORIES["client_tools"]))[-1]["response"]["output"]
+    assert [item["type"] for item in client] == ["message", "function_call", "function_call"]
+
+
+def test_open_webui_gets_what_its_page_needs() -> None:
+    found = events_of(told(STORIES["parallel_tools"], x_openwebui_chat_id="c"))[-1]["response"]["output"]
+    assert [item["type"] for item in found[:4]] == ["function_call"] * 2 + ["function_call_output"] * 2
+    assert {item["call_id"] for item in found[:2]} == {item["call_id"] for item in found[2:4]}
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_with_statuses_off_tools_of_the_server_are_left_out(name: str) -> None:
+    stream = told(STORIES[name], x_agent_status="off")
+    assert b"mcp_call" not in stream
+    events = [event for batch in STORIES[name] for event in batch if isinstance(event, ClientToolCalls)]
+    client = {call.name for event in events for call in event.tool_calls}
+    calls = [i for i in events_of(stream)[-1]["response"]["output"] if i["type"] == "function_call"]
+    assert {call["name"] for call in calls if call["status"] == "completed"} == client
+
+
+def test_a_call_is_shown_while_the_model_writes_it() -> None:
+    events = events_of(told(STORIES["written_client_tools"]))
+    deltas = [event["delta"] for event in of(events, "response.function_call_arguments.delta")]
+    assert deltas == ['{"room":', '"kitchen"}']
+    [done] = of(events, "response.function_call_arguments.done")
+    assert (done["name"], done["arguments"]) == ("open_window", '{"room":"kitchen"}')
+
+
+def test_a_call_that_turned_out_malformed_ends_as_a_failure() -> None:
+    server, client, message = events_of(told(STORIES["written_and_malformed"]))[-1]["response"]["output"]
+    assert (server["type"], server["status"]) == ("mcp_call", "failed")
+    assert server["error"]["content"][0]["text"] == "This call was not executed."
+    assert (client["type"], client["status"]) == ("function_call", "incomplete")
+    assert message["status"] == "completed"
 
 
 @pytest.mark.parametrize(
@@ -126,7 +174,9 @@ FAILING = ("error_at_once", "error_midway", "cancelled", "written_and_failed")
 
 @pytest.mark.parametrize("name", FAILING)
 def test_a_failure_is_a_failed_response(name: str) -> None:
-    last = events_of(told(STORIES[name]))[-1]
+    *_, error, last = events_of(told(STORIES[name]))
+    assert (error["type"], error["message"]) == ("error", last["response"]["error"]["message"])
+    assert error["error"]["message"] == error["message"]  # the member at which official clients raise
     assert last["type"] == "response.failed"
     assert last["response"]["error"]["message"]
 
@@ -266,7 +316,12 @@ def test_parameters_are_spelt_as_the_model_layer_knows_them() -> None:
         {},
         {"input": 1},
         {"input": [{"role": "x", "content": "y"}]},
-        {"input": "hi", "tools": [{"type": "web_search"}]},
+        {"input": "hi", "tools": [{"type": "function"}]},
+        {"input": "hi", "prompt": {"id": "p"}},
+        {"input": "hi", "top_logprobs": 2},
+        {"input": "hi", "include": ["message.output_text.logprobs"]},
+        {"input": "hi", "truncation": "some"},
+        {"input": "hi", "conversation": "c", "previous_response_id": "resp_x"},
         {"input": "hi", "background": True},
         {"input": []},
         {"input": "hi", "tool_choice": "sometimes"},
@@ -287,8 +342,8 @@ def test_an_item_can_be_referred_to_by_its_id() -> None:
     references = [{"type": "item_reference", "id": item["id"]} for item in events_of(stream)[-1]["response"]["output"]]
     messages = call({"input": [*references, {"role": "user", "content": "thanks"}]}, kept).request.messages
     assert messages == (
-        AssistantMessage((TextPart("I look it up. "), ToolCall("call_1", "get_weather", '{"city":"Paris"}'))),
-        ToolMessage("call_1", "18 °C, sunny"),
+        AssistantMessage((TextPart("I look it up. "), ToolCall("mcp_run_1_1", "get_weather", '{"city":"Paris"}'))),
+        ToolMessage("mcp_run_1_1", "18 °C, sunny"),
         AssistantMessage((TextPart("It is sunny."),)),
         UserMessage("thanks"),
     )
@@ -317,7 +372,8 @@ def test_what_is_not_to_be_stored_is_forgotten() -> None:
     ],
 )
 def test_every_form_of_tool_choice_is_understood(choice: Any, expected: Any) -> None:
-    assert call({"input": "hi", "tool_choice": choice}).request.options.tool_choice == expected
+    tools = [{"type": "function", "name": "look"}]
+    assert call({"input": "hi", "tools": tools, "tool_choice": choice}).request.options.tool_choice == expected
 
 
 def test_what_clients_send_beside_is_no_fault() -> None:
@@ -349,19 +405,21 @@ def test_what_clients_send_beside_is_no_fault() -> None:
 @given(runs())
 @settings(deadline=None, max_examples=100)
 def test_items_are_numbered_in_order_and_each_opens_and_closes_once(run: list[RunEvent]) -> None:
+    """Texts one after another; calls of tools that run at once may be open at once."""
     opened: list[str] = []
     closed: list[str] = []
     for event in events_of(told([run])):
         place = event.get("output_index")
         match event["type"]:
             case "response.output_item.added":
-                assert place == len(opened) == len(closed)
+                assert place == len(opened)
+                assert all(id in closed for id in opened if not id.startswith(("mcp_", "fc_")))
                 opened.append(event["item"]["id"])
             case "response.output_item.done":
-                assert place == len(closed)
+                assert event["item"]["id"] == opened[place or 0]
                 closed.append(event["item"]["id"])
             case _ if place is not None:
-                assert place == len(closed)
-                assert event["item_id"] == opened[-1]
-    assert opened == closed
+                assert event["item_id"] == opened[place]
+                assert event["item_id"] not in closed
+    assert sorted(opened) == sorted(closed)
     assert len(set(opened)) == len(opened)

@@ -12,6 +12,8 @@ from contextlib import AsyncExitStack, aclosing
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from turnstream import conversation, errors, events, messages, protocols, requests, usage
 from turnstream.agent import history, options
 from turnstream.agent.deadline import Deadline
@@ -252,6 +254,8 @@ class Run:
         if self.agent.guardrails is not None:
             with self._deadline:
                 self.request = await self.agent.guardrails.admit(self.request, self._context)
+        for note in self.request.notes:
+            log.info("run %s: %s", self.id, note)
         if self._housekeeping:
             self._history = history.prepare("", self.request.messages, None)
             return
@@ -298,9 +302,20 @@ class Run:
     def _start_tools(
         self, calls: Sequence[ToolCall], known: Mapping[str, events.ToolResult] = MappingProxyType({})
     ) -> Execution:
+        calls = self._within_limit(calls)
         self.acted = self.acted or any(self._toolset.effect(call.name) == "once" for call in calls)
         timeout = self.agent.tool_timeout
         return Execution(self._step, calls, self._toolset, self._context, timeout, self._approve, self._begin, known)
+
+    def _within_limit(self, calls: Sequence[ToolCall]) -> Sequence[ToolCall]:
+        """Those that the request's limit leaves to be executed; the model hears of the others that they were not."""
+        most = self.request.max_tool_calls
+        if most is None:
+            return calls
+        left = max(0, most - sum(isinstance(message, messages.ToolMessage) for message in self._said.messages))
+        why = f"the request allows {most} tool calls"
+        late = (msgspec.structs.replace(call, malformed=call.malformed or why) for call in calls[left:])
+        return (*calls[:left], *late)
 
     def _tools_executed(self, execution: Execution) -> events.ToolsExecuted:
         executed = events.ToolsExecuted(self._step, execution.results)

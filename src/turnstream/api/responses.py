@@ -12,8 +12,8 @@ from msgspec import Struct
 
 class InputPart(Struct):
     type: str
-    text: str = ""
-    refusal: str = ""
+    text: str | None = None
+    refusal: str | None = None
     image_url: str | None = None
     detail: str | None = None
     file_id: str | None = None
@@ -29,19 +29,29 @@ class InputItem(Struct):
     type: str | None = None
     id: str | None = None
     role: str | None = None
-    content: str | list[InputPart] | None = None
-    call_id: str = ""
-    name: str = ""
-    arguments: str = ""
-    output: str | list[InputPart] | dict[str, Any] | None = None
+    content: Any = None
+    call_id: str | None = None
+    name: str | None = None
+    namespace: str | None = None
+    arguments: str | dict[str, Any] | None = None
+    input: Any = None
+    action: Any = None
+    operation: Any = None
+    output: Any = None
+    error: Any = None
+    text: str | None = None
+    summary: Any = None
 
 
-class FunctionTool(Struct):
+class ResponsesTool(Struct):
+    """``tools`` are those of a namespace."""
+
     type: str
-    name: str = ""
+    name: str | None = None
     description: str | None = None
     parameters: dict[str, Any] | None = None
     strict: bool | None = None
+    tools: list[ResponsesTool] | None = None
 
 
 class ResponsesRequest(Struct):
@@ -53,12 +63,22 @@ class ResponsesRequest(Struct):
     stream: bool | None = None
     previous_response_id: str | None = None
     conversation: str | dict[str, Any] | None = None
-    tools: list[FunctionTool] | None = None
+    tools: list[ResponsesTool] | None = None
     tool_choice: str | dict[str, Any] | None = None
     parallel_tool_calls: bool | None = None
     temperature: float | None = None
     top_p: float | None = None
-    max_output_tokens: int | None = None
+    max_output_tokens: int | float | None = None
+    max_tool_calls: int | float | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    top_logprobs: int | float | None = None
+    truncation: str | None = None
+    prompt: dict[str, Any] | None = None
+    service_tier: str | None = None
+    prompt_cache_key: str | None = None
+    prompt_cache_retention: str | None = None
+    include: list[str] | None = None
     text: dict[str, Any] | None = None
     reasoning: dict[str, Any] | None = None
     metadata: dict[str, Any] | None = None

@@ -208,6 +208,13 @@ def outcome(batch: Sequence[events.RunEvent]) -> events.TerminalEvent | None:
     return last if isinstance(last, events.RunFinished | events.RunFailed | events.RunCancelled) else None
 
 
+def as_failure(end: events.RunFailed | events.RunCancelled) -> events.RunFailed:
+    """Why there is no answer, in one form."""
+    if isinstance(end, events.RunFailed):
+        return end
+    return events.RunFailed("cancelled", "The run was cancelled.", 499, end.usage)
+
+
 def texts_of(batch: Sequence[events.RunEvent]) -> list[str] | None:
     """The texts of a batch of nothing but text deltas, as nearly all are; else None, and if one is empty."""
     texts: list[str] = []

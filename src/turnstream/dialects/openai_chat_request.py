@@ -9,7 +9,7 @@ from typing import Any
 from turnstream import errors, messages, requests, toolspec
 from turnstream.api import chat_completions as api
 from turnstream.dialects import body as bodies
-from turnstream.dialects import incoming, openai_chat_messages, openai_responses_request
+from turnstream.dialects import incoming, openai_chat_messages, openai_responses_input
 
 # Parameters that mean nothing to us and something to some models: OpenAI's own words, and those for any vendor.
 OPENAI = (
@@ -61,7 +61,7 @@ def _refuse_unsupported(body: api.ChatRequest) -> None:
 
 def _conversation(body: api.ChatRequest) -> tuple[messages.Message, ...]:
     if body.messages is None and body.input is not None:
-        return openai_responses_request.conversation_of(body.input)
+        return openai_responses_input.read(body.input)
     if body.messages is None:
         raise errors.RequestError("messages: this field is required.", param="messages", code="missing_field")
     incoming.require_messages(body.messages)

@@ -1,19 +1,25 @@
-"""OpenAI Responses, streamed and not (openai-openapi, "Responses", streaming events).
+"""OpenAI Responses, streamed and not (openai-openapi, "Responses", streaming events; Open Responses).
 
 Frames are ``event:`` and ``data:`` lines; every event has a dense ``sequence_number``; the stream ends with
-``response.completed``, ``.incomplete`` or ``.failed`` and has no ``[DONE]``. Tools that we ran stand in the output as a
-``function_call`` with its ``function_call_output``; a call without output is the client's to run.
+``response.completed``, ``.incomplete`` or ``.failed``, and ``[DONE]``. A ``function_call`` is for the client to run.
+What the server ran is an ``mcp_call`` item, which has its result in it; Open WebUI, whose page needs it, gets a
+``function_call`` with its ``function_call_output`` for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, assert_never
+from typing import Any, ClassVar, Literal, assert_never
 
 from turnstream import errors, events, jsontext, messages, protocols, requests, toolspec, usage
 from turnstream.api import responses as api
-from turnstream.dialects import base, openai_chat, openai_responses_request, responses_kept, statuses
+from turnstream.dialects import base, openai_chat, openai_responses_request, paragraphs, responses_kept, statuses
 from turnstream.dialects import body as bodies
+from turnstream.dialects import openai_responses_items as items
+from turnstream.dialects import openai_responses_tools as tools
+
+ServerCalls = Literal["mcp", "function", "off"]
+"""How calls that the server runs are shown."""
 
 
 class Responses:
@@ -29,8 +35,10 @@ class Responses:
 
         def go_on(found: Mapping[str, protocols.RunState]) -> Exchange:
             body.input = responses_kept.resolve(body.input, found)
-            asked = openai_responses_request.run_request(body, request.headers)
-            return Exchange(body, request, asked, responses_kept.thread_ref(body, request, asked, found))
+            declared = tools.read(body.tools or ())
+            asked = openai_responses_request.run_request(body, request.headers, declared)
+            thread = responses_kept.thread_ref(body, request, asked, found)
+            return Exchange(body, request, asked, thread, declared)
 
         named = responses_kept.named_runs(body)
         return base.Lookup(body.model or None, named, go_on) if named else go_on({})
@@ -48,28 +56,16 @@ class Exchange:
         client: base.ClientRequest,
         request: requests.RunRequest,
         thread: requests.ThreadRef,
+        declared: tools.Tools,
     ) -> None:
         self.request, self.thread = request, thread
         self.stream = bool(body.stream)
-        self._shell = {
-            "id": f"{responses_kept.PREFIX}{client.id}",
-            "object": "response",
-            "created_at": int(client.time),
-            "error": None,
-            "incomplete_details": None,
-            "instructions": body.instructions,
-            "metadata": {key: str(value) for key, value in (body.metadata or {}).items()},
-            "parallel_tool_calls": body.parallel_tool_calls is not False,
-            "previous_response_id": body.previous_response_id,
-            "temperature": body.temperature,
-            "top_p": body.top_p,
-            "max_output_tokens": body.max_output_tokens,
-            "tool_choice": body.tool_choice or "auto",
-            "tools": [_tool_object(tool) for tool in request.tools],
-        }
+        self._forms, self._server_calls = declared.forms, _server_calls(client)
+        self._shell = _shell(body, client, request, declared)
 
     def encoder(self, agent: str) -> Encoder:
-        return Encoder({**self._shell, "model": agent})
+        shell = {**self._shell, "model": self._shell["model"] or agent}
+        return Encoder(shell, self._forms, self._server_calls, agent)
 
     def reply(self, agent: str, batch: Sequence[events.RunEvent]) -> base.Reply:
         encoder = self.encoder(agent)
@@ -81,25 +77,65 @@ class Exchange:
         return openai_chat.refusal(error)
 
 
-def _tool_object(tool: toolspec.ToolSpec) -> dict[str, Any]:
+def _server_calls(client: base.ClientRequest) -> ServerCalls:
+    if not statuses.wanted(client):
+        return "off"
+    return "function" if any(name.startswith("x-openwebui-") for name in client.headers) else "mcp"
+
+
+def _shell(
+    body: api.ResponsesRequest, client: base.ClientRequest, request: requests.RunRequest, declared: tools.Tools
+) -> dict[str, Any]:
+    """The response object but for its output. Members that are not null in the protocol have its defaults."""
+    offered = {spec.name for spec in request.tools}
     return {
-        "type": "function",
-        "name": tool.name,
-        "description": tool.description,
-        "parameters": tool.parameters,
-        "strict": bool(tool.strict),
+        "id": f"{responses_kept.PREFIX}{client.id}",
+        "object": "response",
+        "created_at": int(client.time),
+        "completed_at": None,
+        "model": body.model,
+        "error": None,
+        "incomplete_details": None,
+        "instructions": body.instructions,
+        "metadata": {key: str(value) for key, value in (body.metadata or {}).items()},
+        "parallel_tool_calls": body.parallel_tool_calls is not False,
+        "previous_response_id": body.previous_response_id,
+        "temperature": 1.0 if body.temperature is None else body.temperature,
+        "top_p": 1.0 if body.top_p is None else body.top_p,
+        "presence_penalty": body.presence_penalty or 0.0,
+        "frequency_penalty": body.frequency_penalty or 0.0,
+        "top_logprobs": 0,
+        "max_output_tokens": request.options.max_completion_tokens,
+        "max_tool_calls": request.max_tool_calls,
+        "tool_choice": body.tool_choice or "auto",
+        "tools": [tools.shown(spec, declared.forms[spec.name]) for spec in declared.specs if spec.name in offered],
+        "truncation": body.truncation or "disabled",
+        "text": {"format": {"type": "text"}, **(body.text or {})},
+        "reasoning": body.reasoning,
+        "store": body.store is not False,
+        "background": False,
+        "service_tier": body.service_tier or "default",
+        "safety_identifier": body.safety_identifier,
+        "prompt_cache_key": body.prompt_cache_key,
     }
 
 
 class Encoder(base.StreamEncoder):
-    """``response`` is the response object as it stands; it is whole after the terminal event."""
+    """``response`` is the response object as it stands; it is whole after the terminal event. At most one text is open,
+    and any number of calls."""
 
-    def __init__(self, shell: Mapping[str, Any]) -> None:
+    def __init__(
+        self, shell: Mapping[str, Any], forms: Mapping[str, tools.Form], server_calls: ServerCalls, label: str
+    ) -> None:
         self.response: dict[str, Any] = {**shell, "status": "in_progress", "output": [], "usage": None}
         self._id = str(shell["id"]).removeprefix(responses_kept.PREFIX)
+        self._forms, self._server_calls, self._label = forms, server_calls, label
         self._number = 0
-        self._item: _Text | None = None
+        self._item: items.Text | None = None
+        self._calls: dict[str, items.Call] = {}
+        self._paragraphs = paragraphs.Paragraphs()
         self._sources: list[toolspec.Source] = []
+        self._seconds = 0.0
         self._started = False
 
     def feed(self, batch: Sequence[events.RunEvent]) -> bytes:
@@ -110,23 +146,25 @@ class Encoder(base.StreamEncoder):
             if self.ended:
                 break
             if type(event) is events.TextDelta:
-                pieces.append(self._say(_OUTPUT, event.text))
+                pieces.append(self._say(items.OUTPUT, self._paragraphs.begin(event.text)))
             elif type(event) is events.ReasoningDelta:
-                pieces.append(self._say(_REASONING, event.text))
+                pieces.append(self._say(items.REASONING, event.text))
             elif type(event) is events.RefusalDelta:
-                pieces.append(self._say(_REFUSAL, event.text))
+                pieces.append(self._say(items.REFUSAL, event.text))
             else:
+                self._paragraphs.see(event)
                 pieces.append(self._event(event))
         return b"".join(pieces)
 
-    def _only_text(self, events: Sequence[events.RunEvent]) -> bytes | None:
+    def _only_text(self, batch: Sequence[events.RunEvent]) -> bytes | None:
         """`_say` for a batch that only continues the text, as nearly all do; None for any other."""
         item = self._item
-        if item is None or item.kind is not _OUTPUT:
+        if item is None or item.kind is not items.OUTPUT or not self._paragraphs.open:
             return None
-        if (texts := base.texts_of(events)) is None:
+        if (texts := base.texts_of(batch)) is None:
             return None
         item.pieces += texts
+        self._paragraphs.last = texts[-1]
         first = self._number
         self._number += len(texts)
         pieces = [item.head] * (3 * len(texts))  # head, text, tail; head, text, tail; …
@@ -152,20 +190,22 @@ class Encoder(base.StreamEncoder):
         created = self._frame("response.created", response=self.response)
         return created + self._frame("response.in_progress", response=self.response)
 
-    @property
-    def _index(self) -> int:
-        return len(self.response["output"])
-
-    def _whole(self, item: dict[str, Any]) -> bytes:
-        """An item that is complete at once."""
-        index = self._index
-        added = self._frame("response.output_item.added", output_index=index, item=item)
+    def _add(self, item: dict[str, Any]) -> bytes:
+        """An item begins, at the next place of the output."""
         self.response["output"].append(item)
-        return added + self._frame("response.output_item.done", output_index=index, item=item)
+        return self._frame("response.output_item.added", output_index=len(self.response["output"]) - 1, item=item)
+
+    def _finish_item(self, index: int, item: dict[str, Any]) -> bytes:
+        self.response["output"][index] = item
+        return self._frame("response.output_item.done", output_index=index, item=item)
+
+    @property
+    def _next(self) -> int:
+        return len(self.response["output"])
 
     # ------------------------------------------------------------------------------------------------------ text
 
-    def _say(self, kind: _Kind, text: str) -> bytes:
+    def _say(self, kind: items.Kind, text: str) -> bytes:
         if not text:
             return b""
         opened = b""
@@ -177,36 +217,31 @@ class Encoder(base.StreamEncoder):
         self._number += 1
         return opened + data
 
-    def _enter(self, kind: _Kind) -> bytes:
-        index = self._index
-        item = _Text(kind, f"{kind.prefix}_{self._id}_{index}", index)
-        self._item = item
-        added = self._frame("response.output_item.added", output_index=index, item=item.object("in_progress", []))
-        part = kind.part("", [])
-        return added + self._frame("response.content_part.added", **item.place, part=part)
+    def _enter(self, kind: items.Kind) -> bytes:
+        item = self._item = items.Text(kind, f"{kind.prefix}_{self._id}_{self._next}", self._next)
+        added = self._add(item.object("in_progress", []))
+        return added + self._frame(kind.part_added, **item.place, part=kind.part("", []))
 
-    def _leave(self) -> bytes:
+    def _leave(self, status: str = "completed") -> bytes:
         item, self._item = self._item, None
         if item is None:
             return b""
         text = "".join(item.pieces)
         frames, annotations = self._annotations(item)
         part = item.kind.part(text, annotations)
-        done = {item.kind.member: text, **({"logprobs": []} if item.kind is _OUTPUT else {})}
-        whole = item.object("completed", [part])
-        self.response["output"].append(whole)
+        done = {item.kind.member: text, **({"logprobs": []} if item.kind is items.OUTPUT else {})}
         return b"".join(
             (
                 *frames,
                 self._frame(item.kind.done, **item.place, **done),
-                self._frame("response.content_part.done", **item.place, part=part),
-                self._frame("response.output_item.done", output_index=item.index, item=whole),
+                self._frame(item.kind.part_done, **item.place, part=part),
+                self._finish_item(item.index, item.object(status, [part])),
             )
         )
 
-    def _annotations(self, item: _Text) -> tuple[list[bytes], list[dict[str, Any]]]:
+    def _annotations(self, item: items.Text) -> tuple[list[bytes], list[dict[str, Any]]]:
         """The sources found so far are cited by the text that follows them."""
-        if item.kind is not _OUTPUT:
+        if item.kind is not items.OUTPUT:
             return [], []
         cited = [
             {"type": "url_citation", "start_index": 0, "end_index": 0, "url": source.url, "title": source.title}
@@ -225,97 +260,139 @@ class Encoder(base.StreamEncoder):
             case events.SourceFound(source=source):
                 self._sources.append(source)
                 return b""
+            case events.StepFinished(duration=duration):
+                self._seconds += duration
+                return b""
             case (
                 events.TextDelta()
                 | events.ReasoningDelta()
                 | events.RefusalDelta()
                 | events.RunStarted()
                 | events.StepStarted()
-                | events.StepFinished()
-                | events.ToolCallStarted()
-                | events.ToolCallArguments()
+                | events.ToolProgress()
+                | events.MaxStepsReached()
             ):
                 return b""
-            case events.ToolProgress() | events.ToolsExecuted() | events.MaxStepsReached():
-                return b""
-            case events.ToolCallsDetected(tool_calls=calls) | events.ClientToolCalls(tool_calls=calls):
-                return self._leave() + b"".join([self._call(call) for call in calls])
+            case events.ToolCallStarted(tool_call_id=id, name=name, client=client):
+                return self._open_call(id, name, client=client)
+            case events.ToolCallArguments(tool_call_id=id, arguments=arguments):
+                return self._write_arguments(id, arguments)
+            case events.ToolCallsDetected(tool_calls=calls):
+                return b"".join([self._whole_call(call, client=False) for call in calls])
+            case events.ClientToolCalls(tool_calls=calls):
+                return b"".join([self._whole_call(call, client=True) for call in calls])
             case events.ToolResult(tool_call=call, output=output):
-                return self._leave() + self._output(call.id, output.shown_text)
+                return self._answer(call.id, output.shown_text, output.is_error)
+            case events.ToolsExecuted(results=results):
+                self._seconds += max((result.duration for result in results), default=0.0)
+                return b""
             case events.HostedToolCall(id=id, name=name, arguments=arguments):
-                return self._leave() + self._call(messages.ToolCall(id, name, arguments))
-            case events.HostedToolResult(id=id, content=content):
-                return self._leave() + self._output(id, content)
+                return self._whole_call(messages.ToolCall(id, name, arguments), client=False)
+            case events.HostedToolResult(id=id, content=content, ok=ok):
+                return self._answer(id, content, not ok)
             case events.RunFinished() | events.RunFailed() | events.RunCancelled():
                 return self._end(event)
             case _:
                 assert_never(event)
 
-    def _call(self, call: messages.ToolCall) -> bytes:
-        index = self._index
-        arguments = call.arguments or "{}"
-        item = {"type": "function_call", "id": f"fc_{self._id}_{index}", "call_id": call.id, "name": call.name}
-        begun = {**item, "arguments": "", "status": "in_progress"}
-        whole = {**item, "arguments": arguments, "status": "completed"}
-        place = {"item_id": item["id"], "output_index": index}
-        self.response["output"].append(whole)
-        return b"".join(
-            (
-                self._frame("response.output_item.added", output_index=index, item=begun),
-                self._frame("response.function_call_arguments.delta", **place, delta=arguments),
-                self._frame("response.function_call_arguments.done", **place, name=call.name, arguments=arguments),
-                self._frame("response.output_item.done", output_index=index, item=whole),
-            )
-        )
+    # ----------------------------------------------------------------------------------------------------- calls
+
+    def _open_call(self, id: str, name: str, *, client: bool) -> bytes:
+        if not client and self._server_calls == "off":
+            return self._leave()
+        form = self._forms.get(name, tools.Form(name)) if client else tools.Form(name)
+        server: items.Shape = "mcp" if self._server_calls == "mcp" else "function"
+        shape: items.Shape = server if not client else "custom" if form.custom else "function"
+        left = self._leave()
+        call = self._calls[id] = items.Call(shape, id, form, self._id, self._next, self._label, client=client)
+        added = self._add(call.object("in_progress"))
+        if shape == "mcp":
+            added += self._frame("response.mcp_call.in_progress", **call.place)
+        return left + added
+
+    def _write_arguments(self, id: str, arguments: str) -> bytes:
+        call = self._calls.get(id)
+        if call is None or call.shape == "custom" or not arguments:
+            return b""
+        call.written += arguments
+        return self._frame(call.delta, **call.place, delta=arguments)
+
+    def _whole_call(self, whole: messages.ToolCall, *, client: bool) -> bytes:
+        """The rest of a call's arguments, and that it is whole: a call that the server runs stays open for its result,
+        and so does one of the client that turned out malformed."""
+        opened = b"" if whole.id in self._calls else self._open_call(whole.id, whole.name, client=client)
+        call = self._calls.get(whole.id)
+        if call is None:
+            return opened
+        members = call.whole(whole)
+        text = members.get("input", members.get("arguments", ""))
+        rest = text.removeprefix(call.written) if text.startswith(call.written) else ""
+        delta = self._frame(call.delta, **call.place, delta=rest) if rest else b""
+        done = self._frame(call.done, **call.place, **members)
+        call.written = whole.arguments or "{}"
+        finished = whole.malformed is None if call.client else self._server_calls == "function"
+        if finished:
+            del self._calls[whole.id]
+            done += self._finish_item(call.index, call.object("completed", call.written))
+        return opened + delta + done
+
+    def _answer(self, id: str, text: str, failed: bool) -> bytes:
+        call = self._calls.pop(id, None)
+        if call is None:
+            return self._leave() + self._output(id, text) if self._server_calls == "function" else b""
+        if call.client:  # it was malformed: nobody is to run it
+            return self._finish_item(call.index, call.object("incomplete", call.written))
+        done = self._frame(f"response.mcp_call.{'failed' if failed else 'completed'}", **call.place)
+        status = "failed" if failed else "completed"
+        output, error = (None, text) if failed else (text, None)
+        return done + self._finish_item(call.index, call.object(status, call.written, output, error))
 
     def _output(self, call_id: str, text: str) -> bytes:
-        id = f"fco_{self._id}_{self._index}"
+        index = self._next
         output = [{"type": "input_text", "text": text}]  # a string is allowed as well, and stops Open WebUI's page
-        return self._whole(
-            {"type": "function_call_output", "id": id, "call_id": call_id, "output": output, "status": "completed"}
-        )
+        item = {
+            "type": "function_call_output",
+            "id": f"fco_{self._id}_{index}",
+            "call_id": call_id,
+            "output": output,
+            "status": "completed",
+        }
+        return self._add(item) + self._finish_item(index, item)
+
+    # ------------------------------------------------------------------------------------------------------- end
 
     def _end(self, end: events.RunFinished | events.RunFailed | events.RunCancelled) -> bytes:
         stopped = b""
         if isinstance(end, events.RunFinished) and end.reason == "max_steps":
-            stopped = self._say(_OUTPUT, statuses.STOPPED)
-        left = stopped + self._leave()
+            stopped = self._say(items.OUTPUT, self._paragraphs.begin(statuses.STOPPED))
+        status, change = _outcome(end)
+        left = stopped + self._leave("completed" if status == "completed" else "incomplete")
+        left += b"".join([self._finish_item(c.index, c.object("incomplete", c.written)) for c in self._calls.values()])
         self.ended = True
-        self.response["usage"] = usage_object(end.usage)
-        match end:
-            case events.RunFinished(reason="length"):
-                status, change = "incomplete", {"incomplete_details": {"reason": "max_output_tokens"}}
-            case events.RunFinished(reason="content_filter"):
-                status, change = "incomplete", {"incomplete_details": {"reason": "content_filter"}}
-            case events.RunFinished():
-                status, change = "completed", {}
-            case events.RunFailed(status=code, message=message):
-                kind = "rate_limit_exceeded" if code == 429 else "server_error"
-                status, change = "failed", {"error": {"code": kind, "message": message}}
-            case events.RunCancelled():
-                status, change = "failed", {"error": {"code": "server_error", "message": "The run was cancelled."}}
-        self.response |= {"status": status, **change}
-        return left + self._frame(f"response.{status}", response=self.response)
+        self.response |= {"usage": usage_object(end.usage), "status": status, **change}
+        if status == "completed":
+            self.response["completed_at"] = self.response["created_at"] + round(self._seconds)
+        told = b""
+        if not isinstance(end, events.RunFinished):  # many clients take `response.failed` alone for an end
+            failure = base.as_failure(end)
+            error = openai_chat.envelope(failure.message, failure.status, failure.code, failure.param)["error"]
+            members = {"code": failure.code, "message": failure.message, "param": failure.param}
+            told = self._frame("error", **members, error=error)
+        return left + told + self._frame(f"response.{status}", response=self.response) + openai_chat.DONE
 
 
-# -------------------------------------------------------------------------------------------------------------- kinds
-
-
-class _Kind:
-    """How one kind of text is spelt: its part's type, the member that holds the text, and its events."""
-
-    def __init__(self, prefix: str, type: str, member: str, event: str) -> None:
-        self.prefix, self.type, self.member = prefix, type, member
-        self.delta, self.done = f"response.{event}.delta", f"response.{event}.done"
-
-    def part(self, text: str, annotations: list[dict[str, Any]]) -> dict[str, Any]:
-        more = {"annotations": annotations, "logprobs": []} if self.type == "output_text" else {}
-        return {"type": self.type, self.member: text, **more}
-
-
-_OUTPUT = _Kind("msg", "output_text", "text", "output_text")
-_REFUSAL = _Kind("msg", "refusal", "refusal", "refusal")
-_REASONING = _Kind("rs", "reasoning_text", "text", "reasoning_text")
+def _outcome(end: events.RunFinished | events.RunFailed | events.RunCancelled) -> tuple[str, dict[str, Any]]:
+    match end:
+        case events.RunFinished(reason="length"):
+            return "incomplete", {"incomplete_details": {"reason": "max_output_tokens"}}
+        case events.RunFinished(reason="content_filter"):
+            return "incomplete", {"incomplete_details": {"reason": "content_filter"}}
+        case events.RunFinished():
+            return "completed", {}
+        case _:
+            failure = base.as_failure(end)
+            kind = "rate_limit_exceeded" if failure.status == 429 else "server_error"
+            return "failed", {"error": {"code": kind, "message": failure.message}}
 
 
 def _tail(number: int) -> bytes:
@@ -323,23 +400,6 @@ def _tail(number: int) -> bytes:
 
 
 _TAILS = tuple(_tail(number) for number in range(4096))  # as many as most streams need, written once
-
-
-class _Text:
-    """A message or a reasoning item while its text comes."""
-
-    def __init__(self, kind: _Kind, id: str, index: int) -> None:
-        self.kind, self.id, self.index = kind, id, index
-        self.pieces: list[str] = []
-        self.place = {"item_id": id, "output_index": index, "content_index": 0}
-        logprobs: dict[str, Any] = {"logprobs": []} if kind is _OUTPUT else {}
-        head = jsontext.encode({"type": kind.delta, **self.place, **logprobs})
-        self.head = b"event: " + kind.delta.encode() + b"\ndata: " + head[:-1] + b',"delta":'
-
-    def object(self, status: str, parts: list[dict[str, Any]]) -> dict[str, Any]:
-        if self.kind is _REASONING:
-            return {"type": "reasoning", "id": self.id, "summary": [], "content": parts, "status": status}
-        return {"type": "message", "id": self.id, "role": "assistant", "content": parts, "status": status}
 
 
 def usage_object(usage: usage.Usage) -> dict[str, Any]:

@@ -36,24 +36,21 @@ async function letTheLibraryAddUp(client, body, leave) {
 }
 
 function take(response, outcome) {
-  const texts = (wanted) => response.output
-    .filter(({ type }) => type === wanted).flatMap(({ content }) => content).map(({ text }) => text).join('')
-  outcome.text = texts('message')
-  outcome.reasoning = texts('reasoning')
+  const texts = (wanted, member) => response.output
+    .filter(({ type }) => type === wanted).flatMap((item) => item[member]).map(({ text }) => text).join('')
+  outcome.text = texts('message', 'content')
+  outcome.reasoning = texts('reasoning', 'summary')
   outcome.finish = response.status
   if (response.usage) outcome.usage = [response.usage.input_tokens, response.usage.output_tokens]
   if (response.error) outcome.error = { message: response.error.message, status: null }
-  const given = new Map(
-    response.output.filter(({ type }) => type === 'function_call_output').map((item) => [item.call_id, item.output[0].text]))
+  for (const { name, arguments: text, output } of response.output.filter(({ type }) => type === 'mcp_call')) {
+    outcome.shown.push({ name, arguments: JSON.parse(text), result: output })
+  }
   const results = []
   for (const { call_id, name, arguments: text } of response.output.filter(({ type }) => type === 'function_call')) {
     const asked = JSON.parse(text)
-    if (given.has(call_id)) {
-      outcome.shown.push({ name, arguments: asked, result: given.get(call_id) })
-    } else {
-      outcome.calls.push({ name, arguments: asked })
-      results.push({ type: 'function_call_output', call_id, output: localTime(asked) })
-    }
+    outcome.calls.push({ name, arguments: asked })
+    results.push({ type: 'function_call_output', call_id, output: localTime(asked) })
   }
   return results
 }

@@ -82,7 +82,7 @@ def body(settings: base.Settings, request: requests.ModelRequest, notes: list[st
         whole.pop("max_tokens", None)
         whole.pop("max_completion_tokens", None)
         whole[limit_name] = options.output_limit
-    whole |= options.openai or {}
+    whole |= {name: value for name, value in (options.openai or {}).items() if name != "truncation"}
     whole |= quirks.get("body", {})
     for unwanted in quirks.get("without", ()):
         whole.pop(unwanted, None)

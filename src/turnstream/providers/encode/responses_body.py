@@ -45,7 +45,7 @@ def body(settings: base.Settings, model_request: requests.ModelRequest, notes: l
     return translate.with_extra(translate.with_extra(payload, _own_words(options)), options.extra)
 
 
-_TAKEN = ("prompt_cache_key", "prompt_cache_retention", "safety_identifier", "service_tier", "verbosity")
+_TAKEN = ("prompt_cache_key", "prompt_cache_retention", "safety_identifier", "service_tier", "truncation", "verbosity")
 
 
 def _own_words(options: requests.ModelOptions) -> dict[str, Any]:
