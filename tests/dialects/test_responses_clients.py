@@ -34,8 +34,8 @@ FUNCTIONS = [{"type": "function", "name": name, "parameters": {"type": "object"}
 REQUIRED = """
     id object created_at completed_at status incomplete_details model previous_response_id instructions output error
     tools tool_choice truncation parallel_tool_calls text top_p presence_penalty frequency_penalty top_logprobs
-    temperature reasoning usage max_output_tokens max_tool_calls store background service_tier metadata safety_identifier
-    prompt_cache_key
+    temperature reasoning usage max_output_tokens max_tool_calls store background service_tier metadata
+    safety_identifier prompt_cache_key
 """.split()  # noqa: SIM905  more readable than a list
 NULLABLE = """
     completed_at incomplete_details previous_response_id instructions error reasoning max_output_tokens max_tool_calls
