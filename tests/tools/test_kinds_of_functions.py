@@ -71,7 +71,7 @@ def test_a_type_without_its_package_is_told_with_its_argument() -> None:
         import email_validator  # type: ignore[import-not-found]  # noqa: F401
     except ModuleNotFoundError:
         with pytest.raises(
-            ConfigurationError, match=r"tool write: an argument's type has no schema: to: .*email-validator"
+            ConfigurationError, match=r"tool write: argument to: no schema for its type: .*email-validator"
         ):
             _ = tool(write).spec
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -26,6 +27,14 @@ def _check_store(setting: str) -> str:
     except errors.ConfigurationError as error:
         raise ValueError(error.message) from error
     return setting
+
+
+def _check_origin(value: str) -> str:
+    """Browsers send an origin without a path, and without a slash at the end."""
+    parts = urlsplit(value.rstrip("/"))
+    if value != "*" and (not parts.scheme or not parts.netloc or parts.path or parts.query):
+        raise ValueError("an origin is scheme://host:port, or '*' for all: https://chat.example.com")
+    return value.rstrip("/")
 
 
 class KeySection(Section):
@@ -62,7 +71,7 @@ class ServerSection(Section):
     """API keys that open the server. None means that no key is asked, which only a loopback host may do."""
     allow_unauthenticated: bool = _DEFAULTS["allow_unauthenticated"]
     """Serve on a host that is not loopback without keys."""
-    cors_origins: StrList = Field(default_factory=list)
+    cors_origins: list[Annotated[NonEmpty, AfterValidator(_check_origin)]] = Field(default_factory=list)
     """Origins of browsers' pages that may call the server: `https://chat.example.com`, or `*`."""
     allowed_hosts: StrList = Field(default_factory=list)
     """Names by which the server may be called, `*` for any. None: with keys any, else those nobody else can own."""

@@ -74,6 +74,8 @@ def _report(
     reported: set[Path] = set()
     for error in errors:
         where = (*start, *error["loc"])
+        if error["type"] == "literal_error" and isinstance(error.get("input"), dict):
+            continue  # a mapping where a word may stand too: what is wrong in it is said by another error
         if any(place[: len(where)] == where for place in left_out):
             continue  # something is missing here because it was wrong
         path = where if error["type"] == "missing" else _nearest(where, document)

@@ -93,7 +93,7 @@ def _row(provider: str) -> catalogue.Row:
     near = difflib.get_close_matches(provider, catalogue.PROVIDERS, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise errors.ConfigurationError(
-        f"Unknown model provider {provider!r}.{hint} There are: {', '.join(sorted(catalogue.PROVIDERS))}. "
+        f"Unknown model provider {provider!r}.{hint} `turnstream models` lists all {len(catalogue.PROVIDERS)}. "
         "Any other server that speaks chat completions is openai-compatible:NAME with a base_url."
     )
 

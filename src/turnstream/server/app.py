@@ -114,7 +114,8 @@ def _api(
         """What routing refuses: 404, 405."""
         assert isinstance(error, HTTPException)
         path = scopes.path(request.scope)
-        hint = f"/v1{path}" if table.knows(f"/v1{path}") else None
+        meant = "/v1/" + path.removeprefix("/").removeprefix("v1/").removeprefix("v1/")
+        hint = meant if table.knows(meant) else None
         told = refusals.not_routed(request.method, path, error.status_code, str(error.detail), hint)
         return refuse(request.scope, told, error.headers)
 

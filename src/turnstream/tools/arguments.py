@@ -76,7 +76,9 @@ class Arguments:
         try:
             return _make_model(self._tool, fields)
         except Exception as error:  # of whatever library an annotation is made with
-            raise self._no_schema(error, _culprit(self._tool, self._names, fields)) from error
+            culprit = _culprit(self._tool, self._names, fields)
+            annotation = parameters[culprit].annotation if culprit else None
+            raise self._no_schema(error, culprit, getattr(annotation, "__name__", "its type")) from error
 
     def _schema(self) -> dict[str, Any]:
         from pydantic.json_schema import GenerateJsonSchema
@@ -90,10 +92,13 @@ class Arguments:
             raise self._no_schema(error, "") from error
         return {"type": "object", "properties": {}, **schemas.tidy(schema)}
 
-    def _no_schema(self, error: Exception, argument: str) -> ConfigurationError:
-        which = f"{argument}: " if argument else ""
+    def _no_schema(self, error: Exception, argument: str, kind: str = "its type") -> ConfigurationError:
+        which = f"argument {argument}" if argument else "its arguments"
+        hint = "use str, int, float, bool, a list or dict of these, an enum, a dataclass or a pydantic model"
+        if type(error).__name__ == "PydanticSchemaGenerationError":  # whose text is about pydantic's own settings
+            return ConfigurationError(f"tool {self._tool}: {which}: a model cannot write a value of {kind}; {hint}")
         reason = str(error).partition("\n")[0]
-        return ConfigurationError(f"tool {self._tool}: an argument's type has no schema: {which}{reason}")
+        return ConfigurationError(f"tool {self._tool}: {which}: no schema for its type: {reason}")
 
     def bind(self, text: str, context: RunContext) -> tuple[list[Any], dict[str, Any]]:
         """The positional and named arguments to call the function with, from the JSON text that a model wrote.

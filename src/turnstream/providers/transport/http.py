@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -28,6 +29,8 @@ _UNSEEN: frozenset[type] = frozenset(
 )
 """What nobody sees before the answer is complete."""
 
+
+_OLLAMA_PORT = 11434
 
 AnyAnswer: TypeAlias = answers.Answer | answers.Slip
 
@@ -89,12 +92,29 @@ class HttpModel:
         """Says which model it was, and keeps the keys out of what the log will read."""
         if not error.provider or ":" not in error.provider:
             error.provider = self.name
+        error.detail = f"{error.detail} {_advise(error, self.settings.base_url)}".strip()
         redactor = text.Redactor([*_secrets(self.settings), *self.authorization.secrets])
         error.detail, error.body = redactor.redact(error.detail), redactor.redact(error.body)
         return error
 
     def __repr__(self) -> str:
         return f"HttpModel({self.name!r})"
+
+
+def _advise(error: errors.ProviderError, base_url: str) -> str:
+    """What an operator who reads the log may have to change. The address is shown without what may be secret in it."""
+    try:
+        parts = urlsplit(base_url)
+        port = parts.port
+    except ValueError:
+        return ""
+    address = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    if error.code == "provider_unreachable":
+        start = " (ollama serve)" if port == _OLLAMA_PORT else ""
+        return f"{address} does not answer. Is it running?{start}"
+    if error.provider_status == 404 and parts.path in ("", "/"):
+        return f"({address} answered 404; OpenAI-compatible servers usually want /v1 at the end of base_url)"
+    return ""
 
 
 def _secrets(settings: base.Settings) -> list[str]:
