@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check bench format fuzz soak-runs milvus orchestrate open-webui playground page
+.PHONY: help install serve test check bench format fuzz soak-runs docs deploy dist release milvus orchestrate open-webui playground page
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
@@ -64,6 +64,26 @@ fuzz: install ## much more noise into every decoder and request than the tests h
 
 soak-runs: install ## owners of kept runs are killed before and after every call of their database
 	SOAK=1 $(BIN)/python -m pytest $(PYTEST_ARGS) tests/runs
+
+docs: $(VENV)-docs/.installed install ## the documentation as a site that works offline, in site/; broken links are errors
+	NO_MKDOCS_2_WARNING=1 PYTHONPATH=src:$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') $(VENV)-docs/bin/mkdocs build --quiet
+
+deploy: install $(VENV)-deploy/.installed ## lint what stands in deploy/ with the tools that install here
+	$(VENV)-deploy/bin/hadolint deploy/Dockerfile
+	$(VENV)-deploy/bin/kubernetes-validate --strict deploy/kubernetes/turnstream.yaml
+	$(BIN)/python -m pytest tests/deploy
+
+dist: install $(VENV)-deploy/.installed ## a wheel and a source archive in dist/, looked through
+	rm -rf dist
+	$(BIN)/python -m hatchling build
+	$(VENV)-deploy/bin/twine check --strict dist/*
+
+release: ## make release VERSION=x.y.z sets the version and the changelog, checks, builds, and makes the commit and its tag
+	$(if $(VERSION),,$(error say which version: make release VERSION=x.y.z))
+	$(PYTHON) scripts/release.py $(VERSION)
+	$(MAKE) check test dist
+	git commit --all --message "Release $(VERSION)"
+	git tag --annotate "v$(VERSION)" --message "Turnstream $(VERSION)"
 
 milvus: install $(VENV)-milvus/.installed ## the search in Milvus, with Milvus Lite from an environment of its own (450 MB)
 	$(call with,milvus) -m pytest tests/tools/retrieval/test_milvus.py

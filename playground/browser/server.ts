@@ -16,7 +16,7 @@ export interface Served {
 
 export async function serve(name: string): Promise<Served> {
   const target = `agents:${name}`;
-  const child = spawn(PYTHON, ["-m", "turnstream", "serve", target, "--port", "0", "--log-format", "text"], { cwd: FOLDER });
+  const child = spawn(PYTHON, ["-m", "turnstream", "serve", target, "--port", "0", "--log-format", "text"], { cwd: FOLDER, env: { ...process.env, LOG_FORMAT: "text" } });
   const url = await address(child);
   return {
     url,
