@@ -78,6 +78,10 @@ _PAIRS = (
 )
 RAW: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("qwen3_coder_xml", "seed_oss_xml", "mimo_xml", "minimax_m2", "dots_xml"), _XML),
+    "anthropic_xml": (*_XML, "function_calls>", "invoke "),
+    "iquest": ("</arg_value>", "<arg_", "tool_call>"),
+    "solar_open2": ("<|tool_arg:", "<|tool_call:"),
+    "gigachat35_gcml": ("｜GCML｜", "DSML"),
     **dict.fromkeys(
         ("glm45", "glm47", "glm47_loose", "poolside_v1", "telechat4", "hy_v3", "hy_v4", "longcat", "k2_horizon"), _PAIRS
     ),

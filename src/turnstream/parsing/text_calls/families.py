@@ -12,7 +12,7 @@ from turnstream.parsing.text_calls.regions import Engine, Region
 from turnstream.parsing.text_calls.state import NotACallError, Parse
 
 # The first pattern that is found in the model's name (lower case), where a word begins, decides; the more special
-# stand first. What looks like a word of a family within another word (museum, himalaya) is none.
+# stand first. What looks like a word of a family within another word (museum, himalaya) is not.
 FAMILIES: tuple[tuple[str, str], ...] = (
     (r"gpt-?oss", "harmony"),
     (r"deepseek.*[-/]v?-?4[.p]?1(?![0-9]|-?bit)", "deepseek_v41_dsml"),

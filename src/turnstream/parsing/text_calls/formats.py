@@ -6,9 +6,19 @@ A new format is a row: its markers, and which engine reads what follows them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
-from turnstream.parsing.text_calls import commands, elements, inkling, mistral, nested, prose, tagged, tags, xtml
+from turnstream.parsing.text_calls import (
+    commands,
+    elements,
+    engines,
+    inkling,
+    mistral,
+    nested,
+    prose,
+    tagged,
+    tags,
+    xtml,
+)
 from turnstream.parsing.text_calls.families import STEP3, with_auto
 from turnstream.parsing.text_calls.format import THINK, Format
 from turnstream.parsing.text_calls.json_calls import KEYED
@@ -21,7 +31,6 @@ from turnstream.parsing.text_calls.messages import (
     json_body,
     params_body,
 )
-from turnstream.parsing.text_calls.reader import Parsing, stops
 from turnstream.parsing.text_calls.regions import Engine, Region
 from turnstream.parsing.text_calls.starts import (
     announced,
@@ -33,8 +42,6 @@ from turnstream.parsing.text_calls.starts import (
     python_object,
     python_offered,
 )
-from turnstream.parsing.text_calls.state import NotACallError, Parse
-from turnstream.parsing.text_calls.values import ignore
 
 TOOL_CALL = "<tool_call>"
 CLOSES = ("</tool_call>", "</TOOL_CALL>")
@@ -61,113 +68,20 @@ def _all(markers: tuple[str, ...], engine: Engine) -> dict[str, Engine]:
     return dict.fromkeys(markers, engine)
 
 
-def _suffixed(parse: Parse, marker: str) -> Parsing[None]:
-    """Hunyuan's tags with the suffix of a checkpoint: ``<tool_calls:x>``, and so on for every tag."""
-    name, mark = yield from parse.reader.collect(">", "<", "\n")
-    if mark != ">":
-        raise NotACallError
-
-    def tag(text: str) -> str:
-        return f"{text[:-1]}:{name}>"
-
-    p = tags.HUNYUAN
-    pairs = replace(
-        p,
-        key=tag(p.key),
-        key_end=tag(p.key_end),
-        value=tag(p.value),
-        value_end=tag(p.value_end),
-        sep=tag(p.sep),
-        ends=tuple(map(tag, p.ends)),
-    )
-    region = Region((tag("</tool_calls>"),), pairs=pairs, inner=(tag(TOOL_CALL), tag("</tool_call>")))
-    yield from region(parse, marker)
-
-
-class SkipTo:
-    """What stands up to one of these markers is protocol, in text as in thoughts."""
-
-    skips = True
-
-    def __init__(self, *ends: str) -> None:
-        self._ends = ends
-
-    def __call__(self, parse: Parse, marker: str) -> Parsing[None]:
-        found = (yield from parse.reader.collect(*self._ends))[1]
-        if found != ">":
-            parse.reader.pos -= len(found)
-
-
-def _gigachat(parse: Parse, marker: str) -> Parsing[None]:
-    yield from parse.reader.space()
-    if (yield from parse.reader.take("function call<|role_sep|>")):
-        yield from FREE(parse, marker)
-
-
-def _drop_to(close: str, word: str) -> Engine:
-    """What the model makes up of the tools' results is not text."""
-
-    def engine(parse: Parse, marker: str) -> Parsing[None]:
-        told = parse.out.calls and parse.out.fresh
-        if marker[1:2].isalpha() and not told:
-            raise NotACallError  # a tag that is no token may be written about
-        if not parse.out.fresh:
-            return
-        if not word or (yield from parse.reader.at(word)):
-            yield from parse.reader.until(stops(close), ignore)
-
-    return engine
-
-
-def _results(*pairs: tuple[str, str], word: str = "") -> dict[str, Engine]:
-    """``word`` begins what is a result; other text behind the marker is shown, and text that goes on is as well."""
-    return {open: _drop_to(close, word) for open, close in pairs}
-
-
-def _toolcall(parse: Parse, marker: str) -> Parsing[None]:
-    """``<｜DSML｜toolcall>`` and a name, or what else stands between DeepSeek's tags."""
-    yield from parse.reader.space()
-    if (yield from parse.reader.at("<")):
-        yield from Region(tags.DSML[0].wraps, tags=tags.DSML[0])(parse, marker)
-    else:
-        yield from tags.DSML_TOOLCALL(parse, marker)
-
-
 def _dsml(name: str, families: tuple[tagged.Tags, ...] = tags.DSML) -> Format:
     opens: dict[str, Engine] = {}
     for family in families:
         opens |= _all(tuple(close.replace("</", "<") for close in family.wraps), Region(family.wraps, tags=family))
         opens |= _all(family.call, Region((), json=None, tags=family))
     if families is tags.DSML:
-        opens |= {"<｜DSML｜toolcall>": _toolcall} | _results(*tags.DEEPSEEK_RESULTS)
+        opens |= {"<｜DSML｜toolcall>": engines.toolcall} | engines.results(*tags.DEEPSEEK_RESULTS)
     closes = tuple(close for family in families for close in (*family.wraps, *family.call_end))
     loose = tuple(call for family in families for call in family.call)
     return Format(name, opens | GUESTS, closes=closes, noise=tags.DEEPSEEK_NOISE, loose=loose)
 
 
-def _upper(region: Region) -> Region:
-    """The same between markers in capitals; what stands between them may be in capitals as well."""
-
-    def both(marks: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((*marks, *(mark.upper() for mark in marks))))
-
-    family, pairs = region.tags, region.pairs
-    if family is not None:
-        family = replace(
-            family,
-            call=both(family.call),
-            call_end=both(family.call_end),
-            param=both(family.param),
-            param_end=both(family.param_end),
-            wraps=both(family.wraps),
-        )
-    return replace(
-        region, closes=both(region.closes), tags=family, pairs=pairs and replace(pairs, ends=both(pairs.ends))
-    )
-
-
 def _tool_call(region: Region) -> dict[str, Engine]:
-    return {TOOL_CALL: region, TOOL_CALL.upper(): _upper(region)}
+    return {TOOL_CALL: region, TOOL_CALL.upper(): engines.upper(region)}
 
 
 INVOKES = Region(tags.ANTHROPIC.wraps[:2], json=None, tags=tags.ANTHROPIC, python=True)
@@ -187,7 +101,7 @@ GUESTS: dict[str, Engine] = {**ANTHROPIC, **STRAY}
 """What models of several families write under a prompt that shows it."""
 
 
-DEEPSEEK = _all(tags.DEEPSEEK_OPENS, tags.DEEPSEEK) | _results(*tags.DEEPSEEK_RESULTS)
+DEEPSEEK = _all(tags.DEEPSEEK_OPENS, tags.DEEPSEEK) | engines.results(*tags.DEEPSEEK_RESULTS)
 _MISTRAL = Format(
     "mistral_v11",
     {"[TOOL_CALLS]": mistral.call},
@@ -198,7 +112,11 @@ _MISTRAL = Format(
 _HARMONY_ENDS = ("<|end|>", "<|call|>", "<|return|>")
 _ROWS = (
     # JSON between tags.
-    Format("hermes", _tool_call(HERMES) | ANTHROPIC | _results(("<tool_response>", "</tool_response>")), closes=CLOSES),
+    Format(
+        "hermes",
+        _tool_call(HERMES) | ANTHROPIC | engines.results(("<tool_response>", "</tool_response>")),
+        closes=CLOSES,
+    ),
     Format("granite4", _tool_call(HERMES), closes=CLOSES),
     Format("ernie45", _tool_call(HERMES), closes=CLOSES, noise=("<response>", "</response>")),
     Format("longcat", {"<longcat_tool_call>": Region(("</longcat_tool_call>",), pairs=tags.LONGCAT)}),
@@ -236,7 +154,7 @@ _ROWS = (
     ),
     Format(
         "cohere_command",
-        {"<|START_ACTION|>": Region(("<|END_ACTION|>",)), "</co:": SkipTo(">"), "<co:": SkipTo(">")},
+        {"<|START_ACTION|>": Region(("<|END_ACTION|>",)), "</co:": engines.SkipTo(">"), "<co:": engines.SkipTo(">")},
         thinks=(("<|START_THINKING|>", "<|END_THINKING|>"),),
         noise=("<|START_RESPONSE|>", "<|END_RESPONSE|>", "<|START_TEXT|>", "<|END_TEXT|>", "<co>", COHERE_END),
     ),
@@ -273,7 +191,7 @@ _ROWS = (
     Format("sarashina", {"<|tool_calls|>": Region((), json=PYTHON_OBJECT), "[{'": python_object}, start=python_object),
     Format("phi4_mini", {"functools[": functools, "functools [": functools}),
     Format("firefunction_v2", {"functools[": functools, "functools [": functools}),
-    Format("gigachat3", {"<|message_sep|>": _gigachat, "<|function_call|>": FREE}, noise=("</s>",)),
+    Format("gigachat3", {"<|message_sep|>": engines.gigachat, "<|function_call|>": FREE}, noise=("</s>",)),
     _MISTRAL,
     Format("mistral_json_array", _MISTRAL.opens, thinks=_MISTRAL.thinks, closes=_MISTRAL.closes, noise=("</s>",)),
     Format("command_r_plus", {"Action:": prose.action_json}),
@@ -341,8 +259,8 @@ _ROWS = (
     Format("step_audio2", _tool_call(GLM), closes=CLOSES),
     Format("solar_open2", {"<|tool_call:start|>": SOLAR2}, closes=SOLAR2.closes),
     Format("telechat4", _tool_call(Region(("</tool_call>",), pairs=tags.TELECHAT)), closes=CLOSES),
-    Format("hy_v3", {"<tool_calls>": HUNYUAN, "<tool_calls:": _suffixed}),
-    Format("hy_v4", {"<tool_calls>": HUNYUAN, "<tool_calls:": _suffixed}),
+    Format("hy_v3", {"<tool_calls>": HUNYUAN, "<tool_calls:": engines.suffixed}),
+    Format("hy_v4", {"<tool_calls>": HUNYUAN, "<tool_calls:": engines.suffixed}),
     Format(
         "k2_horizon",
         {
@@ -384,7 +302,7 @@ _ROWS = (
     # Gemma's own.
     Format(
         "gemma4",
-        {"<|tool_call>": tags.GEMMA4, **_results(("<|tool_response>", "<tool_response|>"), word="response:")},
+        {"<|tool_call>": tags.GEMMA4, **engines.results(("<|tool_response>", "<tool_response|>"), word="response:")},
         untold="thought\n",
         thinks=(
             ("<|channel>thought\n", "<channel|>"),

@@ -21,7 +21,7 @@ from turnstream.parsing.text_calls.strings import BrokenError, TruncatedError
 from turnstream.parsing.text_calls.values import NEVER
 
 PASSED = 64
-"""So many values that are no calls are passed over in a list of calls."""
+"""So many other values are passed over in a list of calls."""
 NOT_AN_OBJECT = "The arguments are not a JSON object."
 _NOT_SPACE = re.compile(r"\S")
 _NOT_BETWEEN = re.compile(r"[^\s,;}]")
@@ -306,7 +306,7 @@ def closers(reader: Reader, marks: tuple[str, ...] = ()) -> Parsing[None]:
 
 
 def several(parse: Parse, shape: Shape = USUAL, *, ends: tuple[str, ...] = (), weak: bool = False) -> Parsing[None]:
-    """Calls in a row or in an array, up to (not with) one of ``ends`` or to what is no call."""
+    """Calls in a row or in an array, up to (not with) one of ``ends`` or to what cannot be a call."""
     reader = parse.reader
     marks = stops(*ends)
     depth = passed = 0
@@ -334,7 +334,7 @@ def several(parse: Parse, shape: Shape = USUAL, *, ends: tuple[str, ...] = (), w
             return
         elif char and depth and seen and char not in "]}" and passed < PASSED:
             passed += 1
-            yield from values.value(reader, values.ignore)  # what is no call is none of the calls
+            yield from values.value(reader, values.ignore)  # a list of calls may hold something else, too
         elif char == "" and depth and not seen:
             raise TruncatedError
         elif not seen:

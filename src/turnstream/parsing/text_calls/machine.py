@@ -234,7 +234,7 @@ class _Machine:
     # --------------------------------------------------------------------------------------------------------- calls
 
     def _attempt(self, engine: Engine, marker: str, *, search_it: bool = False) -> Parsing[bool]:
-        """Read what may be a call. What is none is given back (False); what is broken is said to be.
+        """Read what may be a call. What is not is given back (False); what is broken is reported.
 
         With ``search_it`` another marker may begin where this one does.
         """
@@ -254,7 +254,7 @@ class _Machine:
         return True
 
     def _give_back(self, marker: str, search_it: bool) -> None:
-        """What was recorded is no call: it is said, and searched for other markers."""
+        """What was recorded is text: it is given, and searched for other markers."""
         parse, reader = self._parse, self._parse.reader
         raw = reader.recorded()
         if len(raw) < len(marker):  # the engine looked at it from its start

@@ -101,7 +101,7 @@ class Named:
         yield from self._ended(parse)
 
     def _name(self, parse: Parse, stop: tuple[str, ...]) -> Parsing[str]:
-        """The tool's name; its separator is consumed. Raises what it is if there is none."""
+        """The tool's name; its separator is consumed. If there is no name, raises what stands there instead."""
         reader, tools = parse.reader, parse.tools
         if parse.inline and (yield from tagged.words_follow(parse)):
             raise NotACallError

@@ -154,7 +154,7 @@ def _name(parse: Parse, pairs: Pairs, *, weak: bool) -> Parsing[str]:
 
 
 def _refuse(parse: Parse, pairs: Pairs, said: str, mark: str) -> None:
-    """What stands after the marker is no name."""
+    """What stands after the marker cannot be a name."""
     if mark == "{" and not parse.inline and said.strip():
         raise MalformedError(LOST)
     raise NotACallError

@@ -1,9 +1,10 @@
 """Calls in Python's syntax: ``[f(a=1, b="x"), g()]``. Arguments are keywords and literals only.
 
-**State**: whether a list is open, and whether a call was read. **Held back**: a name until its "(" is there; without a
-marker (``weak``) only an offered tool's name begins a call. **What ends it**: the list's "]", the region's end, or
-what is no call. What the streaming reader cannot tell at once (``**{…}``, tuples, sets) is read by Python itself at
-the call's end, up to a bound. **Cost**: each character once, and once more by Python where that is needed.
+**State**: whether a list is open, and whether a call was read. **Held back**: a name until its "(" is there;
+without a marker (``weak``) only an offered tool's name begins a call. **What ends it**: the list's "]", the
+region's end, or what cannot be a call. What the streaming reader cannot tell at once (``**{…}``, tuples, sets) is
+read by Python itself at the call's end, up to a bound. **Cost**: each character once, and once more by Python where
+that is needed.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def _checked(parse: Parse, ends: Stops, weak: bool, listed: bool) -> Parsing[boo
 
 
 def several(parse: Parse, *, ends: tuple[str, ...] = (), weak: bool = False) -> Parsing[None]:
-    """A list of calls, or calls one per line; up to (not with) one of ``ends`` or to what is no call."""
+    """A list of calls, or calls one per line; up to (not with) one of ``ends`` or to what cannot be a call."""
     reader = parse.reader
     marks = stops(*ends)
     listed = seen = False

@@ -1,10 +1,10 @@
 """What stands between two markers: calls of one or several spellings, told apart by how they begin.
 
-**State**: whether a call was read. **Held back**: the marker and what follows it, until a call begins there or cannot.
-Where the marker stands on a line of text or in thoughts, that is decided by the next word; where it stands apart,
-words may follow it for `WORDS` characters before they are text: if the closer comes, they are a broken call.
-**What ends it**: one of ``closes``, however it is misspelt; without closers, what is no call. A broken call ends where
-`recovery` says, and the region goes on. **Cost**: each character once.
+**State**: whether a call was read. **Held back**: the marker and what follows it, until a call begins there or
+cannot. Where the marker stands on a line of text or in thoughts, that is decided by the next word; where it stands
+apart, words may follow it for `WORDS` characters before they are text: if the closer comes, they are a broken call.
+**What ends it**: one of ``closes``, however it is misspelt; without closers, what cannot be a call. A broken call
+ends where `recovery` says, and the region goes on. **Cost**: each character once.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ _NOT_BLANK = re.compile(r"[^ \t]")
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Up to one of ``closes`` (none: up to what is no call). ``inner`` are markers around each call, passed over."""
+    """Up to one of ``closes`` (none: up to what cannot be a call).
+
+    ``inner`` are markers around each call, which are passed over.
+    """
 
     closes: tuple[str, ...] = ()
     json: Shape | None = USUAL

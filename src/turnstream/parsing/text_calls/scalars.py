@@ -1,4 +1,4 @@
-"""Words that are no strings: null, booleans and numbers, as families and languages spell them."""
+"""Words that may be something else than strings: null, booleans and numbers, as families and languages spell them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LONGEST = 400
 
 
 def number(word: str) -> str | None:
-    """A number in JSON's spelling, however it is spelled; None if the word is none."""
+    """A number in JSON's spelling, however it is spelled; None if the word is not a number."""
     if len(word) > _LONGEST:
         return None
     if NUMBER.fullmatch(word):
@@ -47,7 +47,7 @@ def leads_with_zero(word: str) -> bool:
 
 
 def scalar(text: str, types: Types) -> str | None:
-    """Raw text as JSON of one of the types, if it is no object, array or string; else None.
+    """Raw text as JSON of one of the types, if it is null, a boolean or a number; else None.
 
     Where a string is allowed only the word ``null`` is null: ``none`` and ``NULL`` are words.
     """

@@ -19,7 +19,7 @@ LOST = "An argument of the call could not be read."
 
 
 class NotACallError(Exception):
-    """What looked like a call is none: its text is given back."""
+    """What looked like a call is text after all, and is given back."""
 
 
 class MalformedError(Exception):
@@ -100,7 +100,7 @@ class Parse:
         return self._shown is not None
 
     def hold(self, back: int) -> None:
-        """From here on nothing is said, but kept; ``back`` characters just consumed are to be had again."""
+        """From here on nothing is said, but kept; ``back`` characters just consumed are kept too."""
         self.reader.keep(back)
         self._shown = self.out
         self.out = self.out.fork()

@@ -116,7 +116,7 @@ def typed(text: str, types: Types) -> str:
 
 
 def json_or_string(text: str, types: Types = ANY) -> str:
-    """A value that its family marks as JSON; text that is none stays a string."""
+    """A value that its family marks as JSON; other text stays a string."""
     try:
         strict.loads(text)
     except ValueError:

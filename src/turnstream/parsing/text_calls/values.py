@@ -17,10 +17,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from turnstream.parsing.text_calls import scalars, schema, strings
+from turnstream.parsing.text_calls import scalars, schema
+from turnstream.parsing.text_calls.quoted import COMMENTS, JSON, PYTHON, Quoted, Style
 from turnstream.parsing.text_calls.reader import NEVER, Parsing, Reader, Stops, stops
 from turnstream.parsing.text_calls.strings import BrokenError, Emit, TruncatedError, escaped
 
@@ -29,35 +29,11 @@ __all__ = ["JSON", "NEVER", "PYTHON", "BrokenError", "Emit", "Style", "Truncated
 DEEPEST = 512
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
-    """How a family writes values.
-
-    ``verbatim`` keeps the spacing (else it is that of `json.dumps`), ``quote`` is a long quotation mark in which
-    nothing is escaped, ``python`` reads escapes and prefixes of strings as Python does, ``bare`` takes an unquoted
-    word for a string. ``again`` is what begins the next call.
-    """
-
-    verbatim: bool = True
-    quote: str = ""
-    again: tuple[str, ...] = ()
-    python: bool = False
-    bare: bool = False
-
-
-JSON = Style()
-PYTHON = Style(verbatim=False, python=True)
-
 _WORD_END = re.compile(r"[\s,:{}\[\]()\"'=#<`]")
 _BARE_END = re.compile(r"[,{}\[\]]")
 _LINE_END = re.compile(r"\n")
 _CLOSER = {"{": "}", "[": "]"}
-_COMMENTS = ("#", "//", "/*")
 _STRING_ONLY = ({"string"}, {"string", "null"})
-# What goes on after a quote, if the quote closed the string and others before it did not.
-_AFTER_QUOTE = re.compile(r"\s*(?:,\s*(?:[A-Za-z_]\w*\s*=|\*\*|[)\]}])|[)\]}]+\s*(?:[,;<\n\]\[]|[A-Za-z_]|\Z)|\Z)")
-_OPERATOR = re.compile(r"(?:if|else|and|or|in|not|is|for)\b|[.\[(]")
-_INNER = re.compile(r"\s*[)\]}]+\s*[\"']")
 
 
 def ignore(piece: str) -> None:
@@ -130,7 +106,7 @@ def gap(reader: Reader, style: Style) -> Parsing[str]:
     kept = ""
     while True:
         kept += yield from reader.space()
-        start = yield from reader.at(*_COMMENTS)
+        start = yield from reader.at(*COMMENTS)
         if not start:
             return kept if style.verbatim else ""
         reader.pos += len(start)
@@ -140,18 +116,17 @@ def gap(reader: Reader, style: Style) -> Parsing[str]:
             yield from reader.run(_LINE_END)
 
 
-class _Value:
+class _Value(Quoted):
     """A value while it is read: the module's own words above say how."""
 
-    __slots__ = ("_emit", "_ends", "_head", "_lists", "_nodes", "_reader", "_root", "_stack", "_style", "_types")
+    __slots__ = ("_head", "_lists", "_nodes", "_root", "_types")
 
     def __init__(
         self, reader: Reader, emit: Emit, style: Style, ends: Stops, declared: Mapping[str, Any] | None
     ) -> None:
-        self._reader, self._emit, self._style, self._ends = reader, emit, style, ends
+        super().__init__(reader, emit, style, ends)
         self._root = declared or None
         self._nodes: list[Any] = []  # the schema of each open bracket
-        self._stack: list[str] = []  # the closer of each
         self._lists: list[bool] = []  # whether each is a list (a set of Python's is one)
         self._types = schema.ANY  # of the value that comes next
         self._head = ""  # the key that was read to tell an object from a set
@@ -184,7 +159,7 @@ class _Value:
                 return
 
     def _open(self, char: str, node: Any) -> Parsing[Any]:
-        """A bracket: the schema of the first value in it; `_CLOSED` if there is none."""
+        """A bracket: the schema of the first value in it; `_CLOSED` if the bracket is empty."""
         reader, stack = self._reader, self._stack
         reader.pos += 1
         if char == "{" and self._style.python and (yield from self._is_set(node)):
@@ -346,7 +321,7 @@ class _Value:
         return scalars.number(word)
 
     def _prefixed(self, prefix: str) -> Parsing[bool]:
-        """A string with one of Python's prefixes; bytes are no JSON, and a placeholder has no value here."""
+        """A string with one of Python's prefixes; JSON has no bytes, and a placeholder has no value here."""
         quote = yield from self._reader.at('"', "'")
         kind = prefix.lower()
         if not quote or kind not in ("r", "u", "f", "rf", "fr"):
@@ -364,8 +339,6 @@ class _Value:
         emit(text)
         return True
 
-    # ------------------------------------------------------------------------------------------------------- strings
-
     def _typed_string(self, quote: str) -> Parsing[None]:
         """A quoted value: in families that quote everything, the schema decides what it is."""
         types = self._types
@@ -379,98 +352,5 @@ class _Value:
         text = "".join(parts)
         emit(scalars.scalar(json.loads(text, strict=False), types) or text)
 
-    def string(self, quote: str, *, raw: bool = False) -> Parsing[None]:
-        """A string and its quotes. A quote that nothing of the syntax follows is perhaps part of it."""
-        reader, style, emit = self._reader, self._style, self._emit
-        emit('"')
-        inside = False
-        plain = not style.python and not style.quote
-        over = strings.Over(quote, self._ends) if self._ends.literals and plain else None
-        while True:
-            yield from self._body(quote, raw=raw, inside=inside, over=over)
-            if style.quote and quote in "\"'":
-                yield from reader.take(style.quote)
-            space = yield from reader.space()
-            after = yield from reader.peek()
-            if (yield from self._is_over(after, inside)):
-                break
-            if style.quote or raw or (after in "\"'" and not style.python) or after in "+*%":
-                raise BrokenError
-            if style.python and _OPERATOR.match((yield from reader.peek(8))):
-                raise BrokenError
-            if after in "\"'" and space and not inside:
-                quote = after  # adjacent strings are one in Python
-                continue
-            if over is not None:
-                over.check(quote + space)
-            emit(escaped(quote + space))
-            inside = True
-        emit('"' + space if style.verbatim else '"')
 
-    def _is_over(self, after: str, inside: bool) -> Parsing[bool]:
-        """Whether the quote at hand closed its string. ``inside``: others before it did not."""
-        reader = self._reader
-        if not after or (self._ends.literals and (yield from reader.at(*self._ends.literals))):
-            return True
-        if self._style.python and after in ")]}" and (yield from self._is_inner()):
-            return False
-        if inside and self._stack[-1:] == [")"]:
-            return _AFTER_QUOTE.match((yield from reader.peek(64))) is not None
-        return after in ",:}])=" or bool((yield from reader.at(*_COMMENTS)))
-
-    def _is_inner(self) -> Parsing[bool]:
-        """Whether brackets and then another quote follow, which no call has."""
-        count = 2
-        while True:
-            ahead = yield from self._reader.peek(count)
-            if len(ahead) < count or ahead[-1] not in ")]} \t\n":
-                return _INNER.fullmatch(ahead) is not None
-            count += 1
-
-    def _body(self, quote: str, *, raw: bool, inside: bool, over: strings.Over | None) -> Parsing[None]:
-        reader, style, emit = self._reader, self._style, self._emit
-        if not inside:
-            if style.quote and (yield from reader.take(style.quote)):
-                yield from self._quoted()
-                return
-            if style.python and (triple := (yield from reader.take('"""', "'''"))):
-                yield from strings.long(reader, emit, triple, raw=raw)
-                return
-            reader.pos += 1
-            if style.quote and quote == "'":
-                if not (yield from reader.until(stops(quote), lambda piece: emit(escaped(piece)))):
-                    raise TruncatedError
-                return
-        yield from strings.short(reader, emit, quote, raw=raw, python=style.python, ends=self._ends, over=over)
-
-    def _quoted(self) -> Parsing[None]:
-        """Between a family's own quotation marks. One that was not closed before the call's end is closed there.
-
-        An end of the call within the string is the string's own if the string is closed before another call begins.
-        """
-        reader, emit, mark, ends = self._reader, self._emit, self._style.quote, self._ends.literals
-        marks = stops(mark, *ends, "}") if ends else stops(mark)
-        while True:
-            held = found = yield from reader.until(marks, lambda piece: emit(escaped(piece)))
-            if not found:
-                raise TruncatedError
-            if found == "}":
-                held += yield from reader.run(_NOT_CLOSING)
-                found = yield from reader.take(*ends, mark)
-                if found not in ends:
-                    emit(escaped(held))
-            if found == mark:
-                return
-            if found not in ends:
-                continue
-            at = reader.offset - len(found)
-            parts = [held] if held == found else [held, found]
-            if (yield from reader.until(stops(mark, *self._style.again), parts.append)) != mark:
-                reader.rewind(at)
-                return
-            emit(escaped("".join(parts)))
-            return
-
-
-_NOT_CLOSING = re.compile(r"[^}\]\s]")
 _CLOSED = object()
