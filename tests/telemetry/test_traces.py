@@ -84,17 +84,15 @@ async def test_a_model_call_has_what_the_conventions_ask() -> None:
     traced = Tracing()
     await traced.run(helper(["Hello", events.UsageReport(Usage(10, 5, cached=4, reasoning=2)), events.Finish("stop")]))
     attributes = dict(traced.named("chat gpt-x").attributes or {})
-    assert attributes.pop("gen_ai.response.time_to_first_chunk") >= 0  # type: ignore[operator]
+    assert attributes.pop("gen_ai.response.time_to_first_chunk") > 0  # type: ignore[operator]
     assert attributes == {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "openai",
         "gen_ai.request.model": "gpt-x",
-        "gen_ai.request.stream": True,
         "gen_ai.response.finish_reasons": ("stop",),
         "gen_ai.usage.input_tokens": 10,
         "gen_ai.usage.output_tokens": 5,
         "gen_ai.usage.cache_read.input_tokens": 4,
-        "gen_ai.usage.cache_creation.input_tokens": 0,
         "gen_ai.usage.reasoning.output_tokens": 2,
     }
 

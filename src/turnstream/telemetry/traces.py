@@ -77,6 +77,7 @@ class RunTrace:
         self._step: trace.Span | None = None
         self._model: trace.Span | None = None
         self._asked = 0
+        self._first = 0.0
         self._tools: dict[str, trace.Span] = {}
         self._entered = False
 
@@ -142,15 +143,12 @@ class RunTrace:
 
     def _begin_step(self, step: int) -> None:
         self._step = self._start(f"step {step}", self._run, SpanKind.INTERNAL, {})
-        self._step.set_attribute("turnstream.step", step)
-        self._model = self._start("chat", self._step, SpanKind.CLIENT, {"gen_ai.operation.name": "chat"})
+        self._model = self._start("chat", self._step, SpanKind.CLIENT, {})
         self._asked = self._clock()
         self._enter(self._model)
 
     def _first_word(self) -> None:
-        if self._model is not None:
-            seconds = (self._clock() - self._asked) / 1e9
-            self._model.set_attribute("gen_ai.response.time_to_first_chunk", seconds)
+        self._first = (self._clock() - self._asked) / 1e9
         self._asked = 0
 
     def _finish_model(self, event: events.StepFinished) -> None:
@@ -163,24 +161,27 @@ class RunTrace:
         provider = provider.partition(":")[0]
         used = event.usage
         span.update_name(f"chat {model}")
-        span.set_attributes(
-            {
-                "gen_ai.operation.name": "chat",
-                "gen_ai.provider.name": _PROVIDERS.get(provider, provider or "turnstream"),
-                "gen_ai.request.model": model,
-                "gen_ai.request.stream": True,
-                "gen_ai.response.finish_reasons": [event.finish],
-                "gen_ai.usage.input_tokens": used.input,
-                "gen_ai.usage.output_tokens": used.output,
-                "gen_ai.usage.cache_read.input_tokens": used.cached,
-                "gen_ai.usage.cache_creation.input_tokens": used.cache_write,
-                "gen_ai.usage.reasoning.output_tokens": used.reasoning,
-            }
-        )
+        attributes: dict[str, str | int | float | list[str]] = {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.provider.name": _PROVIDERS.get(provider, provider or "turnstream"),
+            "gen_ai.request.model": model,
+            "gen_ai.response.finish_reasons": [event.finish],
+            "gen_ai.usage.input_tokens": used.input,
+            "gen_ai.usage.output_tokens": used.output,
+        }
+        for name, value in (
+            ("gen_ai.response.time_to_first_chunk", self._first),
+            ("gen_ai.usage.cache_read.input_tokens", used.cached),
+            ("gen_ai.usage.cache_creation.input_tokens", used.cache_write),
+            ("gen_ai.usage.reasoning.output_tokens", used.reasoning),
+        ):
+            if value:  # each attribute costs the SDK about as much as a token costs us
+                attributes[name] = value
         if self._content:
-            span.set_attribute("gen_ai.output.messages", _output(event))
+            attributes["gen_ai.output.messages"] = _output(event)
+        span.set_attributes(attributes)
         span.end()
-        self._asked = 0
+        self._asked, self._first = 0, 0.0
         self._enter(self._step or self._run)
 
     def _begin_tool(self, id: str, name: str, arguments: str) -> None:
