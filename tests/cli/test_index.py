@@ -25,7 +25,7 @@ def test_it_says_what_it_did_and_what_it_skipped(tmp_path: Path, capsys: pytest.
     write(tmp_path, {"a.md": "apples", "b\x1b.txt": b"\0" * 99})
     code, out, err = index(capsys, str(tmp_path))
     assert (code, out) == (0, "files: 1 added, 0 changed, 0 unchanged, 0 removed, 1 skipped; 1 chunks\n")
-    assert "skipped b�.txt: it is no text\n" in err
+    assert "skipped b�.txt: it is not text\n" in err
     assert "\x1b.txt" not in err
 
 

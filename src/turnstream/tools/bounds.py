@@ -9,3 +9,5 @@ RETRIES = 2
 START_SECONDS = 30.0
 """Until an MCP server must have answered for the first time."""
 ANSWER_BYTES = 256 * 1024
+SNIPPET = 300
+"""Characters of a source's text that a citation shows."""
