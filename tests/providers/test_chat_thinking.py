@@ -49,7 +49,7 @@ def test_some_get_that_of_the_tool_loop(name: str) -> None:
     assert "reasoning_content" not in str(sent(name, *EARLIER))
 
 
-@pytest.mark.parametrize("name", ["groq:qwen3", "cerebras:gpt-oss-120b", "openai:gpt-4.1", "mistral:mistral-medium"])
+@pytest.mark.parametrize("name", ["groq:qwen3", "openai:gpt-4.1", "mistral:mistral-medium"])
 def test_the_others_never_get_it(name: str) -> None:
     for history in (EARLIER, (ASK, THOUGHT, RESULT)):
         assert "reasoning" not in str(sent(name, *history)["messages"])
@@ -106,6 +106,13 @@ def test_models_behind_messages_that_sign_nothing_get_their_thinking_back() -> N
         1
     ]["content"]
     assert "thinking" not in str(sent("anthropic:claude-opus-4-5", *EARLIER)["messages"])
+
+
+def test_it_goes_back_under_the_name_that_the_vendor_used() -> None:
+    own = kept(field="reasoning")
+    assert sent("vllm:deepseek-v4", ASK, own, RESULT)["messages"][1]["reasoning"] == "Hm"
+    assert sent("cerebras:gpt-oss-120b", ASK, THOUGHT, RESULT)["messages"][1]["reasoning"] == "Hm"
+    assert "reasoning" not in str(sent("cerebras:gpt-oss-120b", *EARLIER)["messages"])
 
 
 def test_a_vendor_that_refuses_reasoning_gets_no_stand_in() -> None:

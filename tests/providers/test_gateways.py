@@ -45,6 +45,11 @@ def test_empty_reasoning_before_a_call_is_kept_and_real_reasoning_needs_nothing(
     assert len(collected(delta(reasoning_content=""), delta(reasoning_content="a"), call).message().parts) == 2
 
 
+def test_the_name_of_the_field_is_kept_where_it_is_another_and_a_call_follows() -> None:
+    call = delta("tool_calls", tool_calls=[{"index": 0, "id": "c", "function": {"name": "f", "arguments": "{}"}}])
+    assert item(delta(reasoning="Hm"), call) == {"field": "reasoning"}
+
+
 def test_a_picture_is_shown_as_markdown() -> None:
     images = [{"type": "image_url", "image_url": {"url": IMAGE}}, {"image_url": IMAGE}, "odd"]
     assert collected(delta("stop", images=images)).text.count(f"![image]({IMAGE})") == 2

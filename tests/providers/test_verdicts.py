@@ -43,6 +43,8 @@ def test_a_429_is_a_rate_limit_whatever_its_words(message: str) -> None:
         (403, {"error": {"message": "Your account has an insufficient balance"}}),
         (403, {"code": 30001, "message": "Sorry, your account balance is insufficient"}),
         (400, {"code": "Arrearage", "message": "Access denied"}),
+        (429, {"error": {"message": "Your prepaid credits are depleted."}}),
+        (403, {"error": "Your team doesn't have any credits yet."}),
         (400, {"error": {"message": "Your credit balance is too low to do that", "type": "invalid_request_error"}}),
         (429, {"error": {"details": [{"violations": [{"quotaId": "TokensPerDayPerUser"}]}]}}),
         (403, {"errors": [{"code": "token_quota_reached"}]}),
@@ -126,6 +128,14 @@ def test_clients_know_the_sentence() -> None:
 def test_a_filter_is_named_by_its_code(members: dict[str, Any]) -> None:
     assert said(400, "x", **members) == ("content_filter", False)
     assert failures.from_status("v", 400, {"error": members}).status == 400
+
+
+def test_an_input_that_was_flagged_was_filtered() -> None:
+    assert said(403, "x", metadata={"flagged_input": "y"}) == ("content_filter", False)
+
+
+def test_a_limit_may_come_with_another_status() -> None:
+    assert judged(400, {"__type": "com.amazon#ThrottlingException", "message": "x"}) == ("rate_limit_exceeded", True)
 
 
 def test_safety_as_a_word_is_no_filter() -> None:

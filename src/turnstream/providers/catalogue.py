@@ -166,7 +166,7 @@ PROVIDERS: dict[str, Row] = {
     "litellm": Row("http://127.0.0.1:4000/v1", ("LITELLM_API_KEY",), urls=("LITELLM_BASE_URL",), needs_key=False),
     # hosted
     "fireworks": Row("https://api.fireworks.ai/inference/v1", ("FIREWORKS_API_KEY",), quirks=_MAX_TOKENS),
-    "cerebras": Row("https://api.cerebras.ai/v1", ("CEREBRAS_API_KEY",), quirks={"reasoning": "none"}),
+    "cerebras": Row("https://api.cerebras.ai/v1", ("CEREBRAS_API_KEY",), quirks={"reasoning": "reasoning"}),
     "perplexity": Row("https://api.perplexity.ai", ("PERPLEXITY_API_KEY",), quirks={**_MAX_TOKENS, "alternate": True}),
     "moonshot": Row(
         "https://api.moonshot.ai/v1",

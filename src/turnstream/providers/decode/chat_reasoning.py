@@ -24,6 +24,7 @@ class Kept:
         self._opaque: list[str] = []
         self.plain = False  # its text came as a string
         self.empty = False  # that string was empty
+        self.field = ""  # its name, where that is not the usual ``reasoning_content``
 
     def add(self, delta: chat_chunks.Delta) -> int:
         """How many characters are kept of it."""
@@ -34,7 +35,10 @@ class Kept:
         return size
 
     def members(self, *, called: bool) -> dict[str, Any]:
-        """The members of the assistant's message, by the names under which they came."""
+        """The members of the assistant's message, by the names under which they came.
+
+        ``field`` is none of them: it names the one that held the text of the reasoning.
+        """
         found: dict[str, Any] = {}
         if any(not self.plain or "signature" in detail or "data" in detail for detail in self._details):
             found["reasoning_details"] = merge_details(self._details)
@@ -44,6 +48,8 @@ class Kept:
             found["reasoning_opaque"] = self._opaque[-1]
         if called and self.empty and not self.plain:
             found["reasoning_content"] = ""
+        if called and self.field and not found:
+            found["field"] = self.field
         return found
 
 

@@ -110,6 +110,8 @@ class Decoder(frames.SseDecoder):
             reasoning = delta.reasoning_content or delta.reasoning or delta.reasoning_text
             if reasoning:
                 self._reasoning.plain = True
+                if delta.reasoning:
+                    self._reasoning.field = "reasoning"
                 out.append(events.ReasoningDelta(reasoning))
             elif delta.reasoning_content is not None:
                 self._reasoning.empty = True

@@ -71,7 +71,9 @@ _SPENT_CODES = re.compile(
 _SPENT_WORDS = re.compile(
     r"insufficient[ _](account )?(balance|quota|credits?|funds)|credit balance is too low|exceeded_current_quota"
     r"|balance is (insufficient|not enough)|(not|does not have) enough (balance|credits?|funds)|negative balance"
-    r"|out of credits?|no credits? (left|remaining)|account is (in arrears|overdue)|requires more credits"
+    r"|credits? (are |have been )?(depleted|exhausted)|used all available credits|not have any credits"
+    r"|n't have any credits|out of credits?|no credits? (left|remaining)|requires more credits"
+    r"|account is (in arrears|overdue)"
 )
 _LIMIT_WORDS = re.compile(r"rate.?limit|too many requests|throttl|tokens per (min|day)|requests per (min|day)")
 _MALFORMED_CODES = ("tool_use_failed",)  # Groq's
@@ -126,6 +128,8 @@ def judge(status: int | None, body: Any, text: str) -> Verdict:
     """``status`` is that of the response, None inside a stream; ``body`` is the JSON value, ``text`` its words."""
     codes = list(_codes(body))
     known = status if status is not None else _inner_status(body, codes)
+    if known == 400 and any(_BY_CODE.get(code) == 429 for code in codes):  # as AWS and some relays word a limit
+        known = 429
     wait = _wait(body, text) if known in (429, 503, 529) else None
     return Verdict(_kind(known, codes, body, text), known, wait)
 
@@ -138,6 +142,8 @@ def _kind(status: int | None, codes: list[str], body: Any, text: str) -> str:
         return "spent"
     if any(code in _MALFORMED_CODES for code in codes):
         return "malformed"
+    if _holds(body, "flagged_input"):  # OpenRouter's moderation
+        return "filtered"
     if any(_FILTER_CODES.fullmatch(code) for code in codes) or _base_resp(body) in _FILTERED_BASE_RESP:
         return "filtered"
     if any(_LONG_CODES.fullmatch(code) for code in codes):
@@ -151,6 +157,12 @@ def _kind(status: int | None, codes: list[str], body: Any, text: str) -> str:
     limited = any(_BY_CODE.get(code) == 429 for code in codes) or _LIMIT_WORDS.search(words)
     long = _CONTEXT_WORDS.search(words) or (_LONG_WORDS.search(words) and not _OUTPUT_WORDS.search(words))
     return "long" if long and not limited else "status"
+
+
+def _holds(value: Any, key: str, depth: int = 0) -> bool:
+    if not isinstance(value, dict) or depth > 4:
+        return False
+    return key in value or any(_holds(value.get(holder), key, depth + 1) for holder in ("error", "metadata"))
 
 
 def _without_quotations(text: str) -> str:

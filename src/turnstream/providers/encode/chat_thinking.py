@@ -34,7 +34,8 @@ def members(message: messages.AssistantMessage, field: str, model: str, *, in_lo
     details = kept.get("reasoning_details")
     if in_loop and details and (field == "reasoning_details" or _signed(details)):
         return {**result, "reasoning_details": details}
-    name = {"reasoning_details": "reasoning", "": "reasoning_content"}.get(field, field)
+    usual = {"reasoning_details": "reasoning", "": "reasoning_content"}.get(field, field)
+    name = str(kept.get("field") or usual)  # the vendor's own word for it, if it sent any
     demanded = demands(model)
     if not demanded and not (in_loop and (field or _IN_LOOP.search(model.lower()))):
         return result
