@@ -69,10 +69,6 @@ def operation(route: base.Route) -> dict[str, Any]:
     if route.event is not None:
         stream["text/event-stream"] = {"schema": {"type": "string"}, _ITEM: {"$ref": _REF.format(name=route.event)}}
     described: dict[str, Any] = {
-        "parameters": [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-            for name in re.findall(r"{(\w+)", route.path)
-        ],
         "responses": {
             "200": {"description": "A stream of events, or one answer", "content": {**stream, "application/json": {}}},
             "default": {
@@ -85,6 +81,19 @@ def operation(route: base.Route) -> dict[str, Any]:
         schema = {"$ref": _REF.format(name=route.request.__name__)}
         described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
     return described
+
+
+def _declare_parameters(paths: dict[str, dict[str, Any]]) -> None:
+    """Those of paths that FastAPI cannot see: the endpoints read them from the request."""
+    for path, operations in paths.items():
+        for described in operations.values():
+            declared: list[dict[str, Any]] = described.setdefault("parameters", [])
+            known = {parameter["name"] for parameter in declared}
+            declared += [
+                {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+                for name in re.findall(r"{(\w+)", path)
+                if name not in known
+            ]
 
 
 def document(api: FastAPI, routes: Iterable[base.Route]) -> dict[str, Any]:
@@ -102,6 +111,7 @@ def document(api: FastAPI, routes: Iterable[base.Route]) -> dict[str, Any]:
         [(model, "serialization") for model in (sse_models.SSEChunk, sse_models.SSEStatus)],
         ref_template=_REF.replace("{name}", "{model}"),
     )
+    _declare_parameters(made["paths"])
     components = made.setdefault("components", {})
     components["schemas"] = {**components.get("schemas", {}), **read, **streamed.get("$defs", {}), "Error": _ERROR}
     components["securitySchemes"] = {

@@ -68,7 +68,7 @@ class Reader:
             text = f"The request body is compressed ({coding[:20]!r}): send it as it is."
             raise errors.RequestError(text, code="unsupported_content_encoding", status=415)
         announced = request.headers.get("content-length", "")
-        if announced.isdecimal() and int(announced) > limit:
+        if announced.isdecimal() and int(announced[:19]) > limit:
             raise _too_large(limit)
         pieces: list[bytes] = []
         size = 0

@@ -26,6 +26,7 @@ from turnstream.service import ServerSettings, Service
 
 log = logging.getLogger(__name__)
 
+SEND_BUFFER = 128 * 1024  # the system's, of a connection: else it takes megabytes ahead of a client that does not read
 LAST_WORDS = 3  # seconds for the errors that end the last streams to be sent
 KEEP_ALIVE = 75  # seconds; longer than load balancers keep their idle connections, so that they close first
 
@@ -77,7 +78,9 @@ def listen(settings: ServerSettings) -> socket.socket:
     """``port`` 0 takes one that is free."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        return socket.create_server((settings.host.strip("[]"), settings.port), family=family, backlog=2048)
+        listener = socket.create_server((settings.host.strip("[]"), settings.port), family=family, backlog=2048)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)  # its connections have it from it
+        return listener
     except OSError as error:
         where = f"{settings.host}:{settings.port}"
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or error

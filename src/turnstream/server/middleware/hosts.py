@@ -19,6 +19,8 @@ from turnstream import errors
 from turnstream.server import refusals, routes, scopes
 from turnstream.service import ServerSettings
 
+LONGEST = 262  # bytes of a name, and a port
+
 # of a network of one's own: nobody can register a name that ends so (RFC 6761, 6762, 8375, 9476; Kubernetes)
 _PRIVATE = (".localhost", ".local", ".internal", ".home.arpa", ".svc")
 
@@ -40,7 +42,7 @@ class Hosts:
     def _is_allowed(self, scope: Scope) -> bool:
         for name, value in scope["headers"]:
             if name == b"host":
-                return self._allows(value)
+                return len(value) <= LONGEST and self._allows(value)
         return True  # HTTP/1.0, which no browser speaks
 
     def _judge(self, given: bytes) -> bool:

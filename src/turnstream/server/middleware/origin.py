@@ -13,6 +13,8 @@ from turnstream import errors
 from turnstream.server import addresses, refusals, routes
 from turnstream.service import ServerSettings
 
+LONGEST = 300  # characters of an origin: a scheme, a name, a port
+
 
 class Origin:
     def __init__(self, app: ASGIApp, settings: ServerSettings, table: routes.Routes, refuse: refusals.Refusals) -> None:
@@ -29,6 +31,8 @@ class Origin:
         origin, allowed = headers.get("origin"), self._settings.cors_origins
         if origin is None or "*" in allowed or origin in allowed:
             return True
+        if len(origin) > LONGEST:
+            return False
         try:
             parts = urlsplit(origin)
         except ValueError:
