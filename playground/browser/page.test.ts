@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { ask, ended, launch, open, serve, type Served } from "./server";
+import { ask, ended, launch, open, proxy, serve, type Served } from "./server";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf-8");
 
@@ -186,6 +186,48 @@ test("a narrow screen shows the chat, and the rest when it is asked for", async 
   await page.getByRole("button", { name: "Inspector" }).click();
   await page.getByRole("complementary").waitFor();
 });
+
+test("a chat is kept: found again, renamed, taken up, and deleted", async () => {
+  const { page } = await open(browser, free.url);
+  await ask(page, "remember the number 4711");
+  await ended(page);
+  const chats = page.getByRole("list", { name: "Chats" });
+  await chats.getByText("remember the number 4711").waitFor();
+  await page.getByRole("button", { name: "New chat" }).click();
+  await ask(page, "something else");
+  await ended(page);
+  await chats.getByRole("button", { name: /^remember the number 4711/ }).click();
+  await page.locator(".turn .question").getByText("remember the number 4711").waitFor();
+  await ask(page, "count");
+  await page.getByText("You asked 2 times.").waitFor();
+  await page.getByRole("button", { name: "Actions for remember the number 4711" }).click();
+  await page.getByRole("menuitem", { name: "Rename" }).click();
+  await page.getByLabel("Title", { exact: true }).fill("A number");
+  await page.keyboard.press("Enter");
+  await chats.getByText("A number").waitFor();
+  await page.getByLabel("Search titles").fill("something");
+  await expect.poll(() => chats.getByText("A number").count()).toBe(0);
+  await page.getByLabel("Search titles").fill("");
+  await page.getByRole("button", { name: "Actions for A number" }).click();
+  await page.getByRole("menuitem", { name: "Delete" }).click();
+  await expect.poll(() => chats.getByText("A number").count()).toBe(0);
+});
+
+test("a run is taken up where the connection was lost, and says so", async () => {
+  const network = await proxy(free.url);
+  try {
+    const { page } = await open(browser, network.url);
+    await ask(page, "long story");
+    await page.getByText("token200 ").first().waitFor();
+    network.cut();
+    await page.getByText("The connection was lost.").waitFor();
+    await page.locator(".answer[aria-busy=false]").waitFor({ timeout: 60_000 });
+    const words = (await page.locator(".answer").innerText()).match(/token\d+/g) ?? [];
+    expect(words).toEqual(Array.from({ length: 5000 }, (_, at) => `token${at}`));
+  } finally {
+    network.stop();
+  }
+}, 90_000);
 
 test("the description of the API is shown without a network", async () => {
   const { page, problems } = await open(browser, `${free.url}/docs`);

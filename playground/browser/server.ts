@@ -1,6 +1,10 @@
 /** A real server of the agents beside this file, and a real browser: each test gets a page of its own. */
 
 import { spawn, type ChildProcess } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { connect, createServer, type AddressInfo, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { chromium, type Browser, type Page } from "playwright-core";
@@ -15,14 +19,18 @@ export interface Served {
 }
 
 export async function serve(name: string): Promise<Served> {
-  const target = `agents:${name}`;
-  const child = spawn(PYTHON, ["-m", "turnstream", "serve", target, "--port", "0", "--log-format", "text"], { cwd: FOLDER, env: { ...process.env, LOG_FORMAT: "text" } });
+  const folder = mkdtempSync(join(tmpdir(), "turnstream-page-"));
+  const command = ["-m", "turnstream", "serve", `agents:${name}`, "--port", "0", "--store", `sqlite:${folder}/store.db`];
+  const child = spawn(PYTHON, command, { cwd: FOLDER, env: { ...process.env, LOG_FORMAT: "text" } });
   const url = await address(child);
   return {
     url,
     stop: () =>
       new Promise((resolve) => {
-        child.once("exit", () => resolve());
+        child.once("exit", () => {
+          rmSync(folder, { recursive: true });
+          resolve();
+        });
         child.kill();
       }),
   };
@@ -48,6 +56,37 @@ export function launch(): Promise<Browser> {
     executablePath: CHROMIUM,
     args: ["--no-sandbox", "--disable-gpu", "--no-first-run", ...quiet],
   });
+}
+
+export interface Proxy {
+  url: string;
+  /** End every connection that there is, as a network that fails does. */
+  cut(): void;
+  stop(): void;
+}
+
+export async function proxy(target: string): Promise<Proxy> {
+  const { hostname, port } = new URL(target);
+  const sockets = new Set<Socket>();
+  const listener = createServer((client) => {
+    const server = connect(Number(port), hostname);
+    for (const socket of [client, server]) {
+      sockets.add(socket);
+      socket.on("error", () => socket.destroy());
+      socket.on("close", () => sockets.delete(socket));
+    }
+    client.pipe(server).pipe(client);
+  });
+  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
+  const cut = () => sockets.forEach((socket) => socket.destroy());
+  return {
+    url: `http://127.0.0.1:${(listener.address() as AddressInfo).port}`,
+    cut,
+    stop: () => {
+      cut();
+      listener.close();
+    },
+  };
 }
 
 /** A page that fails the test for whatever the browser complains of. */

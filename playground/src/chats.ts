@@ -229,6 +229,7 @@ async function run(turn: Turn, messages: Message[]): Promise<void> {
   const run = turn.run as Run;
   stopping = new AbortController();
   const kept = state.settings?.kept === true;
+  const chat = state.chat;
   const body: api.RunBody = { agent: state.chat.agent, messages, stream: true };
   if (state.settings?.threads) body.thread = state.chat.id;
   if (kept) body.on_disconnect = "go_on";
@@ -255,6 +256,13 @@ async function run(turn: Turn, messages: Message[]): Promise<void> {
   }
   set({ reconnecting: 0, chat: { ...state.chat } });
   await refresh();
+  await entitle(chat);
+}
+
+/** A kept chat is found by what was asked first. */
+async function entitle(chat: Chat): Promise<void> {
+  const thread = state.threads.find((thread) => thread.id === chat.id && thread.agent === chat.agent);
+  if (thread && thread.title === null && chat.title) await rename(thread, chat.title);
 }
 
 const CANCELLED: RunEvent = { type: "run_cancelled", usage: { input: 0, output: 0 } };
