@@ -101,7 +101,7 @@ class RunInfo(Struct, frozen=True):
     """What is known of a run before its first event.
 
     ``dialect`` is how its client speaks, "" for a run without one. ``trace`` are the headers of W3C Trace Context that
-    the request came with. ``kept`` says that the run has a log.
+    the request came with. ``kept`` says that the run has a log, ``attempt`` counts its owners.
     """
 
     id: str
@@ -112,6 +112,7 @@ class RunInfo(Struct, frozen=True):
     request_id: str = ""
     trace: dict[str, str] = {}
     kept: bool = False
+    attempt: int = 1
 
 
 class Watcher(Protocol):

@@ -57,8 +57,9 @@ async def eventually(condition: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def serving(*agents: Agent, **settings: Any) -> AsyncIterator[Served]:
-    service = Service({agent.name: agent for agent in agents}, ServerSettings(**{"port": 0, **settings}))
+async def serving(*agents: Agent, watches: Any = (), **settings: Any) -> AsyncIterator[Served]:
+    made = ServerSettings(**{"port": 0, **settings})
+    service = Service({agent.name: agent for agent in agents}, made, watches=watches)
     server = run.server(service)
     with run.listen(service.settings) as listener:
         task = asyncio.create_task(server.serve(sockets=[listener]))

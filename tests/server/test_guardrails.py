@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from tests.server.serving import Served, serving
-from turnstream import Agent, messages, tool
+from tests.server.test_stores import setting
+from tests.stores import Place
+from turnstream import Agent, messages, protocols, tool
 from turnstream.guardrails import patterns
 from turnstream.guardrails.agent import Guardrails
 from turnstream.guardrails.matching import PatternRule
@@ -115,3 +117,35 @@ async def test_a_thread_keeps_the_request_as_it_was_let_in_and_the_answer_as_it_
     asked, answered, _ = answering.model.requests[-1].messages
     assert asked == messages.UserMessage("I have [#]")
     assert answered == messages.AssistantMessage((messages.TextPart("So [#] is yours."),))
+
+
+async def test_a_kept_run_is_stored_as_it_was_let_in_and_shown(place: Place) -> None:
+    answering = agent(Guardrails(input_rules=[MASK], output_rules=[MASK]), f"So {KEY} is yours.")
+    async with serving(answering, store=setting(place)) as served:
+        body = {"input": f"I have {KEY}", "background": True, "thread": "t"}
+        _, _, run = await served.post(body, "/v1/runs")
+        _, _, told = await served.get(f"/v1/runs/{run['id']}/events")
+    assert "sk-" not in told
+    assert "[#]" in told
+    async with place.open() as store:
+        key = protocols.ThreadKey("anonymous", "agent", "t")
+        assert KEY not in repr(await store.threads.read(key))
+        assert len(await store.threads.read(key)) == 2
+
+
+async def test_a_kept_run_that_a_guardrail_stops_ends_with_what_was_shown(place: Place) -> None:
+    answering = agent(Guardrails(output_rules=[STOP]), f"The key is {KEY}, keep it")
+    async with serving(answering, store=setting(place)) as served:
+        _, _, run = await served.post({"input": "hi", "background": True}, "/v1/runs")
+        _, _, told = await served.get(f"/v1/runs/{run['id']}/events")
+    assert "sk-" not in told
+    assert '"reason":"content_filter"' in told
+
+
+async def test_a_kept_run_that_a_guardrail_refuses_is_never_stored(place: Place) -> None:
+    rule = PatternRule("words", patterns.find_words(["hi"]), None)
+    async with serving(agent(Guardrails(input_rules=[rule]), "never"), store=setting(place)) as served:
+        status, _, answer = await served.post({"input": "hi", "background": True}, "/v1/runs")
+        _, _, runs = await served.get("/v1/runs")
+    assert (status, answer["error"]["code"]) == (400, "content_filter")
+    assert runs["data"] == []

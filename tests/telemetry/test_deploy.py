@@ -25,7 +25,7 @@ def known() -> dict[str, set[str]]:
     """Every series that a server can show, with its labels."""
     metrics = Metrics()
     metrics.refused(401, "invalid_api_key")
-    run = metrics.watch(protocols.RunInfo("r", "a"))
+    run = metrics.watch(protocols.RunInfo("r", "a", kept=True, attempt=2))
     message = messages.AssistantMessage(())
     output = toolspec.ToolOutput("x")
     run.feed([events.StepFinished(1, message, "stop", usage.Usage(1, 1, cost=1.0), "m", 1.0)])

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from turnstream import conversation, protocols, requests, resources
-from turnstream.agent.run import Run
+from turnstream.agent.run import Run, context_of
 from turnstream.messages import Message, ToolCall, UserMessage
 
 if TYPE_CHECKING:
@@ -102,6 +102,13 @@ class Agent:
             messages = (UserMessage(messages),)
         request = requests.RunRequest(tuple(messages), thread_id=thread_id, user=user, context=dict(context or {}))
         return Run(self, request, run_id=run_id, approve=approve)
+
+    async def admit(self, request: requests.RunRequest, run_id: str) -> requests.RunRequest:
+        """What the guardrails leave of a request, for whoever stores it before its run begins (which asks them itself).
+        Raises `RequestError` for one that they refuse."""
+        if self.guardrails is None:
+            return request
+        return await self.guardrails.admit(request, context_of(self.name, request, run_id))
 
     def resume(
         self,

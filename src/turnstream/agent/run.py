@@ -75,15 +75,7 @@ class Run:
         self._approve = approve
         self._progress = progress
         self._begin = begin
-        self._context = requests.RunContext(
-            run_id=self.id,
-            thread_id=request.thread_id,
-            user=request.user,
-            values=request.context,
-            headers=request.headers,
-            principal=request.principal,
-            agent=agent.name,
-        )
+        self._context = context_of(agent.name, request, self.id)
         self._step = 0
         self._asked = 0.0
         self._model = agent.model_for(request)
@@ -337,6 +329,19 @@ class Run:
             return [events.MaxStepsReached(self._step), self.outcome]
         self._last_step = True
         return [events.MaxStepsReached(self._step)]
+
+
+def context_of(agent: str, request: requests.RunRequest, run_id: str) -> requests.RunContext:
+    """What tools, models and guardrails may know of the run that answers the request."""
+    return requests.RunContext(
+        run_id=run_id,
+        thread_id=request.thread_id,
+        user=request.user,
+        values=request.context,
+        headers=request.headers,
+        principal=request.principal,
+        agent=agent,
+    )
 
 
 def failure(error: errors.TurnstreamError, tokens: usage.Usage) -> events.RunFailed:

@@ -14,12 +14,14 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec.structs import replace
 
 from turnstream import agent as agents
 from turnstream import errors, events, messages, protocols, requests
 from turnstream.runs import log, rules
 from turnstream.runs.group import Group
+from turnstream.runs.watching import Watching
 
 if TYPE_CHECKING:
     from typing import Self
@@ -31,10 +33,18 @@ LOG_LIFETIME, EXPIRE_EVERY = 3600.0, 300.0
 
 
 class Keeper:
-    """``async with`` it. ``agents`` are those that this process has, by the names that requests use."""
+    """``async with`` it. ``agents`` are those that this process has, by the names that requests use. ``watches`` make
+    those who watch each run."""
 
-    def __init__(self, runs: protocols.Runs, threads: protocols.Threads, agents: Mapping[str, agents.Agent]) -> None:
+    def __init__(
+        self,
+        runs: protocols.Runs,
+        threads: protocols.Threads,
+        agents: Mapping[str, agents.Agent],
+        watches: Sequence[protocols.Watch] = (),
+    ) -> None:
         self.runs = runs
+        self._watches = tuple(watches)
         self._threads = threads
         self._agents = agents
         self._tasks: set[asyncio.Task[None]] = set()
@@ -112,21 +122,25 @@ class Keeper:
             await pending.put([events.ToolBegan(call.id, "once")])
 
         run = agent.resume(await self._request(new), folded.progress, run_id=new.id, begin=begin)
+        watching = Watching(self._watches, _info(claim) if self._watches else protocols.RunInfo(new.id, new.agent))
         end: Sequence[events.RunEvent] = ()
         try:
             async with asyncio.timeout(None) as limit, run:
                 stopping = asyncio.create_task(_stop(claim, limit))
                 try:
-                    async for batch in run.batches():
-                        if isinstance(batch[-1], log.Terminal):
-                            end = batch
-                        else:
-                            await pending.put(batch)
+                    async with watching.watch(run.batches()) as batches:
+                        async for batch in batches:
+                            if isinstance(batch[-1], log.Terminal):
+                                end = batch
+                            else:
+                                await pending.put(batch)
                 finally:
                     stopping.cancel()
         except TimeoutError:
             if not claim.cancelled.is_set():
                 raise
+        finally:
+            watching.close(run.outcome or events.RunCancelled(run.usage))
         if claim.lost.is_set():
             raise protocols.FencedError(new.id)
         last = _waiting(new, end) or (end or [events.RunCancelled(run.usage)])
@@ -145,6 +159,20 @@ class Keeper:
                 return replace(new.request, messages=(*instructions, *history, *said))
             except errors.StoreError:
                 await asyncio.sleep(0.5)
+
+
+def _info(claim: protocols.Claim) -> protocols.RunInfo:
+    """The trace is that of the request which asked for the run, whoever owns it now."""
+    new, trace = claim.new, {}
+    try:
+        headers = msgspec.json.decode(new.body).get("headers", {})
+        trace = {name: headers[name] for name in ("traceparent", "tracestate") if name in headers}
+    except (msgspec.DecodeError, AttributeError, TypeError):  # it was not asked for over HTTP
+        pass
+    thread = new.request.thread_id
+    return protocols.RunInfo(
+        new.id, new.agent, new.principal, new.dialect, thread, trace=trace, kept=True, attempt=claim.attempt
+    )
 
 
 async def _stop(claim: protocols.Claim, limit: asyncio.Timeout) -> None:

@@ -77,6 +77,12 @@ class Metrics:
             buckets=_LONG,
             registry=registry,
         )
+        self.kept = Counter(
+            "turnstream_kept_runs", "Runs with a log that this process has owned.", ("agent",), registry=registry
+        )
+        self.takeovers = Counter(
+            "turnstream_run_takeovers", "Kept runs that had another owner before.", ("agent",), registry=registry
+        )
         self.refusals = Counter(
             "turnstream_requests_refused", "Requests that came to no run.", ("status", "code"), registry=registry
         )
@@ -118,6 +124,10 @@ class RunMetrics:
         self._first = True
         self._last: float | None = None
         metrics.running.labels(info.agent).inc()
+        if info.kept:
+            metrics.kept.labels(info.agent).inc()
+            if info.attempt > 1:
+                metrics.takeovers.labels(info.agent).inc()
 
     def feed(self, batch: list[events.RunEvent]) -> None:
         if type(batch[0]) in _DELTAS:

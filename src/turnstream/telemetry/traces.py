@@ -91,11 +91,12 @@ class RunTrace:
             if self._asked:
                 self._first_word()
             return
+        if not self._entered:
+            self._entered = True
+            self._enter(self._run)
+            tracing.begin(self._inject)
         for event in batch:
             match event:
-                case events.RunStarted():
-                    self._enter(self._run)
-                    tracing.begin(self._inject)
                 case events.StepStarted(step=step):
                     self._end_step()
                     self._begin_step(step)

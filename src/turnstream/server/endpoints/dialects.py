@@ -82,20 +82,26 @@ class Dialects:
         scopes.set_run_id(scope, run_id)
         client = deliver.Client(scope, receive, scopes.outgoing(scope), self._refuse, self._service.settings)
         if exchange.request.keep is not None:
-            return self._run_in_store(exchange, incoming, name, dialect, client)
+            return self._run_in_store(exchange, incoming, name, agent, dialect, client)
         if exchange.thread is not None:
             turn = conversations.Turn(self._kept, exchange, principal.name, name, run_id, dialect)
             return self._run_kept(turn, agent, client)
         return deliver.deliver(self._start(agent, exchange.request, run_id, dialect, scope), exchange, client)
 
     async def _run_in_store(
-        self, exchange: base.Exchange, incoming: base.ClientRequest, agent: str, dialect: str, client: deliver.Client
+        self,
+        exchange: base.Exchange,
+        incoming: base.ClientRequest,
+        name: str,
+        agent: agents.Agent,
+        dialect: str,
+        client: deliver.Client,
     ) -> None:
         """The run is owned by the store's keeper; the response only watches it."""
-        wanted = self._for(exchange.request, client.scope)
-        run_id = await self._kept_runs.start(exchange, incoming, agent, dialect, wanted)
+        wanted = await agent.admit(self._for(exchange.request, client.scope), incoming.id)
+        run_id = await self._kept_runs.start(exchange, incoming, name, dialect, wanted)
         scopes.set_run_id(client.scope, run_id)
-        watching = self._kept_runs.watch(run_id, agent, dialect)
+        watching = self._kept_runs.watch(run_id, name, dialect)
         if exchange.stream or dialect != native.Native.name:
             await deliver.deliver(watching, exchange, client)
             return
