@@ -665,3 +665,19 @@ async def test_arguments_without_end_are_an_answer_that_is_too_long() -> None:
     [result] = [event for event in events if isinstance(event, ToolResult)]
     assert not result.ok
     assert isinstance(run.outcome, RunFinished)
+
+
+async def test_a_step_with_thousands_of_calls_makes_a_few_and_says_so_of_the_rest() -> None:
+    made: list[str] = []
+
+    async def count(call: ToolCall, context: RunContext) -> ToolOutput:
+        made.append(call.id)
+        return ToolOutput("done")
+
+    model = Scripted(calls(*[("count", "{}")] * 3000), says("enough"))
+    async with Agent(model, [Box(count=count)], max_calls=2).run("hi") as run:
+        events = await collect(run)
+    results = [event for event in events if isinstance(event, ToolResult)]
+    assert (len(made), sum(result.ok for result in results), len(results)) == (2, 2, 3000)
+    assert any("one step may have 2 tool calls" in str(result.output.content) for result in results)
+    assert isinstance(run.outcome, RunFinished)

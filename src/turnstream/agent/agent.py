@@ -22,8 +22,9 @@ class Agent:
     further names by which clients may ask for it, ``*`` any that no agent has. Times are in seconds, None means no
     limit. ``history_limit`` is the most messages of a conversation that the model is shown;
     older messages are dropped one whole exchange at a time. ``on_max_steps`` says what follows ``max_steps`` model
-    calls that all asked for tools: one last call without tools (``answer``) or the end (``stop``). ``max_answer`` is
-    the most characters of one model call's answer, beyond which it is cut off as by the vendor's own limit.
+    calls that all asked for tools: one last call without tools (``answer``) or the end (``stop``). Of the calls of
+    one step ``max_calls`` are executed, and the model hears that the others were not. ``max_answer`` is the most
+    characters of one model call's answer, beyond which it is cut off as by the vendor's own limit.
 
     ``housekeeping`` says who answers the requests that chat front ends make for their own use
     (`RunRequest.housekeeping`), without tools, instructions and statuses: the agent's model (True), another one, or
@@ -42,6 +43,7 @@ class Agent:
         description: str = "",
         max_steps: int = 10,
         on_max_steps: Literal["answer", "stop"] = "answer",
+        max_calls: int = 64,
         max_answer: int | None = 4_194_304,
         tool_timeout: float | None = 60.0,
         run_timeout: float | None = 600.0,
@@ -61,6 +63,7 @@ class Agent:
         self.toolboxes = tuple(_toolbox(tool) for tool in tools)
         self.max_steps = max_steps
         self.on_max_steps = on_max_steps
+        self.max_calls = max_calls
         self.max_answer = max_answer
         self.tool_timeout = tool_timeout
         self.run_timeout = run_timeout

@@ -300,12 +300,16 @@ class Run:
         return Execution(self._step, calls, self._toolset, self._context, timeout, self._approve, self._begin, known)
 
     def _within_limit(self, calls: Sequence[ToolCall]) -> Sequence[ToolCall]:
-        """Those that the request's limit leaves to be executed; the model hears of the others that they were not."""
-        most = self.request.max_tool_calls
-        if most is None:
+        """Those that the agent and the request leave to be executed; the model hears of the others that they were
+        not."""
+        left = self.agent.max_calls
+        why = f"one step may have {left} tool calls"
+        if (in_all := self.request.max_tool_calls) is not None:
+            before = sum(isinstance(message, messages.ToolMessage) for message in self._said.messages)
+            if in_all - before < left:
+                left, why = max(0, in_all - before), f"the request allows {in_all} tool calls"
+        if len(calls) <= left:
             return calls
-        left = max(0, most - sum(isinstance(message, messages.ToolMessage) for message in self._said.messages))
-        why = f"the request allows {most} tool calls"
         late = (msgspec.structs.replace(call, malformed=call.malformed or why) for call in calls[left:])
         return (*calls[:left], *late)
 

@@ -52,6 +52,8 @@ class AgentSection(Section):
     """The most model calls of one run that may ask for tools."""
     on_max_steps: Literal["answer", "stop"] = _DEFAULTS["on_max_steps"]
     """After them: one last model call without tools, or the end."""
+    max_calls: PositiveInt = _DEFAULTS["max_calls"]
+    """The tool calls of one step that are executed, all at once; the model hears that the others were not."""
     max_answer: PositiveInt | None = _DEFAULTS["max_answer"]
     """The most characters of one model call's answer: a longer one is cut off; null means no limit."""
     tool_timeout: Seconds | None = _DEFAULTS["tool_timeout"]
@@ -86,6 +88,7 @@ _PASSED_ON = (
     "description",
     "max_steps",
     "on_max_steps",
+    "max_calls",
     "max_answer",
     "tool_timeout",
     "run_timeout",
