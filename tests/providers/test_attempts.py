@@ -10,9 +10,10 @@ import pytest
 
 from tests.providers.stories import gemini as gemini_story
 from tests.providers.upstream import DONE, HELLO, Answer, chunk, hangs_up, says, upstream
-from turnstream import errors, events, messages, providers, requests
+from turnstream import errors, events, messages, providers, requests, toolspec
 from turnstream.parsing.collect import Collector
-from turnstream.providers.transport import watchdog
+from turnstream.providers import base, openai
+from turnstream.providers.transport import answers, connections, watchdog
 
 ASK = requests.ModelRequest((messages.UserMessage("Hello?"),))
 BUSY = b'data: {"error":{"message":"busy","code":503}}\n\n'
@@ -84,6 +85,34 @@ async def test_an_empty_stop_of_geminis_is_asked_once_more_and_then_taken() -> N
     assert (await collected(empty, said, name="gemini:gemini-2.5-pro"))[1] == 2
     collector, asked = await collected(empty, name="gemini:gemini-2.5-pro", retries=1)
     assert (collector.text, collector.finish, asked) == ("", events.Finish("stop", "STOP"), 2)
+
+
+async def test_a_server_without_responses_gets_the_call_at_chat_completions() -> None:
+    tool = toolspec.ToolSpec("f", "", {"type": "object"})
+    async with upstream(says(b"{}", status="404 Not Found"), says(*HELLO)) as vendor, asyncio.timeout(20):
+        model: Any = providers.model("openai:gpt-5.6", base_url=vendor.base_url, api_key="k", environ={})
+        collector = Collector()
+        async with model.stream(requests.ModelRequest(ASK.messages, (tool,))) as stream:
+            await feed(collector, stream)
+        assert collector.text == "Hello"
+        assert [request.split(b" ")[1] for request in vendor.requests] == [b"/v1/responses", b"/v1/chat/completions"]
+        assert vendor.body()["reasoning_effort"] == "none"
+
+
+async def test_a_connection_is_given_back_once_though_it_is_left_twice() -> None:
+    later = slowly(0.05, *HELLO)
+    async with upstream(says(*HELLO), later) as vendor, connections.Client() as client, asyncio.timeout(20):
+        request = base.HttpRequest("POST", vendor.base_url, {}, b"{}")
+        first = await client.request(request, 5)
+        limits = base.Timeouts()
+        answer = answers.Answer(first, openai.PROVIDER.decoder(), watchdog.Watchdog(first.content, limits, 1e9))
+        while await answer.read():
+            pass
+        answer.leave()
+        second = await client.request(request, 5)  # the same connection
+        answer.leave()
+        assert b"Hel" in await second.content.readany()
+        second.close()
 
 
 async def test_a_call_that_groq_could_not_read_is_the_models_slip() -> None:

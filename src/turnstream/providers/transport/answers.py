@@ -22,6 +22,7 @@ class Answer:
         self._watchdog = watchdog
         self._broken: errors.ProviderError | None = None
         self._failure: errors.ProviderError | None = None
+        self._left = False
         self._state = "reading"  # then "closing", then "ended"
 
     @property
@@ -90,7 +91,10 @@ class Answer:
         self._failure = failure
 
     def leave(self) -> None:
-        """Give the connection back if the answer was read to its end, else close it at once."""
+        """Give the connection back if the answer was read to its end, else close it at once. Once is enough."""
+        if self._left:
+            return
+        self._left = True
         self._watchdog.stop()
         if self._response.content.at_eof() and self._broken is None:
             self._response.release()

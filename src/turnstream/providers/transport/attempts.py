@@ -26,11 +26,12 @@ class Attempts:
     """Of one answer. A token that the vendor refuses before its time is renewed, once."""
 
     def __init__(self, model: HttpModel, asked: requests.ModelRequest, request: base.HttpRequest) -> None:
-        self.request = request
+        self._request = request
         self._model = model
         self._asked = asked
         self._failed = 0
         self._renewed = False
+        self._elsewhere = False
 
     async def open(self) -> answers.Answer | answers.Slip:
         """The answer of the first try that was not refused. Raises what the last try met."""
@@ -38,18 +39,20 @@ class Attempts:
         while True:
             started = asyncio.get_running_loop().time()
             try:
-                authorized = await model.authorization.apply(self._asked, self.request, lambda one: _fetch(model, one))
+                authorized = await model.authorization.apply(self._asked, self._request, lambda one: _fetch(model, one))
+                if self._elsewhere and authorized.otherwise is not None:  # it was made anew, with a token
+                    authorized = authorized.otherwise
                 response = await _send(model, authorized)
-                decoder = self.request.decoder or model.provider.decoder
+                decoder = authorized.decoder or model.provider.decoder
                 return answers.Answer(response, decoder(), Watchdog(response.content, model.timeouts, started))
             except failures.MalformedCallError as slip:
                 return answers.Slip(slip)
             except errors.ProviderError as error:
                 if error.provider_status == 401 and not self._renewed and model.authorization.expire():
                     self._renewed = True
-                elif error.provider_status in _NO_SUCH_ADDRESS and self.request.otherwise is not None:
-                    self.request = self.request.otherwise
-                    model.tell(self.request.notes)
+                elif error.provider_status in _NO_SUCH_ADDRESS and not self._elsewhere and self._request.otherwise:
+                    self._elsewhere, self._request = True, self._request.otherwise
+                    model.tell(self._request.notes)
                 elif not await self.wait(error):
                     raise
 
