@@ -45,3 +45,13 @@ def test_the_type_checker_sees_the_same_names_as_the_interpreter() -> None:
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'Agnet'"):
         _ = turnstream.Agnet
+
+
+def test_a_server_of_a_plain_agent_loads_no_http_client_for_tools_and_no_templates() -> None:
+    code = (
+        "from turnstream.config import load; from turnstream.server.run import server\n"
+        "service = load('examples/several/forecaster.yaml', {})\nserver(service)"
+    )
+    loaded = {name.partition(".")[0] for name in loaded_by(code)}
+    assert "pydantic" in loaded
+    assert not loaded & {"aiohttp", "genai_prices", "jinja2", "mcp"}

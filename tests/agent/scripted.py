@@ -1,16 +1,14 @@
-"""A model that says what a test tells it to, and a toolbox of plain coroutines."""
+"""Steps for the shipped model that follows a script, and a toolbox of plain coroutines."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
 from turnstream.events import (
     Finish,
     ModelEvent,
-    ModelRequest,
     RunContext,
     TextDelta,
     ToolCall,
@@ -22,16 +20,17 @@ from turnstream.events import (
     Usage,
     UsageReport,
 )
+from turnstream.testing import ScriptedModel, models
 
-Item: TypeAlias = list[ModelEvent] | asyncio.Event | Exception
-Step: TypeAlias = Sequence[Item]
+Step: TypeAlias = models.Step
+Batches: TypeAlias = list[list[ModelEvent]]
 
 
-def says(text: str, finish: Finish = Finish("stop", "stop")) -> Step:
+def says(text: str, finish: Finish = Finish("stop", "stop")) -> Batches:
     return [[TextDelta(text)], [UsageReport(Usage(10, 5)), finish]]
 
 
-def calls(*wanted: tuple[str, str], ids: Sequence[str] | None = None, text: str = "") -> Step:
+def calls(*wanted: tuple[str, str], ids: Sequence[str] | None = None, text: str = "") -> Batches:
     events: list[ModelEvent] = [TextDelta(text)] if text else []
     for index, (name, arguments) in enumerate(wanted):
         events += [
@@ -41,42 +40,11 @@ def calls(*wanted: tuple[str, str], ids: Sequence[str] | None = None, text: str 
     return [events, [UsageReport(Usage(10, 5)), Finish("tool_calls", "tool_calls")]]
 
 
-class _Stream:
-    def __init__(self, items: Iterable[Item]) -> None:
-        self._items = iter(items)
-
-    def __aiter__(self) -> _Stream:
-        return self
-
-    async def __anext__(self) -> list[ModelEvent]:
-        for item in self._items:
-            if isinstance(item, Exception):
-                raise item
-            if isinstance(item, asyncio.Event):
-                await item.wait()
-            else:
-                return item
-        raise StopAsyncIteration
-
-
-class Scripted:
-    """Answers its n-th call with its n-th step, the last one for ever. ``requests`` are those that it got."""
-
-    name = "scripted"
+class Scripted(ScriptedModel):
+    """The shipped model; its last step is given again for ever."""
 
     def __init__(self, *steps: Step) -> None:
-        self.steps = steps
-        self.requests: list[ModelRequest] = []
-        self.open = 0
-
-    @asynccontextmanager
-    async def stream(self, request: ModelRequest) -> AsyncIterator[_Stream]:
-        self.requests.append(request)
-        self.open += 1
-        try:
-            yield _Stream(self.steps[min(len(self.requests), len(self.steps)) - 1])
-        finally:
-            self.open -= 1
+        super().__init__(steps, repeat=True)
 
 
 Function: TypeAlias = Callable[[ToolCall, RunContext], Awaitable[ToolOutput]]

@@ -519,7 +519,7 @@ async def test_two_hundred_runs_at_once_share_nothing() -> None:
     """Each user's secret goes to the user's own tools, model calls and answers, and to no others."""
 
     class Relay(Scripted):
-        def stream(self, request: Any) -> Any:
+        def stream(self, request: Any, context: Any = None) -> Any:
             self.requests.append(request)
             user = next(m.content for m in request.messages if isinstance(m, UserMessage))
             if isinstance(request.messages[-1], ToolMessage):

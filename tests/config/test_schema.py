@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -206,3 +207,12 @@ def test_keys_may_have_names_and_agents() -> None:
     assert section.server is not None
     assert settings.build(section.server).keys == ("one", Key("two", "bob", frozenset({"helper"})))
     assert "two" not in repr(section.server)
+
+
+@pytest.mark.parametrize("name", ["AgentSection", "ModelSection", "HousekeepingSection", "McpSection"])
+def test_editors_can_explain_every_key_that_is_a_section(name: str) -> None:
+    published = schema.json_schema()
+    section = published if name == "AgentSection" else published["$defs"][name]
+    nested = {key: field for key, field in section["properties"].items() if "$ref" in json.dumps(field)}
+    assert nested
+    assert [key for key, field in nested.items() if not field.get("description")] == []

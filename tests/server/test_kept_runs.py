@@ -152,7 +152,7 @@ class Paced(Scripted):
         self._words = words
 
     @asynccontextmanager
-    async def stream(self, request: ModelRequest) -> AsyncIterator[Any]:
+    async def stream(self, request: ModelRequest, context: object = None) -> AsyncIterator[Any]:
         async def answer() -> AsyncIterator[Any]:
             for word in self._words:
                 await asyncio.sleep(0.02)

@@ -38,6 +38,7 @@ class AgentSection(Section):
     name: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = None
     """What clients name as their model; without it the name of the file."""
     description: str = _DEFAULTS["description"]
+    """For people, and for other agents."""
     model: models.ModelSection
     """`provider:model`, or a mapping that says how to reach it."""
     instructions: str | None = None
@@ -64,11 +65,15 @@ class AgentSection(Section):
     """The most messages of a conversation that the model is shown; older messages are dropped, one whole exchange at
     a time."""
     options: models.Options = Field(default_factory=models.Options)
+    """Sampling and output parameters of all its model calls; those of a request win."""
     housekeeping: models.HousekeepingSection = Field(default_factory=models.HousekeepingSection)
+    """Who answers what chat front ends ask for their own use: titles, tags, follow-up questions."""
     aliases: list[NonEmpty] = Field(default_factory=list)
     """Further names by which clients may ask for it; `*` is any that no agent has."""
     guardrails: guarding.GuardrailsSection | None = None
+    """What is stopped, masked or marked before a run, in its answer, and around its tools."""
     server: settings.ServerSection | None = None
+    """Where the server listens, who may use it, and its limits."""
 
     @model_validator(mode="before")
     @classmethod

@@ -96,7 +96,9 @@ class ModelSection(Section):
     headers: StrMap = Field(default_factory=dict, repr=False)
     """Sent with each request to the model."""
     options: Options = Field(default_factory=Options)
+    """Sampling and output parameters of this model; those of the agent win."""
     timeouts: Timeouts = Field(default_factory=Timeouts)
+    """How long the model's server may take, in seconds."""
     retries: Count = defaults_of(providers.model)["retries"]
     """Tries after the first one, all before the first byte of an answer."""
     quirks: JsonObject = Field(default_factory=dict)

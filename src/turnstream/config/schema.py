@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from turnstream import __version__
 from turnstream.config.agents import AgentSection
 from turnstream.config.tools.entry import ENTRY
 from turnstream.config.tools.retrieval import STORES
@@ -40,7 +41,8 @@ def json_schema() -> dict[str, Any]:
     del server["statuses"]["type"]
     del schema["required"]
     schema["anyOf"] = [{"required": ["model"]}, {"required": ["server"]}]
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Turnstream agent"}
+    names = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"urn:turnstream:agent:{__version__}"}
+    return {**names, **schema, "title": "Turnstream agent"}
 
 
 def text() -> str:

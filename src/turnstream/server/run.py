@@ -9,6 +9,7 @@ import importlib.util
 import logging
 import os
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -33,7 +34,12 @@ KEEP_ALIVE = 75  # seconds; longer than load balancers keep their idle connectio
 
 def serve(service: Service) -> None:
     """Serve until SIGTERM or SIGINT. Raises `ConfigurationError` if that is not safe or not possible."""
-    server(service).run_on(listen(service.settings))
+    made = server(service)
+    listener = listen(service.settings)
+    if not logging.getLogger().hasHandlers():  # nobody would see the line of the log
+        host, port = listener.getsockname()[:2]
+        sys.stderr.write(f"Serving on http://{f'[{host}]' if ':' in host else host}:{port}. Ctrl-C ends it.\n")
+    made.run_on(listener)
 
 
 def server(service: Service) -> Server:
