@@ -69,7 +69,10 @@ def opener(model: AnyModel) -> OpenStream:
 
 
 class Toolbox(Protocol):
-    """Some tools. A toolbox that owns a resource (a session, a thread pool) is an async context manager too."""
+    """Some tools. A toolbox that owns a resource (a session, a thread pool) is an async context manager too.
+
+    One whose tools are the same for every run may have them in ``specs``, and is not asked each time.
+    """
 
     async def tools(self, context: requests.RunContext) -> Sequence[toolspec.ToolSpec]:
         """The tools that this run may use, now."""

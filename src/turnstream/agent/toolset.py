@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 from turnstream import errors, messages, requests, toolspec
 from turnstream.protocols import Toolbox
@@ -21,8 +22,7 @@ class Toolset:
     @classmethod
     async def of(cls, toolboxes: Sequence[Toolbox], context: requests.RunContext, timeout: float | None) -> Toolset:
         """Ask all toolboxes at once. One that fails or is late is left out of this run: the others still help."""
-        asked = (asyncio.wait_for(toolbox.tools(context), timeout) for toolbox in toolboxes)
-        answers = await asyncio.gather(*asked, return_exceptions=True)
+        answers = await _ask(toolboxes, context, timeout)
         tools: dict[str, tuple[toolspec.ToolSpec, Toolbox]] = {}
         for toolbox, specs in zip(toolboxes, answers, strict=True):
             if isinstance(specs, Exception):
@@ -61,3 +61,26 @@ class Toolset:
             known = ", ".join(sorted(self._tools)) or "none"
             raise errors.ToolError(f"There is no tool named {call.name!r}. The tools are: {known}.")
         return await self._tools[call.name][1].call(call, context)
+
+
+_Answer: TypeAlias = Sequence[toolspec.ToolSpec] | BaseException
+
+
+async def _ask(toolboxes: Sequence[Toolbox], context: requests.RunContext, timeout: float | None) -> list[_Answer]:
+    """In order. A toolbox whose tools never change is not asked: a task and a timer for each of hundreds of functions
+    would cost more than the run."""
+    answers: list[_Answer | None] = [_fixed(toolbox) for toolbox in toolboxes]
+    asked = [at for at, answer in enumerate(answers) if answer is None]
+    if asked:
+        waits = (asyncio.wait_for(toolboxes[at].tools(context), timeout) for at in asked)
+        for at, answer in zip(asked, await asyncio.gather(*waits, return_exceptions=True), strict=True):
+            answers[at] = answer
+    return [answer for answer in answers if answer is not None]
+
+
+def _fixed(toolbox: Toolbox) -> _Answer | None:
+    try:
+        specs: Sequence[toolspec.ToolSpec] | None = getattr(toolbox, "specs", None)
+    except Exception as error:  # of the function's own annotations, for instance
+        return error
+    return specs

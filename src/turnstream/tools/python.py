@@ -148,6 +148,11 @@ class FunctionTool(Generic[P, R]):
     async def __aexit__(self, *_: object) -> None:
         self._threads.__exit__()
 
+    @functools.cached_property
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """The one tool, for every run."""
+        return (self.spec,)
+
     async def tools(self, context: RunContext) -> tuple[ToolSpec, ...]:
         return (self.spec,)
 
