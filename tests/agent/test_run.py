@@ -681,3 +681,15 @@ async def test_a_step_with_thousands_of_calls_makes_a_few_and_says_so_of_the_res
     assert (len(made), sum(result.ok for result in results), len(results)) == (2, 2, 3000)
     assert any("one step may have 2 tool calls" in str(result.output.content) for result in results)
     assert isinstance(run.outcome, RunFinished)
+
+
+@pytest.mark.parametrize("ending", [KeyboardInterrupt, SystemExit])
+async def test_a_tool_that_wants_to_end_the_process_has_failed(ending: type[BaseException]) -> None:
+    async def leave(call: ToolCall, context: RunContext) -> ToolOutput:
+        raise ending
+
+    model = Scripted(calls(("leave", "{}")), says("so be it"))
+    async with Agent(model, [Box(leave=leave)]).run("hi") as run:
+        events = await collect(run)
+    assert [event.ok for event in events if isinstance(event, ToolResult)] == [False]
+    assert isinstance(run.outcome, RunFinished)

@@ -186,3 +186,16 @@ def test_a_key_in_the_wrong_place_is_not_repeated(text: str, folder: Path) -> No
     with pytest.raises(ConfigurationError) as caught:
         load(file, {"KEY": "skfiveup3rsecret"})
     assert "skfiveup3rsecret" not in caught.value.message
+
+
+async def test_an_openapi_document_may_lie_beside_the_agents(folder: Path) -> None:
+    (folder / "agents").mkdir()
+    (folder / "agents" / "helper.yaml").write_text("model: demo")
+    (folder / "agents" / "shop.yaml").write_text("openapi: 3.1.0\ninfo: {title: Shop, version: '1'}\npaths: {}")
+    assert list(load(folder / "agents").agents) == ["helper"]
+
+
+async def test_an_openapi_document_is_no_agent_by_itself(folder: Path) -> None:
+    (folder / "shop.yaml").write_text("openapi: 3.1.0\ninfo: {title: Shop, version: '1'}\npaths: {}")
+    with pytest.raises(ConfigurationError, match="this is an OpenAPI document: an agent has it as a tool"):
+        load(folder / "shop.yaml")

@@ -125,8 +125,8 @@ class Execution:
             return await self._toolset.call(call, context)
         except errors.ToolError as error:
             return toolspec.ToolOutput(error.message, is_error=True)
-        except Exception as error:  # the model hears of a tool that failed, and the run goes on
-            return _failed_output(call, context, error)
+        except (Exception, KeyboardInterrupt, SystemExit) as error:  # the model hears of it, and the run goes on
+            return _failed_output(call, context, error)  # asyncio would end the process for the last two
 
     def _finish(self, at: int, call: messages.ToolCall, output: toolspec.ToolOutput) -> None:
         result = events.ToolResult(self._step, call, output, self._loop.time() - self._started)

@@ -15,12 +15,19 @@ def recognize(value: Any) -> str | None:
         return None
     if len(_FLEXO & set(value)) > 1:
         return "this is a configuration of Flexo; `turnstream import flexo FILE` translates it (docs/from-flexo.md)"
+    if is_api(value):
+        return "this is an OpenAPI document: an agent has it as a tool, `- openapi: {spec: FILE}` (docs/http-tools.md)"
     if set(value) >= _ORCHESTRATE:
         return (
             "this is an agent of watsonx Orchestrate: import it there with `orchestrate agents import -f FILE`. Here, "
             "llm is model, and tools are written differently (docs/orchestrate.md)"
         )
     return None
+
+
+def is_api(value: Any) -> bool:
+    """Whether it is an OpenAPI document, which may lie beside the agents that have it as a tool."""
+    return isinstance(value, dict) and bool({"openapi", "swagger"} & set(value)) and "paths" in value
 
 
 def belongs(fields: Iterable[str], where: str) -> Mapping[str, str]:

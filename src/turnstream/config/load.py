@@ -8,7 +8,7 @@ from typing import Any
 
 from turnstream import errors
 from turnstream.agent import Agent
-from turnstream.config import agents, context, document, environment, guardrails, references, settings
+from turnstream.config import agents, context, document, environment, foreign, guardrails, references, settings
 from turnstream.config.validation import validate
 from turnstream.providers.http import Client
 from turnstream.service import ServerSettings, Service
@@ -35,7 +35,8 @@ def load(target: str | Path, environ: Mapping[str, str] | None = None, *, skippe
     is_file = path.is_file() and path.suffix != ".py"
     if path.is_dir() or is_file:
         environ = environment.read(path) if environ is None else environ
-        service = _load_files([path] if is_file else _list_files(path), environ, skipped)
+        paths = [path] if is_file else _list_files(path)
+        service = _load_files(paths, environ, skipped, is_folder=not is_file)
         service.folder = path.parent if is_file else path
         return service
     if ":" in str(target) or path.suffix == ".py":
@@ -53,8 +54,9 @@ def _list_files(folder: Path) -> list[Path]:
 class _Loading:
     """What has been found in the files so far. All are read before the first error is raised."""
 
-    def __init__(self, skipped: list[str] | None) -> None:
+    def __init__(self, skipped: list[str] | None, *, is_folder: bool) -> None:
         self.skipped = skipped
+        self._is_folder = is_folder
         self.agents: dict[str, Agent] = {}
         self.problems: list[str] = []
         self.server: tuple[Path, ServerSettings] | None = None
@@ -72,6 +74,8 @@ class _Loading:
             found = agents.read(file, where.environ, allow_unset=self.skipped is not None)
         except errors.ConfigurationError as error:
             self.problems.append(error.message)
+            return
+        if self._is_folder and foreign.is_api(found.value):
             return
         agent, server = _build(found, file, where)
         if server is not None and server.guardrails is not None:
@@ -98,9 +102,11 @@ class _Loading:
             self.agents[agent.name], self._homes[agent.name] = agent, file
 
 
-def _load_files(paths: Sequence[Path], environ: Mapping[str, str], skipped: list[str] | None = None) -> Service:
+def _load_files(
+    paths: Sequence[Path], environ: Mapping[str, str], skipped: list[str] | None = None, *, is_folder: bool
+) -> Service:
     client = Client()
-    loading = _Loading(skipped)
+    loading = _Loading(skipped, is_folder=is_folder)
     if skipped is not None:
         environ = environment.add_placeholders(environ)
     for path in paths:
