@@ -116,6 +116,13 @@ def test_a_call_id_that_comes_twice_is_another_the_second_time() -> None:
     assert adapted(ASK, *turn, *turn) == (ASK, *turn, called("f", "c_2"), ToolMessage("c_2", "1"))
 
 
+def test_two_calls_of_one_step_with_one_id_are_answered_in_their_order() -> None:
+    both = AssistantMessage((ToolCall("c", "f", "{}"), ToolCall("c", "g", "{}")))
+    call, first, second = adapted(both, ToolMessage("c", "1"), ToolMessage("c", "2"))
+    assert call == AssistantMessage((ToolCall("c", "f", "{}"), ToolCall("c_2", "g", "{}")))
+    assert (first, second) == (ToolMessage("c", "1"), ToolMessage("c_2", "2"))
+
+
 @pytest.mark.parametrize("model", ["devstral-small", "mistralai/Mixtral-8x7B", "Codestral-22B"])
 def test_ids_of_mistrals_models_are_short_at_any_host(model: str) -> None:
     call, result = adapted(called("f", "call_very_long"), ToolMessage("call_very_long", "1"), model=model)

@@ -56,7 +56,7 @@ class Names:
 
     def wire(self, name: str) -> str:
         """The same for the same name; two offered tools never become one, nor a made-up one an offered one."""
-        if self._is_legal(name):
+        if name in self._taken or self._is_legal(name):
             return name
         if (known := self._wire.get(name)) is not None:
             return known
@@ -121,37 +121,51 @@ def _place_system(history: Sequence[messages.Message], rules: Rules) -> tuple[me
 def _with_unique_ids(history: Sequence[messages.Message]) -> Iterator[messages.Message]:
     """Clients number calls anew in each turn: the second call of one id gets another, and its results with it."""
     seen: dict[str, int] = {}
-    current: dict[str, str] = {}
+    pending: dict[str, list[str]] = {}  # of the last step with calls of that id, in the order of its calls
     for message in history:
-        match message:
-            case messages.AssistantMessage(parts=parts):
-                for call in message.tool_calls:
-                    number = seen[call.id] = seen.get(call.id, 0) + 1
-                    current[call.id] = call.id if number == 1 else f"{call.id}_{number}"
-                if any(current[call.id] != call.id for call in message.tool_calls):
-                    message = messages.AssistantMessage(tuple(_with_id(part, current) for part in parts))
-            case messages.ToolMessage(tool_call_id=ident) if current.get(ident, ident) != ident:
-                message = msgspec.structs.replace(message, tool_call_id=current[ident])
-            case _:
-                pass
-        yield message
+        if isinstance(message, messages.AssistantMessage):
+            yield _number(message, seen, pending)
+        elif isinstance(message, messages.ToolMessage) and (ids := pending.get(message.tool_call_id)):
+            ident = ids.pop(0) if len(ids) > 1 else ids[0]
+            same = ident == message.tool_call_id
+            yield message if same else msgspec.structs.replace(message, tool_call_id=ident)
+        else:
+            yield message
 
 
-def _with_id(part: messages.AssistantPart, ids: dict[str, str]) -> messages.AssistantPart:
-    return msgspec.structs.replace(part, id=ids[part.id]) if isinstance(part, messages.ToolCall) else part
+def _number(
+    message: messages.AssistantMessage, seen: dict[str, int], pending: dict[str, list[str]]
+) -> messages.AssistantMessage:
+    step: dict[str, list[str]] = {}
+    parts: list[messages.AssistantPart] = []
+    for part in message.parts:
+        if isinstance(part, messages.ToolCall):
+            number = seen[part.id] = seen.get(part.id, 0) + 1
+            ident = part.id if number == 1 else f"{part.id}_{number}"
+            step.setdefault(part.id, []).append(ident)
+            if number > 1:
+                part = msgspec.structs.replace(part, id=ident)
+        parts.append(part)
+    pending.update(step)
+    same = all(seen[ident] == len(ids) == 1 for ident, ids in step.items())
+    return message if same else messages.AssistantMessage(tuple(parts))
 
 
 def _rename(message: messages.Message, names: Names) -> messages.Message:
     """With the wire's names of tools, and without the pictures that we showed in the text."""
     match message:
-        case messages.AssistantMessage(parts=parts):
-            changed = tuple(_rename_part(part, names) for part in parts)
-            same = all(new is old for new, old in zip(changed, parts, strict=True))
-            return message if same else messages.AssistantMessage(changed)
+        case messages.AssistantMessage(parts=parts) if any(_must_change(part, names) for part in parts):
+            return messages.AssistantMessage(tuple(_rename_part(part, names) for part in parts))
         case messages.ToolMessage(name=name) if name and names.wire(name) != name:
             return msgspec.structs.replace(message, name=names.wire(name))
         case _:
             return message
+
+
+def _must_change(part: messages.AssistantPart, names: Names) -> bool:
+    if isinstance(part, messages.ToolCall):
+        return names.wire(part.name) != part.name
+    return isinstance(part, messages.TextPart) and "](data:" in part.text
 
 
 def _rename_part(part: messages.AssistantPart, names: Names) -> messages.AssistantPart:
