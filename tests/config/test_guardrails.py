@@ -7,7 +7,7 @@ import pytest
 from turnstream import errors, events, messages
 from turnstream.agent import Agent
 from turnstream.config.load import load
-from turnstream.testing.models import ScriptedModel
+from turnstream.testing.models import ScriptedModel, call
 
 KEY = "sk-proj-abcdefghijklmnopqrstuvwx"
 
@@ -124,3 +124,17 @@ def test_patterns_without_their_library_say_what_to_install(tmp_path: Path, monk
     monkeypatch.setitem(__import__("sys").modules, "re2", None)
     with pytest.raises(errors.ConfigurationError, match=r"pip install 'turnstream\[guardrails\]'"):
         build(tmp_path, "output:\n- find: [secrets]")
+
+
+async def test_calls_after_untrusted_content_need_a_yes(tmp_path: Path) -> None:
+    tools = "def refund() -> str:\n    return 'done'\n"
+    entries = (
+        "tools:\n- rest: {name: page, url: 'http://127.0.0.1:9/'}\n"
+        "- {python: 'tools.py:refund', approve: {calls: [refund], after_untrusted: true}}\n"
+    )
+    agent = build(tmp_path, "output: []", entries, tools_py=tools)
+    agent.model = ScriptedModel([call("refund"), call("page"), call("refund"), "Done."])
+    async with agent.run("hi") as run:
+        results = [event.output.content async for event in run if isinstance(event, events.ToolResult)]
+    assert results[0] == "done"
+    assert "needs approval" in str(results[2])

@@ -17,6 +17,7 @@ from turnstream.config.sections import NonEmpty, PositiveInt, Seconds, Section, 
 from turnstream.config.tools import entry
 from turnstream.config.validation import validate
 from turnstream.protocols import AnyModel, Toolbox
+from turnstream.tools import untrusted
 from turnstream.tools.python import FunctionTool
 
 P = ParamSpec("P")
@@ -177,9 +178,11 @@ class Builder:
     def _build_tools(self, entries: Sequence[entry.ToolSection | None]) -> list[Toolbox]:
         tools: list[Toolbox] = []
         names: set[str] = set()
+        approvals = [section.approve for section in entries if section is not None and section.approve is not None]
+        readers = untrusted.Readers() if any(approval.after_untrusted for approval in approvals) else None
         for index, section in enumerate(entries):
             path = ("tools", index)
-            built = self._attempt(path, entry.build, section, self.where) if section is not None else None
+            built = self._attempt(path, entry.build, section, self.where, readers) if section is not None else None
             for name in (tool.name for tool in built or () if isinstance(tool, FunctionTool)):
                 if name in names:
                     self.document.report(path, f"there is already a tool named {name}")

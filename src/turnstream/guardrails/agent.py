@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncGenerator, Sequence
 
 import msgspec
@@ -11,8 +10,6 @@ from turnstream import errors, events, messages, requests
 from turnstream.guardrails import outside, texts, values
 from turnstream.guardrails.output import Output, Question
 from turnstream.guardrails.rules import Judge
-
-log = logging.getLogger("turnstream.guardrails")
 
 
 class Guardrails(outside.Owner):
@@ -52,7 +49,7 @@ class Guardrails(outside.Owner):
         text = "\n".join(_new_texts(request.messages))
         for judge in self._input_judges if text else ():
             if not await outside.ask(Question(judge, text), context):
-                log.info("run %s: the guardrail %s refused the request", context.run_id, judge.name)
+                outside.report(context, judge.name, "refused the request")
                 raise _refused(None)
         return request
 
@@ -69,7 +66,7 @@ class Guardrails(outside.Owner):
                 changed.append(_change_message(message, lambda text: texts.apply(self._input_rules, text)))
             except texts.Stopped as stopped:
                 if not isinstance(message, messages.AssistantMessage):
-                    log.info("run %s: the guardrail %s refused the request", context.run_id, stopped.rule)
+                    outside.report(context, stopped.rule, "refused the request")
                     raise _refused(f"messages[{at}]") from None
                 changed.append(message)  # what the model said was for the guardrails of the output to judge
         return msgspec.structs.replace(request, messages=tuple(changed))
@@ -104,7 +101,7 @@ class Guard:
         if shown:
             yield shown
         if (stopped := self._output.stopped) is not None:
-            log.info("run %s: the guardrail %s stopped the answer", self._context.run_id, stopped.rule)
+            outside.report(self._context, stopped.rule, "stopped the answer")
 
 
 def _size(message: messages.Message) -> int:

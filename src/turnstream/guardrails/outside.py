@@ -56,5 +56,11 @@ async def ask(question: Question, context: requests.RunContext) -> bool:
         return judge.on_error == "pass"
 
 
+def report(context: requests.RunContext, rule: str, did: str) -> None:
+    """One line in the log, which never says on what."""
+    fields = {"run": context.run_id, "agent": context.agent, "principal": context.principal.name, "guardrail": rule}
+    log.info("run %s: the guardrail %s %s", context.run_id, rule, did, extra={"fields": fields})
+
+
 async def search(size: int, work: Callable[..., T], *args: object) -> T:
     return await asyncio.to_thread(work, *args) if size > _LARGE else work(*args)

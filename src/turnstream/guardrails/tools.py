@@ -6,7 +6,6 @@ A rule that stops refuses the call, or withholds the result; the model is told s
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from hashlib import sha256
@@ -17,8 +16,6 @@ from turnstream import errors, messages, requests, toolspec
 from turnstream.guardrails import outside, texts, values
 from turnstream.guardrails.output import Question
 from turnstream.guardrails.rules import Judge
-
-log = logging.getLogger("turnstream.guardrails")
 
 
 class ToolGuard(outside.Owner):
@@ -36,7 +33,7 @@ class ToolGuard(outside.Owner):
         try:
             return await outside.search(len(call.arguments), values.change_call, call, self._change)
         except texts.Stopped as stopped:
-            log.info("run %s: the guardrail %s refused a call of %s", context.run_id, stopped.rule, call.name)
+            outside.report(context, stopped.rule, f"refused a call of {call.name}")
             raise errors.ToolError(
                 f"The call of {call.name} was refused by the guardrail {stopped.rule!r}: it was not executed."
             ) from None
@@ -52,7 +49,7 @@ class ToolGuard(outside.Owner):
                 if not await outside.ask(Question(judge, messages.content_text(output.content)), context):
                     raise texts.Stopped(judge.name)
         except texts.Stopped as stopped:
-            log.info("run %s: the guardrail %s withheld a result of %s", context.run_id, stopped.rule, call.name)
+            outside.report(context, stopped.rule, f"withheld a result of {call.name}")
             raise errors.ToolError(
                 f"The result of {call.name} was withheld by the guardrail {stopped.rule!r}."
             ) from None

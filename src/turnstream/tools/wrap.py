@@ -12,7 +12,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from fnmatch import fnmatchcase
 from inspect import isawaitable, iscoroutinefunction
@@ -289,12 +289,20 @@ class Approved(Wrapper):
     without it the person at the other end (`RunContext.approve`). The model is told a no, and that nobody can be asked.
 
     A function ``ask`` that is not async runs in a thread. Nothing but True is a yes. The agent's time-out of the call
-    stands still while it waits; a `Timed` around it goes on. Leaving the run cancels the question.
+    stands still while it waits; a `Timed` around it goes on. Leaving the run cancels the question. With ``runs`` only
+    calls of these runs need a yes.
     """
 
-    def __init__(self, box: Toolbox, calls: Sequence[str] = ("*",), ask: Ask | None = None) -> None:
+    def __init__(
+        self,
+        box: Toolbox,
+        calls: Sequence[str] = ("*",),
+        ask: Ask | None = None,
+        runs: Container[RunContext] | None = None,
+    ) -> None:
         super().__init__(box)
         self.calls, self.ask = tuple(calls), ask
+        self._runs = runs
         self._is_async = iscoroutinefunction(ask) or iscoroutinefunction(getattr(ask, "__call__", None))  # noqa: B004
         self._threads = Threads("approve", _MOST_ASKING)
 
@@ -308,7 +316,7 @@ class Approved(Wrapper):
         ]
 
     async def call(self, call: ToolCall, context: RunContext) -> ToolOutput:
-        if self._needs(call.name):
+        if self._needs(call.name) and (self._runs is None or context in self._runs):
             await self._approve(call, context)
         return await self.box.call(call, context)
 

@@ -14,7 +14,7 @@ from turnstream.config.sections import Number, PositiveInt, Seconds, Section, St
 from turnstream.config.tools import mcp, openapi, python, ready, rest, retrieval
 from turnstream.config.tools.kind import Kind
 from turnstream.protocols import Toolbox
-from turnstream.tools import wrap
+from turnstream.tools import untrusted, wrap
 
 KINDS = (python.KIND, mcp.KIND, rest.KIND, openapi.KIND, ready.KIND, retrieval.KIND)
 """A new kind is a file beside this one and a row here."""
@@ -37,6 +37,9 @@ class ApproveSection(Section):
     ask: Annotated[str | None, Field(pattern=references.PATTERN)] = None
     """A function of the call and the run's context that says True or False: `tools.py:ask`. Without it the person in
     `turnstream chat` is asked, and a server, which can ask nobody, refuses."""
+    after_untrusted: bool = False
+    """Only after a tool of another kind than `python` has answered in the same run: then what the model asks for may be
+    the wish of whoever wrote that."""
 
 
 class ToolSection(Section):
@@ -111,11 +114,18 @@ def is_json(path: document.Path) -> bool:
     return path[:1] == ("tools",) and any(path[2 : 2 + len(place)] == place for place in places)
 
 
-def build(section: ToolSection, where: context.ConfigContext) -> list[Toolbox]:
-    """The toolboxes of one entry. Raises `ConfigurationError`, without file and line."""
+def build(
+    section: ToolSection, where: context.ConfigContext, readers: untrusted.Readers | None = None
+) -> list[Toolbox]:
+    """The toolboxes of one entry. ``readers`` are the runs that have read from outside, None if nobody asks about them.
+
+    Raises `ConfigurationError`, without file and line.
+    """
     boxes = section.kind.build(getattr(section, section.kind.name), where)
     ask = _resolve_ask(section.approve.ask, where) if section.approve is not None else None
-    return [_wrap(box, section, ask) for box in boxes]
+    if readers is not None and section.kind is not python.KIND:
+        boxes = [untrusted.FromOutside(box, readers) for box in boxes]
+    return [_wrap(box, section, ask, readers) for box in boxes]
 
 
 def _resolve_ask(reference: str | None, where: context.ConfigContext) -> wrap.Ask | None:
@@ -131,7 +141,7 @@ def _resolve_ask(reference: str | None, where: context.ConfigContext) -> wrap.As
     return ask
 
 
-def _wrap(box: Toolbox, section: ToolSection, ask: wrap.Ask | None) -> Toolbox:
+def _wrap(box: Toolbox, section: ToolSection, ask: wrap.Ask | None, readers: untrusted.Readers | None) -> Toolbox:
     """The filter stands innermost, the prefix outermost, so that all between know the tools by their own names; what
     is kept in the cache costs no call; who is asked for approval has all the time in the world."""
     if section.allow is not None or section.deny:
@@ -144,7 +154,8 @@ def _wrap(box: Toolbox, section: ToolSection, ask: wrap.Ask | None) -> Toolbox:
     if section.cache is not None:
         box = wrap.Cached(box, section.cache)
     if section.approve is not None:
-        box = wrap.Approved(box, section.approve.calls, ask)
+        runs = readers if section.approve.after_untrusted else None
+        box = wrap.Approved(box, section.approve.calls, ask, runs)
     if section.prefix is not None:
         box = wrap.Prefixed(box, section.prefix)
     return box
