@@ -13,7 +13,7 @@ from tests.tools.web import allowed, serving
 from turnstream.events import ConfigurationError, RunContext, ToolCall, ToolError, ToolOutput
 from turnstream.tools.auth import Credentials
 from turnstream.tools.http_tools import HttpTools
-from turnstream.tools.ready import duckduckgo, weather, wikipedia
+from turnstream.tools.ready import _choose_edition, duckduckgo, weather, wikipedia
 
 
 async def called(box: HttpTools, **arguments: Any) -> ToolOutput:
@@ -34,11 +34,11 @@ async def test_the_weather() -> None:
 
     async with serving(handler) as url:
         box = weather("k-secret", base_url=url, options=allowed(url))
-        found = await called(box, place="Paris & Rome")
+        found = await called(box, city="Paris & Rome")
         assert found.data["temperature"] == 7.5
         assert found.data["country"] == "FR"
         assert asked == [{"units": "metric", "appid": "k-secret", "q": "Paris & Rome"}]
-        missing = await called(box, place="Nowhere&appid=x")
+        missing = await called(box, city="Nowhere&appid=x")
         assert missing.is_error
         assert "k-secret" not in str(missing)
         assert asked[1]["appid"] == "k-secret"
@@ -52,7 +52,7 @@ async def test_a_summary_of_wikipedia_even_by_a_redirect() -> None:
         return web.json_response({"title": "AC/DC", "extract": "A rock band.", "content_urls": page, "lang": "en"})
 
     async with serving(handler) as url:
-        found = await called(wikipedia(base_url=url, options=allowed(url)), title="AC/DC")
+        found = await called(wikipedia(base_url=url, options=allowed(url)), query="AC/DC")
     assert found.data == {"title": "AC/DC", "summary": "A rock band.", "url": "https://en.wikipedia.org/wiki/AC/DC"}
 
 
@@ -75,7 +75,7 @@ async def test_an_instant_answer_though_it_calls_itself_a_script() -> None:
 @given(st.text(min_size=1, max_size=40))
 @settings(deadline=None, max_examples=100)
 def test_hostile_arguments_stay_arguments(text: str) -> None:
-    for box, name in ((weather("k"), "place"), (wikipedia(), "title"), (duckduckgo(), "query")):
+    for box, name in ((weather("k"), "city"), (wikipedia(), "query"), (duckduckgo(), "query")):
         (operation,) = box._operations.values()
         try:
             made = URL(operation.request({name: text}, Credentials(), "").url, encoded=True)
@@ -90,3 +90,31 @@ def test_hostile_arguments_stay_arguments(text: str) -> None:
 def test_a_language_is_no_host() -> None:
     with pytest.raises(ConfigurationError):
         wikipedia(language="evil.com/")
+
+
+async def test_the_weather_takes_what_flexos_took() -> None:
+    asked: list[dict[str, str]] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        asked.append(dict(request.query))
+        return web.json_response({"main": {"temp": 7.5}, "weather": [{"description": "pluie"}], "name": "x"})
+
+    async with serving(handler) as url:
+        box = weather("k-secret", base_url=url, options=allowed(url))
+        await called(box, city="Springfield", state_code="il", country_code="us", units="imperial", lang="fr")
+        await called(box, city="Paris", state_code="IL", country_code="FR")
+    first = {"q": "Springfield,IL,US", "units": "imperial", "lang": "fr", "appid": "k-secret"}
+    assert asked == [first, {"q": "Paris,FR", "units": "metric", "appid": "k-secret"}]
+
+
+@pytest.mark.parametrize(("lang", "host"), [("fr", "fr.wikipedia.org"), (None, "en.wikipedia.org")])
+async def test_wikipedia_in_another_language(lang: str | None, host: str) -> None:
+    (operation,) = wikipedia()._operations.values()
+    arguments = {"query": "A & B?", **({"lang": lang} if lang else {})}
+    request = await _choose_edition(operation.request(arguments, Credentials(), ""), RunContext())
+    assert request.url == f"https://{host}/api/rest_v1/page/summary/A%20%26%20B%3F"
+
+
+async def test_a_language_of_a_model_is_no_host_either() -> None:
+    with pytest.raises(ToolError, match="lang"):
+        await called(wikipedia(), query="x", lang="evil.example/")
