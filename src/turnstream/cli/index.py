@@ -34,6 +34,15 @@ def index(
             "--to", metavar="FILE", help="Write the index to this file.", show_default="PATH/.turnstream/index.db"
         ),
     ] = None,
+    into: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="AGENT.YAML", help="Fill the Elasticsearch or Milvus that a retrieval tool of this file searches."
+        ),
+    ] = None,
+    tool: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which tool of --into, where several search a store.")
+    ] = None,
     max_size: Annotated[int, typer.Option(metavar="MIB", min=1, help="Skip files that are larger.")] = 32,
     encoding: Annotated[
         str | None,
@@ -44,7 +53,7 @@ def index(
     """Index folders of documents for the tool "retrieval".
 
     A second run reads only what has changed. Agents that are running see the changes at once. Vectors are made if PATH
-    is a configuration that has "embeddings".
+    is a configuration that has "embeddings". With --into, the passages of a folder go to Elasticsearch or Milvus.
 
     Example: turnstream index docs
     """
@@ -57,6 +66,12 @@ def index(
         except LookupError:
             raise errors.ConfigurationError(f"--encoding: unknown encoding {encoding!r}") from None
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # a broken file is told of in our own words
+    if into is not None:
+        if path.suffix in _CONFIGURATIONS:
+            raise errors.ConfigurationError("--into goes with a folder, not with a configuration")
+        _index(path, to, None, max_size, quiet, encoding)
+        _fill(path, to, into, tool, quiet)
+        return
     if path.suffix not in _CONFIGURATIONS:
         _index(path, to, None, max_size, quiet, encoding)
         return
@@ -88,6 +103,17 @@ def _index(
             made = asyncio.run(vectors.embed(file, embeddings, progress))
         if not quiet:
             typer.echo(f"vectors: {made} made by {embeddings.model}")
+
+
+def _fill(folder: Path, to: Path | None, into: Path, tool: str | None, quiet: bool) -> None:
+    from turnstream.config import indexes
+    from turnstream.tools.retrieval import database, filling
+
+    sink, embeddings = indexes.find_sink(into, tool)
+    with _bar("passages", quiet) as progress:
+        done = asyncio.run(filling.fill(to or folder / database.NAME, sink, embeddings, progress))
+    if not quiet:
+        typer.echo(f"{printable(sink.name)}: {done.sent} sent, {done.unchanged} unchanged, {done.removed} removed")
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from turnstream.config import agents
 from turnstream.config.document import Document
 from turnstream.config.tools import retrieval
 from turnstream.tools.retrieval import Embeddings
+from turnstream.tools.retrieval.filling import Sink
 
 
 class IndexedFolder(NamedTuple):
@@ -40,9 +41,24 @@ def find_folders(file: Path, environ: Mapping[str, str] | None = None) -> list[I
             found[folder] = IndexedFolder(folder, embeddings)
     document.check()
     if not found:
-        hint = "; Elasticsearch and Milvus are indexed elsewhere" if sections else ""
+        hint = "; Elasticsearch and Milvus are indexed elsewhere, or filled by --into" if sections else ""
         raise errors.ConfigurationError(f"{file}: no retrieval tool with a local `source`{hint}")
     return list(found.values())
+
+
+def find_sink(file: Path, tool: str | None, environ: Mapping[str, str] | None = None) -> tuple[Sink, Embeddings | None]:
+    """The store elsewhere that a tool of a configuration searches, to be filled. ``tool`` is its name, where there are
+    several. Raises `ConfigurationError`."""
+    document = agents.read(file, os.environ if environ is None else environ)
+    sections = [section for _, section in _retrieval_sections(document) if section.source is None]
+    document.check()
+    fitting = [section for section in sections if tool in (None, section.name)]
+    if len(fitting) != 1:
+        names = ", ".join(section.name for section in sections) or "none"
+        wanted = f"named {tool!r} " if tool else ""
+        expected = f"expected one retrieval tool {wanted}with elasticsearch or milvus"
+        raise errors.ConfigurationError(f"{file}: {expected}; there are: {names}; choose by --tool")
+    return retrieval.build_sink(fitting[0], file.parent)
 
 
 def _retrieval_sections(document: Document) -> Iterator[tuple[int, retrieval.RetrievalSection]]:

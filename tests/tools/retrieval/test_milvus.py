@@ -12,12 +12,13 @@ import pytest
 
 from bench.rig.embeddings import Server, serving
 from tests.tools.certificates import self_signed
-from tests.tools.retrieval.folders import search
+from tests.tools.retrieval.folders import indexed, search, write
 from tests.tools.retrieval.handbook import DIMENSIONS
 from tests.tools.retrieval.lite import filled, guarded, proxy
 from turnstream.config.tools import retrieval
 from turnstream.events import Source, ToolError
-from turnstream.tools.retrieval import Retrieval
+from turnstream.tools.retrieval import Retrieval, database
+from turnstream.tools.retrieval.filling import Filled, fill
 from turnstream.tools.retrieval.store import StoreError
 
 pytest.importorskip("milvus_lite")
@@ -214,3 +215,25 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(address: str, ve
     async with proxy(address, context) as url:
         assert "Fail connecting to server" in await problem(tool(url, vectors, timeout=2))
         assert (await found(tool(url, vectors, ca=str(trusted)), EXACT))[0] == "doc-42"
+
+
+async def test_a_collection_is_made_and_filled_from_a_folder_and_brought_up_to_date(
+    tmp_path: Path, vectors: Server
+) -> None:
+    write(tmp_path, {"docs/a.md": "# Otters\n\nThey swim.", "docs/b.txt": "Glaciers are ice."})
+    keys = {"uri": str(tmp_path / "new.db"), "collection": "made", "fields": BOTH}
+    section = retrieval.RetrievalSection.model_validate(
+        {"milvus": keys, "embeddings": {"base_url": vectors.url, "model": "m"}}
+    )
+
+    async def run() -> Filled:
+        indexed(tmp_path / "docs")
+        sink, embeddings = retrieval.build_sink(section, tmp_path)
+        return await fill(tmp_path / "docs" / database.NAME, sink, embeddings, lambda done, total, path: None)
+
+    assert await run() == Filled(2, 0, 0)
+    async with retrieval.build_toolbox(section, tmp_path) as box:
+        output = await search(box, "Otters swim")
+        assert output.sources[0].title == "Otters"
+    (tmp_path / "docs/b.txt").unlink()
+    assert await run() == Filled(0, 1, 1)

@@ -16,6 +16,7 @@ from turnstream.config.tools import stores
 from turnstream.config.tools.kind import Kind
 from turnstream.protocols import Toolbox
 from turnstream.tools.retrieval import Embeddings, Retrieval, SqliteStore, database, index_of, template
+from turnstream.tools.retrieval.filling import Sink
 from turnstream.tools.retrieval.store import Store
 
 _EMBEDDINGS = defaults_of(Embeddings)
@@ -134,6 +135,19 @@ def _build_server(section: RetrievalSection, folder: Path) -> Store:
         return stores.build_elasticsearch(section.elasticsearch, folder)
     assert section.milvus is not None
     return stores.build_milvus(section.milvus, folder, vectors=section.embeddings is not None)
+
+
+def build_sink(section: RetrievalSection, folder: Path) -> tuple[Sink, Embeddings | None]:
+    """What fills the store of a section that has one elsewhere, and what makes its vectors."""
+    from turnstream.tools.retrieval.elasticsearch_sink import ElasticsearchSink
+    from turnstream.tools.retrieval.milvus_sink import MilvusSink
+
+    embeddings = build_embeddings(section.embeddings) if section.embeddings else None
+    if section.elasticsearch is not None:
+        return ElasticsearchSink(stores.build_elasticsearch(section.elasticsearch, folder)), embeddings
+    assert section.milvus is not None
+    store = stores.build_milvus(section.milvus, folder, vectors=embeddings is not None, may_be_new=True)
+    return MilvusSink(store), embeddings
 
 
 def build(section: RetrievalSection, where: context.ConfigContext) -> Iterable[Toolbox]:

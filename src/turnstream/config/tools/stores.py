@@ -125,12 +125,13 @@ def build_elasticsearch(section: ElasticsearchSection, folder: Path) -> Elastics
     )
 
 
-def build_milvus(section: MilvusSection, folder: Path, vectors: bool) -> MilvusStore:
-    """``vectors``: there are embeddings. Raises `ConfigurationError`. Nothing is sent."""
+def build_milvus(section: MilvusSection, folder: Path, vectors: bool, *, may_be_new: bool = False) -> MilvusStore:
+    """``vectors``: there are embeddings. A file of Lite ``may_be_new`` if it is to be filled. Raises
+    `ConfigurationError`. Nothing is sent."""
     require("pymilvus", "searches in Milvus", "milvus")
     uri = section.uri
     if section.is_file():
-        uri = _find_lite(folder / section.uri)
+        uri = _find_lite(folder / section.uri, may_be_new)
     else:
         _check_address(uri, "uri", "use the key token")
     return MilvusStore(
@@ -147,11 +148,11 @@ def build_milvus(section: MilvusSection, folder: Path, vectors: bool) -> MilvusS
     )
 
 
-def _find_lite(file: Path) -> str:
+def _find_lite(file: Path, may_be_new: bool) -> str:
     require("milvus_lite", "files of Milvus Lite", "milvus-lite")
     if file.suffix != ".db":
         raise errors.ConfigurationError("uri must begin with http:// or https://, or name a file that ends in .db")
-    if not file.exists():  # Lite would make an empty one
+    if not file.exists() and not may_be_new:  # Lite would make an empty one
         raise errors.ConfigurationError(f"there is no file {file}")
     return str(file.resolve())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -74,7 +74,8 @@ class ElasticsearchStore:
             await client.close()
 
     async def find(self, question: Question, limit: int) -> list[Passage]:
-        answer = await self._ask(self._body(question, limit))
+        body = self._body(question, limit)
+        answer = await self.ask(lambda client: client.search(index=self.index, body=body))
         try:
             found = [self._found(hit) for hit in answer["hits"]["hits"][:limit]]
         except (KeyError, TypeError, AttributeError) as error:
@@ -93,13 +94,19 @@ class ElasticsearchStore:
         document = {**hit.get("fields", {}), **hit.get("_source", {})}
         return Found(document, hit["_id"], hit.get("_score"), highlight)
 
-    async def _ask(self, body: dict[str, Any]) -> Any:
+    @property
+    def template(self) -> Mapping[str, Any]:
+        """The body of a search, as it was given."""
+        return self._template.body
+
+    async def ask(self, request: Callable[[AsyncElasticsearch], Awaitable[Any]]) -> Any:
+        """The body of the answer. Raises `StoreError`, with what Elasticsearch says and without the secrets."""
         import elasticsearch
 
         if self._client is None:
             raise ConfigurationError("the search in Elasticsearch is used before its agent is entered")
         try:
-            return (await self._client.search(index=self.index, body=body)).body
+            return (await request(self._client)).body
         except (elasticsearch.SerializationError, elasticsearch.UnsupportedProductError):
             problem = "its answers are not those of Elasticsearch"
         except elasticsearch.ApiError as error:

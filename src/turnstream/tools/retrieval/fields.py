@@ -38,6 +38,18 @@ class Fields:
     def named(self) -> list[str]:
         return [name for name in (self.text, self.title, self.url, self.id) if name is not None]
 
+    def document(self, id: str, title: str, url: str, text: str) -> dict[str, Any]:
+        """One that has these fields, for a store that is filled."""
+        made: dict[str, Any] = {}
+        for name, value in ((self.text, text), (self.title, title), (self.url, url), (self.id, id)):
+            if name is not None:
+                *above, last = name.split(".")
+                place = made
+                for part in above:
+                    place = place.setdefault(part, {})
+                place[last] = value
+        return made
+
     def passages(self, found: Iterable[Found], query: str) -> list[Passage]:
         """Documents without a text are left out. Raises `StoreError` if that is all of them."""
         found = list(found)

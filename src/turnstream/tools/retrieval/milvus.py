@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from turnstream.events import ConfigurationError
@@ -16,7 +16,7 @@ from turnstream.tools.threads import Threads
 if TYPE_CHECKING:
     from typing import Self
 
-    from pymilvus import AsyncMilvusClient
+    from pymilvus import AsyncMilvusClient, MilvusClient
 
 _MOST_BYTES = 8 * 1024 * 1024
 _LONGEST_BACKOFF = 2000  # milliseconds for which gRPC itself refuses to connect again; its own is two minutes
@@ -48,8 +48,8 @@ class MilvusStore:
         self.uri = uri
         self.collection = collection
         self.fields = fields or Fields()
-        self._token, self._database, self._ca = token, database, ca
-        self._vector, self._sparse, self._filter = vector, sparse, filter
+        self.database, self.vector, self.sparse = database, vector, sparse
+        self._token, self._ca, self._filter = token, ca, filter
         self._timeout = timeout
         self._client: AsyncMilvusClient | None = None
         self._threads = Threads("milvus", 1)
@@ -77,28 +77,31 @@ class MilvusStore:
         if not asked:
             raise StoreError(f"{self.collection} is searched by vectors alone, and the question has none")
         hits = await self._search(asked, limit)
-        scores = _scores([hit["distance"] for hit in hits], by_words=list(asked) == [self._sparse])
+        scores = _scores([hit["distance"] for hit in hits], by_words=list(asked) == [self.sparse])
         found = [Found(hit["entity"], hit.id, score) for hit, score in zip(hits, scores, strict=True)]
         return self.fields.passages(found, question.text)
 
     def _asked(self, question: Question) -> dict[str, Any]:
         """What each field is asked with."""
         asked: dict[str, Any] = {}
-        if self._vector is not None and question.vector is not None:
-            asked[self._vector] = list(question.vector)
-        if self._sparse is not None:
-            asked[self._sparse] = question.text
+        if self.vector is not None and question.vector is not None:
+            asked[self.vector] = list(question.vector)
+        if self.sparse is not None:
+            asked[self.sparse] = question.text
         return asked
 
     async def _search(self, asked: dict[str, Any], limit: int) -> Sequence[Any]:
+        (hits,) = await self.ask(lambda client: self._sent(client, asked, limit), loads=True)
+        return list(hits)
+
+    async def ask(self, request: Callable[[AsyncMilvusClient], Awaitable[Any]], *, loads: bool = False) -> Any:
+        """Within the time of a search. Raises `StoreError`, with what Milvus says and without the token."""
         import grpc
 
         pymilvus = await self._threads.run(_library)
         try:
             async with asyncio.timeout(self._timeout):
-                client = await self._connected()
-                (hits,) = await self._sent(client, asked, limit)
-                return list(hits)
+                return await request(await self._connected(loads=loads))
         except pymilvus.MilvusException as error:
             problem = error.message
         except grpc.aio.AioRpcError as error:
@@ -106,6 +109,23 @@ class MilvusStore:
         except TimeoutError:
             problem = f"it gave no answer within {self._timeout:g} seconds"
         raise StoreError(f"Milvus, {self.collection}: {quoted(problem, [self._token] if self._token else [])}")
+
+    async def ask_blocking(self, request: Callable[[MilvusClient], Any]) -> Any:
+        """The same by the client that blocks, in a thread: the other one makes collections by what Lite lacks."""
+
+        async def asked(_: AsyncMilvusClient) -> Any:
+            return await self._threads.run(self._call_blocking, request)
+
+        return await self.ask(asked)
+
+    def _call_blocking(self, request: Callable[[MilvusClient], Any]) -> Any:
+        from pymilvus import MilvusClient
+
+        client = MilvusClient(self.uri, **self._options())
+        try:
+            return request(client)
+        finally:
+            client.close()
 
     async def _sent(self, client: AsyncMilvusClient, asked: dict[str, Any], limit: int) -> Any:
         wanted = {"limit": limit, "output_fields": self.fields.named, "timeout": self._timeout}
@@ -118,13 +138,13 @@ class MilvusStore:
         requests = [AnnSearchRequest([value], field, {}, many, self._filter) for field, value in asked.items()]
         return await client.hybrid_search(self.collection, requests, RRFRanker(K), **wanted)
 
-    async def _connected(self) -> AsyncMilvusClient:
+    async def _connected(self, *, loads: bool) -> AsyncMilvusClient:
         async with self._connecting:
             if self._client is None:
                 client = await self._threads.run(self._new_client)
                 try:
                     await client.__aenter__()
-                    if self._is_file:
+                    if self._is_file and loads:
                         await client.load_collection(self.collection)
                 except BaseException:
                     await client.close()
@@ -142,20 +162,21 @@ class MilvusStore:
         """
         from pymilvus import AsyncMilvusClient
 
+        return AsyncMilvusClient(self.uri, **self._options())
+
+    def _options(self) -> dict[str, Any]:
         options = {
             b"grpc.max_receive_message_length": _MOST_BYTES,  # bytes, as the client's own key that it replaces
             "grpc.max_reconnect_backoff_ms": _LONGEST_BACKOFF,
         }
-        secure = {"server_pem_path": self._ca} if self._ca else {}
-        return AsyncMilvusClient(
-            self.uri,
-            token=self._token or "",
-            db_name=self._database or "",
-            timeout=self._timeout,
-            dedicated=True,
-            grpc_options=options,
-            **secure,
-        )
+        return {
+            "token": self._token or "",
+            "db_name": self.database or "",
+            "timeout": self._timeout,
+            "dedicated": True,
+            "grpc_options": options,
+            **({"server_pem_path": self._ca} if self._ca else {}),
+        }
 
 
 def _scores(distances: Sequence[float], by_words: bool) -> list[float]:
