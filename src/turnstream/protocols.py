@@ -300,6 +300,14 @@ class Runs(Protocol):
 
     async def get(self, principal: str, run_id: str, agent: str | None = None) -> RunState | None: ...
 
+    async def log(self, run_id: str) -> NumberedEvents:
+        """All events so far."""
+        ...
+
+    async def show(self, run_id: str, shown: bytes) -> None:
+        """Keep the answer in the client's own protocol (`RunState.shown`), for when the log is gone."""
+        ...
+
     async def recent(
         self,
         principal: str,

@@ -322,7 +322,7 @@ def test_parameters_are_spelt_as_the_model_layer_knows_them() -> None:
         {"input": "hi", "include": ["message.output_text.logprobs"]},
         {"input": "hi", "truncation": "some"},
         {"input": "hi", "conversation": "c", "previous_response_id": "resp_x"},
-        {"input": "hi", "background": True},
+        {"input": "hi", "background": True, "store": False},
         {"input": []},
         {"input": "hi", "tool_choice": "sometimes"},
         {"input": "hi", "tool_choice": {"type": "web_search"}},

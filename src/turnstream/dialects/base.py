@@ -215,7 +215,7 @@ def as_failure(end: events.RunFailed | events.RunCancelled) -> events.RunFailed:
     return events.RunFailed("cancelled", "The run was cancelled.", 499, end.usage)
 
 
-def texts_of(batch: Sequence[events.RunEvent]) -> list[str] | None:
+def texts_of(batch: Sequence[events.LogEvent]) -> list[str] | None:
     """The texts of a batch of nothing but text deltas, as nearly all are; else None, and if one is empty."""
     texts: list[str] = []
     for event in batch:

@@ -113,7 +113,7 @@ def _shell(
         "text": {"format": {"type": "text"}, **(body.text or {})},
         "reasoning": body.reasoning,
         "store": body.store is not False,
-        "background": False,
+        "background": bool(body.background),
         "service_tier": body.service_tier or "default",
         "safety_identifier": body.safety_identifier,
         "prompt_cache_key": body.prompt_cache_key,
@@ -127,7 +127,8 @@ class Encoder(base.StreamEncoder):
     def __init__(
         self, shell: Mapping[str, Any], forms: Mapping[str, tools.Form], server_calls: ServerCalls, label: str
     ) -> None:
-        self.response: dict[str, Any] = {**shell, "status": "in_progress", "output": [], "usage": None}
+        status = "queued" if shell.get("background") else "in_progress"
+        self.response: dict[str, Any] = {**shell, "status": status, "output": [], "usage": None}
         self._id = str(shell["id"]).removeprefix(responses_kept.PREFIX)
         self._forms, self._server_calls, self._label = forms, server_calls, label
         self._number = 0
@@ -137,8 +138,10 @@ class Encoder(base.StreamEncoder):
         self._sources: list[toolspec.Source] = []
         self._seconds = 0.0
         self._started = False
+        self._safe = 0  # items before this place are of finished steps
+        self._void: set[int] = set()
 
-    def feed(self, batch: Sequence[events.RunEvent]) -> bytes:
+    def feed(self, batch: Sequence[events.LogEvent]) -> bytes:
         if (frames := self._only_text(batch)) is not None:
             return frames
         pieces: list[bytes] = [] if self._started else [self._start()]
@@ -156,7 +159,7 @@ class Encoder(base.StreamEncoder):
                 pieces.append(self._event(event))
         return b"".join(pieces)
 
-    def _only_text(self, batch: Sequence[events.RunEvent]) -> bytes | None:
+    def _only_text(self, batch: Sequence[events.LogEvent]) -> bytes | None:
         """`_say` for a batch that only continues the text, as nearly all do; None for any other."""
         item = self._item
         if item is None or item.kind is not items.OUTPUT or not self._paragraphs.open:
@@ -176,7 +179,15 @@ class Encoder(base.StreamEncoder):
         return b"".join(pieces)
 
     def snapshot(self) -> bytes:
-        return jsontext.encode(self.response)
+        return jsontext.encode(self._shown)
+
+    @property
+    def _shown(self) -> dict[str, Any]:
+        """Without what a takeover has made void."""
+        if not self._void:
+            return self.response
+        output = [item for at, item in enumerate(self.response["output"]) if at not in self._void]
+        return {**self.response, "output": output}
 
     # ---------------------------------------------------------------------------------------------------- frames
 
@@ -188,6 +199,7 @@ class Encoder(base.StreamEncoder):
     def _start(self) -> bytes:
         self._started = True
         created = self._frame("response.created", response=self.response)
+        self.response["status"] = "in_progress"
         return created + self._frame("response.in_progress", response=self.response)
 
     def _add(self, item: dict[str, Any]) -> bytes:
@@ -255,14 +267,18 @@ class Encoder(base.StreamEncoder):
 
     # ---------------------------------------------------------------------------------------------- other events
 
-    def _event(self, event: events.RunEvent) -> bytes:
+    def _event(self, event: events.LogEvent) -> bytes:
         match event:
+            case events.RunResumed():
+                return self._abandon()
+            case events.ToolBegan() | events.RunWaiting() | events.RunAnswered():
+                return b""
             case events.SourceFound(source=source):
                 self._sources.append(source)
                 return b""
             case events.StepFinished(duration=duration):
                 self._seconds += duration
-                return b""
+                return self._leave_step()
             case (
                 events.TextDelta()
                 | events.ReasoningDelta()
@@ -359,6 +375,24 @@ class Encoder(base.StreamEncoder):
         }
         return self._add(item) + self._finish_item(index, item)
 
+    # --------------------------------------------------------------------------------------------------- takeover
+
+    def _leave_step(self) -> bytes:
+        """In a run that may be taken over no item reaches from one step into the next."""
+        left = self._leave() if self.response["background"] else b""
+        self._safe = self._next
+        return left
+
+    def _abandon(self) -> bytes:
+        """Another process makes the step again: what was shown of it is closed, and is not part of the answer."""
+        left = self._leave("incomplete")
+        for id, call in list(self._calls.items()):
+            if call.index >= self._safe:
+                del self._calls[id]
+                left += self._finish_item(call.index, call.object("incomplete", call.written))
+        self._void.update(range(self._safe, self._next))
+        return left
+
     # ------------------------------------------------------------------------------------------------------- end
 
     def _end(self, end: events.RunFinished | events.RunFailed | events.RunCancelled) -> bytes:
@@ -378,7 +412,7 @@ class Encoder(base.StreamEncoder):
             error = openai_chat.envelope(failure.message, failure.status, failure.code, failure.param)["error"]
             members = {"code": failure.code, "message": failure.message, "param": failure.param}
             told = self._frame("error", **members, error=error)
-        return left + told + self._frame(f"response.{status}", response=self.response) + openai_chat.DONE
+        return left + told + self._frame(f"response.{status}", response=self._shown) + openai_chat.DONE
 
 
 def _outcome(end: events.RunFinished | events.RunFailed | events.RunCancelled) -> tuple[str, dict[str, Any]]:

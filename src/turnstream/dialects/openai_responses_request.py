@@ -36,6 +36,7 @@ def run_request(body: api.ResponsesRequest, headers: Mapping[str, str], declared
             context=incoming.values(metadata),
             max_tool_calls=incoming.whole(body.max_tool_calls, "max_tool_calls"),
             notes=declared.notes,
+            keep=requests.Keep(background=True) if body.background else None,
         )
     )
 
@@ -49,7 +50,6 @@ def conversation(body: api.ResponsesRequest) -> str | None:
 def _refuse_unsupported(body: api.ResponsesRequest) -> None:
     """What would not be as asked is refused by name, never ignored."""
     unsupported = {
-        "background": body.background,
         "prompt": body.prompt,
         "top_logprobs": body.top_logprobs,
         "include": [each for each in body.include or () if each.endswith(".logprobs")],
@@ -57,6 +57,9 @@ def _refuse_unsupported(body: api.ResponsesRequest) -> None:
     for name, value in unsupported.items():
         if value:
             raise errors.RequestError(f"{name}: is not supported.", param=name, code="unsupported_parameter")
+    if body.background and body.store is False:
+        text = "background: needs 'store', for the answer is fetched later."
+        raise errors.RequestError(text, param="background", code="invalid_value")
     if body.truncation not in (None, "auto", "disabled"):
         text = "truncation: must be 'auto' or 'disabled'."
         raise errors.RequestError(text, param="truncation", code="invalid_value")

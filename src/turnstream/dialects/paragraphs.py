@@ -22,7 +22,7 @@ class Paragraphs:
         self.open = False
         self.last = ""
 
-    def see(self, event: events.RunEvent) -> None:
+    def see(self, event: events.LogEvent) -> None:
         """Any event but text."""
         if isinstance(event, events.StepStarted | events.HostedToolCall | events.MaxStepsReached):
             self.open = False

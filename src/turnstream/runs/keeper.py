@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,8 @@ LOG_LIFETIME, EXPIRE_EVERY = 3600.0, 300.0
 
 class Keeper:
     """``async with`` it. ``agents`` are those that this process has, by the names that requests use. ``watches`` make
-    those who watch each run."""
+    those who watch each run. ``show`` gives the whole answer of a run that has ended, in its client's own protocol,
+    where that has one."""
 
     def __init__(
         self,
@@ -42,7 +43,9 @@ class Keeper:
         threads: protocols.Threads,
         agents: Mapping[str, agents.Agent],
         watches: Sequence[protocols.Watch] = (),
+        show: Callable[[protocols.NewRun, protocols.NumberedEvents], Awaitable[bytes]] | None = None,
     ) -> None:
+        self._show = show
         self.runs = runs
         self._watches = tuple(watches)
         self._threads = threads
@@ -101,6 +104,8 @@ class Keeper:
                 return
             async with Group(claim, lambda: len(self._tasks)) as pending:
                 await self._answer(claim, folded, pending)
+            if self._show is not None and (shown := await self._show(new, await claim.log())):
+                await self.runs.show(new.id, shown)
             await claim.release()
             logger.info("kept run %s of %s, %.2f s", new.id, new.agent, time.monotonic() - began)
         except protocols.FencedError:

@@ -87,7 +87,7 @@ class Claim:
     async def give_back(self) -> None:
         self._over = True
         if self._runs.forget(self):
-            await self._runs.show([self.message])
+            await self._runs.make_visible([self.message])
 
 
 class Runs:
@@ -166,6 +166,12 @@ class Runs:
     async def get(self, principal: str, run_id: str, agent: str | None = None) -> protocols.RunState | None:
         return await threads.find_run(self.database, principal, run_id, agent)
 
+    async def log(self, run_id: str) -> protocols.NumberedEvents:
+        return await read_log(self.database, run_id, 0)
+
+    async def show(self, run_id: str, shown: bytes) -> None:
+        await self.database.fetch("update turnstream.run set shown = $2 where id = $1 returning id", run_id, shown)
+
     async def recent(
         self,
         principal: str,
@@ -234,7 +240,7 @@ class Runs:
         claims = list(self._claims.values())
         self._claims.clear()
         if claims:
-            await self.show([claim.message for claim in claims])
+            await self.make_visible([claim.message for claim in claims])
 
     # ---------------------------------------------------------------------------------------------- what claims call
 
@@ -262,7 +268,7 @@ class Runs:
         )
         await self.database.fetch(delete, message, CHANNEL)
 
-    async def show(self, claims: Sequence[int]) -> None:
+    async def make_visible(self, claims: Sequence[int]) -> None:
         """Make the runs of these messages visible to everybody, now."""
         give = (
             "with given as (select 1 from pgmq.set_vt('turnstream_runs', $1::bigint[], 0)) "

@@ -226,6 +226,12 @@ class Runs:
     async def get(self, principal: str, run_id: str, agent: str | None = None) -> protocols.RunState | None:
         return await self.database.call(lambda db: threads.find_run(db, principal, run_id, agent))
 
+    async def log(self, run_id: str) -> protocols.NumberedEvents:
+        return await self.read(run_id, 0, whole=True)
+
+    async def show(self, run_id: str, shown: bytes) -> None:
+        await self.database.call(lambda db: db.execute("update run set shown = ? where id = ?", (shown, run_id)))
+
     async def recent(
         self,
         principal: str,

@@ -28,9 +28,9 @@ from turnstream.runs import stores
 from turnstream.runs.keeper import Keeper
 from turnstream.server import openapi, refusals, routes, scopes
 from turnstream.server.conversations import Conversations
-from turnstream.server.endpoints import health, metrics, models, playground, runs, threads
+from turnstream.server.endpoints import health, metrics, models, playground, responses, runs, threads
 from turnstream.server.endpoints.dialects import Dialects
-from turnstream.server.kept import KeptRuns
+from turnstream.server.kept import Exchanges, KeptRuns
 from turnstream.server.middleware.auth import Auth
 from turnstream.server.middleware.drain import Drain
 from turnstream.server.middleware.errors import Errors
@@ -51,8 +51,10 @@ def app(service: Service, state: State | None = None) -> ASGIApp:
     state.runs.watches += service.watches
     store = stores.make(service.settings.store, service.folder, service.settings.memory_limit)
     conversations = Conversations(service.threads or store.threads)
-    state.keeper = None if store.runs is None else Keeper(store.runs, store.threads, service.agents, state.runs.watches)
-    kept = KeptRuns(state.keeper, conversations)
+    exchanges = Exchanges(conversations)
+    if store.runs is not None:
+        state.keeper = Keeper(store.runs, store.threads, service.agents, state.runs.watches, exchanges.show)
+    kept = KeptRuns(state.keeper, conversations, exchanges)
     api = _api(service, store, kept, state, table, refuse)
     stack: ASGIApp = _Router(table, Dialects(service, state, conversations, kept, refuse), api)
     for layer, args, kwargs in reversed(_middleware(service.settings, state, table, refuse)):
@@ -135,6 +137,7 @@ def _api(
     openapi.add(api, table.rows)
     models.add(api, service, refuse)
     runs.add(api, state.runs, kept, service.settings, refuse)
+    responses.add(api, service, kept, service.threads or store.threads, refuse)
     threads.add(api, service, service.threads or store.threads, refuse)
     health.add(api, state)
     playground.add(api, service, state, table, refuse)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import msgspec
 
-from turnstream import errors, messages, protocols, requests
-from turnstream.dialects import base
+from turnstream import errors, events, messages, protocols, requests
+from turnstream.dialects import DIALECTS, base
 from turnstream.runs import keeper, watch
 from turnstream.server import conversations
 
 MOST_KEY = 255  # characters of an Idempotency-Key
+# Dialects whose encoders know what a takeover makes void.
+_RETRACTING = frozenset({"native", "openai_responses"})
 # A request is stored without what opens doors.
 _SECRET = frozenset({"authorization", "cookie", "x-api-key", "api-key", "proxy-authorization"})
 
@@ -19,8 +22,9 @@ _SECRET = frozenset({"authorization", "cookie", "x-api-key", "api-key", "proxy-a
 class KeptRuns:
     """``keeper`` is None where the server's store keeps no runs."""
 
-    def __init__(self, keeper: keeper.Keeper | None, kept: conversations.Conversations) -> None:
+    def __init__(self, keeper: keeper.Keeper | None, kept: conversations.Conversations, exchanges: Exchanges) -> None:
         self._keeper, self._kept = keeper, kept
+        self.exchanges = exchanges
 
     @property
     def has_runs(self) -> bool:
@@ -62,7 +66,39 @@ class KeptRuns:
         return (await self._keeper.start(new)).id
 
     def watch(self, run_id: str, agent: str, dialect: str = "native", after: int = 0) -> watch.Watch:
-        return watch.Watch(self.runs, run_id, agent, after=after, retracts=dialect == "native")
+        return watch.Watch(self.runs, run_id, agent, after=after, retracts=dialect in _RETRACTING)
+
+
+class Exchanges:
+    """The requests that kept runs were started with, decoded again: for whoever shows a run without its client."""
+
+    def __init__(self, kept: conversations.Conversations) -> None:
+        self._kept = kept
+        self._dialects = {dialect.name: dialect() for dialect in DIALECTS}
+
+    async def read(self, agent: str, dialect: str, body: bytes) -> base.Exchange | None:
+        """None if it cannot be answered any more, because what it names is gone."""
+        client = msgspec.json.decode(body, type=base.ClientRequest)
+        try:
+            decoded = self._dialects[dialect].decode(client)
+            if isinstance(decoded, base.Lookup):
+                decoded = decoded.then(await self._kept.find(decoded, client.principal.name, agent, dialect))
+        except errors.RequestError:
+            return None
+        return None if isinstance(decoded, base.Reply | base.Cancellation | base.Lookup) else decoded
+
+    async def show(self, new: protocols.NewRun, numbered: protocols.NumberedEvents) -> bytes:
+        """The whole answer, where the dialect has one that a later request can name."""
+        exchange = await self.read(new.agent, new.dialect, new.body) if new.dialect in _RETRACTING else None
+        return b"" if exchange is None else snapshot(exchange, new.agent, numbered)
+
+
+def snapshot(exchange: base.Exchange, agent: str, numbered: protocols.NumberedEvents) -> bytes:
+    """The answer as it stands."""
+    encoder = exchange.encoder(agent)
+    if batch := [event for _, event in numbered]:
+        encoder.feed(cast("list[events.RunEvent]", batch))
+    return encoder.snapshot()
 
 
 def _not_kept() -> errors.RequestError:

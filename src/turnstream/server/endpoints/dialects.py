@@ -102,17 +102,21 @@ class Dialects:
         run_id = await self._kept_runs.start(exchange, incoming, name, dialect, wanted)
         scopes.set_run_id(client.scope, run_id)
         watching = self._kept_runs.watch(run_id, name, dialect)
-        if exchange.stream or dialect != native.Native.name:
+        background = wanted.keep is not None and wanted.keep.background
+        if exchange.stream or not (background or dialect == native.Native.name):
             await deliver.deliver(watching, exchange, client)
             return
-        background = wanted.keep is not None and wanted.keep.background
         collected = [] if background else await deliver.collect(watching, client)
         state = await self._kept_runs.runs.get(incoming.principal.name, run_id)
         if watching.left:
             return
         if state is None:  # deleted meanwhile
             raise refusals.no_run(run_id)
-        reply = native.reply(state, None if background else collected)
+        if dialect == native.Native.name:
+            reply = native.reply(state, None if background else collected)
+        else:
+            shown = kept.snapshot(exchange, name, await self._kept_runs.runs.log(run_id))
+            reply = base.Reply(200, shown) if shown else native.reply(state, None)
         await replies.respond(client.scope, reply)(client.scope, client.receive, client.outgoing)
 
     async def _run_kept(self, turn: conversations.Turn, agent: agents.Agent, client: deliver.Client) -> None:

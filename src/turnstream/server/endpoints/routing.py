@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
@@ -28,11 +29,23 @@ def routes(api: FastAPI, refuse: refusals.Refusals, tag: str) -> Callable[[str, 
                     return refuse(request.scope, error)
 
             answer.__name__ = endpoint.__name__
-            api.add_api_route(path, answer, methods=[method], summary=summary, tags=[tag], response_class=Response)
+            api.add_api_route(
+                path,
+                answer,
+                methods=[method],
+                summary=summary,
+                tags=[tag],
+                response_class=Response,
+                openapi_extra={"parameters": [_parameter(name) for name in re.findall(r"{(\w+)}", path)]},
+            )
 
         return register
 
     return route
+
+
+def _parameter(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
 
 
 def respond(request: Request, body: dict[str, Any]) -> Response:

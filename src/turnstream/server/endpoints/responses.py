@@ -1,0 +1,148 @@
+"""Responses that were asked for before, by their ids: as OpenAI's clients retrieve, resume, cancel and delete them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from fastapi import FastAPI, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from turnstream import errors, events, protocols, requests
+from turnstream.dialects import base, openai_responses, responses_kept
+from turnstream.server import deliver, kept, refusals, replies, scopes
+from turnstream.server.endpoints import routing
+from turnstream.service import Service
+
+_DIALECT = openai_responses.Responses.name
+
+
+def add(
+    api: FastAPI, service: Service, store: kept.KeptRuns, threads: protocols.Threads, refuse: refusals.Refusals
+) -> None:
+    route = routing.routes(api, refuse, "responses")
+
+    async def find(request: Request) -> protocols.RunState:
+        id, principal = request.path_params["response_id"], scopes.principal(request.scope)
+        run_id = id.removeprefix(responses_kept.PREFIX) if id.startswith(responses_kept.PREFIX) else ""
+        for agent in service.agents_of(principal):
+            state = await threads.run(principal.name, agent, run_id)
+            if state is not None and state.dialect == _DIALECT:
+                return state
+        text = f"Response with id '{id[:100]}' not found."
+        raise errors.RequestError(text, param="response_id", code="response_not_found", status=404)
+
+    @route("GET", "/v1/responses/{response_id}", "A response as it stands, or its stream again.")
+    async def retrieve(request: Request) -> Response:
+        state = await find(request)
+        if request.query_params.get("stream", "").lower() != "true":
+            return replies.respond(request.scope, base.Reply(200, await _shown(store, state)))
+        exchange = await _exchange(store, state)
+        if exchange is None:
+            text = "stream: only a response of the background can be streamed again, and not for ever."
+            raise errors.RequestError(text, param="stream", code="invalid_value")
+        given = request.query_params.get("starting_after")
+        after = -1 if given is None else routing.number(given, "starting_after")
+        return _Stream(store, state, _Rest(exchange, after), service, refuse)
+
+    @route("POST", "/v1/responses/{response_id}/cancel", "End a response of the background.")
+    async def cancel(request: Request) -> Response:
+        state = await find(request)
+        if not state.body:
+            text = "Only a response of the background can be cancelled."
+            raise errors.RequestError(text, param="response_id", code="invalid_value")
+        await store.runs.cancel(state.principal, state.id)
+        return replies.respond(request.scope, base.Reply(200, await _shown(store, state)))
+
+    @route("DELETE", "/v1/responses/{response_id}", "Forget a response.")
+    async def delete(request: Request) -> Response:
+        state = await find(request)
+        if not store.has_runs:
+            raise errors.RequestError("This server keeps responses in memory alone.", code="runs_not_kept", status=501)
+        await store.runs.delete(state.principal, state.id)
+        return routing.respond(
+            request, {"id": request.path_params["response_id"], "object": "response", "deleted": True}
+        )
+
+
+async def _exchange(store: kept.KeptRuns, state: protocols.RunState) -> base.Exchange | None:
+    """The request that the run was started with; None if it was only stored at its end."""
+    return await store.exchanges.read(state.agent, state.dialect, state.body) if state.body else None
+
+
+async def _shown(store: kept.KeptRuns, state: protocols.RunState) -> bytes:
+    if state.shown:
+        return state.shown
+    exchange = await _exchange(store, state)
+    numbered = await store.runs.log(state.id) if exchange is not None else []
+    if exchange is None or (state.ended_at is not None and not numbered):
+        text = "What this response said is not stored any more."
+        raise errors.RequestError(text, param="response_id", code="log_expired", status=410)
+    return kept.snapshot(exchange, state.agent, numbered)
+
+
+class _Rest:
+    """The stream of a response behind the event with the sequence number ``after``."""
+
+    stream = True
+    thread: requests.ThreadRef | None = None
+
+    def __init__(self, exchange: base.Exchange, after: int) -> None:
+        self._exchange, self._after = exchange, after
+        self.request = exchange.request
+        self.headers: Mapping[str, str] = exchange.headers
+
+    def encoder(self, agent: str) -> base.Encoder:
+        return _RestEncoder(self._exchange.encoder(agent), self._after + 1)
+
+    def reply(self, agent: str, batch: Sequence[events.RunEvent]) -> base.Reply:
+        return self._exchange.reply(agent, batch)
+
+    def refuse(self, error: errors.TurnstreamError, request_id: str) -> base.Reply:
+        return self._exchange.refuse(error, request_id)
+
+
+class _RestEncoder(base.StreamEncoder):
+    """Another encoder without its first frames: it is fed the whole log, and its frames are numbered from 0."""
+
+    def __init__(self, encoder: base.Encoder, skipped: int) -> None:
+        self._encoder, self._left = encoder, skipped
+
+    def feed(self, batch: Sequence[events.RunEvent]) -> bytes:
+        return self._rest(self._encoder.feed(batch))
+
+    def heartbeat(self) -> bytes:
+        return self._encoder.heartbeat()
+
+    def close(self) -> bytes:
+        return self._rest(self._encoder.close())
+
+    def snapshot(self) -> bytes:
+        return self._encoder.snapshot()
+
+    def _rest(self, data: bytes) -> bytes:
+        """A blank line ends a frame, and stands nowhere else: JSON writes no line break."""
+        while self._left and data:
+            _, _, data = data.partition(b"\n\n")
+            self._left -= 1
+        return data
+
+
+class _Stream(Response):
+    background = None
+
+    def __init__(
+        self,
+        store: kept.KeptRuns,
+        state: protocols.RunState,
+        rest: base.Exchange,
+        service: Service,
+        refuse: refusals.Refusals,
+    ) -> None:
+        self._store, self._state, self._rest = store, state, rest
+        self._service, self._refuse = service, refuse
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        client = deliver.Client(scope, receive, scopes.outgoing(scope), self._refuse, self._service.settings)
+        watching = self._store.watch(self._state.id, self._state.agent, _DIALECT)
+        await deliver.Stream(watching, self._rest, client).run()
