@@ -123,3 +123,9 @@ def test_a_bias_that_a_client_passes_on_is_left_out_where_it_is_refused() -> Non
     bias = {"logit_bias": {"1": 2}}
     assert "logit_bias" not in json.loads(request("openai:o3", extra=bias).body)
     assert "logit_bias" in json.loads(request("openai:gpt-4.1", extra=bias).body)
+
+
+def test_the_same_models_behind_messages_take_no_more() -> None:
+    body = json.loads(request("anthropic:kimi-k2.5", temperature=0.3, stop=("x",)).body)
+    assert "temperature" not in body
+    assert body["stop_sequences"] == ["x"]

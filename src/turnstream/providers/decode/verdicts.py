@@ -56,7 +56,7 @@ _STATUS_OF_CODE = {
 }
 _BY_CODE = {code: status for status, codes in _STATUS_OF_CODE.items() for code in codes}
 _BASE_RESP = {  # https://platform.minimax.io/docs/api-reference/errorcode
-    **dict.fromkeys((1002, 1039, 1041, 2045), 429),
+    **dict.fromkeys((1002, 1039, 1041, 2045, 2056), 429),
     **dict.fromkeys((1004, 2049), 401),
     1008: 402,
     1001: 504,

@@ -6,7 +6,7 @@ from typing import Any
 
 from turnstream import errors, messages, requests, toolspec
 from turnstream.providers import base
-from turnstream.providers.encode import chat_thinking, claude_models, data_urls, translate
+from turnstream.providers.encode import chat_thinking, claude_models, data_urls, model_rules, translate
 
 Block = dict[str, Any]
 NAME = "anthropic"
@@ -20,7 +20,7 @@ _OPENING = "(The conversation begins with the assistant.)"
 
 def body(settings: base.Settings, model_request: requests.ModelRequest, notes: list[str]) -> dict[str, Any]:
     """The body, without what depends on where it is sent. What cannot be said to this vendor goes to ``notes``."""
-    options = translate.options_of(settings, model_request)
+    options = model_rules.fit(settings.model, settings.options, model_request.options, notes)
     claude = claude_models.capabilities(settings.model)
     payload: dict[str, Any] = {
         "max_tokens": options.output_limit or settings.quirks.get("max_tokens") or claude.output_limit,
