@@ -114,6 +114,8 @@ def _members(parse: Parse, call: Call) -> Parsing[None]:
             else:
                 stack.append(inner)
         elif len(stack) == 1:
+            if "".join(top.text).strip():
+                raise MalformedError(LOST)
             _say(top, call)
             call.end()
             return

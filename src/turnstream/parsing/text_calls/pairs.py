@@ -213,14 +213,24 @@ def _pair(parse: Parse, pairs: Pairs, call: Call) -> Parsing[None]:
             if not (yield from reader.peek()):
                 raise TruncatedError
             known = parse.tools.knows(call.name)
-            if (yield from reader.at(pairs.key, *pairs.ends)) or (known and not parse.tools.declares(call.name, key)):
+            if (yield from reader.at("<", pairs.key, *pairs.ends)) or (
+                known and not parse.tools.declares(call.name, key)
+            ):
                 raise MalformedError(LOST)  # a key without a value
+            said, mark = yield from reader.collect(pairs.value_end, *pairs.ends)
+            if mark != pairs.value_end or any(char in said for char in "<>|"):
+                raise MalformedError(LOST) if mark else TruncatedError
+            call.member(key)
+            call.emit(typed(said, types))
+            return
     if pairs.tokens and key in call.keys:
-        yield from _value(parse, pairs, call, ignore)
+        yield from _value(parse, pairs, call, tagged.Kept(ignore))
         return
     call.member(key)
     value = parse.typed_value(call, types, trim=pairs.trim)
-    yield from _value(parse, pairs, call, value.push)
+    yield from _value(parse, pairs, call, tagged.Kept(value.push))
+    if value.lost:
+        raise MalformedError(LOST)
     value.close()
 
 
@@ -240,30 +250,39 @@ def _begins(parse: Parse, pairs: Pairs, call: Call) -> Parsing[bool]:
     return not parse.tools.knows(call.name) or parse.tools.declares(call.name, key.strip())
 
 
-def _value(parse: Parse, pairs: Pairs, call: Call, sink: Emit) -> Parsing[None]:
+def _value(parse: Parse, pairs: Pairs, call: Call, sink: tagged.Kept) -> Parsing[None]:
+    """As `tagged` reads a value."""
     reader = parse.reader
-    marks = stops(pairs.value_end, pairs.key, *(pairs.ends if pairs.tokens else pairs.closers))
+    own = (pairs.key, pairs.value) if pairs.value else (pairs.key,)
+    marks = stops(pairs.value_end, *own, *(pairs.ends if pairs.tokens else pairs.closers))
     while True:
         found = yield from reader.before(marks, sink)
         if not found:
             raise TruncatedError
+        if pairs.tokens and found != pairs.value_end:
+            sink.check(pairs.value_end)
         if pairs.tokens:
             reader.pos += len(found) if found == pairs.value_end else 0
             return
-        if found == pairs.key:
-            if (yield from _begins(parse, pairs, call)):
+        if found in own:
+            if sink.closed:
+                raise MalformedError(LOST)
+            if found == pairs.key and (yield from _begins(parse, pairs, call)):
+                sink.check(pairs.value_end)
                 return  # the value's closer was forgotten
             sink(found)
             reader.pos += len(found)
         elif found in pairs.closers:
             if (yield from _is_lost(parse, pairs, sink)):
+                sink.check(pairs.value_end)
                 return
         else:
             reader.pos += len(found)
             space = yield from reader.space()
-            if (yield from reader.at(pairs.key, pairs.value_end, "\\n", *pairs.ends)) or not (yield from reader.peek()):
+            if (yield from reader.at("<", "\\n", pairs.key, *pairs.ends)) or not (yield from reader.peek()):
                 return
             sink(found + space)
+            sink.closed = True
 
 
 def _is_lost(parse: Parse, pairs: Pairs, sink: Emit) -> Parsing[bool]:

@@ -21,6 +21,7 @@ COMMENTS = ("#", "//", "/*")
 _AFTER_QUOTE = re.compile(r"\s*(?:,\s*(?:[A-Za-z_]\w*\s*=|\*\*|[)\]}])|[)\]}]+\s*(?:[,;<\n\]\[]|[A-Za-z_]|\Z)|\Z)")
 _OPERATOR = re.compile(r"(?:if|else|and|or|in|not|is|for)\b|[.\[(]")
 _INNER = re.compile(r"\s*[)\]}]+\s*[\"']")
+_PIECE = re.compile(r"""\|"|"\||<\||\|>|</?escape|escape>""")
 _NOT_CLOSING = re.compile(r"[^}\]\s]")
 
 
@@ -124,15 +125,21 @@ class Quoted:
         """
         reader, emit, mark, ends = self._reader, self._emit, self._style.quote, self._ends.literals
         marks = stops(mark, *ends, "}") if ends else stops(mark)
+        said: list[str] = []
+
+        def sink(piece: str) -> None:
+            said.append(piece)
+            emit(escaped(piece))
+
         while True:
-            held = found = yield from reader.until(marks, lambda piece: emit(escaped(piece)))
+            held = found = yield from reader.until(marks, sink)
             if not found:
                 raise TruncatedError
             if found == "}":
                 held += yield from reader.run(_NOT_CLOSING)
                 found = yield from reader.take(*ends, mark)
                 if found not in ends:
-                    emit(escaped(held))
+                    sink(held)
             if found == mark:
                 return
             if found not in ends:
@@ -140,6 +147,8 @@ class Quoted:
             at = reader.offset - len(found)
             parts = [held] if held == found else [held, found]
             if (yield from reader.until(stops(mark, *self._style.again), parts.append)) != mark:
+                if _PIECE.search("".join(said)):
+                    raise BrokenError  # a damaged quotation mark stands in it
                 reader.rewind(at)
                 return
             emit(escaped("".join(parts)))

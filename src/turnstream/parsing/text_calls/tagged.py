@@ -18,7 +18,7 @@ from turnstream.parsing.text_calls import json_calls
 from turnstream.parsing.text_calls.reader import Parsing, Reader, stops
 from turnstream.parsing.text_calls.state import LOST, NO_NAME, Call, MalformedError, NotACallError, Parse
 from turnstream.parsing.text_calls.strings import Emit, TruncatedError
-from turnstream.parsing.text_calls.typed_value import STRING, json_or_string, typed
+from turnstream.parsing.text_calls.typed_value import STRING, is_lost, json_or_string, typed
 
 _WHOLE = ("arguments", "parameters", "properties", "input", "args", "params")
 _CONTROL = re.compile(r"<\|[^|<>]*\|>")
@@ -26,9 +26,11 @@ _NOT_SPACE = re.compile(r"\S")
 _HEAD_END = re.compile(r"[>\n<]")
 _ATTRIBUTE = re.compile(r"""(?<![\w:.-])([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
 _FOREIGN = re.compile(r"<(parameter|param|arg|argument)\b[^<\n]*>|<[A-Za-z_][\w.-]*>")
-_ELEMENT = re.compile(r"<[A-Za-z_][\w.-]*>")
 _AFTER_WORD = re.compile(r"[^\w.\-:/]")
 _NOT_BLANK = re.compile(r"[^ \t]")
+_DAMAGED = re.compile(r"(?:<(?:/[^<>\n]{0,60}>?|[^<>\s]{0,60})|[|｜/][^<>\s]{0,60}>)\s*\Z")
+_MISSPELT = re.compile(r"</[\w:]*>?")
+_LONGEST_TAIL = 80
 _LONGEST_INLINE = 100
 _LONGEST_HEAD = 400
 _LONGEST_STRAY = 2_000
@@ -52,6 +54,8 @@ class Tags:
     guess: bool = True
     """Without a schema a value that reads as JSON is JSON."""
     cdata: bool = False
+    tokens: bool = False
+    """The tags hold signs that no value has: a closer always ends its value."""
     text: bool = False
     """A value is a string if its tag does not say otherwise."""
     ends_with_stream: bool = False
@@ -201,7 +205,7 @@ def _cut(tail: str, tags: Tags) -> bool:
 
 def _check(stray: str, first: bool) -> None:
     """What stands between parameters is passed over, but not in place of them."""
-    if (first and stray) or "</" in stray:
+    if (first and stray) or ("</" in stray and not _MISSPELT.fullmatch(stray)):
         raise MalformedError(LOST)
 
 
@@ -259,13 +263,18 @@ def _read_param(parse: Parse, tags: Tags, call: Call, key: str, said: dict[str, 
     as_text = said.get("string")
     if as_text == "false":
         parts: list[str] = []
-        yield from _value(reader, tags, parts.append, parse, call)
-        call.emit(typed("".join(parts), types) if types else json_or_string("".join(parts)))
+        yield from _value(reader, tags, Kept(parts.append), parse, call)
+        text = "".join(parts)
+        if is_lost(text, types):
+            raise MalformedError(LOST)
+        call.emit(typed(text, types) if types else json_or_string(text))
         return
     if as_text == "true" or (tags.text and not said.get("string")):
         types = STRING
     value = parse.typed_value(call, types, trim=tags.trim, guess=tags.guess, paired=tags.paired)
-    yield from _value(reader, tags, value.push, parse, call)
+    yield from _value(reader, tags, Kept(value.push), parse, call)
+    if value.lost:
+        raise MalformedError(LOST)
     value.close()
 
 
@@ -274,7 +283,7 @@ def _wrapped(parse: Parse, tags: Tags, call: Call, key: str) -> Parsing[bool]:
     if not (yield from parse.reader.ahead(_NOT_SPACE)).endswith("{"):
         return False
     parts: list[str] = []
-    yield from _value(parse.reader, tags, parts.append, parse, call)
+    yield from _value(parse.reader, tags, Kept(parts.append), parse, call)
     text = typed("".join(parts), frozenset({"object"}))
     if text.startswith("{") and parse.tools.declares_all(call.name, text):
         call.emit(text)
@@ -284,8 +293,37 @@ def _wrapped(parse: Parse, tags: Tags, call: Call, key: str) -> Parsing[bool]:
     return True
 
 
-def _value(reader: Reader, tags: Tags, sink: Emit, parse: Parse, call: Call) -> Parsing[None]:
-    """The raw text of a value, up to its closer, or before the next tag where that was forgotten."""
+class Kept:
+    """A value's text on its way: its end is kept, to see whether a damaged closer is in it."""
+
+    __slots__ = ("_sink", "_tail", "closed")
+
+    def __init__(self, sink: Emit) -> None:
+        self._sink = sink
+        self._tail = ""
+        self.closed = False  # its own closer stands in it, as text
+
+    def __call__(self, piece: str) -> None:
+        self._sink(piece)
+        self._tail = (self._tail + piece)[-_LONGEST_TAIL:]
+
+    @property
+    def ends_line(self) -> bool:
+        return self._tail.endswith("\n")
+
+    def check(self, *closers: str) -> None:
+        """The value has no closer of its own: it is lost, if a damaged one stands at its end."""
+        unslashed = tuple(closer.replace("/", "", 1) for closer in closers)
+        if _DAMAGED.search(self._tail) or self._tail.rstrip().endswith(unslashed):
+            raise MalformedError(LOST)
+
+
+def _value(reader: Reader, tags: Tags, sink: Kept, parse: Parse, call: Call) -> Parsing[None]:
+    """The raw text of a value, up to its closer, or before the next tag where that was forgotten.
+
+    A closer that another tag follows ends the value. One that text follows is text, but then no tag of the family may
+    come before the value's end: it may as well be the next call's.
+    """
     ends = stops(*tags.param_end, *tags.param, *tags.call_end, *tags.wraps, *tags.call)
     follow = (*tags.param, *tags.param_end, *tags.call_end, *tags.wraps, *tags.call)
     if tags.cdata and (yield from _cdata(reader, tags, sink)):
@@ -299,34 +337,31 @@ def _value(reader: Reader, tags: Tags, sink: Emit, parse: Parse, call: Call) -> 
             space = yield from reader.space()
             if (yield from reader.at(*follow)) or not (yield from reader.peek()) or reader.cut_in(*follow):
                 return
-            if (yield from _foreign_follows(parse, call, "\n" in space)):
+            if tags.tokens or (yield from reader.at("<")) or (tags.trim and sink.ends_line and "\n" in space):
                 return
             sink(found + space)
+            sink.closed = True
         elif found in tags.param or found in tags.call:
             head = yield from reader.ahead(_HEAD_END, len(found))
             key = _named(head[len(found) : -1])[0]
             if found in tags.call:
-                if head[-1:] == ">" and parse.tools.known and parse.tools.offers(key):
-                    return
-            elif head[-1:] == ">" and (not parse.tools.schema(call.name) or parse.tools.declares(call.name, key)):
+                ends_it = head[-1:] == ">" and parse.tools.known and parse.tools.offers(key)
+            else:
+                known = bool(parse.tools.schema(call.name))
+                ends_it = head[-1:] == ">" and (not known or parse.tools.declares(call.name, key))
+            if sink.closed and head[-1:] == ">":
+                raise MalformedError(LOST)
+            if ends_it:
+                sink.check(*tags.param_end)
                 return
             reader.pos += len(found)
             sink(found)
         elif (yield from _ends_call(reader, tags, call, found, sink)):
+            sink.check(*tags.param_end)
             return
 
 
-def _foreign_follows(parse: Parse, call: Call, at_line_start: bool) -> Parsing[bool]:
-    """Whether another parameter follows, as an element that is named as one, or as any on a line of its own."""
-    if not (yield from parse.reader.at("<")):
-        return False
-    head = yield from parse.reader.ahead(_HEAD_END, 1, 64)
-    if head.startswith(("<parameter", "<param ")):
-        return True
-    return bool(_ELEMENT.fullmatch(head)) and (at_line_start or parse.tools.declares(call.name, head[1:-1]))
-
-
-def _ends_call(reader: Reader, tags: Tags, call: Call, found: str, sink: Emit) -> Parsing[bool]:
+def _ends_call(reader: Reader, tags: Tags, call: Call, found: str, sink: Kept) -> Parsing[bool]:
     """Whether a call's closer, or what stands around calls, ends a value that lost its own closer."""
     closer = found in tags.call_end
     if not tags.wraps or not (found.startswith("</") if closer else not found.startswith("</")):

@@ -101,6 +101,7 @@ def dsml(sign: str) -> Tags:
         param_end=(f"</{sign}parameter>",),
         wraps=tuple(f"</{sign}{word}>" for word in ("function_calls", "tool_calls", "toolcalls", "tool", "calls")),
         trim=False,
+        tokens=True,
     )
 
 

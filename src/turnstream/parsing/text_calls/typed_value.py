@@ -68,6 +68,11 @@ class TypedValue:
         if not self._may_be_other():
             self._stream()
 
+    @property
+    def lost(self) -> bool:
+        """Whether what is declared as a number or the like holds a tag: then it was not closed."""
+        return not self._streams and is_lost("".join(self._held), self._types)
+
     def close(self) -> None:
         if self._streams:
             self._emit('"')
@@ -93,6 +98,11 @@ class TypedValue:
         self._streams = True
         self._emit('"' + escaped("".join(self._held)))
         self._held.clear()
+
+
+def is_lost(text: str, types: Types) -> bool:
+    """Whether what is declared as a number or the like holds a tag."""
+    return bool(types) and "string" not in types and "<" in text and text.lstrip()[:1] not in ("{", "[")
 
 
 def typed(text: str, types: Types) -> str:

@@ -63,7 +63,7 @@ def string(reader: Reader, style: Style = JSON, ends: Stops = NEVER) -> Parsing[
     char = yield from next_char(reader)
     if char not in "\"'":
         word = yield from reader.run(_WORD_END)
-        if not word:
+        if not word or (style.bare and any(sign in word for sign in '"|<')):
             raise BrokenError
         return word
     yield from _Value(reader, parts.append, style, ends, None).string(char)
@@ -170,7 +170,10 @@ class _Value(Quoted):
         if len(stack) > DEEPEST:
             raise BrokenError
         self._emit((yield from gap(reader, self._style)))
-        if (yield from next_char(reader)) == stack[-1]:
+        after = yield from next_char(reader)
+        if self._head and after != ":":
+            raise BrokenError
+        if after == stack[-1]:
             return _CLOSED
         if char == "{":
             return (yield from self._key())
@@ -283,7 +286,7 @@ class _Value(Quoted):
             word = yield from reader.run(_WORD_END)
         if reader.ended and reader.pos >= len(reader.text) and self._stack:
             raise TruncatedError
-        if not word:
+        if not word or (style.bare and any(sign in word for sign in '"|<')):
             raise BrokenError
         if style.bare and types:
             found = scalars.scalar(word, types)

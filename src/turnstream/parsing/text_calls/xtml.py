@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import html
 
+from turnstream.parsing.text_calls import recovery
 from turnstream.parsing.text_calls.reader import Parsing, stops
-from turnstream.parsing.text_calls.state import CUT_OFF, NO_NAME, Call, MalformedError, NotACallError, Parse
+from turnstream.parsing.text_calls.state import CUT_OFF, LOST, NO_NAME, Call, MalformedError, NotACallError, Parse
 from turnstream.parsing.text_calls.strings import TruncatedError
 from turnstream.parsing.text_calls.tagged import attributes
 from turnstream.parsing.text_calls.values import ignore
@@ -42,60 +43,72 @@ def read(parse: Parse, reasoning_open: bool) -> Parsing[None]:
 
 
 def _tools(parse: Parse) -> Parsing[None]:
+    """The calls, up to the section's end; what stands between them is layout."""
     reader = parse.reader
     while True:
         parse.call = None
         reader.record()
+        mark = yield from reader.until(_MARKS, ignore)
+        if mark != OPEN:
+            head, _ = yield from reader.collect(SEP)
+            if not mark or head.strip() in ("tools", "message"):
+                if not mark and reader.recorded().strip():
+                    parse.malformed(CUT_OFF)
+                reader.forget()
+                return
+            continue
         try:
-            mark = yield from reader.until(_MARKS, ignore)
-            if mark != OPEN:
-                if not mark:
-                    raise TruncatedError
-                head, _ = yield from reader.collect(SEP)
-                if head.strip() in ("tools", "message"):
-                    return
-                continue
-            head, sep = yield from reader.collect(SEP)
-            if not sep:
-                raise TruncatedError
-            name = html.unescape(attributes(head).get("tool", ""))
-            if not name:
-                raise MalformedError(NO_NAME)
-            yield from _call(parse, parse.start(name))
-        except TruncatedError:
-            if parse.call is not None or reader.recorded().strip():
-                parse.malformed(CUT_OFF)
-            return
+            yield from recovery.recovering(parse, _call(parse), _CALL_ENDS)
         except NotACallError:
             parse.out.text(reader.recorded())
-            return
-        except MalformedError as error:
-            yield from reader.until(stops(f"{CLOSE}call{SEP}"), ignore)
-            parse.malformed(str(error))
-        finally:
             reader.forget()
+            return
 
 
-def _call(parse: Parse, call: Call) -> Parsing[None]:
+def _call(parse: Parse) -> Parsing[None]:
     reader = parse.reader
+    head, sep = yield from reader.collect(SEP)
+    if not sep:
+        raise TruncatedError
+    name = html.unescape(attributes(head).get("tool", ""))
+    if not name:
+        raise MalformedError(NO_NAME)
+    if "<|" in head:
+        raise MalformedError(LOST)
+    call = parse.start(name)
     while True:
-        mark = yield from reader.until(_MARKS, ignore)
+        parts: list[str] = []
+        mark = yield from reader.until(_MARKS, parts.append)
         head, sep = yield from reader.collect(SEP)
         if not mark or not sep:
             raise TruncatedError
+        kind = "call" if mark == CLOSE else "argument"
+        if "".join(parts).strip() or not head.strip().startswith(kind) or "<|" in head:
+            raise MalformedError(LOST)
         if mark == CLOSE:
             call.end()
             return
-        found = attributes(head)
-        call.member(html.unescape(found.get("key", "")))
-        declared = parse.tools.types(call.name, found.get("key", ""))
-        types = frozenset({found["type"]}) if found.get("type") else declared
-        value = parse.typed_value(call, types)
-        while (yield from reader.until(stops(CLOSE), value.push)):
-            space = yield from reader.space()
-            if (yield from reader.take(f"argument{SEP}", f"argument {SEP}")):
-                value.close()
-                break
-            value.push(CLOSE + space)
-        else:
-            raise TruncatedError
+        yield from _argument(parse, call, attributes(head))
+
+
+def _argument(parse: Parse, call: Call, said: dict[str, str]) -> Parsing[None]:
+    reader = parse.reader
+    key = html.unescape(said.get("key", ""))
+    if not key:
+        raise MalformedError(LOST)
+    call.member(key)
+    types = frozenset({said["type"]}) if said.get("type") else parse.tools.types(call.name, key)
+    value = parse.typed_value(call, types)
+    while (yield from reader.until(_VALUE_MARKS, value.push)) == CLOSE:
+        space = yield from reader.space()
+        if (yield from reader.take(f"argument{SEP}", f"argument {SEP}")):
+            if value.lost:
+                raise MalformedError(LOST)
+            value.close()
+            return
+        value.push(CLOSE + space)
+    raise TruncatedError if reader.ended and reader.pos >= len(reader.text) else MalformedError(LOST)
+
+
+_CALL_ENDS = stops(f"{CLOSE}call{SEP}", f"{OPEN}call", f"{CLOSE}tools{SEP}")
+_VALUE_MARKS = stops(CLOSE, f"{OPEN}argument", f"{OPEN}call")
