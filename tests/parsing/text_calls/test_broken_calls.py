@@ -142,6 +142,7 @@ def test_parameters_in_other_tags_are_read_or_the_call_is_malformed(
         ),
         ("pythonic", '[weather("Oslo")]x', "x", [], 1),
         ("pythonic", '[weather(city="Oslo",), now()]', "", [WEATHER, NOW], 0),
+        ("olmo3_pythonic", '<function_calls>\nweather(city="Oslo"\nnow()\n</function_calls>x', "x", [NOW], 1),
         ("lfm2_pythonic", '<|tool_call_start|>[weather(city=f"{x}"), now()]<|tool_call_end|>', "", [NOW], 1),
         (
             "lfm2_pythonic",
@@ -239,7 +240,7 @@ def test_python_arguments_are_read_whole_or_not_at_all(
                 '"now", "parameters": {}}]<|END_ACTION|>Bye'
             ),
             "Bye",
-            [],
+            [NOW],
             1,
         ),
         ("gemma4", '<|tool_call>call:shell{cmd:<|"|>ls<|"|>,wait:}<tool_call|>Bye', "Bye", [], 1),

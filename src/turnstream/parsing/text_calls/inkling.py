@@ -10,7 +10,8 @@ import re
 
 from turnstream.parsing.text_calls import recovery, strict
 from turnstream.parsing.text_calls.reader import Parsing, stops
-from turnstream.parsing.text_calls.state import CUT_OFF, NO_NAME, MalformedError, NotACallError, Parse
+from turnstream.parsing.text_calls.state import NO_NAME, MalformedError, NotACallError, Parse
+from turnstream.parsing.text_calls.strings import TruncatedError
 
 KINDS = (
     "<|content_text|>",
@@ -73,7 +74,7 @@ def _text_call(parse: Parse, name: str) -> Parsing[None]:
         raise MalformedError(RAW)
     body, mark = yield from reader.collect_before(END)
     if not mark:
-        raise MalformedError(CUT_OFF, ended=True)
+        raise TruncatedError
     call.member(keys[0])
     call.emit(strict.dumps(body))
     call.end()

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from turnstream.parsing.text_calls import json_calls, recovery, tagged
+from turnstream.parsing.text_calls import json_calls, pairs, recovery, tagged
 from turnstream.parsing.text_calls.reader import Parsing, Reader, stops
 from turnstream.parsing.text_calls.schema import Tools
 from turnstream.parsing.text_calls.state import NO_NAME, MalformedError, NotACallError, Parse
@@ -134,5 +134,8 @@ class Named:
         yield from json_calls.closers(reader)
         while marks:
             yield from reader.space()
-            if not (yield from reader.take(*marks)):
+            if (yield from reader.take(*marks)):
+                continue
+            if (yield from reader.at(*self.begin, *self.closes)) or not (other := (yield from pairs.misspelt(parse))):
                 return
+            reader.pos += len(other)

@@ -21,8 +21,8 @@ from turnstream.parsing.text_calls.values import ignore
 
 _LOOSE = re.compile(r"""([\w.-]+)=("[^"]*"|'[^']*'|\S+)""")
 _NEWLINES = re.compile(r"(?:\\n|\s)*")
-_MISSPELT = re.compile(r"</[\w:|]*(?:call|CALL|tool|TOOL)\w*>")
-_TAG_END = re.compile(r"[^\w:|]")
+_MISSPELT = re.compile(r"</[\w:|]*(?:call|CALL|tool|TOOL)\w*>|<[|｜][\w:|｜▁]*end[\w:|｜▁]*>")
+_TAG_END = re.compile(r"[^\w:|｜▁]")
 _LONGEST_NAME = 300
 
 
@@ -53,7 +53,7 @@ class Pairs:
 
 def misspelt(parse: Parse) -> Parsing[str]:
     """Another word for a call's closer that stands here, not consumed."""
-    if not (yield from parse.reader.at("</")):
+    if not (yield from parse.reader.at("</", "<|", "<｜")):
         return ""
     found = yield from parse.reader.ahead(_TAG_END, 2, 40)
     return found if _MISSPELT.fullmatch(found) else ""

@@ -53,12 +53,12 @@ def one(parse: Parse, *, ends: Stops, weak: bool) -> Parsing[bool]:
 def _whole(parse: Parse, call: Call, ends: Stops) -> Parsing[None]:
     """The call as Python itself reads it, once its brackets are closed. Raises MalformedError."""
     reader = parse.reader
-    yield from recovery.resync(parse, ends, brackets=recovery.PYTHON)
+    yield from recovery.resync(parse, ends, brackets=recovery.PYTHON, whole=True)
     text = reader.recorded()[parse.began :].strip()
     try:
         call.finish(literals.keywords(text))
     except ValueError:
-        raise MalformedError(NOT_JSON, ended=True) from None
+        raise MalformedError(NOT_JSON) from None
 
 
 def _checked(parse: Parse, ends: Stops, weak: bool, listed: bool) -> Parsing[bool]:

@@ -25,6 +25,8 @@ MOST = 256
 JSON, PYTHON = '"', "\"'"
 _BRACKET = {'"': re.compile(r'["\\{}\[\]()]').search, "\"'": re.compile(r"""["'\\{}\[\]()]""").search}
 _QUOTE = {'"': re.compile(r'["\\]').search, "'": re.compile(r"['\\]").search}
+_NEXT_CALL = re.compile(r"\}\s*+[,;]?\s*+(?=\{\s*+[\"'](?:name|tool_name|function|type|id|tool_call_id)[\"']\s*:)")
+_NEXT_PYTHON = re.compile(r"(?<!\s)[,\n]\s*+(?=([A-Za-z_][\w.\-:]*)\()")
 _GOES_ON = re.compile(r"\s*(?:\n|\Z|<|\[TOOL)")
 _CLOSED_LINE = re.compile(r"(?<![}\])])[}\])]++[ \t]*+(?=\n)")
 
@@ -73,9 +75,6 @@ def recovering(parse: Parse, engine: Generator[None, None, T], ends: Stops, *, b
         return (yield from engine)
     except MalformedError as error:
         reason = str(error)
-        if error.ended:
-            parse.malformed(reason)
-            return None
     except BrokenError:
         reason = NOT_JSON
     except TruncatedError:
@@ -85,8 +84,11 @@ def recovering(parse: Parse, engine: Generator[None, None, T], ends: Stops, *, b
     return None
 
 
-def resync(parse: Parse, ends: Stops, *, brackets: str) -> Parsing[None]:
-    """Stand where the broken call ends: before a marker, behind a bracket, or at the end of the stream."""
+def resync(parse: Parse, ends: Stops, *, brackets: str, whole: bool = False) -> Parsing[None]:
+    """Stand where the broken call ends: before a marker, behind a bracket, or at the end of the stream.
+
+    ``whole`` says that it is perhaps not broken: what looks like the next call may stand in a string of it.
+    """
     reader = parse.reader
     ends = _with_thoughts(parse, ends)
     brackets = brackets or (JSON if parse.json else "")
@@ -101,13 +103,25 @@ def resync(parse: Parse, ends: Stops, *, brackets: str) -> Parsing[None]:
     counted = Brackets(brackets)
     at = _end(raw, parse.began, ends, counted)
     if at < 0:
-        if (yield from _read_on(parse, ends, counted)):
-            return
+        found = yield from _read_on(parse, ends, counted)
         raw = reader.recorded()
-        at = _last_resort(raw, parse.began, ends)
+        at = len(raw) if found else _last_resort(raw, parse.began, ends)
+    following = -1 if whole else _next_call(parse, raw, brackets)
+    if 0 <= following < at or (at < 0 <= following):
+        at = following
     if 0 <= at < len(raw) and parse.reread + len(raw) - at <= REREAD:
         parse.reread += len(raw) - at
         reader.rewind(at)
+
+
+def _next_call(parse: Parse, raw: str, brackets: str) -> int:
+    """Where in a list of calls the one after the broken one begins, or -1."""
+    start = parse.began + 1
+    if brackets == JSON:
+        found = _NEXT_CALL.search(raw, start)
+        return found.start() + 1 if found is not None else -1
+    calls = _NEXT_PYTHON.finditer(raw, start) if parse.tools.known else ()
+    return next((call.start() for call in calls if call[1] in parse.tools.names), -1)
 
 
 def _with_thoughts(parse: Parse, ends: Stops) -> Stops:

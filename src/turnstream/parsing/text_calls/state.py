@@ -23,14 +23,7 @@ class NotACallError(Exception):
 
 
 class MalformedError(Exception):
-    """A call, but a broken one. The message says why, in a sentence for the model.
-
-    ``ended`` says that the reader stands at the broken call's end already.
-    """
-
-    def __init__(self, reason: str, *, ended: bool = False) -> None:
-        super().__init__(reason)
-        self.ended = ended
+    """A call, but a broken one. The message says why, in a sentence for the model."""
 
 
 class Parse:
