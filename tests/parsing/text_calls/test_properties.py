@@ -52,6 +52,15 @@ def test_a_call_with_something_lost_or_doubled_reads_the_same_however_it_is_cut(
             assert gathered(fed(name, cut(broken, [7, 30, 31, 60]))) == whole
 
 
+@pytest.mark.parametrize("name", sorted(RENDERERS))
+def test_a_call_with_a_sign_too_few_or_too_many_is_never_run_without_its_arguments(name: str) -> None:
+    text = RENDERERS[name](CALL)
+    for at in range(len(text)):
+        for broken in (text[:at] + text[at + 1 :], *(text[:at] + sign + text[at:] for sign in '"}<')):
+            for call in parse(broken, name, TOOLS).tool_calls:
+                assert call.arguments != "{}", broken
+
+
 @pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=30, deadline=None)
 @given(SOUP)

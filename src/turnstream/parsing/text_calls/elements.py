@@ -123,7 +123,8 @@ def named(parse: Parse, marker: str, closer: str, *, offered: bool) -> Parsing[N
         if not (yield from reader.at("<server_name>", *_NAMES)):
             if seen:
                 return
-            if not (yield from reader.peek()) and not parse.inline and not offered:
+            over = not (yield from reader.peek()) or reader.cut_in("<server_name>", *_NAMES)
+            if over and not parse.inline and not offered:
                 raise TruncatedError
             raise NotACallError
         parse.call = None

@@ -23,6 +23,7 @@ from turnstream.parsing.text_calls.values import NEVER
 PASSED = 64
 """So many other values are passed over in a list of calls."""
 NOT_AN_OBJECT = "The arguments are not a JSON object."
+_AFTER_OBJECT = re.compile(r"[^\s,]")
 _NOT_SPACE = re.compile(r"\S")
 _NOT_BETWEEN = re.compile(r"[^\s,;}]")
 _LIKE_ARGUMENTS = re.compile(r"(?:\w+_)?(?:arg(?:ument)?s?|param(?:eter)?s?|inputs?|kwargs)", re.IGNORECASE)
@@ -268,7 +269,14 @@ def arguments(parse: Parse, call: Call, ends: Stops = NEVER) -> Parsing[None]:
         call.emit(unpacked((yield from values.string(reader, ends=ends)), declared))
     else:
         raise BrokenError
+    if (yield from _goes_on(reader)):
+        raise BrokenError  # a bracket closed the arguments before their end
     parse.json = False
+
+
+def _goes_on(reader: Reader) -> Parsing[bool]:
+    """Whether another member follows what was closed; nothing is consumed."""
+    return (yield from reader.ahead(_AFTER_OBJECT))[-1:] in ("'", '"', ":")
 
 
 def one(
@@ -287,6 +295,8 @@ def one(
         yield from found.read()
         if listed and found.name is None and not found.complete:
             return True
+        if not found.complete and (yield from _goes_on(reader)):
+            raise BrokenError
         found.finish()
     except BrokenError:
         if weak and found.call is None:

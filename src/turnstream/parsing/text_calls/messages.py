@@ -144,7 +144,9 @@ class Messages:
             "<|start|>", "<|channel|>", "<|message|>", "<|constrain|>", "to=", *self.ends, *self.over
         )
         if not found:
-            if not (yield from reader.peek()):
+            if not (yield from reader.peek()) or (
+                parse.out.calls and reader.cut_in("<|start|>", *self.ends, *self.over)
+            ):
                 parse.out.text(space)
                 return None
             parse.out.text(space)

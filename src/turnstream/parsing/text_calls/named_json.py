@@ -64,7 +64,8 @@ class Named:
             if self.closes and (yield from reader.take(*self.closes)):
                 return
             if not (yield from self._begins(reader)):
-                if not seen and not (yield from reader.peek()) and not parse.inline:
+                over = not (yield from reader.peek()) or reader.cut_in(*self.begin)
+                if not seen and over and not parse.inline:
                     raise TruncatedError
                 if not seen:
                     raise NotACallError

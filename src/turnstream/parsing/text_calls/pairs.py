@@ -123,7 +123,8 @@ def _name(parse: Parse, pairs: Pairs, *, weak: bool) -> Parsing[str]:
     name = name.strip()
     if not mark:
         cut = stops(*marks).live(reader.text, reader.pos) if reader.ended else 0
-        if reader.ended and not parse.inline and tools.may_offer(reader.text[reader.pos : cut].strip()):
+        begun = reader.text[reader.pos : cut].strip()
+        if reader.ended and not parse.inline and (tools.may_offer(begun) or "function".startswith(begun)):
             raise TruncatedError
         raise NotACallError
     if pairs.loose and mark in pairs.ends and _loose(parse, name):
