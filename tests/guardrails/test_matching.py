@@ -39,7 +39,7 @@ def shown(rule: texts.Rule, pieces: Sequence[str]) -> tuple[str, bool]:
         for piece in pieces:
             out += stream.feed(piece)
         return out + stream.close(), False
-    except texts.Stopped as stopped:
+    except texts.StoppedError as stopped:
         return out + stopped.before, True
 
 

@@ -163,7 +163,7 @@ async def test_an_answer_that_broke_off_is_not_asked_for_again() -> None:
 
 @pytest.mark.parametrize("upgrade", [b"upgrade: websocket\r\nconnection: upgrade\r\n", b""])
 async def test_a_change_of_protocol_is_no_answer(upgrade: bytes) -> None:
-    with pytest.raises(plain_http.NotHttp):
+    with pytest.raises(plain_http.NotHttpError):
         await body_of(b"HTTP/1.1 101 Switching Protocols\r\n" + upgrade + b"\r\nabc", close=True)
 
 

@@ -5,7 +5,7 @@ from aiohttp import web
 
 from tests.tools.web import serving
 from turnstream.events import ConfigurationError, ToolError
-from turnstream.tools.guard import Forbidden, Guard
+from turnstream.tools.guard import ForbiddenError, Guard
 from turnstream.tools.http_client import HttpClient, HttpOptions, Request
 
 
@@ -19,7 +19,7 @@ from turnstream.tools.http_client import HttpClient, HttpOptions, Request
     ],
 )  # fmt: skip
 def test_addresses_that_are_not_public_are_forbidden(address: str) -> None:
-    with pytest.raises(Forbidden):
+    with pytest.raises(ForbiddenError):
         Guard().check("example.com", 443, address)
 
 
@@ -51,7 +51,7 @@ def test_what_the_configuration_names_is_allowed(entry: str, host: str, port: in
     ],
 )
 def test_and_nothing_else_is(entry: str, host: str, port: int, address: str) -> None:
-    with pytest.raises(Forbidden):
+    with pytest.raises(ForbiddenError):
         Guard([entry]).check(host, port, address)
 
 

@@ -64,7 +64,7 @@ class Guardrails(outside.Owner):
         for at, message in enumerate(request.messages):
             try:
                 changed.append(_change_message(message, lambda text: texts.apply(self._input_rules, text)))
-            except texts.Stopped as stopped:
+            except texts.StoppedError as stopped:
                 if not isinstance(message, messages.AssistantMessage):
                     outside.report(context, stopped.rule, "refused the request")
                     raise _refused(f"messages[{at}]") from None

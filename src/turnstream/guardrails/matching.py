@@ -39,7 +39,7 @@ class PatternRule(Struct, frozen=True):
         return Stream(self)
 
     def apply(self, text: str) -> str:
-        """To a text that is whole. Raises `texts.Stopped`."""
+        """To a text that is whole. Raises `texts.StoppedError`."""
         stream = Stream(self, whole=True)
         return stream.feed(text) + stream.close()
 
@@ -76,7 +76,7 @@ class Stream:
             end = start + self._room
             given.append(self._take(text[start:end], given))
             if self.held > self._rule.pattern.longest:
-                raise texts.Stopped(self._rule.name, "".join(given))
+                raise texts.StoppedError(self._rule.name, "".join(given))
             start, self._room = end, _SLICE
         self._room -= len(text) - start
         given.append(self._take(text[start:], given))
@@ -89,7 +89,7 @@ class Stream:
     def _take(self, text: str, before: list[str]) -> str:
         try:
             return self._scan(text, ending=False)
-        except texts.Stopped as stopped:
+        except texts.StoppedError as stopped:
             raise stopped.showing("".join(before) + stopped.before) from None
 
     def _scan(self, new: str, *, ending: bool) -> str:
@@ -108,7 +108,7 @@ class Stream:
                 continue
             shown.append(text[start : part[0]])
             if self._rule.replacement is None:
-                raise texts.Stopped(self._rule.name, _decode(b"".join(shown)))
+                raise texts.StoppedError(self._rule.name, _decode(b"".join(shown)))
             shown.append(self._rule.replacement.encode())
             at = start = part[1]
         until = len(text) if found is None else found.span()[0]

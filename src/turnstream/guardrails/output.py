@@ -52,7 +52,7 @@ class Output:
         self._waiting: deque[events.RunEvent] = deque()
         self._channels: dict[type[Delta], Channel] = {}
         self._arguments: dict[str, list[str]] = {}
-        self.stopped: texts.Stopped | None = None
+        self.stopped: texts.StoppedError | None = None
         self.in_step = False
 
     @property
@@ -68,7 +68,7 @@ class Output:
         shown: list[events.RunEvent] = []
         try:
             self._show(shown, events.TextDelta, self._gate.answer(allowed))
-        except texts.Stopped as stopped:
+        except texts.StoppedError as stopped:
             self._stop(shown, stopped)
         return shown + self._go_on()
 
@@ -89,14 +89,14 @@ class Output:
             event = self._waiting[0]
             try:
                 done = self._handle(event, shown)
-            except texts.Stopped as stopped:
+            except texts.StoppedError as stopped:
                 self._stop(shown, stopped)
                 break
             if done and self._waiting:
                 self._waiting.popleft()
         return shown
 
-    def _stop(self, shown: list[events.RunEvent], stopped: texts.Stopped) -> None:
+    def _stop(self, shown: list[events.RunEvent], stopped: texts.StoppedError) -> None:
         """A step that had come to its end is told of once more, as far as it was shown."""
         self.stopped = stopped
         event = self._waiting[0] if self._waiting else None
@@ -133,7 +133,7 @@ class Output:
         """Beside the answer, a rule that stops withholds what it found and the run goes on."""
         try:
             return self._change(text)
-        except texts.Stopped as stopped:
+        except texts.StoppedError as stopped:
             return withheld(stopped)
 
     def _take_run(self, kind: type[Delta]) -> str:
@@ -167,7 +167,7 @@ class Output:
         stopped = None
         try:
             given = channel.close() if ending else channel.feed(text)
-        except texts.Stopped as error:
+        except texts.StoppedError as error:
             stopped, given = error, error.before
         if kind is events.TextDelta:
             given = self._gate.feed(given)
@@ -234,7 +234,7 @@ class Output:
         return messages.AssistantMessage(tuple(parts))
 
 
-def withheld(stopped: texts.Stopped) -> str:
+def withheld(stopped: texts.StoppedError) -> str:
     return f"Withheld by the guardrail {stopped.rule!r}."
 
 
@@ -292,7 +292,7 @@ class Gate:
             return text
         self._text += text
         if self._every is None and len(self._text) > MOST_HELD:
-            raise texts.Stopped(self._judges[0].name)
+            raise texts.StoppedError(self._judges[0].name)
         self._ask()
         return ""
 
@@ -308,7 +308,7 @@ class Gate:
         if not allowed:
             self._until = None
             if judge.replacement is None:
-                raise texts.Stopped(judge.name)
+                raise texts.StoppedError(judge.name)
             self._passed = len(self._text)
             return judge.replacement
         self._asked += 1

@@ -22,7 +22,7 @@ class LengthRule(Struct, frozen=True):
 
     def apply(self, text: str) -> str:
         if len(text) > self.most:
-            raise texts.Stopped(self.name, text[: self.most], "length")
+            raise texts.StoppedError(self.name, text[: self.most], "length")
         return text
 
 
@@ -33,7 +33,7 @@ class LengthStream:
 
     def feed(self, text: str) -> str:
         if len(text) > self._room:
-            raise texts.Stopped(self._rule.name, text[: self._room], "length")
+            raise texts.StoppedError(self._rule.name, text[: self._room], "length")
         self._room -= len(text)
         return text
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from turnstream import events
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """The rule ends the text. ``before`` is what may be shown of it yet, ``reason`` what a client is told."""
 
     def __init__(self, rule: str, before: str = "", reason: events.FinishReason = "content_filter") -> None:
@@ -17,12 +17,12 @@ class Stopped(Exception):
         self.before = before
         self.reason = reason
 
-    def showing(self, before: str) -> Stopped:
-        return Stopped(self.rule, before, self.reason)
+    def showing(self, before: str) -> StoppedError:
+        return StoppedError(self.rule, before, self.reason)
 
 
 class Stream(Protocol):
-    """A text in pieces. Both raise `Stopped`, and after that neither is called again."""
+    """A text in pieces. Both raise `StoppedError`, and after that neither is called again."""
 
     def feed(self, text: str) -> str: ...
 
@@ -30,7 +30,7 @@ class Stream(Protocol):
 
 
 class Rule(Protocol):
-    """Holds no state of any text. ``apply`` is for a text that is whole; it raises `Stopped`."""
+    """Holds no state of any text. ``apply`` is for a text that is whole; it raises `StoppedError`."""
 
     @property
     def name(self) -> str: ...
@@ -52,7 +52,7 @@ class Chain:
                 break
             try:
                 text = stream.feed(text)
-            except Stopped as stopped:
+            except StoppedError as stopped:
                 raise stopped.showing(self._end(at + 1, stopped.before)) from None
         return text
 
@@ -61,7 +61,7 @@ class Chain:
         for at, stream in enumerate(self._streams):
             try:
                 text = (stream.feed(text) if text else "") + stream.close()
-            except Stopped as stopped:
+            except StoppedError as stopped:
                 raise stopped.showing(self._end(at + 1, stopped.before)) from None
         return text
 
@@ -70,13 +70,13 @@ class Chain:
         for stream in self._streams[start:]:
             try:
                 text = (stream.feed(text) if text else "") + stream.close()
-            except Stopped as stopped:
+            except StoppedError as stopped:
                 text = stopped.before
         return text
 
 
 def apply(rules: Sequence[Rule], text: str) -> str:
-    """To a text that is whole. Raises `Stopped`."""
+    """To a text that is whole. Raises `StoppedError`."""
     for rule in rules:
         text = rule.apply(text)
     return text

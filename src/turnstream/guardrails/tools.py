@@ -32,7 +32,7 @@ class ToolGuard(outside.Owner):
         """Raises `ToolError`."""
         try:
             return await outside.search(len(call.arguments), values.change_call, call, self._change)
-        except texts.Stopped as stopped:
+        except texts.StoppedError as stopped:
             outside.report(context, stopped.rule, f"refused a call of {call.name}")
             raise errors.ToolError(
                 f"The call of {call.name} was refused by the guardrail {stopped.rule!r}: it was not executed."
@@ -47,8 +47,8 @@ class ToolGuard(outside.Owner):
             output = await outside.search(len(text), values.change_output, output, self._change)
             for judge in self._judges if text else ():
                 if not await outside.ask(Question(judge, messages.content_text(output.content)), context):
-                    raise texts.Stopped(judge.name)
-        except texts.Stopped as stopped:
+                    raise texts.StoppedError(judge.name)
+        except texts.StoppedError as stopped:
             outside.report(context, stopped.rule, f"withheld a result of {call.name}")
             raise errors.ToolError(
                 f"The result of {call.name} was withheld by the guardrail {stopped.rule!r}."

@@ -21,7 +21,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from turnstream import errors, messages, toolspec
 
 
-class TemplateRefusal(Exception):
+class TemplateRefusedError(Exception):
     """The template itself says that it can't write this conversation."""
 
 
@@ -62,7 +62,7 @@ class ChatTemplate:
                 strftime_now=now.strftime,
                 **{"bos_token": "", "eos_token": "", **variables},
             )
-        except TemplateRefusal as error:
+        except TemplateRefusedError as error:
             raise errors.RequestError(f"The model's chat template can't write this conversation: {error}") from error
         except Exception as error:  # a template is a program of somebody else's: whatever it raises is its own failure
             raise errors.ConfigurationError(
@@ -133,7 +133,7 @@ def _tojson(
 
 
 def _refuse(message: str) -> None:
-    raise TemplateRefusal(message)
+    raise TemplateRefusedError(message)
 
 
 class _Generation(Extension):

@@ -27,7 +27,7 @@ _INTERNET_6 = ip_network("2000::/3")
 _CLOUDS = (ip_network("168.63.129.16/32"), ip_network("192.0.0.0/24"))
 
 
-class Forbidden(OSError):
+class ForbiddenError(OSError):
     """The address is loopback, private, link-local, a metadata service or the like, and nobody allowed it."""
 
 
@@ -49,12 +49,12 @@ class Guard:
                 self._names.add((_plain(host), port))
 
     def check(self, host: str, port: int, address: str) -> None:
-        """Raises `Forbidden` if ``host``, which resolved to ``address``, may not be reached."""
+        """Raises `ForbiddenError` if ``host``, which resolved to ``address``, may not be reached."""
         found = ip_address(address.partition("%")[0])
         if _is_public(found) or {(_plain(host), port), (_plain(host), None)} & self._names:
             return
         if not any(found in network and allowed in (None, port) for network, allowed in self._networks):
-            raise Forbidden("the address is not public")
+            raise ForbiddenError("the address is not public")
 
     def check_literal(self, host: str, port: int) -> None:
         """The same for a host that is an address: no resolver is asked for those."""

@@ -20,7 +20,7 @@ from yarl import URL
 from turnstream.events import ToolError
 from turnstream.http_semantics import retry_after as retry_after
 from turnstream.tools import bounds
-from turnstream.tools.guard import Forbidden, Guard, Resolver
+from turnstream.tools.guard import ForbiddenError, Guard, Resolver
 
 if TYPE_CHECKING:
     from typing import Self
@@ -276,7 +276,7 @@ def _parts(address: str) -> tuple[URL, str, int]:
 def _error(host: str, error: BaseException) -> ToolError:
     cause: Any = error
     while cause is not None:
-        if isinstance(cause, Forbidden):
+        if isinstance(cause, ForbiddenError):
             return ToolError(f"{host} is not a public address, and requests to it are not allowed.")
         cause = cause.__cause__ or getattr(cause, "os_error", None)
     match error:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.tools.retrieval.folders import pdf
-from turnstream.tools.retrieval.documents import Document, Section, Skipped
+from turnstream.tools.retrieval.documents import Document, Section, SkippedError
 from turnstream.tools.retrieval.extraction import READERS, extract
 
 MARKDOWN = """---
@@ -40,7 +40,7 @@ def texts(document: Document) -> list[Section]:
 
 
 def reason(path: str, data: bytes) -> str:
-    with pytest.raises(Skipped) as caught:
+    with pytest.raises(SkippedError) as caught:
         extract(path, data)
     return caught.value.reason
 
@@ -117,7 +117,7 @@ def test_what_is_no_text_is_skipped_with_a_reason(path: str, data: bytes, said: 
 def test_no_file_breaks_the_reading(suffix: str, data: bytes) -> None:
     try:
         extract(f"a{suffix}", data)
-    except Skipped:
+    except SkippedError:
         pass
 
 
@@ -127,5 +127,5 @@ def test_no_damage_to_a_pdf_breaks_the_reading(place: int, damage: bytes) -> Non
     good = pdf("First page", "Second page")
     try:
         extract("a.pdf", good[:place] + damage + good[place + len(damage) :])
-    except Skipped:
+    except SkippedError:
         pass

@@ -104,7 +104,7 @@ async def send(client: Client, request: base.HttpRequest, timeouts: base.Timeout
         raise silence_error(timeouts.first_token) from error
     except ValueError as error:
         raise errors.ProviderError("The address of the model's vendor is not valid.", detail=str(error)) from error
-    except plain_http.NotHttp as error:
+    except plain_http.NotHttpError as error:
         raise errors.ProtocolError(
             "The model's vendor answered with something that is not a valid HTTP response.", detail=str(error)
         ) from error

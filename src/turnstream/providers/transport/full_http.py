@@ -87,6 +87,6 @@ async def _with_plain_failures(awaitable: Awaitable[T]) -> T:
     except (aiohttp.ServerTimeoutError, aiohttp.InvalidURL, OSError):
         raise
     except aiohttp.ClientResponseError as error:
-        raise plain_http.NotHttp(str(error)) from error
+        raise plain_http.NotHttpError(str(error)) from error
     except (aiohttp.ClientError, asyncio.IncompleteReadError) as error:
         raise ConnectionError(str(error) or type(error).__name__) from error

@@ -32,7 +32,7 @@ _HIGH_WATER = 256 * 1024
 _FAMILY_DELAY = 0.25  # seconds that IPv6 has ahead of IPv4 (RFC 8305)
 
 
-class NotHttp(ConnectionError):
+class NotHttpError(ConnectionError):
     """What came is not an HTTP response."""
 
 
@@ -187,16 +187,16 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
-            self._fail(NotHttp(str(error.__context__ or error)))
+            self._fail(NotHttpError(str(error.__context__ or error)))
             self.abort()
         except httptools.HttpParserUpgrade:
-            self._fail(NotHttp("the answer switches to another protocol"))
+            self._fail(NotHttpError("the answer switches to another protocol"))
             self.abort()
         body = self._body
         if not self._arrived:  # all of it is framing: a head, the sizes of chunks, trailers
             self._head_size += len(data)
             if self._head_size > _LARGEST_HEAD:
-                self._fail(NotHttp(f"the {'framing' if body else 'head'} of the answer is too large"))
+                self._fail(NotHttpError(f"the {'framing' if body else 'head'} of the answer is too large"))
                 self.abort()
         if body is None:
             return
@@ -241,7 +241,7 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         self._head_size += len(name) + len(value)
         if self._head_size > _LARGEST_HEAD:
-            raise NotHttp("the head of the answer is too large")
+            raise NotHttpError("the head of the answer is too large")
         self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
@@ -250,7 +250,7 @@ class Connection(asyncio.Protocol):
         if status < 200:  # informational: the answer is still to come
             return
         if self._head is None or self._head.done():
-            raise NotHttp("an answer that nobody asked for")
+            raise NotHttpError("an answer that nobody asked for")
         self._keep = self._parser.should_keep_alive()
         self._until_close = "content-length" not in headers and "transfer-encoding" not in headers
         response = Response(self, status, headers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 
-from turnstream.tools.retrieval.documents import Skipped
+from turnstream.tools.retrieval.documents import SkippedError
 from turnstream.tools.retrieval.encodings import guess
 
 _CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
@@ -23,7 +23,7 @@ _BOMS = (
 
 def decoded(data: bytes, *, html: bool = False, encoding: str | None = None) -> str:
     """By the byte order mark, as UTF-8, by what an HTML page declares, as ``encoding``, else as what it looks like.
-    Raises `Skipped`."""
+    Raises `SkippedError`."""
     for mark, marked in _BOMS:
         if data.startswith(mark):
             return _checked(data[len(mark) :].decode(marked, "replace"))
@@ -45,5 +45,5 @@ def decoded(data: bytes, *, html: bool = False, encoding: str | None = None) -> 
 
 def _checked(text: str) -> str:
     if len(_UNUSED.findall(text)) + text.count("\ufffd") > max(3, _MOST_UNUSED * len(text)):
-        raise Skipped("it is not text")
+        raise SkippedError("it is not text")
     return _UNUSED.sub(" ", text).replace("\r\n", "\n").replace("\r", "\n")

@@ -21,7 +21,7 @@ class Document(NamedTuple):
     url: str | None = None
 
 
-class Skipped(Exception):
+class SkippedError(Exception):
     """A file that cannot be indexed, in words for whoever runs the index. ``lasting``: as long as it is not changed."""
 
     def __init__(self, reason: str, *, lasting: bool = True) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from turnstream.tools.retrieval.documents import Skipped
+from turnstream.tools.retrieval.documents import SkippedError
 
 _SAMPLE = 65536
 _LEAST_SCORE = 0.5
@@ -45,13 +45,13 @@ _LETTERS = {
 
 
 def guess(data: bytes) -> str:
-    """The encoding that bytes look like which are not UTF-8. Raises `Skipped` if nobody can say."""
+    """The encoding that bytes look like which are not UTF-8. Raises `SkippedError` if nobody can say."""
     if b"\0" in data:
         return _utf16(data)
     fitting = [(score, name) for name, letters in _LETTERS.items() if (score := _score(data, name, letters)) > 0]
     best, encoding = max(fitting, default=(0.0, ""))
     if best < _LEAST_SCORE:
-        raise Skipped("its encoding cannot be told; name it with --encoding")
+        raise SkippedError("its encoding cannot be told; name it with --encoding")
     return encoding
 
 
@@ -59,7 +59,7 @@ def _utf16(data: bytes) -> str:
     """Without a byte order mark: where the zeros of Latin letters stand."""
     even, odd = data[::2].count(0), data[1::2].count(0)
     if max(even, odd) < len(data) / 8 or min(even, odd) > len(data) / 50:
-        raise Skipped("it is not text")
+        raise SkippedError("it is not text")
     return "utf-16-be" if even > odd else "utf-16-le"
 
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from turnstream.tools.retrieval import html, markdown, pdf
 from turnstream.tools.retrieval.decoding import decoded
-from turnstream.tools.retrieval.documents import Document, Section, Skipped
+from turnstream.tools.retrieval.documents import Document, Section, SkippedError
 
 VERSION = 2
 """To be raised when the same bytes give another document, or a document other chunks: then all files are read anew."""
@@ -42,9 +42,9 @@ READERS: Mapping[str, Reader] = {
 
 
 def extract(path: str, data: bytes, encoding: str | None = None) -> Document:
-    """``encoding`` is that of texts which are not UTF-8 and name none. Raises `Skipped`."""
+    """``encoding`` is that of texts which are not UTF-8 and name none. Raises `SkippedError`."""
     name = PurePath(path)
     document = READERS[name.suffix.lower()](data, name.name, encoding)
     if not any(section.text.strip() for section in document.sections):
-        raise Skipped("it has no text")
+        raise SkippedError("it has no text")
     return document

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from turnstream.events import ConfigurationError
-from turnstream.tools.retrieval.documents import Skipped
+from turnstream.tools.retrieval.documents import SkippedError
 from turnstream.tools.retrieval.extraction import READERS, extract
 from turnstream.tools.retrieval.writing import Known, Stamp, Writer
 
@@ -103,7 +103,7 @@ def _file(
             _count(known, path, report)
             return
         writer.replace(path, stamp, extract(path, data, encoding))
-    except Skipped as skip:
+    except SkippedError as skip:
         report.skipped[path] = skip.reason
         writer.skip(path, stamp if skip.lasting else stamp._replace(mtime=0, hash=b""), skip.reason)
         return
@@ -126,14 +126,14 @@ def _count(known: Known, path: str, report: Report) -> None:
 
 def _read(file: Path, status: os.stat_result, most_bytes: int) -> bytes:
     if status.st_size > most_bytes:
-        raise Skipped(f"it is larger than {most_bytes / 1024 / 1024:g} MiB", lasting=False)
+        raise SkippedError(f"it is larger than {most_bytes / 1024 / 1024:g} MiB", lasting=False)
     try:
         with file.open("rb") as opened:
             data = opened.read(most_bytes + 1)
     except OSError as error:
-        raise Skipped(f"it cannot be read: {error.strerror}", lasting=False) from error
+        raise SkippedError(f"it cannot be read: {error.strerror}", lasting=False) from error
     if len(data) > most_bytes:
-        raise Skipped("it grows while it is read", lasting=False)
+        raise SkippedError("it grows while it is read", lasting=False)
     return data
 
 

@@ -6,7 +6,7 @@ import io
 import re
 from typing import Any
 
-from turnstream.tools.retrieval.documents import Document, Section, Skipped
+from turnstream.tools.retrieval.documents import Document, Section, SkippedError
 
 _CUT_WORD = re.compile(r"([^\W\d_])[-\u00ad\u2010][ \t]*\n[ \t]*([^\W\d_])")
 _SPACES = re.compile(r"[ \t]{2,}")
@@ -21,22 +21,22 @@ _MOST_CHARACTERS = 20_000_000
 
 
 def read(data: bytes, name: str) -> Document:
-    """Raises `Skipped`, also for a PDF of pictures: it has no text, and nobody here can see."""
+    """Raises `SkippedError`, also for a PDF of pictures: it has no text, and nobody here can see."""
     try:
         import pypdf
     except ModuleNotFoundError:
-        raise Skipped("PDF needs: pip install 'turnstream[retrieval]'", lasting=False) from None
+        raise SkippedError("PDF needs: pip install 'turnstream[retrieval]'", lasting=False) from None
     try:
         reader = pypdf.PdfReader(io.BytesIO(data))
         if reader.is_encrypted and not reader.decrypt(""):
-            raise Skipped("it is encrypted")
+            raise SkippedError("it is encrypted")
         if len(reader.pages) > _MOST_PAGES:
-            raise Skipped(f"it has more than {_MOST_PAGES:,} pages")
+            raise SkippedError(f"it has more than {_MOST_PAGES:,} pages")
         return Document(_title(reader) or name, _pages(reader))
-    except (Skipped, MemoryError):
+    except (SkippedError, MemoryError):
         raise
     except Exception as error:  # a broken file makes the library raise whatever it likes, a RecursionError too
-        raise Skipped(f"it is no PDF that can be read ({type(error).__name__})") from error
+        raise SkippedError(f"it is no PDF that can be read ({type(error).__name__})") from error
 
 
 def _pages(reader: Any) -> list[Section]:
@@ -46,10 +46,10 @@ def _pages(reader: Any) -> list[Section]:
         text = _text(page)
         characters += len(text)
         if characters > _MOST_CHARACTERS:
-            raise Skipped(f"it has more than {_MOST_CHARACTERS:,} characters")
+            raise SkippedError(f"it has more than {_MOST_CHARACTERS:,} characters")
         sections.append(Section(f"page {number}", text))
     if not characters:
-        raise Skipped("it has no text, only pictures of it")
+        raise SkippedError("it has no text, only pictures of it")
     return sections
 
 
