@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
 
 from tests.agent.scripted import Box, echo
 from tests.providers.stories import anthropic, bedrock, gemini, openai_responses
-from tests.providers.upstream import says, upstream
+from tests.providers.upstream import HELLO, chunk, says, upstream
 from turnstream import providers
 from turnstream.agent import Agent
-from turnstream.events import RunFinished, RunRequest, UserMessage
+from turnstream.events import RunContext, RunFinished, RunRequest, ToolCall, ToolOutput, UserMessage
 
 STORIES: dict[str, Any] = {
     "anthropic:claude-sonnet-4-5": anthropic,
@@ -68,3 +69,30 @@ async def test_a_call_that_could_not_be_read_goes_back_with_a_name_and_the_model
     assert (
         call["parts"][0]["functionCall"]["name"] == result["parts"][0]["functionResponse"]["name"] == "unreadable_call"
     )
+
+
+def call_of(name: str) -> bytes:
+    call = {"index": 0, "id": "c", "function": {"name": name, "arguments": "{}"}}
+    return chunk(finish="tool_calls").replace(
+        b'"delta": {}', b'"delta": ' + json.dumps({"tool_calls": [call]}).encode()
+    )
+
+
+async def test_a_step_that_fails_before_it_says_anything_is_tried_again_and_its_tools_are_not() -> None:
+    ran: list[str] = []
+
+    async def count(call: ToolCall, context: RunContext) -> ToolOutput:
+        ran.append(call.name)
+        return ToolOutput("1")
+
+    busy = b'data: {"error":{"message":"busy","code":503}}\n\n'
+    tools: dict[str, Any] = {"my.tool": count}
+    answers = (says(call_of("functions.my.tool")), says(busy), says(*HELLO))
+    async with upstream(*answers) as vendor, asyncio.timeout(10):
+        model = providers.model("openai-compatible:m", base_url=vendor.base_url, environ={})
+        async with Agent(model, [Box(**tools)]).run(RunRequest((UserMessage("Now?"),))) as run:
+            events = [event async for event in run]
+    assert isinstance(events[-1], RunFinished)
+    assert ran == ["my.tool"]  # its own name here, and a legal one on the wire
+    assert vendor.body()["tools"][0]["function"]["name"] == "my_tool"
+    assert vendor.body() == vendor.body(1)
