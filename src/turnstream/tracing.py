@@ -1,6 +1,7 @@
-"""Which trace an outgoing request belongs to: whoever traces a run says so here, and everybody who sends asks.
+"""What is between those who watch a run and those who send requests for it: the watchers say which trace a request
+belongs to, and hear what went wrong with it.
 
-A context variable, because a request to a model and a call of a tool go on in the task of their run, or in one that the
+Context variables, because a request to a model and a call of a tool go on in the task of their run, or in one that the
 run has started.
 """
 
@@ -11,9 +12,23 @@ from contextvars import ContextVar
 from typing import TypeAlias
 
 Inject: TypeAlias = Callable[[str], Mapping[str, str]]
+Hear: TypeAlias = Callable[[str, str, bool], None]
 
 _NONE: Mapping[str, str] = {}
 _inject: ContextVar[Inject | None] = ContextVar("turnstream.trace", default=None)
+
+_listeners: ContextVar[tuple[Hear, ...]] = ContextVar("turnstream.listeners", default=())
+
+
+def listen(hear: Hear) -> None:
+    """From here on, ``hear(model, code, retried)`` is told of every failure of a model, and whether it is asked
+    again."""
+    _listeners.set((*_listeners.get(), hear))
+
+
+def tell_failure(model: str, code: str, retried: bool) -> None:
+    for hear in _listeners.get():
+        hear(model, code, retried)
 
 
 def begin(inject: Inject) -> None:
@@ -23,7 +38,9 @@ def begin(inject: Inject) -> None:
 
 
 def end() -> None:
+    """The run is over: nobody listens in this task any longer, and nobody traces."""
     _inject.set(None)
+    _listeners.set(())
 
 
 def headers(tool_call_id: str = "") -> Mapping[str, str]:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from turnstream import events, messages, protocols, toolspec, usage
+from turnstream import events, messages, protocols, toolspec, tracing, usage
 from turnstream.telemetry.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +30,7 @@ def known() -> dict[str, set[str]]:
     output = toolspec.ToolOutput("x")
     run.feed([events.StepFinished(1, message, "stop", usage.Usage(1, 1, cost=1.0), "m", 1.0)])
     run.feed([events.ToolResult(1, messages.ToolCall("c", "t", "{}"), output, 1.0)])
+    tracing.tell_failure("m", "provider_overloaded", True)
     run.feed([events.TextDelta("a")])
     run.feed([events.TextDelta("b")])
     run.close(events.RunCancelled(usage.Usage()))

@@ -4,7 +4,7 @@ import re
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from turnstream import events, messages, protocols, toolspec, usage
+from turnstream import events, messages, protocols, toolspec, tracing, usage
 from turnstream.telemetry.labels import OTHER, Labels
 from turnstream.telemetry.metrics import Metrics, RunMetrics
 
@@ -105,6 +105,15 @@ def test_names_that_a_model_makes_up_make_no_series_without_end() -> None:
     assert len(tools) == 52
     assert "turnstream_tool_calls_total{helper,ok,look}" in tools
     assert f"turnstream_tool_calls_total{{helper,error,{OTHER}}}" in tools
+
+
+def test_failures_of_a_model_are_counted_while_its_run_goes_on() -> None:
+    metrics, run = begin(Clock())
+    run.feed([events.StepStarted(1)])
+    tracing.tell_failure("m", "provider_overloaded", True)
+    run.close(DONE)
+    tracing.tell_failure("m", "provider_overloaded", True)
+    assert values(metrics)["turnstream_upstream_errors_total{helper,provider_overloaded,m,yes}"] == 1
 
 
 def test_a_label_that_is_long_is_another_one() -> None:

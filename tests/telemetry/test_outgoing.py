@@ -14,6 +14,7 @@ from tests.tools.mcp.servers import call as call_mcp
 from tests.tools.web import allowed, serving
 from tests.upstream import serve as vendor
 from turnstream import providers, requests, tracing
+from turnstream.errors import ProviderError
 from turnstream.events import RunContext, TextDelta, ToolCall, UserMessage
 from turnstream.providers.http import HttpModel
 from turnstream.tools.mcp import Http, McpServer
@@ -85,3 +86,23 @@ async def test_to_an_mcp_server_in_the_calls_meta() -> None:
 async def test_nothing_goes_along_where_nobody_traces() -> None:
     tracing.end()
     assert tracing.headers("call_1") == {}
+
+
+async def test_who_listens_hears_of_each_failure_and_whether_it_is_tried_again() -> None:
+    heard: list[tuple[str, str, bool]] = []
+    tracing.listen(lambda model, code, retried: heard.append((model, code, retried)))
+
+    async def busy(request: web.Request) -> web.Response:
+        return web.json_response({"error": {"message": "busy"}}, status=503, headers={"retry-after": "0"})
+
+    async with serving(busy) as url:
+        model = providers.model("openai-compatible:m", base_url=f"{url}/v1", api_key="k", retries=1)
+        assert isinstance(model, HttpModel)
+        async with model:
+            with pytest.raises(ProviderError):
+                async with model.stream(requests.ModelRequest((UserMessage("hi"),))):
+                    pass
+    assert [(name, retried) for name, _, retried in heard] == [
+        ("openai-compatible:m", True),
+        ("openai-compatible:m", False),
+    ]

@@ -147,6 +147,18 @@ async def test_failures_have_a_status_and_their_code() -> None:
     assert chat.end_time is not None
 
 
+async def test_a_failure_after_which_the_model_is_asked_again_is_an_event_of_its_call() -> None:
+    class Model(ScriptedModel):
+        def stream(self, request: requests.ModelRequest, context: RunContext | None = None) -> Any:
+            tracing.tell_failure(self.name, "provider_overloaded", True)
+            return super().stream(request, context)
+
+    traced = Tracing()
+    await traced.run(Agent(Model(["Hello."], name="m"), name="helper"))
+    [event] = traced.named("chat m").events
+    assert (event.attributes or {})["error.type"] == "provider_overloaded"
+
+
 async def test_a_tool_that_fails_is_an_error_of_its_span_alone() -> None:
     def broken() -> str:
         """Broken."""

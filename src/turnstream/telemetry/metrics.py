@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, exposition
 
-from turnstream import events, protocols
+from turnstream import events, protocols, tracing
 from turnstream.telemetry.labels import Labels
 
 _MOST_TOOLS = 200
@@ -67,6 +67,12 @@ class Metrics:
             registry=registry,
         )
         self.cost = Counter("turnstream_cost_dollars", "What models cost.", ("agent", "model"), registry=registry)
+        self.upstream_errors = Counter(
+            "turnstream_upstream_errors",
+            "Failures of models, and whether the model was asked again.",
+            ("agent", "model", "code", "retried"),
+            registry=registry,
+        )
         self.tools = Counter(
             "turnstream_tool_calls", "Tool calls that were answered.", ("agent", "tool", "outcome"), registry=registry
         )
@@ -113,7 +119,7 @@ class Metrics:
 class RunMetrics:
     """A watcher of one run. For a piece of an answer it does no more than to look at the clock."""
 
-    __slots__ = ("_agent", "_began", "_first", "_gap", "_info", "_last", "_metrics")
+    __slots__ = ("_agent", "_began", "_first", "_gap", "_info", "_last", "_listens", "_metrics")
 
     trace_id = ""
 
@@ -121,7 +127,7 @@ class RunMetrics:
         self._metrics, self._info, self._agent = metrics, info, info.agent
         self._gap = metrics.gap.labels(info.agent)
         self._began = metrics.clock()
-        self._first = True
+        self._first, self._listens = True, False
         self._last: float | None = None
         metrics.running.labels(info.agent).inc()
         if info.kept:
@@ -140,6 +146,9 @@ class RunMetrics:
             self._last = now
             if len(batch) == 1:
                 return
+        if not self._listens:
+            self._listens = True
+            tracing.listen(self._count_failure)
         for event in batch:
             match event:
                 case events.StepFinished():
@@ -152,9 +161,14 @@ class RunMetrics:
 
     def close(self, ending: events.TerminalEvent) -> None:
         metrics, agent = self._metrics, self._agent
+        tracing.end()
         metrics.running.labels(agent).dec()
         metrics.run_seconds.labels(agent).observe(metrics.clock() - self._began)
         metrics.runs.labels(agent, self._info.dialect, metrics.codes.bound(outcome(ending))).inc()
+
+    def _count_failure(self, model: str, code: str, retried: bool) -> None:
+        code = self._metrics.codes.bound(code)
+        self._metrics.upstream_errors.labels(self._agent, model, code, "yes" if retried else "no").inc()
 
     def _finish_step(self, event: events.StepFinished) -> None:
         metrics, agent, model, used = self._metrics, self._agent, event.model, event.usage

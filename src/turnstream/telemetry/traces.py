@@ -95,6 +95,7 @@ class RunTrace:
             self._entered = True
             self._enter(self._run)
             tracing.begin(self._inject)
+            tracing.listen(self._note_failure)
         for event in batch:
             match event:
                 case events.StepStarted(step=step):
@@ -128,6 +129,10 @@ class RunTrace:
             case events.RunCancelled():
                 self._run.set_attribute("turnstream.cancelled", True)
                 self._run.end()
+
+    def _note_failure(self, model: str, code: str, retried: bool) -> None:
+        if self._model is not None:
+            self._model.add_event("failure", {"error.type": code, "turnstream.retried": retried})
 
     def _inject(self, tool_call_id: str) -> Mapping[str, str]:
         headers: dict[str, str] = {}

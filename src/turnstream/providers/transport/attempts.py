@@ -58,9 +58,10 @@ class Attempts:
 
     async def wait(self, error: errors.ProviderError) -> bool:
         """Whether to try again after that failure; then it has been waited for long enough."""
-        if not error.retryable or self._failed >= self._model.max_retries:
-            return False
-        seconds = retries.wait(self._failed, error.retry_after, random.random())
+        seconds = None
+        if error.retryable and self._failed < self._model.max_retries:
+            seconds = retries.wait(self._failed, error.retry_after, random.random())
+        tracing.tell_failure(self._model.name, error.code, seconds is not None)
         if seconds is None:
             return False
         self._failed += 1
