@@ -139,7 +139,7 @@ def _api(
     runs.add(api, state.runs, kept, service.settings, refuse)
     responses.add(api, service, kept, service.threads or store.threads, refuse)
     threads.add(api, service, service.threads or store.threads, refuse)
-    health.add(api, state)
+    health.add(api, state, service.threads or store.threads)
     playground.add(api, service, state, table, refuse)
     if state.metrics is not None and service.settings.metrics:
         metrics.add(api, state.metrics, refuse)
