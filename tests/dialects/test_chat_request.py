@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import msgspec
@@ -291,3 +292,22 @@ def test_no_body_raises_anything_else(body: bytes) -> None:
         except RequestError as error:
             reply = ChatCompletions().error(error, "x")
             assert set(msgspec.json.decode(reply.body)["error"]) == {"message", "type", "param", "code"}
+
+
+def test_a_long_text_costs_no_more_than_a_short_one() -> None:
+    def calls(text: str) -> int:
+        body = json.dumps({"messages": [{"role": role, "content": text} for role in ("user", "assistant")]}).encode()
+        count = 0
+
+        def see(*_: object) -> None:
+            nonlocal count
+            count += 1
+
+        sys.setprofile(see)
+        try:
+            ChatCompletions().decode(ClientRequest(body, "run_1", 0.0))
+        finally:
+            sys.setprofile(None)
+        return count
+
+    assert calls("word " * 20_000) == calls("word")

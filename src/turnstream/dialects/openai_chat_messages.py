@@ -80,7 +80,10 @@ class _Reader:
 
 
 def _parts(message: api.ChatMessage) -> list[api.Part]:
-    return [part for part in message.content or () if isinstance(part, api.Part)]
+    """None of a content that is one text, however long."""
+    if message.content is None or isinstance(message.content, str):
+        return []
+    return [part for part in message.content if isinstance(part, api.Part)]
 
 
 def _converted(value: Any, path: str) -> list[api.Part | str]:
@@ -96,8 +99,9 @@ def _assistant(message: api.ChatMessage, path: str, index: int) -> list[messages
     """What it thought comes first, then what it said, then its calls."""
     given = _parts(message)
     thoughts = [message.reasoning_content or message.reasoning or "", *map(_thought, given)]
-    said = [part for part in message.content or () if not (isinstance(part, api.Part) and _is_apart(part))]
-    content = message.content if isinstance(message.content, str) else said
+    content = message.content
+    if content is not None and not isinstance(content, str):
+        content = [part for part in content if not (isinstance(part, api.Part) and _is_apart(part))]
     text = messages.content_text(_content(content, path)) or message.refusal
     parts: list[messages.AssistantPart] = []
     parts += [messages.ReasoningPart(thought) for thought in thoughts if thought]
