@@ -28,6 +28,7 @@ from turnstream.cli import (
     ping,
     schema,
     serve,
+    store,
     tools,
     version,
 )
@@ -48,6 +49,8 @@ COMMANDS: Sequence[Callable[..., Any]] = (
     ping.ping,
     index.index,
     migrate.migrate,
+    store.runs,
+    store.threads,
     schema.schema,
     version.version,
 )
