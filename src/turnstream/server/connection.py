@@ -67,8 +67,8 @@ def _without_chunks(app: ASGI3Application, cycle: RequestResponseCycle) -> ASGI3
 
 
 class Connection(HttpToolsProtocol):
-    """uvicorn waits for a head, and for the trailers of a body, without end and in unbounded memory. What is no HTTP
-    gets our error envelope, unless an answer is being sent: that just ends."""
+    """uvicorn waits for a head, and for the trailers of a body, without end and in unbounded memory. What is not
+    HTTP gets our error envelope, unless an answer is being sent: that just ends."""
 
     def __init__(self, sockets: Sockets, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -142,7 +142,8 @@ class Stream:
                 async for batch in batches:
                     if this.state is not is_open:
                         action = this.batch(batch)
-                        await self._store(batch)
+                        if self._turn is not None:
+                            await self._store(batch)
                         await self._perform(action)
                     elif data := feed(batch):
                         if self._turn is not None:
@@ -186,7 +187,8 @@ class Stream:
     async def _write(self, action: delivery.Write) -> None:
         self._sending = True
         if action.first:
-            self._arm(self._client.settings.heartbeat)
+            if self._client.settings.heartbeat < self._client.settings.first_byte_hold:
+                self._arm(self._client.settings.heartbeat)  # else the clock looks in time by itself
             await self._client.outgoing(self._head())
         body = {"type": "http.response.body", "body": action.data, "more_body": not action.last}
         await self._client.outgoing.send(body)

@@ -7,7 +7,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from starlette.requests import Request
+from starlette.datastructures import QueryParams
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope
 
 from turnstream import errors
@@ -33,56 +34,64 @@ class Reader:
         Raises `RequestError` for a body that is compressed, too large or too slow, `ServerBusyError` where the server
         has no room for it.
         """
-        request = Request(self.scope, self.receive)
-        is_get = request.method == "GET"
+        fields, method = headers(self.scope), self.scope["method"]
+        is_get = method == "GET"
         return base.ClientRequest(
-            body=b"" if is_get else await self._body(request),
+            body=b"" if is_get else await self._body(fields),
             id=run_id,
             request_id=scopes.request_id(self.scope),
             principal=scopes.principal(self.scope),
             time=time.time(),
-            headers=headers(self.scope),
+            headers=fields,
             path_params=path_params,
-            query=dict(request.query_params) if self.scope["query_string"] else {},
+            query=dict(QueryParams(self.scope["query_string"])) if self.scope["query_string"] else {},
             statuses=self.settings.statuses,
-            method=request.method,
+            method=method,
             agents=agents,
-            base_url=self._base_url(request) if is_get else "",
+            base_url=self._base_url() if is_get else "",
             path=self.scope["path"],
         )
 
-    def _base_url(self, request: Request) -> str:
+    def _base_url(self) -> str:
         """Where clients reach the server. A proxy on this machine is believed that it speaks TLS to them."""
         if self.settings.public_url is not None:
             return self.settings.public_url
+        request = Request(self.scope)
         url = request.base_url
         peer = self.scope.get("client") or ("",)
         if request.headers.get("x-forwarded-proto") == "https" and addresses.is_loopback(peer[0]):
             url = url.replace(scheme="https")
         return str(url)
 
-    async def _body(self, request: Request) -> bytes:
+    async def _body(self, fields: Mapping[str, str]) -> bytes:
         limit = self.settings.max_body
-        coding = request.headers.get("content-encoding", "").strip().lower()
+        coding = fields.get("content-encoding", "").strip().lower()
         if coding not in ("", "identity"):
             text = f"The request body is compressed ({coding[:20]!r}): send it as it is."
             raise errors.RequestError(text, code="unsupported_content_encoding", status=415)
-        announced = request.headers.get("content-length", "")
+        announced = fields.get("content-length", "")
         if announced.isdecimal() and int(announced[:19]) > limit:
             raise _too_large(limit)
-        pieces: list[bytes] = []
-        size = 0
         try:
             async with asyncio.timeout(BODY_TIMEOUT):
-                async for piece in request.stream():
-                    size += len(piece)
-                    if size > limit:
-                        raise _too_large(limit)
-                    self.share.grow(size)
-                    pieces.append(piece)
+                return await self._pieces(limit)
         except TimeoutError:
             text = f"The request body did not arrive within {BODY_TIMEOUT:g} seconds."
             raise errors.RequestError(text, code="request_timeout", status=408) from None
+
+    async def _pieces(self, limit: int) -> bytes:
+        pieces: list[bytes] = []
+        size, more = 0, True
+        while more:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            piece, more = message.get("body", b""), message.get("more_body", False)
+            size += len(piece)
+            if size > limit:
+                raise _too_large(limit)
+            self.share.grow(size)
+            pieces.append(piece)
         return b"".join(pieces)
 
 

@@ -58,7 +58,7 @@ class Sockets:
         self._full[transport] = size = transport.get_write_buffer_size()
         self._held += size
         if self._held > self._most_held:
-            self._count_anew()
+            self._recount()
             self._leave_slowest(self._held, self._full)
 
     def take_off(self, transport: asyncio.Transport) -> None:
@@ -92,7 +92,7 @@ class Sockets:
         mark = self._open[transport]
         return 0.0 if mark is None else mark.time
 
-    def _count_anew(self) -> None:
+    def _recount(self) -> None:
         """Clients may have taken some since their writers began to wait."""
         self._full = {transport: transport.get_write_buffer_size() for transport in self._full}
         self._held = sum(self._full.values())
