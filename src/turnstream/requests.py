@@ -153,6 +153,8 @@ class RunRequest(Struct, frozen=True):
     answered without tools, instructions and statuses. ``keep`` asks that the run outlives its client's connection.
     After ``max_tool_calls`` calls of the agent's tools no more are
     executed. ``notes`` say what of the client's request was left out, for the log.
+    ``client_context`` is what the client's page shows its user: the model reads it beside the last user message, and
+    nobody keeps it.
     """
 
     messages: tuple[Message, ...]
@@ -166,5 +168,6 @@ class RunRequest(Struct, frozen=True):
     principal: Principal = ANONYMOUS
     housekeeping: bool = False
     keep: Keep | None = None
+    client_context: str = ""
     max_tool_calls: int | None = None
     notes: tuple[str, ...] = ()

@@ -109,3 +109,10 @@ def test_no_result_is_lost_however_the_messages_are_mixed(wanted: list[str], ran
     random.shuffle(mixed)
     contents = {m.tool_call_id: m.content for m in history.repaired(mixed) if isinstance(m, ToolMessage)}
     assert contents == {id: f"result of {id}" for id in wanted}
+
+
+def test_what_the_page_shows_stands_before_the_last_user_message() -> None:
+    conversation = (UserMessage("one"), AssistantMessage((TextPart("two"),)), UserMessage("three"))
+    shown = history.with_context(conversation, "the cart")
+    assert shown == (*conversation[:2], UserMessage("the cart"), conversation[2])
+    assert history.with_context(conversation, "") == conversation

@@ -81,7 +81,9 @@ def _take(response: StreamResponse, outcome: Outcome) -> None:
             outcome.text += "".join(part.text for part in artifact.parts)
         _ended(response.task.status, outcome)
     elif response.HasField("artifact_update"):
-        outcome.text += "".join(part.text for part in response.artifact_update.artifact.parts)
+        artifact = response.artifact_update
+        text = "".join(part.text for part in artifact.artifact.parts)
+        outcome.text = outcome.text + text if artifact.append else text  # else it replaces what was there
     elif response.HasField("status_update"):
         update = response.status_update
         told = MessageToDict(update.metadata)

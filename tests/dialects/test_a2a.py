@@ -18,6 +18,7 @@ from tests.dialects.sequences import batched, runs
 from tests.dialects.stories import STORIES, Story, text
 from turnstream.dialects.a2a import A2A
 from turnstream.dialects.base import Cancellation, ClientRequest, Decoded, Exchange, Lookup, Reply, compact
+from turnstream.dialects.statuses import STOPPED
 from turnstream.events import (
     AssistantMessage,
     AudioPart,
@@ -104,20 +105,67 @@ def test_a_task_comes_first_and_one_final_status_last(run: list[RunEvent]) -> No
     assert found[-1]["status"]["state"] in TERMINAL
 
 
+def updates(stream: bytes) -> list[dict[str, Any]]:
+    found = [result.get("artifactUpdate", result) for result in results(stream)]
+    return [update for update in found if "artifact" in update]
+
+
+def grown(stream: bytes) -> str:
+    """The artifact by the protocol's rule: an update appends, or replaces what was there."""
+    text = ""
+    for update in updates(stream):
+        piece = update["artifact"]["parts"][0]["text"]
+        text = text + piece if update["append"] else piece
+    return text
+
+
+TEXTS = {
+    "tool_round": "I look it up. It is sunny.",
+    "text": "Hello there.",
+    "length": "And then",
+    "refusal": "I can not do that.",
+    "max_steps_stop": STOPPED,
+}
+
+
 @pytest.mark.parametrize("version", METHODS)
-def test_the_text_of_the_artifact_is_the_answer(version: str) -> None:
-    found = results(told(STORIES["tool_round"], version))
-    updates = [result.get("artifactUpdate", result) for result in found]
-    updates = [update for update in updates if "artifact" in update]
-    assert "".join(update["artifact"]["parts"][0]["text"] for update in updates) == "I look it up. It is sunny."
-    assert [update["append"] for update in updates] == [False] + [True] * (len(updates) - 1)
+@pytest.mark.parametrize("statuses", ["extension", "off"])
+@pytest.mark.parametrize("name", TEXTS)
+def test_the_last_chunk_is_the_whole_answer(name: str, statuses: str, version: str) -> None:
+    request = client_request(METHODS[version], HELLO, **{"x-agent-status": statuses})
+    exchange = A2A().decode(request)
+    assert not isinstance(exchange, Reply | Cancellation | Lookup)
+    encoder = exchange.encoder("helper")
+    stream = b"".join(map(encoder.feed, STORIES[name])) + encoder.close()
+    *before, last = updates(stream)
+    assert (last["append"], last["lastChunk"]) == (False, True)
+    assert not any(update["lastChunk"] for update in before)
+    assert last["artifact"]["parts"][0]["text"] == grown(stream) == TEXTS[name]
+
+
+@pytest.mark.parametrize("name", ["error_midway", "cancelled", "nothing"])
+def test_no_last_chunk_is_owed_without_an_answer(name: str) -> None:
+    assert not any(update["lastChunk"] for update in updates(told(STORIES[name], "1.0")))
+
+
+@pytest.mark.parametrize("version", METHODS)
+@pytest.mark.parametrize("name", ["tool_round", "reasoning", "parallel_tools", "error_midway"])
+def test_every_status_message_has_an_id_of_its_own(name: str, version: str) -> None:
+    kept = Kept(A2A())
+    run = [event for batch in STORIES[name] for event in batch]
+    _, stream = kept.answer(client_request(METHODS[version], HELLO), run)
+    found = [result.get("statusUpdate", result).get("status", {}).get("message") for result in results(stream)]
+    ids = [message["messageId"] for message in found if message]
+    assert len(ids) == len(set(ids)) > 0
+    if name == "error_midway":
+        assert result(ask("tasks/get", {"id": "run1"}, kept=kept))["status"]["message"]["messageId"] == ids[-1]
 
 
 def test_no_line_of_the_stream_ends_where_text_has_a_separator() -> None:
     said = "a\u2028b\u2029c\u0085d"
     stream = told([*STORIES["text"][:1], text(said), *STORIES["text"][-1:]], "1.0")
     assert all(line.startswith("data: ") for line in stream.decode().splitlines() if line)
-    assert said in "".join(r["artifactUpdate"]["artifact"]["parts"][0]["text"] for r in results(stream)[2:-1])
+    assert said in grown(stream)
 
 
 def test_the_card_is_read_by_both_versions() -> None:
@@ -184,8 +232,8 @@ def test_files_pass_through_in_both_spellings() -> None:
     ("method", "params", "code"),
     [
         ("nothing", {}, -32601),
-        ("tasks/resubscribe", {"id": "x"}, -32004),
-        ("SubscribeToTask", {"id": "x"}, -32004),
+        ("tasks/resubscribe", {"id": "x"}, -32001),
+        ("SubscribeToTask", {"id": "x"}, -32001),
         ("ListTasks", {}, -32004),
         ("tasks/pushNotificationConfig/set", {}, -32003),
         ("GetExtendedAgentCard", {}, -32007),
@@ -196,11 +244,80 @@ def test_files_pass_through_in_both_spellings() -> None:
         ("message/send", {}, -32602),
         ("message/send", {"message": {"parts": []}}, -32602),
         ("message/send", {"message": {"parts": [{}]}}, -32602),
-        ("message/send", {"message": {"parts": [{"text": "x"}], "taskId": "x"}}, -32001),
+        ("message/send", {"message": {"messageId": "m", "parts": [{"text": "x"}], "taskId": "x"}}, -32001),
+        ("message/send", {"message": {"parts": [{"text": "x"}]}}, -32602),
+        ("message/send", {"message": {"messageId": "", "parts": [{"text": "x"}]}}, -32602),
+        ("message/send", {"message": {"messageId": "m", "role": "agent", "parts": [{"text": "x"}]}}, -32602),
+        ("SendMessage", {"message": {"messageId": "m", "role": "ROLE_AGENT", "parts": [{"text": "x"}]}}, -32602),
+        ("tasks/get", {"id": "x", "historyLength": -1}, -32602),
+        ("message/send", {**HELLO, "configuration": {"historyLength": -1}}, -32602),
+        ("message/send", {**HELLO, "configuration": {"pushNotificationConfig": {"url": "https://x"}}}, -32003),
+        ("SendMessage", {**HELLO, "configuration": {"taskPushNotificationConfig": {"url": "https://x"}}}, -32003),
     ],
 )
 def test_a_bad_call_is_an_error_of_json_rpc(method: str, params: Any, code: int) -> None:
     assert error(ask(method, params)) == code
+
+
+@pytest.mark.parametrize("method", ["message/send", "message/stream", "SendMessage"])
+@pytest.mark.parametrize("name", ["text", "error_midway", "cancelled"])
+def test_a_task_that_has_ended_takes_no_more_messages(name: str, method: str) -> None:
+    kept = Kept(A2A())
+    kept.answer(client_request("message/send", HELLO), [event for batch in STORIES[name] for event in batch])
+    message = {**HELLO["message"], "taskId": "run1"}
+    assert error(ask(method, {"message": message}, "run2", kept)) == -32004
+    assert error(ask(method, {"message": {**message, "contextId": "other"}}, "run2", kept)) == -32602
+    assert error(ask("tasks/resubscribe", {"id": "run1"}, kept=kept)) == -32004
+    in_context = {"message": {**HELLO["message"], "contextId": "context-run1"}}
+    assert not isinstance(ask(method, in_context, "run2", kept), Reply)
+
+
+def test_the_modern_version_tells_its_own_errors_by_a_reason() -> None:
+    reply = ask("GetTask", {"id": "x"})
+    assert isinstance(reply, Reply)
+    [info] = json.loads(reply.body)["error"]["data"]
+    assert (info["reason"], info["domain"]) == ("TASK_NOT_FOUND", "a2a-protocol.org")
+    assert info["@type"] == "type.googleapis.com/google.rpc.ErrorInfo"
+
+
+def rpc(**call: Any) -> Reply:
+    decoded = A2A().decode(ClientRequest(json.dumps(call).encode(), "x", 0.0, agents={"helper": ""}))
+    assert isinstance(decoded, Reply)
+    return decoded
+
+
+@pytest.mark.parametrize(
+    "call", [{"jsonrpc": "1.0", "method": "tasks/get"}, {"method": "tasks/get"}, {"jsonrpc": "2.0"}]
+)
+def test_what_is_no_call_keeps_its_id(call: dict[str, Any]) -> None:
+    refused = json.loads(rpc(id="q", **call).body)
+    assert (refused["id"], refused["error"]["code"]) == ("q", -32600)
+
+
+def test_a_notification_has_no_answer_and_runs_nothing() -> None:
+    reply = rpc(jsonrpc="2.0", method="message/send", params=HELLO)
+    assert (reply.status, reply.body) == (204, b"")
+
+
+def card(**more: Any) -> Reply:
+    asked = ClientRequest(b"", "x", 0.0, method="GET", agents={"helper": ""}, base_url="https://x/", **more)
+    reply = A2A().decode(asked)
+    assert isinstance(reply, Reply)
+    return reply
+
+
+def test_the_card_says_that_a_key_is_asked_where_one_is() -> None:
+    data = json.loads(card(secured=True).body)
+    assert set(v03.AgentCard.model_validate(data).security_schemes or {}) == {"bearer", "apiKey"}
+    assert len(ParseDict(data, AgentCard(), ignore_unknown_fields=True).security_requirements) == 2
+    assert not any("security" in member for member in json.loads(card().body))
+
+
+def test_the_card_may_be_kept_for_a_while() -> None:
+    first = card()
+    assert first.headers["cache-control"] == "max-age=60"
+    again = card(headers={"if-none-match": first.headers["etag"]})
+    assert (again.status, again.body) == (304, b"")
 
 
 def test_an_unknown_version_is_refused() -> None:

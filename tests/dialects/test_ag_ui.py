@@ -109,10 +109,10 @@ def test_every_status_is_a_custom_event() -> None:
     assert {"starting_generation", "tool_call_detected", "tools_executed", "max_depth_reached"} <= words
 
 
-def test_a_clients_call_has_no_result_and_is_pending() -> None:
+def test_a_clients_call_has_no_result_and_the_outcome_no_member_that_clients_refuse() -> None:
     events = events_of(told(STORIES["client_tools"]))
     assert not [event for event in events if event["type"] == "TOOL_CALL_RESULT"]
-    assert events[-1]["outcome"] == {"type": "success", "pendingToolCallIds": ["call_3", "call_4"]}
+    assert events[-1]["outcome"] == {"type": "success"}
 
 
 def test_a_tool_call_belongs_to_the_text_of_its_step() -> None:

@@ -182,10 +182,10 @@ def test_images_and_documents_pass_through() -> None:
 
 def test_what_is_unknown_in_a_result_is_shown_as_it_is_written_beside_the_rest() -> None:
     image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "QQ=="}}
-    content = [{"type": "text", "text": "a"}, image, {"type": "tool_reference", "tool_name": "X"}]
+    content = [{"type": "text", "text": "a"}, image, {"type": "novelty", "name": "X"}]
     result = {"type": "tool_result", "tool_use_id": "c1", "content": content, "is_error": True}
     [message] = call({"role": "user", "content": [result]}).request.messages
-    shown = TextPart('{"type":"tool_reference","tool_name":"X"}')
+    shown = TextPart('{"type":"novelty","name":"X"}')
     assert message == ToolMessage("c1", (TextPart("a"), ImagePart("data:image/png;base64,QQ=="), shown), is_error=True)
 
 
@@ -243,7 +243,7 @@ def test_parameters_are_translated() -> None:
         b'{"messages":[{"role":"x","content":""}]}',
         b'{"messages":[{"role":"user","content":[{"type":"video"}]}]}',
         b'{"messages":[{"role":"user","content":[{"type":"tool_result"}]}]}',
-        b'{"messages":[{"role":"user","content":""}],"tools":[{"type":"bash_20250124","name":"bash"}]}',
+        b'{"messages":[{"role":"user","content":""}],"tools":[{"type":"web_search_20250305","name":"web_search"}]}',
         b'{"messages":[{"role":"user","content":""}],"tool_choice":{"type":"tool"}}',
         b'{"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"1","content":'
         + b"[" * 200

@@ -18,8 +18,8 @@ from turnstream.dialects.vercel import Vercel
 from turnstream.events import RequestError, RunEvent
 
 HI = {"role": "user", "content": "hi"}
-PARTS: dict[str, Any] = {"role": "user", "parts": [{"type": "text", "text": "hi"}]}
-SEND = {"method": "message/stream", "params": {"message": PARTS}}
+PARTS: dict[str, Any] = {"messageId": "m", "role": "user", "parts": [{"type": "text", "text": "hi"}]}
+SEND = {"jsonrpc": "2.0", "id": 1, "method": "message/stream", "params": {"message": PARTS}}
 BODIES: dict[type[Dialect], dict[str, Any]] = {
     AgUi: {"threadId": "t", "runId": "r", "messages": [{"id": "1", **HI}]},
     Vercel: {"messages": [PARTS]},

@@ -28,7 +28,9 @@ class Agent:
 
     ``housekeeping`` says who answers the requests that chat front ends make for their own use
     (`RunRequest.housekeeping`), without tools, instructions and statuses: the agent's model (True), another one, or
-    (False) the agent like any other request. ``guardrails`` stand before every run and after it
+    (False) the agent like any other request. ``history`` says whose counts where a request names a thread and does
+    not say it itself: the messages that the client sends, or those that the server keeps. ``context`` is whether the
+    model reads what a client's page shows its user (AG-UI). ``guardrails`` stand before every run and after it
     (`turnstream.guardrails`).
     """
 
@@ -48,6 +50,8 @@ class Agent:
         tool_timeout: float | None = 60.0,
         run_timeout: float | None = 600.0,
         history_limit: int | None = None,
+        history: Literal["client", "server"] = "client",
+        context: Literal["shown", "hidden"] = "shown",
         options: requests.ModelOptions | None = None,
         housekeeping: protocols.AnyModel | str | bool = True,
         guardrails: protocols.Guardrails | None = None,
@@ -68,6 +72,8 @@ class Agent:
         self.tool_timeout = tool_timeout
         self.run_timeout = run_timeout
         self.history_limit = history_limit
+        self.history = history
+        self.context = context
         self.options = options or requests.ModelOptions()
         self.guardrails = guardrails
         self._resources = resources.Shared(self._open)

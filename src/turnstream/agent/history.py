@@ -20,6 +20,15 @@ def prepare(
     return head + trimmed(repaired(conversation), limit)
 
 
+def with_context(conversation: Sequence[messages.Message], context: str) -> tuple[messages.Message, ...]:
+    """With what the client's page shows, before the last thing that its user says. It is not the operator's word, so it
+    is no instruction, and not the user's, so it is a message of its own."""
+    users = [at for at, message in enumerate(conversation) if isinstance(message, messages.UserMessage)]
+    if not context or not users:
+        return tuple(conversation)
+    return (*conversation[: users[-1]], messages.UserMessage(context), *conversation[users[-1] :])
+
+
 def repaired(conversation: Iterable[messages.Message]) -> tuple[messages.Message, ...]:
     """Every call directly followed by its results, wherever they stood; vendors refuse anything else.
 

@@ -254,7 +254,9 @@ class Run:
         with self._deadline:
             self._toolset = await Toolset.of(self.agent.toolboxes, self._context, self.agent.tool_timeout)
         self._client_tools = self._toolset.names_left_to_client(self.request.tools)
-        self._history = history.prepare(self.agent.instructions, self.request.messages, self.agent.history_limit)
+        shown = self.request.client_context if self.agent.context == "shown" else ""
+        conversation = history.with_context(self.request.messages, shown)
+        self._history = history.prepare(self.agent.instructions, conversation, self.agent.history_limit)
 
     def _model_request(self) -> requests.ModelRequest:
         """The next model call. The last one after ``max_steps`` has no tools, so that the user gets an answer."""

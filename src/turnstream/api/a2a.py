@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 RpcId: TypeAlias = str | int | float | None
 
@@ -35,24 +35,34 @@ class Part(Struct, rename="camel"):
 
 class Message(Struct, rename="camel"):
     parts: list[Part]
+    message_id: str
     role: str = "user"
-    message_id: str = ""
     context_id: str | None = None
     task_id: str | None = None
     metadata: dict[str, Any] | None = None
 
 
+class SendConfiguration(Struct, rename="camel"):
+    push_notification_config: Any = None
+    task_push_notification_config: Any = None
+    history_length: int | None = None
+
+
 class SendParams(Struct, rename="camel"):
     message: Message
+    configuration: SendConfiguration | None = None
 
 
-class TaskParams(Struct):
+class TaskParams(Struct, rename="camel"):
     id: str
+    history_length: int | None = None
 
 
 class RpcRequest(Struct):
-    """The body of ``POST /a2a/{agent}``: JSON-RPC 2.0. ``params`` depend on the method."""
+    """The body of ``POST /a2a/{agent}``: JSON-RPC 2.0. ``params`` depend on the method. A call without ``id`` is a
+    notification."""
 
-    method: str
+    method: Any = None
     params: Any = None
-    id: RpcId = None
+    id: RpcId | UnsetType = UNSET
+    jsonrpc: Any = None

@@ -18,7 +18,7 @@ class PartSource(Struct, rename="camel"):
 
 class Part(Struct, rename="camel"):
     type: str
-    text: str = ""
+    text: str | None = None
     source: PartSource | None = None
     url: str | None = None
     data: str | None = None
@@ -29,7 +29,7 @@ class Part(Struct, rename="camel"):
 
 class Function(Struct):
     name: str
-    arguments: str = ""
+    arguments: str | dict[str, Any] | None = None
 
 
 class MessageToolCall(Struct):
@@ -39,22 +39,22 @@ class MessageToolCall(Struct):
 
 class Message(Struct, rename="camel"):
     role: str
-    content: str | list[Part] | dict[str, Any] | None = None
+    content: Any = None
     name: str | None = None
     tool_calls: list[MessageToolCall] | None = None
-    tool_call_id: str = ""
+    tool_call_id: str | None = None
     error: str | None = None
 
 
 class Tool(Struct):
     name: str
-    description: str = ""
+    description: str | None = None
     parameters: dict[str, Any] | None = None
 
 
 class Context(Struct):
     description: str
-    value: str
+    value: Any
 
 
 class RunAgentInput(Struct, rename="camel"):

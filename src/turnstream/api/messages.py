@@ -25,25 +25,27 @@ class Block(Struct):
     """One content block; which members count depends on ``type``."""
 
     type: str
-    text: str = ""
-    thinking: str = ""
+    text: str | None = None
+    thinking: str | None = None
     source: Source | str | None = None
     title: str | None = None
-    id: str = ""
-    name: str = ""
+    context: str | None = None
+    id: str | None = None
+    name: str | None = None
     input: Any = None
-    tool_use_id: str = ""
+    tool_use_id: str | None = None
+    tool_name: str | None = None
     content: Any = None
     is_error: bool | None = None
 
 
 class MessageParam(Struct):
     role: str
-    content: str | list[Block]
+    content: str | list[Block] | None
 
 
 class Tool(Struct):
-    name: str
+    name: str = ""
     type: str | None = None
     description: str | None = None
     input_schema: dict[str, Any] | None = None
@@ -61,7 +63,7 @@ class MessagesRequest(Struct):
 
     messages: list[MessageParam]
     model: str | None = None
-    max_tokens: int | None = None
+    max_tokens: int | float | None = None
     system: str | list[Block] | None = None
     stream: bool | None = None
     tools: list[Tool] | None = None
@@ -69,7 +71,8 @@ class MessagesRequest(Struct):
     stop_sequences: list[str] | None = None
     temperature: float | None = None
     top_p: float | None = None
-    top_k: int | None = None
+    top_k: int | float | None = None
     thinking: dict[str, Any] | None = None
     output_config: dict[str, Any] | None = None
+    output_format: dict[str, Any] | None = None
     metadata: dict[str, Any] | None = None

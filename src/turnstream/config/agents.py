@@ -65,6 +65,11 @@ class AgentSection(Section):
     history_limit: PositiveInt | None = _DEFAULTS["history_limit"]
     """The most messages of a conversation that the model is shown; older messages are dropped, one whole exchange at
     a time."""
+    history: Literal["client", "server"] = _DEFAULTS["history"]
+    """Whose history of a named thread counts where the request does not say it: the client's messages, or the
+    server's."""
+    context: Literal["shown", "hidden"] = _DEFAULTS["context"]
+    """Whether the model reads what a client's page shows its user (AG-UI's `context`); tools always see it."""
     options: models.Options = Field(default_factory=models.Options)
     """Sampling and output parameters of all its model calls; those of a request win."""
     housekeeping: models.HousekeepingSection = Field(default_factory=models.HousekeepingSection)
@@ -99,6 +104,8 @@ _PASSED_ON = (
     "tool_timeout",
     "run_timeout",
     "history_limit",
+    "history",
+    "context",
 )
 
 

@@ -6,11 +6,12 @@ with metadata. A context is a thread: clients send the new message alone.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeAlias, assert_never
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from turnstream import errors, events, jsontext, messages, protocols, requests, usage
 from turnstream.api import a2a as api
@@ -18,7 +19,7 @@ from turnstream.dialects import a2a_objects as objects
 from turnstream.dialects import a2a_request, base, incoming, paragraphs, statuses
 from turnstream.dialects import body as bodies
 
-_NOT_FOUND, _NOT_CANCELABLE, _VERSION = -32001, -32002, -32009
+_NOT_FOUND, _NOT_CANCELABLE, _NO_PUSH, _UNSUPPORTED, _VERSION = -32001, -32002, -32003, -32004, -32009
 _INVALID_JSON, _INVALID_REQUEST, _NO_METHOD, _INVALID_PARAMS, _INTERNAL = -32700, -32600, -32601, -32602, -32603
 
 _Found: TypeAlias = Mapping[str, protocols.RunState]
@@ -51,16 +52,19 @@ class A2A:
     def decode(self, request: base.ClientRequest) -> base.Decoded:
         agent = objects.known(request.agents, request.path_params.get("agent"))
         if request.method == "GET":
-            return base.Reply(200, jsontext.encode(objects.card(agent, request.agents[agent], request.base_url)))
+            return _card(request, agent)
         try:
             rpc = bodies.decode(request.body, api.RpcRequest)
         except errors.RequestError as error:  # JSON-RPC has errors of its own; HTTP went well
             code = _INVALID_JSON if error.code == "invalid_json" else _INVALID_REQUEST
-            return _error(None, code, error.message)
+            return base.Reply(200, objects.rpc_error(None, code, error.message))
+        call = _Call(rpc, request, agent)
+        if rpc.jsonrpc == "2.0" and isinstance(rpc.method, str) and rpc.id is UNSET:
+            return base.Reply(204, b"")  # a notification has no answer, and nobody would hear that of a run
         try:
-            return _call(rpc, request, agent)
+            return call.decode()
         except errors.RequestError as error:
-            return _error(rpc.id, _INVALID_PARAMS, error.message)
+            return call.error(_INVALID_PARAMS, error.message)
 
     def error(self, error: errors.TurnstreamError, id: str) -> base.Reply:
         """What never came to JSON-RPC keeps its status."""
@@ -68,42 +72,113 @@ class A2A:
         return base.Reply(error.status, objects.rpc_error(None, code, error.message))
 
 
-def _error(id: api.RpcId, code: int, message: str) -> base.Reply:
-    return base.Reply(200, objects.rpc_error(id, code, message))
+def _card(request: base.ClientRequest, agent: str) -> base.Reply:
+    card = objects.card(agent, request.agents[agent], request.base_url, secured=request.secured)
+    body = jsontext.encode(card)
+    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    caching = {"cache-control": "max-age=60", "etag": tag}
+    if request.headers.get("if-none-match") == tag:
+        return base.Reply(304, b"", headers=caching)
+    return base.Reply(200, body, headers=caching)
 
 
-def _call(rpc: api.RpcRequest, request: base.ClientRequest, agent: str) -> base.Decoded:
-    asked = request.headers.get("a2a-version", "").strip()
-    if asked and ".".join(asked.split(".")[:2]) not in objects.VERSIONS:
-        return _error(rpc.id, _VERSION, f"A2A {asked[:20]} is not supported: 0.3 and 1.0 are.")
-    if rpc.method in objects.NOT_OFFERED:
-        return _error(rpc.id, *objects.NOT_OFFERED[rpc.method])
-    if rpc.method not in objects.METHODS:
-        return _error(rpc.id, _NO_METHOD, f"There is no method {rpc.method[:50]!r}.")
-    act, version = objects.METHODS[rpc.method]
-    if act in ("send", "stream"):
-        ask = Ask(version, rpc.id, act == "stream", statuses.wanted(request))
-        message = bodies.convert(rpc.params, api.SendParams, "params").message
-        if message.task_id is None:
-            return _send(message, ask, request, agent, None)
-        return _with_task(rpc.id, agent, message.task_id, lambda task: _send(message, ask, request, agent, task))
-    id = bodies.convert(rpc.params, api.TaskParams, "params").id
-    manage = _get if act == "get" else _cancel
-    return _with_task(rpc.id, agent, id, lambda task: manage(task, rpc.id, version))
+class _Call:
+    """One call of JSON-RPC."""
 
+    def __init__(self, rpc: api.RpcRequest, request: base.ClientRequest, agent: str) -> None:
+        self._rpc, self._request, self._agent = rpc, request, agent
+        self._id = None if isinstance(rpc.id, UnsetType) else rpc.id
+        self._act, self._version = objects.METHODS.get(rpc.method, ("", "0.3")) if _is_text(rpc.method) else ("", "0.3")
 
-def _with_task(rpc_id: api.RpcId, agent: str, id: str, then: Callable[[objects.Task], _Answer]) -> base.Lookup:
-    """Go on with the task of that id, if whoever asks has one."""
+    def error(self, code: int, message: str) -> base.Reply:
+        modern = self._version == "1.0" or self._request.headers.get("a2a-version", "").strip().startswith("1.")
+        return base.Reply(200, objects.rpc_error(self._id, code, message, "1.0" if modern else "0.3"))
 
-    def go_on(found: _Found) -> _Answer:
-        if id not in found:
-            return _error(rpc_id, _NOT_FOUND, "This server has no such task, or no longer.")
-        try:
+    def decode(self) -> base.Decoded:
+        rpc = self._rpc
+        if rpc.jsonrpc != "2.0" or not _is_text(rpc.method):
+            return self.error(_INVALID_REQUEST, "A call has the members jsonrpc, which is '2.0', and method.")
+        asked = self._request.headers.get("a2a-version", "").strip()
+        if asked and ".".join(asked.split(".")[:2]) not in objects.VERSIONS:
+            return self.error(_VERSION, f"A2A {asked[:20]} is not supported: 0.3 and 1.0 are.")
+        if rpc.method in objects.NOT_OFFERED:
+            return self.error(*objects.NOT_OFFERED[rpc.method])
+        if rpc.method not in objects.METHODS:
+            return self.error(_NO_METHOD, f"Unknown method {rpc.method[:50]!r}.")
+        if self._act in ("send", "stream"):
+            return self._send()
+        params = bodies.convert(rpc.params, api.TaskParams, "params")
+        _check_length(params.history_length)
+        manage = {"get": self._get, "cancel": self._cancel, "join": self._join}[self._act]
+        return self._with_task(params.id, manage)
+
+    def _with_task(self, id: str, then: Callable[[objects.Task], _Answer]) -> base.Lookup:
+        """Go on with the task of that id, if whoever asks has one."""
+
+        def go_on(found: _Found) -> _Answer:
+            if id not in found:
+                return self.error(_NOT_FOUND, "This server has no such task, or no longer.")
             return then(_task(found[id]))
-        except errors.RequestError as error:
-            return _error(rpc_id, _INVALID_PARAMS, error.message)
 
-    return base.Lookup(agent, (id,), go_on)
+        return base.Lookup(self._agent, (id,), go_on)
+
+    def _get(self, task: objects.Task) -> base.Reply:
+        return base.Reply(200, objects.rpc_result(self._id, objects.task_object(task, self._version)))
+
+    def _cancel(self, task: objects.Task) -> base.Reply | base.Cancellation:
+        if task.state not in objects.OPEN:
+            return self.error(_NOT_CANCELABLE, f"The task is {task.state}.")
+        task.state = "canceled"
+        return base.Cancellation(task.id, self._get(task))
+
+    def _join(self, task: objects.Task) -> base.Reply:
+        return self.error(_UNSUPPORTED, "A stream cannot be joined again: ask for the task until it has ended.")
+
+    def _send(self) -> base.Decoded:
+        params = bodies.convert(self._rpc.params, api.SendParams, "params")
+        message, wanted = params.message, params.configuration or api.SendConfiguration()
+        _check_message(message)
+        _check_length(wanted.history_length)
+        if wanted.push_notification_config is not None or wanted.task_push_notification_config is not None:
+            return self.error(_NO_PUSH, "This agent sends no push notifications.")
+        if message.task_id:
+            return self._with_task(message.task_id, lambda task: self._refuse_to_continue(message, task))
+        context = incoming.name(message.context_id, "message.contextId") or f"context-{self._request.id}"
+        request = incoming.mark_housekeeping(
+            requests.RunRequest(
+                messages=(messages.UserMessage(a2a_request.content(message)),),
+                agent=self._agent,
+                thread_id=context,
+                context=incoming.values(message.metadata, "message.metadata"),
+            )
+        )
+        ask = Ask(self._version, self._id, self._act == "stream", statuses.wanted(self._request))
+        return Exchange(request, ask, objects.Task(self._request.id, context))
+
+    def _refuse_to_continue(self, message: api.Message, task: objects.Task) -> base.Reply:
+        """A task is one run: what follows it is a new task in the same context."""
+        if message.context_id and message.context_id != task.context_id:
+            return self.error(_INVALID_PARAMS, "message.contextId: the task belongs to another context.")
+        text = f"The task is {task.state} and takes no more messages: send one in its context, without a taskId."
+        return self.error(_UNSUPPORTED, text)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _check_message(message: api.Message) -> None:
+    if not message.message_id:
+        text = "message.messageId: must not be empty."
+        raise errors.RequestError(text, param="message.messageId", code="invalid_value")
+    if message.role.lower().removeprefix("role_") != "user":
+        raise incoming.unknown_role(message.role, "message.role", "user")
+
+
+def _check_length(length: int | None) -> None:
+    if length is not None and length < 0:
+        text = "historyLength: must not be negative."
+        raise errors.RequestError(text, param="historyLength", code="invalid_value")
 
 
 def _task(state: protocols.RunState) -> objects.Task:
@@ -113,33 +188,6 @@ def _task(state: protocols.RunState) -> objects.Task:
     if state.status == "cancelled":
         task.state = "canceled"
     return task
-
-
-def _get(task: objects.Task, rpc_id: api.RpcId, version: objects.Version) -> base.Reply:
-    return base.Reply(200, objects.rpc_result(rpc_id, objects.task_object(task, version)))
-
-
-def _cancel(task: objects.Task, rpc_id: api.RpcId, version: objects.Version) -> base.Reply | base.Cancellation:
-    if task.state not in objects.OPEN:
-        return _error(rpc_id, _NOT_CANCELABLE, f"The task is {task.state}.")
-    task.state = "canceled"
-    return base.Cancellation(task.id, _get(task, rpc_id, version))
-
-
-def _send(
-    message: api.Message, ask: Ask, client: base.ClientRequest, agent: str, earlier: objects.Task | None
-) -> Exchange:
-    named = incoming.name(message.context_id, "message.contextId")
-    context = named or (earlier.context_id if earlier is not None else f"context-{client.id}")
-    request = incoming.mark_housekeeping(
-        requests.RunRequest(
-            messages=(messages.UserMessage(a2a_request.content(message)),),
-            agent=agent,
-            thread_id=context,
-            context=incoming.values(message.metadata, "message.metadata"),
-        )
-    )
-    return Exchange(request, ask, objects.Task(client.id, context))
 
 
 class Exchange:
@@ -179,6 +227,7 @@ class Encoder(base.StreamEncoder):
         self._paragraphs = paragraphs.Paragraphs()
         self._reasoning: list[str] = []
         self._started = False
+        self._told = 0  # status messages
         self._head, self._tail = self._text_frame(append=True)
 
     def snapshot(self) -> bytes:
@@ -273,18 +322,24 @@ class Encoder(base.StreamEncoder):
     def _update(self, metadata: dict[str, Any] | None, sentence: str | None = None, final: bool = False) -> bytes:
         if self.task.state == "submitted":
             self.task.state = "working"
-        body = {**self._place, "status": objects.status(self.task, self._ask.version, sentence)}
+        id = ""
+        if sentence is not None:
+            self._told += 1
+            id = f"{self.task.id}-status-{self._told}"
+        if sentence is not None and sentence == self.task.failure:
+            self.task.message_id = id
+        body = {**self._place, "status": objects.status(self.task, self._ask.version, sentence, id)}
         if self._ask.version == "0.3":
             body["final"] = final
         if metadata is not None:
             body["metadata"] = metadata
         return self._frame("status-update", "statusUpdate", body)
 
-    def _text_frame(self, append: bool) -> tuple[bytes, bytes]:
+    def _text_frame(self, append: bool, last: bool = False) -> tuple[bytes, bytes]:
         """An artifact update around the JSON string of its text."""
         parts = [objects.text_part("\x00", self._ask.version)]
         artifact = {"artifactId": f"{self.task.id}-answer", "name": "answer", "parts": parts}
-        body = {**self._place, "artifact": artifact, "append": append, "lastChunk": False}
+        body = {**self._place, "artifact": artifact, "append": append, "lastChunk": last}
         head, _, tail = self._frame("artifact-update", "artifactUpdate", body).partition(jsontext.encode("\x00"))
         return head, tail
 
@@ -305,5 +360,15 @@ class Encoder(base.StreamEncoder):
         self.ended = True
         self.task.usage = objects.usage_object(usage)
         self.task.failure = failure
+        whole = self._last_chunk() if failure is None else b""
         self.task.state = "canceled" if cancelled else "completed" if failure is None else "failed"
-        return self._update({"usage": self.task.usage}, failure, final=True)
+        return whole + self._update({"usage": self.task.usage}, failure, final=True)
+
+    def _last_chunk(self) -> bytes:
+        """The artifact once more, whole: some clients (google-adk) keep only what the last chunk holds, and by the
+        protocol it replaces what was there."""
+        if not self.task.texts:
+            return b""
+        head, tail = self._text_frame(append=False, last=True)
+        text = "".join(self.task.texts)
+        return head + jsontext.escape_line_separators(jsontext.string(text)) + tail

@@ -28,6 +28,7 @@ class Task(Struct):
     state: State = "submitted"
     texts: list[str] = []
     failure: str | None = None
+    message_id: str = ""  # of the status message that says so
     usage: dict[str, int] | None = None
 
 
@@ -43,19 +44,23 @@ def text_part(text: str, version: Version) -> dict[str, Any]:
     return {"kind": "text", "text": text} if version == "0.3" else {"text": text}
 
 
-def status(task: Task, version: Version, sentence: str | None = None) -> dict[str, Any]:
+def status(task: Task, version: Version, sentence: str | None = None, message_id: str = "") -> dict[str, Any]:
     """``sentence`` is what the agent says about itself, for a person."""
     state = task.state if version == "0.3" else f"TASK_STATE_{task.state.upper()}"
     if sentence is None:
         return {"state": state}
     head: dict[str, Any] = {"kind": "message", "role": "agent"} if version == "0.3" else {"role": "ROLE_AGENT"}
-    message = {**head, "messageId": f"{task.id}-status", "parts": [text_part(sentence, version)]}
+    message = {**head, "messageId": message_id, "parts": [text_part(sentence, version)]}
     return {"state": state, "message": {**message, "taskId": task.id, "contextId": task.context_id}}
 
 
 def task_object(task: Task, version: Version) -> dict[str, Any]:
     described: dict[str, Any] = {"kind": "task"} if version == "0.3" else {}
-    described |= {"id": task.id, "contextId": task.context_id, "status": status(task, version, task.failure)}
+    described |= {
+        "id": task.id,
+        "contextId": task.context_id,
+        "status": status(task, version, task.failure, task.message_id),
+    }
     if task.usage is not None:
         described["metadata"] = {"usage": task.usage}
     if task.texts:
@@ -64,8 +69,9 @@ def task_object(task: Task, version: Version) -> dict[str, Any]:
     return described
 
 
-def card(name: str, description: str, base_url: str) -> dict[str, Any]:
-    """A card that clients of both versions read: 1.0 looks at ``supportedInterfaces``, 0.3 at ``url``."""
+def card(name: str, description: str, base_url: str, *, secured: bool = False) -> dict[str, Any]:
+    """A card that clients of both versions read: 1.0 looks at ``supportedInterfaces``, 0.3 at ``url``. ``secured`` says
+    that a key is asked."""
     url = f"{base_url.rstrip('/')}/a2a/{name}"
     versions = [{"url": url, "protocolBinding": "JSONRPC", "protocolVersion": version} for version in ("1.0", "0.3.0")]
     about = description or f"The agent {name}."
@@ -81,15 +87,47 @@ def card(name: str, description: str, base_url: str) -> dict[str, Any]:
         "defaultInputModes": ["text/plain", "image/*", "application/pdf"],
         "defaultOutputModes": ["text/plain"],
         "skills": [{"id": name, "name": name, "description": about, "tags": ["agent"]}],
+        **(_SECURITY if secured else {}),
     }
+
+
+# Either will do. A scheme has the members of both versions: 0.3 tells the kinds apart by ``type``, 1.0 by the member.
+_SECURITY = {
+    "securitySchemes": {
+        "bearer": {"type": "http", "scheme": "bearer", "httpAuthSecurityScheme": {"scheme": "bearer"}},
+        "apiKey": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "X-API-Key",
+            "apiKeySecurityScheme": {"location": "header", "name": "X-API-Key"},
+        },
+    },
+    "security": [{"bearer": []}, {"apiKey": []}],
+    "securityRequirements": [{"schemes": {"bearer": {"list": []}}}, {"schemes": {"apiKey": {"list": []}}}],
+}
 
 
 def rpc_result(id: RpcId, result: Mapping[str, Any]) -> bytes:
     return jsontext.encode({"jsonrpc": "2.0", "id": id, "result": result})
 
 
-def rpc_error(id: RpcId, code: int, message: str) -> bytes:
-    return jsontext.encode({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message}})
+REASONS: Mapping[int, str] = {
+    -32001: "TASK_NOT_FOUND",
+    -32002: "TASK_NOT_CANCELABLE",
+    -32003: "PUSH_NOTIFICATION_NOT_SUPPORTED",
+    -32004: "UNSUPPORTED_OPERATION",
+    -32007: "EXTENDED_AGENT_CARD_NOT_CONFIGURED",
+    -32009: "VERSION_NOT_SUPPORTED",
+}
+
+
+def rpc_error(id: RpcId, code: int, message: str, version: Version = "0.3") -> bytes:
+    """1.0 wants to be told A2A's own errors by a reason too (section 9.5)."""
+    error: dict[str, Any] = {"code": code, "message": message}
+    if version == "1.0" and code in REASONS:
+        info = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": REASONS[code]}
+        error["data"] = [{**info, "domain": "a2a-protocol.org"}]
+    return jsontext.encode({"jsonrpc": "2.0", "id": id, "error": error})
 
 
 def known(agents: Mapping[str, str], name: str | None) -> str:
@@ -111,14 +149,12 @@ METHODS: Mapping[str, tuple[str, Version]] = {
     "SendStreamingMessage": ("stream", "1.0"),
     "GetTask": ("get", "1.0"),
     "CancelTask": ("cancel", "1.0"),
+    "tasks/resubscribe": ("join", "0.3"),
+    "SubscribeToTask": ("join", "1.0"),
 }
 
 # What an agent need not offer, with the code by which it says so.
 NOT_OFFERED: Mapping[str, tuple[int, str]] = {
-    **dict.fromkeys(
-        ("tasks/resubscribe", "SubscribeToTask"),
-        (-32004, "A stream cannot be joined again: ask for the task until it has ended."),
-    ),
     **dict.fromkeys(("tasks/list", "ListTasks"), (-32004, "Tasks are not listed: ask for one by its id.")),
     **dict.fromkeys(
         (

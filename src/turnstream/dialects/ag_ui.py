@@ -22,7 +22,11 @@ class AgUi:
     )
 
     def decode(self, request: base.ClientRequest) -> base.Decoded:
-        return Exchange(bodies.decode(request.body, api.RunAgentInput), request)
+        exchange = Exchange(bodies.decode(request.body, api.RunAgentInput), request)
+        said = [each for each in exchange.request.messages if not isinstance(each, messages.SystemMessage)]
+        if not said and exchange.request.agent in request.agents:
+            return exchange.reply("", [events.RunStarted("", ""), events.RunFinished("stop", usage.Usage(), 0)])
+        return exchange
 
     def error(self, error: errors.TurnstreamError, id: str) -> base.Reply:
         return refusal(error)
@@ -42,7 +46,7 @@ class Exchange:
         return Encoder(self._body.thread_id, self._body.run_id, statuses=self._statuses)
 
     def reply(self, agent: str, batch: Sequence[events.RunEvent]) -> base.Reply:
-        """AG-UI has no other answer than the stream."""
+        """AG-UI has no other answer than the stream. A front end opens a thread with a run that has no messages."""
         encoder = self.encoder(agent)
         return base.Reply(200, encoder.feed(batch) + encoder.close(), "text/event-stream")
 
@@ -64,7 +68,7 @@ class Encoder(blocks.BlockEncoder):
         self._step: int | None = None
         self._text_id: str | None = None  # the message of this step that a tool call belongs to
         self._started = False
-        self._pending: list[str] = []
+        self._written: dict[str, str] = {}  # the calls that are being written, and their arguments so far
 
     def opening(self, kind: blocks.Kind, id: str) -> bytes:
         if kind == "text":
@@ -86,8 +90,12 @@ class Encoder(blocks.BlockEncoder):
         match event:
             case events.TextDelta() | events.ReasoningDelta() | events.RefusalDelta():
                 return b""  # in blocks
-            case events.StepFinished() | events.ToolCallStarted() | events.ToolCallArguments():
+            case events.StepFinished():
                 return b""
+            case events.ToolCallStarted(tool_call_id=id, name=name):
+                return self._begin_call(id, name)
+            case events.ToolCallArguments(tool_call_id=id, arguments=text):
+                return self._write_arguments(id, text)
             case events.RunStarted():
                 self._started = True
                 return _frame("RUN_STARTED", **self._run)
@@ -102,7 +110,6 @@ class Encoder(blocks.BlockEncoder):
             case events.MaxStepsReached():
                 return self._status(event)
             case events.ClientToolCalls(tool_calls=calls):
-                self._pending = [call.id for call in calls]
                 return b"".join([self._call(call) for call in calls])
             case events.HostedToolCall(id=id, name=name, arguments=arguments):
                 return self._call(messages.ToolCall(id, name, arguments))
@@ -114,12 +121,11 @@ class Encoder(blocks.BlockEncoder):
                 return self._custom("source", {"toolCallId": id, "source": source})
             case events.RunFinished(usage=usage, reason=reason):
                 filtered = self._say("text", statuses.FILTERED) + self._leave() if reason == "content_filter" else b""
-                pending = {"pendingToolCallIds": self._pending} if self._pending else {}
-                return filtered + self._finish({"type": "success", **pending}, usage)
-            case events.RunCancelled(usage=usage):
-                return self._finish({"type": "cancelled"}, usage)
-            case events.RunFailed(code=code, message=message, usage=usage):
-                ended = self._start() + self._end_step()
+                return filtered + self._finish({"type": "success"}, usage)
+            case events.RunFailed() | events.RunCancelled():
+                failure = base.as_failure(event)
+                code, message, usage = failure.code, failure.message, failure.usage
+                ended = self._start() + self._end_calls() + self._end_step()
                 self.ended = True
                 return ended + _frame("RUN_ERROR", message=message, code=code, usage=[_usage(usage)])
             case _:
@@ -150,15 +156,32 @@ class Encoder(blocks.BlockEncoder):
         step, self._step = self._step, None
         return _frame("STEP_FINISHED", stepName=f"step {step}")
 
+    def _begin_call(self, id: str, name: str) -> bytes:
+        """All calls of a step belong to one message: the client would make one of each, and part them from each other's
+        results."""
+        if self._text_id is None:
+            self._text_id = f"{self._run_id}-calls-{self._step or 0}"
+        self._written[id] = ""
+        return _frame("TOOL_CALL_START", toolCallId=id, toolCallName=name, parentMessageId=self._text_id)
+
+    def _write_arguments(self, id: str, text: str) -> bytes:
+        if id not in self._written or not text:
+            return b""
+        self._written[id] += text
+        return _frame("TOOL_CALL_ARGS", toolCallId=id, delta=text)
+
     def _call(self, call: messages.ToolCall) -> bytes:
-        parent = {} if self._text_id is None else {"parentMessageId": self._text_id}
-        return b"".join(
-            (
-                _frame("TOOL_CALL_START", toolCallId=call.id, toolCallName=call.name, **parent),
-                _frame("TOOL_CALL_ARGS", toolCallId=call.id, delta=call.arguments or "{}"),
-                _frame("TOOL_CALL_END", toolCallId=call.id),
-            )
-        )
+        """A whole call, or what is left to say of one that has begun."""
+        begun = b"" if call.id in self._written else self._begin_call(call.id, call.name)
+        rest = "" if self._written[call.id] else call.arguments or "{}"
+        written = self._write_arguments(call.id, rest)
+        del self._written[call.id]
+        return begun + written + _frame("TOOL_CALL_END", toolCallId=call.id)
+
+    def _end_calls(self) -> bytes:
+        ended = [_frame("TOOL_CALL_END", toolCallId=id) for id in self._written]
+        self._written.clear()
+        return b"".join(ended)
 
     def _result(self, id: str, content: str) -> bytes:
         message = f"{self._run_id}-result-{id}"

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from turnstream import errors, messages, requests, toolspec
+from turnstream import errors, jsontext, messages, requests, text, toolspec
 from turnstream.api import ag_ui as api
 from turnstream.dialects import body as bodies
 from turnstream.dialects import incoming
 
+_MOST_CONTEXT = 32_768  # characters of what the page shows; a longer value is cut
+
 
 def run_request(body: api.RunAgentInput, agent: str | None) -> requests.RunRequest:
+    conversation = [_message(message, f"messages[{at}]") for at, message in enumerate(body.messages)]
     return incoming.mark_housekeeping(
         requests.RunRequest(
-            messages=tuple(message for given in body.messages for message in _message(given)),
+            messages=tuple(message for several in conversation for message in several),
             agent=agent,
             tools=tuple(_tool(tool, f"tools[{at}]") for at, tool in enumerate(body.tools or ())),
+            options=_options(body.forwarded_props),
             thread_id=incoming.name(body.thread_id, "threadId"),
             context=_context(body),
+            client_context=_shown(body.context or ()),
         )
     )
 
@@ -27,46 +33,98 @@ def _tool(tool: api.Tool, path: str) -> toolspec.ToolSpec:
 
 
 def _context(body: api.RunAgentInput) -> dict[str, Any]:
+    """For tools."""
     context: dict[str, Any] = {item.description: item.value for item in body.context or ()}
     for name, value in (("state", body.state), ("forwarded_props", body.forwarded_props)):
         if value is not None:
             context[name] = bodies.bounded(value, name)
+    bodies.bounded(context, "context")
     return context
 
 
-def _message(message: api.Message) -> list[messages.Message]:
+def _shown(context: Sequence[api.Context]) -> str:
+    """For the model. CopilotKit's hooks and assistant-ui promise that it sees it."""
+    if not context:
+        return ""
+    lines = [f"- {item.description}: {_text(item.value)}" for item in context]
+    return text.excerpt(
+        "\n".join(("What the user's page shows, which is not said by the user:", *lines)), _MOST_CONTEXT
+    )
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else jsontext.encode(value).decode()
+
+
+def _options(given: Any) -> requests.ModelOptions:
+    """``forwardedProps`` in the words of CopilotKit and the AI SDK; anything else there changes nothing."""
+    given = given if isinstance(given, dict) else {}
+    stops = given.get("stopSequences")
+    return requests.ModelOptions(
+        temperature=_number(given.get("temperature")),
+        top_p=_number(given.get("topP")),
+        max_completion_tokens=_integer(given.get("maxOutputTokens"), 1),
+        seed=_integer(given.get("seed")),
+        stop=incoming.stops([stop for stop in stops if isinstance(stop, str)]) if isinstance(stops, list) else None,
+        tool_choice=_tool_choice(given.get("toolChoice")),
+    )
+
+
+def _number(value: Any) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _integer(value: Any, least: int | None = None) -> int | None:
+    number = _number(value)
+    return None if number is None or number != int(number) else incoming.whole(number, "forwardedProps", least)
+
+
+def _tool_choice(choice: Any) -> str | dict[str, Any] | None:
+    match choice:
+        case "auto" | "none" | "required":
+            return str(choice)
+        case {"type": "auto" | "none" | "required" as mode}:
+            return str(mode)
+        case {"function": {"name": str(name)}} | {"toolName": str(name)} | {"type": "function", "name": str(name)}:
+            return {"name": name}
+        case _:
+            return None
+
+
+def _message(message: api.Message, path: str) -> list[messages.Message]:
     """A message of the history; none for what only a front end shows (activities, reasoning)."""
     match message.role:
         case "user":
-            return [messages.UserMessage(_content(message.content), message.name)]
+            return [messages.UserMessage(_content(message.content, path), message.name)]
         case "system" | "developer":
-            return [messages.SystemMessage(messages.content_text(_content(message.content)))]
+            return [messages.SystemMessage(messages.content_text(_content(message.content, path)))]
         case "assistant":
-            parts: list[messages.AssistantPart] = []
-            text = messages.content_text(_content(message.content))
-            if text:
-                parts.append(messages.TextPart(text))
-            parts += [
-                messages.ToolCall(call.id, call.function.name, call.function.arguments or "{}")
-                for call in message.tool_calls or ()
-            ]
+            said = messages.content_text(_content(message.content, path))
+            parts: list[messages.AssistantPart] = [messages.TextPart(said)] if said else []
+            for call in message.tool_calls or ():
+                arguments = incoming.arguments(call.function.arguments, f"{path}.toolCalls")
+                parts.append(messages.ToolCall(call.id, call.function.name, arguments))
             return [messages.AssistantMessage(tuple(parts))]
         case "tool":
-            content = message.error or _content(message.content)
-            return [messages.ToolMessage(message.tool_call_id, content, is_error=message.error is not None)]
+            content = message.error or _content(message.content, path)
+            return [messages.ToolMessage(message.tool_call_id or "", content, is_error=bool(message.error))]
         case _:
             return []
 
 
-def _content(content: str | list[api.Part] | dict[str, Any] | None) -> messages.Content:
-    if isinstance(content, list):
-        return tuple(_part(part) for part in content)
-    return content if isinstance(content, str) else ""
+def _content(content: Any, path: str) -> messages.Content:
+    """A text or parts; whatever else a client writes is shown as it is."""
+    if content is None or isinstance(content, str):
+        return content or ""
+    if isinstance(content, list) and all(isinstance(part, dict) and "type" in part for part in content):
+        parts = [bodies.convert(part, api.Part, f"{path}.content[{at}]") for at, part in enumerate(content)]
+        return incoming.content([_part(part) for part in parts])
+    return jsontext.encode(bodies.bounded(content, f"{path}.content")).decode()
 
 
 def _part(part: api.Part) -> messages.ContentPart:
     if part.type == "text":
-        return messages.TextPart(part.text)
+        return messages.TextPart(part.text or "")
     source = part.source
     if part.type == "binary":  # the form before 1.0
         mime = part.mime_type or "application/octet-stream"

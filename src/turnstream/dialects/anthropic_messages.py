@@ -15,7 +15,7 @@ import msgspec
 
 from turnstream import errors, events, jsontext, messages, requests, toolspec, usage
 from turnstream.api import messages as api
-from turnstream.dialects import anthropic_messages_request, base, blocks, incoming, statuses
+from turnstream.dialects import anthropic_messages_request, base, blocks, incoming, paragraphs, statuses
 from turnstream.dialects import body as bodies
 
 COUNT_PATH = "/v1/messages/count_tokens"
@@ -33,8 +33,9 @@ class AnthropicMessages:
 
     def decode(self, request: base.ClientRequest) -> base.Decoded:
         body = bodies.decode(request.body, api.MessagesRequest)
-        asked = anthropic_messages_request.run_request(body, request.headers)
-        if request.path == COUNT_PATH:
+        counted = request.path.rstrip("/") == COUNT_PATH
+        asked = anthropic_messages_request.run_request(body, request.headers, only_counted=counted)
+        if counted:
             count = {"input_tokens": anthropic_messages_request.estimate(asked)}
             return base.Reply(200, jsontext.encode(count), headers={ID_HEADER: request.request_id})
         return Exchange(body, asked, request)
@@ -56,7 +57,7 @@ class Exchange:
         self._id, self._beta, self._statuses = client.id, is_beta(client), statuses.wanted(client)
 
     def encoder(self, agent: str) -> Encoder:
-        return Encoder(f"msg_{self._id}", agent, shows_tools=self._beta, statuses=self._statuses)
+        return Encoder(f"msg_{self._id}", self.request.agent or agent, shows_tools=self._beta, statuses=self._statuses)
 
     def reply(self, agent: str, batch: Sequence[events.RunEvent]) -> base.Reply:
         encoder = self.encoder(agent)
@@ -68,8 +69,9 @@ class Exchange:
 
 
 def refusal(error: errors.TurnstreamError, request_id: str) -> base.Reply:
-    body = {**envelope(error.message, error.status), "request_id": request_id}
-    return base.Reply(error.status, jsontext.encode(body), headers={ID_HEADER: request_id})
+    status = _OVERLOADED if error.status == 503 else error.status
+    body = {**envelope(error.message, status), "request_id": request_id}
+    return base.Reply(status, jsontext.encode(body), headers={ID_HEADER: request_id})
 
 
 class Encoder(blocks.BlockEncoder):
@@ -82,8 +84,16 @@ class Encoder(blocks.BlockEncoder):
         self._started = self._asks = False
         self._index = 0  # of the next block
         self._sources: list[toolspec.Source] = []
+        self._paragraphs = paragraphs.Paragraphs()
 
     # ------------------------------------------------------------------------------------------------------ blocks
+
+    def _say(self, kind: blocks.Kind, text: str) -> bytes:
+        """Clients join the texts of all blocks. Where tools stand between them, nothing else need part them."""
+        if kind == "text" and not self._shows_tools and not self._paragraphs.open:
+            self._paragraphs.last = self.last
+            text = self._paragraphs.begin(text)
+        return super()._say(kind, text)
 
     def opening(self, kind: blocks.Kind, id: str) -> bytes:
         begun = {
@@ -123,11 +133,14 @@ class Encoder(blocks.BlockEncoder):
         return b"" if self.ended else _frame("ping")
 
     def event(self, event: events.RunEvent) -> bytes:
+        self._paragraphs.see(event)
         match event:
             case events.TextDelta() | events.ReasoningDelta() | events.RefusalDelta():
                 return b""  # in blocks
-            case events.StepFinished() | events.ToolCallStarted() | events.ToolCallArguments():
-                return b""
+            case events.StepFinished() | events.ToolCallArguments():
+                return b""  # a block that has begun cannot be taken back, so a call is shown when it is whole
+            case events.ToolCallStarted(index=index, tool_call_id=id, name=name):
+                return self._start() + self._ping("tool_call", {"index": index, "id": id, "name": name})
             case events.RunStarted():
                 return self._start()
             case events.StepStarted() | events.ToolCallsDetected() | events.ToolsExecuted() | events.MaxStepsReached():
@@ -242,6 +255,7 @@ def _usage(usage: usage.Usage) -> dict[str, Any]:
     }
 
 
+_OVERLOADED = 529  # the protocol's own word for 503, at which clients change to another model
 _ERRORS = {
     401: "authentication_error",
     403: "permission_error",
@@ -249,6 +263,7 @@ _ERRORS = {
     413: "request_too_large",
     429: "rate_limit_error",
     504: "timeout_error",
+    503: "overloaded_error",
     529: "overloaded_error",
 }
 

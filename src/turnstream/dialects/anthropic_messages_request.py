@@ -5,24 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from turnstream import errors, jsontext, messages, requests, toolspec
+from turnstream import errors, jsontext, messages, requests
 from turnstream.api import messages as api
+from turnstream.dialects import anthropic_tools, incoming, paragraphs
 from turnstream.dialects import body as bodies
-from turnstream.dialects import incoming
 
 
-def run_request(body: api.MessagesRequest, headers: Mapping[str, str]) -> requests.RunRequest:
+def run_request(
+    body: api.MessagesRequest, headers: Mapping[str, str], *, only_counted: bool = False
+) -> requests.RunRequest:
+    """What is ``only_counted`` is never refused for the type of a tool."""
     incoming.require_messages(body.messages)
     metadata = body.metadata or {}
     system = _system(body.system)
+    read = anthropic_tools.count if only_counted else anthropic_tools.read
+    tools, notes = read(body.tools or ())
     return incoming.mark_housekeeping(
         requests.RunRequest(
             messages=(*((messages.SystemMessage(system),) if system else ()), *read_messages(body.messages)),
             agent=body.model or None,
-            tools=tuple(_tool(tool, f"tools[{at}]") for at, tool in enumerate(body.tools or ())),
+            tools=tools,
             options=_options(body),
             thread_id=incoming.thread_id(headers, ("metadata.thread_id", metadata.get("thread_id"))),
             user=incoming.user(headers, ("metadata.user_id", metadata.get("user_id"))),
+            notes=notes,
         )
     )
 
@@ -43,7 +49,7 @@ def _words(message: messages.Message) -> str:
 def _system(system: str | list[api.Block] | None) -> str:
     if system is None or isinstance(system, str):
         return system or ""
-    return "\n\n".join(block.text for block in system if block.type == "text")
+    return "\n\n".join(block.text or "" for block in system if block.type == "text")
 
 
 # ---------------------------------------------------------------------------------------------------------- messages
@@ -53,7 +59,9 @@ def read_messages(given: Sequence[api.MessageParam]) -> list[messages.Message]:
     conversation: list[messages.Message] = []
     for at, message in enumerate(given):
         path = f"messages[{at}]"
-        content = [api.Block("text", message.content)] if isinstance(message.content, str) else message.content
+        content = message.content or []
+        if isinstance(content, str):
+            content = [api.Block("text", content)]
         match message.role:
             case "user":
                 conversation += _user(content, f"{path}.content")
@@ -74,7 +82,7 @@ def _user(blocks: Sequence[api.Block], path: str) -> list[messages.Message]:
         if block.type == "tool_result":
             results.append(_result(block, f"{path}[{at}]"))
         else:
-            parts.append(_part(block, f"{path}[{at}]"))
+            parts += _parts(block, f"{path}[{at}]")
     return [*results, messages.UserMessage(incoming.content(parts))] if parts else results
 
 
@@ -98,18 +106,26 @@ def _assistant(blocks: Sequence[api.Block], path: str) -> list[messages.Message]
         if results:
             end()
         match block.type:
-            case "text":
-                parts.append(messages.TextPart(block.text))
+            case "text" if block.text:
+                later = bool(parts or conversation)  # then it may begin with a gap that was for its reader
+                parts.append(messages.TextPart(block.text.removeprefix(paragraphs.GAP) if later else block.text))
             case "thinking":
-                parts.append(messages.ReasoningPart(block.thinking))
+                parts.append(messages.ReasoningPart(block.thinking or ""))
             case "tool_use" | "server_tool_use" | "mcp_tool_use":
-                given = block.input if isinstance(block.input, dict) else {}
-                arguments = jsontext.encode(bodies.bounded(given, f"{path}[{at}].input")).decode()
-                parts.append(messages.ToolCall(block.id, block.name, arguments))
+                arguments = _arguments(block.input, f"{path}[{at}].input")
+                parts.append(messages.ToolCall(block.id or "", block.name or "", arguments))
             case _:  # redacted thinking, uploads: their vendor is not ours to speak for
                 pass
     end()
     return conversation
+
+
+def _arguments(value: Any, path: str) -> str:
+    """Proxies hand out an input as text, and their clients send it back. Text that is no object is not lost either."""
+    if isinstance(value, str) and value.strip():
+        found = jsontext.decode_object(value)
+        return jsontext.encode({"input": value} if found is None else bodies.bounded(found, path)).decode()
+    return jsontext.encode(bodies.bounded(value, path) if isinstance(value, dict) else {}).decode()
 
 
 def _result(block: api.Block, path: str) -> messages.ToolMessage:
@@ -126,49 +142,60 @@ def _result(block: api.Block, path: str) -> messages.ToolMessage:
 def _result_content(content: Any, path: str) -> messages.Content:
     if content is None or isinstance(content, str):
         return content or ""
-    if not isinstance(content, list) or not content:
+    if not isinstance(content, list):
         return jsontext.encode(content).decode()
-    return incoming.content([_part(_block(item), f"{path}[{at}]") for at, item in enumerate(content)])
+    parts = [_parts(_block(item, f"{path}[{at}]"), f"{path}[{at}]") for at, item in enumerate(content)]
+    return incoming.content([part for several in parts for part in several])
 
 
-def _block(item: Any) -> api.Block:
+_SHOWN = ("text", "image", "document", "search_result", "tool_reference")
+
+
+def _block(item: Any, path: str) -> api.Block:
     """A block of a kind that the model can be shown; anything else is shown as it is written."""
-    match item:
-        case {"type": "text", "text": str(text)}:
-            return api.Block("text", text)
-        case {"type": "image" | "document" as type, "source": {"type": str(kind), **rest}}:
-            known = {name: value for name, value in rest.items() if name in _SOURCE and isinstance(value, str)}
-            return api.Block(type, source=api.Source(kind, **known))
-        case _:
-            return api.Block("text", jsontext.encode(item).decode())
+    if isinstance(item, dict) and item.get("type") in _SHOWN:
+        try:
+            block = bodies.convert(item, api.Block, path)
+        except errors.RequestError:
+            pass
+        else:
+            if block.type in ("text", "tool_reference") or block.source is not None:
+                return block
+    return api.Block("text", jsontext.encode(item).decode())
 
 
-_SOURCE = frozenset({"media_type", "data", "url", "file_id"})
-
-
-def _part(block: api.Block, path: str) -> messages.ContentPart:
+def _parts(block: api.Block, path: str) -> list[messages.ContentPart]:
+    """What a block says, wherever it stands: a document has a title and a context beside its content."""
     match block:
         case api.Block(type="text"):
-            return messages.TextPart(block.text)
+            return [messages.TextPart(block.text)] if block.text else []
+        case api.Block(type="tool_reference"):
+            return [messages.TextPart(block.tool_name or block.name or "")]
         case api.Block(type="image", source=api.Source() as source):
             if source.type == "file":
-                return messages.FilePart(file_id=source.file_id)
-            return messages.ImagePart(_url(source))
-        case api.Block(type="document", source=api.Source(type="content", content=content)):
-            return messages.TextPart(
-                messages.content_text(_result_content(bodies.bounded(content, f"{path}.source"), f"{path}.source"))
-            )
-        case api.Block(type="document", source=api.Source(type="text", data=text)):
-            return messages.TextPart(f"{block.title}\n\n{text}" if block.title else text)
-        case api.Block(type="document", source=api.Source(type="file", file_id=id)):
-            return messages.FilePart(file_id=id, filename=block.title)
+                return [messages.FilePart(file_id=source.file_id)]
+            return [messages.ImagePart(_url(source))]
         case api.Block(type="document", source=api.Source() as source):
-            return messages.FilePart(_url(source), filename=block.title)
+            return _document(block, source, path)
         case api.Block(type="search_result", source=source):
             found = _result_content(bodies.bounded(block.content, f"{path}.content"), f"{path}.content")
-            return messages.TextPart(f"{block.title or ''}\n{source or ''}\n{messages.content_text(found)}".strip())
+            words = f"{block.title or ''}\n{source or ''}\n{messages.content_text(found)}"
+            return [messages.TextPart(words.strip())]
         case _:
             raise incoming.unsupported_part(block.type, path, "text, image, document or tool_result")
+
+
+def _document(block: api.Block, source: api.Source, path: str) -> list[messages.ContentPart]:
+    if source.type in ("text", "content"):
+        text = source.data
+        if source.type == "content":
+            where = f"{path}.source"
+            text = messages.content_text(_result_content(bodies.bounded(source.content, where), where))
+        return [messages.TextPart("\n\n".join(filter(None, (block.title, block.context, text))))]
+    about: list[messages.ContentPart] = [messages.TextPart(block.context)] if block.context else []
+    if source.type == "file":
+        return [*about, messages.FilePart(file_id=source.file_id, filename=block.title)]
+    return [*about, messages.FilePart(_url(source), filename=block.title)]
 
 
 def _url(source: api.Source) -> str:
@@ -180,25 +207,18 @@ def _url(source: api.Source) -> str:
 # ----------------------------------------------------------------------------------------------- tools and parameters
 
 
-def _tool(tool: api.Tool, path: str) -> toolspec.ToolSpec:
-    if tool.type not in (None, "custom") or not tool.name:
-        text = f"{path}.type: only tools of type 'custom', with a name, can be declared."
-        raise errors.RequestError(text, param=f"{path}.type", code="unsupported_parameter")
-    return incoming.client_tool(tool.name, tool.description, tool.input_schema, f"{path}.input_schema", tool.strict)
-
-
 def _options(body: api.MessagesRequest) -> requests.ModelOptions:
     choice = body.tool_choice
     return requests.ModelOptions(
         temperature=body.temperature,
         top_p=body.top_p,
-        max_completion_tokens=body.max_tokens,
-        stop=tuple(body.stop_sequences) if body.stop_sequences else None,
-        response_format=_format(body.output_config),
+        max_completion_tokens=incoming.whole(body.max_tokens, "max_tokens", 1),
+        stop=incoming.stops(body.stop_sequences),
+        response_format=_format(body.output_config) or _format({"format": body.output_format}),
         reasoning_effort=_effort(body),
         tool_choice=None if choice is None else _tool_choice(choice),
         parallel_tool_calls=False if choice is not None and choice.disable_parallel_tool_use else None,
-        extra=None if body.top_k is None else {"top_k": body.top_k},
+        extra=None if body.top_k is None else {"top_k": incoming.whole(body.top_k, "top_k")},
     )
 
 

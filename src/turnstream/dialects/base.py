@@ -44,7 +44,8 @@ class ClientRequest(Struct, frozen=True):
     """One HTTP request as data. Header names are in lower case. ``id`` is the run's id to be, ``request_id`` the
     request's own, ``principal`` who asks, ``time`` the Unix time of its arrival; ``statuses`` is the server's default
     for the dialects that let the client choose. ``agents`` are the descriptions of what the principal may use, by name,
-    the default one first; ``base_url``, of a GET alone, is where the client reached the server.
+    the default one first; ``base_url``, of a GET alone, is where the client reached the server. With ``secured``
+    the server asks for a key.
     """
 
     body: bytes
@@ -59,6 +60,7 @@ class ClientRequest(Struct, frozen=True):
     base_url: str = ""
     path: str = ""
     request_id: str = ""
+    secured: bool = False
     principal: requests.Principal = requests.ANONYMOUS
 
 

@@ -22,6 +22,7 @@ class BlockEncoder(base.StreamEncoder):
     """What follows a delta's JSON string."""
 
     def __init__(self, prefix: str) -> None:
+        self.last = ""  # the latest text
         self.refused = False  # whether the model has declined
         self._prefix = prefix
         self._count = 0
@@ -37,6 +38,7 @@ class BlockEncoder(base.StreamEncoder):
         for event in batch:
             if type(event) is events.TextDelta:
                 if self._kind == "text" and event.text:  # `_say`, written out: this is done for every token
+                    self.last = event.text
                     pieces += (self._delta, jsontext.string(event.text), end)
                 else:
                     pieces.append(self._say("text", event.text))
@@ -54,6 +56,8 @@ class BlockEncoder(base.StreamEncoder):
     def _say(self, kind: Kind, text: str) -> bytes:
         if not text:  # clients refuse empty deltas
             return b""
+        if kind == "text":
+            self.last = text
         opened = b"" if self._kind == kind else self._enter(kind)
         return opened + self._delta + jsontext.string(text) + self.delta_end
 

@@ -39,12 +39,13 @@ class Exchange:
     headers: Mapping[str, str] = {"x-vercel-ai-ui-message-stream": "v1"}
 
     def __init__(self, body: api.ChatBody, client: base.ClientRequest) -> None:
-        self._id, self._statuses = client.id, statuses.wanted(client)
+        self._statuses, self._run_id = statuses.wanted(client), client.id
         self.request = vercel_request.run_request(body, client.path_params.get("agent"))
+        self._message_id = vercel_request.continued(body) or f"msg-{client.id}"
         self.thread = incoming.thread_ref(self.request, client.headers)
 
     def encoder(self, agent: str) -> Encoder:
-        return Encoder(f"msg-{self._id}", statuses=self._statuses)
+        return Encoder(self._message_id, statuses=self._statuses, prefix=f"msg-{self._run_id}")
 
     def reply(self, agent: str, batch: Sequence[events.RunEvent]) -> base.Reply:
         """This protocol has no other answer than the stream."""
@@ -61,10 +62,13 @@ def refusal(error: errors.TurnstreamError) -> base.Reply:
 
 
 class Encoder(blocks.BlockEncoder):
-    def __init__(self, message_id: str, *, statuses: bool = True) -> None:
-        super().__init__(f"{message_id}-")
+    def __init__(self, message_id: str, *, statuses: bool = True, prefix: str | None = None) -> None:
+        """``prefix`` is that of the ids of its blocks: a message that is continued has some already."""
+        super().__init__(f"{prefix or message_id}-")
         self._message_id, self._statuses = message_id, statuses
         self._started = self._in_step = False
+        self._written: dict[str, tuple[str, dict[str, Any]]] = {}  # calls that have begun: name, further members
+        self._client_failures: set[str] = set()
         self._sources = 0
 
     def opening(self, kind: blocks.Kind, id: str) -> bytes:
@@ -80,8 +84,12 @@ class Encoder(blocks.BlockEncoder):
         match event:
             case events.TextDelta() | events.ReasoningDelta() | events.RefusalDelta():
                 return b""  # in blocks
-            case events.StepFinished() | events.ToolCallStarted() | events.ToolCallArguments():
+            case events.StepFinished():
                 return b""
+            case events.ToolCallStarted(tool_call_id=id, name=name, client=client):
+                return self._begin_call(id, name, {} if client else _SERVER_RUN)
+            case events.ToolCallArguments(tool_call_id=id, arguments=text):
+                return _frame("tool-input-delta", toolCallId=id, inputTextDelta=text) if id in self._written else b""
             case events.RunStarted():
                 self._started = True
                 return _frame("start", messageId=self._message_id)
@@ -90,18 +98,20 @@ class Encoder(blocks.BlockEncoder):
                 self._in_step = True
                 return ended + _frame("start-step") + self._status(event)
             case events.ToolCallsDetected(tool_calls=calls):
-                return b"".join([_call(call, **_SERVER_RUN) for call in calls]) + self._status(event)
+                return b"".join([self._call(call, _SERVER_RUN) for call in calls]) + self._status(event)
             case events.ToolResult(tool_call=call, output=output, ok=ok):
                 shown = output.data if output.data is not None else output.shown_text
+                if call.id in self._client_failures:  # told when the call was whole: its front end waits for no result
+                    return b""
                 return _result_of(call.id, shown, ok)
             case events.ToolsExecuted():
                 return self._status(event) + self._end_step()
             case events.MaxStepsReached():
                 return self._status(event)
             case events.ClientToolCalls(tool_calls=calls):
-                return b"".join([_call(call) for call in calls])
+                return b"".join([self._call(call, {}) for call in calls])
             case events.HostedToolCall(id=id, name=name, arguments=arguments):
-                return _call(messages.ToolCall(id, name, arguments), **_SERVER_RUN)
+                return self._call(messages.ToolCall(id, name, arguments), _SERVER_RUN)
             case events.HostedToolResult(id=id, content=content, ok=ok):
                 return _result_of(id, content, ok)
             case events.ToolProgress(tool_call_id=id, name=name, message=message, fraction=fraction):
@@ -113,6 +123,27 @@ class Encoder(blocks.BlockEncoder):
                 return self._end(event)
             case _:
                 assert_never(event)
+
+    def _begin_call(self, id: str, name: str, members: dict[str, Any]) -> bytes:
+        self._written[id] = (name, members)
+        return _frame("tool-input-start", toolCallId=id, toolName=name, **members)
+
+    def _call(self, call: messages.ToolCall, members: dict[str, Any]) -> bytes:
+        """A whole call, or what is left to say of one that has begun."""
+        begun = b"" if call.id in self._written else self._begin_call(call.id, call.name, members)
+        name, members = self._written.pop(call.id)
+        named = {"toolCallId": call.id, "toolName": name, **members}
+        try:
+            given = msgspec.json.decode(call.arguments or "{}")
+        except (msgspec.DecodeError, UnicodeEncodeError):
+            text = f"The arguments are not JSON: {call.arguments}"
+        else:
+            if call.malformed is None:
+                return begun + _frame("tool-input-available", **named, input=given)
+            text = f"The call was not executed: {call.malformed}"
+        if not members:
+            self._client_failures.add(call.id)
+        return begun + _frame("tool-input-error", **named, input=call.arguments, errorText=text)
 
     def _status(self, event: statuses.StatusEvent) -> bytes:
         word, details = statuses.status(event)
@@ -167,17 +198,6 @@ _REASONS = {
 
 def _frame(type: str, **members: Any) -> bytes:
     return b"data: " + jsontext.encode({"type": type, **members}) + b"\n\n"
-
-
-def _call(call: messages.ToolCall, **members: Any) -> bytes:
-    named = {"toolCallId": call.id, "toolName": call.name, **members}
-    start = _frame("tool-input-start", **named)
-    try:
-        given = msgspec.json.decode(call.arguments or "{}")
-    except (msgspec.DecodeError, UnicodeEncodeError):
-        text = f"The arguments are not JSON: {call.arguments}"
-        return start + _frame("tool-input-error", **named, input=call.arguments, errorText=text)
-    return start + _frame("tool-input-available", **named, input=given)
 
 
 def _result_of(id: str, output: Any, ok: bool) -> bytes:

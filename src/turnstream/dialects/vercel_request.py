@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
 
 from turnstream import jsontext, messages, requests, toolspec
 from turnstream.api import vercel as api
@@ -10,39 +13,76 @@ from turnstream.dialects import incoming
 
 
 def run_request(body: api.ChatBody, agent: str | None) -> requests.RunRequest:
-    incoming.require_messages(body.messages)
-    conversation = [_messages(message, f"messages[{at}]") for at, message in enumerate(body.messages)]
+    system = (messages.SystemMessage(body.system),) if body.system else ()
+    several = [_messages(message, f"messages[{at}]") for at, message in enumerate(body.messages)]
+    conversation = [message for given in several for message in given]
+    incoming.require_messages(conversation)
     return incoming.mark_housekeeping(
         requests.RunRequest(
-            messages=tuple(message for several in conversation for message in several),
+            messages=(*system, *conversation),
             agent=agent,
-            tools=tuple(_tool(tool, f"tools[{at}]") for at, tool in enumerate(body.tools or ())),
+            tools=tuple(_tools(body.tools)),
             thread_id=incoming.name(body.id, "id"),
         )
     )
 
 
-def _tool(tool: api.Tool, path: str) -> toolspec.ToolSpec:
-    return incoming.client_tool(tool.name, tool.description, tool.parameters or tool.input_schema, f"{path}.parameters")
+def continued(body: api.ChatBody) -> str | None:
+    """The id of the assistant's message that the answer continues: after its tools have run in the front end, useChat
+    sends the conversation with it at the end, and a new id would make it a second message."""
+    last = body.messages[-1]
+    return last.id if last.role == "assistant" and last.id else None
+
+
+def _tools(tools: Sequence[api.Tool] | dict[str, api.Tool] | None) -> Iterator[toolspec.ToolSpec]:
+    if isinstance(tools, dict):
+        named = [(f"tools.{name}", msgspec.structs.replace(tool, name=name)) for name, tool in tools.items()]
+    else:
+        named = [(f"tools[{at}]", tool) for at, tool in enumerate(tools or ())]
+    for path, tool in named:
+        schema = tool.parameters or tool.input_schema
+        yield incoming.client_tool(tool.name, tool.description, schema, f"{path}.parameters")
 
 
 def _messages(message: api.UIMessage, path: str) -> list[messages.Message]:
-    parts = message.parts or ([api.Part("text", message.content)] if message.content else [])
+    """A message without content is none."""
+    parts = message.parts or list(_older_parts(message))
     match message.role:
         case "user":
-            return [messages.UserMessage(tuple(_content(part) for part in parts if part.type in ("text", "file")))]
+            content = [_content(part) for part in parts if part.type in ("text", "file") and (part.text or part.url)]
+            return [messages.UserMessage(tuple(content))] if content else []
         case "system":
-            return [messages.SystemMessage("".join(part.text for part in parts if part.type == "text"))]
+            return [messages.SystemMessage("".join(part.text or "" for part in parts if part.type == "text"))]
         case "assistant":
             return _steps(parts)
+        case "data":  # the AI SDK 4's own, never meant for the model
+            return []
         case role:
             raise incoming.unknown_role(role, f"{path}.role", "user, assistant or system")
 
 
+def _older_parts(message: api.UIMessage) -> Iterator[api.Part]:
+    """The parts that the AI SDK 5 would have made of this message. Calls come before what was said of them."""
+    for call in message.tool_invocations or ():
+        state = "output-available" if call.state == "result" else "input-available"
+        yield api.Part(
+            "dynamic-tool",
+            tool_call_id=call.tool_call_id,
+            tool_name=call.tool_name,
+            state=state,
+            input=call.args,
+            output=call.result,
+        )
+    if isinstance(message.content, str) and message.content:
+        yield api.Part("text", message.content)
+    for file in message.experimental_attachments or ():
+        yield api.Part("file", url=file.url, media_type=file.content_type, filename=file.name)
+
+
 def _content(part: api.Part) -> messages.ContentPart:
     if part.type == "text":
-        return messages.TextPart(part.text)
-    return incoming.media(part.media_type, part.url, part.filename)
+        return messages.TextPart(part.text or "")
+    return incoming.media(part.media_type or "", part.url or "", part.filename)
 
 
 def _steps(parts: Sequence[api.Part]) -> list[messages.Message]:
@@ -67,21 +107,24 @@ def _steps(parts: Sequence[api.Part]) -> list[messages.Message]:
             continue  # a call that was never whole
         elif part.tool_call_id and (part.type == "dynamic-tool" or part.type.startswith("tool-")):
             name = part.tool_name or part.type.removeprefix("tool-")
-            arguments = jsontext.encode(part.input if isinstance(part.input, dict) else {}).decode()
-            spoken.append(messages.ToolCall(part.tool_call_id, name, arguments))
-            results += _result(part, name)
+            spoken.append(messages.ToolCall(part.tool_call_id, name, _arguments(part.input)))
+            results += _result(part, part.tool_call_id, name)
     end()
     return conversation
 
 
-def _result(part: api.Part, name: str) -> list[messages.Message]:
+def _arguments(value: Any) -> str:
+    return jsontext.encode(value if isinstance(value, dict) else {}).decode()
+
+
+def _result(part: api.Part, id: str, name: str) -> list[messages.Message]:
     if part.state == "output-denied" or (part.approval or {}).get("approved") is False:
         reason = (part.approval or {}).get("reason")
         denied = reason if isinstance(reason, str) and reason else "The call was denied."
-        return [messages.ToolMessage(part.tool_call_id, denied, name, is_error=True)]
+        return [messages.ToolMessage(id, denied, name, is_error=True)]
     if part.error_text is not None:
-        return [messages.ToolMessage(part.tool_call_id, part.error_text, name, is_error=True)]
+        return [messages.ToolMessage(id, part.error_text, name, is_error=True)]
     if part.state == "output-available":
         text = part.output if isinstance(part.output, str) else jsontext.encode(part.output).decode()
-        return [messages.ToolMessage(part.tool_call_id, text, name)]
+        return [messages.ToolMessage(id, text, name)]
     return []

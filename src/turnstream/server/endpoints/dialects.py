@@ -120,7 +120,7 @@ class Dialects:
         await replies.respond(client.scope, reply)(client.scope, client.receive, client.outgoing)
 
     async def _run_kept(self, turn: conversations.Turn, agent: agents.Agent, client: deliver.Client) -> None:
-        await turn.begin()
+        await turn.begin(agent.history)
         try:
             handle = self._start(agent, turn.request, turn.id, turn.dialect, client.scope)
         except errors.TurnstreamError:
