@@ -284,7 +284,8 @@ async def test_a_noisy_body_is_answered_or_refused_in_words(path: str, caplog: p
                 answer = await response.read()
             statuses.append(response.status)
             is_refusal = response.status in {400, 404} and answer
-            assert response.status == 200 or is_refusal, (body, answer)
+            is_notification = response.status == 204 and path.startswith("/a2a")  # a call without an id
+            assert response.status == 200 or is_refusal or is_notification, (body, answer)
             assert not caplog.records, body
     assert 200 in statuses
     assert 400 in statuses or path.startswith("/a2a")  # JSON-RPC tells of errors with 200

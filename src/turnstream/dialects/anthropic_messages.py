@@ -69,7 +69,7 @@ class Exchange:
 
 
 def refusal(error: errors.TurnstreamError, request_id: str) -> base.Reply:
-    status = _OVERLOADED if error.status == 503 else error.status
+    status = _status(error.status, error.code)
     body = {**envelope(error.message, status), "request_id": request_id}
     return base.Reply(status, jsontext.encode(body), headers={ID_HEADER: request_id})
 
@@ -165,8 +165,8 @@ class Encoder(blocks.BlockEncoder):
                 return b""
             case events.RunFinished():
                 return self._finish(event)
-            case events.RunFailed(message=message, status=status):
-                return self._fail(message, status)
+            case events.RunFailed(code=code, message=message, status=status):
+                return self._fail(message, _status(status, code))
             case events.RunCancelled():
                 return self._fail("The run was cancelled.", 500)
             case _:
@@ -255,7 +255,6 @@ def _usage(usage: usage.Usage) -> dict[str, Any]:
     }
 
 
-_OVERLOADED = 529  # the protocol's own word for 503, at which clients change to another model
 _ERRORS = {
     401: "authentication_error",
     403: "permission_error",
@@ -263,9 +262,13 @@ _ERRORS = {
     413: "request_too_large",
     429: "rate_limit_error",
     504: "timeout_error",
-    503: "overloaded_error",
     529: "overloaded_error",
 }
+
+
+def _status(status: int, code: str) -> int:
+    """A vendor that is overloaded, in the protocol's own word, at which clients change to another model."""
+    return 529 if status == 503 and code != "server_shutdown" else status
 
 
 def envelope(message: str, status: int) -> dict[str, Any]:
