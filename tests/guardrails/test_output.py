@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -197,3 +198,19 @@ def test_what_nobody_has_judged_is_not_shown_by_a_failure() -> None:
     output = Output((), (), [never(every=100)])
     assert output.feed([events.TextDelta("bad"), failed]) == [failed]
     assert output.question is None
+
+
+def test_a_long_answer_in_small_pieces_is_held_in_linear_time() -> None:
+    output = Output((), (), [never()])
+    began = time.process_time()
+    for _ in range(100_000):
+        output.feed([events.TextDelta("piece ")])
+    assert time.process_time() - began < 5
+    assert output.stopped is None
+
+
+def test_an_answer_that_is_too_long_to_be_held_is_stopped() -> None:
+    output = Output((), (), [never()])
+    output.feed([events.TextDelta("x" * 1_000_001)])
+    assert output.stopped is not None
+    assert output.message().parts == ()

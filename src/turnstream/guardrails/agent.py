@@ -8,7 +8,8 @@ import msgspec
 
 from turnstream import errors, events, messages, requests
 from turnstream.guardrails import outside, texts, values
-from turnstream.guardrails.output import Output, Question
+from turnstream.guardrails.gate import Question
+from turnstream.guardrails.output import Output
 from turnstream.guardrails.rules import Judge
 
 

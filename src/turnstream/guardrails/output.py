@@ -19,21 +19,13 @@ from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 import msgspec
-from msgspec import Struct
 
 from turnstream import events, messages
 from turnstream.guardrails import texts, values
+from turnstream.guardrails.gate import Gate, Question
 from turnstream.guardrails.rules import Judge
 
-MOST_HELD = 1_000_000
-"""Characters of an answer that wait for a judge; more are stopped."""
-
 Delta: TypeAlias = events.TextDelta | events.ReasoningDelta | events.RefusalDelta
-
-
-class Question(Struct, frozen=True):
-    judge: Judge
-    text: str
 
 
 class Output:
@@ -263,70 +255,3 @@ class Channel:
 
     def is_changed(self) -> bool:
         return "".join(self._given) != "".join(self.shown)
-
-
-class Gate:
-    """Where the text of an answer waits for its judges."""
-
-    def __init__(self, judges: Sequence[Judge]) -> None:
-        self._judges = tuple(judges)
-        every = [judge.every for judge in judges if judge.every is not None]
-        self._every = min(every) if every and len(every) == len(judges) else None
-        self.begin()
-
-    def begin(self) -> None:
-        self._text = ""
-        self._passed = 0
-        self._asked = 0  # judges that have said yes to the text up to `_until`
-        self._until: int | None = None
-        self._ending = False
-
-    @property
-    def question(self) -> Question | None:
-        if self._until is None:
-            return None
-        return Question(self._judges[self._asked], self._text[: self._until])
-
-    def feed(self, text: str) -> str:
-        if not self._judges:
-            return text
-        self._text += text
-        if self._every is None and len(self._text) > MOST_HELD:
-            raise texts.StoppedError(self._judges[0].name)
-        self._ask()
-        return ""
-
-    def end(self) -> None:
-        """The text is whole: what was not judged yet is asked about."""
-        self._ending = True
-        self._ask()
-
-    def answer(self, allowed: bool) -> str:
-        """What may be shown now."""
-        assert self._until is not None
-        judge = self._judges[self._asked]
-        if not allowed:
-            self._until = None
-            if judge.replacement is None:
-                raise texts.StoppedError(judge.name)
-            self._passed = len(self._text)
-            return judge.replacement
-        self._asked += 1
-        if self._asked < len(self._judges):
-            return ""
-        shown = self._text[self._passed : self._until]
-        self._passed, self._asked, self._until = self._until, 0, None
-        self._ask()
-        return shown
-
-    def release(self) -> str:
-        rest, self._passed = self._text[self._passed :], len(self._text)
-        return rest
-
-    def _ask(self) -> None:
-        if self._until is not None or not self._judges:
-            return
-        if self._every is not None and len(self._text) - self._passed >= self._every:
-            self._until = self._passed + self._every
-        elif self._ending and self._passed < len(self._text):
-            self._until = len(self._text)

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
 from turnstream import requests, resources
-from turnstream.guardrails.output import Question
+from turnstream.guardrails.gate import Question
 from turnstream.guardrails.rules import Judge
 
 if TYPE_CHECKING:

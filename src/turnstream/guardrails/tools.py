@@ -14,7 +14,7 @@ import msgspec
 
 from turnstream import errors, messages, requests, toolspec
 from turnstream.guardrails import outside, texts, values
-from turnstream.guardrails.output import Question
+from turnstream.guardrails.gate import Question
 from turnstream.guardrails.rules import Judge
 
 

@@ -16,8 +16,8 @@ Change: TypeAlias = Callable[[str], str]
 
 
 def change_value(value: V, change: Change) -> V:
-    """A JSON value with each of its strings changed, keys included; the same object if none is. What is no JSON stays
-    as it is: nobody is shown it."""
+    """A JSON value with each of its strings changed, keys included; the same object if none is. What is not JSON
+    stays as it is: nobody is shown it."""
     changed: Any = value
     if isinstance(value, str):
         changed = change(value)

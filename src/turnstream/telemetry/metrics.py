@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, exposition
 
@@ -23,81 +23,49 @@ class Metrics:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
-        self.registry = registry = CollectorRegistry()
-        ProcessCollector(namespace="turnstream", registry=registry)
-        self.runs = Counter(
-            "turnstream_runs", "Runs that have ended.", ("agent", "dialect", "outcome"), registry=registry
-        )
-        self.running = Gauge("turnstream_runs_running", "Runs that go on now.", ("agent",), registry=registry)
-        self.run_seconds = Histogram(
-            "turnstream_run_seconds",
-            "From the start of a run to its end.",
-            ("agent",),
-            buckets=_LONG,
-            registry=registry,
-        )
-        self.first_token = Histogram(
-            "turnstream_time_to_first_token_seconds",
-            "From the start of a run to the first text or reasoning.",
-            ("agent",),
-            buckets=_LONG,
-            registry=registry,
-        )
-        self.gap = Histogram(
-            "turnstream_inter_token_seconds",
-            "Between two pieces of one answer, each as much as came at once.",
-            ("agent",),
-            buckets=_SHORT,
-            registry=registry,
-        )
-        self.steps = Counter(
-            "turnstream_model_calls", "Model calls that were answered.", ("agent", "model", "finish"), registry=registry
-        )
-        self.step_seconds = Histogram(
-            "turnstream_model_call_seconds",
-            "From a model's request to the end of its answer.",
-            ("agent", "model"),
-            buckets=_LONG,
-            registry=registry,
-        )
-        self.tokens = Counter(
-            "turnstream_tokens",
-            "Tokens: input counts cached ones too, and output those of reasoning.",
-            ("agent", "model", "kind"),
-            registry=registry,
-        )
-        self.cost = Counter("turnstream_cost_dollars", "What models cost.", ("agent", "model"), registry=registry)
-        self.upstream_errors = Counter(
-            "turnstream_upstream_errors",
-            "Failures of models, and whether the model was asked again.",
-            ("agent", "model", "code", "retried"),
-            registry=registry,
-        )
-        self.tools = Counter(
-            "turnstream_tool_calls", "Tool calls that were answered.", ("agent", "tool", "outcome"), registry=registry
-        )
-        self.tool_seconds = Histogram(
-            "turnstream_tool_call_seconds",
-            "From the start of a tool call to its result.",
-            ("agent", "tool"),
-            buckets=_LONG,
-            registry=registry,
-        )
-        self.kept = Counter(
-            "turnstream_kept_runs", "Runs with a log that this process has owned.", ("agent",), registry=registry
-        )
-        self.takeovers = Counter(
-            "turnstream_run_takeovers", "Kept runs that had another owner before.", ("agent",), registry=registry
-        )
-        self.refusals = Counter(
-            "turnstream_requests_refused", "Requests that came to no run.", ("status", "code"), registry=registry
-        )
-        self.loop_lag = Gauge(
-            "turnstream_event_loop_lag_seconds", "By how much the last tick came late.", registry=registry
-        )
+        self.registry = CollectorRegistry()
+        ProcessCollector(namespace="turnstream", registry=self.registry)
         self.working_tools = Labels(_MOST_TOOLS)
         self.broken_tools = Labels(_MOST_BROKEN_TOOLS)
         self.codes = Labels(_MOST_CODES)
+        count, time_, show = self._counter, self._histogram, self._gauge
+        self.runs = count("runs", "Runs that have ended.", "agent", "dialect", "outcome")
+        self.running = show("runs_running", "Runs that go on now.", "agent")
+        self.kept = count("kept_runs", "Runs with a log that this process has owned.", "agent")
+        self.takeovers = count("run_takeovers", "Kept runs that had another owner before.", "agent")
+        self.run_seconds = time_("run", "From the start of a run to its end.", _LONG, "agent")
+        self.first_token = time_(
+            "time_to_first_token", "From the start of a run to the first text or reasoning.", _LONG, "agent"
+        )
+        self.gap = time_(
+            "inter_token", "Between two pieces of one answer, each as much as came at once.", _SHORT, "agent"
+        )
+        self.steps = count("model_calls", "Model calls that were answered.", "agent", "model", "finish")
+        self.step_seconds = time_(
+            "model_call", "From a model's request to the end of its answer.", _LONG, "agent", "model"
+        )
+        self.upstream_errors = count(
+            "upstream_errors",
+            "Failures of models, and whether the model was asked again.",
+            *("agent", "model", "code", "retried"),
+        )
+        self.tokens = count(
+            "tokens", "Input counts cached tokens too, and output those of reasoning.", "agent", "model", "kind"
+        )
+        self.cost = count("cost_dollars", "What models cost.", "agent", "model")
+        self.tools = count("tool_calls", "Tool calls that were answered.", "agent", "tool", "outcome")
+        self.tool_seconds = time_("tool_call", "From the start of a tool call to its result.", _LONG, "agent", "tool")
+        self.refusals = count("requests_refused", "Requests that came to no run.", "status", "code")
+        self.loop_lag = show("event_loop_lag_seconds", "By how much the last tick came late.")
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"turnstream_{name}", text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"turnstream_{name}", text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, buckets: Sequence[float], *labels: str) -> Histogram:
+        return Histogram(f"turnstream_{name}_seconds", text, labels, buckets=buckets, registry=self.registry)
 
     def watch(self, info: protocols.RunInfo) -> RunMetrics:
         return RunMetrics(self, info)
