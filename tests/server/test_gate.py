@@ -122,6 +122,32 @@ async def test_a_configured_origin_may_come_and_read() -> None:
         assert (await served.post(ASK, origin="https://other.example"))[0] == 403
 
 
+@pytest.mark.parametrize(
+    ("origin", "reads"),
+    [
+        ("http://localhost:5173", True),
+        ("http://app.localhost:3000", True),
+        ("https://127.0.0.1", True),
+        ("http://[::1]:8000", True),
+        ("http://localhost.evil.example", False),
+        ("http://evil.example", False),
+        ("http://127.0.0.1.evil.example", False),
+    ],
+)
+async def test_a_page_of_this_machine_may_read_the_answers_of_a_server_without_keys(origin: str, reads: bool) -> None:
+    asked = {"origin": origin, "access-control-request-method": "POST"}
+    async with serving(agent()) as served, served.client.options(served.url + CHAT, headers=asked) as preflight:
+        assert (preflight.headers.get("access-control-allow-origin") == origin) is reads
+        status, headers, _ = await served.post(ASK, origin=origin)
+        assert (status == 200, headers.get("access-control-allow-origin") == origin) == (reads, reads)
+
+
+async def test_with_keys_only_configured_origins_may_read() -> None:
+    async with serving(agent(), keys=("k",)) as served:
+        _, headers, _ = await served.post(ASK, origin="http://localhost:5173", authorization="Bearer k")
+        assert "access-control-allow-origin" not in headers
+
+
 async def test_cors_headers_stand_on_a_refusal_too() -> None:
     async with serving(agent(), cors_origins=("https://app.example",), keys=("k",)) as served:
         status, headers, _ = await served.post(ASK, origin="https://app.example")

@@ -26,7 +26,7 @@ from turnstream import __version__, identity
 from turnstream.dialects import DIALECTS
 from turnstream.runs import stores
 from turnstream.runs.keeper import Keeper
-from turnstream.server import openapi, refusals, routes, scopes
+from turnstream.server import addresses, openapi, refusals, routes, scopes
 from turnstream.server.conversations import Conversations
 from turnstream.server.endpoints import health, metrics, models, playground, responses, runs, threads
 from turnstream.server.endpoints.dialects import Dialects
@@ -69,6 +69,8 @@ def _middleware(
     cors = Middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,
+        # Whom `Origin` lets in should be able to read the answer: a front end that is developed on this machine.
+        allow_origin_regex=None if settings.keys else addresses.LOOPBACK_ORIGIN,
         allow_methods=["GET", "POST", "DELETE"],
         allow_headers=["*"],
         expose_headers=["x-request-id", "x-run-id", "retry-after"],
@@ -78,7 +80,7 @@ def _middleware(
         Middleware(RequestId),
         Middleware(Spelling),
         Middleware(FieldLimit, refuse),
-        *([cors] if settings.cors_origins else []),
+        *([cors] if settings.cors_origins or not settings.keys else []),
         Middleware(Errors, refuse),
         Middleware(Drain, state, refuse),
         *([Middleware(Hosts, settings, refuse)] if settings.allowed_hosts or not settings.keys else []),
