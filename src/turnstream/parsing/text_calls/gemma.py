@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from turnstream.parsing.text_calls import json_calls, recovery, values
 from turnstream.parsing.text_calls.reader import Parsing, stops
 from turnstream.parsing.text_calls.state import NO_CALL, NO_NAME, NOT_JSON, MalformedError, NotACallError, Parse
-from turnstream.parsing.text_calls.strings import TruncatedError
+from turnstream.parsing.text_calls.strings import BrokenError, TruncatedError
 from turnstream.parsing.text_calls.values import Style
 
 _NAME_END = re.compile(r"[{\s<(]")
+_AFTER = re.compile(r"[^\s,\w]")
 _WORDS = 100
 
 
@@ -80,5 +81,8 @@ class Gemma:
         declared = parse.tools.schema(name)
         ends = stops(*self.closes)
         yield from values.value(reader, call.emit, self.style, opened="}", ends=ends, declared=declared)
+        head = yield from reader.ahead(_AFTER, 0, 100)
+        if head[-1:] == ":" and head.strip(" ,") not in ("call:", ":"):
+            raise BrokenError  # a bracket closed the arguments before their end
         call.done = True
         yield from json_calls.closers(reader)

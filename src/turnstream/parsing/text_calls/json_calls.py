@@ -223,8 +223,11 @@ class _Object:
     def _stray(self) -> bool:
         """Whether an argument of the tool stands beside its arguments."""
         assert self.name is not None
-        tools, plain = self.parse.tools, self.shape.others
-        return any(key not in plain and tools.declares(self.name, key) for key in self.others)
+        tools, shape = self.parse.tools, self.shape
+        more = (value for key, value in self.others.items() if key in shape.arguments)
+        if any(value not in ("{}", "null", '""', "[]") for value in more):
+            return True  # arguments stand there twice
+        return any(key not in shape.others and tools.declares(self.name, key) for key in self.others)
 
     def _beside(self) -> str:
         """The arguments that stand beside the name: an object under an unusual key, or the tool's parameters."""

@@ -115,8 +115,10 @@ class Named:
         if mark not in self.sep:
             reader.pos -= len(mark)
         elif mark != "\n" and (yield from reader.peek()).isalpha():  # a kind of tool stands before the name
-            said, mark = yield from reader.collect_within(LONGEST, "\n", "{", *self.fences, *stop)
-            reader.pos -= len(mark)
+            other, mark = yield from reader.before_within(LONGEST, stops("\n", "{", *self.fences, *stop))
+            if not (tools.known and tools.offers(said.strip()) and not tools.offers(other.strip())):
+                reader.pos += len(other)
+                said = other
         name = self.clean(said.strip(), tools)
         if name.isdigit():  # a counter: clear only if one tool is offered
             offered = list(tools.names)
@@ -125,7 +127,7 @@ class Named:
             raise NotACallError
         if not self.begin and name and _not_a_name(name) and not (tools.known and tools.offers(name)):
             raise NotACallError
-        if not name:
+        if not any(char.isalnum() for char in name):
             raise MalformedError(NO_NAME)
         return name
 

@@ -25,7 +25,7 @@ Engine: TypeAlias = Callable[[Parse, str], Parsing[None]]
 
 WORDS = 100
 FENCES = ("```json\n", "```json", "```\n", "```", "~~~")
-_PROSE = "`'\",.;:!?)*|"
+_PROSE = "`,.;:!?)*|"
 _STRUCTURE = re.compile(r"[{}<>\[\]=\n]")
 _BLANKS = (" ", ".", ",", ";", ":", ")")
 _NOT_BLANK = re.compile(r"[^ \t]")
@@ -59,8 +59,11 @@ class Region:
             reader.pos -= len(marker)
             reader.record()
         before = parse.out.calls
-        passed = (*self.inner, *((marker,) if marker and self.closes else ()), *self._fences())
-        ends = (*self.closes, *self.inner, *((marker,) if marker and self.closes else ()))
+        again = (marker,) if marker and self.closes else ()
+        call_end = tags.call_end if tags is not None else ()
+        tag_ends = (*call_end, *(tags.param_end if tags is not None else ()))
+        passed = (*self.inner, *again, *self._fences())
+        ends = (*self.closes, *self.inner, *again)
         opened = False
         while True:
             yield from reader.space()
@@ -71,12 +74,14 @@ class Region:
                 parse.inline, opened = False, True
                 continue
             if seen:
+                if tag_ends and (yield from reader.take(*tag_ends)):
+                    continue
                 if self.closes and (other := (yield from pairs.misspelt(parse))):
                     reader.pos += len(other)
                     return
                 parse.inline = False
             try:
-                found = yield from recovering(parse, self._call(parse, ends, marker, opened), ends)
+                found = yield from recovering(parse, self._call(parse, ends, marker, opened), (*ends, *call_end))
             except NotACallError:
                 if seen or parse.out.calls != before or parse.policy.unoffered == "text":
                     raise

@@ -189,7 +189,9 @@ def members(parse: Parse, tags: Tags, call: Call) -> Parsing[None]:
                 stray = between = ""
             elif not found and (first or not tags.ends_with_stream):
                 raise TruncatedError
-            _check(stray + between, first)
+            if _is_lost(stray + between, first):
+                reader.pos -= len(found)
+                raise MalformedError(LOST)
             if not found:
                 pass
             elif found not in tags.call_end:
@@ -203,10 +205,9 @@ def _cut(tail: str, tags: Tags) -> bool:
     return len(tail) > 1 and any(closer.startswith(tail) for closer in (*tags.call_end, *tags.wraps))
 
 
-def _check(stray: str, first: bool) -> None:
+def _is_lost(stray: str, first: bool) -> bool:
     """What stands between parameters is passed over, but not in place of them."""
-    if (first and stray) or ("</" in stray and not _MISSPELT.fullmatch(stray)):
-        raise MalformedError(LOST)
+    return bool((first and stray) or ("</" in stray and not _MISSPELT.fullmatch(stray)))
 
 
 def whole_without_closer(parse: Parse, call: Call, first: bool) -> None:

@@ -99,16 +99,19 @@ def _argument(parse: Parse, call: Call, said: dict[str, str]) -> Parsing[None]:
     call.member(key)
     types = frozenset({said["type"]}) if said.get("type") else parse.tools.types(call.name, key)
     value = parse.typed_value(call, types)
-    while (yield from reader.until(_VALUE_MARKS, value.push)) == CLOSE:
-        space = yield from reader.space()
-        if (yield from reader.take(f"argument{SEP}", f"argument {SEP}")):
+    while (mark := (yield from reader.before(_VALUE_MARKS, value.push))) == CLOSE:
+        if (yield from reader.take(*_ARGUMENT_ENDS)):
             if value.lost:
                 raise MalformedError(LOST)
             value.close()
             return
-        value.push(CLOSE + space)
-    raise TruncatedError if reader.ended and reader.pos >= len(reader.text) else MalformedError(LOST)
+        if (yield from reader.at(f"{CLOSE}call{SEP}", f"{CLOSE}tools{SEP}")):
+            raise MalformedError(LOST)
+        reader.pos += len(CLOSE)
+        value.push(CLOSE)
+    raise MalformedError(LOST) if mark else TruncatedError
 
 
 _CALL_ENDS = stops(f"{CLOSE}call{SEP}", f"{OPEN}call", f"{CLOSE}tools{SEP}")
+_ARGUMENT_ENDS = tuple(f"{CLOSE}{blank}argument{end}{SEP}" for blank in ("", " ") for end in ("", " "))
 _VALUE_MARKS = stops(CLOSE, f"{OPEN}argument", f"{OPEN}call")
