@@ -6,6 +6,8 @@ import re
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from tests.agent.scripted import Box, Scripted, calls, says
 from tests.server.serving import ASK, CHAT, STREAM, Served, serving
@@ -357,3 +359,17 @@ async def test_an_agent_answers_to_its_aliases_too_and_by_a_star_to_any_name() -
             assert (await served.get(f"/v1/models/{model}"))[2]["id"] == name
         assert [model["id"] for model in (await served.get("/v1/models"))[2]["data"]] == ["first", "second"]
         assert (await served.get("/a2a/gpt-4o/.well-known/agent-card.json"))[2]["name"] == "first"
+
+
+async def test_the_application_may_be_mounted_below_a_path() -> None:
+    outer = Starlette(routes=[Mount("/agents", app(Service({"agent": agent()}, ServerSettings(keys=("k",)))))])
+    async with streaming_client(outer, headers={"x-api-key": "k"}) as client:
+        async with client.post(f"/agents{CHAT}", json=ASK) as response:
+            assert response.status == 200
+        for path in ("/agents/v1/models", "/agents/v1/models/", "/agents/healthz"):
+            async with client.get(path) as response:
+                assert response.status == 200, path
+    async with streaming_client(outer) as client:
+        for path, status in (("/agents/healthz", 200), ("/agents/v1/models", 401)):
+            async with client.get(path) as response:
+                assert response.status == status
