@@ -39,15 +39,15 @@ async def collected(*answers: Answer, name: str = "openai-compatible:m", **more:
 
 @pytest.mark.parametrize(
     "ahead",
-    [b"", b": processing\n\n", chunk(""), CALL, chunk(None, "error")],
-    ids=["nothing", "comment", "role", "half a call", "finish"],
+    [b"", b": processing\n\n", chunk(""), chunk(None, "error")],
+    ids=["nothing", "comment", "role", "finish"],
 )
 async def test_an_error_before_anything_can_be_seen_is_tried_again(ahead: bytes) -> None:
     collector, asked = await collected(says(ahead, BUSY), says(*HELLO))
     assert (collector.text, collector.tool_calls, asked) == ("Hello", (), 2)
 
 
-@pytest.mark.parametrize("seen", [chunk("Half"), chunk().replace(b"{}", b'{"reasoning_content": "Hm"}', 1)])
+@pytest.mark.parametrize("seen", [chunk("Half"), chunk().replace(b"{}", b'{"reasoning_content": "Hm"}', 1), CALL])
 async def test_an_error_after_that_is_told(seen: bytes) -> None:
     with pytest.raises(errors.ProviderError) as caught:
         await collected(says(seen, BUSY), says(*HELLO))
@@ -62,7 +62,14 @@ async def test_retries_count_for_both_kinds_of_failures() -> None:
         await collected(refused, says(BUSY), says(*HELLO), retries=1)
 
 
-async def test_a_call_that_was_held_is_told_ahead_of_the_error() -> None:
+async def test_a_call_is_told_while_the_model_still_writes_its_arguments() -> None:
+    async with upstream(says(CALL, end=False)) as vendor, asyncio.timeout(20):
+        model: Any = providers.model("openai-compatible:m", base_url=vendor.base_url)
+        async with model.stream(ASK) as stream:
+            assert await anext(stream) == [events.ToolCallStart(0, "c", "f"), events.ToolCallDelta(0, "{")]
+
+
+async def test_a_call_is_told_ahead_of_the_error() -> None:
     collector = Collector()
     async with upstream(says(CALL, BUSY)) as vendor, asyncio.timeout(20):
         model: Any = providers.model("openai-compatible:m", base_url=vendor.base_url, retries=0)

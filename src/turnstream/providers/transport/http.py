@@ -23,12 +23,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _SECRET_HEADERS = ("auth", "key", "token", "secret", "cookie")  # parts of the names of headers that may hold one
-_UNSEEN: frozenset[type] = frozenset(
-    {events.UsageReport, events.Finish, events.ItemAdded}
-    | {events.ToolCallStart, events.ToolCallDelta, events.ToolCallMalformed}
-)
-"""What nobody sees before the answer is complete."""
-
+_UNSEEN: frozenset[type] = frozenset({events.UsageReport, events.Finish, events.ItemAdded, events.ToolCallMalformed})
+"""What nobody sees before the answer is complete. The start of a call is shown at once."""
 
 _OLLAMA_PORT = 11434
 
@@ -132,8 +128,8 @@ class Stream:
     Entering sends the request and returns when the answer has begun. Leaving gives the connection back to the pool if
     the answer was read to its end, and otherwise closes it at once.
 
-    Vendors do say 200 and then that they are overloaded. So what nobody sees before the end (calls, usage, the finish
-    reason) is held until there is something that can be seen, or the end. An error that comes before is treated as if
+    Vendors do say 200 and then that they are overloaded. So what nobody sees before the end (usage, the finish reason)
+    is held until there is something that can be seen, or the end. An error that comes before is treated as if
     the request had been refused: within the same number of tries it is sent again.
     """
 
