@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check bench format fuzz soak-runs docs deploy dist release milvus orchestrate open-webui playground page
+.PHONY: help install serve test check bench bench-tests format fuzz soak-runs docs deploy dist release milvus orchestrate open-webui playground page
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
@@ -84,6 +84,9 @@ release: ## make release VERSION=x.y.z sets the version and the changelog, check
 	$(MAKE) check test dist
 	git commit --all --message "Release $(VERSION)"
 	git tag --annotate "v$(VERSION)" --message "Turnstream $(VERSION)"
+
+bench-tests: install $(VENV)-bench/.installed ## the bench's own tests, where they need its plots
+	$(call with,bench) -m pytest tests/bench
 
 milvus: install $(VENV)-milvus/.installed ## the search in Milvus, with Milvus Lite from an environment of its own (450 MB)
 	$(call with,milvus) -m pytest tests/tools/retrieval/test_milvus.py

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
-import numpy as np
 from msgspec import Struct
 
 from turnstream.tools.retrieval import database
@@ -168,6 +167,8 @@ def _ask(store: Store, question: Any, found: list[Sequence[int]]) -> None:
 
 
 def _data(count: int) -> tuple[Any, Any, list[set[int]]]:
+    import numpy as np  # in the environment of the bench alone
+
     chance = np.random.default_rng(0)
     centres = chance.standard_normal((500, DIMENSIONS), dtype=np.float32)
 

@@ -13,6 +13,7 @@ from turnstream.tools.retrieval import database
 
 
 def test_the_suites_of_retrieval_are_found() -> None:
+    pytest.importorskip("matplotlib", reason="make bench-tests has it")
     assert {"retrieval", "recall"} <= set(suites())
 
 
@@ -48,6 +49,7 @@ def test_the_stand_in_thinks_that_what_is_written_alike_is_alike() -> None:
 
 @pytest.mark.skipif(not database.can_load_vectors(), reason="this Python's SQLite takes no extensions")
 def test_a_store_is_measured_against_the_right_neighbours() -> None:
+    pytest.importorskip("numpy", reason="make bench-tests has it")
     measured = vector_stores.measure("sqlite-vec", 600)
     assert measured.recall == 1
     assert min(measured.build, measured.size, measured.median, measured.cpu) > 0

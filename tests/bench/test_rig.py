@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from bench.__main__ import suites
 from bench.rig.load import Job
 from bench.rig.measure import measure
@@ -7,6 +9,7 @@ from bench.rig.process import cores, started
 
 
 def test_the_stream_suite_is_found() -> None:
+    pytest.importorskip("matplotlib", reason="make bench-tests has it")
     assert "stream" in suites()
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,12 +9,16 @@ import pytest
 
 from turnstream.cli import main, templates
 
-NEEDS = {"mcp": "mcp", "retrieval": "sqlite3"}
-
 
 def turnstream(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "turnstream", *words]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=90)
+    return python("-m", "turnstream", *words, cwd=cwd)
+
+
+def python(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """As in a terminal where this environment is activated: ``python`` is this one."""
+    environ = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    command = [sys.executable, *words]
+    return subprocess.run(command, cwd=cwd, env=environ, capture_output=True, text=True, check=False, timeout=90)
 
 
 @pytest.mark.timeout(180)
@@ -27,8 +32,7 @@ def test_what_init_makes_is_a_good_agent_and_its_test_passes(tmp_path: Path, tem
         assert turnstream("index", "docs", cwd=folder).returncode == 0
     checked = turnstream("check", cwd=folder)
     assert (checked.returncode, checked.stderr) == (0, ""), checked.stderr
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_agent.py"]
-    tested = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=90)
+    tested = python("-m", "pytest", "-q", "-p", "no:cacheprovider", "test_agent.py", cwd=folder)
     assert "1 passed" in tested.stdout, tested.stdout
 
 

@@ -14,7 +14,7 @@ from turnstream.cli.printer import Printer
 from turnstream.config import load
 
 ROOT = Path(__file__).resolve().parents[2]
-QUESTION = "What is the weather in Paris, and what is 12*7?"
+QUESTION = "What is the weather in Paris?"
 _FONTS = re.compile(r"@font-face \{\{.*?\}\}\s*", re.DOTALL)
 
 
