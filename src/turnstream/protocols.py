@@ -304,6 +304,10 @@ class Runs(Protocol):
         """All events so far."""
         ...
 
+    async def check(self, run_id: str, after: int) -> None:
+        """Whether it can be watched from there: raises what `tail` would raise first."""
+        ...
+
     async def show(self, run_id: str, shown: bytes) -> None:
         """Keep the answer in the client's own protocol (`RunState.shown`), for when the log is gone."""
         ...

@@ -88,7 +88,7 @@ class Feeds:
         feed = self._feeds.setdefault(run_id, Feed())
         feed.watchers += 1
         try:
-            state = await self._checked(run_id, after)
+            state = await self.check(run_id, after)
             while not (state.ended and after >= state.end):
                 changed = feed.changed
                 batch = feed.behind(after)
@@ -102,13 +102,14 @@ class Feeds:
                     if isinstance(batch[-1][1], log.Terminal):
                         return
                 elif not await _set_within(changed, _SILENCE):
-                    state = await self._checked(run_id, after)
+                    state = await self.check(run_id, after)
         finally:
             feed.watchers -= 1
             if not feed.watchers:
                 self._feeds.pop(run_id, None)
 
-    async def _checked(self, run_id: str, after: int) -> LogState:
+    async def check(self, run_id: str, after: int) -> LogState:
+        """Raises `LogExpiredError` and `LogResetError` where a tail from there would."""
         state = await self._state(run_id)
         if state is None or (state.ended and not state.end):
             raise errors.LogExpiredError("The events of this run are no longer stored.")

@@ -169,6 +169,9 @@ class Runs:
     async def log(self, run_id: str) -> protocols.NumberedEvents:
         return await read_log(self.database, run_id, 0)
 
+    async def check(self, run_id: str, after: int) -> None:
+        await self.feeds.check(run_id, after)
+
     async def show(self, run_id: str, shown: bytes) -> None:
         await self.database.fetch("update turnstream.run set shown = $2 where id = $1 returning id", run_id, shown)
 

@@ -229,6 +229,9 @@ class Runs:
     async def log(self, run_id: str) -> protocols.NumberedEvents:
         return await self.read(run_id, 0, whole=True)
 
+    async def check(self, run_id: str, after: int) -> None:
+        await self.feeds.check(run_id, after)
+
     async def show(self, run_id: str, shown: bytes) -> None:
         await self.database.call(lambda db: db.execute("update run set shown = ? where id = ?", (shown, run_id)))
 

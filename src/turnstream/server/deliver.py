@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from starlette.types import Receive, Scope
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from turnstream import events
 from turnstream.dialects import base
@@ -237,3 +238,22 @@ class Stream:
             pass
         finally:
             self._aside = None
+
+
+class Again(Response):
+    """The stream of a kept run for somebody who comes back to it. It begins at once: how the run ended, if it has, is
+    an event of the stream and not the status of this response."""
+
+    background = None
+
+    def __init__(
+        self, watching: watch.Watch, exchange: base.Exchange, settings: ServerSettings, refuse: refusals.Refusals
+    ) -> None:
+        self._watching, self._exchange = watching, exchange
+        self._settings, self._refuse = settings, refuse
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        client = Client(scope, receive, scopes.outgoing(scope), self._refuse, self._settings)
+        stream = Stream(self._watching, self._exchange, client)
+        await stream.open()
+        await stream.run()

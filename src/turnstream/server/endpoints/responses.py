@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from fastapi import FastAPI, Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from turnstream import errors, events, protocols, requests
 from turnstream.dialects import base, openai_responses, responses_kept
@@ -43,7 +42,9 @@ def add(
             raise errors.RequestError(text, param="stream", code="invalid_value")
         given = request.query_params.get("starting_after")
         after = -1 if given is None else routing.number(given, "starting_after")
-        return _Stream(store, state, _Rest(exchange, after), service, refuse)
+        await store.runs.check(state.id, 0)
+        watching = store.watch(state.id, state.agent, _DIALECT)
+        return deliver.Again(watching, _Rest(exchange, after), service.settings, refuse)
 
     @route("POST", "/v1/responses/{response_id}/cancel", "End a response of the background.")
     async def cancel(request: Request) -> Response:
@@ -126,23 +127,3 @@ class _RestEncoder(base.StreamEncoder):
             _, _, data = data.partition(b"\n\n")
             self._left -= 1
         return data
-
-
-class _Stream(Response):
-    background = None
-
-    def __init__(
-        self,
-        store: kept.KeptRuns,
-        state: protocols.RunState,
-        rest: base.Exchange,
-        service: Service,
-        refuse: refusals.Refusals,
-    ) -> None:
-        self._store, self._state, self._rest = store, state, rest
-        self._service, self._refuse = service, refuse
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        client = deliver.Client(scope, receive, scopes.outgoing(scope), self._refuse, self._service.settings)
-        watching = self._store.watch(self._state.id, self._state.agent, _DIALECT)
-        await deliver.Stream(watching, self._rest, client).run()

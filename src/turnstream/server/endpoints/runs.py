@@ -5,13 +5,12 @@ from __future__ import annotations
 import msgspec
 from fastapi import FastAPI, Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from turnstream import errors, events, messages, protocols
 from turnstream.api import runs as api_bodies
 from turnstream.dialects import body as bodies
 from turnstream.dialects import native
-from turnstream.runs import supervisor, watch
+from turnstream.runs import supervisor
 from turnstream.server import deliver, kept, refusals, scopes
 from turnstream.server.endpoints import routing
 from turnstream.service import ServerSettings
@@ -68,8 +67,9 @@ def add(
     async def follow(request: Request) -> Response:
         state = await _find(store, request)
         after = _position(request)
+        await store.runs.check(state.id, after)
         watching = store.watch(state.id, state.agent, after=after)
-        return _Stream(watching, native.View(after), settings, refuse, failed=state.status == "failed")
+        return deliver.Again(watching, native.View(after), settings, refuse)
 
 
 async def _cancel_kept(store: kept.KeptRuns, principal: str, run_id: str) -> bool:
@@ -109,28 +109,3 @@ def _message(call: messages.ToolCall, result: api_bodies.ToolResult) -> messages
 
 def _not_waiting(id: str) -> errors.RequestError:
     return errors.RequestError(f"The run '{id}' does not wait any more.", code="run_not_waiting", status=409)
-
-
-class _Stream(Response):
-    """The events of a kept run, delivered like those of any other."""
-
-    background = None
-
-    def __init__(
-        self,
-        watching: watch.Watch,
-        view: native.View,
-        settings: ServerSettings,
-        refuse: refusals.Refusals,
-        *,
-        failed: bool,
-    ) -> None:
-        self._failed = failed
-        self._watching, self._view, self._settings, self._refuse = watching, view, settings, refuse
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        client = deliver.Client(scope, receive, scopes.outgoing(scope), self._refuse, self._settings)
-        stream = deliver.Stream(self._watching, self._view, client)
-        if self._failed:  # long ago: that is an event to be shown, and not the status of this response
-            await stream.open()
-        await stream.run()
