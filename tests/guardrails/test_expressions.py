@@ -4,7 +4,7 @@ import re
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from turnstream import errors
@@ -21,6 +21,7 @@ PATTERNS = [
 ]
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), pattern=st.sampled_from(PATTERNS))
 def test_each_beginning_of_a_match_is_waited_for(data: st.DataObject, pattern: str) -> None:
     match = data.draw(
@@ -33,6 +34,7 @@ def test_each_beginning_of_a_match_is_waited_for(data: st.DataObject, pattern: s
         assert found.span() == (0, end)
 
 
+@settings(deadline=None)
 @given(text=st.text("abcxyzk1.!", max_size=12), pattern=st.sampled_from(PATTERNS[:5]))
 def test_a_whole_text_has_the_matches_that_it_always_had(text: str, pattern: str) -> None:
     found = expressions.Expression(pattern).search(text.encode())

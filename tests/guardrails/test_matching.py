@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from turnstream.guardrails import expressions, patterns, texts
@@ -43,11 +43,13 @@ def shown(rule: texts.Rule, pieces: Sequence[str]) -> tuple[str, bool]:
         return out + stopped.before, True
 
 
+@settings(deadline=None)
 @given(data=st.data(), name=st.sampled_from(sorted(RULES)), text=said)
 def test_a_text_is_masked_the_same_however_it_is_cut(data: st.DataObject, name: str, text: str) -> None:
     assert shown(rule(name), data.draw(cuts(text))) == (rule(name).apply(text), False)
 
 
+@settings(deadline=None)
 @given(data=st.data(), name=st.sampled_from(sorted(RULES)), text=said)
 def test_a_stop_shows_all_that_is_before_the_match_and_nothing_of_it(data: st.DataObject, name: str, text: str) -> None:
     mark = "\0"
@@ -55,6 +57,7 @@ def test_a_stop_shows_all_that_is_before_the_match_and_nothing_of_it(data: st.Da
     assert shown(rule(name, None), data.draw(cuts(text))) == (before, bool(found))
 
 
+@settings(deadline=None)
 @given(name=st.sampled_from(["secrets", "email", "cards", "words"]), text=said)
 def test_only_what_could_become_a_match_is_held(name: str, text: str) -> None:
     stream = rule(name).open()
@@ -77,6 +80,7 @@ def test_the_delay_is_that_of_the_beginning_of_a_match(name: str, piece: str, mo
     assert stream.held == 0
 
 
+@settings(deadline=None)
 @given(data=st.data(), count=st.integers(1, 4000))
 def test_what_could_become_a_match_for_ever_is_stopped_at_the_same_place_however_it_is_cut(
     data: st.DataObject, count: int

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from turnstream import conversation, events, messages, toolspec, usage
@@ -97,6 +97,7 @@ def _split(run: list[events.RunEvent], at: list[int]) -> list[list[events.RunEve
     return [run[start:end] for start, end in zip([0, *at], [*at, len(run)], strict=True)]
 
 
+@settings(deadline=None)
 @given(data=st.data(), text=said, thought=said)
 def test_what_is_kept_is_what_was_shown_however_it_was_cut(data: st.DataObject, text: str, thought: str) -> None:
     shown = watch(Output([MASK, WORDS]), cut_step(data, text, thought))
@@ -107,6 +108,7 @@ def test_what_is_kept_is_what_was_shown_however_it_was_cut(data: st.DataObject, 
         assert message_of(shown).reasoning == text_of(shown, events.ReasoningDelta)
 
 
+@settings(deadline=None)
 @given(data=st.data(), text=said, thought=said)
 def test_a_stop_shows_nothing_that_it_should_have_held(data: st.DataObject, text: str, thought: str) -> None:
     output = Output([WORDS, STOP])
@@ -119,6 +121,7 @@ def test_a_stop_shows_nothing_that_it_should_have_held(data: st.DataObject, text
         assert output.message().text == text_of(shown)
 
 
+@settings(deadline=None)
 @given(data=st.data(), text=said, every=st.sampled_from([None, 1, 5]))
 def test_a_judge_is_asked_the_same_however_the_text_is_cut(data: st.DataObject, text: str, every: int | None) -> None:
     once = watch(Output([MASK], (), [never(every)]), [step([events.TextDelta(text)])], "bad")
