@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from turnstream import agent as agents
-from turnstream import events, messages, requests, usage
+from turnstream import conversation, events, messages, requests, usage
 from turnstream.agent import Agent
 from turnstream.guardrails import patterns, texts
 from turnstream.guardrails.agent import Guardrails
@@ -213,3 +213,24 @@ async def test_a_large_text_is_searched_in_a_thread_so_that_nobody_waits_for_it(
     assert rule.threads[len("small")] is threading.main_thread()
     assert rule.threads[60_000] is not threading.main_thread()
     assert rule.threads[70_000] is not threading.main_thread()
+
+
+async def test_who_takes_a_run_over_makes_no_call_with_arguments_as_they_were_shown() -> None:
+    made: list[str] = []
+
+    def send_to(to: str) -> str:
+        """Send something."""
+        made.append(to)
+        return "sent"
+
+    shown = messages.ToolCall("c1", "send_to", '{"to": "[#]"}')
+    last = events.StepFinished(1, messages.AssistantMessage((shown,)), "tool_calls", usage.Usage(), "m", 0.1)
+    progress = conversation.Progress(messages=(last.message,), steps=1, last=last, calls=(shown,))
+    model = ScriptedModel(["I ask again."])
+    answering = Agent(model, [send_to], guardrails=Guardrails(output_rules=[MASK]))
+    request = requests.RunRequest((messages.UserMessage("go"),))
+    seen = await collect(answering.resume(request, progress, run_id="run_1"))
+    assert made == []
+    [result] = [event for event in seen if isinstance(event, events.ToolResult)]
+    assert "was not made" in str(result.output.content)
+    assert isinstance(seen[-1], events.RunFinished)

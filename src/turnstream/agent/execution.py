@@ -161,3 +161,9 @@ def unknown_outcome(step: int, call: messages.ToolCall) -> events.ToolResult:
         "It was not repeated. Check the outcome before calling it again."
     )
     return events.ToolResult(step, call, toolspec.ToolOutput(text, is_error=True), 0.0)
+
+
+def not_made(step: int, call: messages.ToolCall) -> events.ToolResult:
+    """For a call that nobody has made, and whose arguments nobody has any longer as the model wrote them."""
+    text = f"The call of {call.name} was not made: the server stopped before it. Call it again, with all its arguments."
+    return events.ToolResult(step, call, toolspec.ToolOutput(text, is_error=True), 0.0)

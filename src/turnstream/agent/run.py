@@ -17,7 +17,7 @@ import msgspec
 from turnstream import conversation, errors, events, messages, protocols, requests, usage
 from turnstream.agent import history, options
 from turnstream.agent.deadline import Deadline
-from turnstream.agent.execution import Approve, Begin, Execution, unknown_outcome
+from turnstream.agent.execution import Approve, Begin, Execution, not_made, unknown_outcome
 from turnstream.agent.step_calls import StepCalls
 from turnstream.agent.step_result import StepResult
 from turnstream.agent.toolset import Toolset
@@ -229,10 +229,10 @@ class Run:
         if progress.last is None:
             return
         if progress.calls and not progress.executed:
-            unknown = [unknown_outcome(self._step, call) for call in progress.calls if call.id in progress.begun]
-            if unknown:
-                yield [*unknown]
-            known = {**progress.results, **{result.tool_call.id: result for result in unknown}}
+            told = self._tell_unmade(progress)
+            if told:
+                yield [*told]
+            known = {**progress.results, **{result.tool_call.id: result for result in told}}
             self._execution = self._start_tools(progress.calls, known)
             while news := await self._next_of(self._execution):
                 yield news
@@ -241,6 +241,17 @@ class Run:
         result = StepResult(progress.last.message, answered, progress.client_calls, progress.last.finish)
         if ending := self._end_step(result):
             yield ending
+
+    def _tell_unmade(self, progress: conversation.Progress) -> list[events.ToolResult]:
+        """Results for the calls that are not made (again). Behind a guard the log has arguments as they were shown, and
+        no tool may be called with those."""
+        told = []
+        for call in progress.calls:
+            if call.id in progress.begun:
+                told.append(unknown_outcome(self._step, call))
+            elif self._guard is not None and call.id not in progress.results:
+                told.append(not_made(self._step, call))
+        return told
 
     async def _prepare(self) -> None:
         if self.agent.guardrails is not None:
