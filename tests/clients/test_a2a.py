@@ -8,7 +8,7 @@ import json
 import aiohttp
 import pytest
 from a2a.types import SubscribeToTaskRequest, TaskState
-from a2a.utils.errors import UnsupportedOperationError
+from a2a.utils.errors import TaskNotFoundError
 
 from tests.clients.a2a_python import Talk, run
 from tests.clients.job import Job, Outcome, Shown
@@ -98,9 +98,9 @@ async def test_a_context_goes_on_where_it_ended(server: str, version: str) -> No
 
 
 @pytest.mark.parametrize("version", ["1.0", "0.3"])
-async def test_a_stream_that_cannot_be_joined_again_says_so(server: str, version: str) -> None:
+async def test_a_stream_of_an_unknown_task_is_not_found(server: str, version: str) -> None:
     async with Talk(Job(f"a2a-sdk {version} stream", server, "plain")) as talk:
-        with pytest.raises(UnsupportedOperationError, match="joined again"):
+        with pytest.raises(TaskNotFoundError):
             [event async for event in talk.client.subscribe(SubscribeToTaskRequest(id="x"))]
 
 

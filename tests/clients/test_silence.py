@@ -11,7 +11,7 @@ from tests.clients.node_process import NodeProcess
 from tests.clients.server import KEY
 
 PLAIN = {"id", "object", "created", "model", "choices"}
-NOTHING = [{"index": 0, "delta": {}}]
+NOTHING = [{"index": 0, "delta": {}, "finish_reason": None}]
 
 
 async def wait(name: str, server: str, node: NodeProcess | None) -> str:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests import golden_files
 from tests.dialects.kept import Kept, finished
 from tests.dialects.sequences import batched, runs
-from tests.dialects.stories import STORIES, Story, text
+from tests.dialects.stories import START, STORIES, USAGE, Story, text
 from turnstream.dialects.a2a import A2A
 from turnstream.dialects.base import Cancellation, ClientRequest, Decoded, Exchange, Lookup, Reply, compact
 from turnstream.dialects.statuses import STOPPED
@@ -28,6 +28,7 @@ from turnstream.events import (
     ProviderItem,
     RequestError,
     RunEvent,
+    RunFailed,
     TextPart,
     UserMessage,
 )
@@ -330,10 +331,15 @@ def test_an_unknown_agent_is_refused() -> None:
 
 
 @pytest.mark.parametrize("method", ["message/send", "message/stream"])
-def test_a_run_that_failed_before_its_first_byte_is_a_failed_task(method: str) -> None:
-    reply = call(method).refuse(ProviderError("Too busy.", status=429), "request1")
+def test_a_run_that_failed_before_its_first_byte_is_a_failed_task_as_it_will_be_later(method: str) -> None:
+    exchange = call(method)
+    reply = exchange.refuse(ProviderError("Too busy.", status=429), "request1")
     last = json.loads(reply.body.decode().strip().split("data: ")[-1])["result"]
     assert (reply.status, last["status"]["state"]) == (200, "failed")
+    kept = Kept(A2A())
+    run = [*START, RunFailed("provider_error", "Too busy.", 429, USAGE)]  # it has told of its beginning already
+    kept.answer(client_request(method, HELLO), run)
+    assert result(ask("tasks/get", {"id": "run1"}, kept=kept))["status"] == last["status"]
 
 
 @pytest.mark.parametrize(("name", "state"), [("cancelled", "canceled"), ("error_at_once", "failed")])

@@ -12,6 +12,9 @@ from tests.agent.scripted import Scripted, says
 from tests.server.serving import Served, serving, until
 from turnstream import Agent, identity
 from turnstream.events import AssistantMessage, Finish, ItemAdded, ProviderItem, TextDelta
+from turnstream.server import app
+from turnstream.service import Service
+from turnstream.testing import streaming_client
 
 KEYS = (identity.Key("alice-key-1", "alice"), identity.Key("bob-key-1", "bob"))
 ALICE, BOB = ({"authorization": f"Bearer {who}-key-1"} for who in ("alice", "bob"))
@@ -114,3 +117,9 @@ async def test_what_the_server_remembers_is_bounded_by_bytes() -> None:
             statuses.append(status)
         assert statuses[:2] == [404, 404]
         assert 200 in statuses
+
+
+async def test_the_answer_has_the_name_by_which_the_service_has_the_agent() -> None:
+    service = Service({"tools": Agent(Scripted(says("ok")))})
+    async with streaming_client(app(service)) as client, client.post("/v1/responses", {"input": "hi"}) as response:
+        assert json.loads(await response.read())["model"] == "tools"

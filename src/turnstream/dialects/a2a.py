@@ -323,11 +323,11 @@ class Encoder(base.StreamEncoder):
         if self.task.state == "submitted":
             self.task.state = "working"
         id = ""
-        if sentence is not None:
+        if sentence is not None and final:  # the same, whether or not there was a stream before it
+            id = self.task.message_id = f"{self.task.id}-status-end"
+        elif sentence is not None:
             self._told += 1
             id = f"{self.task.id}-status-{self._told}"
-        if sentence is not None and sentence == self.task.failure:
-            self.task.message_id = id
         body = {**self._place, "status": objects.status(self.task, self._ask.version, sentence, id)}
         if self._ask.version == "0.3":
             body["final"] = final

@@ -49,7 +49,8 @@ class Handle:
 
     @property
     def agent(self) -> str:
-        return self._run.agent.name
+        """The name by which the service has it."""
+        return self._watching.info.agent
 
     @property
     def principal(self) -> str:
@@ -165,6 +166,7 @@ class Supervisor:
         request: requests.RunRequest,
         run_id: str,
         *,
+        name: str = "",
         request_id: str = "",
         dialect: str = "",
         trace: Mapping[str, str] = _NO_TRACE,
@@ -173,7 +175,7 @@ class Supervisor:
         if self._most is not None and len(self.live) >= self._most:
             raise errors.ServerBusyError("The server is busy: too many runs at once.")
         principal, thread = request.principal.name, request.thread_id
-        info = protocols.RunInfo(run_id, agent.name, principal, dialect, thread, request_id, dict(trace))
+        info = protocols.RunInfo(run_id, name or agent.name, principal, dialect, thread, request_id, dict(trace))
         return Handle(agent.run(request, run_id=run_id), self.live, Watching(self.watches, info))
 
     def cancel(self, run_id: str, principal: requests.Principal) -> bool:

@@ -86,7 +86,7 @@ class Dialects:
         if exchange.thread is not None:
             turn = conversations.Turn(self._kept, exchange, principal.name, name, run_id, dialect)
             return self._run_kept(turn, agent, client)
-        return deliver.deliver(self._start(agent, exchange.request, run_id, dialect, scope), exchange, client)
+        return deliver.deliver(self._start(name, exchange.request, run_id, dialect, scope), exchange, client)
 
     async def _run_in_store(
         self,
@@ -122,7 +122,7 @@ class Dialects:
     async def _run_kept(self, turn: conversations.Turn, agent: agents.Agent, client: deliver.Client) -> None:
         await turn.begin(agent.history)
         try:
-            handle = self._start(agent, turn.request, turn.id, turn.dialect, client.scope)
+            handle = self._start(turn.key.agent, turn.request, turn.id, turn.dialect, client.scope)
         except errors.TurnstreamError:
             self._kept.open_turns.pop(turn.id)
             raise
@@ -132,11 +132,12 @@ class Dialects:
             await turn.end(handle.request, handle.messages, handle.ending)
 
     def _start(
-        self, agent: agents.Agent, wanted: requests.RunRequest, run_id: str, dialect: str, scope: Scope
+        self, name: str, wanted: requests.RunRequest, run_id: str, dialect: str, scope: Scope
     ) -> supervisor.Handle:
         trace = request.trace(scope) if self._runs.watches else {}
         wanted, request_id = self._for(wanted, scope), scopes.request_id(scope)
-        return self._runs.start(agent, wanted, run_id, request_id=request_id, dialect=dialect, trace=trace)
+        agent = self._service.agents[name]
+        return self._runs.start(agent, wanted, run_id, name=name, request_id=request_id, dialect=dialect, trace=trace)
 
     def _for(self, wanted: requests.RunRequest, scope: Scope) -> requests.RunRequest:
         """The request, with who asks and what tools may see of the headers."""
