@@ -6,13 +6,13 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from turnstream.events import ConfigurationError, TextPart, ToolOutput
+from turnstream import errors, messages, toolspec
+from turnstream import text as texts
 from turnstream.parsing import media
 from turnstream.tools import bounds, fitting
 from turnstream.tools.http_client import Response
 
 _MOST_EXCERPT = 1000
-_SHORTEST_SECRET = 6
 # What is called a script may be JSON too; otherwise it is text.
 _SCRIPTS = ("text/javascript", "application/javascript", "application/x-javascript")
 _UNNAMED = ("", "application/octet-stream", "binary/octet-stream")
@@ -33,11 +33,11 @@ class Projection:
         try:
             import jmespath
         except ModuleNotFoundError:
-            raise ConfigurationError("'jmespath' needs the extra: pip install 'turnstream[jmespath]'") from None
+            raise errors.ConfigurationError("'jmespath' needs the extra: pip install 'turnstream[jmespath]'") from None
         try:
             compiled = jmespath.compile(expression)
         except jmespath.exceptions.JMESPathError:
-            raise ConfigurationError(f"{expression!r} is not a valid JMESPath expression") from None
+            raise errors.ConfigurationError(f"{expression!r} is not a valid JMESPath expression") from None
 
         def search(value: Any) -> Any:
             try:
@@ -63,41 +63,41 @@ def output(
     projection: Projection,
     secrets: Iterable[str] = (),
     most_bytes: int = bounds.ANSWER_BYTES,
-) -> ToolOutput:
+) -> toolspec.ToolOutput:
     """Every 2xx is success. A failure tells the model what the server said of it, without ``secrets``; clients see the
     status alone."""
     if not response.ok:
         bare = f"{host} answered with status {response.status}"
         said = _excerpt(response, secrets)
-        return ToolOutput(f"{bare}: {said}" if said else f"{bare}.", is_error=True, shown=f"{bare}.")
+        return toolspec.ToolOutput(f"{bare}: {said}" if said else f"{bare}.", is_error=True, shown=f"{bare}.")
     if not response.body:
-        return ToolOutput(f"Done (status {response.status}, no content).")
+        return toolspec.ToolOutput(f"Done (status {response.status}, no content).")
     return fitting.fit(_content(response, projection), most_bytes)
 
 
-def _content(response: Response, projection: Projection) -> ToolOutput:
+def _content(response: Response, projection: Projection) -> toolspec.ToolOutput:
     kind = response.content_type
     if media.is_json(kind) or kind in _SCRIPTS:
         return _json(response, projection)
     if response.is_cut and not media.is_text(kind):
-        return ToolOutput(f"{media.describe(kind, response.size, response.filename)}: it is too large")
+        return toolspec.ToolOutput(f"{media.describe(kind, response.size, response.filename)}: it is too large")
     made = media.part(response.body, kind, response.filename, response.charset)
     match made:
-        case TextPart(text=text):
+        case messages.TextPart(text=text):
             is_text = kind in _UNNAMED and media.plain_text(response.body) is not None
-            return _json(response, projection) if is_text else ToolOutput(_whole(text, response))
+            return _json(response, projection) if is_text else toolspec.ToolOutput(_whole(text, response))
         case _:
-            return ToolOutput((made,))
+            return toolspec.ToolOutput((made,))
 
 
-def _json(response: Response, projection: Projection) -> ToolOutput:
+def _json(response: Response, projection: Projection) -> toolspec.ToolOutput:
     text = media.decode(response.body, response.charset)
     try:
         value = projection.of(json.loads(text))
     except (ValueError, RecursionError):
-        return ToolOutput(_whole(text, response))
+        return toolspec.ToolOutput(_whole(text, response))
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return ToolOutput(text, data=value)
+    return toolspec.ToolOutput(text, data=value)
 
 
 def _whole(text: str, response: Response) -> str:
@@ -110,11 +110,7 @@ def _excerpt(response: Response, secrets: Iterable[str]) -> str:
     text = media.decode(body, response.charset) if media.is_text(kind) else media.plain_text(body) or ""
     if not _is_json(text) and ("html" in kind or text.lstrip()[:15].lower().startswith(_PAGES)):
         return ""
-    text = " ".join(text.split())
-    for secret in secrets:
-        if len(secret) >= _SHORTEST_SECRET:
-            text = text.replace(secret, "***")
-    return text if len(text) <= _MOST_EXCERPT else f"{text[:_MOST_EXCERPT]}…"
+    return texts.excerpt(texts.Redactor(secrets).redact(" ".join(text.split())), _MOST_EXCERPT)
 
 
 def _is_json(text: str) -> bool:

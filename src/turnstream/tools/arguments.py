@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typing_extensions
 
-from turnstream.events import ConfigurationError, RunContext, ToolError
+from turnstream import errors, requests
 from turnstream.tools import docstrings, schema_check, schemas
 from turnstream.tools.complaints import complaint
 
@@ -51,7 +51,9 @@ class Arguments:
         try:
             hints = typing.get_type_hints(annotated, localns=dict(namespace or {}) or None, include_extras=True)
         except Exception as error:  # evaluating somebody's annotation may raise anything
-            raise ConfigurationError(f"tool {self._tool}: its annotations cannot be resolved: {error}") from error
+            raise errors.ConfigurationError(
+                f"tool {self._tool}: its annotations cannot be resolved: {error}"
+            ) from error
         parameters = dict(inspect.signature(function).parameters)
         for name in _bound(function):
             parameters.pop(name, None)
@@ -61,7 +63,7 @@ class Arguments:
                 parameters.update(members)
                 continue
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-                raise ConfigurationError(
+                raise errors.ConfigurationError(
                     f"tool {self._tool}: {parameter} cannot be described to a model; name each argument"
                 )
             parameters[name] = parameter.replace(annotation=hints.get(name, Any))
@@ -92,15 +94,17 @@ class Arguments:
             raise self._no_schema(error, "") from error
         return {"type": "object", "properties": {}, **schemas.tidy(schema)}
 
-    def _no_schema(self, error: Exception, argument: str, kind: str = "its type") -> ConfigurationError:
+    def _no_schema(self, error: Exception, argument: str, kind: str = "its type") -> errors.ConfigurationError:
         which = f"argument {argument}" if argument else "its arguments"
         hint = "use str, int, float, bool, a list or dict of these, an enum, a dataclass or a pydantic model"
         if type(error).__name__ == "PydanticSchemaGenerationError":  # whose text is about pydantic's own settings
-            return ConfigurationError(f"tool {self._tool}: {which}: a model cannot write a value of {kind}; {hint}")
+            return errors.ConfigurationError(
+                f"tool {self._tool}: {which}: a model cannot write a value of {kind}; {hint}"
+            )
         reason = str(error).partition("\n")[0]
-        return ConfigurationError(f"tool {self._tool}: {which}: no schema for its type: {reason}")
+        return errors.ConfigurationError(f"tool {self._tool}: {which}: no schema for its type: {reason}")
 
-    def bind(self, text: str, context: RunContext) -> tuple[list[Any], dict[str, Any]]:
+    def bind(self, text: str, context: requests.RunContext) -> tuple[list[Any], dict[str, Any]]:
         """The positional and named arguments to call the function with, from the JSON text that a model wrote.
 
         Raises `ToolError`, which tells the model what is wrong and where.
@@ -113,7 +117,9 @@ class Arguments:
         except ValidationError as error:
             coerced = self._coerce(text)
             if coerced is None:
-                raise ToolError(complaint(error, text, self._tool, self._offered), code="invalid_arguments") from error
+                raise errors.ToolError(
+                    complaint(error, text, self._tool, self._offered), code="invalid_arguments"
+                ) from error
             model = coerced
         # what the model left out is left to the function's own defaults, unless those are pydantic's Field(…)
         values = {
@@ -267,7 +273,7 @@ def _culprit(tool: str, names: Sequence[str], fields: dict[str, Any]) -> str:
 
 
 def _takes_context(annotation: Any) -> bool:
-    return annotation is RunContext or RunContext in typing.get_args(annotation)
+    return annotation is requests.RunContext or requests.RunContext in typing.get_args(annotation)
 
 
 def _unwrapped(text: str) -> str:

@@ -13,7 +13,8 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from turnstream.events import ToolError
+from turnstream import errors
+from turnstream import text as texts
 from turnstream.tools.http_client import HttpClient, Request, Response
 
 log = logging.getLogger("turnstream.tools.http")
@@ -138,12 +139,12 @@ class ClientCredentials:
         if not response.ok:
             reason = self._reason(response)
             log.warning("no access token: %s answered with status %d: %s", self._url, response.status, reason)
-            raise ToolError(f"Could not get an access token: the token server answered {response.status}.")
+            raise errors.ToolError(f"Could not get an access token: the token server answered {response.status}.")
         try:
             token = msgspec.json.decode(response.body, type=_Token)
             lifetime = float(token.expires_in) if token.expires_in is not None else 3600.0
         except (msgspec.DecodeError, ValueError):
-            raise ToolError("Could not get an access token: the token server's answer has none.") from None
+            raise errors.ToolError("Could not get an access token: the token server's answer has none.") from None
         return token.access_token, asked + max(lifetime - _EARLIER, lifetime / 2)
 
     def _request(self) -> Request:
@@ -163,4 +164,5 @@ class ClientCredentials:
         except (msgspec.DecodeError, UnicodeError):
             return "no reason"
         said = ": ".join(part for part in (refusal.error, refusal.error_description) if part)
-        return " ".join(said.replace(self._secret, "***").split())[:_MOST_REASON] or "no reason"
+        redacted = texts.Redactor([self._secret, self._id]).redact(" ".join(said.split()))
+        return texts.excerpt(redacted, _MOST_REASON) or "no reason"

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from turnstream import text as texts
+
 if TYPE_CHECKING:
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
@@ -68,5 +70,5 @@ def _path(detail: ErrorDetails, value: Any) -> str:
     return path.removeprefix(".") or "the arguments"
 
 
-def _excerpt(text: str) -> str:
-    return text if len(text) <= _MOST_EXCERPT else f"{text[:_MOST_EXCERPT]}…"
+def _excerpt(written: str) -> str:
+    return texts.excerpt(written, _MOST_EXCERPT)

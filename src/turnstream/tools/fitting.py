@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from turnstream.events import ContentPart, FilePart, ImagePart, MediaPart, TextPart, ToolOutput
+from turnstream import messages, toolspec
 from turnstream.parsing import media
 from turnstream.tools import bounds
 
@@ -12,7 +12,7 @@ MOST_MEDIA = 20_000_000
 """Characters of images, sound and files, as they are sent."""
 
 
-def fit(output: ToolOutput, most_bytes: int = bounds.ANSWER_BYTES) -> ToolOutput:
+def fit(output: toolspec.ToolOutput, most_bytes: int = bounds.ANSWER_BYTES) -> toolspec.ToolOutput:
     """The same, with text cut and parts that are too large put into words. Structured data that is too large goes."""
     content = output.content
     if isinstance(content, str):
@@ -35,28 +35,28 @@ def cut(text: str, most_bytes: int) -> str:
     return f"{kept}… {len(text) - len(kept):,} more characters"
 
 
-def _parts(parts: tuple[ContentPart, ...], most_bytes: int) -> tuple[ContentPart, ...]:
+def _parts(parts: tuple[messages.ContentPart, ...], most_bytes: int) -> tuple[messages.ContentPart, ...]:
     text_left, media_left = most_bytes, MOST_MEDIA
-    made: list[ContentPart] = []
+    made: list[messages.ContentPart] = []
     for part in parts:
-        if isinstance(part, TextPart):
+        if isinstance(part, messages.TextPart):
             kept = cut(part.text, max(text_left, 0))
             text_left -= len(kept.encode("utf-8", "replace"))
-            made.append(part if kept is part.text else TextPart(kept))
+            made.append(part if kept is part.text else messages.TextPart(kept))
         elif (media_left := media_left - _size(part)) >= 0:
             made.append(part)
         else:
-            made.append(TextPart(f"{media.in_words(part)}: it is too large"))
+            made.append(messages.TextPart(f"{media.in_words(part)}: it is too large"))
     return tuple(made)
 
 
-def _size(part: ContentPart) -> int:
+def _size(part: messages.ContentPart) -> int:
     match part:
-        case TextPart(text=text):
+        case messages.TextPart(text=text):
             return len(text)
-        case ImagePart(url=url) | FilePart(url=str(url)) | MediaPart(url=url):
+        case messages.ImagePart(url=url) | messages.FilePart(url=str(url)) | messages.MediaPart(url=url):
             return len(url)
-        case FilePart():
+        case messages.FilePart():
             return 0
         case _:
             return len(part.data)

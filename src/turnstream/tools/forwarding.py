@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from turnstream.events import ConfigurationError, RunContext
+from turnstream import errors, requests
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
@@ -20,7 +20,7 @@ class Forwarding:
         self._context = dict(context or {})
         for name in (*self._headers, *self._context):
             if not is_name(name):
-                raise ConfigurationError(f"{name!r} is not a valid name of a header")
+                raise errors.ConfigurationError(f"{name!r} is not a valid name of a header")
 
     def __bool__(self) -> bool:
         return bool(self._headers or self._context)
@@ -30,7 +30,7 @@ class Forwarding:
         """Of the headers that are filled, if the request has them."""
         return (*self._headers, *self._context)
 
-    def of(self, context: RunContext) -> dict[str, str]:
+    def of(self, context: requests.RunContext) -> dict[str, str]:
         """Values that cannot stand in a header are left out: a client wrote them."""
         found = {name: context.headers[name] for name in self._headers if name in context.headers}
         for header, key in self._context.items():

@@ -14,7 +14,7 @@ from typing import TypeAlias
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
-from turnstream.events import ConfigurationError
+from turnstream import errors
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -45,7 +45,7 @@ class Guard:
                 self._networks.append((ip_network(host, strict=False), port))
             except ValueError:
                 if not host or "/" in host:
-                    raise ConfigurationError(f"{entry!r} is no host, address or network") from None
+                    raise errors.ConfigurationError(f"{entry!r} is no host, address or network") from None
                 self._names.add((_plain(host), port))
 
     def check(self, host: str, port: int, address: str) -> None:
@@ -119,7 +119,7 @@ def _split(entry: str) -> tuple[str, int | None]:
     else:
         host, port = entry, ""
     if port and not (port.isascii() and port.isdigit()):
-        raise ConfigurationError(f"{entry!r} has no number for a port")
+        raise errors.ConfigurationError(f"{entry!r} has no number for a port")
     return host, int(port) if port else None
 
 

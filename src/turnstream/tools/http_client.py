@@ -8,6 +8,7 @@ import random
 import ssl
 import time
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from email.message import Message
 from types import TracebackType
@@ -17,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 import aiohttp
 from yarl import URL
 
-from turnstream.events import ToolError
+from turnstream import errors, resources
 from turnstream.http_semantics import retry_after as retry_after
 from turnstream.tools import bounds
 from turnstream.tools.guard import ForbiddenError, Guard, Resolver
@@ -106,7 +107,7 @@ class Response:
         return name[:200] or None
 
 
-class BrokenError(ToolError):
+class BrokenError(errors.ToolError):
     """The connection could not be made, or broke: trying again may help."""
 
 
@@ -116,20 +117,25 @@ class HttpClient:
     def __init__(self, options: HttpOptions | None = None) -> None:
         self.options = options or HttpOptions()
         self._guard = Guard(self.options.allow_private)
-        self._users = 0
         self._session: aiohttp.ClientSession | None = None
+        self._shared = resources.Shared(self._open)
+
+    async def _open(self, stack: AsyncExitStack) -> None:
+        stack.push_async_callback(self._close)
+
+    async def _close(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
 
     async def __aenter__(self) -> Self:
-        self._users += 1
+        await self._shared.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._users -= 1
-        if self._users == 0 and self._session is not None:
-            session, self._session = self._session, None
-            await session.close()
+        await self._shared.__aexit__(kind, error, trace)
 
     async def send(self, request: Request, *, may_be_cut: bool = False, persistent: bool = False) -> Response:
         """The response, whatever its status. Raises `ToolError`, in words for the model; also for one that is longer
@@ -144,10 +150,10 @@ class HttpClient:
                 response = await self._tried(request, least, persistent)
         except TimeoutError as error:
             if not limit.expired():
-                raise ToolError(f"{request.host} did not answer in time.") from error
-            raise ToolError(f"{request.host} did not answer within {self.options.timeout:g} seconds.") from error
+                raise errors.ToolError(f"{request.host} did not answer in time.") from error
+            raise errors.ToolError(f"{request.host} did not answer within {self.options.timeout:g} seconds.") from error
         if response.is_cut and not may_be_cut:
-            raise ToolError(f"The answer of {request.host} is longer than {self.options.max_bytes} bytes.")
+            raise errors.ToolError(f"The answer of {request.host} is longer than {self.options.max_bytes} bytes.")
         return response
 
     async def _tried(self, request: Request, least: int, persistent: bool) -> Response:
@@ -178,7 +184,7 @@ class HttpClient:
             if response.status not in _FOLLOWED or not location:
                 return response
             request = self._redirected(request, location)
-        raise ToolError(f"{request.host} redirects too often.")
+        raise errors.ToolError(f"{request.host} redirects too often.")
 
     def _redirected(self, request: Request, location: str) -> Request:
         """To another origin no header goes along that could be a credential; a body never does."""
@@ -188,11 +194,11 @@ class HttpClient:
             where = str(there)
             elsewhere = there.scheme in ("http", "https") and there.origin() != here.origin()
         except ValueError:
-            raise ToolError(f"{request.host} redirects to an address that is not valid.") from None
+            raise errors.ToolError(f"{request.host} redirects to an address that is not valid.") from None
         if request.method not in ("GET", "HEAD"):
-            raise ToolError(f"{request.host} redirects the request, which is not followed for {request.method}.")
+            raise errors.ToolError(f"{request.host} redirects the request, which is not followed for {request.method}.")
         if there.scheme not in ("https", here.scheme):
-            raise ToolError(f"{request.host} redirects to an address that is not safe.")
+            raise errors.ToolError(f"{request.host} redirects to an address that is not safe.")
         headers = request.headers
         if elsewhere:
             headers = {name: value for name, value in headers.items() if name.lower() in _KEPT_ON_REDIRECT}
@@ -210,7 +216,7 @@ class HttpClient:
             raise _error(host, error) from error
         except ValueError as error:  # a header or an address that cannot be sent
             log.warning("%s %s cannot be sent: %r", request.method, host, error)
-            raise ToolError(f"The request to {host} cannot be sent.") from error
+            raise errors.ToolError(f"The request to {host} cannot be sent.") from error
 
     async def _answered(self, request: Request, url: URL, least: int) -> Response:
         async with self._opened().request(
@@ -238,7 +244,7 @@ class HttpClient:
         return bytes(body), False
 
     def _opened(self) -> aiohttp.ClientSession:
-        if self._users == 0:
+        if not self._shared.is_open:
             raise RuntimeError("enter the toolbox before you use it")
         if self._session is None:
             verified: ssl.SSLContext | bool = True
@@ -267,26 +273,26 @@ def _parts(address: str) -> tuple[URL, str, int]:
         url = URL(address, encoded=True)
         host, port = url.host, url.port
     except ValueError:
-        raise ToolError("The address of the request is not valid.") from None
+        raise errors.ToolError("The address of the request is not valid.") from None
     if url.scheme not in ("http", "https") or not host or url.user or url.password:
-        raise ToolError("The address of the request is not valid.")
+        raise errors.ToolError("The address of the request is not valid.")
     return url, host, port or 0
 
 
-def _error(host: str, error: BaseException) -> ToolError:
+def _error(host: str, error: BaseException) -> errors.ToolError:
     cause: Any = error
     while cause is not None:
         if isinstance(cause, ForbiddenError):
-            return ToolError(f"{host} is not a public address, and requests to it are not allowed.")
+            return errors.ToolError(f"{host} is not a public address, and requests to it are not allowed.")
         cause = cause.__cause__ or getattr(cause, "os_error", None)
     match error:
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
-            return ToolError(f"The certificate of {host} could not be verified.")
+            return errors.ToolError(f"The certificate of {host} could not be verified.")
         case aiohttp.ClientConnectorDNSError():
-            return ToolError(f"There is no host named {host}.")
+            return errors.ToolError(f"There is no host named {host}.")
         case aiohttp.ClientConnectorError():
             return BrokenError(f"{host} cannot be reached.")
         case aiohttp.InvalidURL():
-            return ToolError("The address of the request is not valid.")
+            return errors.ToolError("The address of the request is not valid.")
         case _:
             return BrokenError(f"The connection to {host} broke.")

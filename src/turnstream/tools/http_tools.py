@@ -7,8 +7,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from turnstream import tracing
-from turnstream.events import RunContext, ToolCall, ToolError, ToolOutput, ToolSpec
+from turnstream import errors, messages, requests, toolspec, tracing
 from turnstream.tools import answers, results, schema_check
 from turnstream.tools.answers import Projection
 from turnstream.tools.auth import Auth, Credentials, Fixed
@@ -44,7 +43,7 @@ class HttpTools:
         self._hooks = hooks or Hooks()
         self._operations: dict[str, Operation] = {}
         self._validators: dict[str, Any] = {}
-        self._specs: list[ToolSpec] = []
+        self._specs: list[toolspec.ToolSpec] = []
         self.offer(operations)
 
     def offer(self, operations: Iterable[Operation]) -> None:
@@ -52,7 +51,7 @@ class HttpTools:
         self._operations = {operation.name: operation for operation in operations}
         self._validators = {}
         self._specs = [
-            ToolSpec(one.name, one.description, dict(one.schema), effect=one.effect, source=self.source)
+            toolspec.ToolSpec(one.name, one.description, dict(one.schema), effect=one.effect, source=self.source)
             for one in self._operations.values()
         ]
 
@@ -70,14 +69,14 @@ class HttpTools:
     ) -> None:
         await self.client.__aexit__(kind, error, trace)
 
-    async def tools(self, context: RunContext) -> list[ToolSpec]:
+    async def tools(self, context: requests.RunContext) -> list[toolspec.ToolSpec]:
         return self._specs
 
-    async def call(self, call: ToolCall, context: RunContext) -> ToolOutput:
+    async def call(self, call: messages.ToolCall, context: requests.RunContext) -> toolspec.ToolOutput:
         """Raises `ToolError` for bad arguments, and when there is no answer."""
         operation = self._operations.get(call.name)
         if operation is None:
-            raise ToolError(f"There is no tool named {call.name!r}.")
+            raise errors.ToolError(f"There is no tool named {call.name!r}.")
         arguments = schema_check.coerce(arguments_of(call), operation.schema)
         self._check(operation, arguments)
         response, used = await self._answered(operation, arguments, context)
@@ -88,7 +87,7 @@ class HttpTools:
         return answers.output(answer, operation.host, self._projection, secrets, self.client.options.max_bytes)
 
     async def _answered(
-        self, operation: Operation, arguments: Mapping[str, Any], context: RunContext
+        self, operation: Operation, arguments: Mapping[str, Any], context: requests.RunContext
     ) -> tuple[Response, Credentials]:
         """With new credentials once more, if the server refuses the old: then it has done nothing yet."""
         added = {**self._forwarding.of(context), **tracing.headers(context.tool_call_id)}

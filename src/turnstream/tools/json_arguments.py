@@ -6,17 +6,17 @@ from typing import Any
 
 import msgspec
 
-from turnstream.events import ToolCall, ToolError
+from turnstream import errors, messages
 
 _DEEPEST = 100
 
 
-def arguments_of(call: ToolCall) -> dict[str, Any]:
+def arguments_of(call: messages.ToolCall) -> dict[str, Any]:
     """No text is none. Raises `ToolError`, for absurd nesting too: whoever works with it would fail."""
     try:
         arguments = msgspec.json.decode(call.arguments.strip() or "{}", type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeEncodeError):
-        raise ToolError(f"The arguments of {call.name} are not a JSON object.") from None
+        raise errors.ToolError(f"The arguments of {call.name} are not a JSON object.") from None
     except RecursionError:
         raise _too_deep(call) from None
     if _is_deeper(arguments, _DEEPEST):
@@ -29,5 +29,5 @@ def _is_deeper(value: Any, levels: int) -> bool:
     return levels < 0 or any(_is_deeper(one, levels - 1) for one in inner)
 
 
-def _too_deep(call: ToolCall) -> ToolError:
-    return ToolError(f"The arguments of {call.name} are nested too deeply.")
+def _too_deep(call: messages.ToolCall) -> errors.ToolError:
+    return errors.ToolError(f"The arguments of {call.name} are nested too deeply.")

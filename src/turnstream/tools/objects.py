@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from turnstream.events import ConfigurationError, Effect, RunContext, ToolCall
+from turnstream import errors, messages, requests, toolspec
 from turnstream.tools import json_schema, schema_check
 from turnstream.tools.json_arguments import arguments_of
 from turnstream.tools.python import FunctionTool
@@ -28,14 +28,16 @@ class ObjectTool(FunctionTool[..., Any]):
         name: str | None = None,
         description: str | None = None,
         timeout: float | None = None,
-        effect: Effect = "none",
+        effect: toolspec.Effect = "none",
     ) -> None:
         if inspect.isclass(tool):
             try:
                 tool = tool()
             except Exception as error:  # the boundary to code that is not ours
                 reason = f"{type(error).__name__}: {error}"
-                raise ConfigurationError(f"{tool.__name__} cannot be made without arguments ({reason})") from error
+                raise errors.ConfigurationError(
+                    f"{tool.__name__} cannot be made without arguments ({reason})"
+                ) from error
         self._tool = tool
         said = str(tool.description or "") if description is None else description
         named = name or str(tool.name or type(tool).__name__)
@@ -63,13 +65,15 @@ class _Declared:
         try:
             schema_check.check_schema(self.schema)
         except SchemaError as error:
-            raise ConfigurationError(f"tool {tool}: parameters is not a valid JSON Schema: {error.message}") from error
+            raise errors.ConfigurationError(
+                f"tool {tool}: parameters is not a valid JSON Schema: {error.message}"
+            ) from error
         self._validator = schema_check.validator(self.schema)
         taken = inspect.signature(execute).parameters
         self._takes_context = _CONTEXT in taken and _CONTEXT not in self.schema["properties"]
 
-    def bind(self, text: str, context: RunContext) -> tuple[list[Any], dict[str, Any]]:
+    def bind(self, text: str, context: requests.RunContext) -> tuple[list[Any], dict[str, Any]]:
         """Raises `ToolError`."""
-        arguments = schema_check.coerce(arguments_of(ToolCall("", self._tool, text)), self.schema)
+        arguments = schema_check.coerce(arguments_of(messages.ToolCall("", self._tool, text)), self.schema)
         schema_check.check(self._validator, arguments, self._tool)
         return [], ({_CONTEXT: context, **arguments} if self._takes_context else arguments)

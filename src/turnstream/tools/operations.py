@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from turnstream.events import ConfigurationError, Effect, ToolError
+from turnstream import errors, toolspec
 from turnstream.tools import bodies, serialization
 from turnstream.tools.auth import Credentials
 from turnstream.tools.forwarding import is_name, is_value
@@ -64,7 +64,7 @@ class Operation:
     schema: Mapping[str, Any] = field(default_factory=dict)
     parameters: tuple[Parameter, ...] = ()
     content_type: str = ""
-    effect: Effect = "none"
+    effect: toolspec.Effect = "none"
     fixed_query: tuple[tuple[str, str], ...] = ()
     fixed_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     fixed_body: Mapping[str, Any] = field(default_factory=dict)
@@ -76,7 +76,7 @@ class Operation:
         path = {parameter.name for parameter in self.parameters if parameter.place == "path"}
         unknown = set(_PLACEHOLDER.findall(self.url)) - path
         if unknown:
-            raise ConfigurationError(f"the url has {{{min(unknown)}}}, which is not a parameter")
+            raise errors.ConfigurationError(f"the url has {{{min(unknown)}}}, which is not a parameter")
 
     @property
     def host(self) -> str:
@@ -117,12 +117,12 @@ class Operation:
 
         def fill(match: re.Match[str]) -> str:
             if match[1] not in values:
-                raise ToolError(f"The argument {self._argument(match[1])} is missing.")
+                raise errors.ToolError(f"The argument {self._argument(match[1])} is missing.")
             return values[match[1]]
 
         filled = _PLACEHOLDER.sub(fill, before)
         if any(_DOTS.fullmatch(segment) for segment in filled.split("/")):
-            raise ToolError("An argument that is part of the address must not be '.' or '..'.")
+            raise errors.ToolError("An argument that is part of the address must not be '.' or '..'.")
         pairs = list(self.fixed_query)
         for one, value in given:
             if one.place == "query":
@@ -142,7 +142,7 @@ class Operation:
             if one.place == "header":
                 sent = json.dumps(value) if one.as_json else serialization.in_header(value, bool(one.explode))
                 if not is_value(sent):
-                    raise ToolError(f"The argument {one.argument} may have printable ASCII characters only.")
+                    raise errors.ToolError(f"The argument {one.argument} may have printable ASCII characters only.")
                 headers[one.name] = sent
         return headers
 
@@ -170,11 +170,11 @@ def check_url(url: str) -> None:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:
-        raise ConfigurationError("the url is not valid") from None
+        raise errors.ConfigurationError("the url is not valid") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigurationError("the url must begin with http:// or https:// and name a host")
+        raise errors.ConfigurationError("the url must begin with http:// or https:// and name a host")
     if "{" in parts.netloc or "{" in parts.query or "@" in parts.netloc or set(url) & set("\\#") or not _visible(url):
-        raise ConfigurationError(
+        raise errors.ConfigurationError(
             "{parameters} are allowed only in the path of the url; credentials and fragments are not allowed"
         )
 
@@ -187,7 +187,7 @@ def _merged(*parts: Mapping[str, str]) -> dict[str, str]:
 
 def check_header(name: str) -> None:
     if not is_name(name) or name.lower() in OWN_HEADERS:
-        raise ConfigurationError(f"a tool may not send the header {name!r}")
+        raise errors.ConfigurationError(f"a tool may not send the header {name!r}")
 
 
 def check_headers(headers: Mapping[str, str]) -> None:
@@ -195,7 +195,7 @@ def check_headers(headers: Mapping[str, str]) -> None:
     for name, value in headers.items():
         check_header(name)
         if not is_value(value):
-            raise ConfigurationError(f"the value of the header {name} has characters that are not allowed in it")
+            raise errors.ConfigurationError(f"the value of the header {name} has characters that are not allowed in it")
 
 
 def _visible(url: str) -> bool:
@@ -209,7 +209,7 @@ def _key(key: str) -> str:
 
 def _path_value(one: Parameter, value: Any) -> str:
     if value in ("", [], {}):
-        raise ToolError(f"The argument {one.argument} must not be empty.")
+        raise errors.ToolError(f"The argument {one.argument} must not be empty.")
     if one.as_json:
         return serialization.encoded(json.dumps(value))
     return serialization.in_path(one.name, value, one.style or "simple", bool(one.explode))

@@ -11,7 +11,7 @@ import sys
 from collections.abc import AsyncIterable, Callable, Mapping
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
-from turnstream.events import ConfigurationError, Effect, RunContext, ToolCall, ToolError, ToolOutput, ToolSpec
+from turnstream import errors, messages, requests, toolspec
 from turnstream.tools import results
 from turnstream.tools.arguments import Arguments
 from turnstream.tools.threads import Threads
@@ -36,7 +36,7 @@ def tool(
     name: str | None = None,
     description: str | None = None,
     timeout: float | None = None,
-    effect: Effect = "none",
+    effect: toolspec.Effect = "none",
     threads: int = 16,
 ) -> Callable[[Callable[P, R]], FunctionTool[P, R]]: ...
 
@@ -48,7 +48,7 @@ def tool(
     name: str | None = None,
     description: str | None = None,
     timeout: float | None = None,
-    effect: Effect = "none",
+    effect: toolspec.Effect = "none",
     threads: int = 16,
 ) -> Any:
     """Make a tool of a function, sync or async: ``@tool``, or ``@tool(name=…, timeout=…)``.
@@ -95,18 +95,20 @@ class FunctionTool(Generic[P, R]):
         name: str | None = None,
         description: str | None = None,
         timeout: float | None = None,
-        effect: Effect = "none",
+        effect: toolspec.Effect = "none",
         threads: int = 16,
         namespace: Mapping[str, Any] | None = None,
     ) -> None:
         if not callable(function):
-            raise ConfigurationError(f"a tool must be a function, not {function!r}")
+            raise errors.ConfigurationError(f"a tool must be a function, not {function!r}")
         self.__name__ = _name(function)
         functools.update_wrapper(self, function)
         self.function = function
         self.name = name or _name(function)
         if not _NAME.fullmatch(self.name):
-            raise ConfigurationError(f"tool {self.name!r}: a name is 1 to 64 of A-Z, a-z, 0-9, _ and -; give it name=…")
+            raise errors.ConfigurationError(
+                f"tool {self.name!r}: a name is 1 to 64 of A-Z, a-z, 0-9, _ and -; give it name=…"
+            )
         self._options: dict[str, Any] = {
             "name": name, "description": description, "timeout": timeout, "effect": effect, "threads": threads,
             "namespace": namespace,
@@ -129,10 +131,10 @@ class FunctionTool(Generic[P, R]):
         return Arguments(self.function, self.name, self._options["namespace"])
 
     @functools.cached_property
-    def spec(self) -> ToolSpec:
+    def spec(self) -> toolspec.ToolSpec:
         """The tool as the model sees it. Raises `ConfigurationError` for a signature that cannot be described."""
         description = self._options["description"]
-        return ToolSpec(
+        return toolspec.ToolSpec(
             self.name,
             self._arguments.description if description is None else description,
             self._arguments.schema,
@@ -149,26 +151,26 @@ class FunctionTool(Generic[P, R]):
         self._threads.__exit__()
 
     @functools.cached_property
-    def specs(self) -> tuple[ToolSpec, ...]:
+    def specs(self) -> tuple[toolspec.ToolSpec, ...]:
         """The one tool, for every run."""
         return (self.spec,)
 
-    async def tools(self, context: RunContext) -> tuple[ToolSpec, ...]:
+    async def tools(self, context: requests.RunContext) -> tuple[toolspec.ToolSpec, ...]:
         return (self.spec,)
 
-    async def call(self, call: ToolCall, context: RunContext) -> ToolOutput:
+    async def call(self, call: messages.ToolCall, context: requests.RunContext) -> toolspec.ToolOutput:
         """Check the arguments, call the function, give its result.
 
         Raises `ToolError` for bad arguments and when the function does. Whatever else the function raises is logged
         and told to the model; the run goes on.
         """
         if call.name != self.name:
-            raise ToolError(f"There is no tool named {call.name}; there is {self.name}.", code="unknown_tool")
+            raise errors.ToolError(f"There is no tool named {call.name}; there is {self.name}.", code="unknown_tool")
         try:
             args, kwargs = self._arguments.bind(call.arguments, context)
             value = await self._execute(args, kwargs)
             return results.output(value)
-        except ToolError:
+        except errors.ToolError:
             raise
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
@@ -186,7 +188,7 @@ class FunctionTool(Generic[P, R]):
             value = await value if inspect.isawaitable(value) else value
         return await _collect(value) if hasattr(value, "__aiter__") else value
 
-    def _failed(self, error: BaseException, context: RunContext) -> ToolOutput:
+    def _failed(self, error: BaseException, context: requests.RunContext) -> toolspec.ToolOutput:
         log.error("tool %s failed in run %s", self.name, context.run_id, exc_info=error)
         return results.failure(error)
 
@@ -220,7 +222,9 @@ def _name(function: Callable[..., Any]) -> str:
 
 def _is_async(function: Callable[..., Any]) -> bool:
     if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
-        raise ConfigurationError(f"tool {_name(function)} yields: return its result, and report progress by RunContext")
+        raise errors.ConfigurationError(
+            f"tool {_name(function)} yields: return its result, and report progress by RunContext"
+        )
     call = getattr(function, "__call__", None)  # noqa: B004
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from yarl import URL
 
-from turnstream.events import ConfigurationError, RunContext
+from turnstream import errors, requests
 from turnstream.tools.hooks import Hooks
 from turnstream.tools.http_client import HttpOptions, Request
 from turnstream.tools.http_tools import HttpTools
@@ -60,7 +60,7 @@ def weather(
     )
 
 
-async def _join_place(request: Request, context: RunContext) -> Request:
+async def _join_place(request: Request, context: requests.RunContext) -> Request:
     """The vendor takes ``city,state,country``, and a state in the US alone."""
     url = URL(request.url, encoded=True)
     query = dict(url.query)
@@ -88,7 +88,7 @@ def wikipedia(*, language: str = "en", base_url: str | None = None, options: Htt
     for another one.
     """
     if not _LANGUAGE.fullmatch(language):
-        raise ConfigurationError(f"{language!r} is not a language of Wikipedia")
+        raise errors.ConfigurationError(f"{language!r} is not a language of Wikipedia")
     return rest(
         "wikipedia_summary",
         f"{base_url or f'https://{language}.wikipedia.org'}/api/rest_v1/page/summary/{{title}}",
@@ -118,7 +118,7 @@ def wikipedia(*, language: str = "en", base_url: str | None = None, options: Htt
     )
 
 
-async def _choose_edition(request: Request, context: RunContext) -> Request:
+async def _choose_edition(request: Request, context: requests.RunContext) -> Request:
     url = URL(request.url, encoded=True)
     language = url.query.get("lang")
     url = url.with_query(None)

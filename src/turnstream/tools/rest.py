@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, cast
 
-from turnstream.events import ConfigurationError, Effect
+from turnstream import errors, toolspec
 from turnstream.tools import json_schema, names, schema_check
 from turnstream.tools.answers import Projection
 from turnstream.tools.auth import Auth
@@ -15,7 +15,7 @@ from turnstream.tools.http_client import HttpClient, HttpOptions
 from turnstream.tools.http_tools import HttpTools
 from turnstream.tools.operations import BODY, Operation, Parameter, Place, check_header, check_headers
 
-EFFECTS: Mapping[str, Effect] = {
+EFFECTS: Mapping[str, toolspec.Effect] = {
     "GET": "none", "HEAD": "none", "OPTIONS": "none", "QUERY": "none", "PUT": "idempotent", "DELETE": "idempotent",
 }  # fmt: skip
 """What RFC 9110 (section 9.2) says of a second request; every other method is ``once``."""
@@ -36,7 +36,7 @@ def rest(
     body: Mapping[str, Any] | None = None,
     body_type: Literal["json", "form"] = "json",
     jmespath: str | Callable[[Any], Any] | None = None,
-    effect: Effect | None = None,
+    effect: toolspec.Effect | None = None,
     auth: Auth | None = None,
     forwarding: Forwarding | None = None,
     hooks: Hooks | None = None,
@@ -52,7 +52,7 @@ def rest(
     """
     method = method.upper()
     if names.valid(name) != name:
-        raise ConfigurationError(f"tool {name!r}: a name is 1 to 64 of A-Z, a-z, 0-9, _ and -")
+        raise errors.ConfigurationError(f"tool {name!r}: a name is 1 to 64 of A-Z, a-z, 0-9, _ and -")
     check_headers(headers or {})
     made = [_parameter(argument, dict(one), url, method) for argument, one in (parameters or {}).items()]
     has_body = body is not None or any(one.place == "body" for one in made)
@@ -86,13 +86,13 @@ def _parameter(argument: str, given: dict[str, Any], url: str, method: str) -> P
     usual = "path" if f"{{{name}}}" in url else "body" if method in ("POST", "PUT", "PATCH") else "query"
     place = given.get("in", usual)
     if place not in ("path", "query", "header", "cookie", "body"):
-        raise ConfigurationError(f"parameter {argument}: 'in' is path, query, header, cookie or body")
+        raise errors.ConfigurationError(f"parameter {argument}: 'in' is path, query, header, cookie or body")
     if place == "header":
         check_header(name)
     if place == "path" and f"{{{name}}}" not in url:
-        raise ConfigurationError(f"parameter {argument}: the path of the url has no {{{name}}}")
+        raise errors.ConfigurationError(f"parameter {argument}: the path of the url has no {{{name}}}")
     if place == "body" and argument == BODY:
-        raise ConfigurationError(f"parameter {argument}: give it another name")
+        raise errors.ConfigurationError(f"parameter {argument}: give it another name")
     return Parameter(argument, name, cast("Place", place), nullable=schema_check.allows_null(given))
 
 
@@ -110,5 +110,5 @@ def _schema(parameters: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         schema_check.check_schema(schema)
     except SchemaError as error:
         where = "".join(f".{part}" for part in list(error.absolute_path)[1:])
-        raise ConfigurationError(f"parameters{where} is not a valid JSON Schema") from None
+        raise errors.ConfigurationError(f"parameters{where} is not a valid JSON Schema") from None
     return schema

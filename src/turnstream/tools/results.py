@@ -10,20 +10,20 @@ from typing import Any
 
 import msgspec
 
-from turnstream.events import AudioPart, ContentPart, FilePart, ImagePart, TextPart, ToolOutput
+from turnstream import messages, toolspec
 from turnstream.parsing import media
 from turnstream.tools import fitting
 
 log = logging.getLogger("turnstream.tools")
 
-_PARTS = (TextPart, ImagePart, FilePart, AudioPart)
+_PARTS = (messages.TextPart, messages.ImagePart, messages.FilePart, messages.AudioPart)
 _MOST_MESSAGE = 500
 _DEEPEST = 100
 # what stands before the host and after the path of a URL is where errors of HTTP libraries carry secrets
 _URL = re.compile(r"(?P<start>\w{1,20}://)(?:[^\s/@'\"]*@)?(?P<rest>[^\s?#'\"]*)(?:[?#][^\s'\"]*)?")
 
 
-def output(value: Any) -> ToolOutput:
+def output(value: Any) -> toolspec.ToolOutput:
     """A string or content parts go to the model as they are, anything else as JSON. None is ``null``.
 
     The function has done its work, so every value becomes something: pydantic models, dataclasses, enums, dates, sets,
@@ -31,43 +31,43 @@ def output(value: Any) -> ToolOutput:
     has no form at all is given as ``str()`` of it, with a warning in the log.
     """
     match value:
-        case ToolOutput(content=str()):
+        case toolspec.ToolOutput(content=str()):
             return fitting.fit(value)
-        case ToolOutput():
+        case toolspec.ToolOutput():
             made = tuple(_part(part) for part in value.content)
             return fitting.fit(msgspec.structs.replace(value, content=made))
         case str():
-            return fitting.fit(ToolOutput(str(value)))
+            return fitting.fit(toolspec.ToolOutput(str(value)))
         case None:
-            return ToolOutput("null")
+            return toolspec.ToolOutput("null")
         case bytes() | bytearray() | memoryview():
             return fitting.fit(_content((media.part(bytes(value)),)))
-        case TextPart() | ImagePart() | FilePart() | AudioPart():
-            return fitting.fit(ToolOutput((media.readable(value),)))
+        case messages.TextPart() | messages.ImagePart() | messages.FilePart() | messages.AudioPart():
+            return fitting.fit(toolspec.ToolOutput((media.readable(value),)))
         case list() | tuple() if any(isinstance(item, _PARTS) for item in value):
-            return fitting.fit(ToolOutput(tuple(_part(item) for item in value)))
+            return fitting.fit(toolspec.ToolOutput(tuple(_part(item) for item in value)))
         case _:
             return fitting.fit(_json(value))
 
 
-def _content(parts: tuple[ContentPart, ...]) -> ToolOutput:
+def _content(parts: tuple[messages.ContentPart, ...]) -> toolspec.ToolOutput:
     """One text is a plain string."""
     match parts:
-        case (TextPart(text=text),):
-            return ToolOutput(text)
+        case (messages.TextPart(text=text),):
+            return toolspec.ToolOutput(text)
         case _:
-            return ToolOutput(parts)
+            return toolspec.ToolOutput(parts)
 
 
-def _part(item: Any) -> ContentPart:
+def _part(item: Any) -> messages.ContentPart:
     if isinstance(item, _PARTS):
         return media.readable(item)
     if isinstance(item, bytes | bytearray):
         return media.part(bytes(item))
-    return TextPart(item if isinstance(item, str) else str(_json(item).content))
+    return messages.TextPart(item if isinstance(item, str) else str(_json(item).content))
 
 
-def _json(value: Any) -> ToolOutput:
+def _json(value: Any) -> toolspec.ToolOutput:
     from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
 
     try:
@@ -76,7 +76,7 @@ def _json(value: Any) -> ToolOutput:
     except (PydanticSerializationError, ValueError, TypeError, AttributeError, RecursionError):
         data = _plain(value)
         text = to_json(data, inf_nan_mode="null").decode()
-    return ToolOutput(text, data=data)
+    return toolspec.ToolOutput(text, data=data)
 
 
 def _known(value: Any) -> Any:
@@ -159,7 +159,7 @@ def _text(value: Any) -> str:
         return f"a value of type {type(value).__name__}"
 
 
-def failure(error: BaseException) -> ToolOutput:
+def failure(error: BaseException) -> toolspec.ToolOutput:
     """An exception, for the model: its class and its message, bounded, without what URLs carry besides an address.
     Of a group, the first error that is none.
 
@@ -169,7 +169,7 @@ def failure(error: BaseException) -> ToolOutput:
         error = error.exceptions[0]
     message = message_of(error).removeprefix(type(error).__name__).removeprefix(": ")
     bare = f"The tool failed with {type(error).__name__}"
-    return ToolOutput(f"{bare}: {message}" if message else f"{bare}.", is_error=True, shown=f"{bare}.")
+    return toolspec.ToolOutput(f"{bare}: {message}" if message else f"{bare}.", is_error=True, shown=f"{bare}.")
 
 
 def message_of(error: BaseException) -> str:

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from turnstream.events import ToolError
+from turnstream import errors
+from turnstream import text as texts
 from turnstream.tools import json_schema
 
 _MOST_PROBLEMS = 3
@@ -79,16 +80,16 @@ def check(validator: Any, arguments: Mapping[str, Any], name: str) -> None:
     try:
         found = list(validator.iter_errors(dict(arguments)))
     except RecursionError:
-        raise ToolError(f"The arguments of {name} cannot be checked: its schema never ends.") from None
-    errors = sorted(found, key=lambda one: len(one.path))
-    if errors:
-        problems = "; ".join(_problem(error) for error in errors[:_MOST_PROBLEMS])
-        raise ToolError(f"The arguments of {name} are wrong: {problems}.", code="invalid_arguments")
+        raise errors.ToolError(f"The arguments of {name} cannot be checked: its schema never ends.") from None
+    if found:
+        outermost = sorted(found, key=lambda one: len(one.path))[:_MOST_PROBLEMS]
+        problems = "; ".join(_problem(error) for error in outermost)
+        raise errors.ToolError(f"The arguments of {name} are wrong: {problems}.", code="invalid_arguments")
 
 
 def _problem(error: Any) -> str:
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
-    message = error.message if len(error.message) <= _MOST_EXCERPT else f"{error.message[:_MOST_EXCERPT]}…"
+    message = texts.excerpt(error.message, _MOST_EXCERPT)
     return f"{path.removeprefix('.')}: {message}" if path else message
 
 
@@ -121,15 +122,15 @@ def _coerce(value: Any, schema: Any, root: Mapping[str, Any], depth: int = 0) ->
     return value
 
 
-def _parsed(text: str, wanted: frozenset[str]) -> Any:
-    """``text`` itself, unless it is JSON of a wanted type."""
+def _parsed(written: str, wanted: frozenset[str]) -> Any:
+    """``written`` itself, unless it is JSON of a wanted type."""
     try:
-        value = json.loads(text)
+        value = json.loads(written)
     except (ValueError, RecursionError):
-        return text
+        return written
     if isinstance(value, float) and value.is_integer() and "integer" in wanted and "number" not in wanted:
         return int(value)
-    return value if _types_of(value) & wanted else text
+    return value if _types_of(value) & wanted else written
 
 
 def _inside(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any], depth: int) -> Any:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import msgspec
 
-from turnstream.events import RunContext, ToolCall, ToolError, ToolOutput, ToolSpec
+from turnstream import errors, messages, requests, toolspec
 from turnstream.protocols import Toolbox
 from turnstream.tools.threads import Threads
 
@@ -58,18 +58,18 @@ class _Owner:
 class Combined(_Owner):
     """Several toolboxes as one. Of two tools with one name, the first counts."""
 
-    async def tools(self, context: RunContext) -> list[ToolSpec]:
+    async def tools(self, context: requests.RunContext) -> list[toolspec.ToolSpec]:
         offered = await asyncio.gather(*(box.tools(context) for box in self.boxes))
-        named: dict[str, ToolSpec] = {}
+        named: dict[str, toolspec.ToolSpec] = {}
         for spec in (spec for specs in offered for spec in specs):
             named.setdefault(spec.name, spec)
         return list(named.values())
 
-    async def call(self, call: ToolCall, context: RunContext) -> ToolOutput:
+    async def call(self, call: messages.ToolCall, context: requests.RunContext) -> toolspec.ToolOutput:
         for box in self.boxes:
             if any(spec.name == call.name for spec in await box.tools(context)):
                 return await box.call(call, context)
-        raise ToolError(f"There is no tool named {call.name!r}.")
+        raise errors.ToolError(f"There is no tool named {call.name!r}.")
 
 
 class Wrapper(_Owner):
@@ -79,10 +79,10 @@ class Wrapper(_Owner):
         super().__init__(box)
         self.box = box
 
-    async def tools(self, context: RunContext) -> list[ToolSpec]:
+    async def tools(self, context: requests.RunContext) -> list[toolspec.ToolSpec]:
         return list(await self.box.tools(context))
 
-    async def call(self, call: ToolCall, context: RunContext) -> ToolOutput:
+    async def call(self, call: messages.ToolCall, context: requests.RunContext) -> toolspec.ToolOutput:
         return await self.box.call(call, context)
 
     def __repr__(self) -> str:
@@ -103,11 +103,11 @@ class Prefixed(Wrapper):
         super().__init__(box)
         self._prefix = prefix
 
-    async def tools(self, context: RunContext) -> list[ToolSpec]:
+    async def tools(self, context: requests.RunContext) -> list[toolspec.ToolSpec]:
         specs = await self.box.tools(context)
         return [msgspec.structs.replace(spec, name=self._prefix + spec.name) for spec in specs]
 
-    async def call(self, call: ToolCall, context: RunContext) -> ToolOutput:
+    async def call(self, call: messages.ToolCall, context: requests.RunContext) -> toolspec.ToolOutput:
         return await self.box.call(msgspec.structs.replace(call, name=call.name.removeprefix(self._prefix)), context)
 
 
@@ -122,12 +122,12 @@ class Filtered(Wrapper):
         allowed = self._allow is None or any(fnmatchcase(name, pattern) for pattern in self._allow)
         return allowed and not any(fnmatchcase(name, pattern) for pattern in self._deny)
 
-    async def tools(self, context: RunContext) -> list[ToolSpec]:
+    async def tools(self, context: requests.RunContext) -> list[toolspec.ToolSpec]:
         return [spec for spec in await self.box.tools(context) if self._offers(spec.name)]
 
-    async def call(self, call: ToolCall, context: RunContext) -> ToolOutput:
+    async def call(self, call: messages.ToolCall, context: requests.RunContext) -> toolspec.ToolOutput:
         if not self._offers(call.name):
-            raise ToolError(f"There is no tool named {call.name!r}.")
+            raise errors.ToolError(f"There is no tool named {call.name!r}.")
         return await self.box.call(call, context)
 
 
@@ -138,20 +138,20 @@ class Timed(Wrapper):
         super().__init__(box)
         self._seconds = seconds
 
-    async def tools(self, context: RunContext) -> list[ToolSpec]:
+    async def tools(self, context: requests.RunContext) -> list[toolspec.ToolSpec]:
         return [msgspec.structs.replace(spec, timeout=self._limit(spec)) for spec in await self.box.tools(context)]
 
-    def _limit(self, spec: ToolSpec) -> float:
+    def _limit(self, spec: toolspec.ToolSpec) -> float:
         return self._seconds if spec.timeout is None else min(spec.timeout, self._seconds)
 
-    async def call(self, call: ToolCall, context: RunContext) -> ToolOutput:
+    async def call(self, call: messages.ToolCall, context: requests.RunContext) -> toolspec.ToolOutput:
         try:
             async with asyncio.timeout(self._seconds) as limit:
                 return await self.box.call(call, context)
         except TimeoutError:
             if not limit.expired():
                 raise
-            raise ToolError(f"The tool {call.name} gave no result within {self._seconds:g} seconds.") from None
+            raise errors.ToolError(f"The tool {call.name} gave no result within {self._seconds:g} seconds.") from None
 
 
 class Cached(Wrapper):
@@ -166,9 +166,9 @@ class Cached(Wrapper):
     ) -> None:
         super().__init__(box)
         self._seconds, self._size, self._clock = seconds, size, clock
-        self._kept: OrderedDict[bytes, tuple[float, ToolOutput]] = OrderedDict()
+        self._kept: OrderedDict[bytes, tuple[float, toolspec.ToolOutput]] = OrderedDict()
 
-    async def call(self, call: ToolCall, context: RunContext) -> ToolOutput:
+    async def call(self, call: messages.ToolCall, context: requests.RunContext) -> toolspec.ToolOutput:
         key = _key(call, context)
         kept = self._kept.get(key)
         if kept is not None and self._clock() - kept[0] < self._seconds:
@@ -181,11 +181,11 @@ class Cached(Wrapper):
                 self._kept.popitem(last=False)
         return output
 
-    async def _has_no_effect(self, name: str, context: RunContext) -> bool:
+    async def _has_no_effect(self, name: str, context: requests.RunContext) -> bool:
         return any(spec.name == name and spec.effect == "none" for spec in await self.box.tools(context))
 
 
-def _key(call: ToolCall, context: RunContext) -> bytes:
+def _key(call: messages.ToolCall, context: requests.RunContext) -> bytes:
     """The arguments count as JSON: their order and spacing do not matter."""
     try:
         arguments = msgspec.json.decode(call.arguments or "{}")
@@ -198,7 +198,7 @@ def _key(call: ToolCall, context: RunContext) -> bytes:
 _Who: TypeAlias = tuple[str, str | None]
 
 
-def _who(context: RunContext) -> _Who:
+def _who(context: requests.RunContext) -> _Who:
     """A name that a client gives its user says nothing across principals."""
     return context.principal.name, context.user
 
@@ -223,7 +223,7 @@ class RateLimited(Wrapper):
         self._clock, self._sleep = clock, sleep
         self._made: OrderedDict[_Who, deque[float]] = OrderedDict()  # when calls were made, or will be
 
-    async def call(self, call: ToolCall, context: RunContext) -> ToolOutput:
+    async def call(self, call: messages.ToolCall, context: requests.RunContext) -> toolspec.ToolOutput:
         now, who = self._clock(), _who(context)
         made = self._made.setdefault(who, deque())
         self._made.move_to_end(who)
@@ -233,7 +233,9 @@ class RateLimited(Wrapper):
         turn = max(now, made[-self._calls] + self._seconds) if len(made) >= self._calls else now
         if turn - now > self._wait:
             left = self._seconds - (now - made[-self._calls])
-            raise ToolError(f"The tool {call.name} was called too often; it can be called again in {left:.0f} seconds.")
+            raise errors.ToolError(
+                f"The tool {call.name} was called too often; it can be called again in {left:.0f} seconds."
+            )
         made.append(turn)
         if turn > now:
             try:
@@ -255,9 +257,11 @@ class RateLimited(Wrapper):
 class Check(Protocol):
     """Either may give another one in its stead, or raise `ToolError`, which is for the model."""
 
-    async def arguments(self, call: ToolCall, context: RunContext) -> ToolCall: ...
+    async def arguments(self, call: messages.ToolCall, context: requests.RunContext) -> messages.ToolCall: ...
 
-    async def result(self, call: ToolCall, output: ToolOutput, context: RunContext) -> ToolOutput: ...
+    async def result(
+        self, call: messages.ToolCall, output: toolspec.ToolOutput, context: requests.RunContext
+    ) -> toolspec.ToolOutput: ...
 
 
 class Checked(Wrapper):
@@ -270,16 +274,16 @@ class Checked(Wrapper):
     def _owned(self) -> tuple[object, ...]:
         return self.box, self._check
 
-    async def call(self, call: ToolCall, context: RunContext) -> ToolOutput:
+    async def call(self, call: messages.ToolCall, context: requests.RunContext) -> toolspec.ToolOutput:
         call = await self._check.arguments(call, context)
         try:
             output = await self.box.call(call, context)
-        except ToolError as error:
-            output = ToolOutput(error.message, is_error=True)
+        except errors.ToolError as error:
+            output = toolspec.ToolOutput(error.message, is_error=True)
         return await self._check.result(call, output, context)
 
 
-Ask: TypeAlias = "Callable[[ToolCall, RunContext], Awaitable[bool] | bool]"
+Ask: TypeAlias = Callable[[messages.ToolCall, requests.RunContext], "Awaitable[bool] | bool"]
 
 _MOST_ASKING = 64  # functions that block, at a time
 
@@ -298,7 +302,7 @@ class Approved(Wrapper):
         box: Toolbox,
         calls: Sequence[str] = ("*",),
         ask: Ask | None = None,
-        runs: Container[RunContext] | None = None,
+        runs: Container[requests.RunContext] | None = None,
     ) -> None:
         super().__init__(box)
         self.calls, self.ask = tuple(calls), ask
@@ -309,32 +313,34 @@ class Approved(Wrapper):
     def _needs(self, name: str) -> bool:
         return any(fnmatchcase(name, pattern) for pattern in self.calls)
 
-    async def tools(self, context: RunContext) -> list[ToolSpec]:
+    async def tools(self, context: requests.RunContext) -> list[toolspec.ToolSpec]:
         return [
             msgspec.structs.replace(spec, approval=spec.approval or self._needs(spec.name))
             for spec in await self.box.tools(context)
         ]
 
-    async def call(self, call: ToolCall, context: RunContext) -> ToolOutput:
+    async def call(self, call: messages.ToolCall, context: requests.RunContext) -> toolspec.ToolOutput:
         if self._needs(call.name) and (self._runs is None or context in self._runs):
             await self._approve(call, context)
         return await self.box.call(call, context)
 
-    async def _approve(self, call: ToolCall, context: RunContext) -> None:
+    async def _approve(self, call: messages.ToolCall, context: requests.RunContext) -> None:
         if self.ask is None and context.approve is None:
-            raise ToolError(f"The call of {call.name} needs approval, and nobody can be asked: it was not executed.")
+            raise errors.ToolError(
+                f"The call of {call.name} needs approval, and nobody can be asked: it was not executed."
+            )
         try:
             with context.untimed():
                 answer = await self._answer(call, context)
-        except ToolError:
+        except errors.ToolError:
             raise
         except Exception as error:  # the boundary to code that is not ours: no answer is no yes
             log.error("no approval of tool %s in run %s", call.name, context.run_id, exc_info=error)
-            raise ToolError(f"The call of {call.name} could not be approved: it was not executed.") from error
+            raise errors.ToolError(f"The call of {call.name} could not be approved: it was not executed.") from error
         if answer is not True:
-            raise ToolError(f"The call of {call.name} was not approved: it was not executed.")
+            raise errors.ToolError(f"The call of {call.name} was not approved: it was not executed.")
 
-    async def _answer(self, call: ToolCall, context: RunContext) -> object:
+    async def _answer(self, call: messages.ToolCall, context: requests.RunContext) -> object:
         if self.ask is None:
             return context.approve is not None and await context.approve()
         answer = self.ask(call, context) if self._is_async else await self._threads.run(self.ask, call, context)

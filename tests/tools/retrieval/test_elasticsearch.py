@@ -121,7 +121,7 @@ async def test_vectors_of_another_length_are_a_problem_in_elasticsearch_s_words(
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        ({"api_key": "d3Jvbmc="}, "status 401: unable to authenticate with provided credentials [ApiKey …]"),
+        ({"api_key": "d3Jvbmc="}, "status 401: unable to authenticate with provided credentials [ApiKey ***]"),
         ({"index": "nope"}, "status 404: no such index [nope]"),
         ({"body": {"query": {"mtach": {"body": "${query}"}}}}, "status 400: unknown query [mtach]"),
     ],

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from turnstream import text as texts
 from turnstream.tools.mcp import wire
 
 log = logging.getLogger("turnstream.tools.mcp")
@@ -21,7 +22,6 @@ log = logging.getLogger("turnstream.tools.mcp")
 _PIECE = 65536
 _LONGEST_LINE = 1000
 _LONGEST_REASON = 200
-_SHORTEST_SECRET = 6
 _SECONDS_TO_END = 2.0  # by itself after its input is closed, and again after SIGTERM
 _SECONDS_OF_DEATH = 1.0  # between the end of its output and its exit status
 _POLL = 0.01
@@ -41,7 +41,7 @@ class Process:
     def __init__(self, name: str, process: asyncio.subprocess.Process, secrets: Sequence[str]) -> None:
         self.name = name
         self._process = process
-        self._secrets = [value for value in secrets if len(value) >= _SHORTEST_SECRET]
+        self._redactor = texts.Redactor(secrets)
         self._last_error = ""
         self._waiting: set[Any] = set()
 
@@ -110,10 +110,10 @@ class Process:
         self._log(rest)
 
     def _log(self, line: bytes) -> None:
-        text = line[:_LONGEST_LINE].decode("utf-8", "replace").rstrip()
-        if text.strip():
-            log.info("%s: %s", self.name, text)
-            self._last_error = text.strip()
+        written = line[:_LONGEST_LINE].decode("utf-8", "replace").rstrip()
+        if written.strip():
+            log.info("%s: %s", self.name, written)
+            self._last_error = written.strip()
 
     # ------------------------------------------------------------------------------------------------------------ end
 
@@ -123,12 +123,10 @@ class Process:
         status = self._process.returncode
         if status is None or status in (-signal.SIGTERM, -getattr(signal, "SIGKILL", 9)):
             return "it closed the connection"
-        said = self._last_error
-        for secret in self._secrets:
-            said = said.replace(secret, "***")
+        said = texts.excerpt(self._redactor.redact(self._last_error), _LONGEST_REASON)
         how = f"exit status {status}" if status >= 0 else f"it was ended by signal {-status}"
         if said and status:
-            return f"it closed the connection ({how}: {said[:_LONGEST_REASON]})"
+            return f"it closed the connection ({how}: {said})"
         return f"it closed the connection ({how})" if status else "it closed the connection"
 
     async def end(self) -> None:

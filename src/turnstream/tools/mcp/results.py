@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from turnstream.events import ContentPart, Effect, Source, TextPart, ToolOutput, ToolSpec
+from turnstream import messages, toolspec
 from turnstream.parsing import media
 from turnstream.tools.mcp import listing
 
@@ -44,7 +44,7 @@ def guard(result: dict[str, Any]) -> None:
             result["isError"] = True
 
 
-def spec(tool: types.Tool, name: str, source: str, effect: Effect | None) -> ToolSpec:
+def spec(tool: types.Tool, name: str, source: str, effect: toolspec.Effect | None) -> toolspec.ToolSpec:
     """The input schema is passed on whole. Without ``effect`` the tool's annotations say what a second call does; a
     tool without any may do harm, as the specification has it. A name that had to be changed stands in the description.
     """
@@ -59,10 +59,10 @@ def spec(tool: types.Tool, name: str, source: str, effect: Effect | None) -> Too
     if not tool.name.isascii():
         called = tool.title or tool.name
         described = described if called in described else f"{called}: {described}".rstrip(": ")
-    return ToolSpec(name, described, schema, effect=effect, source=source)
+    return toolspec.ToolSpec(name, described, schema, effect=effect, source=source)
 
 
-def output(result: types.CallToolResult, tool: types.Tool | None = None) -> ToolOutput:
+def output(result: types.CallToolResult, tool: types.Tool | None = None) -> toolspec.ToolOutput:
     """All blocks, in order, and the structured form where no block says the same."""
     raw = (result.meta or {}).get(RAW)
     if not isinstance(raw, dict):
@@ -70,7 +70,7 @@ def output(result: types.CallToolResult, tool: types.Tool | None = None) -> Tool
     return output_of(raw, tool)
 
 
-def output_of(raw: Mapping[str, Any], tool: types.Tool | None = None) -> ToolOutput:
+def output_of(raw: Mapping[str, Any], tool: types.Tool | None = None) -> toolspec.ToolOutput:
     failed = raw.get("isError") is True
     blocks = raw.get("content", raw.get("toolResult"))  # the second in the protocol's first version
     if blocks is not None and not isinstance(blocks, list):
@@ -79,20 +79,20 @@ def output_of(raw: Mapping[str, Any], tool: types.Tool | None = None) -> ToolOut
     if raw.get("structuredContent") is not None:
         parts = _with_structure(parts, raw["structuredContent"])
     if failed and not any(_says_something(part) for part in parts):
-        parts = [TextPart("The tool failed without saying why.")]
-    content: str | tuple[ContentPart, ...] = tuple(parts)
-    if all(isinstance(part, TextPart) for part in parts):
-        content = "\n".join(part.text for part in parts if isinstance(part, TextPart))
-    return ToolOutput(content, failed, _data(raw, tool, failed), tuple(_sources(blocks or [])))
+        parts = [messages.TextPart("The tool failed without saying why.")]
+    content: str | tuple[messages.ContentPart, ...] = tuple(parts)
+    if all(isinstance(part, messages.TextPart) for part in parts):
+        content = "\n".join(part.text for part in parts if isinstance(part, messages.TextPart))
+    return toolspec.ToolOutput(content, failed, _data(raw, tool, failed), tuple(_sources(blocks or [])))
 
 
-def _with_structure(parts: list[ContentPart], structure: Any) -> list[ContentPart]:
+def _with_structure(parts: list[messages.ContentPart], structure: Any) -> list[messages.ContentPart]:
     """A text block that is the same JSON, however it is spaced, says it already; empty ones say nothing."""
-    texts = [part.text for part in parts if isinstance(part, TextPart)]
+    texts = [part.text for part in parts if isinstance(part, messages.TextPart)]
     if _is_said(structure, texts):
         return parts
     said = [part for part in parts if _says_something(part)]
-    return [*said, TextPart(json.dumps(structure, ensure_ascii=False))]
+    return [*said, messages.TextPart(json.dumps(structure, ensure_ascii=False))]
 
 
 def _is_said(structure: Any, texts: list[str]) -> bool:
@@ -113,8 +113,8 @@ def _json(text: str) -> Any:
         return None
 
 
-def _says_something(part: ContentPart) -> bool:
-    return not isinstance(part, TextPart) or bool(part.text.strip())
+def _says_something(part: messages.ContentPart) -> bool:
+    return not isinstance(part, messages.TextPart) or bool(part.text.strip())
 
 
 def _data(raw: Mapping[str, Any], tool: types.Tool | None, failed: bool) -> Any:
@@ -129,23 +129,23 @@ def _data(raw: Mapping[str, Any], tool: types.Tool | None, failed: bool) -> Any:
     return structure
 
 
-def _parts(block: Any) -> Iterator[ContentPart]:
+def _parts(block: Any) -> Iterator[messages.ContentPart]:
     if not isinstance(block, dict):
-        yield TextPart(block if isinstance(block, str) else json.dumps(block, ensure_ascii=False))
+        yield messages.TextPart(block if isinstance(block, str) else json.dumps(block, ensure_ascii=False))
         return
     kind = str(block.get("mimeType") or "")
     match block.get("type"):
         case "text":
-            yield TextPart(_text(block.get("text")))
+            yield messages.TextPart(_text(block.get("text")))
         case "image" | "audio" as medium if isinstance(block.get("data"), str):
             yield media.from_base64(block["data"], kind if kind.startswith(f"{medium}/") else kind or f"{medium}/")
         case "resource_link":
             about = f": {block['description']}" if block.get("description") else ""
-            yield TextPart(f"{_title(block)} <{block.get('uri')}>{about}")
+            yield messages.TextPart(f"{_title(block)} <{block.get('uri')}>{about}")
         case "resource" if isinstance(block.get("resource"), dict):
             yield from _resource(block["resource"])
         case other:
-            yield TextPart(f"(The tool also gave content of type {other!r}, which cannot be shown here.)")
+            yield messages.TextPart(f"(The tool also gave content of type {other!r}, which cannot be shown here.)")
 
 
 def _text(value: Any) -> str:
@@ -156,21 +156,21 @@ def _title(block: Mapping[str, Any]) -> str:
     return str(block.get("title") or block.get("name") or "")
 
 
-def _resource(resource: Mapping[str, Any]) -> Iterator[ContentPart]:
+def _resource(resource: Mapping[str, Any]) -> Iterator[messages.ContentPart]:
     """With its address before it: it is what tells two of them apart."""
     uri = str(resource.get("uri") or "")
     if isinstance(resource.get("blob"), str):
         name = uri.partition("?")[0].rstrip("/").rpartition("/")[2] or None
         part = media.from_base64(resource["blob"], str(resource.get("mimeType") or ""), name)
     else:
-        part = TextPart(_text(resource.get("text")))
-    if not isinstance(part, TextPart):
+        part = messages.TextPart(_text(resource.get("text")))
+    if not isinstance(part, messages.TextPart):
         yield part
     else:
-        yield TextPart(f"{uri}\n{part.text}" if uri else part.text)
+        yield messages.TextPart(f"{uri}\n{part.text}" if uri else part.text)
 
 
-def _sources(blocks: list[Any]) -> Iterator[Source]:
+def _sources(blocks: list[Any]) -> Iterator[toolspec.Source]:
     for block in blocks:
         if isinstance(block, dict) and block.get("type") == "resource_link" and isinstance(block.get("uri"), str):
-            yield Source(block["uri"], _title(block), block["uri"], str(block.get("description") or ""))
+            yield toolspec.Source(block["uri"], _title(block), block["uri"], str(block.get("description") or ""))

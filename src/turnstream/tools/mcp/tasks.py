@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from turnstream.events import ToolError
+from turnstream import errors
 from turnstream.tools.mcp import results
 from turnstream.tools.mcp.connection import Connection
 from turnstream.tools.mcp.session import LostError
@@ -65,14 +65,14 @@ class TaskCalls:
             if isinstance(task.get("statusMessage"), str):
                 report(task["statusMessage"])
         if task.get("status") == "cancelled":
-            raise ToolError(f"The MCP server {self._name} cancelled the call.")
+            raise errors.ToolError(f"The MCP server {self._name} cancelled the call.")
         try:
             return await self._asked("tasks/result", id)
-        except ToolError as error:
+        except errors.ToolError as error:
             if task.get("status") != "failed":
                 raise
             why = task.get("statusMessage") or "the server did not say why"
-            raise ToolError(f"The call failed: {why}") from error
+            raise errors.ToolError(f"The call failed: {why}") from error
 
     async def _asked(self, method: str, id: str) -> dict[str, Any]:
         """To ask changes nothing, so it is done again on a new session until the server answers."""
@@ -86,9 +86,11 @@ class TaskCalls:
                 await asyncio.sleep(min(_FIRST_PAUSE * 2**losses, _LONGEST_PAUSE))
             except MCPError as error:
                 if error.code == _NOT_FOUND:
-                    raise ToolError(f"The MCP server {self._name} has lost the call: {error.message}") from error
+                    raise errors.ToolError(f"The MCP server {self._name} has lost the call: {error.message}") from error
                 raise
-        raise ToolError(f"The MCP server {self._name} is not available. The call was begun, and may still be running.")
+        raise errors.ToolError(
+            f"The MCP server {self._name} is not available. The call was begun, and may still be running."
+        )
 
     def _cancel(self, id: str) -> None:
         async def cancel() -> None:

@@ -7,11 +7,11 @@ import json
 import logging
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from turnstream import tracing
-from turnstream.events import ConfigurationError, Effect, RunContext, ToolCall, ToolError, ToolOutput, ToolSpec
+from turnstream import errors, messages, requests, resources, toolspec, tracing
 from turnstream.tools import bounds, fitting, schema_check
 from turnstream.tools.forwarding import Forwarding
 from turnstream.tools.json_arguments import arguments_of
@@ -52,7 +52,7 @@ class McpServer:
         *,
         forward_headers: Sequence[str] = (),
         forward_context: Mapping[str, str] | None = None,
-        effect: Effect | None = None,
+        effect: toolspec.Effect | None = None,
         start_timeout: float = bounds.START_SECONDS,
         max_bytes: int = bounds.ANSWER_BYTES,
     ) -> None:
@@ -61,52 +61,56 @@ class McpServer:
         self.target = target
         self._forwarding = Forwarding(forward_headers, forward_context)
         if self._forwarding and not isinstance(target, Http):
-            raise ConfigurationError("headers can be forwarded to a server behind HTTP only")
+            raise errors.ConfigurationError("headers can be forwarded to a server behind HTTP only")
         self._effect = effect
         self._seconds = start_timeout
         self._max_bytes = max_bytes
         self._connections: OrderedDict[tuple[tuple[str, str], ...], Connection] = OrderedDict()
         self._closing: set[asyncio.Task[None]] = set()
-        self._users = 0
+        self._shared = resources.Shared(self._open)
+
+    async def _open(self, stack: AsyncExitStack) -> None:
+        stack.push_async_callback(self._close)
+
+    async def _close(self) -> None:
+        connections, self._connections = self._connections, OrderedDict()
+        await asyncio.gather(*(connection.close() for connection in connections.values()), *self._closing)
 
     async def __aenter__(self) -> Self:
-        self._users += 1
+        await self._shared.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._users -= 1
-        if self._users == 0:
-            connections, self._connections = self._connections, OrderedDict()
-            await asyncio.gather(*(connection.close() for connection in connections.values()), *self._closing)
+        await self._shared.__aexit__(kind, error, trace)
 
-    async def tools(self, context: RunContext) -> list[ToolSpec]:
+    async def tools(self, context: requests.RunContext) -> list[toolspec.ToolSpec]:
         """As the server last listed them; while it is down, what it listed before. Raises `ToolError` if there is
         nothing."""
         connection = self._connection(context)
         try:
             listed = await connection.tools()
         except LostError as error:
-            raise ToolError(self._sentence(error)) from error
+            raise errors.ToolError(self._sentence(error)) from error
         return [results.spec(tool, name, self.source, self._effect) for name, tool in listed.items()]
 
-    async def call(self, call: ToolCall, context: RunContext) -> ToolOutput:
+    async def call(self, call: messages.ToolCall, context: requests.RunContext) -> toolspec.ToolOutput:
         """Raises `ToolError`. A call is made again only if the server cannot have seen it, or if it asks for that and a
         second call does no harm."""
         connection = self._connection(context)
         try:
             listed = await connection.tools()
         except LostError as error:
-            raise ToolError(self._sentence(error)) from error
+            raise errors.ToolError(self._sentence(error)) from error
         if call.name not in listed:
-            raise ToolError(f"There is no tool named {call.name!r}.")
+            raise errors.ToolError(f"There is no tool named {call.name!r}.")
         tool = listed[call.name]
         raw = await self._answer(connection, tool, call, context)
         return fitting.fit(results.output_of(raw, tool), self._max_bytes)
 
     async def _answer(
-        self, connection: Connection, tool: types.Tool, call: ToolCall, context: RunContext
+        self, connection: Connection, tool: types.Tool, call: messages.ToolCall, context: requests.RunContext
     ) -> dict[str, Any]:
         from mcp import MCPError
 
@@ -119,15 +123,19 @@ class McpServer:
         try:
             return await self._tried(caller, may_repeat=spec.effect != "once")
         except LostError as error:
-            raise ToolError(self._sentence(error)) from error
+            raise errors.ToolError(self._sentence(error)) from error
         except StatusError as error:
             perhaps = _PERHAPS if error.status >= 500 else ""
-            raise ToolError(f"The MCP server {self.name} answered with status {error.status}.{perhaps}") from error
+            raise errors.ToolError(
+                f"The MCP server {self.name} answered with status {error.status}.{perhaps}"
+            ) from error
         except MCPError as error:
-            raise ToolError(self._error_sentence(error)) from error
+            raise errors.ToolError(self._error_sentence(error)) from error
         except (RuntimeError, ValueError) as error:  # the SDK's, for an answer that breaks the protocol
             log.warning("MCP server %s: bad answer to %s", self.name, call.name, exc_info=error)
-            raise ToolError(f"The MCP server {self.name} gave an answer that breaks the protocol.{_PERHAPS}") from error
+            raise errors.ToolError(
+                f"The MCP server {self.name} gave an answer that breaks the protocol.{_PERHAPS}"
+            ) from error
 
     async def _tried(self, caller: _Caller, *, may_repeat: bool) -> dict[str, Any]:
         for left in reversed(range(_TRIES)):
@@ -162,14 +170,14 @@ class McpServer:
         more = f": {_line(json.dumps(error.data, ensure_ascii=False, default=str))}" if error.data else ""
         return f"The MCP server {self.name} answered: {said}{more}"
 
-    def _connection(self, context: RunContext) -> Connection:
-        if self._users == 0:
-            raise ConfigurationError(f"the MCP server {self.name} is used before its agent is entered")
+    def _connection(self, context: requests.RunContext) -> Connection:
+        if not self._shared.is_open:
+            raise errors.ConfigurationError(f"the MCP server {self.name} is used before its agent is entered")
         key = tuple(sorted(self._forwarding.of(context).items()))
         if key not in self._connections:
             self._forget()
             if len(self._connections) >= _MOST_CONNECTIONS:
-                raise ToolError(f"The MCP server {self.name} has too many users at once.")
+                raise errors.ToolError(f"The MCP server {self.name} has too many users at once.")
             self._connections[key] = Connection(self.name, self.target, dict(key), self._seconds)
         self._connections.move_to_end(key)
         return self._connections[key]
@@ -196,7 +204,7 @@ class _Caller(NamedTuple):
     tool: types.Tool
     arguments: dict[str, Any]
     meta: Any
-    context: RunContext
+    context: requests.RunContext
 
     async def call(self, server: str) -> dict[str, Any]:
         """The result as it came."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from turnstream.events import ToolError
+from turnstream import errors
 from turnstream.tools.auth import Auth
 from turnstream.tools.http_client import HttpOptions, retry_after
 from turnstream.tools.mcp import http_answers, wire
@@ -138,7 +138,7 @@ def _client(
                 elif posts_must_succeed:
                     watcher.lost("a message could not be sent")
                 return httpx2.Response(502, request=request)
-            except ToolError as error:  # it was not sent: there are no credentials
+            except errors.ToolError as error:  # it was not sent: there are no credentials
                 attempt.refused = True
                 watcher.lost(error.message[:1].lower() + error.message[1:].rstrip("."))
                 return httpx2.Response(502, request=request)

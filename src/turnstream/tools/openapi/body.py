@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from turnstream.events import ConfigurationError
+from turnstream import errors
 from turnstream.tools import bodies
 from turnstream.tools.openapi.document import Document
 
@@ -35,9 +35,9 @@ class Body:
             schema = _without_files(schema, document, inside)
             return cls(kind, schema, _encodings(media))
         if _is_file(schema):
-            raise ConfigurationError(f"its body is a file ({kind})")
+            raise errors.ConfigurationError(f"its body is a file ({kind})")
         if not bodies.is_json(kind) and not _is_text(schema):
-            raise ConfigurationError(f"its body is {kind} with a structure")
+            raise errors.ConfigurationError(f"its body is {kind} with a structure")
         return cls(kind, media.get("schema", {}))
 
 
@@ -48,7 +48,7 @@ def _preferred(content: Mapping[str, Any]) -> str:
     kind = kind or next((form for form in (bodies.FORM, bodies.MULTIPART) if form in kinds), None)
     kind = kind or next((one for one in kinds if _is_text_kind(plain[one])), None)
     if kind is None:
-        raise ConfigurationError(f"its body is {next(iter(content))}")
+        raise errors.ConfigurationError(f"its body is {next(iter(content))}")
     return kind
 
 
@@ -85,7 +85,7 @@ def _without_files(schema: Any, document: Document, resolver: Any) -> Any:
         return schema
     required = schema.get("required") if isinstance(schema.get("required"), list) else []
     if needed := sorted(str(name) for name in files & set(required)):
-        raise ConfigurationError(f"its body needs a file ({needed[0]})")
+        raise errors.ConfigurationError(f"its body needs a file ({needed[0]})")
     return {**schema, "properties": {name: one for name, one in properties.items() if name not in files}}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
 
-from turnstream.events import ConfigurationError
+from turnstream import errors
 from turnstream.parsing import yaml12
 
 _MOST_REFERENCES = 50
@@ -29,9 +29,9 @@ def parsed(text: str | bytes, name: str) -> dict[str, Any]:
         try:
             value = yaml12.load(text)
         except (yaml.YAMLError, ValueError, RecursionError):
-            raise ConfigurationError(f"{name} is neither JSON nor YAML") from None
+            raise errors.ConfigurationError(f"{name} is neither JSON nor YAML") from None
     if not isinstance(value, dict):
-        raise ConfigurationError(f"{name} is not an OpenAPI document")
+        raise errors.ConfigurationError(f"{name} is not an OpenAPI document")
     return value
 
 
@@ -43,9 +43,9 @@ class Document:
         version = str(version) if isinstance(version, float) else version  # without quotes, 3.1 is a number
         if not isinstance(version, str) or not version.startswith(("3.0", "3.1", "3.2")):
             said = f"version {version or value.get('swagger')}" if version or value.get("swagger") else "no version"
-            raise ConfigurationError(f"OpenAPI 3.0 and 3.1 are understood; the document has {said}")
+            raise errors.ConfigurationError(f"OpenAPI 3.0 and 3.1 are understood; the document has {said}")
         if not isinstance(value.get("paths", {}), dict):
-            raise ConfigurationError("the document's paths are not a mapping")
+            raise errors.ConfigurationError("the document's paths are not a mapping")
         self.uri, self.value = uri, value
         self.is_30 = version.startswith("3.0")
         self.is_32 = version.startswith("3.2")
@@ -77,7 +77,7 @@ class Document:
                 return value, resolver
             try:
                 found = resolver.lookup(value["$ref"])
-            except (_referencing().exceptions.Unresolvable, ValueError, TypeError, KeyError, ConfigurationError):
+            except (_referencing().exceptions.Unresolvable, ValueError, TypeError, KeyError, errors.ConfigurationError):
                 raise UnresolvableError(value["$ref"]) from None
             value, resolver = found.contents, found.resolver
         raise UnresolvableError("a reference to itself")
@@ -143,5 +143,5 @@ def server_url(document: Document, servers: Any) -> str:
         url = url.replace(f"{{{name}}}", str(dict(variable).get("default", "")))
     made = urljoin(document.uri, url)
     if not made.startswith(("http://", "https://")):
-        raise ConfigurationError("the document does not say where its server is: give base_url")
+        raise errors.ConfigurationError("the document does not say where its server is: give base_url")
     return made.rstrip("/")

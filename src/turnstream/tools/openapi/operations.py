@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urlsplit
 
-from turnstream.events import ConfigurationError, Effect
+from turnstream import errors, toolspec
 from turnstream.tools import names
 from turnstream.tools.openapi.body import Body
 from turnstream.tools.openapi.document import Document, UnresolvableError, join_url, server_url
@@ -54,7 +54,7 @@ class Fixed:
 
     base_url: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    effect: Effect | None = None
+    effect: toolspec.Effect | None = None
     filled: frozenset[tuple[str, str]] = frozenset()
 
 
@@ -198,7 +198,9 @@ class _Reader:
             return base_url
         own = server_url(self._document, servers)
         if urlsplit(own)[:2] != urlsplit(base_url)[:2]:
-            raise ConfigurationError(f"its server is {urlsplit(own).hostname}; a base_url would send it elsewhere")
+            raise errors.ConfigurationError(
+                f"its server is {urlsplit(own).hostname}; a base_url would send it elsewhere"
+            )
         return own
 
     def _parameters(self, fixed: Fixed) -> list[tuple[dict[str, Any], Any]]:
@@ -210,7 +212,7 @@ class _Reader:
                 one, resolver = self._document.followed(given, inside)
                 place, name = one["in"], str(one["name"])
                 if place == "querystring":
-                    raise ConfigurationError("its whole query is one parameter")
+                    raise errors.ConfigurationError("its whole query is one parameter")
                 ignored = place == "header" and name.lower() in _IGNORED_HEADERS
                 if not ignored and (place, name.lower()) not in filled:
                     named[name, place] = one, resolver

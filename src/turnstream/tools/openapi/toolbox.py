@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from turnstream.events import ConfigurationError, RunContext, ToolCall, ToolError, ToolOutput, ToolSpec
+from turnstream import errors, messages, requests, toolspec
 from turnstream.tools.answers import Projection
 from turnstream.tools.auth import Auth
 from turnstream.tools.forwarding import Forwarding
@@ -68,21 +68,21 @@ class OpenApi(HttpTools):
         try:
             text = path.read_bytes()
         except OSError:
-            raise ConfigurationError(f"there is no file {path}") from None
+            raise errors.ConfigurationError(f"there is no file {path}") from None
         self._offered(Document(path.resolve().as_uri(), parsed(text, path.name)))
 
     def _offered(self, document: Document) -> None:
         found = operations(document, base_url(document, self._fixed.base_url), self._choice, self._fixed)
         if not found and not document.missing:
-            raise ConfigurationError("none of the document's operations is offered")
+            raise errors.ConfigurationError("none of the document's operations is offered")
         self.offer(found)
 
-    async def tools(self, context: RunContext) -> list[ToolSpec]:
+    async def tools(self, context: requests.RunContext) -> list[toolspec.ToolSpec]:
         """Raises `ToolError` while the document cannot be loaded."""
         await self._loaded()
         return await super().tools(context)
 
-    async def call(self, call: ToolCall, context: RunContext) -> ToolOutput:
+    async def call(self, call: messages.ToolCall, context: requests.RunContext) -> toolspec.ToolOutput:
         await self._loaded()
         return await super().call(call, context)
 
@@ -96,13 +96,13 @@ class OpenApi(HttpTools):
             if self._has_operations():
                 return
             if time.monotonic() < self._not_before:
-                raise ToolError(f"Could not load {self.source}; will retry.")
+                raise errors.ToolError(f"Could not load {self.source}; will retry.")
             try:
                 async with self._fetching:
                     await self._fetched(self._url)
-            except (ToolError, ConfigurationError) as error:
+            except (errors.ToolError, errors.ConfigurationError) as error:
                 self._not_before = time.monotonic() + _PAUSE
-                raise ToolError(f"Could not load {self.source}: {error.message}") from error
+                raise errors.ToolError(f"Could not load {self.source}: {error.message}") from error
 
     async def _fetched(self, url: str) -> None:
         """Documents that it refers to are fetched as they are found."""
@@ -115,10 +115,10 @@ class OpenApi(HttpTools):
                 return
             for uri in document.missing:
                 others[uri] = await self._document(uri)
-        raise ConfigurationError("it refers to too many other documents")
+        raise errors.ConfigurationError("it refers to too many other documents")
 
     async def _document(self, url: str) -> dict[str, object]:
         response = await self._fetching.send(Request("GET", url, {"Accept": "application/json, */*"}, repeatable=True))
         if not response.ok:
-            raise ToolError(f"{urlsplit(url).hostname} answered with status {response.status}.")
+            raise errors.ToolError(f"{urlsplit(url).hostname} answered with status {response.status}.")
         return parsed(response.body, url.partition("?")[0])

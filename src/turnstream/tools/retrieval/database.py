@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
 
-from turnstream.events import ConfigurationError
+from turnstream import errors
 
 FORMAT = 1
 """SQLite's ``user_version`` of our files. A file of another version is made anew: everything in it comes from files."""
@@ -59,7 +59,7 @@ def connect(path: Path, *, write: bool = False) -> sqlite3.Connection:
     try:
         return _writer(path) if write else _reader(path)
     except (library().Error, OSError) as error:
-        raise ConfigurationError(f"{path}: this index cannot be opened: {error}") from error
+        raise errors.ConfigurationError(f"{path}: this index cannot be opened: {error}") from error
 
 
 def load_vectors(connection: sqlite3.Connection) -> bool:
@@ -102,7 +102,7 @@ def _writer(path: Path) -> sqlite3.Connection:
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {FORMAT}")
         elif version != FORMAT:
-            raise ConfigurationError(f"{path}: it is no index of this version; remove it and index again")
+            raise errors.ConfigurationError(f"{path}: it is no index of this version; remove it and index again")
         connection.execute("COMMIT")
     except BaseException:
         connection.close()
@@ -115,7 +115,7 @@ def _reader(path: Path) -> sqlite3.Connection:
     readers of a database in WAL mode otherwise want to write beside it.
     """
     if not path.is_file():
-        raise ConfigurationError(f"{path}: there is no index")
+        raise errors.ConfigurationError(f"{path}: there is no index")
     address = f"file:{quote(str(path.resolve()))}?mode=ro"
     try:
         return _opened(address, path)
@@ -138,5 +138,5 @@ def _opened(address: str, path: Path) -> sqlite3.Connection:
         raise
     if version != FORMAT:
         connection.close()
-        raise ConfigurationError(f"{path}: it is no index of this version; run 'turnstream index' again")
+        raise errors.ConfigurationError(f"{path}: it is no index of this version; run 'turnstream index' again")
     return connection

@@ -6,10 +6,11 @@ import asyncio
 import ssl
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from turnstream.events import ConfigurationError
+from turnstream import errors, resources
 from turnstream.tools.retrieval.fields import Fields, Found
 from turnstream.tools.retrieval.store import Passage, Question, StoreError, quoted
 from turnstream.tools.retrieval.template import Template
@@ -58,20 +59,19 @@ class ElasticsearchStore:
             self._secrets += [login[1], b64encode(":".join(login).encode()).decode()]
         self._timeout = timeout
         self._most_bytes = most_bytes
-        self._client: AsyncElasticsearch | None = None
-        self._users = 0
+        self._shared = resources.Shared(self._open)
+
+    async def _open(self, stack: AsyncExitStack) -> AsyncElasticsearch:
+        client = self._new_client()
+        stack.push_async_callback(client.close)
+        return client
 
     async def __aenter__(self) -> Self:
-        if self._users == 0:
-            self._client = self._new_client()
-        self._users += 1
+        await self._shared.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._users -= 1
-        if self._users == 0 and self._client is not None:
-            client, self._client = self._client, None
-            await client.close()
+        await self._shared.__aexit__(None, None, None)
 
     async def find(self, question: Question, limit: int) -> list[Passage]:
         body = self._body(question, limit)
@@ -103,10 +103,10 @@ class ElasticsearchStore:
         """The body of the answer. Raises `StoreError`, with what Elasticsearch says and without the secrets."""
         import elasticsearch
 
-        if self._client is None:
-            raise ConfigurationError("the search in Elasticsearch is used before its agent is entered")
+        if not self._shared.is_open:
+            raise errors.ConfigurationError("the search in Elasticsearch is used before its agent is entered")
         try:
-            return (await request(self._client)).body
+            return (await request(self._shared.resource)).body
         except (elasticsearch.SerializationError, elasticsearch.UnsupportedProductError):
             problem = "its answers are not those of Elasticsearch"
         except elasticsearch.ApiError as error:

@@ -9,12 +9,13 @@ import random
 import sys
 from array import array
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
-from turnstream.events import TurnstreamError
+from turnstream import errors, resources
+from turnstream import text as texts
 from turnstream.parsing import media
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ _MOST_BYTES = 256 * 1024 * 1024
 _CONCURRENT = 4
 
 
-class EmbeddingsError(TurnstreamError):
+class EmbeddingsError(errors.TurnstreamError):
     """The server refused, failed or fell silent. The message is for the operator: it quotes the server."""
 
     code = "embeddings_error"
@@ -94,25 +95,22 @@ class Embeddings:
         self._retries = retries
         self._prefixes = query_prefix, document_prefix
         self._says_format = True
-        self._users = 0
-        self._session: tuple[asyncio.AbstractEventLoop, aiohttp.ClientSession] | None = None
+        self._shared = resources.Shared(self._open)
 
     @property
     def space(self) -> str:
         """Names what vectors must have in common to be compared."""
         return msgspec.json.encode([self.model, self.dimensions, self._prefixes[1]]).decode()
 
+    async def _open(self, stack: AsyncExitStack) -> tuple[asyncio.AbstractEventLoop, aiohttp.ClientSession]:
+        return asyncio.get_running_loop(), await stack.enter_async_context(_new_session())
+
     async def __aenter__(self) -> Self:
-        if self._users == 0:
-            self._session = asyncio.get_running_loop(), _new_session()
-        self._users += 1
+        await self._shared.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._users -= 1
-        if self._users == 0 and self._session is not None:
-            session, self._session = self._session[1], None
-            await session.close()
+        await self._shared.__aexit__(None, None, None)
 
     async def query(self, text: str) -> Vector:
         """The vector of a question. Tried once: somebody waits. Raises `EmbeddingsError`."""
@@ -239,14 +237,16 @@ class Embeddings:
 
     def _quoted(self, answer: bytes) -> str:
         """The beginning of what the server said, without the key."""
-        text = " ".join(answer[:2_000].decode("utf-8", "replace").split())
-        return (text.replace(self._secret, "…") if self._secret else text)[:200]
+        said = " ".join(answer[:2_000].decode("utf-8", "replace").split())
+        return texts.excerpt(texts.Redactor([self._secret]).redact(said), 200)
 
     @asynccontextmanager
     async def _sessions(self) -> AsyncIterator[aiohttp.ClientSession]:
-        if self._session is not None and self._session[0] is asyncio.get_running_loop():
-            yield self._session[1]
-            return
+        if self._shared.is_open:
+            loop, session = self._shared.resource
+            if loop is asyncio.get_running_loop():
+                yield session
+                return
         async with _new_session() as session:
             yield session
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from turnstream.events import ConfigurationError
+from turnstream import errors
 from turnstream.tools.retrieval.documents import SkippedError
 from turnstream.tools.retrieval.extraction import READERS, extract
 from turnstream.tools.retrieval.writing import Known, Stamp, Writer
@@ -56,7 +56,7 @@ def update(
     Raises `ConfigurationError` if there is no such folder, or its index cannot be written.
     """
     if not folder.is_dir():
-        raise ConfigurationError(f"{folder}: there is no such folder")
+        raise errors.ConfigurationError(f"{folder}: there is no such folder")
     report = Report()
     with Writer(index) as writer:
         writer.use_encoding(encoding)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
-from turnstream.events import ConfigurationError
+from turnstream import errors, resources
 from turnstream.tools.retrieval.fields import Fields, Found
 from turnstream.tools.retrieval.fusion import CANDIDATES, K
 from turnstream.tools.retrieval.store import Passage, Question, StoreError, quoted
@@ -54,25 +55,28 @@ class MilvusStore:
         self._client: AsyncMilvusClient | None = None
         self._threads = Threads("milvus", 1)
         self._connecting = asyncio.Lock()
-        self._users = 0
+        self._shared = resources.Shared(self._open)
+
+    async def _open(self, stack: AsyncExitStack) -> None:
+        self._connecting = asyncio.Lock()  # it belongs to the event loop of those who wait for it
+        stack.enter_context(self._threads)
+        stack.push_async_callback(self._close)
+
+    async def _close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
 
     async def __aenter__(self) -> Self:
-        if self._users == 0:
-            self._connecting = asyncio.Lock()  # it belongs to the event loop of those who wait for it
-        self._users += 1
-        self._threads.__enter__()
+        await self._shared.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._threads.__exit__()
-        self._users -= 1
-        if self._users == 0 and self._client is not None:
-            client, self._client = self._client, None
-            await client.close()
+        await self._shared.__aexit__(None, None, None)
 
     async def find(self, question: Question, limit: int) -> list[Passage]:
-        if self._users == 0:
-            raise ConfigurationError("the search in Milvus is used before its agent is entered")
+        if not self._shared.is_open:
+            raise errors.ConfigurationError("the search in Milvus is used before its agent is entered")
         asked = self._asked(question)
         if not asked:
             raise StoreError(f"{self.collection} is searched by vectors alone, and the question has none")

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from turnstream.events import ConfigurationError
+from turnstream import errors
 from turnstream.tools.retrieval.embeddings import Vector
 from turnstream.tools.retrieval.filling import Passage, key_of
 from turnstream.tools.retrieval.milvus import MilvusStore
@@ -40,13 +40,15 @@ class MilvusSink:
         store, name = self._store, self._store.collection
         if not await store.ask(lambda client: client.has_collection(name)):
             if dimensions is None and store.sparse is None:
-                raise ConfigurationError("a collection needs embeddings, or fields.sparse for BM25")
+                raise errors.ConfigurationError("a collection needs embeddings, or fields.sparse for BM25")
             schema, indexes = self._schema(dimensions)
             await store.ask_blocking(lambda client: client.create_collection(name, schema=schema, index_params=indexes))
         described = await store.ask(lambda client: client.describe_collection(name))
         primary: Any = next((field for field in described.get("fields", ()) if field.get("is_primary")), {})
         if described.get("auto_id") or primary.get("auto_id"):
-            raise ConfigurationError(f"the collection {name} makes its own keys: it cannot be brought up to date")
+            raise errors.ConfigurationError(
+                f"the collection {name} makes its own keys: it cannot be brought up to date"
+            )
         self._key = str(primary.get("name") or self._key)
 
     def _schema(self, dimensions: int | None) -> tuple[Any, Any]:

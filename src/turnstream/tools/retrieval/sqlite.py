@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from turnstream.events import ConfigurationError
+from turnstream import errors
 from turnstream.tools.retrieval import database
 from turnstream.tools.retrieval.fusion import CANDIDATES, fused
 from turnstream.tools.retrieval.reading import Chunk, Ranked, Reader, by_words, chunks_of
@@ -31,10 +31,10 @@ def index_of(source: Path) -> Path:
     Raises `ConfigurationError` if there is none.
     """
     if not source.exists():
-        raise ConfigurationError(f"there is no file or folder {source}")
+        raise errors.ConfigurationError(f"there is no file or folder {source}")
     index = source / database.NAME if source.is_dir() else source
     if not index.is_file():
-        raise ConfigurationError(f"the folder {source} has no index yet: run 'turnstream index {source}'")
+        raise errors.ConfigurationError(f"the folder {source} has no index yet: run 'turnstream index {source}'")
     return index
 
 
@@ -61,7 +61,7 @@ class SqliteStore:
     async def find(self, question: Question, limit: int) -> list[Passage]:
         try:
             found: list[Passage] = await self._threads.run(self._found, question, limit)
-        except (ConfigurationError, database.library().Error) as error:
+        except (errors.ConfigurationError, database.library().Error) as error:
             raise StoreError(f"the index {self.index} cannot be read: {error}") from error
         return found
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from turnstream.events import TurnstreamError
+from turnstream import errors
+from turnstream import text as texts
 from turnstream.tools.retrieval.embeddings import Vector
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Passage(NamedTuple):
     score: float | None
 
 
-class StoreError(TurnstreamError):
+class StoreError(errors.TurnstreamError):
     """The store refused, failed or fell silent. The message is for the operator: it quotes the store."""
 
     code = "store_error"
@@ -44,9 +45,7 @@ class StoreError(TurnstreamError):
 
 def quoted(problem: str, secrets: Iterable[str]) -> str:
     """What a store or its client says is wrong, on one line and without the secrets."""
-    for secret in secrets:
-        problem = problem.replace(secret, "…")
-    return " ".join(problem.split())[:_LONGEST_PROBLEM]
+    return texts.excerpt(texts.Redactor(secrets).redact(" ".join(problem.split())), _LONGEST_PROBLEM)
 
 
 class Store(Protocol):

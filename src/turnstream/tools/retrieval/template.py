@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from turnstream.events import ConfigurationError
+from turnstream import errors
 
 NAMES = ("query", "top_k", "vector")
 
@@ -35,7 +35,7 @@ class Template:
             case dict():
                 for key, item in value.items():
                     if "${" in key:
-                        raise ConfigurationError(f"{key!r} is a key, and only values can have '${{…}}'")
+                        raise errors.ConfigurationError(f"{key!r} is a key, and only values can have '${{…}}'")
                     self._read(item)
             case list():
                 for item in value:
@@ -51,9 +51,11 @@ class Template:
                 continue
             if name not in NAMES:
                 known = ", ".join(f"${{{known}}}" for known in NAMES)
-                raise ConfigurationError(f"there is no {match[0]} to be filled; there are {known}, and $${{ for '${{'")
+                raise errors.ConfigurationError(
+                    f"there is no {match[0]} to be filled; there are {known}, and $${{ for '${{'"
+                )
             if name == "vector" and not whole:
-                raise ConfigurationError("${vector} is a list of numbers: it must be the whole of a value")
+                raise errors.ConfigurationError("${vector} is a list of numbers: it must be the whole of a value")
             self.gaps.add(name)
 
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from turnstream.events import Source, ToolError, ToolOutput, ToolSpec
+from turnstream import errors, toolspec
 from turnstream.tools.python import FunctionTool
 from turnstream.tools.retrieval.documents import web_address
 from turnstream.tools.retrieval.embeddings import Embeddings, EmbeddingsError
@@ -28,7 +28,7 @@ _PROBE = "test"
 _IN_ADDRESSES = "%/?#[]@!$&'()*+,;=:~"
 
 
-class Retrieval(FunctionTool[[str], Awaitable[ToolOutput]]):
+class Retrieval(FunctionTool[[str], Awaitable[toolspec.ToolOutput]]):
     """Searches ``store``. ``top_k`` is the most passages of one search; ``base_url`` is put before addresses that are
     not whole. With ``embeddings``, the store gets the question's vector too.
     """
@@ -50,7 +50,7 @@ class Retrieval(FunctionTool[[str], Awaitable[ToolOutput]]):
         self.embeddings = embeddings
 
     @functools.cached_property
-    def spec(self) -> ToolSpec:
+    def spec(self) -> toolspec.ToolSpec:
         return msgspec.structs.replace(super().spec, source="retrieval")
 
     async def __aenter__(self) -> Self:
@@ -71,19 +71,19 @@ class Retrieval(FunctionTool[[str], Awaitable[ToolOutput]]):
         vector = await self.embeddings.query(_PROBE) if self.embeddings is not None else None
         await self.store.find(Question(_PROBE, vector, self._space), 1)
 
-    async def _search(self, query: Annotated[str, "What to look for: words, or a question."]) -> ToolOutput:
+    async def _search(self, query: Annotated[str, "What to look for: words, or a question."]) -> toolspec.ToolOutput:
         if not query.strip():
-            raise ToolError("The query is empty. Say what to look for.")
+            raise errors.ToolError("The query is empty. Say what to look for.")
         try:
             found = await self.store.find(await self._question(query[:_MOST_CHARACTERS]), self.top_k)
         except StoreError as error:
             log.error("%s: %s", self.name, error.message)
-            raise ToolError("The documents cannot be searched at the moment.") from error
+            raise errors.ToolError("The documents cannot be searched at the moment.") from error
         if not found:
-            return ToolOutput("Nothing was found. Other words may find it.", data=[])
+            return toolspec.ToolOutput("Nothing was found. Other words may find it.", data=[])
         sources = tuple(self._source(passage) for passage in found)
         passages = [_shown(source, passage) for source, passage in zip(sources, found, strict=True)]
-        return ToolOutput(
+        return toolspec.ToolOutput(
             "\n\n".join(passages), data=[msgspec.to_builtins(source) for source in sources], sources=sources
         )
 
@@ -101,9 +101,9 @@ class Retrieval(FunctionTool[[str], Awaitable[ToolOutput]]):
     def _space(self) -> str:
         return self.embeddings.space if self.embeddings is not None else ""
 
-    def _source(self, passage: Passage) -> Source:
+    def _source(self, passage: Passage) -> toolspec.Source:
         score = round(passage.score, 4) if passage.score is not None else None
-        return Source(passage.id, passage.title, self._address(passage.url), passage.snippet, score)
+        return toolspec.Source(passage.id, passage.title, self._address(passage.url), passage.snippet, score)
 
     def _address(self, url: str | None) -> str | None:
         if url is None or web_address(url) or self.base_url is None:
@@ -118,7 +118,7 @@ def _described(about: str | None) -> str:
     return f"{(about or _ABOUT).strip()} {_RESULTS}"
 
 
-def _shown(source: Source, passage: Passage) -> str:
+def _shown(source: toolspec.Source, passage: Passage) -> str:
     title = f" {source.title}" if source.title != source.id else ""
     address = f" <{source.url}>" if source.url else ""
     return f"[{source.id}]{title}{address}\n{passage.text}"

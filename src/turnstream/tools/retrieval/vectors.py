@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from turnstream.events import ConfigurationError
+from turnstream import errors
 from turnstream.tools.retrieval import database
 from turnstream.tools.retrieval.embeddings import Embeddings, EmbeddingsError, Vector
 from turnstream.tools.retrieval.indexing import Progress
@@ -78,7 +78,7 @@ class _Run:
     def begin(self) -> int:
         """The number of chunks that have no vector of this model."""
         if not self.writer.has_vectors:
-            raise ConfigurationError(database.VECTORS_NEED)
+            raise errors.ConfigurationError(database.VECTORS_NEED)
         connection = self.writer.connection
         made = space(connection)
         if made is not None and made[0] != self._embeddings.space:

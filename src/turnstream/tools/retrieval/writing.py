@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from turnstream.events import ConfigurationError
+from turnstream import errors
 from turnstream.tools.retrieval import database, extraction, folding
 from turnstream.tools.retrieval.chunks import chunks
 from turnstream.tools.retrieval.documents import Document
@@ -40,7 +40,7 @@ class Writer:
         self.has_vectors = database.load_vectors(self.connection)
         if self.meta("dimensions") is not None and not self.has_vectors:
             self.connection.close()
-            raise ConfigurationError(f"{path}: this index has vectors. {database.VECTORS_NEED}")
+            raise errors.ConfigurationError(f"{path}: this index has vectors. {database.VECTORS_NEED}")
         if self.meta("words") != folding.VERSION:
             with self.transaction():
                 self._add_words_anew()
