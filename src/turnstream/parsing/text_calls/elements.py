@@ -135,7 +135,9 @@ def named(parse: Parse, marker: str, closer: str, *, offered: bool) -> Parsing[N
 
 
 def _text_of(parse: Parse, tag: str) -> Parsing[str]:
-    said, mark = yield from parse.reader.collect_within(_LONGEST, f"</{tag[1:]}")
+    said, mark = yield from parse.reader.collect_within(_LONGEST, f"</{tag[1:]}", "<")
+    if mark == "<":
+        raise MalformedError(NO_NAME)
     if not mark:
         raise TruncatedError if parse.reader.ended else NotACallError
     return said.strip()

@@ -81,7 +81,10 @@ def call(parse: Parse, pairs: Pairs, *, weak: bool = False) -> Parsing[None]:
             return
         if call is None:
             if not found and (yield from reader.peek()):
-                raise TruncatedError if reader.cut_in(*marks) else NotACallError
+                if reader.cut_in(*marks):
+                    raise TruncatedError
+                damaged = not weak and not parse.inline and (yield from reader.at("<"))
+                raise MalformedError(LOST) if damaged else NotACallError
             if found in pairs.ends and (weak or parse.inline) and not parse.tools.known:
                 raise NotACallError
             if found == pairs.again and found and not (yield from _new_name(parse, pairs, name)):

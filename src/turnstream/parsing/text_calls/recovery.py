@@ -25,7 +25,8 @@ MOST = 256
 JSON, PYTHON = '"', "\"'"
 _BRACKET = {'"': re.compile(r'["\\{}\[\]()]').search, "\"'": re.compile(r"""["'\\{}\[\]()]""").search}
 _QUOTE = {'"': re.compile(r'["\\]').search, "'": re.compile(r"['\\]").search}
-_NEXT_CALL = re.compile(r"\}\s*+[,;]?\s*+(?=\{\s*+[\"'](?:name|tool_name|function|type|id|tool_call_id)[\"']\s*:)")
+_NEXT_CALL = re.compile(r"\}\s*+[,;]?\s*+(?=\{\s*+[\"']([\w.\-]+)[\"']\s*:)")
+_FIRST_KEYS = frozenset({"name", "tool_name", "function", "type", "id", "tool_call_id"})
 _NEXT_PYTHON = re.compile(r"(?<!\s)[,\n]\s*+(?=([A-Za-z_][\w.\-:]*)\()")
 _GOES_ON = re.compile(r"\s*(?:\n|\Z|<|\[TOOL)")
 _CLOSED_LINE = re.compile(r"(?<![}\])])[}\])]++[ \t]*+(?=\n)")
@@ -118,8 +119,9 @@ def _next_call(parse: Parse, raw: str, brackets: str) -> int:
     """Where in a list of calls the one after the broken one begins, or -1."""
     start = parse.began + 1
     if brackets == JSON:
-        found = _NEXT_CALL.search(raw, start)
-        return found.start() + 1 if found is not None else -1
+        objects = _NEXT_CALL.finditer(raw, start)
+        names = parse.tools.names
+        return next((found.start() + 1 for found in objects if found[1] in _FIRST_KEYS or found[1] in names), -1)
     calls = _NEXT_PYTHON.finditer(raw, start) if parse.tools.known else ()
     return next((call.start() for call in calls if call[1] in parse.tools.names), -1)
 

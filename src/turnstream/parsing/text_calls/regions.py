@@ -19,6 +19,7 @@ from turnstream.parsing.text_calls.json_calls import USUAL, Shape
 from turnstream.parsing.text_calls.reader import Parsing, stops
 from turnstream.parsing.text_calls.state import NO_CALL, NotACallError, Parse
 from turnstream.parsing.text_calls.strings import TruncatedError
+from turnstream.parsing.text_calls.values import ignore
 
 Engine: TypeAlias = Callable[[Parse, str], Parsing[None]]
 """Reads what follows a marker (the second argument); everything recorded is given back on `NotACallError`."""
@@ -119,6 +120,11 @@ class Region:
         if char in _PROSE or self.weak or parse.inline or not self.closes or self._is_word(parse):
             raise NotACallError  # somebody writes about the marker
         said, mark = yield from reader.before_within(WORDS, stops(*self.closes, marker, *parse.reasoning))
+        if mark not in self.closes and self._looks_like_a_call(reader.text[reader.pos : reader.pos + WORDS]):
+            mark = yield from reader.before(stops(*self.closes, marker, *parse.reasoning), ignore)
+            reader.pos += len(mark) if mark in self.closes else 0
+            parse.malformed(NO_CALL)
+            return
         if mark not in self.closes:
             raise NotACallError
         reader.pos += len(said) + len(mark)
@@ -126,6 +132,12 @@ class Region:
         if alone and (yield from reader.peek()) in _BLANKS and (yield from reader.ahead(_NOT_BLANK)).strip():
             raise NotACallError  # both markers stand within one line of text
         parse.malformed(NO_CALL)
+
+    def _looks_like_a_call(self, text: str) -> bool:
+        """Whether a tag of the family stands in what cannot be read."""
+        pairs = (self.pairs.key_end, self.pairs.value, self.pairs.value_end) if self.pairs else ()
+        tags = (*self.tags.param, *self.tags.param_end, *self.tags.call_end) if self.tags else ()
+        return any(mark and mark in text for mark in (*pairs, *tags))
 
     def _is_word(self, parse: Parse) -> bool:
         """Whether a word stands where the marker around each call is due."""

@@ -29,6 +29,7 @@ _FOREIGN = re.compile(r"<(parameter|param|arg|argument)\b[^<\n]*>|<[A-Za-z_][\w.
 _AFTER_WORD = re.compile(r"[^\w.\-:/]")
 _NOT_BLANK = re.compile(r"[^ \t]")
 _DAMAGED = re.compile(r"(?:<(?:/[^<>\n]{0,60}>?|[^<>\s]{0,60})|[|｜/][^<>\s]{0,60}>)\s*\Z")
+_QUOTE_OR_TAG = re.compile(r'["<\n]')
 _MISSPELT = re.compile(r"</[\w:]*>?")
 _LONGEST_TAIL = 80
 _LONGEST_INLINE = 100
@@ -130,6 +131,9 @@ def _head(parse: Parse) -> Parsing[tuple[str, str]]:
             raise NotACallError
         if head.count('"') % 2 == 0 or len(head) > _LONGEST_HEAD:
             break
+        token = (mark == ">" and head.endswith("|")) or (mark == "<" and (yield from reader.peek()) == "|")
+        if not token and not (yield from reader.ahead(_QUOTE_OR_TAG, 0, _LONGEST_INLINE)).endswith('"'):
+            break  # the quote that is left open is damaged
         head += mark
     if mark == "<":
         reader.pos -= 1
