@@ -112,6 +112,18 @@ test("the same run is shown on every wire", async () => {
   expect(problems).toEqual([]);
 });
 
+test("what the model was asked is shown step by step", async () => {
+  const { page } = await open(browser, free.url);
+  await ask(page, "tool please");
+  await ended(page);
+  await page.getByRole("tab", { name: "model" }).click();
+  const view = page.locator(".inspector");
+  await view.getByText('"lookup"').first().waitFor();
+  expect(await view.innerText()).not.toContain("Rome is sunny");
+  await page.locator(".pick select").selectOption("2");
+  await view.getByText("Rome is sunny").first().waitFor();
+});
+
 test("a server with keys asks for one, keeps it for the tab, and says when it is wrong", async () => {
   const { page } = await open(browser, closed.url);
   await page.getByLabel("API key").fill("not-the-key");

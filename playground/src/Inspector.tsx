@@ -2,9 +2,9 @@ import { Tabs } from "@base-ui/react/tabs";
 import { useEffect, useState } from "react";
 
 import * as api from "./api";
-import { Code, CopyButton } from "./Code";
+import { Code, CopyButton, pretty } from "./Code";
 import { Timeline } from "./Timeline";
-import { history, inspectedTurn, type App, type Turn } from "./chats";
+import { answer, history, inspectedTurn, type App, type Turn } from "./chats";
 import type { Run } from "./run";
 import { LABELS, request, snippets } from "./wires";
 
@@ -14,7 +14,7 @@ export function Inspector({ app }: { app: App }) {
     <aside className="inspector" aria-label="Inspector">
       <Tabs.Root defaultValue="timeline">
         <Tabs.List className="tabs" aria-label="Views of the run">
-          {["timeline", "events", "wires", "request"].map((name) => (
+          {["timeline", "events", "wires", "request", ...(app.settings?.model ? ["model"] : [])].map((name) => (
             <Tabs.Tab key={name} value={name}>
               {name}
             </Tabs.Tab>
@@ -33,6 +33,9 @@ export function Inspector({ app }: { app: App }) {
             </Tabs.Panel>
             <Tabs.Panel value="request">
               <Request app={app} turn={turn} />
+            </Tabs.Panel>
+            <Tabs.Panel value="model">
+              <Model app={app} turn={turn} run={turn.run} />
             </Tabs.Panel>
           </>
         ) : (
@@ -136,6 +139,47 @@ function Request({ app, turn }: { app: App; turn: Turn }) {
         </select>
       </label>
       <Code text={code[chosen] ?? ""} language={{ curl: "bash", "AI SDK": "typescript" }[chosen] ?? "python"} label={chosen} />
+    </>
+  );
+}
+
+function Model({ app, turn, run }: { app: App; turn: Turn; run: Run }) {
+  const [step, setStep] = useState(1);
+  const [view, setView] = useState<api.ModelView | null>(null);
+  const [problem, setProblem] = useState("");
+  const steps = Math.max(1, run.steps.length);
+  const chosen = Math.min(step, steps);
+
+  useEffect(() => {
+    let left = false;
+    setProblem("");
+    api
+      .modelView(app.chat.agent, [...messagesOf(app, turn), ...answer(run, chosen)])
+      .then((found) => left || setView(found))
+      .catch((error: unknown) => left || setProblem(error instanceof Error ? error.message : String(error)));
+    return () => {
+      left = true;
+    };
+  }, [chosen, turn.key, run.over]);
+
+  return (
+    <>
+      <label className="pick">
+        Step
+        <select value={chosen} onChange={(event) => setStep(Number(event.target.value))}>
+          {Array.from({ length: steps }, (_, at) => (
+            <option key={at}>{at + 1}</option>
+          ))}
+        </select>
+      </label>
+      {problem && <p role="alert">{problem}</p>}
+      {view && (
+        <>
+          {view.sent !== null && <Code label="sent to the vendor" language="json" text={pretty(view.sent)} />}
+          <Code label="messages" language="json" text={JSON.stringify(view.messages, null, 2)} />
+          <Code label={`${view.tools.length} tools`} language="json" text={JSON.stringify(view.tools, null, 2)} />
+        </>
+      )}
     </>
   );
 }

@@ -15,6 +15,8 @@ export interface Settings {
   version: string;
   kept: boolean;
   threads: boolean;
+  /** Whether the model's own view may be seen. */
+  model: boolean;
   wires: Wire[];
 }
 
@@ -117,6 +119,17 @@ export const messages = async (thread: Thread) =>
 export async function wire(name: string, body: unknown, events: RunEvent[]): Promise<string> {
   return await (await call("POST", `playground/wires/${name}`, { body, events })).text();
 }
+
+/** What the model is asked after these messages: as we say it, and as its vendor is sent it. */
+export interface ModelView {
+  messages: unknown[];
+  tools: unknown[];
+  options: unknown;
+  sent: string | null;
+}
+
+export const modelView = (agent: string, messages: Message[]) =>
+  json<ModelView>("POST", "playground/model", { agent, messages });
 
 export interface Watch {
   began: number;

@@ -170,15 +170,17 @@ export function history(chat: Chat, until = chat.turns.length): Message[] {
   return messages;
 }
 
-function answer(run: Run): Message[] {
+/** What a run has said up to a step, whole without one. */
+export function answer(run: Run, before = Infinity): Message[] {
   const messages: Message[] = [];
   for (const { event } of run.seen) {
+    if ("step" in event && event.step >= before) break;
     if (event.type === "step_finished") messages.push(assistant(event.message.parts));
     else if (event.type === "tool_result") {
       messages.push({ role: "tool", tool_call_id: event.tool_call.id, content: textOf(event.output) });
     }
   }
-  if (messages.length === 0 && run.text) messages.push({ role: "assistant", content: run.text });
+  if (before === Infinity && messages.length === 0 && run.text) messages.push({ role: "assistant", content: run.text });
   return messages;
 }
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.agent.scripted import Scripted, says
 from tests.server.serving import ASK, Served, serving
-from turnstream import server
+from turnstream import providers, server
 from turnstream.agent import Agent
 from turnstream.dialects import DIALECTS
 
@@ -21,6 +21,11 @@ EVENTS: list[dict[str, Any]] = [
     {"type": "text", "text": "Hello"},
     {"type": "run_finished", "reason": "stop", "usage": {"input": 3, "output": 2}, "steps": 1},
 ]
+
+
+def weather(city: str) -> str:
+    """The weather."""
+    return "sunny"
 
 
 def agent() -> Agent:
@@ -107,3 +112,21 @@ async def test_a_wire_that_there_is_not_and_a_broken_body_are_refused() -> None:
         assert (await served.post(b'{"body": {}, "events": []}', "/playground/wires/telex"))[0] == 404
         assert (await served.post(b"{", "/playground/wires/native"))[0] == 400
         assert (await served.post(b'{"body": {}, "events": [{"type": "x"}]}', "/playground/wires/native"))[0] == 400
+
+
+async def test_what_the_model_is_asked_is_shown_to_who_works_on_the_machine() -> None:
+    model = providers.model("openai-compatible:m", base_url="http://127.0.0.1:1/v1", environ={})
+    asking = Agent(model, [weather], "Be brief.")
+    async with serving(asking) as served:
+        status, _, shown = await served.post({"input": "hi"}, "/playground/model")
+    assert status == 200
+    assert [message["content"] for message in shown["messages"]] == ["Be brief.", "hi"]
+    assert [tool["name"] for tool in shown["tools"]] == ["weather"]
+    assert json.loads(shown["sent"])["messages"][0] == {"role": "system", "content": "Be brief."}
+
+
+async def test_what_the_model_is_asked_is_nobodys_behind_a_key() -> None:
+    async with serving(agent(), keys=("secret-key",)) as served:
+        key = {"authorization": "Bearer secret-key"}
+        assert (await served.post({"input": "hi"}, "/playground/model", **key))[0] == 404
+        assert (await served.get("/playground/settings", **key))[2]["model"] is False

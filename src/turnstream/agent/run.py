@@ -253,6 +253,15 @@ class Run:
                 told.append(not_made(self._step, call))
         return told
 
+    async def preview(self) -> requests.ModelRequest:
+        """What its first model call would ask. The model is not asked, and the run does not begin."""
+        self._deadline = Deadline(self.agent.run_timeout)
+        try:
+            await self._prepare()
+            return self._model_request()
+        finally:
+            self._deadline.close()
+
     async def _prepare(self) -> None:
         if self.agent.guardrails is not None:
             with self._deadline:

@@ -96,12 +96,19 @@ class TextMode:
     def name(self) -> str:
         return self._model.name
 
+    def preview(self, request: requests.ModelRequest) -> str | None:
+        """What the model's vendor would be sent, with the tools in words; None where the model cannot tell."""
+        inner = getattr(self._model, "preview", None)
+        return None if inner is None else inner(self._described(request))
+
+    def _described(self, request: requests.ModelRequest) -> requests.ModelRequest:
+        return describe_tools(request, self._format, self._prompt) if self._describe else request
+
     @asynccontextmanager
     async def stream(
         self, request: requests.ModelRequest, context: requests.RunContext = _NO_RUN
     ) -> AsyncIterator[protocols.ModelStream]:
-        asked = describe_tools(request, self._format, self._prompt) if self._describe else request
-        async with self._open(asked, context) as stream:
+        async with self._open(self._described(request), context) as stream:
             if not request.tools and not self._reasoning_open:
                 yield stream  # no tools, no calls: text that looks like one is text
                 return

@@ -70,13 +70,20 @@ class HttpModel:
         await self.client.__aexit__(kind, error, trace)
 
     def stream(self, request: requests.ModelRequest, context: requests.RunContext | None = None) -> Stream:
+        adapted, names, http_request = self._encode(request)
+        self.tell(http_request.notes)
+        return Stream(self, adapted, http_request, names if request.tools else None)
+
+    def preview(self, request: requests.ModelRequest) -> str:
+        """The body that the vendor would be sent: JSON text."""
+        return self._encode(request)[2].body.decode("utf-8", "replace")
+
+    def _encode(self, request: requests.ModelRequest) -> tuple[requests.ModelRequest, history.Names, base.HttpRequest]:
         rules = self.provider.history
         if "late_system" in self.settings.quirks:
             rules = msgspec.structs.replace(rules, late_system=bool(self.settings.quirks["late_system"]))
         adapted, names = history.adapt(request, self.settings.model, rules)
-        http_request = self.provider.request(self.settings, adapted)
-        self.tell(http_request.notes)
-        return Stream(self, adapted, http_request, names if request.tools else None)
+        return adapted, names, self.provider.request(self.settings, adapted)
 
     def tell(self, notes: Iterable[str]) -> None:
         """Each sentence is logged once."""

@@ -7,6 +7,7 @@ nothing of this server, so they need no key; whatever the page then asks for doe
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,7 +17,7 @@ from msgspec import Struct
 from starlette.responses import FileResponse, Response
 
 from turnstream import __version__, errors, events, jsontext
-from turnstream.dialects import base
+from turnstream.dialects import base, native
 from turnstream.server import addresses, refusals, replies, routes, scopes
 from turnstream.server import request as incoming
 from turnstream.server import state as states
@@ -82,17 +83,46 @@ def add(api: FastAPI, service: Service, state: states.State, table: routes.Route
         ]
         kept, threads = state.keeper is not None, service.settings.store != "none"
         offered = {"version": __version__, "kept": kept, "threads": threads, "wires": wires}
+        offered["model"] = shows_model(service.settings)
         return replies.respond(request.scope, base.Reply(200, jsontext.encode(offered)))
 
-    @api.post("/playground/wires/{name}", include_in_schema=False)
-    async def wire(request: Request, name: str) -> Response:
+    async def answer(
+        request: Request, reply: Callable[[base.ClientRequest], base.Reply | Awaitable[base.Reply]]
+    ) -> Response:
         try:
             with state.bodies.share() as share:
                 reader = incoming.Reader(request.scope, request.receive, service.settings, share)
-                client = await reader.read("run_shown", {}, _descriptions(service, request))
-                return replies.respond(request.scope, _encode(table, name, client))
+                shown = reply(await reader.read("run_shown", {}, _descriptions(service, request)))
+                return replies.respond(request.scope, await shown if isinstance(shown, Awaitable) else shown)
         except errors.TurnstreamError as error:
             return refuse(request.scope, error)
+
+    @api.post("/playground/wires/{name}", include_in_schema=False)
+    async def wire(request: Request, name: str) -> Response:
+        return await answer(request, partial(_encode, table, name))
+
+    if shows_model(service.settings):
+
+        @api.post("/playground/model", include_in_schema=False)
+        async def model(request: Request) -> Response:
+            return await answer(request, partial(_model_view, service))
+
+
+def shows_model(settings: ServerSettings) -> bool:
+    """Instructions and tools are the operator's own: only who works on the machine itself sees what a model sees."""
+    return not settings.keys and addresses.is_loopback(settings.host)
+
+
+async def _model_view(service: Service, client: base.ClientRequest) -> base.Reply:
+    exchange = cast("base.Exchange", native.Native().decode(client))
+    agent = service.agents.get(exchange.request.agent or next(iter(service.agents), ""))
+    if agent is None:
+        raise refusals.no_agent(exchange.request.agent or "", service.agents)
+    asked = await agent.run(exchange.request).preview()
+    preview = getattr(agent.model, "preview", None)
+    sent = None if preview is None else preview(asked)
+    shown = {"messages": asked.messages, "tools": asked.tools, "options": asked.options, "sent": sent}
+    return base.Reply(200, jsontext.encode(shown))
 
 
 def _add_files(api: FastAPI, files: dict[str, tuple[str, str]], styles: str = "") -> None:
