@@ -227,6 +227,10 @@ ModelEvent: TypeAlias = (
 )
 
 
+UNSEEN: frozenset[type] = frozenset({UsageReport, Finish, ItemAdded, ToolCallMalformed})
+"""Model events that nobody sees before the answer is complete: until others have come, a model may be asked again."""
+
+
 class RunStarted(Struct, frozen=True, tag="run_started"):
     """The first event of every run."""
 

@@ -16,7 +16,7 @@ from turnstream import events, messages, requests, toolspec
 class ModelStream(Protocol):
     """The answer of one model call: an async iterator of batches, each the events of one network read.
 
-    An async generator will do.
+    An async generator will do. One that may be the answer of any of several models says in ``model`` which it is.
     """
 
     def __aiter__(self) -> AsyncIterator[list[events.ModelEvent]]: ...

@@ -6,6 +6,7 @@ import pytest
 
 from turnstream.config import find, load
 from turnstream.events import ConfigurationError, ModelOptions
+from turnstream.models.fallback import Fallback
 from turnstream.providers.transport.http import HttpModel
 from turnstream.service import ServerSettings
 
@@ -78,6 +79,17 @@ async def test_what_is_left_out_is_as_agent_has_it(folder: Path) -> None:
         "instructions",
     ):
         assert getattr(agent, name) == getattr(plain, name)
+
+
+async def test_a_list_of_models_is_asked_one_after_the_other(folder: Path) -> None:
+    text = "model: [demo, {name: 'openai-compatible:m', base_url: 'http://127.0.0.1:1/v1', retries: 0}]"
+    model = load(write(folder, text), {}).agents["agent"].model
+    assert isinstance(model, Fallback)
+    assert [member.name for member in model.models] == ["demo", "openai-compatible:m"]
+
+
+def test_each_of_several_models_that_is_wrong_is_named(folder: Path) -> None:
+    assert error(write(folder, "model:\n- demo\n- nope:m"))[0].startswith("agent.yaml:3: model[1]: ")
 
 
 async def test_the_server_section_becomes_its_settings(folder: Path) -> None:

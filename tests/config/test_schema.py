@@ -48,6 +48,11 @@ def test_a_model_may_be_a_name_or_a_mapping() -> None:
     [
         ("model: demo\nmodle: x", "agent.yaml:2: modle: unknown key (did you mean 'model'?)"),
         ("model:\n  name: demo\n  base_ulr: x", "agent.yaml:3: model.base_ulr: unknown key (did you mean 'base_url'?)"),
+        (
+            "model:\n- demo\n- name: demo\n  retry: 1",
+            "agent.yaml:4: model[1].retry: unknown key (did you mean 'retries'?)",
+        ),
+        ("model: []", "agent.yaml:1: model: must not be empty"),
         ("model: demo\nserver:\n  prot: 1", "agent.yaml:3: server.prot: unknown key (did you mean 'port'?)"),
         (
             "model: {name: demo, options: {temprature: 1}}",

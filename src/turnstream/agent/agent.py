@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class Agent:
     """Answers runs; any number at once, which share nothing but its model and its tools.
 
-    ``model`` is a `Model` or a name (``openai:gpt-5-mini``), ``tools`` are toolboxes or functions. ``aliases`` are
+    ``model`` is a `Model` or a name (``openai:gpt-5-mini``), or several, of which each is asked where those before it
+    fail (`turnstream.models.fallback`). ``tools`` are toolboxes or functions. ``aliases`` are
     further names by which clients may ask for it, ``*`` any that no agent has. Times are in seconds, None means no
     limit. ``history_limit`` is the most messages of a conversation that the model is shown;
     older messages are dropped one whole exchange at a time. ``on_max_steps`` says what follows ``max_steps`` model
@@ -36,7 +37,7 @@ class Agent:
 
     def __init__(
         self,
-        model: protocols.AnyModel | str,
+        model: protocols.AnyModel | str | Sequence[protocols.AnyModel | str],
         tools: Sequence[protocols.Toolbox | Callable[..., Any]] = (),
         instructions: str = "",
         *,
@@ -164,12 +165,17 @@ class RunModel:
         return self.model.name
 
 
-def _model(model: protocols.AnyModel | str) -> protocols.AnyModel:
+def _model(model: protocols.AnyModel | str | Sequence[protocols.AnyModel | str]) -> protocols.AnyModel:
+    if isinstance(model, list | tuple):
+        from turnstream.models import fallback
+
+        return fallback.Fallback([_model(each) for each in model])
     if isinstance(model, str):
         from turnstream import providers
 
         named: protocols.AnyModel = providers.model(model)
         return named
+    assert not isinstance(model, Sequence)
     return model
 
 

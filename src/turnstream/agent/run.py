@@ -88,6 +88,7 @@ class Run:
         self._toolset = Toolset()
         self._client_tools: frozenset[str] = frozenset(tool.name for tool in request.tools)
         self._collector = Collector()
+        self._stream: protocols.ModelStream | None = None
         self._execution: Execution | None = None
         self._generator: AsyncGenerator[list[events.RunEvent]] | None = None
 
@@ -145,7 +146,7 @@ class Run:
             return []
         tokens = self._collector.usage or usage.Usage()
         duration = time.monotonic() - self._asked
-        return [events.StepFinished(self._step, message, guard.stopped, tokens, self._model.name, duration)]
+        return [events.StepFinished(self._step, message, guard.stopped, tokens, self._answering_model(), duration)]
 
     async def _events(self) -> AsyncGenerator[list[events.RunEvent]]:
         """The loop, and the one place that turns exceptions into events."""
@@ -170,7 +171,7 @@ class Run:
                 async with AsyncExitStack() as stack:
                     with self._deadline:
                         answer = self._model.open_stream(self._model_request(), self._context)
-                        stream = await stack.enter_async_context(answer)
+                        stream = self._stream = await stack.enter_async_context(answer)
                     while True:
                         try:
                             with self._deadline:
@@ -302,10 +303,14 @@ class Run:
         """Add up what the model call used, and keep what it said."""
         tokens = self._collector.usage or usage.Usage()
         self._add_usage()
-        name = self._model.name
+        name = self._answering_model()
         finished = events.StepFinished(self._step, result.message, result.finish, tokens, name, duration)
         self._said.feed([finished])
         return finished
+
+    def _answering_model(self) -> str:
+        """A stream that may be any of several models' says whose it is."""
+        return str(getattr(self._stream, "model", self._model.name))
 
     def _add_usage(self) -> None:
         """Once for each model call, also for one that broke off: what it had used until then was used."""

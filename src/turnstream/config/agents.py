@@ -16,6 +16,7 @@ from turnstream.config import guardrails as guarding
 from turnstream.config.sections import NonEmpty, PositiveInt, Seconds, Section, defaults_of
 from turnstream.config.tools import entry
 from turnstream.config.validation import validate
+from turnstream.models import fallback
 from turnstream.protocols import AnyModel, Toolbox
 from turnstream.tools import untrusted
 from turnstream.tools.python import FunctionTool
@@ -41,7 +42,8 @@ class AgentSection(Section):
     description: str = _DEFAULTS["description"]
     """For people, and for other agents."""
     model: models.ModelSection
-    """`provider:model`, or a mapping that says how to reach it."""
+    """`provider:model`, or a mapping that says how to reach it; or a list of these: each is asked where those before
+    it fail."""
     instructions: str | None = None
     """The system prompt."""
     system_prompt: str | None = None
@@ -94,6 +96,12 @@ class AgentSection(Section):
         return self
 
 
+class SeveralModelsSection(AgentSection):
+    """An agent whose ``model`` is a list. Not a union of two types: so every error has its place in the file."""
+
+    model: Annotated[list[models.ModelSection], Field(min_length=1)]  # type: ignore[assignment]
+
+
 _PASSED_ON = (
     "aliases",
     "description",
@@ -123,9 +131,11 @@ def read_sections(found: document.Document) -> tuple[AgentSection | None, list[e
     if sentence := foreign.recognize(found.value):
         found.report((), sentence)
         return None, []
-    section = validate(AgentSection, found, found.value)
-    given = found.value.get("tools") if isinstance(found.value, dict) else None
-    values = section.tools if section is not None else given if isinstance(given, list) else []
+    given = found.value if isinstance(found.value, dict) else {}
+    kind = SeveralModelsSection if isinstance(given.get("model"), list) else AgentSection
+    section = validate(kind, found, found.value)
+    unread = given.get("tools")
+    values = section.tools if section is not None else unread if isinstance(unread, list) else []
     tools = [
         validate(entry.ENTRY, found, entry.write_out(value), ("tools", index)) for index, value in enumerate(values)
     ]
@@ -160,7 +170,7 @@ class Builder:
         return None if self.document.problems else agent, section.server
 
     def _build_agent(self, section: AgentSection, tools: list[Toolbox], name: str) -> Agent | None:
-        model = self._attempt(("model",), models.build, section.model, self.where)
+        model = self._build_model(section)
         rest = {
             "tools": tools,
             "instructions": self._read_instructions(section),
@@ -176,6 +186,13 @@ class Builder:
         if section.guardrails is not None:
             guarding.build(section.guardrails, self.document, ("guardrails",), self.where).protect(agent)
         return agent
+
+    def _build_model(self, section: AgentSection) -> AnyModel | None:
+        if not isinstance(section, SeveralModelsSection):
+            return self._attempt(("model",), models.build, section.model, self.where)
+        built = [self._attempt(("model", at), models.build, each, self.where) for at, each in enumerate(section.model)]
+        members = [model for model in built if model is not None]
+        return fallback.Fallback(members) if len(members) == len(built) else None
 
     def _build_housekeeping(self, section: models.HousekeepingSection) -> AnyModel | bool:
         if not section.enabled or section.model is None:

@@ -115,10 +115,16 @@ class ModelSection(Section):
 
 
 def write_out(value: Any) -> Any:
-    """``model: NAME`` stands for a mapping: written out, an error's path is one of the file's."""
-    if isinstance(value, dict) and isinstance(value.get("model"), str):
-        return {**value, "model": {"name": value["model"]}}
-    return value
+    """``model: NAME`` stands for a mapping, also within a list: written out, an error's path is one of the file's."""
+    if not isinstance(value, dict):
+        return value
+    match value.get("model"):
+        case str(name):
+            return {**value, "model": {"name": name}}
+        case list(names):
+            return {**value, "model": [{"name": name} if isinstance(name, str) else name for name in names]}
+        case _:
+            return value
 
 
 class HousekeepingSection(Section):

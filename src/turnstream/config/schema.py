@@ -24,10 +24,9 @@ def json_schema() -> dict[str, Any]:
         for name, field in section.get("properties", {}).items():
             section["properties"][name] = _widened(field)
     properties = schema["properties"]
-    properties["model"] = {
-        "description": properties["model"]["description"],
-        "anyOf": [_TEXT, {"$ref": properties["model"]["$ref"]}],
-    }
+    one = [_TEXT, {"$ref": properties["model"]["$ref"]}]
+    several = {"type": "array", "items": {"anyOf": one}, "minItems": 1}
+    properties["model"] = {"description": properties["model"]["description"], "anyOf": [*one, several]}
     kept = schema["$defs"]["HousekeepingSection"]["properties"]
     kept["model"]["anyOf"].insert(0, _TEXT)
     properties["tools"]["items"] = {"anyOf": [_TEXT, {"$ref": "#/$defs/ToolSection"}]}

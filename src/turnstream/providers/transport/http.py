@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _SECRET_HEADERS = ("auth", "key", "token", "secret", "cookie")  # parts of the names of headers that may hold one
-_UNSEEN: frozenset[type] = frozenset({events.UsageReport, events.Finish, events.ItemAdded, events.ToolCallMalformed})
-"""What nobody sees before the answer is complete. The start of a call is shown at once."""
 
 _OLLAMA_PORT = 11434
 
@@ -199,7 +197,7 @@ class Stream:
             try:
                 while batch := await answer.read():
                     held += batch
-                    if not all(event.__class__ in _UNSEEN for event in batch):
+                    if not all(event.__class__ in events.UNSEEN for event in batch):
                         self._seen = True
                         return held
             except errors.ProviderError as error:
