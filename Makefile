@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check bench bench-tests format fuzz soak-runs docs deploy dist release milvus orchestrate open-webui playground page
+.PHONY: help install serve test check conformance bench bench-tests format fuzz soak-runs docs deploy dist release milvus orchestrate open-webui playground page
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
@@ -100,6 +100,9 @@ playground: playground/node_modules/.installed ## build the page into the packag
 
 page: install playground/node_modules/.installed ## the page: is its build that of its source, and does it work in a real Chromium
 	cd playground && npm run check && node check-build.mjs && TURNSTREAM_PYTHON=$(CURDIR)/$(BIN)/python npm test
+
+conformance: install ## official suites against a running server; SUITES=PATH has those that exist as repositories (a2a-tck, JSONTestSuite)
+	$(BIN)/python -m tests.conformance $(SUITES)
 
 orchestrate: install $(VENV)-orchestrate/.installed ## IBM's own validator and discovery of agents, in an environment of its own (380 MB)
 	ORCHESTRATE_PYTHON=$(CURDIR)/$(VENV)-orchestrate/bin/python $(BIN)/python -m pytest tests/clients/test_orchestrate_official.py

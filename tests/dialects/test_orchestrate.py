@@ -12,7 +12,16 @@ from tests.dialects.sequences import batched, runs
 from tests.dialects.stories import START, STORIES, Story
 from turnstream.dialects.base import Cancellation, ClientRequest, Exchange, Lookup, Reply
 from turnstream.dialects.orchestrate import Encoder, Orchestrate
-from turnstream.events import RunEvent, RunFinished, TextDelta, ToolCall, ToolCallsDetected, Usage, UserMessage
+from turnstream.events import (
+    RunEvent,
+    RunFinished,
+    SystemMessage,
+    TextDelta,
+    ToolCall,
+    ToolCallsDetected,
+    Usage,
+    UserMessage,
+)
 
 
 def told(story: Story) -> bytes:
@@ -127,6 +136,17 @@ def test_orchestrates_own_hand_over_is_no_part_of_the_history() -> None:
     }
     body = {"messages": [HI, hand_over, {"role": "tool", "tool_call_id": "c", "content": "ok"}], "store": True}
     assert call(body).request.messages == (UserMessage("hi"),)
+
+
+@pytest.mark.parametrize("result", [[], [{"role": "tool", "tool_call_id": "c", "content": "ok"}]])
+@pytest.mark.parametrize("after", [[], [{"role": "system", "content": "Be kind."}]])
+def test_a_hand_over_may_lack_its_result_and_have_instructions_behind_it(
+    result: list[dict[str, Any]], after: list[dict[str, Any]]
+) -> None:
+    function = {"name": "transfer_to_news", "arguments": {}}
+    hand_over = {"role": "assistant", "tool_calls": [{"id": "c", "type": "function", "function": function}]}
+    found = call({"messages": [HI, hand_over, *result, *after]}).request.messages
+    assert found == (UserMessage("hi"), *[SystemMessage("Be kind.") for _ in after])
 
 
 def test_the_whole_answer_is_a_completion_with_its_thread() -> None:

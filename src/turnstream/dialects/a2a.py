@@ -227,7 +227,7 @@ class Encoder(base.StreamEncoder):
         self._paragraphs = paragraphs.Paragraphs()
         self._reasoning: list[str] = []
         self._started = False
-        self._told = 0  # status messages
+        self._sentences = 0
         self._head, self._tail = self._text_frame(append=True)
 
     def snapshot(self) -> bytes:
@@ -326,8 +326,8 @@ class Encoder(base.StreamEncoder):
         if sentence is not None and final:  # the same, whether or not there was a stream before it
             id = self.task.message_id = f"{self.task.id}-status-end"
         elif sentence is not None:
-            self._told += 1
-            id = f"{self.task.id}-status-{self._told}"
+            self._sentences += 1
+            id = f"{self.task.id}-status-{self._sentences}"
         body = {**self._place, "status": objects.status(self.task, self._ask.version, sentence, id)}
         if self._ask.version == "0.3":
             body["final"] = final

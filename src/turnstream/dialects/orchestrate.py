@@ -47,12 +47,19 @@ class Orchestrate:
 
 
 def without_hand_over(conversation: Sequence[messages.Message]) -> tuple[messages.Message, ...]:
-    """Orchestrate's own call that chose this agent, and its result, end the history; they are no turn of the talk."""
-    match tuple(conversation):
-        case (*before, messages.AssistantMessage() as call, messages.ToolMessage()) if before and call.tool_calls:
-            if all(one.name.startswith(_HANDED_OVER) for one in call.tool_calls):
-                return tuple(before)
-    return tuple(conversation)
+    """Orchestrate's own call that chose this agent, with or without its result, ends the history; it is no turn of the
+    conversation. Instructions may stand behind it."""
+    given = tuple(conversation)
+    last = next((at for at in reversed(range(len(given))) if isinstance(given[at], messages.AssistantMessage)), 0)
+    call, after = given[last] if given else None, given[last + 1 :]
+    if not last or not isinstance(call, messages.AssistantMessage) or not call.tool_calls:
+        return given
+    if any(isinstance(message, messages.UserMessage) for message in after):
+        return given
+    if not all(one.name.startswith(_HANDED_OVER) for one in call.tool_calls):
+        return given
+    instructions = tuple(message for message in after if isinstance(message, messages.SystemMessage))
+    return (*given[:last], *instructions)
 
 
 class Exchange(openai_chat.Exchange):
