@@ -38,7 +38,10 @@ async def specs(folder: Path, entry: str) -> list[ToolSpec]:
         ("mcp: {url: https://b, ca: no.pem}", "tools[0]: there is no file {folder}/no.pem"),
         ("rest: {name: x, url: 'https://{h}/'}", "tools[0]: {parameters} are allowed only in the path of the url"),
         ("rest: {name: x, url: 'https://a', auth: {}}", "tools[0].rest.auth: give exactly one of bearer, api_key"),
-        ("rest: {name: x, url: 'https://a', allow_private: [a/b]}", "tools[0]: 'a/b' is no host, address or network"),
+        (
+            "rest: {name: x, url: 'https://a', allow_private: [a/b]}",
+            "tools[0]: 'a/b' is not a host, an address or a network",
+        ),
         ("openapi: {spec: no.yaml}", "tools[0]: there is no file {folder}/no.yaml"),
         ("ready: {name: weather}", "tools[0].ready: api_key is required for weather and allowed for nothing else"),
         ("{python: 'a:b', mcp: {url: https://b}}", "tools[0]: give exactly one of: python, mcp, rest"),

@@ -32,7 +32,10 @@ class Toolset:
                 raise specs
             else:
                 for spec in specs:
-                    tools.setdefault(spec.name, (spec, toolbox))
+                    if tools.setdefault(spec.name, (spec, toolbox))[1] is not toolbox:
+                        log.warning(
+                            "the tool %s of %r is hidden: another has its name; give one a prefix", spec.name, toolbox
+                        )
         return cls(tools)
 
     def offered(self, client_tools: Sequence[toolspec.ToolSpec]) -> tuple[toolspec.ToolSpec, ...]:

@@ -63,7 +63,7 @@ def _with_blank_lines(text: str) -> str:
 
 def _begins_section(line: str, after: str) -> bool:
     """``Args:`` with indented lines below, or ``Parameters`` over a line of dashes. A text that merely ends in a colon
-    is none."""
+    is not one."""
     if _GOOGLE.fullmatch(line):
         return after[:1] == " " and bool(after.strip())
     return _NUMPY.fullmatch(line) is not None and _DASHES.fullmatch(after) is not None

@@ -45,7 +45,7 @@ class Guard:
                 self._networks.append((ip_network(host, strict=False), port))
             except ValueError:
                 if not host or "/" in host:
-                    raise errors.ConfigurationError(f"{entry!r} is no host, address or network") from None
+                    raise errors.ConfigurationError(f"{entry!r} is not a host, an address or a network") from None
                 self._names.add((_plain(host), port))
 
     def check(self, host: str, port: int, address: str) -> None:
@@ -119,7 +119,7 @@ def _split(entry: str) -> tuple[str, int | None]:
     else:
         host, port = entry, ""
     if port and not (port.isascii() and port.isdigit()):
-        raise errors.ConfigurationError(f"{entry!r} has no number for a port")
+        raise errors.ConfigurationError(f"{entry!r} has a port that is not a number")
     return host, int(port) if port else None
 
 

@@ -12,7 +12,8 @@ _DEEPEST = 100
 
 
 def arguments_of(call: messages.ToolCall) -> dict[str, Any]:
-    """No text is none. Raises `ToolError`, for absurd nesting too: whoever works with it would fail."""
+    """An empty text is no arguments. Raises `ToolError`, also for absurd nesting, which would fail whoever works with
+    it."""
     try:
         arguments = msgspec.json.decode(call.arguments.strip() or "{}", type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeEncodeError):

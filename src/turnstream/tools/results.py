@@ -161,7 +161,7 @@ def _text(value: Any) -> str:
 
 def failure(error: BaseException) -> toolspec.ToolOutput:
     """An exception, for the model: its class and its message, bounded, without what URLs carry besides an address.
-    Of a group, the first error that is none.
+    Of a group, the first error in it.
 
     Clients are shown the class alone.
     """

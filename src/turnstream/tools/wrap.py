@@ -334,7 +334,7 @@ class Approved(Wrapper):
                 answer = await self._answer(call, context)
         except errors.ToolError:
             raise
-        except Exception as error:  # the boundary to code that is not ours: no answer is no yes
+        except Exception as error:  # the boundary to code that is not ours: without an answer there is no yes
             log.error("no approval of tool %s in run %s", call.name, context.run_id, exc_info=error)
             raise errors.ToolError(f"The call of {call.name} could not be approved: it was not executed.") from error
         if answer is not True:

@@ -138,7 +138,7 @@ async def test_a_refusal_is_told_to_the_operator_without_the_key(
     ("answer", "said"),
     [
         (answered({"error": "overloaded", "status": 503}, 503), "status 503: overloaded"),
-        (answered({"hits": {}}), "its answer is no list of hits"),
+        (answered({"hits": {}}), "its answer is not a list of hits"),
         (answered({"hits": {"hits": [{"_id": "a", "_source": {"other": 1}}]}}), "has text in its field 'body'"),
         (web.Response(text="<html>", content_type="text/html"), "its answers are not those of Elasticsearch"),
         (web.json_response({"hits": {"hits": []}}), "its answers are not those of Elasticsearch"),

@@ -100,8 +100,8 @@ def test_a_page_is_read_in_the_encoding_that_it_declares() -> None:
         ("a.txt", bytes(range(256)) * 10, "it is not text"),
         ("a.md", b"\x7fELF\x02\x01\x01" + b"\0" * 100, "it is not text"),
         ("a.txt", b" \n", "it has no text"),
-        ("a.pdf", b"no pdf at all", "it is no PDF that can be read"),
-        ("a.pdf", pdf("x")[:-200], "it is no PDF that can be read"),
+        ("a.pdf", b"no pdf at all", "it is not a PDF that can be read"),
+        ("a.pdf", pdf("x")[:-200], "it is not a PDF that can be read"),
         ("a.pdf", pdf(""), "it has no text, only pictures of it"),
     ],
 )

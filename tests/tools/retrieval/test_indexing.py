@@ -77,7 +77,7 @@ def test_bad_files_are_skipped_with_a_reason_in_each_run(tmp_path: Path) -> None
     (tmp_path / "link.md").symlink_to("/etc/hostname")
     reasons = {
         "binary.txt": "it is not text",
-        "broken.pdf": "it is no PDF that can be read (PdfStreamError)",
+        "broken.pdf": "it is not a PDF that can be read (PdfStreamError)",
         "huge.txt": f"it is larger than {500 / 1024 / 1024:g} MiB",
         "link.md": "it is a link",
     }
@@ -103,7 +103,7 @@ def test_hidden_files_special_files_and_other_kinds_are_left_out(tmp_path: Path)
 
 def test_a_name_that_is_no_text_is_skipped(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"caf\xe9.md")).write_text("x")
-    assert list(indexed(tmp_path).skipped.values()) == ["its name is no text"]
+    assert list(indexed(tmp_path).skipped.values()) == ["its name is not text"]
 
 
 async def test_a_run_that_is_interrupted_keeps_what_it_has_and_is_taken_up(tmp_path: Path) -> None:

@@ -57,8 +57,8 @@ def test_a_template_knows_its_gaps() -> None:
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ({"a": "${quary}"}, "there is no ${quary} to be filled; there are ${query}, ${top_k}, ${vector}"),
-        ({"a": ["${query"]}, "there is no ${ to be filled"),
+        ({"a": "${quary}"}, "unknown gap ${quary}; expected ${query}, ${top_k}, ${vector}"),
+        ({"a": ["${query"]}, "unknown gap ${;"),
         ({"a": "x${vector}"}, "it must be the whole of a value"),
         ({"a": {"${query}": 1}}, "is a key"),
     ],

@@ -96,7 +96,7 @@ def _with_structure(parts: list[messages.ContentPart], structure: Any) -> list[m
 
 
 def _is_said(structure: Any, texts: list[str]) -> bool:
-    """By one text as JSON; or, of an object with one member as servers wrap what is no object, by the texts."""
+    """By one text as JSON; or, of an object with one member as servers wrap what is not an object, by the texts."""
     values = [_json(text) for text in texts]
     if any(value == structure for value in values):
         return True

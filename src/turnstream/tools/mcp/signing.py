@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def signing(auth: Auth, options: HttpOptions, forwarded: Iterable[str]) -> httpx2.Auth:
-    """Signs each request anew. One that is refused with 401 is sent once more, if other credentials can be had.
+    """Signs each request. One that is refused with 401 is sent once more, if there are other credentials.
 
     ``options`` are for requests to a server that gives tokens. Headers named in ``forwarded`` are the user's and stay.
-    Its flow raises `ToolError` if there are no credentials to be had.
+    Its flow raises `ToolError` if there are no credentials.
     """
     import httpx2
 

@@ -62,7 +62,7 @@ def text_says_session_is_unknown(text: str) -> bool:
 
 
 def read(text: str) -> list[Message]:
-    """The messages of a text: one, or those of an array; none if there is none."""
+    """The messages of a text: one, or those of an array; [] if there are none."""
     text = text.lstrip("\ufeff \t\r\n")
     try:
         value = json.loads(text, strict=False)
@@ -105,7 +105,7 @@ def encode(message: Message) -> bytes:
 
 
 def _message(value: Any) -> Message | None:
-    """None for what is no message."""
+    """None for what is not a message."""
     if not isinstance(value, dict) or not ({"method", "result", "error"} & value.keys()):
         return None
     message: Message = {**_whole_text(value), "jsonrpc": "2.0"}

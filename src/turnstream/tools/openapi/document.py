@@ -16,7 +16,7 @@ _MOST_REFERENCES = 50
 
 
 class UnresolvableError(Exception):
-    """A reference leads nowhere."""
+    """A reference to what is not there."""
 
 
 def parsed(text: str | bytes, name: str) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def _path(uri: str) -> Path:
 
 
 def join_url(base: str, path: str) -> str:
-    """A path after a server's address. A query of either stays a query; a fragment is no part of a request."""
+    """A path after a server's address. A query of either stays a query; a fragment is not sent."""
     address, _, shared = base.partition("?")
     place, _, own = path.partition("#")[0].partition("?")
     made = address.rstrip("/") + quote(place, safe="/{}:@!$&'()*+,;=~-._%")

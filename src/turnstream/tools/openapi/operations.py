@@ -59,7 +59,7 @@ class Fixed:
 
 
 def operations(document: Document, base_url: str, choice: Choice, fixed: Fixed) -> list[Operation]:
-    """One that cannot be described (a reference leads nowhere, its body is a file) is left out, and logged."""
+    """One that cannot be described (an unresolved reference, a body that is a file) is left out, and logged."""
     made: list[Operation] = []
     schemas = Schemas(document)
     for listed in _listed(document, choice):
@@ -204,7 +204,7 @@ class _Reader:
         return own
 
     def _parameters(self, fixed: Fixed) -> list[tuple[dict[str, Any], Any]]:
-        """The operation's own replace those of its path. Those that are filled for it are no arguments."""
+        """The operation's own replace those of its path. Those that are filled for it are not arguments."""
         named: dict[tuple[str, str], tuple[dict[str, Any], Any]] = {}
         filled = fixed.filled | {("header", name.lower()) for name in fixed.headers}
         for holder, inside in (*self._shared, self._own):

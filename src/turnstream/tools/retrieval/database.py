@@ -11,7 +11,7 @@ from urllib.parse import quote
 from turnstream import errors
 
 FORMAT = 1
-"""SQLite's ``user_version`` of our files. A file of another version is made anew: everything in it comes from files."""
+"""SQLite's ``user_version`` of our files. One of another version must be made again: all in it comes from files."""
 
 NAME = Path(".turnstream") / "index.db"
 """Where a folder has its index, unless it is put elsewhere."""
@@ -55,7 +55,7 @@ def library() -> Any:
 
 
 def connect(path: Path, *, write: bool = False) -> sqlite3.Connection:
-    """Raises `ConfigurationError` if the file cannot be opened, or is no index."""
+    """Raises `ConfigurationError` if the file cannot be opened, or is not an index."""
     try:
         return _writer(path) if write else _reader(path)
     except (library().Error, OSError) as error:
@@ -102,7 +102,7 @@ def _writer(path: Path) -> sqlite3.Connection:
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {FORMAT}")
         elif version != FORMAT:
-            raise errors.ConfigurationError(f"{path}: it is no index of this version; remove it and index again")
+            raise errors.ConfigurationError(f"{path}: not an index of this version; remove it and index again")
         connection.execute("COMMIT")
     except BaseException:
         connection.close()
@@ -138,5 +138,5 @@ def _opened(address: str, path: Path) -> sqlite3.Connection:
         raise
     if version != FORMAT:
         connection.close()
-        raise errors.ConfigurationError(f"{path}: it is no index of this version; run 'turnstream index' again")
+        raise errors.ConfigurationError(f"{path}: not an index of this version; run 'turnstream index' again")
     return connection

@@ -79,7 +79,7 @@ class ElasticsearchStore:
         try:
             found = [self._found(hit) for hit in answer["hits"]["hits"][:limit]]
         except (KeyError, TypeError, AttributeError) as error:
-            raise StoreError(f"{self.url}: its answer is no list of hits") from error
+            raise StoreError(f"{self.url}: its answer is not a list of hits") from error
         return self.fields.passages(found, question.text)
 
     def _body(self, question: Question, limit: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from turnstream.tools.retrieval.decoding import decoded
 from turnstream.tools.retrieval.documents import Document, Section, SkippedError
 
 VERSION = 2
-"""To be raised when the same bytes give another document, or a document other chunks: then all files are read anew."""
+"""To be raised when the same bytes give another document, or a document other chunks: then all files are read again."""
 
 Reader: TypeAlias = Callable[[bytes, str, str | None], Document]
 

@@ -12,7 +12,7 @@ import re
 import unicodedata
 
 VERSION = "1"
-"""To be raised when the same text is folded otherwise: then the index of words is made anew from its texts."""
+"""To be raised when the same text is folded otherwise: then the index of words is made again from its texts."""
 
 _NOTHING = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff\u0640]")  # soft hyphen, zero width, Arabic's stretching
 _LETTERS = str.maketrans(

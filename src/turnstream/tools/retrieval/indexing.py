@@ -51,7 +51,7 @@ def update(
 ) -> Report:
     """Bring the index up to date. Blocks; may be interrupted anywhere, and the next run goes on from there.
     ``encoding`` is that of texts which are not UTF-8 and name none; with another than the last time, files are read
-    anew.
+    again.
 
     Raises `ConfigurationError` if there is no such folder, or its index cannot be written.
     """
@@ -156,7 +156,7 @@ def _files(folder: Path, report: Report) -> tuple[Mapping[str, os.stat_result], 
             path.encode()
             status = file.lstat()
         except UnicodeEncodeError:
-            report.skipped[path.encode("utf-8", "replace").decode()] = "its name is no text"
+            report.skipped[path.encode("utf-8", "replace").decode()] = "its name is not text"
             continue
         except OSError:
             continue  # removed meanwhile

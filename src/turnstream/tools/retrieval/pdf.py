@@ -36,7 +36,7 @@ def read(data: bytes, name: str) -> Document:
     except (SkippedError, MemoryError):
         raise
     except Exception as error:  # a broken file makes the library raise whatever it likes, a RecursionError too
-        raise SkippedError(f"it is no PDF that can be read ({type(error).__name__})") from error
+        raise SkippedError(f"it is not a PDF that can be read ({type(error).__name__})") from error
 
 
 def _pages(reader: Any) -> list[Section]:

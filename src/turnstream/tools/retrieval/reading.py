@@ -51,7 +51,7 @@ class Ranked(NamedTuple):
 
 class Reader:
     """Read-only connections to one index, each used by one thread at a time. They open when they are needed, and stay
-    for the next question while the reader is entered. An index that was replaced by another file is opened anew.
+    for the next question while the reader is entered. An index that was replaced by another file is opened again.
     """
 
     def __init__(self, path: Path, *, vectors: bool = False) -> None:

@@ -1,7 +1,7 @@
 """A request's body with gaps: ``${query}``, ``${vector}`` and ``${top_k}``, filled in the decoded values.
 
 A text that is nothing but a gap becomes the value itself; within a longer text a value is put in as text. Nothing is
-parsed after that, so a question can be no syntax, and a gap in a question is none.
+parsed after that, so nothing of a question is read as syntax, or as a gap.
 """
 
 from __future__ import annotations
@@ -51,9 +51,7 @@ class Template:
                 continue
             if name not in NAMES:
                 known = ", ".join(f"${{{known}}}" for known in NAMES)
-                raise errors.ConfigurationError(
-                    f"there is no {match[0]} to be filled; there are {known}, and $${{ for '${{'"
-                )
+                raise errors.ConfigurationError(f"unknown gap {match[0]}; expected {known}, or $${{ for '${{'")
             if name == "vector" and not whole:
                 raise errors.ConfigurationError("${vector} is a list of numbers: it must be the whole of a value")
             self.gaps.add(name)
