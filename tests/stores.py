@@ -88,6 +88,25 @@ async def finish(claim: protocols.Claim, *before: events.LogEvent, said: Sequenc
     await claim.release()
 
 
+async def event_of(store: Store, run_id: str, kind: type) -> None:
+    """Until the log has such an event."""
+
+    async def watch() -> None:
+        async for batch in store.runs.tail(run_id):
+            if any(isinstance(event, kind) for _, event in batch):
+                return
+
+    await soon(watch())
+
+
+def rival_of(claim: protocols.Claim) -> protocols.Claim:
+    """Another owner that believes the run to be its own, as far as its log is known to the first."""
+    if isinstance(claim, sqlite_runs.Claim):
+        return sqlite_runs.Claim(claim._runs, claim.group, sqlite_runs._Taken(claim.new, "running", 1, None))
+    assert isinstance(claim, postgres_runs.Claim)
+    return postgres_runs.Claim(claim._runs, claim.message, claim.reads, claim.new)
+
+
 async def whole(store: Store, run_id: str, after: int = 0, seconds: float = 30) -> protocols.NumberedEvents:
     """What a watcher sees, to the end of the run."""
 

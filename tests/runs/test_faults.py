@@ -19,7 +19,7 @@ import pytest
 
 from tests import postgres as servers
 from tests.runs.owner import STORY, execute, work
-from tests.stores import WAITING, Place, Store, finish, new_run, next_claim, soon, started, step, whole
+from tests.stores import WAITING, Place, Store, event_of, finish, new_run, next_claim, soon, started, step, whole
 from turnstream import errors, events, protocols
 from turnstream.runs import log, postgres_log
 
@@ -110,17 +110,6 @@ async def test_a_sleeper_that_wakes_up_writes_nothing_more(shared: Place) -> Non
         folded = check_log(await watching)
         assert folded.attempt == 2
         assert (await check_run(store, new)).void == folded.void
-
-
-async def event_of(store: Store, run_id: str, kind: type) -> None:
-    """Until the log has such an event."""
-
-    async def watch() -> None:
-        async for batch in store.runs.tail(run_id):
-            if any(isinstance(event, kind) for _, event in batch):
-                return
-
-    await soon(watch())
 
 
 async def test_forty_runs_of_two_owners_one_of_which_is_killed_are_all_told(shared: Place) -> None:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.agent.scripted import Scripted, calls, says
-from tests.stores import Place, Store, new_run, soon, whole
+from tests.stores import Place, Store, event_of, new_run, soon, whole
 from turnstream import agent as agents
 from turnstream import events, messages, protocols, requests, toolspec
 from turnstream.runs import log
@@ -164,44 +164,3 @@ async def test_what_fails_in_the_run_is_its_end(store: Store) -> None:
         (*_, (_, end)) = await whole(store, new.id)
     assert isinstance(end, events.RunFailed)
     assert end.code == "internal_error"
-
-
-async def event_of(store: Store, run_id: str, kind: type) -> None:
-    async def watch() -> None:
-        async for batch in store.runs.tail(run_id):
-            if any(isinstance(event, kind) for _, event in batch):
-                return
-
-    await soon(watch())
-
-
-class Recording:
-    trace_id = ""
-
-    def __init__(self) -> None:
-        self.seen: list[events.RunEvent] = []
-        self.ending: events.TerminalEvent | None = None
-
-    def feed(self, batch: list[events.RunEvent]) -> None:
-        self.seen += batch
-
-    def close(self, ending: events.TerminalEvent) -> None:
-        self.ending = ending
-
-
-async def test_a_kept_run_is_watched_with_the_trace_of_its_request(store: Store) -> None:
-    watched: list[tuple[protocols.RunInfo, Recording]] = []
-
-    def watch(info: protocols.RunInfo) -> Recording:
-        watched.append((info, Recording()))
-        return watched[-1][1]
-
-    new = new_run("hi", dialect="native", body=b'{"headers":{"traceparent":"00-a-b-01","x":"y"}}')
-    async with Keeper(store.runs, store.threads, helper(Scripted(says("hello"))), [watch]) as keeper:
-        await keeper.start(new)
-        numbered = await whole(store, new.id)
-        await keeper.leave()
-    [(info, recording)] = watched
-    assert (info.kept, info.attempt, info.dialect, info.trace) == (True, 1, "native", {"traceparent": "00-a-b-01"})
-    assert recording.ending == numbered[-1][1]
-    assert events.TextDelta("hello") in recording.seen

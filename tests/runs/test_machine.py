@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from tests import postgres as servers
-from tests.stores import ANSWERED, WAITING, Place, Store, finished, new_run, next_claim, started, whole
+from tests.stores import ANSWERED, WAITING, Place, Store, finished, new_run, next_claim, rival_of, started, whole
 from turnstream import events, protocols
-from turnstream.runs import log, postgres, rules, sqlite
+from turnstream.runs import log, postgres, rules
 
 SOAK = "SOAK" in os.environ
 TEXTS = st.lists(st.sampled_from([events.TextDelta("a"), events.ReasoningDelta("b")]), min_size=1, max_size=3)
@@ -146,13 +146,6 @@ class LogMachine(RuleBasedStateMachine):
             task.cancel()
         self.do(asyncio.sleep(0))
         self.loop.close()
-
-
-def rival_of(claim: protocols.Claim) -> protocols.Claim:
-    if isinstance(claim, sqlite.Claim):
-        return sqlite.Claim(claim._runs, claim.group, sqlite._Taken(claim.new, "running", 1, None))
-    assert isinstance(claim, postgres.Claim)
-    return postgres.Claim(claim._runs, claim.message, claim.reads, claim.new)
 
 
 def adopt(store: Store, before: protocols.Claim, claim: protocols.Claim) -> protocols.Claim:

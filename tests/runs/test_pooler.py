@@ -16,8 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests import postgres as servers
-from tests.runs.test_faults import check_run, event_of, owner_here
-from tests.stores import Place, new_run
+from tests.runs.test_faults import check_run, owner_here
+from tests.stores import Place, event_of, new_run
 from turnstream import events
 
 PROGRAM = shutil.which("pgbouncer")

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests import postgres as servers
-from tests.runs.test_faults import check_run, event_of, owner, owner_here
-from tests.stores import LEASE, Place, new_run
+from tests.runs.test_faults import check_run, owner, owner_here
+from tests.stores import LEASE, Place, event_of, new_run
 from turnstream import events
 from turnstream.storage import postgres
 

@@ -15,13 +15,14 @@ from tests.stores import (
     finished,
     new_run,
     next_claim,
+    rival_of,
     soon,
     started,
     step,
     whole,
 )
 from turnstream import errors, events, protocols
-from turnstream.runs import log, postgres, sqlite
+from turnstream.runs import log
 
 
 async def test_a_submitted_run_is_claimed_written_watched_and_forgotten_by_the_queue(store: Store) -> None:
@@ -283,11 +284,3 @@ async def test_runs_are_listed_page_by_page_the_newest_first(store: Store) -> No
     first = [state.id for state in await store.runs.recent("ann", limit=3)]
     rest = [state.id for state in await store.runs.recent("ann", before=first[-1], limit=3)]
     assert (first, rest) == (ids[:3], ids[3:])
-
-
-def rival_of(claim: protocols.Claim) -> protocols.Claim:
-    """Another owner that believes the run to be its own, as far as its log is known to the first."""
-    if isinstance(claim, sqlite.Claim):
-        return sqlite.Claim(claim._runs, claim.group, sqlite._Taken(claim.new, "running", 1, None))
-    assert isinstance(claim, postgres.Claim)
-    return postgres.Claim(claim._runs, claim.message, claim.reads, claim.new)

@@ -10,7 +10,7 @@ import pytest
 from tests.agent.scripted import Scripted, says
 from tests.server.serving import Served, serving
 from tests.stores import Place
-from turnstream import Agent
+from turnstream import Agent, messages, protocols
 
 
 def setting(place: Place) -> str:
@@ -53,13 +53,16 @@ async def test_with_none_nothing_is_found_again() -> None:
     assert again["error"]["code"] == "previous_response_not_found"
 
 
-async def test_a_file_is_made_for_its_owner_alone_at_the_first_thing_to_keep(tmp_path: Path) -> None:
+async def test_auto_makes_a_file_for_its_owner_alone_at_the_first_thing_to_keep(tmp_path: Path) -> None:
+    from turnstream.runs import stores
+
     file = tmp_path / ".turnstream" / "store.db"
-    async with serving(Agent(Scripted(says("ok")), name="a"), store=f"sqlite:{file}") as served:
-        await served.post({"messages": [{"role": "user", "content": "hi"}]})
+    async with stores.make("auto", tmp_path) as store:
         assert not file.parent.exists()
-        await respond(served, "hi")
+        await store.threads.append(protocols.ThreadKey("ann", "a", "t"), [messages.UserMessage("hi")])
         assert (file.stat().st_mode & 0o777, (file.parent / ".gitignore").read_text()) == (0o600, "*\n")
+    async with stores.make("auto", tmp_path) as store:
+        assert len(await store.threads.recent("ann")) == 1
 
 
 @pytest.mark.parametrize("folder", [None, Path("/proc/nowhere")])

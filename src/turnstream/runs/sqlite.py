@@ -181,7 +181,7 @@ class Runs:
         self._left = False
 
     async def __aenter__(self) -> Self:
-        if not self.database.exists:
+        if not self.database.is_open:
             return self
         select = (
             "select request from run where kept and (status in ('queued', 'running') "

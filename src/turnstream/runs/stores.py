@@ -86,7 +86,7 @@ def make(setting: str, folder: Path | None = None, memory_limit: int = 64 * 1024
     if setting == "none":
         return Store("none", NoThreads())
     if setting == "auto" and folder is not None and _is_free(file := folder / FOLDER / FILE):
-        return _in_sqlite(file)
+        return _in_sqlite(file, lazy=True)
     return Store("memory", MemoryThreads(memory_limit))
 
 
@@ -105,12 +105,12 @@ def _is_free(file: Path) -> bool:
     return True
 
 
-def _in_sqlite(file: Path) -> Store:
+def _in_sqlite(file: Path, *, lazy: bool = False) -> Store:
     from turnstream.runs import sqlite as runs
     from turnstream.storage import sqlite
     from turnstream.threads import sqlite as threads
 
-    database = sqlite.Database(file)
+    database = sqlite.Database(file, lazy=lazy)
     kept = runs.Runs(database)
     return Store(f"sqlite:{file}", threads.Threads(database), kept, database, kept)
 

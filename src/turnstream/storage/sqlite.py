@@ -36,25 +36,29 @@ class _Call(NamedTuple):
 
 
 class Database:
-    """``async with`` it. ``path`` is a file, or ``:memory:``. A file that is not there yet is made, with its folder, at
-    the first call, readable for its owner alone.
+    """``async with`` it. ``path`` is a file, or ``:memory:``. A file that is not there yet is made, with its folder,
+    readable for its owner alone; a ``lazy`` database makes it at the first call.
 
     A second process that opens the file gets a `ConfigurationError` which says what to do; a newer schema too.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, lazy: bool = False) -> None:
         self.path = str(path)
+        self._lazy = lazy
         self._opening = asyncio.Lock()
         self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
         self._lock: IO[bytes] | None = None
         self._thread: threading.Thread | None = None
 
+    def _exists(self) -> bool:
+        return Path(self.path).exists()
+
     @property
-    def exists(self) -> bool:
-        return self._thread is not None or Path(self.path).exists()
+    def is_open(self) -> bool:
+        return self._thread is not None
 
     async def __aenter__(self) -> Self:
-        if self.exists:
+        if not self._lazy or self._exists():
             await self._start()
         return self
 
@@ -71,7 +75,10 @@ class Database:
         Raises what the job raises, and `StoreError` where the database does not write.
         """
         if self._thread is None:
-            await self._start()
+            try:
+                await self._start()
+            except errors.ConfigurationError as error:  # the time to say so to the operator has passed
+                raise errors.StoreError(error.message) from error
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._calls.put(_Call(job, durable, _reply_to(done)))
         return await done
