@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Iterable, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TypeAlias, TypeVar
 
 from turnstream import events
@@ -33,13 +33,20 @@ class Stops:
     def __init__(self, literals: Iterable[str], guards: Mapping[str, str] | None = None) -> None:
         self.literals = tuple(sorted(set(literals), key=len, reverse=True))
         self.longest = len(self.literals[0]) if self.literals else 0
-        self.pattern = re.compile(_alternatives(self.literals, guards or {}) if self.literals else r"(?!)")
-        self.search = self.pattern.search
+        self._guards = guards or {}
         self.prefixes = frozenset(text[:end] for text in self.literals for end in range(1, len(text)))
         self._grows = frozenset(text for text in self.literals if text in self.prefixes)
         firsts = "".join(sorted({re.escape(text[0]) for text in self.literals}))
         self.first = re.compile(f"[{firsts}]" if firsts else r"(?!)").search
         """Finds what may begin a marker."""
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        return re.compile(_alternatives(self.literals, self._guards) if self.literals else r"(?!)")
+
+    @cached_property
+    def search(self) -> Callable[..., re.Match[str] | None]:
+        return self.pattern.search
 
     def live(self, text: str, start: int) -> int:
         """Where the longest tail of ``text[start:]`` begins that could still become a marker; ``len(text)`` if none."""
