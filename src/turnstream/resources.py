@@ -35,6 +35,9 @@ class Shared(Generic[T]):
         return self._resource
 
     async def __aenter__(self) -> T:
+        if self._users:  # open: only who opens or closes it must wait for another
+            self._users += 1
+            return self._resource
         async with self._lock:
             if self._users == 0:
                 async with AsyncExitStack() as stack:
@@ -46,6 +49,9 @@ class Shared(Generic[T]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._users > 1:
+            self._users -= 1
+            return
         async with self._lock:
             self._users -= 1
             if self._users == 0:

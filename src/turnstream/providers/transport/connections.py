@@ -126,9 +126,12 @@ async def short_body(response: Response) -> bytes:
     return bytes(body[:_SHORT_BODY])
 
 
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+
+
 def _proxy(url: str) -> str | None:
     """The environment's proxy for this address; read each time, it is a few dictionary look-ups."""
-    if not any(name.lower().endswith("_proxy") for name in os.environ):
+    if not any(map(os.environ.__contains__, _PROXIES)):
         return None
     parts = urlsplit(url)
     if not parts.hostname or proxy_bypass(parts.netloc.rpartition("@")[2]):
