@@ -245,8 +245,13 @@ def test_files_pass_through_in_both_spellings() -> None:
         ("message/send", {}, -32602),
         ("message/send", {"message": {"parts": []}}, -32602),
         ("message/send", {"message": {"parts": [{}]}}, -32602),
-        ("message/send", {"message": {"messageId": "m", "parts": [{"text": "x"}], "taskId": "x"}}, -32001),
-        ("message/send", {"message": {"parts": [{"text": "x"}]}}, -32602),
+        (
+            "message/send",
+            {"message": {"messageId": "m", "role": "user", "parts": [{"text": "x"}], "taskId": "x"}},
+            -32001,
+        ),
+        ("message/send", {"message": {"role": "user", "parts": [{"text": "x"}]}}, -32602),
+        ("message/send", {"message": {"messageId": "m", "parts": [{"text": "x"}]}}, -32602),
         ("message/send", {"message": {"messageId": "", "parts": [{"text": "x"}]}}, -32602),
         ("message/send", {"message": {"messageId": "m", "role": "agent", "parts": [{"text": "x"}]}}, -32602),
         ("SendMessage", {"message": {"messageId": "m", "role": "ROLE_AGENT", "parts": [{"text": "x"}]}}, -32602),
@@ -298,6 +303,9 @@ def test_what_is_no_call_keeps_its_id(call: dict[str, Any]) -> None:
 def test_a_notification_has_no_answer_and_runs_nothing() -> None:
     reply = rpc(jsonrpc="2.0", method="message/send", params=HELLO)
     assert (reply.status, reply.body) == (204, b"")
+    for method, params, code in (("nothing", {}, -32601), ("message/send", {}, -32602)):
+        refused = json.loads(rpc(jsonrpc="2.0", method=method, params=params).body)
+        assert (refused["id"], refused["error"]["code"]) == (None, code)
 
 
 def card(**more: Any) -> Reply:

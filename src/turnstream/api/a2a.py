@@ -36,7 +36,7 @@ class Part(Struct, rename="camel"):
 class Message(Struct, rename="camel"):
     parts: list[Part]
     message_id: str
-    role: str = "user"
+    role: str
     context_id: str | None = None
     task_id: str | None = None
     metadata: dict[str, Any] | None = None

@@ -59,12 +59,13 @@ class A2A:
             code = _INVALID_JSON if error.code == "invalid_json" else _INVALID_REQUEST
             return base.Reply(200, objects.rpc_error(None, code, error.message))
         call = _Call(rpc, request, agent)
-        if rpc.jsonrpc == "2.0" and isinstance(rpc.method, str) and rpc.id is UNSET:
-            return base.Reply(204, b"")  # a notification has no answer, and nobody would hear that of a run
         try:
-            return call.decode()
+            decoded = call.decode()
         except errors.RequestError as error:
             return call.error(_INVALID_PARAMS, error.message)
+        if rpc.id is UNSET and not isinstance(decoded, base.Reply):
+            return base.Reply(204, b"")  # a notification has no answer, and nobody would hear that of a run
+        return decoded
 
     def error(self, error: errors.TurnstreamError, id: str) -> base.Reply:
         """What never came to JSON-RPC keeps its status."""
@@ -140,7 +141,7 @@ class _Call:
         _check_message(message)
         _check_length(wanted.history_length)
         if wanted.push_notification_config is not None or wanted.task_push_notification_config is not None:
-            return self.error(_NO_PUSH, "This agent sends no push notifications.")
+            return self.error(_NO_PUSH, "Push notifications are not supported.")
         if message.task_id:
             return self._with_task(message.task_id, lambda task: self._refuse_to_continue(message, task))
         context = incoming.name(message.context_id, "message.contextId") or f"context-{self._request.id}"

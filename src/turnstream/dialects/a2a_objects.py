@@ -162,7 +162,7 @@ NOT_OFFERED: Mapping[str, tuple[int, str]] = {
             *(f"{act}TaskPushNotificationConfig" for act in ("Create", "Get", "Delete")),
             "ListTaskPushNotificationConfigs",
         ),
-        (-32003, "This agent sends no push notifications."),
+        (-32003, "Push notifications are not supported."),
     ),
     **dict.fromkeys(
         ("agent/getAuthenticatedExtendedCard", "GetExtendedAgentCard"),
