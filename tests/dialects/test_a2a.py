@@ -303,8 +303,8 @@ def test_what_is_no_call_keeps_its_id(call: dict[str, Any]) -> None:
 def test_a_notification_has_no_answer_and_runs_nothing() -> None:
     reply = rpc(jsonrpc="2.0", method="message/send", params=HELLO)
     assert (reply.status, reply.body) == (204, b"")
-    for method, params, code in (("nothing", {}, -32601), ("message/send", {}, -32602)):
-        refused = json.loads(rpc(jsonrpc="2.0", method=method, params=params).body)
+    for method, code in (("nothing", -32601), ("message/send", -32602)):
+        refused = json.loads(rpc(jsonrpc="2.0", method=method, params={}).body)
         assert (refused["id"], refused["error"]["code"]) == (None, code)
 
 
