@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from turnstream.agent import Agent as Agent
+    from turnstream.agent import Budget as Budget
     from turnstream.agent import Run as Run
     from turnstream.errors import ConfigurationError as ConfigurationError
     from turnstream.errors import ProtocolError as ProtocolError
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _NAMES = {
-    "turnstream.agent": "Agent Run",
+    "turnstream.agent": "Agent Budget Run",
     "turnstream.errors": (
         "ConfigurationError ProtocolError ProviderError RequestError RunTimeout ToolError TurnstreamError"
     ),

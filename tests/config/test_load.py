@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from turnstream.agent import Budget
 from turnstream.config import find, load
 from turnstream.events import ConfigurationError, ModelOptions
 from turnstream.models.fallback import Fallback
@@ -79,6 +80,12 @@ async def test_what_is_left_out_is_as_agent_has_it(folder: Path) -> None:
         "instructions",
     ):
         assert getattr(agent, name) == getattr(plain, name)
+
+
+async def test_a_budget_is_what_the_file_says_of_it(folder: Path) -> None:
+    assert load(write(folder, "model: demo"), {}).agents["agent"].budget is None
+    agent = load(write(folder, "model: demo\nbudget: {tokens: 1000, cost: 0.5}"), {}).agents["agent"]
+    assert agent.budget == Budget(tokens=1000, cost=0.5)
 
 
 async def test_a_list_of_models_is_asked_one_after_the_other(folder: Path) -> None:

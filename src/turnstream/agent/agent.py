@@ -8,7 +8,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from turnstream import conversation, protocols, requests, resources
-from turnstream.agent.run import Run, context_of
+from turnstream.agent.budget import Budget
+from turnstream.agent.context import context_of
+from turnstream.agent.run import Run
 from turnstream.messages import Message, ToolCall, UserMessage
 
 if TYPE_CHECKING:
@@ -25,7 +27,8 @@ class Agent:
     older messages are dropped one whole exchange at a time. ``on_max_steps`` says what follows ``max_steps`` model
     calls that all asked for tools: one last call without tools (``answer``) or the end (``stop``). Of the calls of
     one step ``max_calls`` are executed, and the model hears that the others were not. ``max_answer`` is the most
-    characters of one model call's answer, beyond which it is cut off as by the vendor's own limit.
+    characters of one model call's answer, beyond which it is cut off as by the vendor's own limit. ``budget`` is what
+    one run may use.
 
     ``housekeeping`` says who answers the requests that chat front ends make for their own use
     (`RunRequest.housekeeping`), without tools, instructions and statuses: the agent's model (True), another one, or
@@ -48,6 +51,7 @@ class Agent:
         on_max_steps: Literal["answer", "stop"] = "answer",
         max_calls: int = 64,
         max_answer: int | None = 4_194_304,
+        budget: Budget | None = None,
         tool_timeout: float | None = 60.0,
         run_timeout: float | None = 600.0,
         history_limit: int | None = None,
@@ -70,6 +74,7 @@ class Agent:
         self.on_max_steps = on_max_steps
         self.max_calls = max_calls
         self.max_answer = max_answer
+        self.budget = budget
         self.tool_timeout = tool_timeout
         self.run_timeout = run_timeout
         self.history_limit = history_limit

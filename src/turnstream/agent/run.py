@@ -12,10 +12,10 @@ from contextlib import AsyncExitStack, aclosing
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from turnstream import conversation, errors, events, messages, protocols, requests, usage
 from turnstream.agent import history, options
+from turnstream.agent.budget import Spending, mark_late
+from turnstream.agent.context import context_of
 from turnstream.agent.deadline import Deadline
 from turnstream.agent.execution import Approve, Begin, Execution, not_made, unknown_outcome
 from turnstream.agent.step_calls import StepCalls
@@ -88,6 +88,7 @@ class Run:
         self._toolset = Toolset()
         self._client_tools: frozenset[str] = frozenset(tool.name for tool in request.tools)
         self._collector = Collector()
+        self._spending: Spending | None = None
         self._stream: protocols.ModelStream | None = None
         self._execution: Execution | None = None
         self._generator: AsyncGenerator[list[events.RunEvent]] | None = None
@@ -151,6 +152,8 @@ class Run:
     async def _events(self) -> AsyncGenerator[list[events.RunEvent]]:
         """The loop, and the one place that turns exceptions into events."""
         self._deadline = Deadline(self.agent.run_timeout)
+        if self.agent.budget is not None:
+            self._spending = Spending(self.agent.budget, time.monotonic())
         try:
             if self._progress is None:
                 yield [events.RunStarted(self.id, self.agent.name, self.request.thread_id)]
@@ -185,9 +188,7 @@ class Run:
                         collector.feed(batch)
                         if visible:
                             yield visible
-                        if collector.size > most and collector.finish is None:
-                            log.warning("run %s: the model's answer was cut off at %d characters", self.id, most)
-                            collector.finish = events.Finish("length")
+                        if (collector.size > most or self._spending is not None) and self._cut_off(collector):
                             break
                 result = self._result(collector, calls)
                 finished = self._finish_step(result, time.monotonic() - self._asked)
@@ -308,6 +309,24 @@ class Run:
         self._said.feed([finished])
         return finished
 
+    def _cut_off(self, collector: Collector) -> bool:
+        """Whether the answer must end here: it is too long, or the run has used up its budget."""
+        if collector.finish is not None:
+            return False
+        if collector.size > (self.agent.max_answer or sys.maxsize):
+            log.warning("run %s: the model's answer was cut off at %d characters", self.id, self.agent.max_answer)
+        elif not self._is_spent():
+            return False
+        collector.finish = events.Finish("length")
+        return True
+
+    def _is_spent(self) -> bool:
+        """Whether the budget is used up."""
+        if self._spending is None:
+            return False
+        used = self.usage if self._collector.usage is None else self.usage + self._collector.usage
+        return self._spending.check(used, time.monotonic())
+
     def _answering_model(self) -> str:
         """A stream that may be any of several models' says whose it is."""
         return str(getattr(self._stream, "model", self._model.name))
@@ -329,16 +348,15 @@ class Run:
     def _within_limit(self, calls: Sequence[ToolCall]) -> Sequence[ToolCall]:
         """Those that the agent and the request leave to be executed; the model hears of the others that they were
         not."""
-        left = self.agent.max_calls
-        why = f"one step may have {left} tool calls"
+        most = self.agent.max_calls
+        limits = [(most, f"one step may have {most} tool calls")]
+        before = sum(isinstance(message, messages.ToolMessage) for message in self._said.messages)
         if (in_all := self.request.max_tool_calls) is not None:
-            before = sum(isinstance(message, messages.ToolMessage) for message in self._said.messages)
-            if in_all - before < left:
-                left, why = max(0, in_all - before), f"the request allows {in_all} tool calls"
-        if len(calls) <= left:
-            return calls
-        late = (msgspec.structs.replace(call, malformed=call.malformed or why) for call in calls[left:])
-        return (*calls[:left], *late)
+            limits.append((max(0, in_all - before), f"the request allows {in_all} tool calls"))
+        self._is_spent()
+        if self._spending and (limit := self._spending.limit_calls(before, min(most, len(calls)))):
+            limits.append(limit)
+        return mark_late(calls, *min(limits))
 
     def _tools_executed(self, execution: Execution) -> events.ToolsExecuted:
         executed = events.ToolsExecuted(self._step, execution.results)
@@ -353,6 +371,9 @@ class Run:
         if not result.server_calls and (result.finish != "pause" or self._last_step):
             self.outcome = events.RunFinished(result.finish, self.usage, self._step)
             return [self.outcome]
+        if self._is_spent():
+            self.outcome = events.RunFinished("length", self.usage, self._step)
+            return [self.outcome]
         if self._last_step or self._step < self.agent.max_steps:
             return []
         if self.agent.on_max_steps == "stop":
@@ -360,19 +381,6 @@ class Run:
             return [events.MaxStepsReached(self._step), self.outcome]
         self._last_step = True
         return [events.MaxStepsReached(self._step)]
-
-
-def context_of(agent: str, request: requests.RunRequest, run_id: str) -> requests.RunContext:
-    """What tools, models and guardrails may know of the run that answers the request."""
-    return requests.RunContext(
-        run_id=run_id,
-        thread_id=request.thread_id,
-        user=request.user,
-        values=request.context,
-        headers=request.headers,
-        principal=request.principal,
-        agent=agent,
-    )
 
 
 def failure(error: errors.TurnstreamError, tokens: usage.Usage) -> events.RunFailed:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, ParamSpec, TypeVar
 from pydantic import Field, model_validator
 
 from turnstream import errors, protocols, requests
-from turnstream.agent import Agent
+from turnstream.agent import Agent, Budget
 from turnstream.config import context, document, files, foreign, models, settings
 from turnstream.config import guardrails as guarding
 from turnstream.config.sections import NonEmpty, PositiveInt, Seconds, Section, defaults_of
@@ -25,6 +25,19 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _DEFAULTS = defaults_of(Agent)
+
+
+class BudgetSection(Section):
+    """The most that one run may use."""
+
+    tokens: PositiveInt | None = None
+    """Of all its model calls, prompts included."""
+    cost: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None
+    """In US dollars, where the prices of its models are known."""
+    tool_calls: PositiveInt | None = None
+    """All its tool calls."""
+    seconds: Seconds | None = None
+    """From its start; looked at whenever something of an answer comes, and between model calls."""
 
 
 class AgentSection(Section):
@@ -60,6 +73,8 @@ class AgentSection(Section):
     """The tool calls of one step that are executed, all at once; the model hears that the others were not."""
     max_answer: PositiveInt | None = _DEFAULTS["max_answer"]
     """The most characters of one model call's answer: a longer one is cut off; null means no limit."""
+    budget: BudgetSection | None = None
+    """What one run may use; one that has used it up ends as incomplete, with what it has."""
     tool_timeout: Seconds | None = _DEFAULTS["tool_timeout"]
     """Seconds that one tool call may take; null means no limit."""
     run_timeout: Seconds | None = _DEFAULTS["run_timeout"]
@@ -176,6 +191,7 @@ class Builder:
             "instructions": self._read_instructions(section),
             "housekeeping": self._build_housekeeping(section.housekeeping),
             "options": models.build_options(section.options),
+            "budget": section.budget and Budget(**section.budget.model_dump()),
             **section.given(*_PASSED_ON),
         }
         if model is None and self.document.allow_unset:
