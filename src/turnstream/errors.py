@@ -14,7 +14,8 @@ class TurnstreamError(Exception):
         ├── ConfigurationError   the operator is at fault; names file, line and key where it can
         ├── RequestError         the client is at fault; trying again with the same request does not help
         │   ├── ThreadBusyError  another run of the thread has not ended, and this one may not wait
-        │   └── QueueFullError   too many runs wait
+        │   ├── QueueFullError   too many runs wait
+        │   └── RateLimitError   this principal has as much as it may; later it may have more
         ├── StoreError           the database is away or refuses
         ├── ServerBusyError      this process has as much to do as it may; another, or this one later, will answer
         ├── RunTimeout           the run's deadline passed
@@ -61,6 +62,17 @@ class QueueFullError(RequestError):
     """``retry_after`` is in seconds."""
 
     code = "queue_full"
+    status = 429
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class RateLimitError(RequestError):
+    """``retry_after`` is in seconds."""
+
+    code = "rate_limit_exceeded"
     status = 429
 
     def __init__(self, message: str, *, retry_after: float) -> None:

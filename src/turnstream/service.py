@@ -30,7 +30,8 @@ class ServerSettings:
 
     ``memory_limit`` bounds what the server remembers of threads and answers, ``max_bodies`` the bodies of all requests
     that are not answered yet, ``max_held`` the bytes that wait for clients which read slowly: beyond it the slowest is
-    left. Beyond ``max_bodies``, ``max_connections`` or ``max_runs`` the server is busy (503).
+    left. Beyond ``max_bodies``, ``max_connections`` or ``max_runs`` the server is busy (503);
+    a principal that has ``max_runs_each`` runs gets 429 for the next, so that none can take the others' place.
 
     ``metrics`` are for Prometheus, behind the keys, or without them on a ``metrics_port`` of their own.
     """
@@ -48,6 +49,7 @@ class ServerSettings:
     max_bodies: int = 256 * 1024 * 1024
     max_connections: int = 8192
     max_runs: int = 4096
+    max_runs_each: int | None = None
     max_held: int = 256 * 1024 * 1024
     heartbeat: float = 10.0
     first_byte_hold: float = 3.0

@@ -14,12 +14,13 @@ from tests.server.test_answers import Fountain, raw_post
 from tests.server.test_connection import all_of, connected, request
 from turnstream.agent import Agent
 from turnstream.events import Finish, TextDelta
+from turnstream.identity import Key
 
 LONG = "x" * 16_000_000  # more than the system's buffers of a connection take
 
 
-def hello() -> Agent:
-    return Agent(Scripted(says("hello")))
+def hello(name: str = "agent") -> Agent:
+    return Agent(Scripted(says("hello")), name=name)
 
 
 async def works(served: Served) -> None:
@@ -84,6 +85,23 @@ async def test_too_many_runs_are_refused() -> None:
         status, headers, answer = await served.post(ASK)
         assert (status, answer["error"]["code"], headers["retry-after"]) == (503, "server_busy", "5")
         asking.cancel()
+
+
+async def test_one_principal_cannot_take_the_place_of_another() -> None:
+    model = Scripted([[TextDelta("x")], asyncio.Event()])
+    keys = (Key("one", "greedy"), Key("two", "modest"))
+    async with serving(Agent(model), hello("helper"), max_runs=3, max_runs_each=2, keys=keys) as served:
+        greedy = [asyncio.create_task(served.post(STREAM, x_api_key="one")) for _ in range(2)]
+        await eventually(lambda: model.open == 2)
+        for _ in range(5):
+            status, headers, answer = await served.post(ASK, x_api_key="one")
+            assert (status, answer["error"]["code"]) == (429, "rate_limit_exceeded")
+            assert headers["retry-after"] == "1"
+        assert (await served.post({**ASK, "model": "helper"}, x_api_key="two"))[0] == 200
+        for asking in greedy:
+            asking.cancel()
+        await eventually(lambda: not served.server.state.runs.live)
+        assert (await served.post({**ASK, "model": "helper"}, x_api_key="one"))[0] == 200
 
 
 async def test_bodies_that_are_too_much_together_are_refused() -> None:

@@ -89,6 +89,8 @@ class ServerSection(Section):
     """Connections of clients at a time."""
     max_runs: PositiveInt = _DEFAULTS["max_runs"]
     """Runs at a time."""
+    max_runs_each: PositiveInt | None = _DEFAULTS["max_runs_each"]
+    """Runs at a time of one principal, which is whoever has the same key; null means no limit of its own."""
     max_held: PositiveInt = _DEFAULTS["max_held"]
     """Bytes that wait for clients that read slowly. Beyond them the slowest client is left."""
     heartbeat: Seconds = _DEFAULTS["heartbeat"]

@@ -72,7 +72,7 @@ class Refusals:
 
 def _retry_after(error: errors.TurnstreamError) -> float | None:
     match error:
-        case errors.ProviderError() | errors.QueueFullError() | errors.ServerBusyError():
+        case errors.ProviderError() | errors.QueueFullError() | errors.RateLimitError() | errors.ServerBusyError():
             return error.retry_after
         case _:
             return None

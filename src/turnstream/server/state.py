@@ -19,7 +19,8 @@ class State:
     def __init__(self, settings: ServerSettings) -> None:
         self.draining = False
         self.metrics = _metrics(settings)
-        self.runs = supervisor.Supervisor(settings.max_runs, () if self.metrics is None else (self.metrics.watch,))
+        watches = () if self.metrics is None else (self.metrics.watch,)
+        self.runs = supervisor.Supervisor(settings.max_runs, watches, settings.max_runs_each)
         self.keeper: keeper.Keeper | None = None
         self.bodies = budget.Budget(settings.max_bodies)
         self.sockets = sockets.Sockets(settings.max_connections, settings.max_held, settings.send_timeout)
