@@ -163,12 +163,10 @@ class Run:
                     async for news in rest:
                         yield news
             while self.outcome is None:
-                self._step += 1
+                calls = self._begin_step()
+                collector = self._collector
                 if not self._housekeeping:
                     yield [events.StepStarted(self._step)]
-                collector = self._collector = Collector()
-                prefix = f"call_{self.id[-12:]}_{self._step}"
-                calls = StepCalls(self._step, prefix, self._used_call_ids, self._client_tools)
                 self._asked = time.monotonic()
                 most = self.agent.max_answer or sys.maxsize
                 async with AsyncExitStack() as stack:
@@ -206,22 +204,29 @@ class Run:
             self._add_usage()
             self.outcome = events.RunCancelled(self.usage)
             raise
-        except errors.TurnstreamError as error:
-            self._add_usage()
-            trace = error if isinstance(error, errors.ConfigurationError) else None
-            log.warning("run %s failed: %s %s", self.id, error.message, getattr(error, "detail", ""), exc_info=trace)
-            self.outcome = failure(error, self.usage)
-            yield [self.outcome]
-        except Exception:  # whatever it is, the run ends with one terminal event
-            self._add_usage()
-            log.exception("run %s failed", self.id)
-            text = "The run failed because of an error in the server; its log has the details."
-            self.outcome = events.RunFailed("internal_error", text, 500, self.usage)
+        except Exception as error:  # whatever it is, the run ends with one terminal event
+            self.outcome = self._fail(error)
             yield [self.outcome]
         finally:
             self._deadline.close()
             if self._execution is not None:
                 await self._execution.cancel()
+
+    def _fail(self, error: Exception) -> events.RunFailed:
+        self._add_usage()
+        if isinstance(error, errors.TurnstreamError):
+            trace = error if isinstance(error, errors.ConfigurationError) else None
+            log.warning("run %s failed: %s %s", self.id, error.message, getattr(error, "detail", ""), exc_info=trace)
+            return failure(error, self.usage)
+        log.error("run %s failed", self.id, exc_info=error)
+        text = "The run failed because of an error in the server; its log has the details."
+        return events.RunFailed("internal_error", text, 500, self.usage)
+
+    def _begin_step(self) -> StepCalls:
+        self._step += 1
+        self._collector = Collector()
+        prefix = f"call_{self.id[-12:]}_{self._step}"
+        return StepCalls(self._step, prefix, self._used_call_ids, self._client_tools)
 
     async def _resume(self, progress: conversation.Progress) -> AsyncGenerator[list[events.RunEvent]]:
         """Take over what another owner has done, and finish the step in which it left the run."""
