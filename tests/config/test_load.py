@@ -218,3 +218,13 @@ async def test_an_openapi_document_is_no_agent_by_itself(folder: Path) -> None:
     (folder / "shop.yaml").write_text("openapi: 3.1.0\ninfo: {title: Shop, version: '1'}\npaths: {}")
     with pytest.raises(ConfigurationError, match="this is an OpenAPI document: an agent has it as a tool"):
         load(folder / "shop.yaml")
+
+
+async def test_a_model_searches_the_web_by_one_switch(folder: Path) -> None:
+    file = write(folder, "model: {name: 'anthropic:claude-sonnet-4-5', api_key: k, web_search: true}")
+    (agent,) = load(file, {}).agents.values()
+    assert isinstance(agent.model, HttpModel)
+    assert agent.model.settings.web_search
+    assert error(write(folder, "model: {name: 'ollama:qwen3', web_search: true}"))[0].count(
+        "web_search: ollama offers no search"
+    )

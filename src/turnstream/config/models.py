@@ -103,6 +103,8 @@ class ModelSection(Section):
     """Tries after the first one, all before the first byte of an answer."""
     quirks: JsonObject = Field(default_factory=dict)
     """The provider's own switches."""
+    web_search: bool = False
+    """Let the model use the search of the web that its vendor runs, for providers that have one."""
     template: NonEmpty | None = None
     """A file with the model's chat template (Jinja2), for `openai-completions`; its path is relative to this file."""
     tool_calls: Literal["native", "auto", "text"] | TextCallsSection = "native"
@@ -151,7 +153,7 @@ def build_options(section: Options) -> requests.ModelOptions:
 def build(section: ModelSection, where: context.ConfigContext) -> AnyModel:
     """Only what the file says is passed on: what it leaves out is the provider's business."""
     name = section.full_name
-    given = section.given("base_url", "api_key", "headers", "retries")
+    given = section.given("base_url", "api_key", "headers", "retries", "web_search")
     if name == "auto":
         name, base_url, _ = automatic.choose(where.environ)
         given = {"base_url": base_url, **given}

@@ -31,6 +31,7 @@ def model(
     quirks: Mapping[str, Any] | None = None,
     timeouts: Mapping[str, float] | None = None,
     retries: int = 2,
+    web_search: bool = False,
     environ: Mapping[str, str] | None = None,
     client: Client | None = None,
 ) -> HttpModel | demo.Model | TextMode:
@@ -38,8 +39,9 @@ def model(
 
     What is not given comes from ``environ``, by default the process's: the key (``OPENAI_API_KEY``, …) and, where the
     vendor has a variable for it, the address. ``timeouts`` are seconds, by the names of `base.Timeouts`, with longer
-    defaults for models that think in silence; ``retries`` is the number of tries after the first. ``client`` is a pool
-    of connections, by default the process's.
+    defaults for models that think in silence; ``retries`` is the number of tries after the first. With
+    ``web_search`` the model may use the vendor's own search. ``client`` is a pool of connections, by default the
+    process's.
 
     ``demo`` is the built-in model that needs neither key nor network. Raises `ConfigurationError`.
     """
@@ -47,6 +49,8 @@ def model(
     if provider == "demo":
         from turnstream.providers import demo
 
+        if web_search:
+            raise _no_search(provider)
         return demo.Model()
     if not colon or not wanted:
         raise errors.ConfigurationError(f"A model is named provider:model, such as openai:gpt-5-mini; {name!r} is not.")
@@ -63,9 +67,12 @@ def model(
         headers={key.lower(): value for key, value in (headers or {}).items()},
         options=options or requests.ModelOptions(),
         quirks=dict(quirks or {}),
+        web_search=web_search,
     )
     row = _row(provider)
     speaker = row.provider
+    if web_search and not speaker.web_search:
+        raise _no_search(provider)
     complete = speaker.settings or functools.partial(catalogue.complete, provider)
     settings = _with_key_file(speaker, complete(given, environ), environ)
     own_address = row.base_url or speaker.base_url or settings.base_url
@@ -95,6 +102,13 @@ def _row(provider: str) -> catalogue.Row:
     raise errors.ConfigurationError(
         f"Unknown model provider {provider!r}.{hint} `turnstream models` lists all {len(catalogue.PROVIDERS)}. "
         "Any other server that speaks chat completions is openai-compatible:NAME with a base_url."
+    )
+
+
+def _no_search(provider: str) -> errors.ConfigurationError:
+    return errors.ConfigurationError(
+        f"web_search: {provider} offers no search of its own here; openai-responses, anthropic, anthropic-vertex and "
+        "gemini do. Any model can use the tool `ready: {name: web_search, service: …}`."
     )
 
 

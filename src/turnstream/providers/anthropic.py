@@ -55,4 +55,4 @@ def request(settings: base.Settings, model_request: requests.ModelRequest) -> ba
     )
 
 
-PROVIDER = base.Provider(anthropic_body.NAME, request, anthropic_stream.Decoder, settings, BASE_URL)
+PROVIDER = base.Provider(anthropic_body.NAME, request, anthropic_stream.Decoder, settings, BASE_URL, web_search=True)

@@ -56,7 +56,10 @@ TokenExchange: TypeAlias = Generator[HttpRequest, HttpResponse, Token]
 
 
 class Settings(Struct, frozen=True):
-    """How to reach one model. ``base_url`` has no slash at its end; ``quirks`` are the provider's own switches."""
+    """How to reach one model. ``base_url`` has no slash at its end; ``quirks`` are the provider's own switches.
+
+    With ``web_search`` the vendor's own search of the web is offered to the model in each request.
+    """
 
     model: str
     base_url: str = ""
@@ -64,6 +67,7 @@ class Settings(Struct, frozen=True):
     headers: dict[str, str] = {}
     options: requests.ModelOptions = requests.ModelOptions()
     quirks: dict[str, Any] = {}
+    web_search: bool = False
 
     def __repr__(self) -> str:  # what is logged or shown in a traceback has no key
         return f"Settings({self.model!r}, {self.base_url!r})"
@@ -139,6 +143,7 @@ class Provider(Struct, frozen=True):
     - ``key_files`` names files that may hold a key, each with whether the operator named it; ``with_key_file`` puts the
       content of the first that is there into the settings.
     - ``text_format`` names the form (of `text_calls.FORMATS`) of the calls that models write as text.
+    - ``web_search`` says that ``request`` can offer the vendor's own search of the web.
     - ``history`` is what the vendor wants of a conversation. The requests that ``request`` gets have it already.
     """
 
@@ -154,6 +159,7 @@ class Provider(Struct, frozen=True):
     with_key_file: Callable[[Settings, bytes], Settings] | None = None
     text_format: Callable[[Settings], str] | None = None
     history: Rules = Rules()
+    web_search: bool = False
 
     def error(self, status: int, body: bytes) -> errors.ProviderError:
         """The vendor's answer with a status of 400 or more, as our error."""

@@ -103,4 +103,5 @@ PROVIDER = base.Provider(
     signer=signer,
     key_files=key_files,
     with_key_file=with_key_file,
+    web_search=True,
 )

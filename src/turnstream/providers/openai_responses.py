@@ -38,5 +38,11 @@ def request(settings: base.Settings, model_request: requests.ModelRequest) -> ba
 
 
 PROVIDER = base.Provider(
-    responses_body.NAME, request, responses_stream.Decoder, settings, BASE_URL, history=history.Rules(late_system=True)
+    responses_body.NAME,
+    request,
+    responses_stream.Decoder,
+    settings,
+    BASE_URL,
+    history=history.Rules(late_system=True),
+    web_search=True,
 )

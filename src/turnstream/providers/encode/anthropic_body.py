@@ -28,7 +28,7 @@ def body(settings: base.Settings, model_request: requests.ModelRequest, notes: l
     }
     if text := translate.system_text(model_request.messages):
         payload["system"] = [{"type": "text", "text": text}]
-    _add_tools(payload, model_request, options)
+    _add_tools(payload, settings, model_request, options, notes)
     _add_thinking(payload, claude, options, model_request.messages, notes)
     _make_up_for_lost_thinking(payload, settings.model, notes)
     _add_sampling(payload, claude, options, notes)
@@ -182,9 +182,24 @@ def has_file_ids(conversation: tuple[messages.Message, ...]) -> bool:
 # ------------------------------------------------------------------------------------------------------------- tools
 
 
-def _add_tools(payload: dict[str, Any], model_request: requests.ModelRequest, options: requests.ModelOptions) -> None:
+# Later versions filter what they find with code of their own, which not every model and platform has.
+_WEB_SEARCH: Block = {"type": "web_search_20250305", "name": "web_search"}
+
+
+def _add_tools(
+    payload: dict[str, Any],
+    settings: base.Settings,
+    model_request: requests.ModelRequest,
+    options: requests.ModelOptions,
+    notes: list[str],
+) -> None:
     """A history with tool calls needs tools beside it: where none are offered, they are listed and forbidden."""
     tools = [_tool(spec) for spec in model_request.tools]
+    if settings.web_search:
+        if any(spec.name == _WEB_SEARCH["name"] for spec in model_request.tools):
+            notes.append("The vendor's web search is left out: a tool of yours has its name, web_search.")
+        else:
+            tools.append(dict(_WEB_SEARCH))
     choice: Block | None = None
     if not tools:
         names = dict.fromkeys(

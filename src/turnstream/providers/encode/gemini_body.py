@@ -43,12 +43,27 @@ def body(settings: base.Settings, model_request: requests.ModelRequest, notes: l
             payload["toolConfig"] = {"functionCallingConfig": config}
         if options.parallel_tool_calls is False:
             notes.append("parallel_tool_calls is left out: this vendor does not support it.")
+    if settings.web_search:
+        _add_search(
+            payload, combines=(known is None or known >= (3, 0)) and "project" not in settings.quirks, notes=notes
+        )
     generation = _generation(options, notes)
-    _add_format(generation, options, settings.model, with_tools=bool(model_request.tools))
+    _add_format(generation, options, settings.model, with_tools="tools" in payload)
     _add_thinking(generation, options, settings.model, notes)
     if generation:
         payload["generationConfig"] = generation
     return translate.with_extra(payload, options.extra)
+
+
+def _add_search(payload: dict[str, Any], *, combines: bool, notes: list[str]) -> None:
+    """``combines``: whether the model can use the search beside functions; Vertex AI has no model that can."""
+    if "tools" not in payload:
+        payload["tools"] = [{"googleSearch": {}}]
+    elif not combines:
+        notes.append("The vendor's web search is left out beside other tools: this model cannot use both.")
+    else:
+        payload["tools"].append({"googleSearch": {}})
+        payload.setdefault("toolConfig", {})["includeServerSideToolInvocations"] = True
 
 
 class _Contents:

@@ -33,8 +33,11 @@ def body(settings: base.Settings, model_request: requests.ModelRequest, notes: l
         payload["instructions"] = text
     if not payload["store"] and not _NOT_REASONING.search(settings.model):
         payload["include"] = ["reasoning.encrypted_content"]
-    if model_request.tools:
-        payload["tools"] = [_tool(spec) for spec in model_request.tools]
+    tools = [_tool(spec) for spec in model_request.tools]
+    if settings.web_search:
+        tools.append({"type": "web_search"})
+    if tools:
+        payload["tools"] = tools
         if (name := translate.forced_tool(options.tool_choice)) is not None:
             payload["tool_choice"] = {"type": "function", "name": name}
         elif options.tool_choice is not None:
