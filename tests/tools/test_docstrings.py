@@ -100,3 +100,9 @@ def test_sections_need_no_blank_line_before_them(text: str) -> None:
 @pytest.mark.parametrize("text", ["Find books.\nNote that args are:\n    title", "Find:\nArgs:"])
 def test_a_text_that_ends_in_a_colon_stays_text(text: str) -> None:
     assert docstrings.read(text, ["title"]) == docstrings.Docs(text)
+
+
+@pytest.mark.parametrize("items", ["- new\n        - unread\n    - old", "1. new\n    2. old", "* new"])
+def test_an_indented_list_keeps_its_indentation(items: str) -> None:
+    text = f"Find books.\n\nOne of:\n    {items}"
+    assert docstrings.read(text, []) == docstrings.Docs(text)

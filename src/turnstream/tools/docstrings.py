@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import textwrap
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Literal
 
@@ -20,6 +21,7 @@ _SECTIONS = (
 _GOOGLE = re.compile(rf"(?:{_SECTIONS})\s*:\s*", re.IGNORECASE)
 _NUMPY = re.compile(rf"(?:{_SECTIONS})\s*", re.IGNORECASE)
 _DASHES = re.compile(r"-{3,}\s*")
+_ITEM = re.compile(r"(?:[-*+•]|\d+[.)])\s")
 _STYLES: tuple[Literal["google", "numpy", "sphinx"], ...] = ("google", "numpy", "sphinx")
 
 
@@ -69,6 +71,11 @@ def _begins_section(line: str, after: str) -> bool:
     return _NUMPY.fullmatch(line) is not None and _DASHES.fullmatch(after) is not None
 
 
+def _under(title: str, contents: str) -> str:
+    """A list stays below its title, one item a line."""
+    return f"{title}:\n{textwrap.indent(contents, '    ')}" if _ITEM.match(contents) else f"{title}: {contents}"
+
+
 def _docs(sections: list[griffe.DocstringSection]) -> Docs:
     texts: list[str] = []
     arguments: dict[str, str] = {}
@@ -77,7 +84,7 @@ def _docs(sections: list[griffe.DocstringSection]) -> Docs:
             case "text":
                 texts.append(section.value)
             case "admonition":  # a note or a warning is meant for whoever calls: here, the model
-                texts.append(f"{section.title}: {section.value.contents}")
+                texts.append(_under(section.title or "", section.value.contents))
             case "parameters" | "other parameters":
                 for item in section.value:
                     arguments[item.name.lstrip("*")] = " ".join(item.description.split())
