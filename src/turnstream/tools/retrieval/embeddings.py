@@ -7,6 +7,7 @@ import logging
 import math
 import random
 import sys
+import time
 from array import array
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
-from turnstream import errors, resources
+from turnstream import errors, http_semantics, resources
 from turnstream import text as texts
 from turnstream.parsing import media
 
@@ -227,7 +228,7 @@ class Embeddings:
                     answer += piece
                     if len(answer) > _MOST_BYTES:
                         raise OSError("its response exceeds 256 MiB")
-                return response.status, _seconds(response.headers.get("retry-after")), bytes(answer)
+                return response.status, _asked_to_wait(response.headers), bytes(answer)
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
             raise EmbeddingsError(f"{self._url} is not the address of a server") from error
         except TimeoutError:
@@ -284,9 +285,5 @@ def _unit(values: list[float]) -> Vector:
     return array("f", [value / length for value in values] if length else values)
 
 
-def _seconds(value: str | None) -> float | None:
-    try:
-        seconds = float(value or "")
-    except ValueError:
-        return None
-    return seconds if 0 <= seconds < math.inf else None
+def _asked_to_wait(headers: Mapping[str, str]) -> float | None:
+    return http_semantics.retry_after({name.lower(): value for name, value in headers.items()}, time.time())
