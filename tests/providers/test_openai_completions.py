@@ -160,3 +160,12 @@ def test_what_a_text_prompt_cannot_hold_is_refused_in_words() -> None:
     picture = ModelRequest((UserMessage((TextPart("Look:"), ImagePart("data:,"))),), (), ModelOptions())
     with pytest.raises(RequestError, match="only supports text"):
         openai_completions.request(made(), picture)
+
+
+@pytest.mark.parametrize("family", ["qwen3", "mistral-nemo"])
+def test_what_a_tool_gave_besides_text_is_told_in_words(family: str) -> None:
+    picture = ToolMessage("call-1", (TextPart("The map:"), ImagePart("data:image/png;base64,iVBORw0KGgo=")), "add")
+    prompt = body(made(family), msgspec.structs.replace(TALK, messages=(*TALK.messages[:-1], picture)))["prompt"]
+    assert "The map:" in prompt
+    assert "a PNG image" in prompt
+    assert "which you cannot see" in prompt

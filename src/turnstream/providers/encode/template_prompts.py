@@ -61,7 +61,9 @@ def prompt(settings: base.Settings, model_request: requests.ModelRequest) -> str
         ):
             raise errors.RequestError("This model only supports text.", param=f"messages[{at}].content")
     quirks = settings.quirks
-    conversation = with_short_ids(model_request.messages) if quirks.get("short_ids") else model_request.messages
+    conversation = translate.readable_results(model_request.messages, _refuse_all_but_text)
+    if quirks.get("short_ids"):
+        conversation = with_short_ids(conversation)
     return _template(quirks["template"]).render(
         conversation,
         model_request.tools,
@@ -70,6 +72,11 @@ def prompt(settings: base.Settings, model_request: requests.ModelRequest) -> str
         eos_token=quirks.get("eos", ""),
         **quirks.get("variables", {}),
     )
+
+
+def _refuse_all_but_text(part: messages.ContentPart) -> None:
+    if not isinstance(part, messages.TextPart):
+        raise errors.RequestError("This model only supports text.")
 
 
 @lru_cache(maxsize=32)
