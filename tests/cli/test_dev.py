@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from turnstream.cli.dev import _command, _watched
+from turnstream.cli.dev import _command, _find_folder
 
 SUPERVISOR = """
 import sys
@@ -99,9 +99,9 @@ def test_the_server_gets_the_options_of_the_command() -> None:
 
 def test_what_is_watched_is_the_folder_of_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert _watched(None) == (Path(), False)
+    assert _find_folder(None) == (Path(), False)
     (tmp_path / "agents").mkdir()
-    assert _watched(None) == (Path("agents"), True)
+    assert _find_folder(None) == (Path("agents"), True)
     (tmp_path / "agents" / "a.yaml").touch()
-    assert _watched("agents/a.yaml") == (Path("agents"), True)
-    assert _watched("module:agent") == (Path(), True)
+    assert _find_folder("agents/a.yaml") == (Path("agents"), True)
+    assert _find_folder("module:agent") == (Path(), True)

@@ -12,7 +12,7 @@ from turnstream import messages, usage
 
 class Budget(Struct, frozen=True, kw_only=True):
     """The most that one run may use: ``tokens`` of all its model calls, ``cost`` in US dollars where the price of its
-    models is known, ``tool_calls`` and ``seconds``. None is no limit.
+    models is known, ``tool_calls`` and ``seconds``. None: unlimited.
 
     A run that has used it up ends as incomplete, with what it has (finish reason ``length``).
     """

@@ -22,7 +22,7 @@ def prepare(
 
 def with_context(conversation: Sequence[messages.Message], context: str) -> tuple[messages.Message, ...]:
     """With what the client's page shows, before the last thing that its user says. It is not the operator's word, so it
-    is no instruction, and not the user's, so it is a message of its own."""
+    is not an instruction, and not the user's, so it is a message of its own."""
     users = [at for at, message in enumerate(conversation) if isinstance(message, messages.UserMessage)]
     if not context or not users:
         return tuple(conversation)
@@ -52,8 +52,8 @@ def repaired(conversation: Iterable[messages.Message]) -> tuple[messages.Message
 class _Answers:
     """The tool messages of a conversation, each given out once.
 
-    Some models number their calls anew in each step, so an id may come again: a call's result is the first one between
-    it and the next call of that id, else one that stands before all calls of that id.
+    Some models number their calls from 0 in each step, so an id may come again: a call's result is the first one
+    between it and the next call of that id, else one that stands before all calls of that id.
     """
 
     def __init__(self, conversation: Sequence[messages.Message]) -> None:

@@ -121,10 +121,10 @@ class Run:
         """The run's events, as many at a time as came at once. The last event of the last batch is the terminal one."""
         if self._generator is not None:
             raise RuntimeError("a run can be iterated only once")
-        self._generator = self._events() if self._guard is None else self._guarded(self._guard)
+        self._generator = self._events() if self._guard is None else self._guard_events(self._guard)
         return self._generator
 
-    async def _guarded(self, guard: protocols.Guard) -> AsyncGenerator[list[events.RunEvent]]:
+    async def _guard_events(self, guard: protocols.Guard) -> AsyncGenerator[list[events.RunEvent]]:
         """What of the run may be read. A guard that stops it ends the model call and the tools at once."""
         async with aclosing(self._events()) as unguarded:
             async for batch in unguarded:

@@ -72,7 +72,7 @@ _Answer: TypeAlias = Sequence[toolspec.ToolSpec] | BaseException
 async def _ask(toolboxes: Sequence[Toolbox], context: requests.RunContext, timeout: float | None) -> list[_Answer]:
     """In order. A toolbox whose tools never change is not asked: a task and a timer for each of hundreds of functions
     would cost more than the run."""
-    answers: list[_Answer | None] = [_fixed(toolbox) for toolbox in toolboxes]
+    answers: list[_Answer | None] = [_read_specs(toolbox) for toolbox in toolboxes]
     asked = [at for at, answer in enumerate(answers) if answer is None]
     if asked:
         waits = (asyncio.wait_for(toolboxes[at].tools(context), timeout) for at in asked)
@@ -81,7 +81,7 @@ async def _ask(toolboxes: Sequence[Toolbox], context: requests.RunContext, timeo
     return [answer for answer in answers if answer is not None]
 
 
-def _fixed(toolbox: Toolbox) -> _Answer | None:
+def _read_specs(toolbox: Toolbox) -> _Answer | None:
     try:
         specs: Sequence[toolspec.ToolSpec] | None = getattr(toolbox, "specs", None)
     except Exception as error:  # of the function's own annotations, for instance

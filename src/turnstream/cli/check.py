@@ -19,7 +19,7 @@ def check(
     target: Target = None,
     env: Annotated[
         bool,
-        typer.Option("--env/--no-env", help="--no-env: variables and keys that are not set here are no errors."),
+        typer.Option("--env/--no-env", help="--no-env: do not report variables and keys that are not set here."),
     ] = True,
     as_json: Json = False,
 ) -> None:

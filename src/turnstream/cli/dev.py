@@ -93,7 +93,7 @@ def _command(target: str | None, host: str | None, port: int | None, model: str 
     return [*command, "--", target] if target is not None else command
 
 
-def _watched(target: str | None) -> tuple[Path, bool]:
+def _find_folder(target: str | None) -> tuple[Path, bool]:
     """The folder whose files a configuration is made of, and whether its subfolders belong to it."""
     from turnstream.config import find
 
@@ -116,7 +116,7 @@ def _supervise(command: Sequence[str], target: str | None) -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     server = _Server(command)
     try:
-        folder, recursive = _watched(target)  # loads much, while the server starts
+        folder, recursive = _find_folder(target)  # loads much, while the server starts
         for changes in watch(
             folder, watch_filter=Sources(), recursive=recursive, yield_on_timeout=True, rust_timeout=500
         ):
@@ -125,7 +125,7 @@ def _supervise(command: Sequence[str], target: str | None) -> None:
                 names[3:] = ["…"] if len(names) > 3 else []
                 typer.echo(f"Changed: {', '.join(names)}. Restarting.", err=True)
                 server.restart()
-            elif server.ended_well():
+            elif server.check_exit():
                 break
             elif server.code == _CANNOT_LISTEN:
                 raise typer.Exit(1)
@@ -147,7 +147,7 @@ class _Server:
         self._process = self._start()
         self._failed = False
 
-    def ended_well(self) -> bool:
+    def check_exit(self) -> bool:
         """Says once that it ended otherwise: what is wrong stands above, and the next change may mend it."""
         code = self._process.poll()
         if code and code != _CANNOT_LISTEN and not self._failed:

@@ -36,7 +36,7 @@ def ping(
     environment.export(Path("agent.yaml"))
     asked = providers.model(model, base_url=base_url)
     try:
-        lines = asyncio.run(_called(asked, model))
+        lines = asyncio.run(_call(asked, model))
     except errors.ProviderError as error:
         typer.echo(f"turnstream: {error.message} ({error.detail or error.code})", err=True)
         raise typer.Exit(1) from None
@@ -47,16 +47,16 @@ def ping(
         typer.echo(f"{name:<16} {value}")
 
 
-async def _called(model: Any, name: str) -> list[tuple[str, str]]:
+async def _call(model: Any, name: str) -> list[tuple[str, str]]:
     """A vendor that rejects the tool is asked again without it."""
     from turnstream import errors
 
     try:
-        return await _timed(model, name, _request(with_tool=True))
+        return await _measure(model, name, _request(with_tool=True))
     except errors.ProviderError as error:
         if error.code != "provider_rejected_request":
             raise
-        lines = await _timed(model, name, _request(with_tool=False))
+        lines = await _measure(model, name, _request(with_tool=False))
         return [(what, "rejected" if what == "tools" else value) for what, value in lines]
 
 
@@ -70,7 +70,7 @@ def _request(*, with_tool: bool) -> requests.ModelRequest:
     return requests.ModelRequest((messages.UserMessage(QUESTION),), (tool,) if with_tool else (), time=time.time())
 
 
-async def _timed(model: Any, name: str, request: requests.ModelRequest) -> list[tuple[str, str]]:
+async def _measure(model: Any, name: str, request: requests.ModelRequest) -> list[tuple[str, str]]:
     import time
 
     from turnstream.parsing.collect import Collector

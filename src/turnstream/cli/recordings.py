@@ -34,7 +34,7 @@ def read_events(
     """All events of one body, and the error that ended it."""
     found: list[events.ModelEvent] = []
     reader = catalogue.decoder(api)
-    if _framed(reader) and body[:1] == b"{":  # a refusal: a JSON document where a stream of frames was to be
+    if _is_framed(reader) and body[:1] == b"{":  # a refusal: a JSON document where a stream of frames was to be
         return found, catalogue.PROVIDERS[catalogue.apis()[api]].provider.error(400, body)
     try:
         for batch in batches(reader, pieces(body, cut)):
@@ -44,7 +44,7 @@ def read_events(
     return found, None
 
 
-def _framed(reader: base.Decoder) -> bool:
+def _is_framed(reader: base.Decoder) -> bool:
     """Whether it reads AWS's binary framing."""
     return isinstance(reader, frames.AwsDecoder)
 
@@ -56,7 +56,7 @@ def decode(api: str, file: str, body: bytes, *, cut: int | None = None) -> dict[
     """
     found, error = read_events(api, body, cut=cut)
     collector = Collector()
-    collector.feed(_with_hosted_calls(found) if _framed(catalogue.decoder(api)) else found)
+    collector.feed(_with_hosted_calls(found) if _is_framed(catalogue.decoder(api)) else found)
     named = {event.index for event in found if isinstance(event, events.ToolCallStart)}
     whole: dict[str, Any] = {
         "file": file,

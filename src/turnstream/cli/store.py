@@ -47,7 +47,7 @@ def runs(
             async for each in _pages(lambda before: kept.recent(principal, agent, before=before, limit=_PAGE)):
                 _print(_time(each.created_at), each.id, each.status, each.agent, each.thread or "-")
             return
-        state = await kept.get(principal, _required(id), agent)
+        state = await kept.get(principal, _require(id), agent)
         if state is None:
             raise errors.ConfigurationError(f"{principal} has no run {id}")
         await _act_on_run(kept, action, state)
@@ -95,7 +95,7 @@ def threads(
         elif action == "erase":
             typer.echo(f"Deleted {await store.threads.erase(principal)} threads and runs.")
         else:
-            await _act_on_thread(store, action, await _find(store, principal, agent, _required(id)))
+            await _act_on_thread(store, action, await _find(store, principal, agent, _require(id)))
 
     _with_store(store, act)
 
@@ -149,7 +149,7 @@ def _with_store(setting: str | None, act: Callable[[Store], Awaitable[None]]) ->
     async def run() -> None:
         async with stores.make(setting, Path()) as store:
             if store.name in ("memory", "none"):
-                raise errors.ConfigurationError("there is no store here that outlives a server: name one with --store")
+                raise errors.ConfigurationError("no persistent store configured: name one with --store")
             await act(store)
 
     try:
@@ -160,11 +160,11 @@ def _with_store(setting: str | None, act: Callable[[Store], Awaitable[None]]) ->
 
 def _runs_of(store: Store) -> protocols.Runs:
     if store.runs is None:
-        raise errors.ConfigurationError("this store keeps no runs")
+        raise errors.ConfigurationError("this store does not keep runs")
     return store.runs
 
 
-def _required(id: str | None) -> str:
+def _require(id: str | None) -> str:
     if id is None:
         raise typer.BadParameter("say which one", param_hint="ID")
     return id

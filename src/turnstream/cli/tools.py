@@ -41,7 +41,7 @@ def tools(
     down = False
     with _loud() if context.obj else _quiet():
         for agent in configured(target).agents.values():
-            sources = asyncio.run(_asked(agent.toolboxes, seconds))
+            sources = asyncio.run(_ask_all(agent.toolboxes, seconds))
             down = down or any(isinstance(found, str) for _, found in sources)
             if as_json:
                 for line in _json(agent, sources):
@@ -80,7 +80,7 @@ Sources = list[tuple[str, "Sequence[toolspec.ToolSpec] | str"]]
 """Each source with its tools, or with what is wrong with it."""
 
 
-async def _asked(toolboxes: Sequence[Toolbox], seconds: float) -> Sources:
+async def _ask_all(toolboxes: Sequence[Toolbox], seconds: float) -> Sources:
     answers = await asyncio.gather(*(_one(toolbox, seconds) for toolbox in toolboxes))
     return list(zip([source(toolbox) for toolbox in toolboxes], answers, strict=True))
 

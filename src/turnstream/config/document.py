@@ -185,7 +185,7 @@ class _Reader:
         merged: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if key_node.tag == _MERGE:
-                for other in self._merged(value_node, path):
+                for other in self._merge(value_node, path):
                     merged = {**other, **merged}
                 continue
             key = str(key_node.value) if isinstance(key_node, ScalarNode) else "?"
@@ -197,7 +197,7 @@ class _Reader:
             result[key] = self.read(value_node, (*path, key))
         return {**merged, **result}
 
-    def _merged(self, node: Node, path: Path) -> Iterator[dict[str, Any]]:
+    def _merge(self, node: Node, path: Path) -> Iterator[dict[str, Any]]:
         for part in node.value if isinstance(node, SequenceNode) else (node,):
             if isinstance(part, MappingNode) and part not in self._inside:
                 yield self._mapping(part, path)

@@ -26,7 +26,7 @@ def load(target: str | Path, environ: Mapping[str, str] | None = None, *, skippe
     """The service that ``target`` describes. Modules of the working directory and next to the file are found.
 
     ``environ`` is by default the process's, completed by a file ``.env`` beside the configuration. With a list for
-    ``skipped``, unset variables and missing keys of models are no errors: what cannot be checked for them is named
+    ``skipped``, unset variables and missing keys of models are not errors: what cannot be checked for them is named
     there.
 
     Raises `ConfigurationError`, one line for each thing that is wrong, never with a value of the configuration.

@@ -22,7 +22,7 @@ def json_schema() -> dict[str, Any]:
     schema["$defs"]["ToolSection"] = tool
     for section in (schema, *schema["$defs"].values()):
         for name, field in section.get("properties", {}).items():
-            section["properties"][name] = _widened(field)
+            section["properties"][name] = _widen(field)
     properties = schema["properties"]
     one = [_TEXT, {"$ref": properties["model"]["$ref"]}]
     several = {"type": "array", "items": {"anyOf": one}, "minItems": 1}
@@ -48,17 +48,17 @@ def text() -> str:
     return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
-def _widened(field: dict[str, Any]) -> dict[str, Any]:
+def _widen(field: dict[str, Any]) -> dict[str, Any]:
     if "anyOf" in field:
-        if any(_typed(option) for option in field["anyOf"]):
+        if any(_is_typed(option) for option in field["anyOf"]):
             field = {**field, "anyOf": [*field["anyOf"], _ENVIRONMENT]}
         return field
-    if not _typed(field):
+    if not _is_typed(field):
         return field
     outer: dict[str, Any] = {key: field[key] for key in ("title", "description", "default") if key in field}
     return {**outer, "anyOf": [{key: field[key] for key in field if key not in outer}, _ENVIRONMENT]}
 
 
-def _typed(schema: dict[str, Any]) -> bool:
+def _is_typed(schema: dict[str, Any]) -> bool:
     kind = schema.get("type")
     return kind in ("integer", "number", "boolean") or (kind == "array" and schema["items"].get("type") == "string")

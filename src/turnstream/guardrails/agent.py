@@ -51,7 +51,7 @@ class Guardrails(outside.Owner):
         for judge in self._input_judges if text else ():
             if not await outside.ask(Question(judge, text), context):
                 outside.report(context, judge.name, "refused the request")
-                raise _refused(None)
+                raise _refusal(None)
         return request
 
     def watch(self, context: requests.RunContext) -> Guard | None:
@@ -68,12 +68,12 @@ class Guardrails(outside.Owner):
             except texts.StoppedError as stopped:
                 if not isinstance(message, messages.AssistantMessage):
                     outside.report(context, stopped.rule, "refused the request")
-                    raise _refused(f"messages[{at}]") from None
+                    raise _refusal(f"messages[{at}]") from None
                 changed.append(message)  # what the model said was for the guardrails of the output to judge
         return msgspec.structs.replace(request, messages=tuple(changed))
 
 
-def _refused(param: str | None) -> errors.RequestError:
+def _refusal(param: str | None) -> errors.RequestError:
     message = "The request was refused by a guardrail of this agent."
     return errors.RequestError(message, code="content_filter", param=param)
 

@@ -66,8 +66,8 @@ class Output:
 
     def message(self) -> messages.AssistantMessage:
         """What was shown of this step's answer, without the calls, which nobody made."""
-        reasoning = self._shown(events.ReasoningDelta)
-        text = self._shown(events.TextDelta) + self._shown(events.RefusalDelta)
+        reasoning = self._text_of(events.ReasoningDelta)
+        text = self._text_of(events.TextDelta) + self._text_of(events.RefusalDelta)
         parts: list[messages.AssistantPart] = []
         if reasoning:
             parts.append(messages.ReasoningPart(reasoning))
@@ -143,7 +143,7 @@ class Output:
             self.in_step = True
         return channel
 
-    def _shown(self, kind: type[Delta]) -> str:
+    def _text_of(self, kind: type[Delta]) -> str:
         channel = self._channels.get(kind)
         return "" if channel is None else "".join(channel.shown)
 
@@ -209,8 +209,8 @@ class Output:
     def _rewrite(self, message: messages.AssistantMessage) -> messages.AssistantMessage:
         """The shown text stands where the first of it stood, and so does the shown reasoning."""
         left = {
-            messages.ReasoningPart: self._shown(events.ReasoningDelta),
-            messages.TextPart: self._shown(events.TextDelta) + self._shown(events.RefusalDelta),
+            messages.ReasoningPart: self._text_of(events.ReasoningDelta),
+            messages.TextPart: self._text_of(events.TextDelta) + self._text_of(events.RefusalDelta),
         }
         parts: list[messages.AssistantPart] = []
         for part in message.parts:

@@ -24,7 +24,7 @@ _NO_RUN = requests.RunContext()
 class TextCalls:
     """Model events in, model events out: text is read for calls, everything else passes. No I/O.
 
-    Calls of both kinds are numbered anew, in the order in which they begin. An answer that ended with a call ends with
+    Calls of both kinds are renumbered, in the order in which they begin. An answer that ended with a call ends with
     the finish reason ``tool_calls``; it is given last, after the rest of the text.
     """
 
@@ -42,7 +42,7 @@ class TextCalls:
             elif isinstance(event, events.Finish):
                 self._finish = event
             elif isinstance(event, events.ToolCallStart | events.ToolCallDelta | events.ToolCallMalformed):
-                given.append(self._numbered(event, native=True))
+                given.append(self._renumber(event, native=True))
             else:
                 given.append(event)
         return given
@@ -59,10 +59,10 @@ class TextCalls:
         for event in batch:
             if isinstance(event, events.ToolCallStart | events.ToolCallDelta | events.ToolCallMalformed):
                 self._called = True
-                event = self._numbered(event, native=False)
+                event = self._renumber(event, native=False)
             given.append(event)
 
-    def _numbered(
+    def _renumber(
         self, event: events.ToolCallStart | events.ToolCallDelta | events.ToolCallMalformed, *, native: bool
     ) -> events.ModelEvent:
         number = self._numbers.setdefault((native, event.index), len(self._numbers))
@@ -99,16 +99,16 @@ class TextMode:
     def preview(self, request: requests.ModelRequest) -> str | None:
         """What the model's vendor would be sent, with the tools in words; None where the model cannot tell."""
         inner = getattr(self._model, "preview", None)
-        return None if inner is None else inner(self._described(request))
+        return None if inner is None else inner(self._add_tools(request))
 
-    def _described(self, request: requests.ModelRequest) -> requests.ModelRequest:
+    def _add_tools(self, request: requests.ModelRequest) -> requests.ModelRequest:
         return describe_tools(request, self._format, self._prompt) if self._describe else request
 
     @asynccontextmanager
     async def stream(
         self, request: requests.ModelRequest, context: requests.RunContext = _NO_RUN
     ) -> AsyncIterator[protocols.ModelStream]:
-        async with self._open(self._described(request), context) as stream:
+        async with self._open(self._add_tools(request), context) as stream:
             if not request.tools and not self._reasoning_open:
                 yield stream  # no tools, no calls: text that looks like one is text
                 return

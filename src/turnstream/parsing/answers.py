@@ -80,7 +80,7 @@ class Decoder:
         if self._size > self._max:
             self._pieces.clear()
             raise errors.ProtocolError(
-                f"The model's vendor answered with more than {self._max} bytes that are no event stream."
+                f"The model's vendor answered with more than {self._max} bytes that are not an event stream."
             )
         self._pieces.append(piece)
 

@@ -104,7 +104,7 @@ def _headers(block: bytes) -> dict[str, object]:
     made: dict[str, object] = {}
     at = 0
     while at < len(block):
-        name, at = _sized(block, at + 1, block[at])
+        name, at = _read_bytes(block, at + 1, block[at])
         kind, at = block[at], at + 1
         value: object
         if kind in (0, 1):
@@ -113,17 +113,17 @@ def _headers(block: bytes) -> dict[str, object]:
             value = struct.unpack_from(_FIXED[kind], block, at)[0]
             at += struct.calcsize(_FIXED[kind])
         elif kind in (_BYTES, _STRING):
-            raw, at = _sized(block, at + 2, struct.unpack_from(">H", block, at)[0])
+            raw, at = _read_bytes(block, at + 2, struct.unpack_from(">H", block, at)[0])
             value = raw.decode() if kind == _STRING else raw
         elif kind == _UUID:
-            value, at = _sized(block, at, 16)
+            value, at = _read_bytes(block, at, 16)
         else:
             raise _broken(f"a header has the unknown type {kind}")
         made[name.decode()] = value
     return made
 
 
-def _sized(block: bytes, at: int, size: int) -> tuple[bytes, int]:
+def _read_bytes(block: bytes, at: int, size: int) -> tuple[bytes, int]:
     if at + size > len(block):
         raise IndexError
     return block[at : at + size], at + size

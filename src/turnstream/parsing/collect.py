@@ -72,26 +72,26 @@ class Collector:
 
     @property
     def text(self) -> str:
-        return self._joined("text")
+        return self._join("text")
 
     @property
     def reasoning(self) -> str:
-        return self._joined("reasoning")
+        return self._join("reasoning")
 
     @property
     def refusal(self) -> str:
-        return self._joined("refusal")
+        return self._join("refusal")
 
-    def _joined(self, kind: str) -> str:
+    def _join(self, kind: str) -> str:
         return "".join("".join(piece.texts) for piece in self._parts if piece.kind == kind)
 
     @property
     def tool_calls(self) -> tuple[messages.ToolCall, ...]:
-        return tuple(call.whole() for call in self._calls.values())
+        return tuple(call.complete() for call in self._calls.values())
 
     def message(self) -> messages.AssistantMessage:
         """The answer as a message. A refusal is text there: the history has no other place for it."""
-        return messages.AssistantMessage(tuple(piece.whole() for piece in self._parts))
+        return messages.AssistantMessage(tuple(piece.complete() for piece in self._parts))
 
 
 class _Call:
@@ -103,7 +103,7 @@ class _Call:
         self.arguments: list[str] = []
         self.malformed: str | None = None
 
-    def whole(self) -> messages.ToolCall:
+    def complete(self) -> messages.ToolCall:
         return messages.ToolCall(self.id, self.name, "".join(self.arguments) or self.raw, self.extra, self.malformed)
 
 
@@ -113,9 +113,9 @@ class _Piece:
     def __init__(self, kind: str, texts: list[str], value: object = None) -> None:
         self.kind, self.texts, self.value = kind, texts, value
 
-    def whole(self) -> messages.AssistantPart:
+    def complete(self) -> messages.AssistantPart:
         if isinstance(self.value, _Call):
-            return self.value.whole()
+            return self.value.complete()
         if self.value is not None:
             return self.value  # type: ignore[return-value]
         text = "".join(self.texts)

@@ -33,7 +33,7 @@ class Decoder:
             self._pending.append(rest)
             self._pending_size += len(rest)
         if size > self._max:
-            lines = self._bounded(lines)
+            lines = self._within_limit(lines)
         found = [line for line in map(bytes.strip, lines) if line]
         if not found:
             self._check()
@@ -46,7 +46,7 @@ class Decoder:
         self._pending.clear()
         return [line] if line else []
 
-    def _bounded(self, lines: list[bytes]) -> list[bytes]:
+    def _within_limit(self, lines: list[bytes]) -> list[bytes]:
         for position, line in enumerate((*lines, b"".join(self._pending))):
             if len(line) > self._max:
                 self._pending.clear()

@@ -121,9 +121,9 @@ class Decoder:
                 self._lf, rest = b"\n", rest[:-1]
             self._pending.append(rest)
             self._pending_size += len(rest)
-        return blocks if size <= self._max else self._bounded(blocks)
+        return blocks if size <= self._max else self._within_limit(blocks)
 
-    def _bounded(self, blocks: list[bytes]) -> list[bytes]:
+    def _within_limit(self, blocks: list[bytes]) -> list[bytes]:
         """The blocks ahead of the first that is too big."""
         fitting = list(takewhile(lambda block: len(block) <= self._max, blocks))
         if len(fitting) < len(blocks) or self._pending_size > self._max:
@@ -181,5 +181,5 @@ class Decoder:
 
 
 def _is_data(lines: list[bytes]) -> bool:
-    """Whether an id, a name and one line of data are just that: an id with a NUL is none."""
+    """Whether these are an id, a name and one line of data; an id with a NUL is invalid."""
     return lines[2][:6] == b"data: " and b"\0" not in lines[0]

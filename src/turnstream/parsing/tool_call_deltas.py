@@ -16,7 +16,7 @@ import msgspec
 
 from turnstream import events
 
-_MARKS = re.compile(r'["{}\[\]]|\\(?:.|\Z)', re.DOTALL)  # an escaped character is no mark
+_MARKS = re.compile(r'["{}\[\]]|\\(?:.|\Z)', re.DOTALL)  # an escaped character is not a mark
 
 _LONGEST_NAME = 128  # of one in pieces
 
@@ -90,7 +90,7 @@ class _Call:
 
         Only a fragment with a name can. A new id then says so, unless the arguments so far stop in the middle: some
         vendors make up a new id for every fragment. Without one, another name says so if the arguments so far are
-        complete, for else it is more of the same name. Where there are no ids at all, arguments that are complete say
+        complete, for else it is more of the same name. Without any ids, arguments that are complete say
         so.
         """
         if not name or not self.name:

@@ -150,7 +150,7 @@ class Keeper:
             raise protocols.FencedError(new.id)
         last = _waiting(new, end) or (end or [events.RunCancelled(run.usage)])
         ended = isinstance(last[-1], log.Terminal)
-        await pending.put(last, (*_said(new, run), *run.messages) if ended else ())
+        await pending.put(last, (*_new_messages(new, run), *run.messages) if ended else ())
 
     async def _request(self, new: protocols.NewRun) -> requests.RunRequest:
         if not new.history or new.thread is None:
@@ -191,7 +191,7 @@ async def _stop(claim: protocols.Claim, limit: asyncio.Timeout) -> None:
             wait.cancel()
 
 
-def _said(new: protocols.NewRun, run: agents.Run) -> Sequence[messages.Message]:
+def _new_messages(new: protocols.NewRun, run: agents.Run) -> Sequence[messages.Message]:
     """What is new to the thread, as the agent's guardrails let it in."""
     return run.request.messages[-len(new.said) :] if new.said else ()
 

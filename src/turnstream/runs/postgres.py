@@ -154,7 +154,7 @@ class Runs:
                 rows = await self._read_queue(free)
             taken = [(run, await self._take(message, run)) for message, run in rows]
             for run, claim in taken:
-                if claim is not None and not await self._settled(claim, run):
+                if claim is not None and not await self._settle(claim, run):
                     yield claim
             if not rows:
                 await _within(self._wake, self._poll)
@@ -336,7 +336,7 @@ class Runs:
         claim = self._claims[new.id] = Claim(self, message["msg_id"], message["read_ct"], new)
         return claim
 
-    async def _settled(self, claim: Claim, row: Row) -> bool:
+    async def _settle(self, claim: Claim, row: Row) -> bool:
         try:
             return await rules.settle(claim, row["status"], cancel=row["wanted"] == "cancel")
         except protocols.FencedError:

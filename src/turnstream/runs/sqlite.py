@@ -257,7 +257,7 @@ class Runs:
 
     async def cancel(self, principal: str, run_id: str) -> bool:
         def job(db: sqlite3.Connection) -> protocols.NumberedEvents | None:
-            """None: there is no such run. Otherwise what it adds to the log, if nobody executes it."""
+            """None: the run does not exist. Otherwise what it adds to the log, if nobody executes it."""
             update = (
                 f"update run set wanted = 'cancel' where principal = ? and id = ? and {_OPEN} returning status, request"
             )

@@ -193,7 +193,7 @@ class Supervisor:
         return Handle(agent.run(request, run_id=run_id), self.live, self._counts, Watching(self.watches, info))
 
     def cancel(self, run_id: str, principal: requests.Principal) -> bool:
-        """End it: its own principal asks for that. False if there is no such run, no longer, or not for this one."""
+        """End it for its own principal. False if the run is unknown, has ended, or belongs to another principal."""
         handle = self.live.get(run_id)
         if handle is None or handle.principal != principal.name:
             return False

@@ -1,4 +1,4 @@
-"""Those who watch a run: they see its batches before whoever follows it, and cost nothing where there are none."""
+"""Watchers of a run: they see its batches before its followers do, and a run without watchers pays nothing."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@
     request id → spelling → field limit → CORS → errors → drain → hosts → auth or origin → a dialect, or
                                                     FastAPI: models, runs, health, documents, the page, 404, 405
 
-A layer that only lets pass or refuses is no coroutine of its own: it gives the awaitable of the next one back, so that
+A layer that only lets pass or refuses is not a coroutine itself: it returns the awaitable of the next one, so that
 a stream does not pay for it (the outermost is one, because servers ask whether the application is). Requests to run an
 agent do not go through FastAPI: its way costs more than all else that a request costs before its model is asked.
 """

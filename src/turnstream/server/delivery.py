@@ -153,7 +153,7 @@ def _cause(batch: Sequence[events.RunEvent]) -> Cause:
 
 
 def as_failure(end: events.RunEvent | None) -> events.RunFailed:
-    """Why there is no answer. None is a fault of ours."""
+    """Why no answer was given. None: a fault of ours."""
     match end:
         case events.RunFailed():
             return end

@@ -102,7 +102,7 @@ def snapshot(exchange: base.Exchange, agent: str, numbered: protocols.NumberedEv
 
 
 def _not_kept() -> errors.RequestError:
-    text = "This server keeps no runs: its setting `store` is memory or none, or there is no place beside it."
+    text = "This server does not keep runs: its `store` is memory or none, or has no place for them."
     return errors.RequestError(text, code="runs_not_kept", status=501)
 
 

@@ -90,10 +90,10 @@ def no_agent(name: str, known: Iterable[str]) -> errors.RequestError:
     """``known`` are those that whoever asks may use."""
     shown = list(islice(known, MOST_NAMED + 1))
     if not shown:
-        message = "There is no agent for this key."
+        message = "This key may not use any agent."
     else:
         names = ", ".join(shown[:MOST_NAMED]) + (", …" if len(shown) > MOST_NAMED else "")
-        message = f"There is no agent named '{name[:100]}'. There are: {names}."
+        message = f"Unknown agent '{name[:100]}'; expected one of: {names}."
     return errors.RequestError(message, param="model", code="model_not_found", status=404)
 
 
@@ -110,5 +110,5 @@ def not_routed(method: str, path: str, status: int, detail: str, hint: str | Non
 
 
 def no_run(id: str) -> errors.RequestError:
-    message = f"There is no run '{id[:100]}', or no longer."
+    message = f"Run '{id[:100]}' not found; it may have expired."
     return errors.RequestError(message, param="run_id", code="run_not_found", status=404)

@@ -22,7 +22,7 @@ def is_wanted(environ: Mapping[str, str]) -> bool:
 
 
 def set_up(environ: Mapping[str, str]) -> tuple[Traces, Callable[[], object]]:
-    """Traces, and what sends the last spans when there will be no more.
+    """Traces, and a function that sends the last spans at the end.
 
     A provider that is set already, as ``opentelemetry-instrument`` does, is used as it is. Raises `ConfigurationError`
     if the extra is not installed.

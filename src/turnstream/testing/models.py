@@ -110,7 +110,7 @@ class _Script:
                 return [event for part in item for event in self._events(part)]
             if isinstance(item, Call | events.ModelEvent):
                 return self._events(item)
-            await _opened(item)
+            await _wait_for(item)
         if self._finished:
             raise StopAsyncIteration
         return self._events(events.UsageReport(usage.Usage(10, 5))) + self._events(
@@ -127,7 +127,7 @@ class _Script:
         return [events.ToolCallStart(index, id, part.name), events.ToolCallDelta(index, part.arguments)]
 
 
-async def _opened(gate: Gate) -> None:
+async def _wait_for(gate: Gate) -> None:
     if isinstance(gate, asyncio.Event):
         await gate.wait()
     elif inspect.isawaitable(gate):

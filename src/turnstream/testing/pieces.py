@@ -58,7 +58,7 @@ def joined(batch: Iterable[events.ModelEvent]) -> list[events.ModelEvent]:
     """The same events with neighbouring deltas of one kind made one, so that only what was said is compared."""
     result: list[events.ModelEvent] = []
     for event in batch:
-        both = _joined(result[-1], event) if result else None
+        both = _join(result[-1], event) if result else None
         if both is None:
             result.append(event)
         else:
@@ -66,7 +66,7 @@ def joined(batch: Iterable[events.ModelEvent]) -> list[events.ModelEvent]:
     return result
 
 
-def _joined(first: events.ModelEvent, second: events.ModelEvent) -> events.ModelEvent | None:
+def _join(first: events.ModelEvent, second: events.ModelEvent) -> events.ModelEvent | None:
     match first, second:
         case events.TextDelta(text=before), events.TextDelta(text=text):
             return events.TextDelta(before + text)

@@ -102,10 +102,10 @@ class _Object:
     def _member(self, key: str, char: str) -> Parsing[None]:
         reader, shape = self.parse.reader, self.shape
         if shape.keyed and self.name is None:
-            self._named(key)
+            self._set_name(key)
             yield from self._arguments(key, char)
         elif key in shape.name and self.name is None and char in "\"'":
-            self._named((yield from values.string(reader, shape.style, self.ends)))
+            self._set_name((yield from values.string(reader, shape.style, self.ends)))
         elif key == "function" and char == "{":
             reader.pos += 1
             yield from self.read()
@@ -121,7 +121,7 @@ class _Object:
         declared = self.name is not None and self.parse.tools.declares(self.name, key)
         return not declared and _LIKE_ARGUMENTS.fullmatch(key) is not None
 
-    def _named(self, name: str) -> None:
+    def _set_name(self, name: str) -> None:
         name = name.strip()
         if self.weak and not self.parse.tools.offers(name):
             raise NotACallError
@@ -147,7 +147,7 @@ class _Object:
             yield from values.value(reader, self._emit, self.shape.style, ends=self.ends, declared=declared)
         elif char in "\"'":
             said = yield from values.string(reader, values.JSON, self.ends)
-            self._emit(self._unpacked(said))
+            self._emit(self._unpack(said))
         else:
             if self.weak:
                 raise NotACallError
@@ -170,11 +170,11 @@ class _Object:
         elif key not in _SCHEMAS or tools.declares(self.name, key):
             self._start()
 
-    def _unpacked(self, text: str) -> str:
+    def _unpack(self, text: str) -> str:
         """Arguments that came as a string."""
         declared = self.parse.tools.schema(self.name) if self.name else None
         try:
-            return unpacked(text, declared)
+            return unpack(text, declared)
         except MalformedError:
             if self.weak and self.call is None:
                 raise NotACallError from None
@@ -241,11 +241,11 @@ class _Object:
         if len(others) == 1:
             ((key, value),) = others.items()
             if _LIKE_ARGUMENTS.fullmatch(key) and value[:1] == '"':
-                return unpacked(strict.loads(value, raw_newlines=True), tools.schema(name))
+                return unpack(strict.loads(value, raw_newlines=True), tools.schema(name))
         raise MalformedError(LOST)
 
 
-def unpacked(text: str, declared: Mapping[str, Any] | None = None) -> str:
+def unpack(text: str, declared: Mapping[str, Any] | None = None) -> str:
     """Arguments that came as a string, as a JSON object. Raises MalformedError."""
     if not text.strip():
         return "{}"
@@ -269,7 +269,7 @@ def arguments(parse: Parse, call: Call, ends: Stops = NEVER) -> Parsing[None]:
     if char == "{":
         yield from values.value(reader, call.emit, ends=ends, declared=declared)
     elif char in "\"'":
-        call.emit(unpacked((yield from values.string(reader, ends=ends)), declared))
+        call.emit(unpack((yield from values.string(reader, ends=ends)), declared))
     else:
         raise BrokenError
     if (yield from _goes_on(reader)):

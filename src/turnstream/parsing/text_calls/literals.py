@@ -18,7 +18,7 @@ LONGEST = 8_192
 
 def keywords(text: str) -> dict[str, Any]:
     """The arguments of a call, ``f(a=1, **{"b": 2})``. Raises ValueError if they are not certain."""
-    body = _parsed(text)
+    body = _parse(text)
     if not isinstance(body, ast.Call) or body.args:
         raise ValueError("not a call with keywords")
     found: dict[str, Any] = {}
@@ -35,10 +35,10 @@ def keywords(text: str) -> dict[str, Any]:
 
 def literal(text: str) -> Any:
     """The value of a Python literal. Raises ValueError."""
-    return _value(_parsed(text.strip()))
+    return _value(_parse(text.strip()))
 
 
-def _parsed(text: str) -> ast.expr:
+def _parse(text: str) -> ast.expr:
     if len(text) > LONGEST:
         raise ValueError("too long")
     try:

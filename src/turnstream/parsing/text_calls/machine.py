@@ -21,7 +21,7 @@ from turnstream.parsing.text_calls.state import NotACallError, Parse
 from turnstream.parsing.text_calls.strings import Emit
 
 RESCANNED = 4_096
-"""So many characters of what was no call are searched again for markers."""
+"""So many characters of what was not a call are searched again for markers."""
 
 _QUOTES = "\"'`([{*_/|=“‘«,:、，：（「"
 _BEFORE_MENTION = _QUOTES + " \t\u00a0"
@@ -58,7 +58,7 @@ class _Machine:
             found = yield from parse.reader.until(form.text_marks, parse.out.text, plain=plain, cut=cut)
             if found:
                 fresh = yield from self._marker(found)
-            elif parse.holding and self._closed_within():
+            elif parse.holding and self._is_closed_within():
                 fresh = True
             else:
                 return
@@ -152,7 +152,7 @@ class _Machine:
         parse.out.marker()
         parse.reasoning = ()
 
-    def _closed_within(self) -> bool:
+    def _is_closed_within(self) -> bool:
         """The answer ends with a broken call in the thoughts: whether it swallowed their closer. If not, it counts."""
         parse, reader = self._parse, self._parse.reader
         text = reader.kept() if parse.out.broken else ""

@@ -71,7 +71,7 @@ class Named:
                     raise NotACallError
                 return
             yield from recovery.recovering(parse, self._call(parse), ends, brackets=recovery.JSON)
-            yield from self._ended(parse)
+            yield from self._read_end(parse)
             seen = True
             reader.record()
             if not self.begin:
@@ -99,10 +99,10 @@ class Named:
         else:
             yield from json_calls.arguments(parse, call, stops(*stop, *self.fences))
             call.end()
-        yield from self._ended(parse)
+        yield from self._read_end(parse)
 
     def _name(self, parse: Parse, stop: tuple[str, ...]) -> Parsing[str]:
-        """The tool's name; its separator is consumed. If there is no name, raises what stands there instead."""
+        """The tool's name; its separator is consumed. Without a name, raises what stands there instead."""
         reader, tools = parse.reader, parse.tools
         if parse.inline and (yield from tagged.words_follow(parse)):
             raise NotACallError
@@ -131,7 +131,7 @@ class Named:
             raise MalformedError(NO_NAME)
         return name
 
-    def _ended(self, parse: Parse) -> Parsing[None]:
+    def _read_end(self, parse: Parse) -> Parsing[None]:
         reader = parse.reader
         marks = (*self.fences, *self.end)
         yield from json_calls.closers(reader)

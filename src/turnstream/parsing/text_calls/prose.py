@@ -2,7 +2,7 @@
 
 **State**: none but the call. **Held back**: the announcing words, until a call follows them. Words may always be text,
 so without an offered tool, or where nothing that can be a call follows, they are. **What ends it**: the words or the
-fence that the family ends it with. **Cost**: each character once, what was no call twice.
+fence that the family ends it with. **Cost**: each character once, what was not a call twice.
 """
 
 from __future__ import annotations

@@ -46,11 +46,11 @@ def one(parse: Parse, *, ends: Stops, weak: bool) -> Parsing[bool]:
         yield from values.value(reader, call.emit, values.PYTHON, opened=")", ends=ends, declared=declared)
         call.done = True
     except BrokenError:
-        yield from _whole(parse, call, ends)
+        yield from _read_complete(parse, call, ends)
     return True
 
 
-def _whole(parse: Parse, call: Call, ends: Stops) -> Parsing[None]:
+def _read_complete(parse: Parse, call: Call, ends: Stops) -> Parsing[None]:
     """The call as Python itself reads it, once its brackets are closed. Raises MalformedError."""
     reader = parse.reader
     yield from recovery.resync(parse, ends, brackets=recovery.PYTHON, whole=True)
@@ -61,7 +61,7 @@ def _whole(parse: Parse, call: Call, ends: Stops) -> Parsing[None]:
         raise MalformedError(NOT_JSON) from None
 
 
-def _checked(parse: Parse, ends: Stops, weak: bool, listed: bool) -> Parsing[bool]:
+def _check_one(parse: Parse, ends: Stops, weak: bool, listed: bool) -> Parsing[bool]:
     """One call. In a list, what follows it must be able to follow a call there."""
     yield from one(parse, ends=ends, weak=weak)
     if listed:
@@ -97,7 +97,7 @@ def several(parse: Parse, *, ends: tuple[str, ...] = (), weak: bool = False) -> 
         elif char.isalpha() or char == "_":
             if seen and not listed and not ends:
                 return
-            read = _checked(parse, marks, weak, listed)
+            read = _check_one(parse, marks, weak, listed)
             yield from recovery.recovering(parse, read, marks, brackets=recovery.PYTHON)
             weak, seen = False, True
             reader.record()

@@ -106,7 +106,7 @@ class Quoted:
         reader, style, emit = self._reader, self._style, self._emit
         if not inside:
             if style.quote and (yield from reader.take(style.quote)):
-                yield from self._quoted()
+                yield from self._read_quoted()
                 return
             if style.python and (triple := (yield from reader.take('"""', "'''"))):
                 yield from strings.long(reader, emit, triple, raw=raw)
@@ -118,7 +118,7 @@ class Quoted:
                 return
         yield from strings.short(reader, emit, quote, raw=raw, python=style.python, ends=self._ends, over=over)
 
-    def _quoted(self) -> Parsing[None]:
+    def _read_quoted(self) -> Parsing[None]:
         """Between a family's own quotation marks. One that was not closed before the call's end is closed there.
 
         An end of the call within the string is the string's own if the string is closed before another call begins.

@@ -2,7 +2,7 @@
 
 What was read of the call is searched first: its own end may have been taken for a piece of a string that was never
 closed. The first of these is the end: the bracket that closes the call's first one; a marker outside of a string; a
-marker in a string, if it is a token of the vocabulary, or if a line ends there or another call begins. If there is none
+marker in a string, if it is a token of the vocabulary, or if a line ends there or another call begins. Without one
 of them, the stream is read on up to the next. What stands after the end is read again, as far as the budget of
 the answer goes.
 """

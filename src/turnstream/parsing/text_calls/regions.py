@@ -69,7 +69,7 @@ class Region:
         while True:
             yield from reader.space()
             seen = parse.out.calls != before
-            if self.closes and (yield from self._closed(parse, seen)):
+            if self.closes and (yield from self._read_closer(parse, seen)):
                 return
             if passed and (yield from reader.take(*passed)):
                 parse.inline, opened = False, True
@@ -92,7 +92,7 @@ class Region:
                 return
             if found is False:
                 yield from json_calls.closers(reader)
-                if self.closes and not (yield from self._closed(parse, True)):
+                if self.closes and not (yield from self._read_closer(parse, True)):
                     reader.pos += len((yield from pairs.misspelt(parse)))
                 return
             reader.record()
@@ -100,7 +100,7 @@ class Region:
     def _fences(self) -> tuple[str, ...]:
         return FENCES if self.closes and self.json is not None else ()
 
-    def _closed(self, parse: Parse, seen: bool) -> Parsing[bool]:
+    def _read_closer(self, parse: Parse, seen: bool) -> Parsing[bool]:
         reader = parse.reader
         if (yield from reader.take(*self.closes)):
             if not seen and parse.inline:

@@ -63,13 +63,13 @@ def scalar(text: str, types: Types) -> str | None:
     if not types or types & {"integer", "number"}:
         found = number(word)
         if found is not None and not (leads_with_zero(word) and (not types or strict)):
-            return _whole(found) if types and "number" not in types else found
+            return _as_integer(found) if types and "number" not in types else found
     if "boolean" in types and word in ("0", "1"):
         return "true" if word == "1" else "false"
     return None
 
 
-def _whole(number: str) -> str:
+def _as_integer(number: str) -> str:
     """``3.0`` where an integer is declared."""
     if "." in number and float(number).is_integer():
         return str(int(float(number)))

@@ -71,7 +71,7 @@ def attributes(head: str) -> dict[str, str]:
     return {key: double or single or bare for key, double, single, bare in _ATTRIBUTE.findall(head)}
 
 
-def _named(head: str) -> tuple[str, dict[str, str]]:
+def _parse_name(head: str) -> tuple[str, dict[str, str]]:
     """The name that a tag gives, as ``=NAME`` or as ``name="NAME"``, and its attributes."""
     head = head.strip().rstrip("/").strip()
     if "=" in head:
@@ -87,7 +87,7 @@ def call(parse: Parse, tags: Tags) -> Parsing[None]:
     """One call; the reader stands after ``tags.call``. It ends after its closer, or before what cannot be in it."""
     parse.call = None
     head, mark = yield from _head(parse)
-    name = tags.clean(_CONTROL.sub("", _named(head)[0]))
+    name = tags.clean(_CONTROL.sub("", _parse_name(head)[0]))
     if not name:
         raise NotACallError if parse.inline else MalformedError(NO_NAME)
     if not (plausible(name) or (parse.tools.known and parse.tools.offers(name))):
@@ -231,7 +231,7 @@ def _foreign(parse: Parse, tags: Tags, call: Call) -> Parsing[bool]:
         reader.pos += 1
         return False
     if found[1]:
-        key = _named(head[1 + len(found[1]) : -1])[0]
+        key = _parse_name(head[1 + len(found[1]) : -1])[0]
         closers: tuple[str, ...] = (f"</{found[1]}>",)
     else:
         key = head[1:-1]
@@ -252,7 +252,7 @@ def _param(parse: Parse, tags: Tags, call: Call) -> Parsing[None]:
     head, mark = yield from _head(parse)
     if mark == "<":
         raise MalformedError(LOST)
-    key, found = _named(head)
+    key, found = _parse_name(head)
     yield from _read_param(parse, tags, call, key, found)
 
 
@@ -261,7 +261,7 @@ def _read_param(parse: Parse, tags: Tags, call: Call, key: str, said: dict[str, 
     if not key or (any(char in key for char in "<>=") and not tools.declares(call.name, key)):
         raise MalformedError(LOST)
     whole = key in _WHOLE and not call.given and tools.knows(call.name) and not tools.declares(call.name, key)
-    if whole and (yield from _wrapped(parse, tags, call, key)):
+    if whole and (yield from _read_wrapped(parse, tags, call, key)):
         return
     call.member(key)
     types = tools.types(call.name, key)
@@ -283,7 +283,7 @@ def _read_param(parse: Parse, tags: Tags, call: Call, key: str, said: dict[str, 
     value.close()
 
 
-def _wrapped(parse: Parse, tags: Tags, call: Call, key: str) -> Parsing[bool]:
+def _read_wrapped(parse: Parse, tags: Tags, call: Call, key: str) -> Parsing[bool]:
     """All arguments in one object, in a parameter that the tool does not have, if the object has the tool's own."""
     if not (yield from parse.reader.ahead(_NOT_SPACE)).endswith("{"):
         return False
@@ -348,7 +348,7 @@ def _value(reader: Reader, tags: Tags, sink: Kept, parse: Parse, call: Call) -> 
             sink.closed = True
         elif found in tags.param or found in tags.call:
             head = yield from reader.ahead(_HEAD_END, len(found))
-            key = _named(head[len(found) : -1])[0]
+            key = _parse_name(head[len(found) : -1])[0]
             if found in tags.call:
                 ends_it = head[-1:] == ">" and parse.tools.known and parse.tools.offers(key)
             else:

@@ -144,7 +144,7 @@ def _compound(word: str) -> str | None:
         pass
     else:
         return word
-    for read in (values.convert, _literal, _unescaped):
+    for read in (values.convert, _literal, _unescape):
         try:
             return read(word)
         except ValueError:
@@ -160,7 +160,7 @@ def _literal(word: str) -> str:
     return strict.dumps(found)
 
 
-def _unescaped(word: str) -> str:
+def _unescape(word: str) -> str:
     """JSON that was escaped as if it stood in a JSON string. Raises ValueError."""
     if '\\"' not in word:
         raise ValueError("not escaped")

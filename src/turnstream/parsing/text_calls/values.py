@@ -151,7 +151,7 @@ class _Value(Quoted):
             else:
                 self._types = schema.types_of(node, self._root) if node is not None and self._root else schema.ANY
                 if char in "\"'" or (self._style.quote and (yield from reader.at(self._style.quote))):
-                    yield from self._typed_string(char)
+                    yield from self._read_typed_string(char)
                 else:
                     yield from self._word()
             node = yield from self._goes_on()
@@ -297,7 +297,7 @@ class _Value(Quoted):
             self._emit(f'"{word}"')
         elif scalars.NUMBER.fullmatch(word):
             self._emit(word)
-        elif style.python and (yield from self._prefixed(word)):
+        elif style.python and (yield from self._read_prefixed(word)):
             pass
         elif word and (found := self._loose_number(word)) is not None:
             self._emit(found)
@@ -323,7 +323,7 @@ class _Value(Quoted):
                 return None
         return scalars.number(word)
 
-    def _prefixed(self, prefix: str) -> Parsing[bool]:
+    def _read_prefixed(self, prefix: str) -> Parsing[bool]:
         """A string with one of Python's prefixes; JSON has no bytes, and a placeholder has no value here."""
         quote = yield from self._reader.at('"', "'")
         kind = prefix.lower()
@@ -342,7 +342,7 @@ class _Value(Quoted):
         emit(text)
         return True
 
-    def _typed_string(self, quote: str) -> Parsing[None]:
+    def _read_typed_string(self, quote: str) -> Parsing[None]:
         """A quoted value: in families that quote everything, the schema decides what it is."""
         types = self._types
         if not self._style.bare or not types or "string" in types:

@@ -66,7 +66,7 @@ def paths(settings: ServerSettings) -> frozenset[str]:
 
 
 def is_served(settings: ServerSettings) -> bool:
-    """Where strangers can come without a key there is no page."""
+    """The page is not served where strangers can reach the server without a key."""
     return settings.playground and (bool(settings.keys) or addresses.is_loopback(settings.host))
 
 
@@ -156,7 +156,7 @@ def _encode(table: routes.Routes, name: str, client: base.ClientRequest) -> base
     """What a client of that wire would have been sent: encoders are pure, so the same events give the same bytes."""
     wires = _wires(table)
     if name not in wires:
-        raise errors.RequestError(f"There is no wire '{name[:100]}'.", code="not_found", status=404)
+        raise errors.RequestError(f"Unknown wire '{name[:100]}'.", code="not_found", status=404)
     try:
         asked = _decode(client.body)
     except msgspec.DecodeError as error:

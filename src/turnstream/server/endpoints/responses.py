@@ -35,7 +35,7 @@ def add(
     async def retrieve(request: Request) -> Response:
         state = await find(request)
         if request.query_params.get("stream", "").lower() != "true":
-            return replies.respond(request.scope, base.Reply(200, await _shown(store, state)))
+            return replies.respond(request.scope, base.Reply(200, await _load_shown(store, state)))
         exchange = await _exchange(store, state)
         if exchange is None:
             text = "stream: only a response of the background can be streamed again, and not for ever."
@@ -53,7 +53,7 @@ def add(
             text = "Only a response of the background can be cancelled."
             raise errors.RequestError(text, param="response_id", code="invalid_value")
         await store.runs.cancel(state.principal, state.id)
-        return replies.respond(request.scope, base.Reply(200, await _shown(store, state)))
+        return replies.respond(request.scope, base.Reply(200, await _load_shown(store, state)))
 
     @route("DELETE", "/v1/responses/{response_id}", "Forget a response.")
     async def delete(request: Request) -> Response:
@@ -71,7 +71,7 @@ async def _exchange(store: kept.KeptRuns, state: protocols.RunState) -> base.Exc
     return await store.exchanges.read(state.agent, state.dialect, state.body) if state.body else None
 
 
-async def _shown(store: kept.KeptRuns, state: protocols.RunState) -> bytes:
+async def _load_shown(store: kept.KeptRuns, state: protocols.RunState) -> bytes:
     if state.shown:
         return state.shown
     exchange = await _exchange(store, state)

@@ -58,7 +58,7 @@ def add(
     @route("POST", "/v1/runs/{run_id}/answer", "Give the results of the client's own tools to a run that waits.")
     async def answer(request: Request) -> Response:
         state = await _find(store, request)
-        answered = _answered(bodies.decode(await request.body(), api_bodies.AnswerBody), state.ending)
+        answered = _read_answer(bodies.decode(await request.body(), api_bodies.AnswerBody), state.ending)
         if not await store.runs.answer(state.principal, state.id, answered):
             raise _not_waiting(state.id)
         return routing.respond(request, native.show(await _find(store, request)))
@@ -88,7 +88,7 @@ def _position(request: Request) -> int:
     return routing.number(request.headers.get("last-event-id") or request.query_params.get("after"), "after")
 
 
-def _answered(body: api_bodies.AnswerBody, ending: object) -> events.RunAnswered:
+def _read_answer(body: api_bodies.AnswerBody, ending: object) -> events.RunAnswered:
     if not isinstance(ending, events.RunWaiting):
         raise errors.RequestError("The run does not wait for anything.", code="run_not_waiting", status=409)
     calls = {call.id: call for call in ending.tool_calls}

@@ -70,7 +70,7 @@ def add(api: FastAPI, service: Service, store: protocols.Threads, refuse: refusa
         except protocols.MovedError:
             made = None
         if made is None:
-            text = "There is no such conversation with so many messages, or the new name is taken."
+            text = "Thread not found, shorter than `length`, or the new id is already taken."
             raise errors.RequestError(text, param="length", code="cannot_fork", status=409)
         return routing.respond(request, show(made))
 
@@ -101,7 +101,7 @@ async def _find(store: protocols.Threads, key: protocols.ThreadKey) -> protocols
 
 def _no_thread(id: str) -> errors.RequestError:
     return errors.RequestError(
-        f"There is no thread '{id[:100]}'.", param="thread_id", code="thread_not_found", status=404
+        f"Thread '{id[:100]}' not found.", param="thread_id", code="thread_not_found", status=404
     )
 
 

@@ -20,7 +20,7 @@ class Auth:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http":
             return self._app(scope, receive, send)
-        principal = self._keys.principal(_shown(Headers(scope=scope)))
+        principal = self._keys.principal(_find_keys(Headers(scope=scope)))
         if principal is not None:
             scopes.set_principal(scope, principal)
             return self._app(scope, receive, send)
@@ -31,7 +31,7 @@ class Auth:
         return self._refuse(scope, error, {"www-authenticate": "Bearer"})(scope, receive, send)
 
 
-def _shown(headers: Headers) -> Iterator[bytes]:
+def _find_keys(headers: Headers) -> Iterator[bytes]:
     for name in ("x-api-key", "api-key"):  # the second as Azure's clients have it
         yield headers.get(name, "").encode("latin-1")
     scheme, _, token = headers.get("authorization", "").partition(" ")
