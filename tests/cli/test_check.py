@@ -117,6 +117,14 @@ def test_tools_that_tell_the_model_too_little_are_warned_of(tmp_path: Path, caps
     ]
 
 
+def test_a_tool_that_another_hides_is_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rest = "{name: get_weather, url: 'http://127.0.0.1:1/', description: The weather.}"
+    tools = f"tools:\n- tools.py:get_weather\n- rest: {rest}\n"
+    code, said = check(write(tmp_path, f"name: helper\nmodel: demo\n{tools}"), capsys)
+    assert code == 0
+    assert "warning: a tool get_weather of agent helper is hidden: another has its name; give one a prefix" in said
+
+
 def test_json_is_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for text, ok in (("model: demo\ntools: [tools.py:get_weather]", True), ("model: demo\nx: 1", False)):
         with pytest.raises(SystemExit) as exited:

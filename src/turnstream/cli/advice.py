@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from turnstream.agent import Agent
+    from turnstream.protocols import Toolbox
     from turnstream.service import Service
     from turnstream.toolspec import ToolSpec
 
 
 def advise(service: Service) -> list[str]:
-    """Of functions only: other tools are known when their server is asked."""
+    """Of tools that are known without asking a server."""
     return [line for agent in service.agents.values() for line in _advise_on(agent)]
 
 
@@ -20,9 +21,20 @@ def _advise_on(agent: Agent) -> Iterator[str]:
     from turnstream.tools.python import FunctionTool
     from turnstream.tools.wrap import innermost
 
+    names: set[str] = set()
     for toolbox in agent.toolboxes:
         if isinstance(inner := innermost(toolbox), FunctionTool):
             yield from advise_on_tool(inner.spec)
+        for spec in _known_tools(toolbox):
+            if spec.name in names:
+                yield f"a tool {spec.name} of agent {agent.name} is hidden: another has its name; give one a prefix"
+            names.add(spec.name)
+
+
+def _known_tools(toolbox: Toolbox) -> Sequence[ToolSpec]:
+    """Those of functions and REST calls: for others a server would have to be asked, as ``turnstream tools`` does."""
+    known: Any = getattr(toolbox, "specs", None) or getattr(toolbox, "known", ())
+    return tuple(known)
 
 
 def advise_on_tool(spec: ToolSpec) -> Iterator[str]:

@@ -55,6 +55,11 @@ class HttpTools:
             for one in self._operations.values()
         ]
 
+    @property
+    def known(self) -> tuple[toolspec.ToolSpec, ...]:
+        """The tools, as far as they are known without asking anybody."""
+        return tuple(self._specs)
+
     def filled_parameters(self) -> frozenset[tuple[str, str]]:
         """The places and names, in lower case, that are filled for each request: no model is asked for them."""
         own = self._auth.fills
