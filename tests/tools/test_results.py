@@ -9,7 +9,6 @@ from decimal import Decimal
 from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
-import numpy
 import pytest
 from pydantic import BaseModel
 
@@ -95,12 +94,6 @@ class Stamped(UserDict[str, Any]):
 @pytest.mark.parametrize(
     ("value", "content"),
     [
-        (numpy.int64(3), "3"),
-        (numpy.float32(0.5), "0.5"),
-        (numpy.bool_(True), "true"),
-        (numpy.array([[1, 2], [3, 4]]), "[[1,2],[3,4]]"),
-        (numpy.array(5), "5"),
-        ({"total": numpy.int64(3), numpy.int64(4): [numpy.float64("nan")]}, '{"total":3,"4":[null]}'),
         (pandas.DataFrame({"a": [1, 2], "b": ["x", None]}).head(1), '[{"a":1,"b":"x"}]'),
         (pandas.Series([1, 2]), "[1,2]"),
         (pandas.Series({"x": 1}), '{"x":1}'),
