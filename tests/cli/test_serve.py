@@ -13,6 +13,9 @@ from urllib.request import urlopen
 
 import pytest
 
+from turnstream import Agent, ServerSettings, Service
+from turnstream.cli.serve import banner
+
 ROOT = Path(__file__).parents[2]
 AGENTS = "tests/cli/agents.py:agents"
 
@@ -125,3 +128,10 @@ def test_health_fails_where_nobody_answers() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     assert failure("health", f"http://127.0.0.1:{port}").startswith(f"http://127.0.0.1:{port} does not answer")
+
+
+def test_the_page_is_named_where_there_is_one() -> None:
+    service = Service({"agent": Agent("demo")})
+    assert "http://127.0.0.1:8000/  chat in the browser" in banner(service, "127.0.0.1", 8000)
+    closed = Service({"agent": Agent("demo")}, ServerSettings(playground=False))
+    assert "chat in the browser" not in banner(closed, "127.0.0.1", 8000)

@@ -106,8 +106,12 @@ def run(
 
 def banner(service: Service, host: str, port: int) -> str:
     """What is served, and where."""
+    from turnstream.server.endpoints import playground
+
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     lines = [f"{address}/v1  for clients of OpenAI's API", f"{address}/docs  API reference"]
+    if playground.is_served(service.settings):
+        lines.insert(1, f"{address}/  chat in the browser, and each run taken apart")
     for agent in service.agents.values():
         lines.append(f"  {agent.name}  ({agent.model.name})")
         if refused := unanswered(agent):
