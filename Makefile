@@ -85,11 +85,11 @@ release: ## make release VERSION=x.y.z sets the version and the changelog, check
 	git commit --all --message "Release $(VERSION)"
 	git tag --annotate "v$(VERSION)" --message "Turnstream $(VERSION)"
 
-bench-tests: install $(VENV)-bench/.installed ## the tests that need what the bench brings: its plots, numpy
-	$(call with,bench) -m pytest tests/bench tests/tools/test_numpy_results.py
+bench-tests: install $(VENV)-bench/.installed ## the bench's own tests, where they need its plots
+	$(call with,bench) -m pytest tests/bench
 
 milvus: install $(VENV)-milvus/.installed ## the search in Milvus, with Milvus Lite from an environment of its own (450 MB)
-	$(call with,milvus) -m pytest tests/tools/retrieval/test_milvus.py tests/cli/test_tools.py
+	$(call with,milvus) -m pytest tests/tools/retrieval/test_milvus.py tests/tools/test_numpy_results.py tests/cli/test_tools.py
 
 playground/node_modules/.installed: playground/package-lock.json
 	cd playground && npm ci --no-audit --no-fund --loglevel=error

@@ -66,7 +66,7 @@ def test_another_agent_can_be_asked() -> None:
     done = chat("tests/cli/agents.py:agents", said="/agent other\ncount\n")
     assert done.stdout == "1 messages\n"
     assert chat("tests/cli/agents.py:agents", "--agent", "othr").stderr.endswith(
-        "unknown agent 'othr'; expected one of: doubler, other\n"
+        "there is no agent 'othr'; there are: doubler, other\n"
     )
 
 

@@ -331,7 +331,7 @@ async def test_models_can_be_asked_by_head() -> None:
 async def test_an_unknown_agent_is_answered_with_those_that_there_are() -> None:
     async with serving(agent("first"), agent("second")) as served:
         answer = (await served.post({**ASK, "model": "third"}))[2]
-    assert answer["error"]["message"] == "Unknown agent 'third'; expected one of: first, second."
+    assert answer["error"]["message"] == "There is no agent named 'third'. There are: first, second."
 
 
 async def test_azures_header_opens_too() -> None:

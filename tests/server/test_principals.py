@@ -62,7 +62,7 @@ async def test_another_agent_is_as_unknown_as_one_that_is_not_there() -> None:
         hidden = await served.post({**ASK, "model": "second"}, **BOB)
         absent = await served.post({**ASK, "model": "absent"}, **BOB)
     assert hidden[0] == absent[0] == 404
-    message = "Unknown agent 'second'; expected one of: agent."
+    message = "There is no agent named 'second'. There are: agent."
     assert hidden[2]["error"] == {**absent[2]["error"], "message": message}
 
 

@@ -1,4 +1,4 @@
-"""What functions give back with numpy, where it is installed: `make bench-tests` has it."""
+"""What functions give back with numpy and pandas, where they are installed: `make milvus` has both."""
 
 from __future__ import annotations
 
@@ -24,3 +24,11 @@ numpy = pytest.importorskip("numpy")
 )
 def test_numbers_and_arrays_are_json(value: Any, content: str) -> None:
     assert output(value).content == content
+
+
+def test_tables_and_columns_are_json() -> None:
+    pandas: Any = pytest.importorskip("pandas")
+    table = pandas.DataFrame({"a": [1, 2], "b": ["x", None]}).head(1)
+    assert output(table).content == '[{"a":1,"b":"x"}]'
+    assert output(pandas.Series([1, 2])).content == "[1,2]"
+    assert output(pandas.Series({"x": 1})).content == '{"x":1}'

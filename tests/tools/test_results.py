@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import enum
-import importlib
 from collections import UserDict, deque
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -68,9 +67,6 @@ def test_content_parts_are_content() -> None:
     assert output(["see", IMAGE, {"a": 1}]).content == (TextPart("see"), IMAGE, TextPart('{"a":1}'))
 
 
-pandas: Any = importlib.import_module("pandas")  # it has no types
-
-
 class Odd:
     def __repr__(self) -> str:
         return "an odd thing"
@@ -94,9 +90,6 @@ class Stamped(UserDict[str, Any]):
 @pytest.mark.parametrize(
     ("value", "content"),
     [
-        (pandas.DataFrame({"a": [1, 2], "b": ["x", None]}).head(1), '[{"a":1,"b":"x"}]'),
-        (pandas.Series([1, 2]), "[1,2]"),
-        (pandas.Series({"x": 1}), '{"x":1}'),
         (Stamped(a=1), '{"a":1}'),
         (MappingProxyType({"a": range(2)}), '{"a":[0,1]}'),
         (SimpleNamespace(a=1), '{"a":1}'),

@@ -110,9 +110,7 @@ class Conversation:
         from turnstream import errors
 
         if name not in self.service.agents:
-            raise errors.ConfigurationError(
-                f"unknown agent {name!r}; expected one of: {', '.join(self.service.agents)}"
-            )
+            raise errors.ConfigurationError(f"there is no agent {name!r}; there are: {', '.join(self.service.agents)}")
         return self.service.agents[name]
 
     async def open(self) -> None:

@@ -93,7 +93,7 @@ def no_agent(name: str, known: Iterable[str]) -> errors.RequestError:
         message = "This key may not use any agent."
     else:
         names = ", ".join(shown[:MOST_NAMED]) + (", …" if len(shown) > MOST_NAMED else "")
-        message = f"Unknown agent '{name[:100]}'; expected one of: {names}."
+        message = f"There is no agent named '{name[:100]}'. There are: {names}."
     return errors.RequestError(message, param="model", code="model_not_found", status=404)
 
 
