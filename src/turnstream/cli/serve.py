@@ -111,7 +111,7 @@ def banner(service: Service, host: str, port: int) -> str:
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     lines = [f"{address}/v1  for clients of OpenAI's API", f"{address}/docs  API reference"]
     if playground.is_served(service.settings):
-        lines.insert(1, f"{address}/  chat in the browser, and each run taken apart")
+        lines.append(f"{address}/  chat in the browser, and each run taken apart")
     for agent in service.agents.values():
         lines.append(f"  {agent.name}  ({agent.model.name})")
         if refused := unanswered(agent):
