@@ -110,8 +110,6 @@ def banner(service: Service, host: str, port: int) -> str:
 
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     lines = [f"{address}/v1  for clients of OpenAI's API", f"{address}/docs  API reference"]
-    if playground.is_served(service.settings):
-        lines.append(f"{address}/  chat in the browser, and each run taken apart")
     for agent in service.agents.values():
         lines.append(f"  {agent.name}  ({agent.model.name})")
         if refused := unanswered(agent):
@@ -120,4 +118,6 @@ def banner(service: Service, host: str, port: int) -> str:
             )
             lines.append("  refused. approve.ask names a function that decides.")
     lines += [f"  Warning: {warning}." for warning in advise(service)]
+    if playground.is_served(service.settings):
+        lines.append(f"{address}/  chat in the browser, and each run taken apart")
     return "\n".join(lines)
