@@ -92,7 +92,7 @@ milvus: install $(VENV)-milvus/.installed ## the search in Milvus, with Milvus L
 	$(call with,milvus) -m pytest tests/tools/retrieval/test_milvus.py tests/tools/test_numpy_results.py tests/cli/test_tools.py
 
 playground/node_modules/.installed: playground/package-lock.json
-	cd playground && npm ci --no-audit --no-fund --loglevel=error
+	cd playground && npm install --no-save --no-audit --no-fund --loglevel=error
 	@touch $@
 
 playground: playground/node_modules/.installed ## build the page into the package (needs Node.js)
