@@ -18,7 +18,6 @@ from contextlib import asynccontextmanager, nullcontext
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -26,12 +25,13 @@ from turnstream import __version__, identity
 from turnstream.dialects import DIALECTS
 from turnstream.runs import stores
 from turnstream.runs.keeper import Keeper
-from turnstream.server import addresses, openapi, refusals, routes, scopes
+from turnstream.server import openapi, refusals, routes, scopes
 from turnstream.server.conversations import Conversations
 from turnstream.server.endpoints import health, metrics, models, playground, responses, runs, threads
 from turnstream.server.endpoints.dialects import Dialects
 from turnstream.server.kept import Exchanges, KeptRuns
 from turnstream.server.middleware.auth import Auth
+from turnstream.server.middleware.cors import Cors
 from turnstream.server.middleware.drain import Drain
 from turnstream.server.middleware.errors import Errors
 from turnstream.server.middleware.fields import FieldLimit
@@ -66,21 +66,11 @@ def _middleware(
     settings: ServerSettings, state: State, table: routes.Routes, refuse: refusals.Refusals
 ) -> list[Middleware]:
     """The outermost first."""
-    cors = Middleware(
-        CORSMiddleware,
-        allow_origins=settings.cors_origins,
-        # Whom `Origin` lets in should be able to read the answer: a front end that is developed on this machine.
-        allow_origin_regex=None if settings.keys else addresses.LOOPBACK_ORIGIN,
-        allow_methods=["GET", "POST", "DELETE"],
-        allow_headers=["*"],
-        expose_headers=["x-request-id", "x-run-id", "retry-after"],
-        max_age=600,
-    )
     return [
         Middleware(RequestId),
         Middleware(Spelling),
         Middleware(FieldLimit, refuse),
-        *([cors] if settings.cors_origins or not settings.keys else []),
+        *([Middleware(Cors, settings)] if settings.cors_origins or not settings.keys else []),
         Middleware(Errors, refuse),
         Middleware(Drain, state, refuse),
         *([Middleware(Hosts, settings, refuse)] if settings.allowed_hosts or not settings.keys else []),

@@ -46,6 +46,8 @@ class FramedDecoder(Generic[Frame]):
     def feed(self, piece: bytes) -> list[events.ModelEvent]:
         if self._error is not None:
             raise self._error
+        if not piece:
+            return []
         out: list[events.ModelEvent] = []
         try:
             for frame in self._framing.feed(piece):

@@ -1,0 +1,32 @@
+"""Which pages may read the answers: those of the configured origins, and without keys those of this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from turnstream.server import addresses
+from turnstream.service import ServerSettings
+
+
+class Cors:
+    """A request without ``Origin`` comes from no page, so it passes at no cost per write."""
+
+    def __init__(self, app: ASGIApp, settings: ServerSettings) -> None:
+        self._app = app
+        self._pages = CORSMiddleware(
+            app,
+            allow_origins=settings.cors_origins,
+            # Whom `Origin` lets in should be able to read the answer: a front end that is developed on this machine.
+            allow_origin_regex=None if settings.keys else addresses.LOOPBACK_ORIGIN,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["*"],
+            expose_headers=["x-request-id", "x-run-id", "retry-after"],
+            max_age=600,
+        )
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        from_page = scope["type"] == "http" and any(name == b"origin" for name, _ in scope["headers"])
+        return (self._pages if from_page else self._app)(scope, receive, send)
