@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from msgspec import Struct
 
-from turnstream import errors, events, messages, protocols
+from turnstream import errors, events, messages, protocols, text
 
 T = TypeVar("T")
 VERSION = 1
@@ -39,7 +39,7 @@ class _Form(Generic[T]):
         try:
             return msgspec.json.encode(envelope, enc_hook=str)
         except UnicodeEncodeError:  # half of a surrogate pair, which UTF-8 cannot carry
-            return msgspec.json.encode(_without_surrogates(msgspec.to_builtins(envelope, enc_hook=str)))
+            return msgspec.json.encode(text.join_surrogates_in(msgspec.to_builtins(envelope, enc_hook=str)))
 
     def decode(self, data: bytes) -> T:
         try:
@@ -54,24 +54,12 @@ class _Form(Generic[T]):
 def _unknown(data: bytes) -> errors.StoreError:
     version = msgspec.json.decode(data, type=_Version).v
     if version > VERSION:
-        text = (
+        reason = (
             f"The stored value was written by a newer version of Turnstream (form {version}; this one knows {VERSION})."
         )
     else:
-        text = "The stored value was written by another version of Turnstream, which knows other events."
-    return errors.StoreError(text)
-
-
-def _without_surrogates(value: Any) -> Any:
-    match value:
-        case str():
-            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        case dict():
-            return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_without_surrogates(item) for item in value]
-        case _:
-            return value
+        reason = "The stored value was written by another version of Turnstream, which knows other events."
+    return errors.StoreError(reason)
 
 
 _events: _Form[Sequence[events.LogEvent]] = _Form(list[events.LogEvent])
