@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from aiohttp import web
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
@@ -20,6 +21,7 @@ from turnstream.tools.http_client import HttpClient
 from turnstream.tools.http_tools import HttpTools
 from turnstream.tools.operations import Operation, Parameter
 from turnstream.tools.rest import rest
+from turnstream.tools.serialization import encoded
 
 CONTEXT = RunContext(run_id="run", tool_call_id="call")
 
@@ -123,10 +125,64 @@ def test_no_argument_changes_the_origin_or_the_shape_of_the_path(arguments: dict
 @pytest.mark.parametrize("value", ["..", ".", "%2e%2E", ""])
 async def test_an_argument_is_never_a_step_up_in_the_path(value: str) -> None:
     box = rest("x", "https://api.example.com/users/{id}", parameters={"id": {"type": "string"}})
-    if value == "%2e%2E":
-        return  # its percent sign is encoded: it stays a name
-    with pytest.raises(ToolError, match=r"must not be"):
+    with pytest.raises(ToolError, match=r"id must not be"):
         await called(box, {"id": value})
+
+
+ENDS = st.text(max_size=5).map(lambda end: f"/{end}") | st.text(max_size=5).map(lambda end: f"\\{end}") | st.just("")
+PARAMETERS = st.text(st.characters(exclude_characters="/\\"), max_size=5).map(lambda end: f";{end}") | st.just("")
+
+
+@given(
+    ENDS.map(lambda end: end[::-1]), st.sampled_from([".", ".."]), PARAMETERS, ENDS, st.lists(st.booleans(), max_size=2)
+)
+def test_a_dot_segment_is_refused_however_it_is_written(
+    before: str, dots: str, parameters: str, after: str, encodings: list[bool]
+) -> None:
+    value = before + dots + parameters + after
+    for with_dots in encodings:
+        value = encoded(value).replace(".", "%2e" if with_dots else ".")
+    operation = Operation("x", "GET", "https://api.example.com/users/{a}", parameters=(Parameter("a", "a", "path"),))
+    with pytest.raises(ToolError, match="must not be"):
+        operation.request({"a": value}, Credentials(), "key")
+
+
+@given(st.text("./\\;%2ef5cx", max_size=12), st.sampled_from([None, "label", "matrix"]))
+@example("..%2Fadmin", None)
+@example("%252e%252e%255cadmin", None)
+@example("..;v=1/admin", None)
+def test_what_is_sent_stays_below_its_path_for_a_gateway_that_decodes_it_twice(value: str, style: str | None) -> None:
+    parameters = (Parameter("a", "a", "path", style),)
+    operation = Operation("x", "GET", "https://api.example.com/users/{a}/end", parameters=parameters)
+    try:
+        path = urlsplit(operation.request({"a": value}, Credentials(), "key").url).path
+    except ToolError:
+        return
+    for _ in range(3):
+        segments = [segment.partition(";")[0] for segment in re.split(r"[/\\]", path)]
+        assert segments[1] == "users"
+        assert not {".", ".."} & set(segments)
+        path = unquote(path)
+
+
+@pytest.mark.parametrize("value", ["main...dev", "a..b", ".git", "..a", "...", "100%", "a/b", "AC/DC;x"])
+async def test_dots_that_are_part_of_a_name_are_sent(value: str) -> None:
+    operation = Operation("x", "GET", "https://api.example.com/{a}", parameters=(Parameter("a", "a", "path"),))
+    assert unquote(urlsplit(operation.request({"a": value}, Credentials(), "key").url).path) == f"/{value}"
+
+
+@pytest.mark.parametrize("value", [["a", "../b"], {"k": "../b"}, {"../k": "b"}])
+async def test_a_list_or_an_object_in_a_path_has_no_dot_segment_either(value: Any) -> None:
+    operation = Operation("x", "GET", "https://api.example.com/{a}", parameters=(Parameter("a", "a", "path"),))
+    with pytest.raises(ToolError, match="must not be"):
+        operation.request({"a": value}, Credentials(), "key")
+
+
+async def test_two_arguments_that_make_dots_together_are_refused() -> None:
+    parameters = (Parameter("a", "a", "path"), Parameter("b", "b", "path"))
+    operation = Operation("x", "GET", "https://api.example.com/{a}{b}/x", parameters=parameters)
+    with pytest.raises(ToolError, match="together"):
+        operation.request({"a": "%2", "b": "e%2e"}, Credentials(), "key")
 
 
 async def test_a_header_with_a_line_break_is_refused() -> None:

@@ -1,7 +1,7 @@
 """One HTTP operation as a tool: arguments in, request out. No I/O.
 
 What a model writes can fill a path segment, a query value, a header, a cookie or a body. It can never change the
-scheme, the host, the port or the shape of the path.
+scheme, the host, the port or the shape of the path, not even for a proxy that decodes the path before it routes.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from turnstream import errors, toolspec
+from turnstream import text as texts
 from turnstream.tools import bodies, serialization
 from turnstream.tools.auth import Credentials
 from turnstream.tools.forwarding import is_name, is_value
@@ -26,7 +27,7 @@ BODY = "body"
 """The argument that is a whole body."""
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-_DOTS = re.compile(r"(?:\.|%2e){1,2}", re.IGNORECASE)
+_MOST_EXCERPT = 80
 _REPEATABLE = ("GET", "HEAD", "OPTIONS", "QUERY", "PUT", "DELETE")
 OWN_HEADERS = ("host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer")
 """They say where a request goes and where it ends: neither the configuration nor a model may."""
@@ -121,8 +122,8 @@ class Operation:
             return values[match[1]]
 
         filled = _PLACEHOLDER.sub(fill, before)
-        if any(_DOTS.fullmatch(segment) for segment in filled.split("/")):
-            raise errors.ToolError("An argument that is part of the address must not be '.' or '..'.")
+        if serialization.has_dot_segment(filled, decodings=3):  # the values in it are encoded once more than themselves
+            raise errors.ToolError("The arguments that are part of the address must not be '.' or '..' together.")
         pairs = list(self.fixed_query)
         for one, value in given:
             if one.place == "query":
@@ -212,6 +213,12 @@ def _path_value(one: Parameter, value: Any) -> str:
         raise errors.ToolError(f"The argument {one.argument} must not be empty.")
     if one.as_json:
         return serialization.encoded(json.dumps(value))
+    for written in serialization.texts(value):
+        if serialization.has_dot_segment(written):
+            raise errors.ToolError(
+                f"The argument {one.argument} must not be or contain a path segment '.' or '..', encoded or not: "
+                f"{texts.excerpt(written, _MOST_EXCERPT)!r} could lead to another address."
+            )
     return serialization.in_path(one.name, value, one.style or "simple", bool(one.explode))
 
 

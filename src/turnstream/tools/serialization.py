@@ -5,11 +5,13 @@ Object and its style values; RFC 6570).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 _SEPARATORS = {"form": ",", "spaceDelimited": "%20", "pipeDelimited": "%7C"}
+_SLASHES = re.compile(r"[/\\]")
 _RESERVED = ":/?[]@!$'()*,;"  # RFC 3986, but for what would end or split a value: # & + =
 
 
@@ -37,6 +39,30 @@ def text(value: Any) -> str:
 def encoded(value: str, safe: str = "") -> str:
     """Percent-encoded but for the unreserved characters of RFC 3986: nothing in it can end a segment or a value."""
     return quote(value.encode("utf-8", "replace"), safe=safe)
+
+
+def has_dot_segment(path: str, decodings: int = 2) -> bool:
+    """Whether a server or a proxy could read a step up or a step on the spot in it: gateways decode a path (some of
+    them twice), take a backslash for a slash, or drop the parameters of a segment, and only then resolve the dots.
+    """
+    for _ in range(decodings + 1):
+        if any(segment.partition(";")[0] in (".", "..") for segment in _SLASHES.split(path)):
+            return True
+        if path == (path := unquote(path)):
+            return False
+    return False
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Each text that `in_path` writes for the value."""
+    match value:
+        case list():
+            yield from map(text, value)
+        case dict():
+            yield from map(str, value)
+            yield from map(text, value.values())
+        case _:
+            yield text(value)
 
 
 def in_path(name: str, value: Any, style: str = "simple", explode: bool = False) -> str:
