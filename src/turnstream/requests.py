@@ -10,15 +10,18 @@ from typing import Any, Literal, Protocol
 import msgspec
 from msgspec import Struct
 
+from turnstream.limits import Limits  # by name: a principal has ``limits``
 from turnstream.messages import Message  # by name: a field of two classes here is called ``messages``
 from turnstream.toolspec import ToolSpec
 
 
 class Principal(Struct, frozen=True):
-    """Who asks: the name behind a key or a token. ``agents`` are the names of those that it may use, None: all."""
+    """Who asks: the name behind a key or a token. ``agents`` are the names of those that it may use, None: all.
+    ``limits`` are its own, None: those that the server has for everybody."""
 
     name: str
     agents: frozenset[str] | None = None
+    limits: Limits | None = None
 
     def may_use(self, agent: str) -> bool:
         return self.agents is None or agent in self.agents

@@ -11,6 +11,7 @@ from typing import Literal
 
 from turnstream import identity, protocols, requests
 from turnstream.agent import Agent
+from turnstream.limits import ServerLimits  # by name: settings have ``limits``
 
 StatusMode = Literal["extension", "metadata", "off"]
 
@@ -31,7 +32,8 @@ class ServerSettings:
     ``memory_limit`` bounds what the server remembers of threads and answers, ``max_bodies`` the bodies of all requests
     that are not answered yet, ``max_held`` the bytes that wait for clients which read slowly: beyond it the slowest is
     left. Beyond ``max_bodies``, ``max_connections`` or ``max_runs`` the server is busy (503);
-    a principal that has ``max_runs_each`` runs gets 429 for the next, so that none can take the others' place.
+    a principal that has ``max_runs_each`` runs gets 429 for the next, so that none can take the others' place. The
+    ``limits`` say how much may be used in a time, and whether requests wait for a place.
 
     ``metrics`` are for Prometheus, behind the keys, or without them on a ``metrics_port`` of their own.
     """
@@ -50,6 +52,7 @@ class ServerSettings:
     max_connections: int = 8192
     max_runs: int = 4096
     max_runs_each: int | None = None
+    limits: ServerLimits = field(default_factory=ServerLimits)
     max_held: int = 256 * 1024 * 1024
     heartbeat: float = 10.0
     first_byte_hold: float = 3.0

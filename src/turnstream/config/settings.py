@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from turnstream import errors, identity, service
 from turnstream.config import foreign
 from turnstream.config import guardrails as guarding
+from turnstream.config import limits as limiting
 from turnstream.config.sections import NonEmpty, Number, PositiveInt, Seconds, Secret, Section, StrList, defaults_of
 from turnstream.runs import stores
 
@@ -91,6 +92,8 @@ class ServerSection(Section):
     """Runs at a time."""
     max_runs_each: PositiveInt | None = _DEFAULTS["max_runs_each"]
     """Runs at a time of one principal, which is whoever has the same key; null means no limit of its own."""
+    limits: limiting.ServerLimitsSection = Field(default_factory=limiting.ServerLimitsSection)
+    """How much may be used in a minute or a day, and how many requests wait for a place."""
     max_held: PositiveInt = _DEFAULTS["max_held"]
     """Bytes that wait for clients that read slowly. Beyond them the slowest client is left."""
     heartbeat: Seconds = _DEFAULTS["heartbeat"]
@@ -120,5 +123,6 @@ def build(section: ServerSection) -> service.ServerSettings:
     values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in section}
     del values["guardrails"]  # they stand around agents
     values["keys"] = tuple(key.build() for key in section.keys)
+    values["limits"] = section.limits.build()
     values["forward_headers"] = tuple(name.lower() for name in section.forward_headers)
     return service.ServerSettings(**values)
