@@ -54,4 +54,4 @@ def test_a_server_of_a_plain_agent_loads_no_http_client_for_tools_and_no_templat
     )
     loaded = {name.partition(".")[0] for name in loaded_by(code)}
     assert "pydantic" in loaded
-    assert not loaded & {"aiohttp", "genai_prices", "jinja2", "mcp"}
+    assert not loaded & {"aiohttp", "fastapi", "genai_prices", "jinja2", "mcp"}

@@ -3,11 +3,11 @@
 ::
 
     request id → spelling → field limit → CORS → errors → drain → hosts → auth or origin → a dialect, or
-                                                    FastAPI: models, runs, health, documents, the page, 404, 405
+                                                    Starlette: models, runs, health, documents, the page, 404, 405
 
 A layer that only lets pass or refuses is not a coroutine itself: it returns the awaitable of the next one, so that
 a stream does not pay for it (the outermost is one, because servers ask whether the application is). Requests to run an
-agent do not go through FastAPI: its way costs more than all else that a request costs before its model is asked.
+agent do not go through its router: its way costs more than all else that a request costs before its model is asked.
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, nullcontext
 
-from fastapi import FastAPI, Request
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from turnstream import __version__, identity
+from turnstream import identity
 from turnstream.dialects import DIALECTS
 from turnstream.runs import stores
 from turnstream.runs.keeper import Keeper
 from turnstream.server import openapi, refusals, routes, scopes
 from turnstream.server.conversations import Conversations
-from turnstream.server.endpoints import health, metrics, models, playground, responses, runs, threads
+from turnstream.server.endpoints import health, metrics, models, playground, responses, routing, runs, threads
 from turnstream.server.endpoints.dialects import Dialects
 from turnstream.server.kept import Exchanges, KeptRuns
 from turnstream.server.middleware.auth import Auth
@@ -81,7 +82,7 @@ def _middleware(
 
 
 class _Router:
-    def __init__(self, table: routes.Routes, dialects: Dialects, api: FastAPI) -> None:
+    def __init__(self, table: routes.Routes, dialects: Dialects, api: ASGIApp) -> None:
         self._table, self._dialects, self._api = table, dialects, api
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -98,9 +99,9 @@ def _api(
     state: State,
     table: routes.Routes,
     refuse: refusals.Refusals,
-) -> FastAPI:
+) -> ASGIApp:
     @asynccontextmanager
-    async def lifespan(api: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with service, store, state.keeper or nullcontext(), metrics.served(state.metrics, service.settings):
             yield
 
@@ -117,15 +118,7 @@ def _api(
         """Of an endpoint here; the layer around all of them logs it."""
         return refuse.fault(request.scope)
 
-    api = FastAPI(
-        title="Turnstream",
-        version=__version__,
-        summary="Agents, streamed.",
-        lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
-        exception_handlers={HTTPException: http_error, Exception: fault},
-    )
+    api = routing.Api()
     openapi.add(api, table.rows)
     models.add(api, service, refuse)
     runs.add(api, state.runs, kept, service.settings, refuse)
@@ -135,4 +128,5 @@ def _api(
     playground.add(api, service, state, table, refuse)
     if state.metrics is not None and service.settings.metrics:
         metrics.add(api, state.metrics, refuse)
-    return api
+    handlers = {HTTPException: http_error, Exception: fault}
+    return Starlette(routes=api.routes(), exception_handlers=handlers, lifespan=lifespan)

@@ -1,20 +1,24 @@
-"""The OpenAPI document: what FastAPI knows of the routes, and the schemas of what dialects read and stream."""
+"""The OpenAPI document: what FastAPI says of the routes, and the schemas of what dialects read and stream.
+
+Few ask for it, and FastAPI costs as much time and memory as half of the server: it is loaded when somebody does.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from fastapi import FastAPI, Request
-from fastapi.openapi.utils import get_openapi
-from pydantic.json_schema import models_json_schema
-from starlette.responses import Response
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
-from turnstream.api import sse_models
+from turnstream import __version__
 from turnstream.dialects import base
+from turnstream.server.endpoints import routing
 
+PATH = "/openapi.json"
 _REF = "#/components/schemas/{name}"
 _ITEM = "x-itemSchema"  # as OpenAPI 3.2 has it without the x; few tools read 3.2
 _ERROR = {
@@ -35,28 +39,23 @@ _ERROR = {
 }
 
 
-def add(api: FastAPI, rows: Iterable[tuple[base.Route, base.Dialect]]) -> None:
+def add(api: routing.Api, rows: Iterable[tuple[base.Route, base.Dialect]]) -> None:
     """The dialects' routes, for the document and for 405: requests that match one do not come as far as here."""
     routes: dict[tuple[str, str], tuple[base.Route, base.Dialect]] = {}
     for route, dialect in rows:
         routes[route.method, route.path] = (route, dialect)
+    made: dict[str, Any] = {}
+    making = asyncio.Lock()
+
+    async def show(request: Request) -> Response:
+        async with making:
+            if not made:  # in a thread, because it takes long enough to be felt by the streams
+                made.update(await asyncio.to_thread(document, api.rows, [route for route, _ in routes.values()]))
+        return JSONResponse(made)
+
+    api.add(PATH, show, "GET", "HEAD")
     for (method, path), (route, dialect) in routes.items():
-        api.add_api_route(
-            path,
-            endpoint,
-            methods=[method],
-            summary=route.summary,
-            tags=[dialect.name],
-            response_class=Response,
-            openapi_extra=operation(route),
-        )
-
-    def described() -> dict[str, object]:
-        if api.openapi_schema is None:
-            api.openapi_schema = document(api, [route for route, _ in routes.values()])
-        return api.openapi_schema
-
-    api.openapi = described  # type: ignore[method-assign]  # FastAPI's documented way
+        api.describe(path, endpoint, method, route.summary, dialect.name, operation(route))
 
 
 async def endpoint(request: Request) -> Response:
@@ -96,15 +95,12 @@ def _declare_parameters(paths: dict[str, dict[str, Any]]) -> None:
             ]
 
 
-def document(api: FastAPI, routes: Iterable[base.Route]) -> dict[str, Any]:
-    made = get_openapi(
-        title=api.title,
-        version=api.version,
-        openapi_version="3.1.0",
-        summary=api.summary,
-        description=api.description,
-        routes=api.routes,
-    )
+def document(rows: Sequence[routing.Row], routes: Iterable[base.Route]) -> dict[str, Any]:
+    from pydantic.json_schema import models_json_schema
+
+    from turnstream.api import sse_models
+
+    made = _describe(rows)
     requests = [route.request for route in routes if route.request is not None]
     _, read = msgspec.json.schema_components(requests, ref_template=_REF)
     _, streamed = models_json_schema(
@@ -120,3 +116,22 @@ def document(api: FastAPI, routes: Iterable[base.Route]) -> dict[str, Any]:
     }
     made["security"] = [{}, {"bearer": []}, {"key": []}]
     return made
+
+
+def _describe(rows: Sequence[routing.Row]) -> dict[str, Any]:
+    from fastapi import FastAPI
+
+    api = FastAPI(title="Turnstream", version=__version__, summary="Agents, streamed.")
+    for row in rows:
+        if row.described is not None:
+            api.add_api_route(
+                row.path,
+                endpoint,
+                name=row.endpoint.__name__,
+                methods=list(row.methods),
+                summary=row.summary,
+                tags=[row.tag],
+                response_class=Response,
+                openapi_extra=row.described,
+            )
+    return api.openapi()

@@ -6,20 +6,21 @@ import asyncio
 import math
 import time
 
-from fastapi import FastAPI, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from turnstream import errors, protocols
 from turnstream.dialects import base
 from turnstream.server import replies
 from turnstream.server import state as states
+from turnstream.server.endpoints import routing
 
 _NOBODY = protocols.ThreadKey("", "", "")
 _PATIENCE = 2.0  # seconds for the store to answer
 _ASK_EVERY = 1.0  # seconds
 
 
-def add(api: FastAPI, state: states.State, threads: protocols.Threads) -> None:
+def add(api: routing.Api, state: states.State, threads: protocols.Threads) -> None:
     store = _Store(threads)
 
     async def healthz(request: Request) -> Response:
@@ -38,8 +39,8 @@ def add(api: FastAPI, state: states.State, threads: protocols.Threads) -> None:
         ("/health", healthz, "As /healthz."),
         ("/readyz", readyz, "New runs are taken."),
     ):
-        api.add_api_route(path, endpoint, methods=["GET"], tags=["health"], response_class=Response, summary=summary)
-        api.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False)
+        api.describe(path, endpoint, "GET", summary, "health")
+        api.add(path, endpoint, "HEAD")
 
 
 class _Store:

@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from turnstream import errors
 from turnstream.server import refusals, scopes
+from turnstream.server.endpoints import routing
 from turnstream.service import ServerSettings
 from turnstream.telemetry import lag
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 PATH = "/metrics"
 
 
-def add(api: FastAPI, metrics: Metrics, refuse: refusals.Refusals) -> None:
+def add(api: routing.Api, metrics: Metrics, refuse: refusals.Refusals) -> None:
     """Behind the keys, where there are some: one that opens some agents only does not open this."""
 
     async def show(request: Request) -> Response:
@@ -30,7 +31,7 @@ def add(api: FastAPI, metrics: Metrics, refuse: refusals.Refusals) -> None:
         body, content_type = metrics.exposed(request.headers.get("accept", ""))
         return Response(body, media_type=content_type)
 
-    api.add_api_route(PATH, show, methods=["GET"], tags=["health"], response_class=Response, summary="For Prometheus.")
+    api.describe(PATH, show, "GET", "For Prometheus.", "health")
 
 
 @asynccontextmanager

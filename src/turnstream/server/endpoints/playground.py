@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import msgspec
-from fastapi import FastAPI, Request
 from msgspec import Struct
+from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from turnstream import __version__, errors, events, jsontext
@@ -21,6 +21,7 @@ from turnstream.dialects import base, native
 from turnstream.server import addresses, refusals, replies, routes, scopes
 from turnstream.server import request as incoming
 from turnstream.server import state as states
+from turnstream.server.endpoints import routing
 from turnstream.service import ServerSettings, Service
 
 _HTML, _SCRIPT, _STYLE = "text/html; charset=utf-8", "text/javascript; charset=utf-8", "text/css; charset=utf-8"
@@ -70,13 +71,14 @@ def is_served(settings: ServerSettings) -> bool:
     return settings.playground and (bool(settings.keys) or addresses.is_loopback(settings.host))
 
 
-def add(api: FastAPI, service: Service, state: states.State, table: routes.Routes, refuse: refusals.Refusals) -> None:
+def add(
+    api: routing.Api, service: Service, state: states.State, table: routes.Routes, refuse: refusals.Refusals
+) -> None:
     _add_files(api, _DOCS, " 'unsafe-inline'")  # Swagger UI styles its elements so
     if not is_served(service.settings):
         return
     _add_files(api, _PAGE)
 
-    @api.get("/playground/settings", include_in_schema=False)
     async def settings(request: Request) -> Response:
         wires = [
             {"name": name, "method": route.method, "path": route.path} for name, (route, _) in _wires(table).items()
@@ -97,15 +99,16 @@ def add(api: FastAPI, service: Service, state: states.State, table: routes.Route
         except errors.TurnstreamError as error:
             return refuse(request.scope, error)
 
-    @api.post("/playground/wires/{name}", include_in_schema=False)
-    async def wire(request: Request, name: str) -> Response:
-        return await answer(request, partial(_encode, table, name))
+    async def wire(request: Request) -> Response:
+        return await answer(request, partial(_encode, table, request.path_params["name"]))
 
+    async def model(request: Request) -> Response:
+        return await answer(request, partial(_model_view, service))
+
+    api.add("/playground/settings", settings, "GET")
+    api.add("/playground/wires/{name}", wire, "POST")
     if shows_model(service.settings):
-
-        @api.post("/playground/model", include_in_schema=False)
-        async def model(request: Request) -> Response:
-            return await answer(request, partial(_model_view, service))
+        api.add("/playground/model", model, "POST")
 
 
 def shows_model(settings: ServerSettings) -> bool:
@@ -125,7 +128,7 @@ async def _model_view(service: Service, client: base.ClientRequest) -> base.Repl
     return base.Reply(200, jsontext.encode(shown))
 
 
-def _add_files(api: FastAPI, files: dict[str, tuple[str, str]], styles: str = "") -> None:
+def _add_files(api: routing.Api, files: dict[str, tuple[str, str]], styles: str = "") -> None:
     headers = {**_HEADERS, "content-security-policy": _POLICY.format(styles=styles)}
 
     def endpoint(name: str, media_type: str) -> Callable[[Request], Awaitable[Response]]:
@@ -136,7 +139,7 @@ def _add_files(api: FastAPI, files: dict[str, tuple[str, str]], styles: str = ""
         return file
 
     for path, (name, media_type) in files.items():
-        api.add_api_route(path, endpoint(name, media_type), methods=["GET", "HEAD"], include_in_schema=False)
+        api.add(path, endpoint(name, media_type), "GET", "HEAD")
 
 
 def _wires(table: routes.Routes) -> dict[str, tuple[base.Route, base.Dialect]]:

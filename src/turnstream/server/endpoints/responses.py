@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from fastapi import FastAPI, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from turnstream import errors, events, protocols, requests
@@ -17,7 +17,7 @@ _DIALECT = openai_responses.Responses.name
 
 
 def add(
-    api: FastAPI, service: Service, store: kept.KeptRuns, threads: protocols.Threads, refuse: refusals.Refusals
+    api: routing.Api, service: Service, store: kept.KeptRuns, threads: protocols.Threads, refuse: refusals.Refusals
 ) -> None:
     route = routing.routes(api, refuse, "responses")
 

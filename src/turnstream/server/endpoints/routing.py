@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
-from fastapi import FastAPI, Request
+from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from turnstream import errors, jsontext
 from turnstream.dialects import base
@@ -17,7 +17,48 @@ MOST_LISTED = 100
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
-def routes(api: FastAPI, refuse: refusals.Refusals, tag: str) -> Callable[[str, str, str], Callable[[Endpoint], None]]:
+class Row(NamedTuple):
+    """One endpoint: who answers, and what the OpenAPI document says of it."""
+
+    path: str
+    endpoint: Endpoint
+    methods: Sequence[str]
+    summary: str = ""
+    tag: str = ""
+    described: dict[str, Any] | None = None
+    """Added to what the document says by itself; None leaves the endpoint out."""
+
+
+class Api:
+    """The endpoints of our own API, in the order in which they are tried."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+
+    def add(self, path: str, endpoint: Endpoint, *methods: str) -> None:
+        """An endpoint that the document leaves out."""
+        self.rows.append(Row(path, endpoint, methods))
+
+    def describe(
+        self,
+        path: str,
+        endpoint: Endpoint,
+        method: str,
+        summary: str,
+        tag: str,
+        described: dict[str, Any] | None = None,
+    ) -> None:
+        """An endpoint of the document."""
+        self.rows.append(Row(path, endpoint, (method,), summary, tag, described or {}))
+
+    def routes(self) -> list[Route]:
+        made = [Route(row.path, row.endpoint, methods=list(row.methods)) for row in self.rows]
+        for route, row in zip(made, self.rows, strict=True):
+            route.methods = set(row.methods)  # Starlette adds HEAD to GET, also where the whole answer is made for it
+        return made
+
+
+def routes(api: Api, refuse: refusals.Refusals, tag: str) -> Callable[[str, str, str], Callable[[Endpoint], None]]:
     """A decorator of endpoints: method, path, what it does."""
 
     def route(method: str, path: str, summary: str) -> Callable[[Endpoint], None]:
@@ -29,23 +70,11 @@ def routes(api: FastAPI, refuse: refusals.Refusals, tag: str) -> Callable[[str, 
                     return refuse(request.scope, error)
 
             answer.__name__ = endpoint.__name__
-            api.add_api_route(
-                path,
-                answer,
-                methods=[method],
-                summary=summary,
-                tags=[tag],
-                response_class=Response,
-                openapi_extra={"parameters": [_parameter(name) for name in re.findall(r"{(\w+)}", path)]},
-            )
+            api.describe(path, answer, method, summary, tag)
 
         return register
 
     return route
-
-
-def _parameter(name: str) -> dict[str, Any]:
-    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
 
 
 def respond(request: Request, body: dict[str, Any]) -> Response:

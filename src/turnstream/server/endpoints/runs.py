@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from fastapi import FastAPI, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from turnstream import errors, events, messages, protocols
@@ -17,7 +17,7 @@ from turnstream.service import ServerSettings
 
 
 def add(
-    api: FastAPI,
+    api: routing.Api,
     live: supervisor.Supervisor,
     store: kept.KeptRuns,
     settings: ServerSettings,

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 import msgspec
-from fastapi import FastAPI, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from turnstream import errors, messages, protocols
@@ -17,7 +17,7 @@ from turnstream.server.endpoints import routing
 from turnstream.service import Service
 
 
-def add(api: FastAPI, service: Service, store: protocols.Threads, refuse: refusals.Refusals) -> None:
+def add(api: routing.Api, service: Service, store: protocols.Threads, refuse: refusals.Refusals) -> None:
     route = routing.routes(api, refuse, "threads")
 
     def key(request: Request) -> protocols.ThreadKey:
