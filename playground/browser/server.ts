@@ -90,7 +90,12 @@ export async function proxy(target: string): Promise<Proxy> {
 }
 
 /** A page that fails the test for whatever the browser complains of. */
-export async function open(browser: Browser, url: string, options: object = {}): Promise<{ page: Page; problems: string[] }> {
+export async function open(
+  browser: Browser,
+  url: string,
+  options: object = {},
+  prepare: (page: Page) => Promise<void> = async () => {},
+): Promise<{ page: Page; problems: string[] }> {
   const context = await browser.newContext({ viewport: { width: 1400, height: 860 }, ...options });
   const page = await context.newPage();
   const problems: string[] = [];
@@ -98,7 +103,8 @@ export async function open(browser: Browser, url: string, options: object = {}):
   page.on("console", (message) => {
     if (message.type() === "error") problems.push(message.text());
   });
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(30_000);
+  await prepare(page);
   await page.goto(url);
   return { page, problems };
 }

@@ -15,6 +15,7 @@ export function Composer({ app }: { app: App }) {
   const [text, setText] = useState("");
   const [files, setFiles] = useState<Attachment[]>([]);
   const [problem, setProblem] = useState("");
+  const [early, setEarly] = useState(false);
   const area = useRef<HTMLTextAreaElement>(null);
   const picker = useRef<HTMLInputElement>(null);
   const running = busy(app);
@@ -33,12 +34,21 @@ export function Composer({ app }: { app: App }) {
   };
   const submit = () => {
     if (running || (text.trim() === "" && files.length === 0)) return;
+    if (!app.chat.agent) {
+      setEarly(true);
+      return;
+    }
+    setEarly(false);
     const parts: ContentPart[] = files.map((file) => file.part);
     const content: Content = parts.length === 0 ? text : [{ type: "text", text }, ...parts];
     setText("");
     setFiles([]);
     void send(content);
   };
+  // What was sent before the agents were known goes out when they are.
+  useEffect(() => {
+    if (early && app.chat.agent) submit();
+  }, [early, app.chat.agent]);
 
   return (
     <form

@@ -95,7 +95,7 @@ function report(error: unknown): void {
 export async function load(): Promise<void> {
   try {
     const [settings, agents] = await Promise.all([api.settings(), api.agents()]);
-    const chat = state.chat.agent ? state.chat : empty(agents[0]?.id ?? "");
+    const chat = { ...state.chat, agent: state.chat.agent || (agents[0]?.id ?? "") };
     set({ settings, agents, chat, needsKey: false, problem: "" });
     await refresh();
   } catch (error) {
