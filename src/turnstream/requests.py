@@ -14,17 +14,31 @@ from turnstream.limits import Limits  # by name: a principal has ``limits``
 from turnstream.messages import Message  # by name: a field of two classes here is called ``messages``
 from turnstream.toolspec import ToolSpec
 
+SCOPES = frozenset({"runs", "approve", "metrics", "admin"})
+"""What a principal may be allowed: to have runs and threads of its own, to approve calls of others' runs, to read the
+metrics, to see and end the runs of all."""
+
 
 class Principal(Struct, frozen=True):
     """Who asks: the name behind a key or a token. ``agents`` are the names of those that it may use, None: all.
-    ``limits`` are its own, None: those that the server has for everybody."""
+
+    ``scopes`` are of `SCOPES`, ``groups`` what its key or its token says that it belongs to. ``user`` is whom a front
+    end named that may speak for its users: the principal's name is made of both then. ``limits`` are its own, None:
+    those that the server has for everybody.
+    """
 
     name: str
     agents: frozenset[str] | None = None
     limits: Limits | None = None
+    scopes: frozenset[str] = SCOPES - {"admin"}
+    groups: frozenset[str] = frozenset()
+    user: str | None = None
 
     def may_use(self, agent: str) -> bool:
         return self.agents is None or agent in self.agents
+
+    def may(self, scope: str) -> bool:
+        return scope in self.scopes
 
 
 ANONYMOUS = Principal("anonymous")

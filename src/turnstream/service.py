@@ -64,6 +64,11 @@ class ServerSettings:
     metrics: bool = False
     metrics_port: int | None = None
 
+    @property
+    def asks_who(self) -> bool:
+        """Whether a request must show who asks."""
+        return bool(self.keys)
+
 
 @dataclass(slots=True)
 class Service:

@@ -38,6 +38,11 @@ async def test_metrics_need_a_key_for_all_agents_where_keys_are_asked(key: str, 
         assert (await served.get("/metrics", authorization=f"Bearer {key}"))[0] == status
 
 
+async def test_without_keys_metrics_are_for_this_machine_alone() -> None:
+    async with serving(helper(), host="0.0.0.0", allow_unauthenticated=True, metrics=True) as served:
+        assert (await served.get("/metrics"))[0] == 403
+
+
 async def test_a_port_of_their_own_asks_no_key() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

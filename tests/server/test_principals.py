@@ -154,3 +154,48 @@ async def test_an_alias_leads_to_no_agent_that_the_key_does_not_open() -> None:
     hidden = Agent(Scripted(says("I am second")), name="second", aliases=("gpt-4o", "*"))
     async with serving(agent(), hidden, keys=KEYS[:2]) as served:
         assert [(await served.post({**ASK, "model": "gpt-4o"}, **key))[0] for key in (ALICE, BOB)] == [200, 404]
+
+
+# -------------------------------------------------------------------------------------------------------------- scopes
+
+SCOPED = (
+    Key("r-key", "runner", scopes=frozenset({"runs"})),
+    Key("m-key", "prometheus", scopes=frozenset({"metrics"})),
+    Key("p-key", "approver", scopes=frozenset({"approve"})),
+    Key("u-key", "usual"),
+)
+
+
+@pytest.mark.parametrize(
+    ("key", "path", "status"),
+    [
+        ("r-key", "/v1/models", 200),
+        ("r-key", "/metrics", 403),
+        ("m-key", "/metrics", 200),
+        ("m-key", "/v1/models", 403),
+        ("m-key", "/healthz", 200),
+        ("p-key", "/v1/models", 403),
+        ("p-key", "/v1/runs", 403),
+        ("u-key", "/v1/models", 200),
+        ("u-key", "/metrics", 200),
+        ("u-key", "/admin/anything", 403),
+        ("u-key", "/%61dmin//anything/", 403),
+    ],
+)
+async def test_a_key_without_the_scope_of_a_path_is_refused(key: str, path: str, status: int) -> None:
+    async with serving(agent(), keys=SCOPED, metrics=True) as served:
+        assert (await served.get(path, x_api_key=key))[0] == status
+
+
+async def test_a_missing_scope_is_told_in_each_protocols_own_words() -> None:
+    async with serving(agent(), keys=SCOPED) as served:
+        for path, body, _ in DIALECTS.values():
+            async with served.client.post(served.url + path, json=body, headers={"x-api-key": "m-key"}) as response:
+                assert response.status == 403, path
+                assert response.headers["www-authenticate"] == 'Bearer error="insufficient_scope", scope="runs"'
+                assert "scope 'runs'" in await response.text()
+
+
+async def test_nobody_in_particular_is_no_administrator() -> None:
+    async with serving(agent()) as served:
+        assert (await served.get("/admin/anything"))[0] == 403

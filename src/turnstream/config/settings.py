@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -14,6 +15,7 @@ from turnstream.config import limits as limiting
 from turnstream.config.sections import NonEmpty, Number, PositiveInt, Seconds, Secret, Section, StrList, defaults_of
 from turnstream.runs import stores
 
+ScopeName: TypeAlias = Literal["runs", "approve", "metrics", "admin"]
 _DEFAULTS = defaults_of(service.ServerSettings)
 
 
@@ -46,11 +48,21 @@ class KeySection(Section):
     """Who has it: tools, logs and everything that is kept know this name."""
     agents: Annotated[list[NonEmpty], Field(min_length=1)] | None = None
     """The agents that it opens. Without it: all."""
+    scopes: Annotated[list[ScopeName], Field(min_length=1)] | None = None
+    """What it may: have runs (`runs`), approve calls (`approve`), read the metrics (`metrics`), see and end the runs of
+    all (`admin`). Without it: all but `admin`."""
+    groups: StrList = Field(default_factory=list)
+    """Groups that it belongs to, for rules that name one."""
 
     def build(self) -> str | identity.Key:
-        if self.name is None and self.agents is None:
+        if self.name is None and self.agents is None and self.scopes is None and not self.groups:
             return self.key
-        return identity.Key(self.key, self.name, None if self.agents is None else frozenset(self.agents))
+        agents, scopes = _set(self.agents), _set(self.scopes)
+        return identity.Key(self.key, self.name, agents, scopes, frozenset(self.groups))
+
+
+def _set(names: Iterable[str] | None) -> frozenset[str] | None:
+    return None if names is None else frozenset(names)
 
 
 def _as_key(value: Any) -> Any:

@@ -13,16 +13,20 @@ from turnstream import errors, requests
 class Key:
     """A key of the server's. ``name`` is the principal behind it; two keys may have one, so that a key can be changed
     without a gap. Without a name the principal's is made of the key's digest, which tells nothing of the key.
-    ``agents`` are the names of those that it opens, None: all.
+    ``agents`` are the names of those that it opens, None: all. ``scopes`` are what it may, None: all but `admin`.
     """
 
     key: str = field(repr=False)
     name: str | None = None
     agents: frozenset[str] | None = None
+    scopes: frozenset[str] | None = None
+    groups: frozenset[str] = frozenset()
 
     @property
     def principal(self) -> requests.Principal:
-        return requests.Principal(self.name or f"key_{_digest(self.key.encode()).hex()[:12]}", self.agents)
+        name = self.name or f"key_{_digest(self.key.encode()).hex()[:12]}"
+        scopes = requests.SCOPES - {"admin"} if self.scopes is None else self.scopes
+        return requests.Principal(name, self.agents, scopes, self.groups)
 
 
 class Keys:

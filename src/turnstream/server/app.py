@@ -2,8 +2,8 @@
 
 ::
 
-    request id → spelling → field limit → CORS → errors → drain → hosts → auth or origin → a dialect, or
-                                                    Starlette: models, runs, health, documents, the page, 404, 405
+    request id → spelling → field limit → CORS → errors → drain → hosts → auth or origin → permissions
+    → a dialect, or Starlette: models, runs, health, documents, the page, 404, 405
 
 A layer that only lets pass or refuses is not a coroutine itself: it returns the awaitable of the next one, so that
 a stream does not pay for it (the outermost is one, because servers ask whether the application is). Requests to run an
@@ -38,6 +38,7 @@ from turnstream.server.middleware.errors import Errors
 from turnstream.server.middleware.fields import FieldLimit
 from turnstream.server.middleware.hosts import Hosts
 from turnstream.server.middleware.origin import Origin
+from turnstream.server.middleware.permissions import Permissions
 from turnstream.server.middleware.request_id import RequestId
 from turnstream.server.middleware.spelling import Spelling
 from turnstream.server.state import State
@@ -71,13 +72,14 @@ def _middleware(
         Middleware(RequestId),
         Middleware(Spelling),
         Middleware(FieldLimit, refuse),
-        *([Middleware(Cors, settings)] if settings.cors_origins or not settings.keys else []),
+        *([Middleware(Cors, settings)] if settings.cors_origins or not settings.asks_who else []),
         Middleware(Errors, refuse),
         Middleware(Drain, state, refuse),
-        *([Middleware(Hosts, settings, refuse)] if settings.allowed_hosts or not settings.keys else []),
+        *([Middleware(Hosts, settings, refuse)] if settings.allowed_hosts or not settings.asks_who else []),
         Middleware(Auth, identity.Keys(settings.keys), table, refuse)
-        if settings.keys
+        if settings.asks_who
         else Middleware(Origin, settings, table, refuse),
+        Middleware(Permissions, table, refuse),
     ]
 
 
@@ -127,6 +129,6 @@ def _api(
     health.add(api, state, service.threads or store.threads)
     playground.add(api, service, state, table, refuse)
     if state.metrics is not None and service.settings.metrics:
-        metrics.add(api, state.metrics, refuse)
+        metrics.add(api, state.metrics, service.settings, refuse)
     handlers = {HTTPException: http_error, Exception: fault}
     return Starlette(routes=api.routes(), exception_handlers=handlers, lifespan=lifespan)

@@ -50,7 +50,7 @@ class Reader:
             agents=agents,
             base_url=self._base_url() if is_get else "",
             path=self.scope["path"],
-            secured=bool(self.settings.keys),
+            secured=self.settings.asks_who,
         )
 
     def _base_url(self) -> str:

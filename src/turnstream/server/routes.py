@@ -13,6 +13,8 @@ from turnstream.dialects import base
 from turnstream.server import scopes
 
 HEALTH = frozenset({"/healthz", "/readyz", "/health"})  # answered also while the server drains
+# What a principal needs for a path that begins so; for all others it is `runs`.
+_SCOPES = (("/metrics", "metrics"), ("/admin", "admin"), ("/v1/approvals", "approve"))
 _PUBLIC = HEALTH | {"/openapi.json"}
 
 
@@ -49,6 +51,11 @@ class Routes:
 
     def knows(self, path: str) -> bool:
         return path == "/v1/models" or any(pattern.match(path) for pattern, _, _ in self._patterns)
+
+    def scope_of(self, scope: Scope) -> str:
+        """Which of `requests.SCOPES` it needs, if it is not public."""
+        path = scopes.path(scope)
+        return next((wanted for start, wanted in _SCOPES if path == start or path.startswith(f"{start}/")), "runs")
 
     def is_public(self, scope: Scope) -> bool:
         """Whether it is answered without a key: what a client reads before it knows how to authenticate."""

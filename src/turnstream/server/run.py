@@ -72,7 +72,7 @@ def _http(state: State) -> Callable[..., asyncio.Protocol] | Literal["h11"]:
 def check(settings: ServerSettings, agents: Iterable[str] = ()) -> None:
     """A server that others can reach needs keys, unless its operator says that it does not."""
     keys.check(settings.keys, agents)
-    if settings.keys or settings.allow_unauthenticated or addresses.is_loopback(settings.host):
+    if settings.asks_who or settings.allow_unauthenticated or addresses.is_loopback(settings.host):
         return
     raise errors.ConfigurationError(
         f"The server would listen on {settings.host} without any API key: set keys, or allow it with"

@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 
 from starlette.types import Message, Scope, Send
 
-from turnstream import requests
+from turnstream import errors, requests
 
 _REQUEST_ID = "turnstream.request_id"
 _RUN_ID = "turnstream.run_id"
@@ -66,6 +66,17 @@ def principal(scope: Scope) -> requests.Principal:
     """Who asks; where no key is asked that is nobody in particular."""
     found: requests.Principal = scope.get(_PRINCIPAL, requests.ANONYMOUS)
     return found
+
+
+def require(scope: Scope, wanted: str) -> None:
+    """Raises `TurnstreamError` (403) if who asks may not: ``wanted`` is one of `requests.SCOPES`."""
+    if not principal(scope).may(wanted):
+        raise forbid(wanted)
+
+
+def forbid(wanted: str) -> errors.TurnstreamError:
+    message = f"This needs the scope '{wanted}', which your key or token does not have."
+    return errors.TurnstreamError(message, code="forbidden", status=403)
 
 
 def set_outgoing(scope: Scope, outgoing: Outgoing) -> None:

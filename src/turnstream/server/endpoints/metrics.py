@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from turnstream import errors
-from turnstream.server import refusals, scopes
+from turnstream.server import addresses, refusals, scopes
 from turnstream.server.endpoints import routing
 from turnstream.service import ServerSettings
 from turnstream.telemetry import lag
@@ -21,17 +21,25 @@ if TYPE_CHECKING:
 PATH = "/metrics"
 
 
-def add(api: routing.Api, metrics: Metrics, refuse: refusals.Refusals) -> None:
-    """Behind the keys, where there are some: one that opens some agents only does not open this."""
+def add(api: routing.Api, metrics: Metrics, settings: ServerSettings, refuse: refusals.Refusals) -> None:
+    """For the scope `metrics`, and there a key that opens some agents only does not open this. Without keys it is
+    for this machine alone."""
 
     async def show(request: Request) -> Response:
-        if scopes.principal(request.scope).agents is not None:
-            message = "This key opens some agents, and not the metrics of all."
+        if (message := _explain_refusal(request, settings)) is not None:
             return refuse(request.scope, errors.TurnstreamError(message, code="forbidden", status=403))
         body, content_type = metrics.exposed(request.headers.get("accept", ""))
         return Response(body, media_type=content_type)
 
     api.describe(PATH, show, "GET", "For Prometheus.", "health")
+
+
+def _explain_refusal(request: Request, settings: ServerSettings) -> str | None:
+    if scopes.principal(request.scope).agents is not None:
+        return "This key opens some agents, and not the metrics of all."
+    if not settings.asks_who and not addresses.is_loopback(settings.host):
+        return "Without keys the metrics are for the server's own machine: set keys, or metrics_port."
+    return None
 
 
 @asynccontextmanager

@@ -68,7 +68,7 @@ def paths(settings: ServerSettings) -> frozenset[str]:
 
 def is_served(settings: ServerSettings) -> bool:
     """The page is not served where strangers can reach the server without a key."""
-    return settings.playground and (bool(settings.keys) or addresses.is_loopback(settings.host))
+    return settings.playground and (settings.asks_who or addresses.is_loopback(settings.host))
 
 
 def add(
@@ -113,7 +113,7 @@ def add(
 
 def shows_model(settings: ServerSettings) -> bool:
     """Instructions and tools are the operator's own: only who works on the machine itself sees what a model sees."""
-    return not settings.keys and addresses.is_loopback(settings.host)
+    return not settings.asks_who and addresses.is_loopback(settings.host)
 
 
 async def _model_view(service: Service, client: base.ClientRequest) -> base.Reply:

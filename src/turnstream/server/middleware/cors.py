@@ -20,7 +20,7 @@ class Cors:
             app,
             allow_origins=settings.cors_origins,
             # Whom `Origin` lets in should be able to read the answer: a front end that is developed on this machine.
-            allow_origin_regex=None if settings.keys else addresses.LOOPBACK_ORIGIN,
+            allow_origin_regex=None if settings.asks_who else addresses.LOOPBACK_ORIGIN,
             allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["*"],
             expose_headers=["x-request-id", "x-run-id", "retry-after"],
