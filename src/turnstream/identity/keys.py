@@ -26,7 +26,7 @@ class Key:
     def principal(self) -> requests.Principal:
         name = self.name or f"key_{_digest(self.key.encode()).hex()[:12]}"
         scopes = requests.SCOPES - {"admin"} if self.scopes is None else self.scopes
-        return requests.Principal(name, self.agents, scopes, self.groups)
+        return requests.Principal(name, self.agents, scopes=scopes, groups=self.groups)
 
 
 class Keys:
