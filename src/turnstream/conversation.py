@@ -7,10 +7,11 @@ only its provider understands; the results of its tools follow it, in call order
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from msgspec import Struct
 
-from turnstream import events, usage
+from turnstream import asks, events, usage
 from turnstream.messages import Message, ToolCall, ToolMessage  # by name: a field is called ``messages``
 
 
@@ -21,7 +22,8 @@ class Progress(Struct, frozen=True):
     ``messages`` are those that it added to the conversation in ``steps`` finished steps. What follows the last of these
     may be unfinished: ``calls`` are the tool calls that it left to the run, ``results`` those that have been answered
     one by one, ``executed`` says that all of them are. ``begun`` are the ids of calls that must not happen twice and
-    may have happened. ``answered`` are the calls that the client has answered since.
+    may have happened. ``answered`` are the client's calls that it has answered since. ``replies`` and ``decisions`` are
+    what was answered, by the ids of the agent's calls that waited for it, and ``states`` what their asks held.
     """
 
     messages: tuple[Message, ...] = ()
@@ -33,6 +35,9 @@ class Progress(Struct, frozen=True):
     executed: bool = False
     begun: frozenset[str] = frozenset()
     answered: tuple[ToolCall, ...] = ()
+    replies: Mapping[str, ToolMessage] = {}
+    decisions: Mapping[str, asks.Decision] = {}
+    states: Mapping[str, Any] = {}
 
     @property
     def client_calls(self) -> tuple[ToolCall, ...]:

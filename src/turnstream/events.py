@@ -14,6 +14,12 @@ from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
 
+from turnstream.asks import (
+    Ask as Ask,
+)
+from turnstream.asks import (
+    Decision as Decision,
+)
 from turnstream.errors import (
     ConfigurationError as ConfigurationError,
 )
@@ -284,11 +290,13 @@ class ToolCallArguments(Struct, frozen=True, gc=False, tag="tool_call_arguments"
     arguments: str
 
 
-class ToolCallsDetected(Struct, frozen=True, tag="tool_call_detected"):
-    """The model asks for tools that we run. The calls are whole."""
+class ToolCallsDetected(Struct, frozen=True, omit_defaults=True, tag="tool_call_detected"):
+    """The model asks for tools that we run. The calls are whole. A kept run says their ``effects``, by their ids, where
+    these are not ``none``."""
 
     step: int
     tool_calls: tuple[ToolCall, ...]
+    effects: dict[str, Effect] = {}
 
 
 class ToolProgress(Struct, frozen=True, tag="tool_progress"):
@@ -404,17 +412,21 @@ class ToolBegan(Struct, frozen=True, tag="tool_began"):
     effect: Effect
 
 
-class RunWaiting(Struct, frozen=True, tag="run_waiting"):
-    """The run holds nothing until somebody answers these calls."""
+class RunWaiting(Struct, frozen=True, omit_defaults=True, tag="run_waiting"):
+    """The run holds nothing until somebody answers these calls. ``asks`` say what is asked of those that are the
+    agent's own; of the others the client gives the result."""
 
     step: int
     tool_calls: tuple[ToolCall, ...]
+    asks: tuple[Ask, ...] = ()
+    usage: Usage | None = None
 
 
-class RunAnswered(Struct, frozen=True, tag="run_answered"):
-    """The results that a run waited for: it goes on."""
+class RunAnswered(Struct, frozen=True, omit_defaults=True, tag="run_answered"):
+    """Results and decisions that a run waited for: it goes on, if no `RunWaiting` follows with what is still open."""
 
-    results: tuple[ToolMessage, ...]
+    results: tuple[ToolMessage, ...] = ()
+    decisions: tuple[Decision, ...] = ()
 
 
 LogEvent: TypeAlias = RunEvent | RunResumed | ToolBegan | RunWaiting | RunAnswered

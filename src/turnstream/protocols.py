@@ -10,7 +10,7 @@ from typing import Literal, Protocol, TypeAlias, cast
 
 from msgspec import Struct
 
-from turnstream import events, messages, requests, toolspec
+from turnstream import asks, events, messages, requests, toolspec
 
 
 class ModelStream(Protocol):
@@ -71,7 +71,9 @@ def opener(model: AnyModel) -> OpenStream:
 class Toolbox(Protocol):
     """Some tools. A toolbox that owns a resource (a session, a thread pool) is an async context manager too.
 
-    One whose tools are the same for every run may have them in ``specs``, and is not asked each time.
+    One whose tools are the same for every run may have them in ``specs``, and is not asked each time. One that can find
+    out whether a call had its effect has a method ``verify`` with the parameters of `call`: it gives the result of a
+    call that had, None for one that had not and shall be made, and raises where it does not know.
     """
 
     async def tools(self, context: requests.RunContext) -> Sequence[toolspec.ToolSpec]:
@@ -159,6 +161,16 @@ NumberedEvents: TypeAlias = list[tuple[int, events.LogEvent]]
 class FencedError(Exception):
     """Somebody else wrote at this place of the log: the run is theirs now. Whoever is told so stops, and touches
     neither the log nor the queue again."""
+
+
+class AskError(BaseException):
+    """Raised by a call of a kept run that cannot be made, or cannot be answered, without a word from outside: the run
+    waits for that, holding nothing, and the call is made again with it. Code that catches every `Exception` lets it
+    through."""
+
+    def __init__(self, ask: asks.Ask) -> None:
+        super().__init__(ask.kind)
+        self.ask = ask
 
 
 class MovedError(Exception):
@@ -329,7 +341,8 @@ class Runs(Protocol):
         ...
 
     async def answer(self, principal: str, run_id: str, answered: events.RunAnswered) -> bool:
-        """Go on with a run that waits. False where it does not, or no longer."""
+        """Answer some of what a run waits for; with the last of it the run goes on. False where it does not wait for
+        all that is answered, or no longer."""
         ...
 
     async def delete(self, principal: str, run_id: str) -> bool: ...

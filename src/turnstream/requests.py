@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 from msgspec import Struct
 
+from turnstream.asks import Decision
 from turnstream.limits import Limits  # by name: a principal has ``limits``
 from turnstream.messages import Message  # by name: a field of two classes here is called ``messages``
 from turnstream.toolspec import ToolSpec
@@ -80,6 +81,10 @@ def _no_progress(message: str, fraction: float | None = None) -> None:
     return None
 
 
+async def _begin_nothing() -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class RunContext:
     """What a tool or a model may know of the run that calls it. Each tool call gets its own.
@@ -90,6 +95,9 @@ class RunContext:
     ``idempotency_key`` is the same for each try of one tool call, and no other call has it. ``await approve()`` asks
     the person at the other end whether this call may be made; it is None where nobody can be asked. In ``with
     untimed():`` the call's time-out stands still, for whatever waits for a person; it too may be used in any thread.
+    ``await begin()`` says that the call is made now: whoever asks before a call (`ToolSpec.approval`) says it then, for
+    all others it is said. ``decision`` is what somebody has said of this call, when it had waited for that, and
+    ``ask_state`` the `Ask.state` of then.
     """
 
     run_id: str = ""
@@ -103,6 +111,9 @@ class RunContext:
     untimed: Callable[[], AbstractContextManager[object]] = nullcontext
     principal: Principal = ANONYMOUS
     agent: str = ""
+    begin: Callable[[], Awaitable[None]] = _begin_nothing
+    decision: Decision | None = None
+    ask_state: Any = None
 
     @property
     def idempotency_key(self) -> str:

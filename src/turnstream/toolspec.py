@@ -21,7 +21,8 @@ class ToolSpec(Struct, frozen=True):
 
     ``parameters`` is a JSON Schema of type object. ``timeout`` is in seconds; None takes the agent's. ``effect``
     says what a second call would do: nothing new to the world (``none``), the same again (``idempotent``), or harm
-    (``once``). ``approval`` says that somebody is asked before a call is made.
+    (``once``); ``declared`` is whether somebody has said so of this tool, and not its kind of all its like.
+    ``approval`` says that somebody is asked before a call is made; the toolbox then awaits `RunContext.begin`.
     """
 
     name: str
@@ -32,6 +33,7 @@ class ToolSpec(Struct, frozen=True):
     effect: Effect = "none"
     source: str = "python"
     approval: bool = False
+    declared: bool = False
 
 
 class Source(Struct, frozen=True):

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from tests import postgres
-from tests.agent.scripted import Scripted, calls, says
+from tests.agent.scripted import Box, Scripted, calls, says
 from tests.server.serving import Served, serving, until
 from tests.server.test_stores import setting
 from tests.stores import Place
 from turnstream import Agent, identity
-from turnstream.events import Finish, ModelRequest, TextDelta
+from turnstream.events import Finish, ModelRequest, TextDelta, ToolOutput
+from turnstream.tools import wrap
 
 KEYS = (identity.Key("alice-key-1", "alice"), identity.Key("bob-key-1", "bob"))
 ALICE, BOB = ({"authorization": f"Bearer {who}-key-1"} for who in ("alice", "bob"))
@@ -263,3 +264,53 @@ async def test_threads_are_listed_read_titled_forked_and_deleted(place: Place, k
         async with served.client.delete(f"{served.url}/v1/threads/t") as response:
             assert response.status == 200
         assert (await served.get("/v1/threads/t"))[0] == 404
+
+
+def asking(*steps: Any) -> Agent:
+    async def send(call: Any, context: Any) -> Any:
+        return ToolOutput("sent " + call.arguments)
+
+    return Agent(Scripted(*steps), [wrap.Approved(Box(send=send), ["send"])], name="a")
+
+
+async def test_a_run_that_waits_for_approval_says_so_and_goes_on_when_it_has_it(place: Place) -> None:
+    agent = asking(calls(("send", '{"to":"x"}')), says("done"))
+    async with serving(agent, store=setting(place), keys=KEYS) as served:
+        status, _, run = await served.post({"input": "hi", "on_disconnect": "go_on"}, "/v1/runs", **ALICE)
+        assert (status, run["status"]) == (200, "waiting")
+        call = {"id": "c0", "name": "send", "arguments": '{"to":"x"}', "ask": {"kind": "approval"}}
+        assert run["waiting"] == {"tool_calls": [call]}
+        path = f"/v1/runs/{run['id']}/answer"
+        answer = {"decisions": [{"tool_call_id": "c0", "action": "call", "arguments": {"to": "y"}}]}
+        assert (await served.post(answer, path, **BOB))[0] == 404
+        assert (await served.post(answer, path, **ALICE))[0] == 200
+        assert (await ended(served, run["id"], **ALICE))["status"] == "finished"
+        assert (await served.post(answer, path, **ALICE))[2]["error"]["code"] == "run_not_waiting"
+        shown = (await served.get(f"/v1/runs/{run['id']}", **ALICE))[2]
+        assert shown["calls"] == [
+            {"id": "c0", "step": 1, "name": "send", "effect": "none", "began": True, "outcome": "ok"}
+        ]
+        stream = (await served.get(f"/v1/runs/{run['id']}/events", **ALICE))[2]
+    decided = next(data for _, name, data in frames(stream) if name == "run.answered")["decisions"]
+    assert (decided[0]["by"], 'sent {\\"to\\":\\"y\\"}' in stream) == ("alice", True)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({}, "results: nothing is answered."),
+        ({"results": [{"tool_call_id": "c0", "output": "x"}]}, "results: the call 'c0' waits for a decision."),
+        ({"decisions": [{"tool_call_id": "c9", "action": "call"}]}, "decisions: the call 'c9' is not waited for."),
+        (
+            {"decisions": [{"tool_call_id": "c0", "action": "call", "arguments": "[1]"}]},
+            "decisions: the call 'c0' has arguments that are not a JSON object.",
+        ),
+    ],
+)
+async def test_an_answer_that_does_not_fit_what_is_asked_is_refused(
+    place: Place, body: dict[str, Any], said: str
+) -> None:
+    async with serving(asking(calls(("send", "{}"))), store=setting(place)) as served:
+        _, _, run = await served.post({"input": "hi", "on_disconnect": "go_on"}, "/v1/runs")
+        status, _, refused = await served.post(body, f"/v1/runs/{run['id']}/answer")
+        assert (status, refused["error"]["message"]) == (400, said)

@@ -9,9 +9,9 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from turnstream import errors, events, messages, requests, toolspec
+from turnstream import conversation, errors, events, messages, protocols, requests, toolspec
 from turnstream.agent.time_limit import PausableTimeout
 from turnstream.agent.toolset import Toolset
 
@@ -30,7 +30,8 @@ class Execution:
 
     A tool that fails, is unknown or exceeds its time-out has a result that says so. A tool that does not let itself be
     cancelled holds up nothing: it is left behind. ``begin`` is awaited before a call whose effect must not happen
-    twice. ``known`` are results by the ids of their calls, which are not made.
+    twice. ``known`` are results by the ids of their calls, which are not made. ``asks`` say for which calls somebody
+    outside must say something first: those that are given and those that come up. ``progress`` has what was said.
     """
 
     def __init__(
@@ -43,22 +44,27 @@ class Execution:
         approve: Approve | None = None,
         begin: Begin | None = None,
         known: Mapping[str, events.ToolResult] = MappingProxyType({}),
+        asks: Sequence[events.Ask] = (),
+        progress: conversation.Progress = conversation.Progress(),
     ) -> None:
+        self.asks = list(asks)
+        self._decisions, self._states = progress.decisions, progress.states
         self._step = step
-        self._calls = tuple(calls)
+        self.calls = tuple(calls)
         self._toolset = toolset
         self._timeout = timeout
         self._approve = approve
         self._begin = begin
         self._loop = asyncio.get_running_loop()
-        self._events: asyncio.Queue[events.RunEvent] = asyncio.Queue()
-        self._results = {at: known[call.id] for at, call in enumerate(self._calls) if call.id in known}
-        self._reported = len(self._results)
+        self._events: asyncio.Queue[events.RunEvent | events.Ask] = asyncio.Queue()
+        self._results = {at: known[call.id] for at, call in enumerate(self.calls) if call.id in known}
+        waiting = {ask.tool_call_id for ask in self.asks}
+        self._reported = len(self._results) + len(waiting)
         self._started = self._loop.time()
         self._tasks: set[asyncio.Task[toolspec.ToolOutput] | asyncio.Task[None]] = {
             asyncio.create_task(self._run(at, call, context))
-            for at, call in enumerate(self._calls)
-            if at not in self._results
+            for at, call in enumerate(self.calls)
+            if at not in self._results and call.id not in waiting
         }
 
     @property
@@ -68,13 +74,14 @@ class Execution:
 
     async def next(self) -> list[events.RunEvent]:
         """The events since the last time, at least one; none when all tools have been reported."""
-        if self._reported == len(self._calls) and self._events.empty():
-            return []
-        batch = [await self._events.get()]
-        while not self._events.empty():
-            batch.append(self._events.get_nowait())
-        self._reported += sum(isinstance(event, events.ToolResult) for event in batch)
-        return batch
+        while self._reported < len(self.calls) or not self._events.empty():
+            news = [await self._events.get()]
+            while not self._events.empty():
+                news.append(self._events.get_nowait())
+            self._reported += sum(isinstance(each, events.ToolResult | events.Ask) for each in news)
+            if batch := [each for each in news if not isinstance(each, events.Ask)]:
+                return batch
+        return []
 
     async def cancel(self) -> None:
         """Cancel what still runs, and wait for it a moment."""
@@ -101,7 +108,11 @@ class Execution:
             )
         elif task.cancelled():
             output = toolspec.ToolOutput(f"The tool {call.name} was cancelled.", is_error=True)
-        elif (error := task.exception()) is not None:  # a GeneratorExit, for instance, is not an `Exception`
+        elif isinstance(error := task.exception(), protocols.AskError):
+            self.asks.append(error.ask)
+            self._events.put_nowait(error.ask)
+            return
+        elif error is not None:  # a GeneratorExit, for instance, is not an `Exception`
             output = _failed_output(call, context, error)
         else:
             output = task.result()
@@ -116,12 +127,22 @@ class Execution:
             progress=partial(self._progress, call),
             approve=None if self._approve is None else partial(self._approve, call),
             untimed=limit.paused,
+            **self._of_kept_run(call),
         )
+
+    def _of_kept_run(self, call: messages.ToolCall) -> dict[str, Any]:
+        """What the context of a call has besides."""
+        named: dict[str, Any] = {}
+        if (decision := self._decisions.get(call.id)) is not None:
+            named |= {"decision": decision, "ask_state": self._states.get(call.id)}
+        if self._begin is not None and self._toolset.effect(call.name) == "once":
+            named["begin"] = partial(self._begin, call)
+        return named
 
     async def _output(self, call: messages.ToolCall, context: requests.RunContext) -> toolspec.ToolOutput:
         try:
-            if self._begin is not None and self._toolset.effect(call.name) == "once":
-                await self._begin(call)
+            if not self._toolset.asks_first(call.name):
+                await context.begin()
             return await self._toolset.call(call, context)
         except errors.ToolError as error:
             return toolspec.ToolOutput(error.message, is_error=True)
@@ -152,18 +173,3 @@ def _failed_output(call: messages.ToolCall, context: requests.RunContext, error:
     first_line = (str(error).splitlines() or [""])[0][:300]
     text = f"The tool {call.name} failed: {type(error).__name__}: {first_line}"
     return toolspec.ToolOutput(text, is_error=True, shown=f"The tool {call.name} failed.")
-
-
-def unknown_outcome(step: int, call: messages.ToolCall) -> events.ToolResult:
-    """For a call that was begun by a process that ended before it told of a result, and must not be made twice."""
-    text = (
-        f"It is not known whether the call of {call.name} had its effect: the server stopped in the middle of it. "
-        "It was not repeated. Check the outcome before calling it again."
-    )
-    return events.ToolResult(step, call, toolspec.ToolOutput(text, is_error=True), 0.0)
-
-
-def not_made(step: int, call: messages.ToolCall) -> events.ToolResult:
-    """For a call that nobody has made, and whose arguments nobody has any longer as the model wrote them."""
-    text = f"The call of {call.name} was not made: the server stopped before it. Call it again, with all its arguments."
-    return events.ToolResult(step, call, toolspec.ToolOutput(text, is_error=True), 0.0)

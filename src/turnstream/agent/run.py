@@ -12,12 +12,13 @@ from contextlib import AsyncExitStack, aclosing
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING
 
-from turnstream import conversation, errors, events, messages, protocols, requests, usage
+from turnstream import conversation, errors, events, messages, protocols, requests, toolspec, usage
 from turnstream.agent import history, options
 from turnstream.agent.budget import Spending, mark_late
 from turnstream.agent.context import context_of
 from turnstream.agent.deadline import Deadline
-from turnstream.agent.execution import Approve, Begin, Execution, not_made, unknown_outcome
+from turnstream.agent.execution import Approve, Begin, Execution
+from turnstream.agent.resumption import Resumption
 from turnstream.agent.step_calls import StepCalls
 from turnstream.agent.step_result import StepResult
 from turnstream.agent.toolset import Toolset
@@ -53,7 +54,8 @@ class Run:
     harm. The event at position ``n`` of all events has seq ``n``.
 
     With ``progress`` the run is kept and goes on from there: whoever keeps it has told of its start. ``begin`` is then
-    awaited before each call whose effect must not happen twice.
+    awaited before each call whose effect must not happen twice. Such a run may end without an outcome, because it waits
+    for a word from outside: ``waiting`` then says for which.
     """
 
     def __init__(
@@ -72,7 +74,8 @@ class Run:
         self.usage = usage.Usage()
         self.outcome: events.TerminalEvent | None = None
         self.acted = False
-        self._approve = approve
+        self.waiting: events.RunWaiting | None = None
+        self._approve = approve if progress is None else self._ask_approval
         self._progress = progress
         self._begin = begin
         self._context = context_of(agent.name, request, self.id)
@@ -107,7 +110,7 @@ class Run:
         try:
             if self._generator is not None:
                 await self._generator.aclose()
-            if self.outcome is None:
+            if self.outcome is None and self.waiting is None:
                 self.outcome = events.RunCancelled(self.usage)
         finally:
             await self.agent.__aexit__(kind, error, trace)
@@ -162,7 +165,7 @@ class Run:
                 async with aclosing(self._resume(self._progress)) as rest:
                     async for news in rest:
                         yield news
-            while self.outcome is None:
+            while self.outcome is None and self.waiting is None:
                 calls = self._begin_step()
                 collector = self._collector
                 if not self._housekeeping:
@@ -191,10 +194,12 @@ class Run:
                 result = self._result(collector, calls)
                 finished = self._finish_step(result, time.monotonic() - self._asked)
                 if result.server_calls:
-                    yield [finished, events.ToolCallsDetected(self._step, result.server_calls)]
+                    yield [finished, self._detect(result.server_calls)]
                     self._execution = self._start_tools(result.server_calls)
                     while news := await self._next_of(self._execution):
                         yield news
+                    if self._must_wait(self._execution):
+                        return
                     yield [self._tools_executed(self._execution)]
                     if ending := self._end_step(result):
                         yield ending
@@ -236,29 +241,43 @@ class Run:
         if progress.last is None:
             return
         if progress.calls and not progress.executed:
-            told = self._tell_unmade(progress)
-            if told:
-                yield [*told]
-            known = {**progress.results, **{result.tool_call.id: result for result in told}}
-            self._execution = self._start_tools(progress.calls, known)
+            resumption = await Resumption.of(
+                progress, self._toolset, self._context, self._deadline, self._guard is None
+            )
+            if resumption.results:
+                yield [*resumption.results]
+            self._execution = self._start_tools(resumption.calls, resumption.known, resumption.asks)
             while news := await self._next_of(self._execution):
                 yield news
+            if self._must_wait(self._execution):
+                return
             yield [self._tools_executed(self._execution)]
         answered = progress.calls or progress.answered
         result = StepResult(progress.last.message, answered, progress.client_calls, progress.last.finish)
         if ending := self._end_step(result):
             yield ending
 
-    def _tell_unmade(self, progress: conversation.Progress) -> list[events.ToolResult]:
-        """Results for the calls that are not made (again). Behind a guard the log has arguments as they were shown, and
-        no tool may be called with those."""
-        told = []
-        for call in progress.calls:
-            if call.id in progress.begun:
-                told.append(unknown_outcome(self._step, call))
-            elif self._guard is not None and call.id not in progress.results:
-                told.append(not_made(self._step, call))
-        return told
+    def _must_wait(self, execution: Execution) -> bool:
+        """Whether some of the calls can only be answered with a word from outside."""
+        if execution.asks:
+            asked = {ask.tool_call_id for ask in execution.asks}
+            calls = tuple(call for call in execution.calls if call.id in asked)
+            self.waiting = events.RunWaiting(self._step, calls, tuple(execution.asks), self.usage)
+        return self.waiting is not None
+
+    async def _ask_approval(self, call: ToolCall) -> bool:
+        """Of a kept run, which need not hold anything while a person thinks."""
+        assert self._progress is not None
+        if (decision := self._progress.decisions.get(call.id)) is None:
+            raise protocols.AskError(events.Ask(call.id, "approval"))
+        return decision.action == "call"
+
+    def _detect(self, calls: tuple[ToolCall, ...]) -> events.ToolCallsDetected:
+        if self._progress is None:
+            return events.ToolCallsDetected(self._step, calls)
+        effects: dict[str, toolspec.Effect] = {}
+        effects |= {call.id: effect for call in calls if (effect := self._toolset.effect(call.name)) != "none"}
+        return events.ToolCallsDetected(self._step, calls, effects)
 
     async def preview(self) -> requests.ModelRequest:
         """What its first model call would ask. The model is not asked, and the run does not begin."""
@@ -343,12 +362,17 @@ class Run:
             self._collector = Collector()
 
     def _start_tools(
-        self, calls: Sequence[ToolCall], known: Mapping[str, events.ToolResult] = MappingProxyType({})
+        self,
+        calls: Sequence[ToolCall],
+        known: Mapping[str, events.ToolResult] = MappingProxyType({}),
+        asks: Sequence[events.Ask] = (),
     ) -> Execution:
         calls = self._within_limit(calls)
         self.acted = self.acted or any(self._toolset.effect(call.name) == "once" for call in calls)
         timeout = self.agent.tool_timeout
-        return Execution(self._step, calls, self._toolset, self._context, timeout, self._approve, self._begin, known)
+        hooks = self._approve, self._begin
+        progress = self._progress or conversation.Progress()
+        return Execution(self._step, calls, self._toolset, self._context, timeout, *hooks, known, asks, progress)
 
     def _within_limit(self, calls: Sequence[ToolCall]) -> Sequence[ToolCall]:
         """Those that the agent and the request leave to be executed; the model hears of the others that they were

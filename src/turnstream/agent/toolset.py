@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from turnstream import errors, messages, requests, toolspec
 from turnstream.protocols import Toolbox
 
 log = logging.getLogger(__name__)
+
+Verify: TypeAlias = Callable[[messages.ToolCall, requests.RunContext], Awaitable[toolspec.ToolOutput | None]]
 
 
 class Toolset:
@@ -55,6 +57,19 @@ class Toolset:
 
     def effect(self, name: str) -> toolspec.Effect:
         return self._tools[name][0].effect if name in self._tools else "none"
+
+    def asks_first(self, name: str) -> bool:
+        """Whether its toolbox says itself when a call is made."""
+        return name in self._tools and self._tools[name][0].approval
+
+    def declares(self, name: str) -> bool:
+        """Whether somebody has said what a second call of the tool would do."""
+        return name in self._tools and self._tools[name][0].declared
+
+    def verifier(self, name: str) -> Verify | None:
+        """What finds out whether a call that was begun had its effect."""
+        verify: Verify | None = getattr(self._tools[name][1], "verify", None) if name in self._tools else None
+        return verify
 
     async def call(self, call: messages.ToolCall, context: requests.RunContext) -> toolspec.ToolOutput:
         """Raises `ToolError` for a call that is malformed or of a tool that there is not."""

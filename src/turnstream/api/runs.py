@@ -36,10 +36,21 @@ class ToolResult(Struct):
     is_error: bool = False
 
 
-class AnswerBody(Struct):
-    """The body of ``POST /v1/runs/{id}/answer``: the results that the run waits for."""
+class Decision(Struct):
+    """What becomes of a call that waits: ``call`` makes it, with other ``arguments`` (a JSON object, or its text) if
+    they are given; ``deny`` does not."""
 
-    results: list[ToolResult]
+    tool_call_id: str
+    action: Literal["call", "deny"]
+    reason: str = ""
+    arguments: str | dict[str, Any] | None = None
+
+
+class AnswerBody(Struct):
+    """The body of ``POST /v1/runs/{id}/answer``: results and decisions that the run waits for."""
+
+    results: list[ToolResult] = []
+    decisions: list[Decision] = []
 
 
 class ThreadBody(Struct):

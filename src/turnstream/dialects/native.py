@@ -152,11 +152,41 @@ def run_object(
 
 
 def _waiting(ending: object) -> dict[str, Any] | None:
-    """The calls whose results the run waits for."""
+    """The calls that the run waits for, and what is asked about those that are the agent's own."""
     if not isinstance(ending, events.RunWaiting):
         return None
-    calls = [{"id": call.id, "name": call.name, "arguments": call.arguments} for call in ending.tool_calls]
+    asks = {ask.tool_call_id: _show_ask(ask) for ask in ending.asks}
+    calls = [
+        {"id": call.id, "name": call.name, "arguments": call.arguments, **asks.get(call.id, {})}
+        for call in ending.tool_calls
+    ]
     return {"tool_calls": calls}
+
+
+def _show_ask(ask: events.Ask) -> dict[str, Any]:
+    shown = msgspec.to_builtins(msgspec.structs.replace(ask, state=None))
+    del shown["tool_call_id"]
+    return {"ask": shown}
+
+
+def show_calls(numbered: protocols.NumberedEvents) -> list[dict[str, Any]]:
+    """The calls of the agent's tools that a log has: each with its effect, whether it was begun (which is stored for
+    those that must not happen twice), and its outcome: ``ok``, ``failed``, or None as long as nobody knows."""
+    calls: dict[str, dict[str, Any]] = {}
+    for _, event in numbered:
+        match event:
+            case events.ToolCallsDetected(step=step, tool_calls=detected, effects=effects):
+                for call in detected:
+                    effect = effects.get(call.id, "none")
+                    calls[call.id] = {"id": call.id, "step": step, "name": call.name, "effect": effect}
+                    calls[call.id] |= {"began": False, "outcome": None}
+            case events.ToolBegan(tool_call_id=id) if id in calls:
+                calls[id]["began"] = True
+            case events.ToolResult(tool_call=call) if call.id in calls:
+                calls[call.id] |= {"began": True, "outcome": "ok" if event.ok else "failed"}
+            case _:
+                pass
+    return list(calls.values())
 
 
 def show(state: protocols.RunState) -> dict[str, Any]:
@@ -240,6 +270,8 @@ def public(event: events.LogEvent) -> events.LogEvent:
         case events.ToolsExecuted(results=results):
             shown = [msgspec.structs.replace(result, output=_public_output(result.output)) for result in results]
             return msgspec.structs.replace(event, results=tuple(shown))
+        case events.RunWaiting(asks=asks) if asks:
+            return msgspec.structs.replace(event, asks=tuple(msgspec.structs.replace(ask, state=None) for ask in asks))
         case _:
             return event
 

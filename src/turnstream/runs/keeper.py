@@ -145,10 +145,10 @@ class Keeper:
             if not claim.cancelled.is_set():
                 raise
         finally:
-            watching.close(run.outcome or events.RunCancelled(run.usage))
+            watching.close(run.outcome or _pause(run) or events.RunCancelled(run.usage))
         if claim.lost.is_set():
             raise protocols.FencedError(new.id)
-        last = _waiting(new, end) or (end or [events.RunCancelled(run.usage)])
+        last = _waiting(new, run, end) or (end or [events.RunCancelled(run.usage)])
         ended = isinstance(last[-1], log.Terminal)
         await pending.put(last, (*_new_messages(new, run), *run.messages) if ended else ())
 
@@ -196,12 +196,22 @@ def _new_messages(new: protocols.NewRun, run: agents.Run) -> Sequence[messages.M
     return run.request.messages[-len(new.said) :] if new.said else ()
 
 
-def _waiting(new: protocols.NewRun, end: Sequence[events.RunEvent]) -> list[events.LogEvent] | None:
-    """The end of a run that has left calls to its client, as the beginning of its wait for their results."""
+def _waiting(
+    new: protocols.NewRun, run: agents.Run, end: Sequence[events.RunEvent]
+) -> Sequence[events.LogEvent] | None:
+    """The beginning of its wait for a word about its own calls; or, in place of its end, for the results of calls that
+    it has left to its client."""
+    if run.waiting is not None:
+        return [run.waiting]
     if not new.waits or len(end) < 2:
         return None
     match end[-2], end[-1]:
-        case events.ClientToolCalls(step=step, tool_calls=calls), events.RunFinished(reason="tool_calls"):
-            return [*end[:-1], events.RunWaiting(step, calls)]
+        case events.ClientToolCalls(step=step, tool_calls=calls), events.RunFinished(reason="tool_calls", usage=used):
+            return [*end[:-1], events.RunWaiting(step, calls, usage=used)]
         case _:
             return None
+
+
+def _pause(run: agents.Run) -> events.RunFinished | None:
+    """For those who watch this process: its part of the run is over."""
+    return None if run.waiting is None else events.RunFinished("tool_calls", run.usage, run.waiting.step)

@@ -10,9 +10,10 @@ one. So what is void is one range, from the first event after the last safe one 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
-from turnstream import conversation, events, protocols, usage
-from turnstream.messages import Message, ToolCall  # by name: `Fold` has ``messages``
+from turnstream import asks, conversation, events, protocols, usage
+from turnstream.messages import Message, ToolCall, ToolMessage  # by name: `Fold` has ``messages``
 
 ENDED: tuple[protocols.Status, ...] = ("finished", "failed", "cancelled")
 Terminal = events.RunFinished | events.RunFailed | events.RunCancelled
@@ -49,6 +50,9 @@ class Fold:
         self._executed = False
         self._begun: set[str] = set()
         self._answered: tuple[ToolCall, ...] = ()
+        self._replies: dict[str, ToolMessage] = {}
+        self._decisions: dict[str, asks.Decision] = {}
+        self._states: dict[str, Any] = {}
         self._unsafe: int | None = None
 
     @property
@@ -73,6 +77,9 @@ class Fold:
             self._executed,
             frozenset(self._begun),
             self._answered,
+            self._replies,
+            self._decisions,
+            self._states,
         )
 
     def feed(self, numbered: Iterable[tuple[int, events.LogEvent]]) -> None:
@@ -99,6 +106,7 @@ class Fold:
                 self.usage += event.usage
                 self.tries, self._unsafe = 0, None
                 self._last, self._calls, self._results, self._executed, self._answered = event, (), {}, False, ()
+                self._replies, self._decisions, self._states = {}, {}, {}
                 self._said.feed([event])
             case events.ToolCallsDetected(tool_calls=calls):
                 self._calls = calls
@@ -110,16 +118,35 @@ class Fold:
             case events.ToolsExecuted():
                 self._executed = True
                 self._said.feed([event])
-            case events.RunAnswered(results=results):
-                waiting, self.ending, self.tries = self.ending, None, 0
-                self._answered = waiting.tool_calls if isinstance(waiting, events.RunWaiting) else ()
-                self._said.messages.extend(results)
-            case events.RunWaiting() | events.RunFinished() | events.RunFailed() | events.RunCancelled():
+            case events.RunAnswered():
+                self._take_answer(event)
+            case events.RunWaiting(asks=asked):
+                self.ending = event
+                self._states |= {ask.tool_call_id: ask.state for ask in asked}
+                for ask in asked:
+                    if ask.kind != "outcome":  # it stopped before the call was made
+                        self._begun.discard(ask.tool_call_id)
+            case events.RunFinished() | events.RunFailed() | events.RunCancelled():
                 self.ending = event
             case _ if isinstance(event, _SHOWN_IN_STEP):
                 self._unsafe = self._unsafe or seq
             case _:
                 pass
+
+    def _take_answer(self, event: events.RunAnswered) -> None:
+        waiting, self.ending, self.tries = self.ending, None, 0
+        open_calls = waiting.tool_calls if isinstance(waiting, events.RunWaiting) else ()
+        asked = {ask.tool_call_id for ask in waiting.asks} if isinstance(waiting, events.RunWaiting) else ()
+        for result in event.results:
+            if result.tool_call_id in asked:
+                self._replies[result.tool_call_id] = result
+                continue
+            self._said.messages.append(result)
+            self._answered += tuple(call for call in open_calls if call.id == result.tool_call_id)
+        for decision in event.decisions:
+            self._decisions[decision.tool_call_id] = decision
+            if decision.action == "call":  # whoever says so knows that it has not happened
+                self._begun.discard(decision.tool_call_id)
 
 
 def fold(numbered: Iterable[tuple[int, events.LogEvent]]) -> Fold:

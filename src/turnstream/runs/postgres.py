@@ -205,17 +205,26 @@ class Runs:
         return True
 
     async def answer(self, principal: str, run_id: str, answered: events.RunAnswered) -> bool:
+        while (stored := await self._answer(principal, run_id, answered)) is None:
+            pass  # another answer was faster: this one may be about another call
+        return stored
+
+    async def _answer(self, principal: str, run_id: str, answered: events.RunAnswered) -> bool | None:
+        """None if somebody else wrote at this place of the log."""
         async with self.database.transaction() as db:
             select = "select request from turnstream.run where principal = $1 and id = $2 and status = 'waiting'"
             if (row := await db.fetchrow(select, principal, run_id)) is None:
                 return False
             new = codec.decode_new_run(row["request"])
             end, last = (await read_log(db, run_id, 0))[-1]
-            append = Append(new, end + 1, uuid.uuid4(), [answered])
-            if not isinstance(last, events.RunWaiting) or not await append.store(db):
-                return False  # somebody else was faster
-            await db.execute(_SEND, run_id, rules.group(new), 0)
-            await db.execute(_TELL, CHANNEL, "new")
+            batch = rules.answer(last if isinstance(last, events.RunWaiting) else None, answered)
+            if batch is None:
+                return False
+            if not await Append(new, end + 1, uuid.uuid4(), batch).store(db):
+                return None
+            if len(batch) == 1:
+                await db.execute(_SEND, run_id, rules.group(new), 0)
+                await db.execute(_TELL, CHANNEL, "new")
             await db.execute(_TELL, CHANNEL, f"log {run_id}")
         self._news.set()
         return True

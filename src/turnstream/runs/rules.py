@@ -68,6 +68,23 @@ async def begin(claim: protocols.Claim, start: events.RunStarted) -> log.Fold | 
             return folded
 
 
+def answer(
+    waiting: protocols.Ending | None, answered: events.RunAnswered
+) -> list[events.RunAnswered | events.RunWaiting] | None:
+    """What an answer appends to the log of a run: with what is left to be answered the run goes on waiting. None if it
+    does not wait for all that is answered."""
+    if not isinstance(waiting, events.RunWaiting):
+        return None
+    given = [*(each.tool_call_id for each in answered.results), *(each.tool_call_id for each in answered.decisions)]
+    if not given or not set(given) <= {call.id for call in waiting.tool_calls} or len(set(given)) < len(given):
+        return None
+    calls = tuple(call for call in waiting.tool_calls if call.id not in given)
+    if not calls:
+        return [answered]
+    asks = tuple(ask for ask in waiting.asks if ask.tool_call_id not in given)
+    return [answered, events.RunWaiting(waiting.step, calls, asks, waiting.usage)]
+
+
 def busy(thread: str) -> errors.ThreadBusyError:
     return errors.ThreadBusyError(f"Another run of the thread {thread!r} has not ended.")
 

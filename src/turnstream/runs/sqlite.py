@@ -279,20 +279,23 @@ class Runs:
         return added is not None
 
     async def answer(self, principal: str, run_id: str, answered: events.RunAnswered) -> bool:
-        def job(db: sqlite3.Connection) -> tuple[protocols.NewRun, int] | None:
-            select = "select request from run where principal = ? and id = ? and status = 'waiting'"
+        def job(db: sqlite3.Connection) -> tuple[protocols.NewRun, int, Sequence[events.LogEvent]] | None:
+            select = "select request, ending from run where principal = ? and id = ? and status = 'waiting'"
             if (row := db.execute(select, (principal, run_id)).fetchone()) is None:
                 return None
-            new = codec.decode_new_run(row[0])
+            new, batch = codec.decode_new_run(row[0]), rules.answer(codec.decode_ending(row[1]), answered)
+            if batch is None:
+                return None
             seq = 1 + _log_end(db, run_id)
-            _Append(new, seq, uuid.uuid4().hex, [answered], ())(db)
-            return new, seq
+            _Append(new, seq, uuid.uuid4().hex, batch, ())(db)
+            return new, seq, batch
 
         if (accepted := await self.database.call(job, durable=True)) is None:
             return False
-        new, seq = accepted
-        self.feeds.publish(run_id, [(seq, answered)])
-        self._queue.add(rules.group(new), run_id)
+        new, seq, batch = accepted
+        self.feeds.publish(run_id, list(enumerate(batch, seq)))
+        if len(batch) == 1:
+            self._queue.add(rules.group(new), run_id)
         return True
 
     async def delete(self, principal: str, run_id: str) -> bool:

@@ -51,7 +51,14 @@ class HttpTools:
         self._operations = {operation.name: operation for operation in operations}
         self._validators = {}
         self._specs = [
-            toolspec.ToolSpec(one.name, one.description, dict(one.schema), effect=one.effect, source=self.source)
+            toolspec.ToolSpec(
+                one.name,
+                one.description,
+                dict(one.schema),
+                effect=one.effect,
+                source=self.source,
+                declared=one.declared,
+            )
             for one in self._operations.values()
         ]
 

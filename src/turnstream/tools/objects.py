@@ -11,7 +11,7 @@ from typing import Any
 from turnstream import errors, messages, requests, toolspec
 from turnstream.tools import json_schema, schema_check
 from turnstream.tools.json_arguments import arguments_of
-from turnstream.tools.python import FunctionTool
+from turnstream.tools.python import FunctionTool, Verify
 
 _CONTEXT = "context"
 
@@ -28,7 +28,8 @@ class ObjectTool(FunctionTool[..., Any]):
         name: str | None = None,
         description: str | None = None,
         timeout: float | None = None,
-        effect: toolspec.Effect = "none",
+        effect: toolspec.Effect | None = None,
+        verify: Verify | None = None,
     ) -> None:
         if inspect.isclass(tool):
             try:
@@ -41,7 +42,7 @@ class ObjectTool(FunctionTool[..., Any]):
         self._tool = tool
         said = str(tool.description or "") if description is None else description
         named = name or str(tool.name or type(tool).__name__)
-        super().__init__(tool.execute, name=named, description=said, timeout=timeout, effect=effect)
+        super().__init__(tool.execute, name=named, description=said, timeout=timeout, effect=effect, verify=verify)
 
     @cached_property
     def _arguments(self) -> Any:

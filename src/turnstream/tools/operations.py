@@ -56,6 +56,7 @@ class Operation:
 
     ``content_type`` is the body's, "" for none, and ``encodings`` say how the members of a form are written.
     ``fixed_…`` is sent with each request, ``defaults`` are arguments that are sent when the model leaves them out.
+    ``declared`` is whether the effect is somebody's word, and not the method's.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Operation:
     fixed_body: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     encodings: Mapping[str, bodies.Encoding] = field(default_factory=dict)
+    declared: bool = False
 
     def __post_init__(self) -> None:
         check_url(self.url)

@@ -9,7 +9,7 @@ import logging
 import re
 import sys
 from collections.abc import AsyncIterable, Callable, Mapping
-from typing import Any, Generic, ParamSpec, TypeVar, overload
+from typing import Any, Generic, ParamSpec, TypeAlias, TypeVar, overload
 
 from turnstream import errors, messages, requests, toolspec
 from turnstream.tools import results
@@ -20,6 +20,8 @@ log = logging.getLogger("turnstream.tools")
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+Verify: TypeAlias = Callable[[dict[str, Any], requests.RunContext], Any]
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # what every vendor accepts
 _MOST_ITEMS = 100_000
@@ -36,7 +38,8 @@ def tool(
     name: str | None = None,
     description: str | None = None,
     timeout: float | None = None,
-    effect: toolspec.Effect = "none",
+    effect: toolspec.Effect | None = None,
+    verify: Verify | None = None,
     threads: int = 16,
 ) -> Callable[[Callable[P, R]], FunctionTool[P, R]]: ...
 
@@ -48,16 +51,23 @@ def tool(
     name: str | None = None,
     description: str | None = None,
     timeout: float | None = None,
-    effect: toolspec.Effect = "none",
+    effect: toolspec.Effect | None = None,
+    verify: Verify | None = None,
     threads: int = 16,
 ) -> Any:
     """Make a tool of a function, sync or async: ``@tool``, or ``@tool(name=…, timeout=…)``.
 
     The name is the function's, the description its docstring's, the schema that of its annotations. A parameter
     annotated `RunContext` gets the run's context and is not shown to the model. ``timeout`` is in seconds, None takes
-    the agent's. A function that is not async runs in a thread, at most ``threads`` calls at a time. Raises
-    `ConfigurationError` for a name that vendors refuse; for a signature that cannot be described, that comes when the
-    tool is first used or entered.
+    the agent's. A function that is not async runs in a thread, at most ``threads`` calls at a time.
+
+    ``effect`` says what a second call would do: nothing (``none``), the same again (``idempotent``), harm (``once``).
+    Where the server stops in the middle of a call, a kept run calls the tool again, unless that does harm: then it asks
+    ``verify``, a function of the call's arguments (a dict) and its `RunContext`, which gives what the tool would have
+    given, or None if the call had no effect and shall be made; without it, or if it raises, the run waits for a person.
+
+    Raises `ConfigurationError` for a name that vendors refuse; for a signature that cannot be described, that comes
+    when the tool is first used or entered.
     """
     scope = sys._getframe(1).f_locals
 
@@ -65,7 +75,9 @@ def tool(
         if is_object(function):
             from turnstream.tools.objects import ObjectTool
 
-            return ObjectTool(function, name=name, description=description, timeout=timeout, effect=effect)
+            options: dict[str, Any]
+            options = {"name": name, "description": description, "timeout": timeout, "effect": effect, "verify": verify}
+            return ObjectTool(function, **options)
         if isinstance(function, FunctionTool):
             function = function.function
         return FunctionTool(
@@ -74,6 +86,7 @@ def tool(
             description=description,
             timeout=timeout,
             effect=effect,
+            verify=verify,
             threads=threads,
             namespace=_named_locals(function, scope),
         )
@@ -95,7 +108,8 @@ class FunctionTool(Generic[P, R]):
         name: str | None = None,
         description: str | None = None,
         timeout: float | None = None,
-        effect: toolspec.Effect = "none",
+        effect: toolspec.Effect | None = None,
+        verify: Verify | None = None,
         threads: int = 16,
         namespace: Mapping[str, Any] | None = None,
     ) -> None:
@@ -110,9 +124,10 @@ class FunctionTool(Generic[P, R]):
                 f"tool {self.name!r}: a name is 1 to 64 of A-Z, a-z, 0-9, _ and -; give it name=…"
             )
         self._options: dict[str, Any] = {
-            "name": name, "description": description, "timeout": timeout, "effect": effect, "threads": threads,
-            "namespace": namespace,
+            "name": name, "description": description, "timeout": timeout, "effect": effect, "verify": verify,
+            "threads": threads, "namespace": namespace,
         }  # fmt: skip
+        self.verify = None if verify is None else _make_verifier(verify)
         self._is_async = _is_async(function)
         self._threads = Threads(f"tool-{self.name}", threads)
 
@@ -139,7 +154,8 @@ class FunctionTool(Generic[P, R]):
             self._arguments.description if description is None else description,
             self._arguments.schema,
             timeout=self._options["timeout"],
-            effect=self._options["effect"],
+            effect=self._options["effect"] or "none",
+            declared=self._options["effect"] is not None,
         )
 
     async def __aenter__(self) -> FunctionTool[P, R]:
@@ -204,6 +220,12 @@ async def _collect(items: AsyncIterable[Any]) -> list[Any]:
         if len(found) >= _MOST_ITEMS:
             break
     return found
+
+
+def _make_verifier(function: Verify) -> Any:
+    from turnstream.tools import effects  # which knows toolboxes, and through them this module
+
+    return effects.Verifier(function)
 
 
 def is_object(value: Any) -> bool:

@@ -69,6 +69,7 @@ def rest(
         dict(headers or {}),
         dict(body or {}),
         {argument: one["default"] for argument, one in (parameters or {}).items() if "default" in one},
+        declared=effect is not None,
     )
     return HttpTools(
         [operation],

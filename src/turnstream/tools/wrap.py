@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("turnstream.tools")
 
+VerifyCall: TypeAlias = Callable[
+    [messages.ToolCall, requests.RunContext], Awaitable["toolspec.ToolOutput | None"]
+]  # a toolbox's ``verify``
+
 
 class _Owner:
     """Enters the toolboxes that own something, and leaves them."""
@@ -71,6 +75,19 @@ class Combined(_Owner):
                 return await box.call(call, context)
         raise errors.ToolError(f"There is no tool named {call.name!r}.")
 
+    async def verify(self, call: messages.ToolCall, context: requests.RunContext) -> toolspec.ToolOutput | None:
+        for box in self.boxes:
+            if any(spec.name == call.name for spec in await box.tools(context)):
+                if (verify := _verify_of(box)) is not None:
+                    return await verify(call, context)
+                break
+        raise errors.ToolError(f"Nothing can find out what came of a call of {call.name}.")
+
+
+def _verify_of(box: Toolbox) -> VerifyCall | None:
+    verify: VerifyCall | None = getattr(box, "verify", None)
+    return verify
+
 
 class Wrapper(_Owner):
     """Passes everything on; a subclass changes what it is there for."""
@@ -84,6 +101,10 @@ class Wrapper(_Owner):
 
     async def call(self, call: messages.ToolCall, context: requests.RunContext) -> toolspec.ToolOutput:
         return await self.box.call(call, context)
+
+    @property
+    def verify(self) -> VerifyCall | None:
+        return _verify_of(self.box)
 
     def __repr__(self) -> str:
         return repr(self.box)
@@ -108,7 +129,16 @@ class Prefixed(Wrapper):
         return [msgspec.structs.replace(spec, name=self._prefix + spec.name) for spec in specs]
 
     async def call(self, call: messages.ToolCall, context: requests.RunContext) -> toolspec.ToolOutput:
-        return await self.box.call(msgspec.structs.replace(call, name=call.name.removeprefix(self._prefix)), context)
+        return await self.box.call(self._without_prefix(call), context)
+
+    @property
+    def verify(self) -> VerifyCall | None:
+        if (verify := super().verify) is None:
+            return None
+        return lambda call, context: verify(self._without_prefix(call), context)
+
+    def _without_prefix(self, call: messages.ToolCall) -> messages.ToolCall:
+        return msgspec.structs.replace(call, name=call.name.removeprefix(self._prefix))
 
 
 class Filtered(Wrapper):
@@ -322,6 +352,7 @@ class Approved(Wrapper):
     async def call(self, call: messages.ToolCall, context: requests.RunContext) -> toolspec.ToolOutput:
         if self._needs(call.name) and (self._runs is None or context in self._runs):
             await self._approve(call, context)
+        await context.begin()
         return await self.box.call(call, context)
 
     async def _approve(self, call: messages.ToolCall, context: requests.RunContext) -> None:

@@ -12,9 +12,9 @@ from turnstream import errors
 from turnstream.config import context, document, foreign, references
 from turnstream.config.sections import Number, PositiveInt, Seconds, Section, StrList
 from turnstream.config.tools import mcp, openapi, python, ready, rest, retrieval
-from turnstream.config.tools.kind import Kind
+from turnstream.config.tools.kind import EffectName, Kind
 from turnstream.protocols import Toolbox
-from turnstream.tools import untrusted, wrap
+from turnstream.tools import effects, untrusted, wrap
 
 KINDS = (python.KIND, mcp.KIND, rest.KIND, openapi.KIND, ready.KIND, retrieval.KIND)
 """A new kind is a file beside this one and a row here."""
@@ -59,6 +59,11 @@ class ToolSection(Section):
     cache: Seconds | None = None
     """Seconds for which a result is kept for the same call of the same user, if the tool has no effect."""
     rate_limit: RateLimitSection | None = None
+    effect: EffectName | None = None
+    """What a second call of its tools would do: nothing (`none`), the same again (`idempotent`), or harm (`once`)."""
+    verify: Annotated[str | None, Field(pattern=references.PATTERN)] = None
+    """A function of a call's arguments and its context, `tools.py:was_paid`, that is asked where the server stopped in
+    the middle of a call that must not happen twice: it gives the tool's result, or None if the call had no effect."""
     approve: ApproveSection | None = None
     """Calls that somebody must agree to: `[delete_*]`."""
 
@@ -122,23 +127,26 @@ def build(
     Raises `ConfigurationError`, without file and line.
     """
     boxes = section.kind.build(getattr(section, section.kind.name), where)
-    ask = _resolve_ask(section.approve.ask, where) if section.approve is not None else None
+    asked = None if section.approve is None else section.approve.ask
+    ask = _resolve(asked, where, "approve.ask must name a function of the call")
+    verify = _resolve(section.verify, where, "verify must name a function of the arguments")
+    if section.effect is not None or verify is not None:
+        boxes = [effects.Declared(box, section.effect, verify) for box in boxes]
     if readers is not None and section.kind is not python.KIND:
         boxes = [untrusted.FromOutside(box, readers) for box in boxes]
     return [_wrap(box, section, ask, readers) for box in boxes]
 
 
-def _resolve_ask(reference: str | None, where: context.ConfigContext) -> wrap.Ask | None:
-    """The function that approves; one that cannot be called as it will be is found now."""
+def _resolve(reference: str | None, where: context.ConfigContext, wanted: str) -> Any:
+    """The function of two arguments that approves or verifies; one that cannot be called so is found now."""
     if reference is None:
         return None
     found: Any = references.resolve(reference, where.folder)
     try:
         inspect.signature(found).bind(None, None)
     except (TypeError, ValueError):
-        raise errors.ConfigurationError("approve.ask must name a function of the call and the run's context") from None
-    ask: wrap.Ask = found
-    return ask
+        raise errors.ConfigurationError(f"{wanted} and the run's context") from None
+    return found
 
 
 def _wrap(box: Toolbox, section: ToolSection, ask: wrap.Ask | None, readers: untrusted.Readers | None) -> Toolbox:

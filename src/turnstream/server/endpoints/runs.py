@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from turnstream import errors, events, messages, protocols
+from turnstream import errors, protocols
 from turnstream.api import runs as api_bodies
 from turnstream.dialects import body as bodies
 from turnstream.dialects import native
 from turnstream.runs import supervisor
-from turnstream.server import deliver, kept, refusals, scopes
+from turnstream.server import answers, deliver, kept, refusals, scopes
 from turnstream.server.endpoints import routing
 from turnstream.service import ServerSettings
 
@@ -44,9 +43,11 @@ def add(
         )
         return routing.respond(request, {"object": "list", "data": [native.show(state) for state in found]})
 
-    @route("GET", "/v1/runs/{run_id}", "A run that is kept.")
+    @route("GET", "/v1/runs/{run_id}", "A run that is kept, with its tool calls as long as its events are stored.")
     async def get(request: Request) -> Response:
-        return routing.respond(request, native.show(await _find(store, request)))
+        state = await _find(store, request)
+        calls = native.show_calls(await store.runs.log(state.id))
+        return routing.respond(request, {**native.show(state), "calls": calls})
 
     @route("DELETE", "/v1/runs/{run_id}", "Forget a run and its events; one that has not ended is ended.")
     async def delete(request: Request) -> Response:
@@ -55,10 +56,11 @@ def add(
         await store.runs.delete(state.principal, state.id)
         return routing.respond(request, {"id": state.id, "object": "run", "deleted": True})
 
-    @route("POST", "/v1/runs/{run_id}/answer", "Give the results of the client's own tools to a run that waits.")
+    @route("POST", "/v1/runs/{run_id}/answer", "Answer what a run waits for: results of calls, and decisions.")
     async def answer(request: Request) -> Response:
         state = await _find(store, request)
-        answered = _read_answer(bodies.decode(await request.body(), api_bodies.AnswerBody), state.ending)
+        body = bodies.decode(await request.body(), api_bodies.AnswerBody)
+        answered = answers.read(body, state.ending, by=state.principal)
         if not await store.runs.answer(state.principal, state.id, answered):
             raise _not_waiting(state.id)
         return routing.respond(request, native.show(await _find(store, request)))
@@ -86,25 +88,6 @@ async def _find(store: kept.KeptRuns, request: Request) -> protocols.RunState:
 
 def _position(request: Request) -> int:
     return routing.number(request.headers.get("last-event-id") or request.query_params.get("after"), "after")
-
-
-def _read_answer(body: api_bodies.AnswerBody, ending: object) -> events.RunAnswered:
-    if not isinstance(ending, events.RunWaiting):
-        raise errors.RequestError("The run does not wait for anything.", code="run_not_waiting", status=409)
-    calls = {call.id: call for call in ending.tool_calls}
-    given = {result.tool_call_id: result for result in body.results}
-    for id in given.keys() - calls.keys():
-        text = f"results: the run does not wait for the call '{id[:100]}'."
-        raise errors.RequestError(text, param="results", code="invalid_value")
-    if missing := [id for id in calls if id not in given]:
-        text = f"results: the call '{missing[0][:100]}' has no result."
-        raise errors.RequestError(text, param="results", code="invalid_value")
-    return events.RunAnswered(tuple(_message(call, given[id]) for id, call in calls.items()))
-
-
-def _message(call: messages.ToolCall, result: api_bodies.ToolResult) -> messages.ToolMessage:
-    output = result.output if isinstance(result.output, str) else msgspec.json.encode(result.output).decode()
-    return messages.ToolMessage(call.id, output, call.name, result.is_error)
 
 
 def _not_waiting(id: str) -> errors.RequestError:

@@ -48,7 +48,7 @@ def spec(tool: types.Tool, name: str, source: str, effect: toolspec.Effect | Non
     """The input schema is passed on whole. Without ``effect`` the tool's annotations say what a second call does; a
     tool without any may do harm, as the specification has it. A name that had to be changed stands in the description.
     """
-    hints = tool.annotations
+    hints, declared = tool.annotations, effect is not None
     if effect is None:
         read_only = hints is not None and hints.read_only_hint
         idempotent = hints is not None and hints.idempotent_hint
@@ -59,7 +59,7 @@ def spec(tool: types.Tool, name: str, source: str, effect: toolspec.Effect | Non
     if not tool.name.isascii():
         called = tool.title or tool.name
         described = described if called in described else f"{called}: {described}".rstrip(": ")
-    return toolspec.ToolSpec(name, described, schema, effect=effect, source=source)
+    return toolspec.ToolSpec(name, described, schema, effect=effect, source=source, declared=declared)
 
 
 def output(result: types.CallToolResult, tool: types.Tool | None = None) -> toolspec.ToolOutput:

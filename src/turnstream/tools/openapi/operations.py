@@ -161,6 +161,7 @@ class _Reader:
             fixed_headers=fixed.headers,
             defaults=self._defaults,
             encodings=body.encodings,
+            declared=fixed.effect is not None,
         )
 
     def _schema(self) -> dict[str, Any]:
