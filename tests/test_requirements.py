@@ -11,11 +11,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 REQUIREMENTS = ROOT / "requirements"
 _NAMES = """
-    aiohappyeyeballs aiohttp aiosignal annotated-doc annotated-types anyio attrs click colorama fastapi
+    aiohappyeyeballs aiohttp aiosignal annotated-doc annotated-types anyio attrs click colorama cronsim fastapi
     frozenlist genai-prices griffe griffecli griffelib h11 httpcore2 httptools httpx2 httpx2-jsfetch idna
     jinja2 jsonschema jsonschema-specifications markdown-it-py markupsafe mdurl msgspec multidict
     opentelemetry-api orjson propcache pydantic pydantic-core pygments python-dotenv pyyaml referencing rich
-    rpds-py shellingham starlette truststore typer typing-extensions typing-inspection uvicorn uvloop
+    rpds-py shellingham starlette truststore typer tzdata typing-extensions typing-inspection uvicorn uvloop
     watchfiles yarl
 """
 BASE = frozenset(_NAMES.split())

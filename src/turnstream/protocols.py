@@ -400,3 +400,30 @@ class Threads(Protocol):
     async def erase(self, principal: str) -> int:
         """All that is kept of a principal: threads, runs, logs. How many threads and runs that were."""
         ...
+
+
+# --------------------------------------------------------------------------------------------------------- the outside
+
+
+class Firing(Struct, frozen=True):
+    """The last nominal time of a schedule that some replica has dealt with, in seconds since the epoch. ``run_id`` is
+    the last run that it started; None after one that was missed, or before the first."""
+
+    at: float
+    run_id: str | None = None
+
+
+class Firings(Protocol):
+    """What the schedules of all replicas have done. Raises `StoreError`."""
+
+    async def time(self) -> float:
+        """The store's clock, in seconds since the epoch."""
+        ...
+
+    async def last(self, schedule: str) -> Firing | None:
+        """None for a schedule that is new to the store."""
+        ...
+
+    async def advance(self, schedule: str, at: float, run_id: str | None = None) -> None:
+        """This nominal time is dealt with; nothing where a later one is already."""
+        ...

@@ -12,6 +12,7 @@ from typing import Literal
 from turnstream import identity, protocols, requests
 from turnstream.agent import Agent
 from turnstream.limits import ServerLimits  # by name: settings have ``limits``
+from turnstream.outside.schedules import Schedule
 
 StatusMode = Literal["extension", "metadata", "off"]
 
@@ -75,7 +76,8 @@ class Service:
     """Agents by name, the first being the default. Entering it opens what the agents own, leaving it closes that.
 
     ``threads`` is where conversations are kept, None: as ``settings.store`` says. ``folder`` is that of the
-    configuration, if there is one. ``watches`` make those who watch its runs.
+    configuration, if there is one. ``watches`` make those who watch its runs. ``schedules`` start runs by
+    the clock, each by its name.
     """
 
     agents: Mapping[str, Agent]
@@ -83,6 +85,7 @@ class Service:
     threads: protocols.Threads | None = None
     folder: Path | None = None
     watches: tuple[protocols.Watch, ...] = ()
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack, repr=False)
 
     def agents_of(self, principal: requests.Principal) -> Mapping[str, Agent]:

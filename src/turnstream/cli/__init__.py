@@ -26,6 +26,7 @@ from turnstream.cli import (
     models,
     parse,
     ping,
+    schedules,
     schema,
     serve,
     store,
@@ -51,6 +52,7 @@ COMMANDS: Sequence[Callable[..., Any]] = (
     migrate.migrate,
     store.runs,
     store.threads,
+    schedules.schedules,
     schema.schema,
     version.version,
 )

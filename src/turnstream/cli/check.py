@@ -62,6 +62,8 @@ def report(service: Service) -> list[str]:
     lines = [line for agent in service.agents.values() for line in _agent(agent)]
     number = len(settings.keys)
     keys = f"{number} API key{'s' if number > 1 else ''}" if number else "no API key"
+    for schedule in service.schedules.values():
+        lines.append(f"schedule {schedule.name}: {schedule.cron} ({schedule.zone.key}), agent {schedule.agent}")
     return [*lines, f"server: {settings.host}:{settings.port}, {keys}, statuses {settings.statuses}"]
 
 

@@ -22,7 +22,7 @@ def migrate(
         ),
     ] = None,
 ) -> None:
-    """Make the tables of a PostgreSQL store, or bring them up to date. SQLite files do that by themselves.
+    """Make or bring up to date the tables of a PostgreSQL store. SQLite files do that by themselves.
 
     Example: turnstream migrate --store postgres://localhost/turnstream
     """

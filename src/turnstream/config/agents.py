@@ -13,6 +13,7 @@ from turnstream import errors, protocols, requests
 from turnstream.agent import Agent, Budget
 from turnstream.config import context, document, files, foreign, models, settings
 from turnstream.config import guardrails as guarding
+from turnstream.config import schedules as scheduling
 from turnstream.config.sections import NonEmpty, PositiveInt, Seconds, Section, defaults_of
 from turnstream.config.tools import entry
 from turnstream.config.validation import validate
@@ -97,6 +98,8 @@ class AgentSection(Section):
     """What is stopped, masked or marked before a run, in its answer, and around its tools."""
     server: settings.ServerSection | None = None
     """Where the server listens, who may use it, and its limits."""
+    schedules: list[scheduling.ScheduleSection] = Field(default_factory=list)
+    """Runs that start by the clock."""
 
     @model_validator(mode="before")
     @classmethod
@@ -175,14 +178,14 @@ class Builder:
         self.document = found
         self.where = where
 
-    def build(self, default_name: str) -> tuple[Agent | None, settings.ServerSection | None]:
+    def build(self, default_name: str) -> tuple[Agent | None, AgentSection | None]:
         """Without an agent if something is wrong."""
         section, entries = read_sections(self.document)
         tools = self._build_tools(entries)
         if section is None:
             return None, None
         agent = self._build_agent(section, tools, section.name or default_name)
-        return None if self.document.problems else agent, section.server
+        return None if self.document.problems else agent, section
 
     def _build_agent(self, section: AgentSection, tools: list[Toolbox], name: str) -> Agent | None:
         model = self._build_model(section)

@@ -6,10 +6,24 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from turnstream import errors
 from turnstream.agent import Agent
-from turnstream.config import agents, context, document, environment, foreign, guardrails, references, settings
+from turnstream.config import (
+    agents,
+    context,
+    document,
+    environment,
+    foreign,
+    guardrails,
+    references,
+    settings,
+)
+from turnstream.config import schedules as scheduling
+from turnstream.config.sections import Section
 from turnstream.config.validation import validate
+from turnstream.outside import schedules as outside
 from turnstream.providers.http import Client
 from turnstream.service import ServerSettings, Service
 
@@ -51,6 +65,13 @@ def _list_files(folder: Path) -> list[Path]:
     return found
 
 
+class _Common(Section):
+    """What one file may say for all agents of a folder."""
+
+    server: settings.ServerSection | None = None
+    schedules: list[scheduling.ScheduleSection] = Field(default_factory=list)
+
+
 class _Loading:
     """What has been found in the files so far. All are read before the first error is raised."""
 
@@ -58,10 +79,32 @@ class _Loading:
         self.skipped = skipped
         self._is_folder = is_folder
         self.agents: dict[str, Agent] = {}
-        self.problems: list[str] = []
+        self._problems: list[str | document.Document] = []
+        self._schedules: list[tuple[document.Document, int, scheduling.ScheduleSection, str | None]] = []
         self.server: tuple[Path, ServerSettings] | None = None
         self._homes: dict[str, Path] = {}
         self._common: guardrails.Built | None = None
+
+    @property
+    def server_settings(self) -> ServerSettings:
+        return self.server[1] if self.server else ServerSettings()
+
+    @property
+    def problems(self) -> list[str]:
+        """In the order of the files."""
+        return [line for each in self._problems for line in ([each] if isinstance(each, str) else each.problems)]
+
+    def build_schedules(self) -> dict[str, outside.Schedule]:
+        """When all agents are known."""
+        named: dict[str, outside.Schedule] = {}
+        names = None if self.problems else self.agents.keys()
+        for found, index, section, agent in self._schedules:
+            path = ("schedules", index)
+            if section.name in named:
+                found.report((*path, "name"), "another schedule has this name")
+            elif schedule := scheduling.Builder(found, path, names, self.server_settings).build(section, agent):
+                named[section.name] = schedule
+        return named
 
     def protect(self) -> None:
         """Put the server's guardrails around all agents."""
@@ -73,14 +116,18 @@ class _Loading:
         try:
             found = agents.read(file, where.environ, allow_unset=self.skipped is not None)
         except errors.ConfigurationError as error:
-            self.problems.append(error.message)
+            self._problems.append(error.message)
             return
         if self._is_folder and foreign.is_api(found.value):
             return
-        agent, server = _build(found, file, where)
+        agent, section = _build(found, file, where)
+        server = section.server if section is not None else None
         if server is not None and server.guardrails is not None:
             self._common = guardrails.build(server.guardrails, found, ("server", "guardrails"), where)
-        self.problems += found.problems
+        self._problems.append(found)
+        if section is not None:
+            name = _agent_name(section, file)
+            self._schedules += [(found, index, each, name) for index, each in enumerate(section.schedules)]
         if self.skipped is not None:
             self.skipped += [f"{file}: {place}" for place in found.skipped]
         if server is not None:
@@ -93,11 +140,11 @@ class _Loading:
             self.server = file, settings.build(section)
         else:
             other = self.server[0].name
-            self.problems.append(f"{file}: server: already defined in {other}; only one file may define it")
+            self._problems.append(f"{file}: server: already defined in {other}; only one file may define it")
 
     def _add_agent(self, file: Path, agent: Agent) -> None:
         if agent.name in self.agents:
-            self.problems.append(f"{file}: the name {agent.name!r} is taken by {self._homes[agent.name].name}")
+            self._problems.append(f"{file}: the name {agent.name!r} is taken by {self._homes[agent.name].name}")
         else:
             self.agents[agent.name], self._homes[agent.name] = agent, file
 
@@ -111,20 +158,26 @@ def _load_files(
         environ = environment.add_placeholders(environ)
     for path in paths:
         loading.add_file(path, context.ConfigContext(path.parent, environ, client))
-    if not loading.agents and not loading.problems:
-        loading.problems.append(f"{paths[0]}: no agent: the key 'model' is missing")
-    if loading.problems:
-        raise errors.ConfigurationError("\n".join(loading.problems))
+    scheduled = loading.build_schedules()
+    problems = loading.problems
+    if not loading.agents and not problems:
+        problems = [f"{paths[0]}: no agent: the key 'model' is missing"]
+    if problems:
+        raise errors.ConfigurationError("\n".join(problems))
     loading.protect()
-    return Service(loading.agents, loading.server[1] if loading.server else ServerSettings())
+    return Service(loading.agents, loading.server_settings, schedules=scheduled)
 
 
 def _build(
     found: document.Document, file: Path, where: context.ConfigContext
-) -> tuple[Agent | None, settings.ServerSection | None]:
-    if isinstance(found.value, dict) and set(found.value) == {"server"}:
-        return None, validate(settings.ServerSection, found, found.value["server"], ("server",))
+) -> tuple[Agent | None, agents.AgentSection | _Common | None]:
+    if isinstance(found.value, dict) and found.value and set(found.value) <= _Common.model_fields.keys():
+        return None, validate(_Common, found, found.value)
     return agents.Builder(found, where).build(_name(file))
+
+
+def _agent_name(section: agents.AgentSection | _Common, file: Path) -> str | None:
+    return section.name or _name(file) if isinstance(section, agents.AgentSection) else None
 
 
 def _name(file: Path) -> str:

@@ -32,14 +32,21 @@ FOLDER, FILE = ".turnstream", "store.db"
 
 
 class Store:
-    """``async with`` it before use. ``runs`` is None where no run is kept; ``name`` tells no secret."""
+    """``async with`` it before use. ``runs`` and what follows it are None where no run is kept; ``name`` tells no
+    secret."""
 
     def __init__(
-        self, name: str, threads: protocols.Threads, runs: protocols.Runs | None = None, *resources: Any
+        self,
+        name: str,
+        threads: protocols.Threads,
+        runs: protocols.Runs | None = None,
+        *resources: Any,
+        firings: protocols.Firings | None = None,
     ) -> None:
         self.name = name
         self.threads = threads
         self.runs = runs
+        self.firings = firings
         self._resources = resources
         self._stack = AsyncExitStack()
 
@@ -107,22 +114,23 @@ def _is_free(file: Path) -> bool:
 
 def _in_sqlite(file: Path, *, lazy: bool = False) -> Store:
     from turnstream.runs import sqlite as runs
-    from turnstream.storage import sqlite
+    from turnstream.storage import firings, sqlite
     from turnstream.threads import sqlite as threads
 
     database = sqlite.Database(file, lazy=lazy)
-    kept = runs.Runs(database)
-    return Store(f"sqlite:{file}", threads.Threads(database), kept, database, kept)
+    kept, fired = runs.Runs(database), firings.SqliteFirings(database)
+    return Store(f"sqlite:{file}", threads.Threads(database), kept, database, kept, firings=fired)
 
 
 def _in_postgres(url: str) -> Store:
     postgres = _postgres()
     from turnstream.runs import postgres as runs
+    from turnstream.storage import firings
     from turnstream.threads import postgres as threads
 
     database = postgres.Database(url)
-    kept = runs.Runs(database)
-    return Store("postgres", threads.Threads(database), kept, database, kept)
+    kept, fired = runs.Runs(database), firings.PostgresFirings(database)
+    return Store("postgres", threads.Threads(database), kept, database, kept, firings=fired)
 
 
 def _postgres() -> Any:

@@ -26,7 +26,7 @@ from turnstream import identity
 from turnstream.dialects import DIALECTS
 from turnstream.runs import stores
 from turnstream.runs.keeper import Keeper
-from turnstream.server import openapi, refusals, routes, scopes
+from turnstream.server import openapi, refusals, routes, scopes, triggers
 from turnstream.server.conversations import Conversations
 from turnstream.server.endpoints import health, metrics, models, playground, responses, routing, runs, threads
 from turnstream.server.endpoints.dialects import Dialects
@@ -56,6 +56,7 @@ def app(service: Service, state: State | None = None) -> ASGIApp:
     exchanges = Exchanges(conversations)
     if store.runs is not None:
         state.keeper = Keeper(store.runs, store.threads, service.agents, state.runs.watches, exchanges.show)
+    state.scheduler = triggers.scheduler(service, store, state.keeper)
     kept = KeptRuns(state.keeper, conversations, exchanges)
     api = _api(service, store, kept, state, table, refuse)
     stack: ASGIApp = _Router(table, Dialects(service, state, conversations, kept, refuse), api)
@@ -104,7 +105,13 @@ def _api(
 ) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with service, store, state.keeper or nullcontext(), metrics.served(state.metrics, service.settings):
+        async with (
+            service,
+            store,
+            state.keeper or nullcontext(),
+            state.scheduler or nullcontext(),
+            metrics.served(state.metrics, service.settings),
+        ):
             yield
 
     async def http_error(request: Request, error: Exception) -> Response:

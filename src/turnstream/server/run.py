@@ -132,6 +132,8 @@ class Server(uvicorn.Server):
         if self._until is not None and not self._draining_is_logged:
             self._draining_is_logged = True
             log.info("draining: %d runs have %g seconds to finish", len(self.state.runs.live), self._grace)
+            if self.state.scheduler is not None:
+                await self.state.scheduler.stop()
             if self.state.keeper is not None:  # another server goes on with kept runs, and need not wait
                 await self.state.keeper.leave()
         if self._until is not None and not (self.state.runs.live and time.monotonic() < self._until):

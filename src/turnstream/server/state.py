@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from turnstream import errors, events, usage
+from turnstream.outside import schedules
 from turnstream.runs import keeper, supervisor
 from turnstream.server import budget, sockets
 from turnstream.service import ServerSettings
@@ -22,6 +23,7 @@ class State:
         watches = () if self.metrics is None else (self.metrics.watch,)
         self.runs = supervisor.Supervisor(settings.max_runs, watches, settings.max_runs_each)
         self.keeper: keeper.Keeper | None = None
+        self.scheduler: schedules.Scheduler | None = None
         self.bodies = budget.Budget(settings.max_bodies)
         self.sockets = sockets.Sockets(settings.max_connections, settings.max_held, settings.send_timeout)
 

@@ -1,0 +1,1 @@
+"""What runs start by besides requests, and what they tell others: schedules, webhooks."""

@@ -1,0 +1,25 @@
+"""What a server does besides answering requests, as its configuration says: it starts runs by the clock."""
+
+from __future__ import annotations
+
+from turnstream import errors
+from turnstream.outside import schedules
+from turnstream.runs import keeper, stores, supervisor
+from turnstream.service import Service
+
+
+def scheduler(service: Service, store: stores.Store, keeper: keeper.Keeper | None) -> schedules.Scheduler | None:
+    """None without schedules. Raises `ConfigurationError` where they would be lost."""
+    if not service.schedules:
+        return None
+    if keeper is None or store.firings is None:
+        text = "Schedules need a store that keeps runs: set server.store to sqlite:PATH or postgres://…"
+        raise errors.ConfigurationError(text)
+    return schedules.Scheduler(
+        service.schedules,
+        agents=service.agents,
+        firings=store.firings,
+        runs=keeper.runs,
+        start=keeper.start,
+        new_id=supervisor.new_id,
+    )
