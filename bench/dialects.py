@@ -12,7 +12,7 @@ from rich.table import Table
 
 from bench.rig.tables import wide_console
 from turnstream.dialects import DIALECTS
-from turnstream.dialects.base import Cancellation, ClientRequest, Encoder, Exchange, Lookup, Reply
+from turnstream.dialects.base import ClientRequest, Encoder, Exchange, is_exchange
 from turnstream.events import RunEvent, RunFinished, RunStarted, StepStarted, TextDelta, Usage
 
 CHAT = "openai_chat"
@@ -53,7 +53,7 @@ def _maker(name: str) -> Callable[[], Encoder]:
     def make() -> Encoder:
         body, agents = json.dumps(BODIES[name]).encode(), {"agent": ""}
         decoded = dialect.decode(ClientRequest(body, "run1", 0.0, path_params={"agent": "agent"}, agents=agents))
-        assert not isinstance(decoded, Reply | Cancellation | Lookup)
+        assert is_exchange(decoded)
         exchange: Exchange = decoded
         return exchange.encoder("agent")
 

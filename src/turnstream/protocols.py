@@ -260,6 +260,25 @@ class RunState(Struct, frozen=True):
     shown: bytes = b""
 
 
+class RunQuery(Struct, frozen=True):
+    """Which runs of a principal are asked for; what is None or empty narrows nothing. ``since`` is the time of a run's
+    last change: of its end, or of its beginning if it has not ended."""
+
+    agent: str | None = None
+    dialect: str | None = None
+    thread: str | None = None
+    statuses: tuple[Status, ...] = ()
+    since: float | None = None
+
+
+Place: TypeAlias = tuple[float, str]
+"""Where a run stands in a list: its last change and its id."""
+
+
+def changed_at(state: RunState) -> float:
+    return state.created_at if state.ended_at is None else state.ended_at
+
+
 class Claim(Protocol):
     """The right to write the log of one run, until somebody else has it.
 
@@ -381,6 +400,12 @@ class Threads(Protocol):
         self, principal: str, agent: str | None = None, *, before: str | None = None, limit: int = 20
     ) -> list[Thread]:
         """The last changed first; ``before`` is the id of the last one of the page before."""
+        ...
+
+    async def runs(
+        self, principal: str, query: RunQuery, *, behind: Place | None = None, limit: int = 20
+    ) -> tuple[list[RunState], int]:
+        """The last changed first, of those behind that place of the list; and how many there are in all."""
         ...
 
     async def rename(self, key: ThreadKey, title: str | None) -> bool: ...

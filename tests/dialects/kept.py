@@ -18,7 +18,7 @@ class Kept:
 
     def decode(
         self, request: base.ClientRequest, principal: str = "ann", agent: str = "helper"
-    ) -> base.Exchange | base.Reply | base.Cancellation:
+    ) -> base.Exchange | base.Reply | base.Cancellation | base.Listing | base.Attachment:
         decoded = self.dialect.decode(request)
         if isinstance(decoded, base.Lookup):
             decoded = decoded.then(asyncio.run(self.conversations.find(decoded, principal, agent, self.dialect.name)))
@@ -33,7 +33,7 @@ class Kept:
     ) -> tuple[tuple[messages.Message, ...], bytes]:
         """What the model was asked, and the stream of the answer."""
         exchange = self.decode(request, principal, agent)
-        assert not isinstance(exchange, base.Reply | base.Cancellation), exchange
+        assert base.is_exchange(exchange), exchange
         return asyncio.run(self._answer(exchange, list(run), request.id, principal, agent))
 
     async def _answer(

@@ -17,7 +17,7 @@ from tests.dialects.kept import Kept, finished
 from tests.dialects.sequences import batched, runs
 from tests.dialects.stories import START, STORIES, USAGE, Story, text
 from turnstream.dialects.a2a import A2A
-from turnstream.dialects.base import Cancellation, ClientRequest, Decoded, Exchange, Lookup, Reply, compact
+from turnstream.dialects.base import Cancellation, ClientRequest, Decoded, Exchange, Reply, compact, is_exchange
 from turnstream.dialects.statuses import STOPPED
 from turnstream.events import (
     AssistantMessage,
@@ -50,7 +50,7 @@ def ask(method: str, params: Any, id: str = "run1", kept: Kept | None = None) ->
 
 def call(method: str, params: Any = HELLO, id: str = "run1") -> Exchange:
     decoded = ask(method, params, id)
-    assert not isinstance(decoded, Reply | Cancellation | Lookup)
+    assert is_exchange(decoded)
     return decoded
 
 
@@ -135,7 +135,7 @@ TEXTS = {
 def test_the_last_chunk_is_the_whole_answer(name: str, statuses: str, version: str) -> None:
     request = client_request(METHODS[version], HELLO, **{"x-agent-status": statuses})
     exchange = A2A().decode(request)
-    assert not isinstance(exchange, Reply | Cancellation | Lookup)
+    assert is_exchange(exchange)
     encoder = exchange.encoder("helper")
     stream = b"".join(map(encoder.feed, STORIES[name])) + encoder.close()
     *before, last = updates(stream)
@@ -206,7 +206,7 @@ def test_a_run_that_failed_leaves_the_context_as_it_was() -> None:
 def test_a_running_task_is_cancelled_once() -> None:
     kept = Kept(A2A())
     exchange = kept.decode(client_request("message/stream", HELLO))
-    assert not isinstance(exchange, Reply | Cancellation | Lookup)
+    assert is_exchange(exchange)
     asyncio.run(Turn(kept.conversations, exchange, "ann", "helper", "run1", "a2a").begin())
     asked = ask("tasks/cancel", {"id": "run1"}, kept=kept)
     assert isinstance(asked, Cancellation)
@@ -235,7 +235,13 @@ def test_files_pass_through_in_both_spellings() -> None:
         ("nothing", {}, -32601),
         ("tasks/resubscribe", {"id": "x"}, -32001),
         ("SubscribeToTask", {"id": "x"}, -32001),
-        ("ListTasks", {}, -32004),
+        ("tasks/list", {}, -32004),
+        ("ListTasks", {"pageSize": 0}, -32602),
+        ("ListTasks", {"pageSize": 101}, -32602),
+        ("ListTasks", {"pageToken": "x"}, -32602),
+        ("ListTasks", {"status": "TASK_STATE_ODD"}, -32602),
+        ("ListTasks", {"statusTimestampAfter": "soon"}, -32602),
+        ("ListTasks", {"historyLength": -1}, -32602),
         ("tasks/pushNotificationConfig/set", {}, -32003),
         ("GetExtendedAgentCard", {}, -32007),
         ("tasks/get", {"id": "x"}, -32001),

@@ -13,7 +13,7 @@ from tests import golden_files
 from tests.dialects.sequences import batched, runs
 from tests.dialects.stories import STORIES, Story
 from turnstream.dialects.ag_ui import AgUi, Encoder
-from turnstream.dialects.base import Cancellation, ClientRequest, Exchange, Lookup, Reply
+from turnstream.dialects.base import ClientRequest, Exchange, is_exchange
 from turnstream.events import (
     AssistantMessage,
     AudioPart,
@@ -124,7 +124,7 @@ def test_a_tool_call_belongs_to_the_text_of_its_step() -> None:
 def call(messages: list[dict[str, Any]], **more: Any) -> Exchange:
     body = {"threadId": "t", "runId": "r", "messages": messages, "state": {}, "tools": [], "context": [], **more}
     decoded = AgUi().decode(ClientRequest(json.dumps(body).encode(), "x", 0.0, path_params={"agent": "helper"}))
-    assert not isinstance(decoded, Reply | Cancellation | Lookup)
+    assert is_exchange(decoded)
     return decoded
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.dialects.stories import START, STORIES, USAGE
 from turnstream.dialects.anthropic_messages import AnthropicMessages
-from turnstream.dialects.base import Cancellation, ClientRequest, Decoded, Exchange, Lookup, Reply
+from turnstream.dialects.base import ClientRequest, Decoded, Exchange, Reply, is_exchange
 from turnstream.events import (
     AssistantMessage,
     FilePart,
@@ -38,7 +38,7 @@ def decode(path: str = "/v1/messages", headers: dict[str, str] | None = None, **
 
 def exchange(**body: Any) -> Exchange:
     decoded = decode(**body)
-    assert not isinstance(decoded, Reply | Cancellation | Lookup)
+    assert is_exchange(decoded)
     return decoded
 
 
@@ -171,7 +171,7 @@ STEPS: list[list[RunEvent]] = [
 
 def texts(**headers: str) -> list[str]:
     decoded = decode(headers=headers)
-    assert not isinstance(decoded, Reply | Cancellation | Lookup)
+    assert is_exchange(decoded)
     events = [event for batch in STEPS for event in batch]
     whole = json.loads(decoded.reply("a", events).body)
     return [block["text"] for block in whole["content"] if block["type"] == "text"]

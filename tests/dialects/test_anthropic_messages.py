@@ -13,7 +13,7 @@ from tests import golden_files
 from tests.dialects.sequences import batched, runs
 from tests.dialects.stories import STORIES, Story
 from turnstream.dialects.anthropic_messages import AnthropicMessages, Encoder
-from turnstream.dialects.base import Cancellation, ClientRequest, Exchange, Lookup, Reply, compact
+from turnstream.dialects.base import ClientRequest, Exchange, compact, is_exchange
 from turnstream.events import (
     AssistantMessage,
     FilePart,
@@ -133,7 +133,7 @@ def call(
     body = {"model": "helper", "max_tokens": 64, "messages": messages, **more}
     asked = ClientRequest(json.dumps(body).encode(), "x", 0.0, headers or {}, query=query or {})
     decoded = AnthropicMessages().decode(asked)
-    assert not isinstance(decoded, Reply | Cancellation | Lookup)
+    assert is_exchange(decoded)
     return decoded
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from turnstream.dialects.base import Cancellation, ClientRequest, Lookup, Reply
+from turnstream.dialects.base import ClientRequest, is_exchange
 from turnstream.dialects.openai_chat import ChatCompletions
 from turnstream.events import (
     AssistantMessage,
@@ -29,7 +29,7 @@ PARAMETERS = {"type": "object", "properties": {"a": {"type": "string"}}}
 
 def request(**body: Any) -> RunRequest:
     decoded = ChatCompletions().decode(ClientRequest(json.dumps({"messages": [USER], **body}).encode(), "run1", 0.0))
-    assert not isinstance(decoded, Reply | Cancellation | Lookup)
+    assert is_exchange(decoded)
     return decoded.request
 
 
@@ -281,5 +281,5 @@ def test_an_empty_stop_is_none(stop: Any, expected: Any) -> None:
 def test_the_answer_has_the_models_name_that_was_asked_for() -> None:
     body = json.dumps({"messages": [USER], "model": "gpt-x"}).encode()
     decoded = ChatCompletions().decode(ClientRequest(body, "run1", 0.0))
-    assert not isinstance(decoded, Reply | Cancellation | Lookup)
+    assert is_exchange(decoded)
     assert b'"model":"gpt-x"' in decoded.encoder("agent").feed([])

@@ -8,7 +8,7 @@ from hypothesis import given
 
 from tests import golden_files
 from tests.dialects import sequences, stories
-from turnstream.dialects.base import Cancellation, ClientRequest, Exchange, Lookup, Reply, compact
+from turnstream.dialects.base import ClientRequest, Exchange, compact, is_exchange
 from turnstream.dialects.native import Encoder, Native
 from turnstream.events import (
     AssistantMessage,
@@ -30,7 +30,7 @@ from turnstream.events import (
 
 def decode(headers: dict[str, str] | None = None, **body: Any) -> Exchange:
     decoded = Native().decode(ClientRequest(json.dumps(body).encode(), "run_1", 5.0, headers or {}))
-    assert not isinstance(decoded, Reply | Cancellation | Lookup)
+    assert is_exchange(decoded)
     return decoded
 
 

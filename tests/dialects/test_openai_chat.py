@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests import golden_files
 from tests.dialects.stories import START, STORIES, Story, text
 from turnstream.api.sse_models import SSEChoice, SSEChunk, SSEDelta, SSEFunction, SSEStatus, SSEToolCall
-from turnstream.dialects.base import Cancellation, ClientRequest, Lookup, Reply, compact
+from turnstream.dialects.base import ClientRequest, compact, is_exchange
 from turnstream.dialects.openai_chat import ChatCompletions, Encoder
 from turnstream.dialects.statuses import StatusMode
 from turnstream.events import ReasoningDelta, RunEvent, TextDelta
@@ -65,7 +65,7 @@ def test_each_whole_answer_gives_its_golden_bytes(name: str) -> None:
 
 def whole(story: Story, body: bytes = b'{"messages":[{"role":"user","content":"hi"}]}') -> bytes:
     call = ChatCompletions().decode(ClientRequest(body, id="run1", time=1760000000.9))
-    assert not isinstance(call, Reply | Cancellation | Lookup)
+    assert is_exchange(call)
     reply = call.reply("assistant", compact(event for batch in story for event in batch))
     assert reply.status == 200
     return reply.body

@@ -13,7 +13,7 @@ from tests import golden_files
 from tests.dialects.kept import Kept, finished
 from tests.dialects.sequences import batched, runs
 from tests.dialects.stories import STORIES, Story
-from turnstream.dialects.base import Cancellation, ClientRequest, Exchange, Lookup, Reply, compact
+from turnstream.dialects.base import ClientRequest, Exchange, compact, is_exchange
 from turnstream.dialects.openai_responses import Responses
 from turnstream.events import (
     AssistantMessage,
@@ -43,14 +43,14 @@ def client_request(body: dict[str, Any], id: str = "run1") -> ClientRequest:
 
 def call(body: dict[str, Any], kept: Kept | None = None, id: str = "run1") -> Exchange:
     decoded = (kept or Kept(Responses())).decode(client_request(body, id))
-    assert not isinstance(decoded, Reply | Cancellation | Lookup)
+    assert is_exchange(decoded)
     return decoded
 
 
 def told(story: Story, **headers: str) -> bytes:
     names = {name.replace("_", "-"): value for name, value in headers.items()}
     decoded = Responses().decode(ClientRequest(json.dumps(HI).encode(), "run1", 1760000000.0, names))
-    assert not isinstance(decoded, Reply | Cancellation | Lookup)
+    assert is_exchange(decoded)
     encoder = decoded.encoder("assistant")
     return b"".join(encoder.feed(batch) for batch in story) + encoder.close()
 
@@ -288,7 +288,7 @@ def test_the_items_of_a_conversation_become_our_messages() -> None:
 def test_the_headers_of_open_webui_name_the_thread_and_the_user() -> None:
     headers = {"x-openwebui-chat-id": "chat-1", "x-openwebui-user-id": "ada"}
     decoded = Responses().decode(ClientRequest(json.dumps(HI).encode(), "run1", 1760000000.0, headers))
-    assert not isinstance(decoded, Reply | Cancellation | Lookup)
+    assert is_exchange(decoded)
     assert (decoded.request.thread_id, decoded.request.user) == ("chat-1", "ada")
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests import golden_files
 from tests.dialects.sequences import batched, runs
 from tests.dialects.stories import START, STORIES, Story
-from turnstream.dialects.base import Cancellation, ClientRequest, Exchange, Lookup, Reply
+from turnstream.dialects.base import ClientRequest, Exchange, is_exchange
 from turnstream.dialects.orchestrate import Encoder, Orchestrate
 from turnstream.events import (
     RunEvent,
@@ -114,7 +114,7 @@ def call(body: dict[str, Any], **headers: str) -> Exchange:
             json.dumps(body).encode(), "run1", 1760000000.0, {k.replace("_", "-"): v for k, v in headers.items()}
         )
     )
-    assert not isinstance(decoded, Reply | Cancellation | Lookup)
+    assert is_exchange(decoded)
     return decoded
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from tests.dialects.sequences import runs
 from turnstream.dialects import DIALECTS
-from turnstream.dialects.base import Cancellation, ClientRequest, Dialect, Exchange, Lookup, Reply
+from turnstream.dialects.base import ClientRequest, Dialect, Exchange, is_exchange
 from turnstream.events import RunEvent
 
 PARAMS = {"message": {"messageId": "m", "role": "user", "parts": [{"kind": "text", "text": "hi"}]}}
@@ -30,7 +30,7 @@ def exchange(dialect: type[Dialect]) -> Exchange:
     path, body = BODIES[dialect.name]
     request = ClientRequest(json.dumps(body).encode(), "run1", 1.0, {}, {"agent": "a"}, agents={"a": ""}, path=path)
     decoded = dialect().decode(request)
-    assert not isinstance(decoded, Reply | Cancellation | Lookup)
+    assert is_exchange(decoded)
     return decoded
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.dialects.stories import START, STORIES, USAGE
 from tests.dialects.test_openai_responses import events_of
-from turnstream.dialects.base import Cancellation, ClientRequest, Exchange, Lookup, Reply
+from turnstream.dialects.base import ClientRequest, Exchange, is_exchange
 from turnstream.dialects.openai_responses import Responses
 from turnstream.events import (
     AssistantMessage,
@@ -45,7 +45,7 @@ NULLABLE = """
 
 def exchange(**body: Any) -> Exchange:
     decoded = Responses().decode(ClientRequest(json.dumps({"input": "hi", **body}).encode(), "run1", 1760000000.0))
-    assert not isinstance(decoded, Reply | Cancellation | Lookup)
+    assert is_exchange(decoded)
     return decoded
 
 

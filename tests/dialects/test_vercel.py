@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests import golden_files
 from tests.dialects.sequences import batched, runs
 from tests.dialects.stories import STORIES, Story
-from turnstream.dialects.base import Cancellation, ClientRequest, Exchange, Lookup, Reply
+from turnstream.dialects.base import Attachment, ClientRequest, Exchange, is_exchange
 from turnstream.dialects.vercel import Encoder, Vercel
 from turnstream.events import (
     AssistantMessage,
@@ -121,7 +121,7 @@ def test_a_failure_never_looks_like_an_answer(name: str) -> None:
 def call(messages: list[dict[str, Any]], **more: Any) -> Exchange:
     body = {"id": "chat-1", "messages": messages, "trigger": "submit-message", **more}
     decoded = Vercel().decode(ClientRequest(json.dumps(body).encode(), "x", 0.0, path_params={"agent": "helper"}))
-    assert not isinstance(decoded, Reply | Cancellation | Lookup)
+    assert is_exchange(decoded)
     return decoded
 
 
@@ -187,9 +187,9 @@ def test_a_call_that_was_never_whole_and_parts_for_show_are_left_out() -> None:
 
 
 def test_a_chat_that_wants_to_resume_has_no_stream() -> None:
-    reply = Vercel().decode(ClientRequest(b"", "x", 0.0, path_params={"agent": "a", "chat": "c"}, method="GET"))
-    assert isinstance(reply, Reply)
-    assert (reply.status, reply.body) == (204, b"")
+    asked = Vercel().decode(ClientRequest(b"", "x", 0.0, path_params={"agent": "a", "chat": "c"}, method="GET"))
+    assert isinstance(asked, Attachment)
+    assert (asked.thread, asked.missing.status, asked.missing.body) == ("c", 204, b"")
 
 
 def test_files_pass_through() -> None:

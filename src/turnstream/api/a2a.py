@@ -46,6 +46,8 @@ class SendConfiguration(Struct, rename="camel"):
     push_notification_config: Any = None
     task_push_notification_config: Any = None
     history_length: int | None = None
+    blocking: bool | None = None
+    return_immediately: bool | None = None
 
 
 class SendParams(Struct, rename="camel"):
@@ -56,6 +58,16 @@ class SendParams(Struct, rename="camel"):
 class TaskParams(Struct, rename="camel"):
     id: str
     history_length: int | None = None
+
+
+class ListParams(Struct, rename="camel"):
+    context_id: str | None = None
+    status: str | None = None
+    page_size: int | None = None
+    page_token: str | None = None
+    history_length: int | None = None
+    status_timestamp_after: str | None = None
+    include_artifacts: bool | None = None
 
 
 class RpcRequest(Struct):

@@ -8,31 +8,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, TypeAlias, assert_never
+from typing import Any, ClassVar, TypeAlias
 
-import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
 
 from turnstream import errors, events, jsontext, messages, protocols, requests, usage
 from turnstream.api import a2a as api
+from turnstream.dialects import a2a_list, a2a_request, base, incoming, statuses
 from turnstream.dialects import a2a_objects as objects
-from turnstream.dialects import a2a_request, base, incoming, paragraphs, statuses
 from turnstream.dialects import body as bodies
+from turnstream.dialects.a2a_encoder import Ask, Encoder, JoinEncoder
 
 _NOT_FOUND, _NOT_CANCELABLE, _NO_PUSH, _UNSUPPORTED, _VERSION = -32001, -32002, -32003, -32004, -32009
 _INVALID_JSON, _INVALID_REQUEST, _NO_METHOD, _INVALID_PARAMS, _INTERNAL = -32700, -32600, -32601, -32602, -32603
 
 _Found: TypeAlias = Mapping[str, protocols.RunState]
-_Answer: TypeAlias = "Exchange | base.Reply | base.Cancellation"
-
-
-class Ask(Struct, frozen=True):
-    """How its client asked for a run, and so wants to be answered."""
-
-    version: objects.Version
-    rpc_id: api.RpcId
-    stream: bool
-    statuses: bool
+_Answer: TypeAlias = "Exchange | base.Reply | base.Cancellation | base.Attachment"
 
 
 class A2A:
@@ -108,6 +99,8 @@ class _Call:
             return self.error(_NO_METHOD, f"Unknown method {rpc.method[:50]!r}.")
         if self._act in ("send", "stream"):
             return self._send()
+        if self._act == "list":
+            return a2a_list.decode(rpc, self._agent, A2A.name, self._id)
         params = bodies.convert(rpc.params, api.TaskParams, "params")
         _check_length(params.history_length)
         manage = {"get": self._get, "cancel": self._cancel, "join": self._join}[self._act]
@@ -117,11 +110,12 @@ class _Call:
         """Go on with the task of that id, if whoever asks has one."""
 
         def go_on(found: _Found) -> _Answer:
-            if id not in found:
-                return self.error(_NOT_FOUND, "This server has no such task, or no longer.")
-            return then(_task(found[id]))
+            return then(objects.read_task(found[id])) if id in found else self._missing()
 
         return base.Lookup(self._agent, (id,), go_on)
+
+    def _missing(self) -> base.Reply:
+        return self.error(_NOT_FOUND, "This server has no such task, or no longer.")
 
     def _get(self, task: objects.Task) -> base.Reply:
         return base.Reply(200, objects.rpc_result(self._id, objects.task_object(task, self._version)))
@@ -132,8 +126,17 @@ class _Call:
         task.state = "canceled"
         return base.Cancellation(task.id, self._get(task))
 
-    def _join(self, task: objects.Task) -> base.Reply:
-        return self.error(_UNSUPPORTED, "A stream cannot be joined again: ask for the task until it has ended.")
+    def _join(self, task: objects.Task) -> base.Reply | base.Attachment:
+        if task.state not in objects.OPEN:
+            return self.error(_UNSUPPORTED, f"The task is {task.state}: ask for the task itself.")
+        ask = Ask(self._version, self._id, True, statuses.wanted(self._request))
+        text = "This task ends with the stream that it was begun with, which cannot be joined: ask for the task itself."
+        return base.Attachment(
+            self._agent,
+            lambda kept, past: Joined(kept, objects.Task(task.id, task.context_id), ask, past),
+            self.error(_UNSUPPORTED, text),
+            run_id=task.id,
+        )
 
     def _send(self) -> base.Decoded:
         params = bodies.convert(self._rpc.params, api.SendParams, "params")
@@ -151,10 +154,16 @@ class _Call:
                 agent=self._agent,
                 thread_id=context,
                 context=incoming.values(message.metadata, "message.metadata"),
+                keep=self._keep(wanted),
             )
         )
         ask = Ask(self._version, self._id, self._act == "stream", statuses.wanted(self._request))
         return Exchange(request, ask, objects.Task(self._request.id, context))
+
+    def _keep(self, wanted: api.SendConfiguration) -> requests.Keep | None:
+        """A client that does not wait asks for the task later."""
+        at_once = wanted.return_immediately or wanted.blocking is False
+        return requests.Keep(background=True) if at_once and self._act == "send" and self._request.can_keep else None
 
     def _refuse_to_continue(self, message: api.Message, task: objects.Task) -> base.Reply:
         """A task is one run: what follows it is a new task in the same context."""
@@ -180,15 +189,6 @@ def _check_length(length: int | None) -> None:
     if length is not None and length < 0:
         text = "historyLength: must not be negative."
         raise errors.RequestError(text, param="historyLength", code="invalid_value")
-
-
-def _task(state: protocols.RunState) -> objects.Task:
-    task = objects.Task(state.id, state.thread or "")
-    if state.shown:
-        task = msgspec.json.decode(state.shown, type=objects.Task)
-    if state.status == "cancelled":
-        task.state = "canceled"
-    return task
 
 
 class Exchange:
@@ -220,156 +220,22 @@ class Exchange:
         return base.Reply(200, objects.rpc_result(self._ask.rpc_id, result))
 
 
-class Encoder(base.StreamEncoder):
-    """``task`` is the run as it stands."""
+class Joined:
+    """The task that ``kept`` was asked for, streamed to another request: from where it is."""
 
-    def __init__(self, task: objects.Task, ask: Ask) -> None:
-        self.task, self._ask = task, ask
-        self._paragraphs = paragraphs.Paragraphs()
-        self._reasoning: list[str] = []
-        self._started = False
-        self._sentences = 0
-        self._head, self._tail = self._text_frame(append=True)
+    stream = True
+    thread: requests.ThreadRef | None = None
+    headers: Mapping[str, str] = {}
 
-    def snapshot(self) -> bytes:
-        return jsontext.encode(self.task)
+    def __init__(self, kept: base.Exchange, task: objects.Task, ask: Ask, past: int) -> None:
+        self.request = kept.request
+        self._kept, self._task, self._ask, self._past = kept, task, ask, past
 
-    def feed(self, batch: Sequence[events.RunEvent]) -> bytes:
-        if self.ended:
-            return b""
-        if self._paragraphs.open and not self._reasoning and (frames := self._only_text(batch)) is not None:
-            return frames
-        pieces: list[bytes] = [] if self._started else [self._start()]
-        for event in batch:
-            if type(event) is events.ReasoningDelta:
-                self._reasoning.append(event.text)
-                continue
-            if self._reasoning:
-                pieces.append(self._thought())
-            self._paragraphs.see(event)
-            pieces.append(self._event(event))
-            if isinstance(event, events.RunFinished | events.RunFailed | events.RunCancelled):
-                break
-        return b"".join(pieces)
+    def encoder(self, agent: str) -> JoinEncoder:
+        return JoinEncoder(Encoder(self._task, self._ask), self._past)
 
-    def _only_text(self, events: Sequence[events.RunEvent]) -> bytes | None:
-        """`_say` for a batch that only continues the text, as nearly all do; None for any other."""
-        if (texts := base.texts_of(events)) is None:
-            return None
-        self.task.texts += texts
-        self._paragraphs.last = texts[-1]
-        encoded = jsontext.strings(texts)
-        if jsontext.has_line_separators("".join(texts)):
-            encoded = [jsontext.escape_line_separators(text) for text in encoded]
-        encoded[0] = self._head + encoded[0]
-        encoded[-1] += self._tail
-        return (self._tail + self._head).join(encoded)
+    def reply(self, agent: str, batch: Sequence[events.RunEvent]) -> base.Reply:
+        return self._kept.reply(agent, batch)
 
-    def _event(self, event: events.RunEvent) -> bytes:
-        match event:
-            case events.TextDelta(text=text) | events.RefusalDelta(text=text):
-                return self._say(text)
-            case events.StepStarted() | events.ToolCallsDetected() | events.ToolsExecuted() | events.MaxStepsReached():
-                word, details = statuses.status(event)
-                return self._tell({"agent_status": word, "details": details}, statuses.description(event))
-            case events.ToolProgress(tool_call_id=id, name=name, message=message, fraction=fraction):
-                progress = {"id": id, "name": name, "message": message, "fraction": fraction}
-                return self._tell({"tool_progress": progress}, f"{name}: {message}")
-            case events.ToolResult(output=output):
-                return self._tell({"tool_result": {**statuses.result_details(event), "content": output.shown_text}})
-            case events.HostedToolCall(id=id, name=name, arguments=arguments):
-                return self._tell({"hosted_tool_call": {"id": id, "name": name, "arguments": arguments}})
-            case events.HostedToolResult(id=id, name=name, content=text, ok=ok):
-                return self._tell({"hosted_tool_result": {"id": id, "name": name, "ok": ok, "content": text}})
-            case events.SourceFound(source=source):
-                return self._tell({"source": msgspec.to_builtins(source)})
-            case events.ToolCallStarted() | events.ToolCallArguments():
-                return b""
-            case events.ReasoningDelta() | events.RunStarted() | events.StepFinished() | events.ClientToolCalls():
-                return b""  # this protocol's clients declare no tools
-            case events.RunFinished(usage=usage, reason=reason):
-                last_words = {"max_steps": statuses.STOPPED, "content_filter": statuses.FILTERED}.get(reason, "")
-                return self._say(last_words) + self._end(usage, None)
-            case events.RunFailed(message=message, code=code, usage=usage):
-                return self._end(usage, message, cancelled=code == "cancelled")
-            case events.RunCancelled(usage=usage):
-                return self._end(usage, "The run was cancelled.", cancelled=True)
-            case _:
-                assert_never(event)
-
-    # ------------------------------------------------------------------------------------------------------ frames
-
-    def _frame(self, kind: str, member: str, body: dict[str, Any]) -> bytes:
-        """0.3 names the kind in the result, 1.0 by the member that holds it."""
-        result = {"kind": kind, **body} if self._ask.version == "0.3" else {member: body}
-        return b"data: " + jsontext.escape_line_separators(objects.rpc_result(self._ask.rpc_id, result)) + b"\n\n"
-
-    def _start(self) -> bytes:
-        self._started = True
-        body = objects.task_object(self.task, self._ask.version)
-        body.pop("kind", None)
-        return self._frame("task", "task", body)
-
-    @property
-    def _place(self) -> dict[str, Any]:
-        return {"taskId": self.task.id, "contextId": self.task.context_id}
-
-    def _tell(self, metadata: dict[str, Any], sentence: str | None = None) -> bytes:
-        """What the client may not want to hear; that the task is at work it must."""
-        if self._ask.statuses:
-            return self._update(metadata, sentence)
-        return self._update(None) if self.task.state == "submitted" else b""
-
-    def _update(self, metadata: dict[str, Any] | None, sentence: str | None = None, final: bool = False) -> bytes:
-        if self.task.state == "submitted":
-            self.task.state = "working"
-        id = ""
-        if sentence is not None and final:  # the same, whether or not there was a stream before it
-            id = self.task.message_id = f"{self.task.id}-status-end"
-        elif sentence is not None:
-            self._sentences += 1
-            id = f"{self.task.id}-status-{self._sentences}"
-        body = {**self._place, "status": objects.status(self.task, self._ask.version, sentence, id)}
-        if self._ask.version == "0.3":
-            body["final"] = final
-        if metadata is not None:
-            body["metadata"] = metadata
-        return self._frame("status-update", "statusUpdate", body)
-
-    def _text_frame(self, append: bool, last: bool = False) -> tuple[bytes, bytes]:
-        """An artifact update around the JSON string of its text."""
-        parts = [objects.text_part("\x00", self._ask.version)]
-        artifact = {"artifactId": f"{self.task.id}-answer", "name": "answer", "parts": parts}
-        body = {**self._place, "artifact": artifact, "append": append, "lastChunk": last}
-        head, _, tail = self._frame("artifact-update", "artifactUpdate", body).partition(jsontext.encode("\x00"))
-        return head, tail
-
-    def _say(self, text: str) -> bytes:
-        if not text:
-            return b""
-        text = self._paragraphs.begin(text)
-        head, tail = (self._head, self._tail) if self.task.texts else self._text_frame(append=False)
-        self.task.texts.append(text)
-        return head + jsontext.escape_line_separators(jsontext.string(text)) + tail
-
-    def _thought(self) -> bytes:
-        text = "".join(self._reasoning)
-        self._reasoning.clear()
-        return self._update({"type": "reasoning"}, text)
-
-    def _end(self, usage: usage.Usage, failure: str | None, cancelled: bool = False) -> bytes:
-        self.ended = True
-        self.task.usage = objects.usage_object(usage)
-        self.task.failure = failure
-        whole = self._last_chunk() if failure is None else b""
-        self.task.state = "canceled" if cancelled else "completed" if failure is None else "failed"
-        return whole + self._update({"usage": self.task.usage}, failure, final=True)
-
-    def _last_chunk(self) -> bytes:
-        """The artifact once more, whole: some clients (google-adk) keep only what the last chunk holds, and by the
-        protocol it replaces what was there."""
-        if not self.task.texts:
-            return b""
-        head, tail = self._text_frame(append=False, last=True)
-        text = "".join(self.task.texts)
-        return head + jsontext.escape_line_separators(jsontext.string(text)) + tail
+    def refuse(self, error: errors.TurnstreamError, request_id: str) -> base.Reply:
+        return self._kept.refuse(error, request_id)

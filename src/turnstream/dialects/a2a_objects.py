@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct
 
-from turnstream import errors, jsontext, usage
+from turnstream import errors, jsontext, protocols, usage
 from turnstream.api.a2a import RpcId
 
 Version = Literal["0.3", "1.0"]
@@ -30,6 +32,17 @@ class Task(Struct):
     failure: str | None = None
     message_id: str = ""  # of the status message that says so
     usage: dict[str, int] | None = None
+    changed_at: float | None = None  # seconds since the epoch; told in lists alone
+
+
+def read_task(state: protocols.RunState) -> Task:
+    """A run that the server has kept."""
+    task = Task(state.id, state.thread or "")
+    if state.shown:
+        task = msgspec.json.decode(state.shown, type=Task)
+    if state.status == "cancelled":
+        task.state = "canceled"
+    return task
 
 
 OPEN = ("submitted", "working")  # the states of a task that has not ended
@@ -46,12 +59,18 @@ def text_part(text: str, version: Version) -> dict[str, Any]:
 
 def status(task: Task, version: Version, sentence: str | None = None, message_id: str = "") -> dict[str, Any]:
     """``sentence`` is what the agent says about itself, for a person."""
-    state = task.state if version == "0.3" else f"TASK_STATE_{task.state.upper()}"
+    shown: dict[str, Any] = {"state": task.state if version == "0.3" else f"TASK_STATE_{task.state.upper()}"}
+    if task.changed_at is not None:
+        shown["timestamp"] = timestamp(task.changed_at)
     if sentence is None:
-        return {"state": state}
+        return shown
     head: dict[str, Any] = {"kind": "message", "role": "agent"} if version == "0.3" else {"role": "ROLE_AGENT"}
     message = {**head, "messageId": message_id, "parts": [text_part(sentence, version)]}
-    return {"state": state, "message": {**message, "taskId": task.id, "contextId": task.context_id}}
+    return {**shown, "message": {**message, "taskId": task.id, "contextId": task.context_id}}
+
+
+def timestamp(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def task_object(task: Task, version: Version) -> dict[str, Any]:
@@ -151,11 +170,12 @@ METHODS: Mapping[str, tuple[str, Version]] = {
     "CancelTask": ("cancel", "1.0"),
     "tasks/resubscribe": ("join", "0.3"),
     "SubscribeToTask": ("join", "1.0"),
+    "ListTasks": ("list", "1.0"),
 }
 
 # What an agent need not offer, with the code by which it says so.
 NOT_OFFERED: Mapping[str, tuple[int, str]] = {
-    **dict.fromkeys(("tasks/list", "ListTasks"), (-32004, "Tasks are not listed: ask for one by its id.")),
+    "tasks/list": (-32004, "Tasks are listed by ListTasks, of A2A 1.0."),
     **dict.fromkeys(
         (
             *(f"tasks/pushNotificationConfig/{act}" for act in ("set", "get", "list", "delete")),

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, assert_never
 
 from turnstream import errors, events, jsontext, messages, usage
 from turnstream.api import ag_ui as api
-from turnstream.dialects import ag_ui_request, base, blocks, incoming, statuses
+from turnstream.dialects import ag_ui_request, base, blocks, incoming, resume, statuses
 from turnstream.dialects import body as bodies
 
 
@@ -19,17 +19,35 @@ class AgUi:
     name: ClassVar[str] = "ag_ui"
     routes: ClassVar[Sequence[base.Route]] = (
         base.Route("POST", "/ag-ui/{agent}", summary="Run an agent for an AG-UI front end.", request=api.RunAgentInput),
+        base.Route(
+            "POST",
+            "/ag-ui/{agent}/connect",
+            summary="The run of a thread that has not ended, once more.",
+            request=api.RunAgentInput,
+        ),
     )
 
     def decode(self, request: base.ClientRequest) -> base.Decoded:
         exchange = Exchange(bodies.decode(request.body, api.RunAgentInput), request)
+        if request.path.endswith("/connect"):
+            after = resume.position(request.query, request.headers)
+            return base.Attachment(
+                request.path_params["agent"],
+                lambda kept, _: resume.Rest(kept, after),
+                exchange.reply("", _NOTHING),
+                thread=exchange.request.thread_id,
+                skips=False,  # a snapshot takes back what is void
+            )
         said = [each for each in exchange.request.messages if not isinstance(each, messages.SystemMessage)]
         if not said and exchange.request.agent in request.agents:
-            return exchange.reply("", [events.RunStarted("", ""), events.RunFinished("stop", usage.Usage(), 0)])
+            return exchange.reply("", _NOTHING)
         return exchange
 
     def error(self, error: errors.TurnstreamError, id: str) -> base.Reply:
         return refusal(error)
+
+
+_NOTHING = (events.RunStarted("", ""), events.RunFinished("stop", usage.Usage(), 0))
 
 
 class Exchange:
@@ -37,13 +55,14 @@ class Exchange:
     headers: Mapping[str, str] = {}
 
     def __init__(self, body: api.RunAgentInput, client: base.ClientRequest) -> None:
-        self._body, self._statuses = body, statuses.wanted(client)
+        self._body, self._statuses, self._client = body, statuses.wanted(client), client
         incoming.name(body.run_id, "runId")
         self.request = ag_ui_request.run_request(body, client.path_params.get("agent"))
         self.thread = incoming.thread_ref(self.request, client.headers)
 
     def encoder(self, agent: str) -> Encoder:
-        return Encoder(self._body.thread_id, self._body.run_id, statuses=self._statuses)
+        told = ag_ui_request.raw_messages(self._client.body) if self._client.kept else None
+        return Encoder(self._body.thread_id, self._body.run_id, statuses=self._statuses, conversation=told)
 
     def reply(self, agent: str, batch: Sequence[events.RunEvent]) -> base.Reply:
         """AG-UI has no other answer than the stream. A front end opens a thread with a run that has no messages."""
@@ -60,7 +79,16 @@ def refusal(error: errors.TurnstreamError) -> base.Reply:
 
 
 class Encoder(blocks.BlockEncoder):
-    def __init__(self, thread_id: str, run_id: str, *, statuses: bool = True) -> None:
+    """``conversation`` are the messages of the request as the client wrote them, for a run that may be taken over."""
+
+    def __init__(
+        self,
+        thread_id: str,
+        run_id: str,
+        *,
+        statuses: bool = True,
+        conversation: Sequence[Mapping[str, Any]] | None = None,
+    ) -> None:
         super().__init__(f"{run_id}-message-")
         self._run = {"threadId": thread_id, "runId": run_id}
         self._run_id = run_id
@@ -69,6 +97,8 @@ class Encoder(blocks.BlockEncoder):
         self._text_id: str | None = None  # the message of this step that a tool call belongs to
         self._started = False
         self._written: dict[str, str] = {}  # the calls that are being written, and their arguments so far
+        self._messages = None if conversation is None else [*conversation]  # with those of finished steps
+        self._unsafe = False  # in a step that the model has not finished
 
     def opening(self, kind: blocks.Kind, id: str) -> bytes:
         if kind == "text":
@@ -90,7 +120,8 @@ class Encoder(blocks.BlockEncoder):
         match event:
             case events.TextDelta() | events.ReasoningDelta() | events.RefusalDelta():
                 return b""  # in blocks
-            case events.StepFinished():
+            case events.StepFinished(message=message):
+                self._keep(message)
                 return b""
             case events.ToolCallStarted(tool_call_id=id, name=name):
                 return self._begin_call(id, name)
@@ -147,8 +178,22 @@ class Encoder(blocks.BlockEncoder):
         return ended + _frame("RUN_FINISHED", **self._run, outcome=outcome, usage=[_usage(usage)])
 
     def _start_step(self, step: int) -> bytes:
-        self._step, self._text_id = step, None
+        self._step, self._text_id, self._unsafe = step, None, True
         return _frame("STEP_STARTED", stepName=f"step {step}")
+
+    def _keep(self, message: messages.AssistantMessage) -> None:
+        """What a snapshot shows of a step: one message, whatever blocks it was told in."""
+        self._unsafe = False
+        shown = ag_ui_request.show(message, self._text_id or f"{self._run_id}-calls-{self._step or 0}")
+        if self._messages is not None and len(shown) > 2:
+            self._messages.append(shown)
+
+    def abandon(self) -> bytes:
+        """The step that was not finished is closed, and a snapshot of the conversation takes it back."""
+        if not self._unsafe:
+            return b""
+        self._unsafe = False
+        return self._end_calls() + self._end_step() + _frame("MESSAGES_SNAPSHOT", messages=self._messages or [])
 
     def _end_step(self) -> bytes:
         if self._step is None:
@@ -185,6 +230,8 @@ class Encoder(blocks.BlockEncoder):
 
     def _result(self, id: str, content: str) -> bytes:
         message = f"{self._run_id}-result-{id}"
+        if self._messages is not None:
+            self._messages.append({"id": message, "role": "tool", "toolCallId": id, "content": content})
         return _frame("TOOL_CALL_RESULT", messageId=message, toolCallId=id, content=content, role="tool")
 
 

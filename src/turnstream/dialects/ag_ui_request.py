@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from turnstream import errors, jsontext, messages, requests, text, toolspec
 from turnstream.api import ag_ui as api
 from turnstream.dialects import body as bodies
@@ -26,6 +28,28 @@ def run_request(body: api.RunAgentInput, agent: str | None) -> requests.RunReque
             client_context=_shown(body.context or ()),
         )
     )
+
+
+def raw_messages(body: bytes) -> list[dict[str, Any]]:
+    """The messages of a request as its client wrote them."""
+    given: list[dict[str, Any]] = msgspec.json.decode(body)["messages"]
+    return given
+
+
+def show(message: messages.AssistantMessage, id: str) -> dict[str, Any]:
+    """An answer as a message of the history."""
+    texts = [part.text for part in message.parts if isinstance(part, messages.TextPart)]
+    calls = [
+        {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments or "{}"}}
+        for call in message.parts
+        if isinstance(call, messages.ToolCall)
+    ]
+    shown: dict[str, Any] = {"id": id, "role": "assistant"}
+    if texts:
+        shown["content"] = "".join(texts)
+    if calls:
+        shown["toolCalls"] = calls
+    return shown
 
 
 def _tool(tool: api.Tool, path: str) -> toolspec.ToolSpec:

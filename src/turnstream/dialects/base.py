@@ -15,12 +15,15 @@ names (`Lookup`), and the server, which knows who asks, loads before the run and
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
 import msgspec
 from msgspec import Struct
 
 from turnstream import errors, events, messages, protocols, requests, usage
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
 
 
 class Route(Struct, frozen=True):
@@ -45,7 +48,8 @@ class ClientRequest(Struct, frozen=True):
     request's own, ``principal`` who asks, ``time`` the Unix time of its arrival; ``statuses`` is the server's default
     for the dialects that let the client choose. ``agents`` are the descriptions of what the principal may use, by name,
     the default one first; ``base_url``, of a GET alone, is where the client reached the server. With ``secured``
-    the server asks for a key.
+    the server asks for a key. ``can_keep`` says that the server keeps runs for who asks that, ``kept`` that this run is
+    kept, whatever its body says of that: it may be taken over and shown again.
     """
 
     body: bytes
@@ -62,6 +66,8 @@ class ClientRequest(Struct, frozen=True):
     request_id: str = ""
     secured: bool = False
     principal: requests.Principal = requests.ANONYMOUS
+    can_keep: bool = False
+    kept: bool = False
 
 
 class Reply(Struct, frozen=True):
@@ -142,10 +148,41 @@ class Lookup(Struct, frozen=True):
 
     agent: str | None
     run_ids: tuple[str, ...]
-    then: Callable[[Mapping[str, protocols.RunState]], Exchange | Reply | Cancellation]
+    then: Callable[[Mapping[str, protocols.RunState]], Exchange | Reply | Cancellation | Attachment]
 
 
-Decoded: TypeAlias = Exchange | Reply | Cancellation | Lookup
+class Listing(Struct, frozen=True):
+    """A request for a list of the runs that there are for whoever asks, ``limit`` of those behind that place. ``then``
+    is told them and how many there are in all, and answers."""
+
+    query: protocols.RunQuery
+    behind: protocols.Place | None
+    limit: int
+    then: Callable[[Sequence[protocols.RunState], int], Reply]
+
+
+class Attachment(Struct, frozen=True):
+    """A request to watch a kept run again: the run of that id, or the one of the thread that has not ended.
+
+    ``view`` is told how the run was asked for and how many events are in its log by now, and says how to show it, from
+    the first event on. ``missing`` is the answer where there is no such run. With ``skips`` what a takeover has made
+    void is left out of what is shown of the log.
+    """
+
+    agent: str
+    view: Callable[[Exchange, int], Exchange]
+    missing: Reply
+    run_id: str | None = None
+    thread: str | None = None
+    skips: bool = True
+
+
+Decoded: TypeAlias = Exchange | Reply | Cancellation | Lookup | Listing | Attachment
+
+
+def is_exchange(decoded: Decoded) -> TypeIs[Exchange]:
+    """Whether the request asks for a run."""
+    return not isinstance(decoded, Reply | Cancellation | Lookup | Listing | Attachment)
 
 
 class Dialect(Protocol):

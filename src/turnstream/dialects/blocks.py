@@ -30,7 +30,7 @@ class BlockEncoder(base.StreamEncoder):
         self._id = ""
         self._delta = b""
 
-    def feed(self, batch: Sequence[events.RunEvent]) -> bytes:
+    def feed(self, batch: Sequence[events.LogEvent]) -> bytes:
         if self.ended:
             return b""
         pieces: list[bytes] = []
@@ -47,7 +47,9 @@ class BlockEncoder(base.StreamEncoder):
             elif type(event) is events.RefusalDelta:
                 self.refused = True
                 pieces.append(self._say("text", event.text))
-            else:
+            elif isinstance(event, events.RunResumed):
+                pieces += (self._leave(), self.abandon())
+            elif isinstance(event, events.RunEvent):
                 pieces += (self._leave(), self.event(event))
                 if isinstance(event, events.RunFinished | events.RunFailed | events.RunCancelled):
                     break
@@ -86,4 +88,8 @@ class BlockEncoder(base.StreamEncoder):
 
     def event(self, event: events.RunEvent) -> bytes:
         """Whatever is no delta."""
+        raise NotImplementedError
+
+    def abandon(self) -> bytes:
+        """Another process makes the step again that was not finished: what was shown of it is void."""
         raise NotImplementedError

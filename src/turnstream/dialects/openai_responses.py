@@ -61,16 +61,16 @@ class Exchange:
         self.request, self.thread = request, thread
         self.stream = bool(body.stream)
         self._forms, self._server_calls = declared.forms, _server_calls(client)
+        self._kept = client.kept or bool(body.background)
         self._shell = _shell(body, client, request, declared)
 
     def encoder(self, agent: str) -> Encoder:
         shell = {**self._shell, "model": self._shell["model"] or agent}
-        return Encoder(shell, self._forms, self._server_calls, agent)
+        return Encoder(shell, self._forms, self._server_calls, agent, kept=self._kept)
 
     def reply(self, agent: str, batch: Sequence[events.RunEvent]) -> base.Reply:
         encoder = self.encoder(agent)
         encoder.feed(batch)
-        encoder.close()
         return base.Reply(200, encoder.snapshot())
 
     def refuse(self, error: errors.TurnstreamError, request_id: str) -> base.Reply:
@@ -122,10 +122,16 @@ def _shell(
 
 class Encoder(base.StreamEncoder):
     """``response`` is the response object as it stands; it is whole after the terminal event. At most one text is open,
-    and any number of calls."""
+    and any number of calls. A run that is ``kept`` may be taken over."""
 
     def __init__(
-        self, shell: Mapping[str, Any], forms: Mapping[str, tools.Form], server_calls: ServerCalls, label: str
+        self,
+        shell: Mapping[str, Any],
+        forms: Mapping[str, tools.Form],
+        server_calls: ServerCalls,
+        label: str,
+        *,
+        kept: bool = False,
     ) -> None:
         status = "queued" if shell.get("background") else "in_progress"
         self.response: dict[str, Any] = {**shell, "status": status, "output": [], "usage": None}
@@ -138,7 +144,8 @@ class Encoder(base.StreamEncoder):
         self._sources: list[toolspec.Source] = []
         self._seconds = 0.0
         self._started = False
-        self._safe = 0  # items before this place are of finished steps
+        self._kept = kept
+        self._safe: int | None = None  # items from this place on are of a step that the model has not finished
         self._void: set[int] = set()
 
     def feed(self, batch: Sequence[events.LogEvent]) -> bytes:
@@ -276,6 +283,9 @@ class Encoder(base.StreamEncoder):
             case events.SourceFound(source=source):
                 self._sources.append(source)
                 return b""
+            case events.StepStarted():
+                self._safe = self._next
+                return b""
             case events.StepFinished(duration=duration):
                 self._seconds += duration
                 return self._leave_step()
@@ -284,7 +294,6 @@ class Encoder(base.StreamEncoder):
                 | events.ReasoningDelta()
                 | events.RefusalDelta()
                 | events.RunStarted()
-                | events.StepStarted()
                 | events.ToolProgress()
                 | events.MaxStepsReached()
             ):
@@ -379,12 +388,13 @@ class Encoder(base.StreamEncoder):
 
     def _leave_step(self) -> bytes:
         """In a run that may be taken over no item reaches from one step into the next."""
-        left = self._leave() if self.response["background"] else b""
-        self._safe = self._next
-        return left
+        self._safe = None
+        return self._leave() if self._kept else b""
 
     def _abandon(self) -> bytes:
         """Another process makes the step again: what was shown of it is closed, and is not part of the answer."""
+        if self._safe is None:
+            return b""
         left = self._leave("incomplete")
         for id, call in list(self._calls.items()):
             if call.index >= self._safe:

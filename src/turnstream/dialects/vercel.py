@@ -14,7 +14,7 @@ import msgspec
 
 from turnstream import errors, events, jsontext, messages, toolspec, usage
 from turnstream.api import vercel as api
-from turnstream.dialects import base, blocks, incoming, openai_chat, statuses, vercel_request
+from turnstream.dialects import base, blocks, incoming, openai_chat, resume, statuses, vercel_request
 from turnstream.dialects import body as bodies
 
 
@@ -22,12 +22,21 @@ class Vercel:
     name: ClassVar[str] = "vercel"
     routes: ClassVar[Sequence[base.Route]] = (
         base.Route("POST", "/vercel/{agent}", summary="Answer a chat of the AI SDK's useChat.", request=api.ChatBody),
-        base.Route("GET", "/vercel/{agent}/{chat}/stream", summary="Nothing: a stream cannot be joined again."),
+        base.Route(
+            "GET", "/vercel/{agent}/{chat}/stream", summary="The answer of a chat that is being written, once more."
+        ),
     )
 
     def decode(self, request: base.ClientRequest) -> base.Decoded:
         if request.method == "GET":
-            return base.Reply(204, b"")  # useChat's word for "there is no stream to resume"
+            after = resume.position(request.query, request.headers)
+            return base.Attachment(
+                request.path_params["agent"],
+                lambda exchange, _: resume.Rest(exchange, after),
+                base.Reply(204, b""),  # useChat's word for "there is no stream to resume"
+                thread=request.path_params["chat"],
+                skips=after is None,
+            )
         return Exchange(bodies.decode(request.body, api.ChatBody), request)
 
     def error(self, error: errors.TurnstreamError, id: str) -> base.Reply:
@@ -67,6 +76,7 @@ class Encoder(blocks.BlockEncoder):
         super().__init__(f"{prefix or message_id}-")
         self._message_id, self._statuses = message_id, statuses
         self._started = self._in_step = False
+        self._unsafe = False  # in a step that the model has not finished
         self._written: dict[str, tuple[str, dict[str, Any]]] = {}  # calls that have begun: name, further members
         self._client_failures: set[str] = set()
         self._sources = 0
@@ -85,6 +95,7 @@ class Encoder(blocks.BlockEncoder):
             case events.TextDelta() | events.ReasoningDelta() | events.RefusalDelta():
                 return b""  # in blocks
             case events.StepFinished():
+                self._unsafe = False
                 return b""
             case events.ToolCallStarted(tool_call_id=id, name=name, client=client):
                 return self._begin_call(id, name, {} if client else _SERVER_RUN)
@@ -95,7 +106,7 @@ class Encoder(blocks.BlockEncoder):
                 return _frame("start", messageId=self._message_id)
             case events.StepStarted():
                 ended = self._end_step()
-                self._in_step = True
+                self._in_step = self._unsafe = True
                 return ended + _frame("start-step") + self._status(event)
             case events.ToolCallsDetected(tool_calls=calls):
                 return b"".join([self._call(call, _SERVER_RUN) for call in calls]) + self._status(event)
@@ -123,6 +134,18 @@ class Encoder(blocks.BlockEncoder):
                 return self._end(event)
             case _:
                 assert_never(event)
+
+    def abandon(self) -> bytes:
+        """Nothing can be taken back here: calls that were being written fail, and a new step begins."""
+        if not self._unsafe:
+            return b""
+        text = "The call was given up: another process makes this step again."
+        written, self._written = self._written, {}
+        failed = [
+            _frame("tool-input-error", toolCallId=id, toolName=name, **members, input=None, errorText=text)
+            for id, (name, members) in written.items()
+        ]
+        return b"".join(failed) + self._end_step()
 
     def _begin_call(self, id: str, name: str, members: dict[str, Any]) -> bytes:
         self._written[id] = (name, members)

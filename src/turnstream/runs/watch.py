@@ -11,7 +11,8 @@ from turnstream import errors, events, protocols, usage
 
 
 class Watch:
-    """What `supervisor.Handle` is for a run that nobody keeps. ``after`` is the seq behind which to begin.
+    """What `supervisor.Handle` is for a run that nobody keeps. ``after`` is the seq behind which to begin; ``past`` are
+    events that are shown before those.
 
     ``retracts`` says that the client is told what a takeover makes void. For a protocol that cannot take anything back,
     a takeover in the middle of a text is a failure of the stream, and never a silent repetition.
@@ -19,9 +20,19 @@ class Watch:
 
     acted = True
 
-    def __init__(self, runs: protocols.Runs, run_id: str, agent: str, *, after: int = 0, retracts: bool = True) -> None:
+    def __init__(
+        self,
+        runs: protocols.Runs,
+        run_id: str,
+        agent: str,
+        *,
+        after: int = 0,
+        retracts: bool = True,
+        past: protocols.NumberedEvents | None = None,
+    ) -> None:
         self._runs = runs
         self.id, self.agent = run_id, agent
+        self._past = past or []
         self._after, self._retracts = after, retracts
         self._limit: asyncio.Timeout | None = None
         self.failure: events.RunFailed | None = None
@@ -55,6 +66,9 @@ class Watch:
 
     async def _batches(self) -> AsyncGenerator[list[events.RunEvent]]:
         try:
+            if self._past:
+                shown = events.LogEvent if self._retracts else events.RunEvent
+                yield cast("list[events.RunEvent]", [event for _, event in self._past if isinstance(event, shown)])
             async for numbered in self._runs.tail(self.id, self._after):
                 batch = [event for _, event in numbered]
                 if not self._retracts:

@@ -14,6 +14,7 @@ import msgspec
 
 from turnstream import errors, events, messages, protocols, requests
 from turnstream.dialects import base
+from turnstream.threads import listing as lists
 
 log = logging.getLogger(__name__)
 
@@ -159,6 +160,27 @@ class Conversations:
         if (turn.key.principal, turn.key.agent) != (principal, agent):
             return None
         return turn.state("cancelled" if turn.cancelled else "running")
+
+    async def find_open(
+        self, principal: str, agent: str, dialect: str, run_id: str | None, thread: str | None
+    ) -> protocols.RunState | None:
+        """The run of that id, or the newest of the thread, if it has not ended."""
+        if run_id is not None:
+            state = await self.threads.run(principal, agent, run_id)
+            return state if state is not None and state.dialect == dialect else None
+        if thread is None:
+            return None
+        query = protocols.RunQuery(agent, dialect, thread, ("queued", "running", "waiting"))
+        found, _ = await self.threads.runs(principal, query, limit=1)
+        return found[0] if found else None
+
+    async def runs(self, listing: base.Listing, principal: str) -> tuple[list[protocols.RunState], int]:
+        """Those that are asked for, of the store and of those that have not ended, and how many there are in all."""
+        of_principal = [turn for turn in self.open_turns.values() if turn.key.principal == principal]
+        running = [turn.state("cancelled" if turn.cancelled else "running") for turn in of_principal]
+        now, count = lists.page(running, listing.query, listing.behind, listing.limit)
+        stored, total = await self.threads.runs(principal, listing.query, behind=listing.behind, limit=listing.limit)
+        return sorted([*now, *stored], key=lists.place, reverse=True)[: listing.limit], count + total
 
     def cancel(self, run_id: str) -> None:
         """Say from now on that the run is cancelled, though it may take it a while to end."""

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 import msgspec
 
 from turnstream import errors, events, messages, protocols, requests
 from turnstream.dialects import DIALECTS, base
-from turnstream.runs import keeper, watch
+from turnstream.runs import keeper, log
+from turnstream.runs.watch import Watch
 from turnstream.server import conversations
 
+DISCONNECT_HEADER = "x-on-disconnect"
 MOST_KEY = 255  # characters of an Idempotency-Key
 # Dialects whose encoders know what a takeover makes void.
-_RETRACTING = frozenset({"native", "openai_responses"})
+_RETRACTING = frozenset({"native", "openai_responses", "ag_ui", "vercel", "a2a"})
+# Those of them whose answers a later request can name.
+_NAMING = frozenset({"openai_responses", "a2a"})
 # A request is stored without what opens doors.
 _SECRET = frozenset({"authorization", "cookie", "x-api-key", "api-key", "proxy-authorization"})
 
@@ -65,8 +69,63 @@ class KeptRuns:
         )
         return (await self._keeper.start(new)).id
 
-    def watch(self, run_id: str, agent: str, dialect: str = "native", after: int = 0) -> watch.Watch:
-        return watch.Watch(self.runs, run_id, agent, after=after, retracts=dialect in _RETRACTING)
+    def watch(self, run_id: str, agent: str, dialect: str = "native", after: int = 0) -> Watch:
+        return Watch(self.runs, run_id, agent, after=after, retracts=dialect in _RETRACTING)
+
+    async def again(
+        self, state: protocols.RunState, view: Callable[[base.Exchange, int], base.Exchange], *, skips: bool
+    ) -> tuple[Watch, base.Exchange] | None:
+        """The run's stream for somebody who comes back to it (`base.Attachment` says what ``view`` and ``skips`` are).
+        None if it cannot be shown again."""
+        exchange = await self.exchanges.read(state.agent, state.dialect, state.body) if state.body else None
+        if exchange is None:
+            return None
+        watching, length = await self._watch_again(state, skips=skips)
+        return watching, view(exchange, length)
+
+    async def _watch_again(self, state: protocols.RunState, *, skips: bool) -> tuple[Watch, int]:
+        """From the first event, and how many are in the log by now. With ``skips`` without what is void of those."""
+        numbered = await self.runs.log(state.id)
+        if not skips or not numbered:
+            return self.watch(state.id, state.agent, state.dialect), len(numbered)
+        past, end = log.without_void(numbered), numbered[-1][0]
+        retracts = state.dialect in _RETRACTING
+        return Watch(self.runs, state.id, state.agent, after=end, retracts=retracts, past=past), len(past)
+
+    async def show(self, state: protocols.RunState) -> protocols.RunState:
+        """The run with its answer as it stands, if that is not stored with it already."""
+        if state.shown or not state.body or not self.has_runs:
+            return state
+        exchange = await self.exchanges.read(state.agent, state.dialect, state.body)
+        numbered = await self.runs.log(state.id)
+        if exchange is None or (state.ended_at is not None and not numbered):
+            return state
+        return msgspec.structs.replace(state, shown=snapshot(exchange, state.agent, numbered))
+
+    async def first(self, principal: str, run_id: str, dialect: str) -> base.Exchange | None:
+        """The request that has started the run, if it was one of that dialect."""
+        state = await self.runs.get(principal, run_id)
+        if state is None or state.dialect != dialect or not state.body:
+            return None
+        return await self.exchanges.read(state.agent, dialect, state.body)
+
+    async def cancel(self, principal: str, run_id: str) -> bool:
+        return self.has_runs and await self.runs.cancel(principal, run_id)
+
+    def asked(self, headers: Mapping[str, str]) -> bool | None:
+        """Whether the request itself asks that its run goes on without its client; None if it does not say."""
+        match headers.get(DISCONNECT_HEADER, "").strip().lower():
+            case "":
+                return None
+            case "cancel":
+                return False
+            case "go_on":
+                if not self.has_runs:
+                    raise _not_kept()
+                return True
+            case _:
+                text = "X-On-Disconnect: expected 'cancel' or 'go_on'."
+                raise errors.RequestError(text, param="X-On-Disconnect", code="invalid_value")
 
 
 class Exchanges:
@@ -85,11 +144,11 @@ class Exchanges:
                 decoded = decoded.then(await self._kept.find(decoded, client.principal.name, agent, dialect))
         except errors.RequestError:
             return None
-        return None if isinstance(decoded, base.Reply | base.Cancellation | base.Lookup) else decoded
+        return decoded if base.is_exchange(decoded) else None
 
     async def show(self, new: protocols.NewRun, numbered: protocols.NumberedEvents) -> bytes:
         """The whole answer, where the dialect has one that a later request can name."""
-        exchange = await self.read(new.agent, new.dialect, new.body) if new.dialect in _RETRACTING else None
+        exchange = await self.read(new.agent, new.dialect, new.body) if new.dialect in _NAMING else None
         return b"" if exchange is None else snapshot(exchange, new.agent, numbered)
 
 

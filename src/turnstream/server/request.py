@@ -28,7 +28,9 @@ class Reader:
     settings: ServerSettings
     share: budget.Share
 
-    async def read(self, run_id: str, path_params: Mapping[str, str], agents: Mapping[str, str]) -> base.ClientRequest:
+    async def read(
+        self, run_id: str, path_params: Mapping[str, str], agents: Mapping[str, str], can_keep: bool = False
+    ) -> base.ClientRequest:
         """``run_id`` is that of the run that it may ask for. The body of a GET is not read.
 
         Raises `RequestError` for a body that is compressed, too large or too slow, `ServerBusyError` where the server
@@ -51,6 +53,7 @@ class Reader:
             base_url=self._base_url() if is_get else "",
             path=self.scope["path"],
             secured=self.settings.asks_who,
+            can_keep=can_keep,
         )
 
     def _base_url(self) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from turnstream import jsontext, messages, protocols
+from turnstream.threads import listing
 
 DEFAULT_LIMIT = 64 * 1024 * 1024
 OVERHEAD = 256
@@ -91,6 +92,12 @@ class MemoryThreads:
         if before is not None:
             own = own[next((at + 1 for at, thread in enumerate(own) if thread.key.id == before), len(own)) :]
         return own[:limit]
+
+    async def runs(
+        self, principal: str, query: protocols.RunQuery, *, behind: protocols.Place | None = None, limit: int = 20
+    ) -> tuple[list[protocols.RunState], int]:
+        own = [kept.runs[run_id] for (owner, _, run_id), kept in self._runs.items() if owner == principal]
+        return listing.page(own, query, behind, limit)
 
     async def rename(self, key: protocols.ThreadKey, title: str | None) -> bool:
         kept = self._threads.get(key)

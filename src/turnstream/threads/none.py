@@ -36,6 +36,11 @@ class NoThreads:
     ) -> list[protocols.Thread]:
         return []
 
+    async def runs(
+        self, principal: str, query: protocols.RunQuery, *, behind: protocols.Place | None = None, limit: int = 20
+    ) -> tuple[list[protocols.RunState], int]:
+        return [], 0
+
     async def rename(self, key: protocols.ThreadKey, title: str | None) -> bool:
         return False
 

@@ -67,6 +67,22 @@ class Threads:
             order by turnstream.thread.updated_at desc, id desc limit $4"""
         return [_thread(row) for row in await self._database.fetch(select, principal, agent, before, limit)]
 
+    async def runs(
+        self, principal: str, query: protocols.RunQuery, *, behind: protocols.Place | None = None, limit: int = 20
+    ) -> tuple[list[protocols.RunState], int]:
+        run = "turnstream.run"
+        changed = f"extract(epoch from coalesce({run}.ended_at, {run}.created_at))::float8"
+        where = f"""principal = $1 and ($2::text is null or agent = $2) and ($3::text is null or dialect = $3)
+            and ($4::text is null or thread = $4) and (cardinality($5::text[]) = 0 or status = any($5))
+            and ($6::float8 is null or {changed} >= $6)"""
+        given = (principal, query.agent, query.dialect, query.thread, list(query.statuses), query.since)
+        counted = await self._database.fetch(f"select count(*) as total from turnstream.run where {where}", *given)
+        select = f"""select {RUN_COLUMNS} from turnstream.run where {where}
+            and ($7::float8 is null or ({changed}, id) < ($7, $8::text))
+            order by {changed} desc, id desc limit $9"""
+        rows = await self._database.fetch(select, *given, *(behind or (None, None)), limit)
+        return [run_state(row) for row in rows], counted[0]["total"]
+
     async def rename(self, key: protocols.ThreadKey, title: str | None) -> bool:
         update = f"update turnstream.thread set title = $4 where {_OF_KEY} returning id"
         return bool(await self._database.fetch(update, *astuple(key), title))

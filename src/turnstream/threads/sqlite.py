@@ -73,6 +73,27 @@ class Threads:
 
         return await self._database.call(job)
 
+    async def runs(
+        self, principal: str, query: protocols.RunQuery, *, behind: protocols.Place | None = None, limit: int = 20
+    ) -> tuple[list[protocols.RunState], int]:
+        marks = ", ".join("?" * len(query.statuses))
+        where = f"""principal = ? and (? is null or agent = ?) and (? is null or dialect = ?)
+            and (? is null or thread = ?) and (? is null or coalesce(ended_at, created_at) >= ?)
+            {f"and status in ({marks})" if marks else ""}"""
+        values = (query.agent, query.dialect, query.thread, query.since)
+        given = (principal, *(value for value in values for _ in range(2)), *query.statuses)
+
+        def job(db: sqlite3.Connection) -> tuple[list[protocols.RunState], int]:
+            total: int = db.execute(f"select count(*) from run where {where}", given).fetchone()[0]
+            select = f"""select {RUN_COLUMNS} from run where {where}
+                and (? is null or (coalesce(ended_at, created_at), id) < (?, ?))
+                order by coalesce(ended_at, created_at) desc, id desc limit ?"""
+            changed, id = behind or (None, None)
+            rows = db.execute(select, (*given, changed, changed, id, limit))
+            return [run_state(row) for row in rows], total
+
+        return await self._database.call(job)
+
     async def rename(self, key: protocols.ThreadKey, title: str | None) -> bool:
         update = f"update thread set title = ? where {_OF_KEY}"
         return await self._database.call(lambda db: db.execute(update, (title, *astuple(key))).rowcount > 0)

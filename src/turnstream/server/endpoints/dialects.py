@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
+from typing import cast
 
 import msgspec
 from starlette.requests import ClientDisconnect
@@ -10,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from turnstream import agent as agents
-from turnstream import errors, requests
+from turnstream import errors, events, requests
 from turnstream.dialects import base, native
 from turnstream.runs import supervisor
 from turnstream.server import conversations, deliver, kept, refusals, replies, request, routes, scopes
@@ -39,29 +40,70 @@ class Dialects:
                 reader = request.Reader(scope, receive, self._service.settings, share)
                 principal = scopes.principal(scope)
                 parameters, agents = self._resolve(match.path_params, principal), self._descriptions_for(principal)
-                incoming = await reader.read(supervisor.new_id(), parameters, agents)
-                exchange = await self._decode(match, incoming)
-                if not isinstance(exchange, base.Reply):
-                    await self._run(exchange, incoming, match.dialect.name, scope, receive)
+                incoming = await reader.read(supervisor.new_id(), parameters, agents, self._kept_runs.has_runs)
+                incoming, decoded = await self._read(match, incoming)
+                if not isinstance(decoded, base.Reply | Response):
+                    await self._run(decoded, incoming, match.dialect.name, scope, receive)
                     return
-                response = replies.respond(scope, exchange)
+                response = decoded if isinstance(decoded, Response) else replies.respond(scope, decoded)
             except ClientDisconnect:
                 response = Response(status_code=400)
             except errors.TurnstreamError as error:
                 response = self._refuse(scope, error)
             await response(scope, receive, send)
 
-    async def _decode(self, match: routes.Match, incoming: base.ClientRequest) -> base.Exchange | base.Reply:
+    async def _read(
+        self, match: routes.Match, incoming: base.ClientRequest
+    ) -> tuple[base.ClientRequest, base.Exchange | base.Reply | Response]:
+        """The request decoded, as that of a kept run if it or its agent wants that."""
+        asked = self._kept_runs.asked(incoming.headers)
+        if asked:
+            incoming = msgspec.structs.replace(incoming, kept=True)
+        decoded = await self._decode(match, incoming)
+        if asked is not None or isinstance(decoded, base.Reply | Response) or not self._goes_on(decoded, incoming):
+            return incoming, decoded
+        incoming = msgspec.structs.replace(incoming, kept=True)
+        return incoming, await self._decode(match, incoming)
+
+    async def _decode(self, match: routes.Match, incoming: base.ClientRequest) -> base.Exchange | base.Reply | Response:
         principal = incoming.principal
         decoded = match.dialect.decode(incoming)
         if isinstance(decoded, base.Lookup):
             name, _ = self._agent(decoded.agent, principal)
-            decoded = decoded.then(await self._kept.find(decoded, principal.name, name, match.dialect.name))
-        if isinstance(decoded, base.Cancellation):
-            self._runs.cancel(decoded.run_id, principal)
-            self._kept.cancel(decoded.run_id)
-            return decoded.reply
-        return decoded
+            found = await self._kept.find(decoded, principal.name, name, match.dialect.name)
+            decoded = decoded.then({id: await self._kept_runs.show(state) for id, state in found.items()})
+        match decoded:
+            case base.Cancellation(run_id=run_id, reply=reply):
+                self._runs.cancel(run_id, principal)
+                self._kept.cancel(run_id)
+                await self._kept_runs.cancel(principal.name, run_id)
+                return reply
+            case base.Listing(then=then):
+                states, total = await self._kept.runs(decoded, principal.name)
+                return then([await self._kept_runs.show(state) for state in states], total)
+            case base.Attachment():
+                return await self._attach(decoded, principal, match.dialect.name)
+            case base.Lookup():
+                raise TypeError("a request names runs twice")
+            case _:
+                return decoded
+
+    async def _attach(
+        self, attachment: base.Attachment, principal: requests.Principal, dialect: str
+    ) -> base.Reply | Response:
+        name, _ = self._agent(attachment.agent, principal)
+        state = await self._kept.find_open(principal.name, name, dialect, attachment.run_id, attachment.thread)
+        again = state and await self._kept_runs.again(state, attachment.view, skips=attachment.skips)
+        if not again:
+            return attachment.missing
+        return deliver.Again(*again, self._service.settings, self._refuse)
+
+    def _goes_on(self, exchange: base.Exchange, incoming: base.ClientRequest) -> bool:
+        """Whether the agent's own setting keeps the run."""
+        if not incoming.can_keep or exchange.request.keep is not None or exchange.request.housekeeping:
+            return False
+        _, agent = self._agent(exchange.request.agent, incoming.principal)
+        return getattr(agent, "on_disconnect", "cancel") == "go_on"
 
     def _resolve(self, path_params: Mapping[str, str], principal: requests.Principal) -> Mapping[str, str]:
         """An agent may stand in a path by an alias too."""
@@ -81,7 +123,7 @@ class Dialects:
         name, agent = self._agent(exchange.request.agent, principal)
         scopes.set_run_id(scope, run_id)
         client = deliver.Client(scope, receive, scopes.outgoing(scope), self._refuse, self._service.settings)
-        if exchange.request.keep is not None:
+        if exchange.request.keep is not None or (incoming.kept and not exchange.request.housekeeping):
             return self._run_in_store(exchange, incoming, name, agent, dialect, client)
         if exchange.thread is not None:
             turn = conversations.Turn(self._kept, exchange, principal.name, name, run_id, dialect)
@@ -98,11 +140,15 @@ class Dialects:
         client: deliver.Client,
     ) -> None:
         """The run is owned by the store's keeper; the response only watches it."""
-        wanted = await agent.admit(self._for(exchange.request, client.scope), incoming.id)
+        keep = exchange.request.keep or requests.Keep()
+        asked = msgspec.structs.replace(exchange.request, keep=keep)
+        wanted = await agent.admit(self._for(asked, client.scope), incoming.id)
         run_id = await self._kept_runs.start(exchange, incoming, name, dialect, wanted)
         scopes.set_run_id(client.scope, run_id)
+        if run_id != incoming.id:  # its Idempotency-Key has started it before, with other ids
+            exchange = await self._kept_runs.first(incoming.principal.name, run_id, dialect) or exchange
         watching = self._kept_runs.watch(run_id, name, dialect)
-        background = wanted.keep is not None and wanted.keep.background
+        background = keep.background
         if exchange.stream or not (background or dialect == native.Native.name):
             await deliver.deliver(watching, exchange, client)
             return
@@ -115,8 +161,8 @@ class Dialects:
         if dialect == native.Native.name:
             reply = native.reply(state, None if background else collected)
         else:
-            shown = kept.snapshot(exchange, name, await self._kept_runs.runs.log(run_id))
-            reply = base.Reply(200, shown) if shown else native.reply(state, None)
+            log = await self._kept_runs.runs.log(run_id)
+            reply = exchange.reply(name, cast("list[events.RunEvent]", [event for _, event in log]))
         await replies.respond(client.scope, reply)(client.scope, client.receive, client.outgoing)
 
     async def _run_kept(self, turn: conversations.Turn, agent: agents.Agent, client: deliver.Client) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from starlette.requests import Request
 from starlette.responses import Response
 
-from turnstream import errors, events, protocols, requests
-from turnstream.dialects import base, openai_responses, responses_kept
+from turnstream import errors, protocols
+from turnstream.dialects import base, openai_responses, responses_kept, resume
 from turnstream.server import deliver, kept, refusals, replies, scopes
 from turnstream.server.endpoints import routing
 from turnstream.service import Service
@@ -41,10 +39,10 @@ def add(
             text = "stream: only a response of the background can be streamed again, and not for ever."
             raise errors.RequestError(text, param="stream", code="invalid_value")
         given = request.query_params.get("starting_after")
-        after = -1 if given is None else routing.number(given, "starting_after")
+        seen = 0 if given is None else routing.number(given, "starting_after") + 1
         await store.runs.check(state.id, 0)
         watching = store.watch(state.id, state.agent, _DIALECT)
-        return deliver.Again(watching, _Rest(exchange, after), service.settings, refuse)
+        return deliver.Again(watching, resume.Rest(exchange, seen), service.settings, refuse)
 
     @route("POST", "/v1/responses/{response_id}/cancel", "End a response of the background.")
     async def cancel(request: Request) -> Response:
@@ -72,58 +70,7 @@ async def _exchange(store: kept.KeptRuns, state: protocols.RunState) -> base.Exc
 
 
 async def _load_shown(store: kept.KeptRuns, state: protocols.RunState) -> bytes:
-    if state.shown:
-        return state.shown
-    exchange = await _exchange(store, state)
-    numbered = await store.runs.log(state.id) if exchange is not None else []
-    if exchange is None or (state.ended_at is not None and not numbered):
-        text = "What this response said is not stored any more."
-        raise errors.RequestError(text, param="response_id", code="log_expired", status=410)
-    return kept.snapshot(exchange, state.agent, numbered)
-
-
-class _Rest:
-    """The stream of a response behind the event with the sequence number ``after``."""
-
-    stream = True
-    thread: requests.ThreadRef | None = None
-
-    def __init__(self, exchange: base.Exchange, after: int) -> None:
-        self._exchange, self._after = exchange, after
-        self.request = exchange.request
-        self.headers: Mapping[str, str] = exchange.headers
-
-    def encoder(self, agent: str) -> base.Encoder:
-        return _RestEncoder(self._exchange.encoder(agent), self._after + 1)
-
-    def reply(self, agent: str, batch: Sequence[events.RunEvent]) -> base.Reply:
-        return self._exchange.reply(agent, batch)
-
-    def refuse(self, error: errors.TurnstreamError, request_id: str) -> base.Reply:
-        return self._exchange.refuse(error, request_id)
-
-
-class _RestEncoder(base.StreamEncoder):
-    """Another encoder without its first frames: it is fed the whole log, and its frames are numbered from 0."""
-
-    def __init__(self, encoder: base.Encoder, skipped: int) -> None:
-        self._encoder, self._left = encoder, skipped
-
-    def feed(self, batch: Sequence[events.RunEvent]) -> bytes:
-        return self._rest(self._encoder.feed(batch))
-
-    def heartbeat(self) -> bytes:
-        return self._encoder.heartbeat()
-
-    def close(self) -> bytes:
-        return self._rest(self._encoder.close())
-
-    def snapshot(self) -> bytes:
-        return self._encoder.snapshot()
-
-    def _rest(self, data: bytes) -> bytes:
-        """A blank line ends a frame, and stands nowhere else: JSON writes no line break."""
-        while self._left and data:
-            _, _, data = data.partition(b"\n\n")
-            self._left -= 1
-        return data
+    if shown := (await store.show(state)).shown:
+        return shown
+    text = "What this response said is not stored any more."
+    raise errors.RequestError(text, param="response_id", code="log_expired", status=410)

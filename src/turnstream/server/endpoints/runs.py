@@ -8,7 +8,7 @@ from starlette.responses import Response
 from turnstream import errors, protocols
 from turnstream.api import runs as api_bodies
 from turnstream.dialects import body as bodies
-from turnstream.dialects import native
+from turnstream.dialects import native, resume
 from turnstream.runs import supervisor
 from turnstream.server import answers, deliver, kept, refusals, scopes
 from turnstream.server.endpoints import routing
@@ -27,7 +27,7 @@ def add(
     @route("POST", "/v1/runs/{run_id}/cancel", "End a run now.")
     async def cancel(request: Request) -> Response:
         run_id, principal = request.path_params["run_id"], scopes.principal(request.scope)
-        if not live.cancel(run_id, principal) and not await _cancel_kept(store, principal.name, run_id):
+        if not live.cancel(run_id, principal) and not await store.cancel(principal.name, run_id):
             raise refusals.no_run(run_id)
         return routing.respond(request, {"id": run_id, "object": "run", "status": "cancelled"})
 
@@ -73,9 +73,15 @@ def add(
         watching = store.watch(state.id, state.agent, after=after)
         return deliver.Again(watching, native.View(after), settings, refuse)
 
-
-async def _cancel_kept(store: kept.KeptRuns, principal: str, run_id: str) -> bool:
-    return store.has_runs and await store.runs.cancel(principal, run_id)
+    @route("GET", "/v1/runs/{run_id}/stream", "The answer of a run in the protocol that it was asked for in, again.")
+    async def stream(request: Request) -> Response:
+        state = await _find(store, request)
+        after = resume.position(request.query_params, request.headers)
+        await store.runs.check(state.id, 0)
+        again = await store.again(state, lambda exchange, _: resume.Rest(exchange, after), skips=after is None)
+        if again is None:
+            raise errors.LogExpiredError("The events of this run are not stored.")
+        return deliver.Again(*again, settings, refuse)
 
 
 async def _find(store: kept.KeptRuns, request: Request) -> protocols.RunState:
