@@ -218,7 +218,7 @@ def _path_value(one: Parameter, value: Any) -> str:
     for written in serialization.texts(value):
         if serialization.has_dot_segment(written):
             raise errors.ToolError(
-                f"The argument {one.argument} must not be or contain a path segment '.' or '..', encoded or not: "
+                f"The argument {one.argument} must not be '.' or '..', nor have one as a path segment, encoded or not: "
                 f"{texts.excerpt(written, _MOST_EXCERPT)!r} could lead to another address."
             )
     return serialization.in_path(one.name, value, one.style or "simple", bool(one.explode))

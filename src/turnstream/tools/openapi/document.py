@@ -11,23 +11,29 @@ from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
 
 from turnstream import errors
 from turnstream.parsing import yaml12
+from turnstream.tools.openapi.budget import Budget
 
 _MOST_REFERENCES = 50
+_TEXT_PER_VALUE = 16  # bytes of a document: 48 MB of them would be all that may be read
 
 
 class UnresolvableError(Exception):
     """A reference to what is not there."""
 
 
-def parsed(text: str | bytes, name: str) -> dict[str, Any]:
+def parsed(text: str | bytes, name: str, budget: Budget | None = None, *, aliases: bool = True) -> dict[str, Any]:
     """JSON or YAML 1.2. Raises `ConfigurationError`."""
     import yaml
 
+    budget = budget or Budget()
+    budget.spend(len(text) // _TEXT_PER_VALUE)
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         try:
-            value = yaml12.load(text)
+            value = yaml12.load(text, aliases=aliases, spend=budget.spend)
+        except yaml12.RefusedError as error:
+            raise errors.ConfigurationError(f"{name} {error}") from None
         except (yaml.YAMLError, ValueError, RecursionError):
             raise errors.ConfigurationError(f"{name} is neither JSON nor YAML") from None
     if not isinstance(value, dict):
@@ -38,7 +44,13 @@ def parsed(text: str | bytes, name: str) -> dict[str, Any]:
 class Document:
     """``uri`` is where it was found. ``others`` are documents that it refers to, by address."""
 
-    def __init__(self, uri: str, value: dict[str, Any], others: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        uri: str,
+        value: dict[str, Any],
+        others: Mapping[str, Any] | None = None,
+        budget: Budget | None = None,
+    ) -> None:
         version = value.get("openapi")
         version = str(version) if isinstance(version, float) else version  # without quotes, 3.1 is a number
         if not isinstance(version, str) or not version.startswith(("3.0", "3.1", "3.2")):
@@ -47,6 +59,7 @@ class Document:
         if not isinstance(value.get("paths", {}), dict):
             raise errors.ConfigurationError("the document's paths are not a mapping")
         self.uri, self.value = uri, value
+        self.budget = budget or Budget()
         self.is_30 = version.startswith("3.0")
         self.is_32 = version.startswith("3.2")
         self._others = dict(others or {})
@@ -67,11 +80,12 @@ class Document:
         path, home = _path(uri), _path(self.uri).parent
         if urlsplit(self.uri).scheme != "file" or not path.is_relative_to(home) or not path.is_file():
             raise _nowhere(uri)
-        return parsed(path.read_bytes(), path.name)
+        return parsed(path.read_bytes(), path.name, self.budget)
 
     def followed(self, value: Any, resolver: Any) -> tuple[Any, Any]:
         """What ``value`` refers to, if it is a reference, and the resolver for what is in it. Raises
         `UnresolvableError`."""
+        self.budget.spend()
         for _ in range(_MOST_REFERENCES):
             if not isinstance(value, dict) or not isinstance(value.get("$ref"), str):
                 return value, resolver

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from turnstream import errors, toolspec
 from turnstream.tools import names
 from turnstream.tools.openapi.body import Body
+from turnstream.tools.openapi.budget import SpentError
 from turnstream.tools.openapi.document import Document, UnresolvableError, join_url, server_url
 from turnstream.tools.openapi.schemas import Schemas
 from turnstream.tools.operations import BODY, OWN_HEADERS, Operation, Parameter, check_header
@@ -59,13 +60,16 @@ class Fixed:
 
 
 def operations(document: Document, base_url: str, choice: Choice, fixed: Fixed) -> list[Operation]:
-    """One that cannot be described (an unresolved reference, a body that is a file) is left out, and logged."""
+    """One that cannot be described (an unresolved reference, a body that is a file) is left out, and logged. Raises
+    `SpentError`."""
     made: list[Operation] = []
     schemas = Schemas(document)
     for listed in _listed(document, choice):
         method, path = listed.method, listed.path
         try:
             made.append(_Reader(document, schemas, listed).operation(base_url, fixed))
+        except SpentError:
+            raise
         except Exception as error:  # the boundary to a document that others wrote: it may be anything
             reason = str(error).partition("\n")[0]
             log.warning("%s %s is left out: %s: %s", method.upper(), path, type(error).__name__, reason)

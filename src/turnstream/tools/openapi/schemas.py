@@ -9,15 +9,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from typing import Any
 
 from turnstream.tools import json_schema, schema_check
+from turnstream.tools.openapi.budget import SpentError
 from turnstream.tools.openapi.document import Document, UnresolvableError
 
 _NOISE = (
     "example", "examples", "xml", "externalDocs", "discriminator", "deprecated", "writeOnly", "readOnly",
     "$schema", "$id", "$anchor", "$comment",
 )  # fmt: skip
+_CHECK = 16  # what the check of a value costs, in what its conversion costs
+_MOST_CHECKED = 30_000  # values of one schema that are checked at once: five seconds
 _REF = "#/$defs/"
 _NOTHING: frozenset[str] = frozenset()
 
@@ -27,11 +31,12 @@ class Schemas:
 
     def __init__(self, document: Document) -> None:
         self._document = document
+        self._spend = document.budget.spend
         self._names: dict[int, str] = {}
         self._definitions: dict[str, Any] = {}
         self._faults: dict[str, Exception] = {}
         self._references: dict[str, frozenset[str]] = {}
-        self._checked: set[str] = set()
+        self._checked: set[bytes] = set()
 
     def converted(self, schema: Any, resolver: Any, hidden: frozenset[str] = _NOTHING) -> Any:
         """``hidden`` are names that the schema around it describes as only read: a request requires none of them.
@@ -47,10 +52,20 @@ class Schemas:
     def check(self, schema: Any) -> None:
         """Once for all schemas that are the same: to check one takes milliseconds. Raises jsonschema's
         ``SchemaError``."""
-        key = json.dumps(schema, sort_keys=True, default=str)
+        written = json.dumps(schema, sort_keys=True, default=str)
+        self._document.budget.spend_text(len(written))
+        key = sha256(written.encode()).digest()
         if key not in self._checked:
+            self._pay_for_check(written)
             schema_check.check_schema(schema)
             self._checked.add(key)
+
+    def _pay_for_check(self, written: str) -> None:
+        """Nothing can stop a check once it runs, so its time is bounded before it."""
+        values = written.count(",") + written.count("{")
+        if values > _MOST_CHECKED:
+            raise ValueError(f"one of its schemas has more than {_MOST_CHECKED:,} values")
+        self._spend(_CHECK * values)
 
     def closure(self, schema: Any) -> dict[str, Any]:
         """The definitions that the schema refers to, directly or not. Raises what was wrong with one of them."""
@@ -61,6 +76,7 @@ class Schemas:
             if name in self._faults:
                 raise self._faults[name]
             if name in self._definitions and name not in found:
+                self._spend()
                 found[name] = self._definitions[name]
                 ahead |= self._direct(name) - found.keys()
         return {name: found[name] for name in self._definitions if name in found}
@@ -70,6 +86,8 @@ class Schemas:
             self._references[name] = frozenset(_references(self._definitions[name]))
             try:
                 self.check(self._definitions[name])
+            except SpentError:
+                raise
             except Exception as error:  # the boundary to a document that others wrote: it may be anything
                 self._faults[name] = error
                 raise
@@ -98,6 +116,7 @@ class Schemas:
         return name
 
     def _converted(self, schema: dict[str, Any], resolver: Any, hidden: frozenset[str]) -> dict[str, Any]:
+        self._spend(1 + len(schema))
         hidden = hidden | self.read_only(schema, resolver)
         made: dict[str, Any] = {}
         for key, value in schema.items():
@@ -124,6 +143,7 @@ class Schemas:
         Object)."""
         if not isinstance(schema, dict) or depth > 20:
             return _NOTHING
+        self._spend()
         found = set()
         properties = schema.get("properties")
         for name, one in properties.items() if isinstance(properties, dict) else ():

@@ -16,6 +16,7 @@ from turnstream.tools.forwarding import Forwarding
 from turnstream.tools.hooks import Hooks
 from turnstream.tools.http_client import HttpClient, HttpOptions, Request
 from turnstream.tools.http_tools import HttpTools
+from turnstream.tools.openapi.budget import Budget
 from turnstream.tools.openapi.document import Document, base_url, parsed
 from turnstream.tools.openapi.operations import Choice, Fixed, operations
 
@@ -105,20 +106,25 @@ class OpenApi(HttpTools):
                 raise errors.ToolError(f"Could not load {self.source}: {error.message}") from error
 
     async def _fetched(self, url: str) -> None:
-        """Documents that it refers to are fetched as they are found."""
-        others: dict[str, object] = {}
-        root = await self._document(url)
-        for _ in range(_MOST_DOCUMENTS):
-            document = Document(url, root, others)
-            await asyncio.to_thread(self._offered, document)  # a large one takes seconds
-            if not document.missing:
-                return
-            for uri in document.missing:
-                others[uri] = await self._document(uri)
-        raise errors.ConfigurationError("it refers to too many other documents")
+        """Documents that it refers to are fetched as they are found. Large ones take seconds: they are read in a
+        thread, which stops when the request that waits for them is left."""
+        budget = Budget()
+        try:
+            others: dict[str, object] = {}
+            root = await self._document(url, budget)
+            for _ in range(_MOST_DOCUMENTS):
+                document = Document(url, root, others, budget)
+                await asyncio.to_thread(self._offered, document)
+                if not document.missing:
+                    return
+                for uri in document.missing:
+                    others[uri] = await self._document(uri, budget)
+            raise errors.ConfigurationError("it refers to too many other documents")
+        finally:
+            budget.stop()
 
-    async def _document(self, url: str) -> dict[str, object]:
+    async def _document(self, url: str, budget: Budget) -> dict[str, object]:
         response = await self._fetching.send(Request("GET", url, {"Accept": "application/json, */*"}, repeatable=True))
         if not response.ok:
             raise errors.ToolError(f"{urlsplit(url).hostname} answered with status {response.status}.")
-        return parsed(response.body, url.partition("?")[0])
+        return await asyncio.to_thread(parsed, response.body, url.partition("?")[0], budget, aliases=False)
