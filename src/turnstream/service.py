@@ -36,6 +36,8 @@ class ServerSettings:
     a principal that has ``max_runs_each`` runs gets 429 for the next, so that none can take the others' place. The
     ``limits`` say how much may be used in a time, and whether requests wait for a place.
 
+    ``workers`` are processes that serve the address together, each with these limits; `turnstream serve` starts them.
+
     ``metrics`` are for Prometheus, behind the keys, or without them on a ``metrics_port`` of their own.
     """
 
@@ -62,6 +64,7 @@ class ServerSettings:
     statuses: StatusMode = "extension"
     forward_headers: tuple[str, ...] = ()
     playground: bool = True
+    workers: int = 1
     metrics: bool = False
     metrics_port: int | None = None
 

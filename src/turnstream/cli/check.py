@@ -58,12 +58,15 @@ def check(
 
 
 def report(service: Service) -> list[str]:
+    from turnstream.runs import stores
+
     settings = service.settings
     lines = [line for agent in service.agents.values() for line in _agent(agent)]
     number = len(settings.keys)
     keys = f"{number} API key{'s' if number > 1 else ''}" if number else "no API key"
     for schedule in service.schedules.values():
         lines.append(f"schedule {schedule.name}: {schedule.cron} ({schedule.zone.key}), agent {schedule.agent}")
+    stores.for_workers(settings.store, settings.workers)
     return [*lines, f"server: {settings.host}:{settings.port}, {keys}, statuses {settings.statuses}"]
 
 

@@ -31,6 +31,15 @@ Port = Annotated[
         show_default=False,
     ),
 ]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=256,
+        help="Processes that serve the address together; 1 unless the file says otherwise.",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Unauthenticated = Annotated[
     bool, typer.Option("--allow-unauthenticated", help="Serve on an address that is not loopback without keys.")

@@ -12,7 +12,7 @@ import typer
 
 from turnstream.cli.advice import advise
 from turnstream.cli.approval import unanswered
-from turnstream.cli.options import Host, ModelName, Port, StoreUrl, Target, Unauthenticated
+from turnstream.cli.options import Host, ModelName, Port, StoreUrl, Target, Unauthenticated, Workers
 
 if TYPE_CHECKING:
     import socket
@@ -25,12 +25,14 @@ Format: TypeAlias = Literal["auto", "text", "json"]
 
 
 def serve(
+    context: typer.Context,
     target: Target = None,
     host: Host = None,
     port: Port = None,
     model: ModelName = None,
     store: StoreUrl = None,
     allow_unauthenticated: Unauthenticated = False,
+    workers: Workers = None,
     log_level: Annotated[
         Level, typer.Option(help="How much to log.", envvar="LOG_LEVEL", case_sensitive=False)
     ] = "info",
@@ -40,15 +42,23 @@ def serve(
     otel: Annotated[
         bool, typer.Option("--otel", help="Send traces by OpenTelemetry, also without OTEL_EXPORTER_OTLP_ENDPOINT.")
     ] = False,
+    worker: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Serve the agents of a configuration until SIGTERM or Ctrl-C.
 
     Example: turnstream serve agent.yaml --port 8080
+
+    Example: turnstream serve agent.yaml --workers 4 --store postgres://…
     """
     from turnstream.cli.target import configured
 
-    service = with_settings(configured(target, model), host, port, allow_unauthenticated, store)
-    run(service, log_level=log_level, log_format=log_format, otel=otel)
+    service = with_settings(configured(target, model), host, port, allow_unauthenticated, store, workers)
+    keeps_nothing = fit_store(service)
+    if worker is None and service.settings.workers > 1:
+        from turnstream.cli import workers as parent
+
+        parent.start(service, context, log_level, log_format, keeps_nothing=keeps_nothing)
+    run(service, log_level=log_level, log_format=log_format, otel=otel, worker=worker)
 
 
 def with_settings(
@@ -57,6 +67,7 @@ def with_settings(
     port: int | None = None,
     allow_unauthenticated: bool = False,
     store: str | None = None,
+    workers: int | None = None,
 ) -> Service:
     """The command line has the last word over the file."""
     if store is not None:
@@ -64,9 +75,18 @@ def with_settings(
 
         stores.check(store)
     given = {"host": host, "port": port, "allow_unauthenticated": allow_unauthenticated or None, "store": store}
-    changes = {key: value for key, value in given.items() if value is not None}
+    changes = {key: value for key, value in {**given, "workers": workers}.items() if value is not None}
     service.settings = dataclasses.replace(service.settings, **changes)  # type: ignore[arg-type]
     return service
+
+
+def fit_store(service: Service) -> bool:
+    """Choose the store of several workers. Whether nothing is kept for their sake alone."""
+    from turnstream.runs import stores
+
+    before = service.settings
+    service.settings = dataclasses.replace(before, store=stores.for_workers(before.store, before.workers))
+    return service.settings.store != before.store
 
 
 def run(
@@ -76,11 +96,14 @@ def run(
     log_format: Format = "text",
     otel: bool = False,
     listener: socket.socket | None = None,
+    worker: str | None = None,
 ) -> None:
-    """Serve until told to stop. Raises `ConfigurationError` if that is not safe or not possible."""
+    """Serve until told to stop, as one of several processes if ``worker`` says its place. Raises `ConfigurationError`
+    if that is not safe or not possible."""
     import asyncio
 
     from turnstream.runs import stores
+    from turnstream.server import worker as workers
     from turnstream.server.run import listen, server
     from turnstream.telemetry import logs
     from turnstream.telemetry import otel as telemetry
@@ -91,17 +114,26 @@ def run(
     if otel or telemetry.is_wanted(os.environ):
         traces, send_last = telemetry.set_up(os.environ)
         service.watches += (traces.watch,)
-    made = server(service)
-    listener = listener or listen(service.settings)
-    told = banner(service, *listener.getsockname()[:2])
+    if worker is not None:
+        number, listener, link = workers.place(worker)
+        made = server(service, link, serves_metrics=number == 1)
+    else:
+        made = server(service)
+        listener = listener or listen(service.settings)
+        announce(service, listener, is_json)
+    made.run_on(listener)
+    if send_last is not None:
+        send_last()
+
+
+def announce(service: Service, listener: socket.socket, is_json: bool, *more: str) -> None:
+    """Say what is served, and where: for people on a terminal, else as lines of the log."""
+    told = "\n".join([banner(service, *listener.getsockname()[:2]), *more])
     if is_json:
         for line in told.splitlines():
             logging.getLogger("turnstream").info("%s", line.strip())
     else:
         typer.echo(told, err=True)
-    made.run_on(listener)
-    if send_last is not None:
-        send_last()
 
 
 def banner(service: Service, host: str, port: int) -> str:

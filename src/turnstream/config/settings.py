@@ -120,6 +120,8 @@ class ServerSection(Section):
     """How the statuses of a run are streamed, where the request does not choose."""
     forward_headers: StrList = Field(default_factory=list)
     """Request headers that tools may see."""
+    workers: PositiveInt = _DEFAULTS["workers"]
+    """Processes that serve the address together; more than one needs the store PostgreSQL, or none."""
     metrics: bool = _DEFAULTS["metrics"]
     """Serve `/metrics` for Prometheus, behind the keys."""
     metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = _DEFAULTS["metrics_port"]

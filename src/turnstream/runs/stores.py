@@ -74,6 +74,19 @@ def check(setting: str) -> None:
         raise errors.ConfigurationError("store: expected auto, memory, none, sqlite:PATH or postgres://…")
 
 
+def for_workers(setting: str, count: int) -> str:
+    """The store of ``count`` processes that serve one address. Raises `ConfigurationError` for one that only one may
+    use: each process would keep a part of the conversations and runs."""
+    if count == 1 or setting == "none" or is_postgres(setting):
+        return setting
+    if setting == "auto":
+        return "none"
+    name = setting.partition(":")[0]
+    raise errors.ConfigurationError(
+        f"workers: {count} processes cannot share the store {name}: use postgres://…, none, or one worker"
+    )
+
+
 async def probe(setting: str, folder: Path | None) -> None:
     """Open the store and close it. Raises `ConfigurationError` if that does not work."""
     try:

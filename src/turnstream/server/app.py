@@ -110,7 +110,7 @@ def _api(
             store,
             state.keeper or nullcontext(),
             state.scheduler or nullcontext(),
-            metrics.served(state.metrics, service.settings),
+            metrics.served(state.metrics, service.settings, state.metrics_port),
         ):
             yield
 

@@ -18,22 +18,24 @@ from typing import Literal
 
 import uvicorn
 
-from turnstream import errors
+from turnstream import errors, workers
 from turnstream.identity import keys
 from turnstream.server import addresses
 from turnstream.server.app import app
 from turnstream.server.state import State
+from turnstream.server.worker import Link
 from turnstream.service import ServerSettings, Service
 
 log = logging.getLogger(__name__)
 
-SEND_BUFFER = 128 * 1024  # the system's, of a connection: else it takes megabytes ahead of a client that does not read
 LAST_WORDS = 3  # seconds for the errors that end the last streams to be sent
 KEEP_ALIVE = 75  # seconds; longer than load balancers keep their idle connections, so that they close first
 
 
 def serve(service: Service) -> None:
-    """Serve until SIGTERM or SIGINT. Raises `ConfigurationError` if that is not safe or not possible."""
+    """Serve in this process until SIGTERM or SIGINT. Raises `ConfigurationError` if that is not safe or possible."""
+    if service.settings.workers > 1:
+        raise errors.ConfigurationError("workers: several processes need the command: turnstream serve module:object")
     made = server(service)
     listener = listen(service.settings)
     if not logging.getLogger().hasHandlers():  # nobody would see the line of the log
@@ -42,9 +44,10 @@ def serve(service: Service) -> None:
     made.run_on(listener)
 
 
-def server(service: Service) -> Server:
+def server(service: Service, link: Link | None = None, *, serves_metrics: bool = True) -> Server:
+    """``link`` is that of a worker. Of several, one serves the metrics on their own port."""
     check(service.settings, service.agents)
-    state = State(service.settings)
+    state = State(service.settings, serves_metrics=serves_metrics)
     config = uvicorn.Config(
         app(service, state),
         loop="uvloop" if importlib.util.find_spec("uvloop") else "asyncio",
@@ -58,7 +61,7 @@ def server(service: Service) -> Server:
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=LAST_WORDS,
     )
-    return Server(config, state, service.settings.shutdown_grace)
+    return Server(config, state, service.settings.shutdown_grace, link)
 
 
 def _http(state: State) -> Callable[..., asyncio.Protocol] | Literal["h11"]:
@@ -83,9 +86,10 @@ def check(settings: ServerSettings, agents: Iterable[str] = ()) -> None:
 def listen(settings: ServerSettings) -> socket.socket:
     """``port`` 0 takes one that is free."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    address = (settings.host.strip("[]"), settings.port)
     try:
-        listener = socket.create_server((settings.host.strip("[]"), settings.port), family=family, backlog=2048)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)  # its connections have it from it
+        listener = socket.create_server(address, family=family, backlog=workers.BACKLOG)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, workers.SEND_BUFFER)  # its connections have it from it
         return listener
     except OSError as error:
         where = f"{settings.host}:{settings.port}"
@@ -94,33 +98,64 @@ def listen(settings: ServerSettings) -> socket.socket:
         raise errors.ConfigurationError(f"Cannot listen on {where}: {reason}{hint}.") from None
 
 
+def listen_for_workers(settings: ServerSettings) -> list[socket.socket]:
+    """A socket for each worker where the system spreads connections over them, else one for all."""
+    first = listen(settings)  # it fails where another server is, which a socket that may be one of several does not
+    if not workers.can_spread():
+        return [first]
+    address, listeners = first.getsockname(), []
+    first.close()
+    for _ in range(settings.workers):
+        listeners.append(socket.socket(first.family, socket.SOCK_STREAM))
+        workers.bind(listeners[-1], address)
+    return listeners
+
+
 class Server(uvicorn.Server):
     """The first signal drains: runs have ``grace`` seconds to finish, then they end with an error, then the server.
-    The second ends the grace, the third waits for nothing.
+    The second ends the grace, the third waits for nothing. A worker takes these orders from its link, and any signal
+    as the first.
     """
 
-    def __init__(self, config: uvicorn.Config, state: State, grace: float) -> None:
+    def __init__(self, config: uvicorn.Config, state: State, grace: float, link: Link | None = None) -> None:
         super().__init__(config)
-        self.state, self._grace = state, grace
+        self.state, self._grace, self._link = state, grace, link
         self._until: float | None = None
         self._draining_is_logged = False
 
     def run_on(self, listener: socket.socket) -> None:
-        host, port = listener.getsockname()[:2]
-        log.info("listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
+        if self._link is None:
+            host, port = listener.getsockname()[:2]
+            log.info("listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
         # What is loaded by now stays. Without it, each full collection stops all streams for tens of milliseconds.
         gc.collect()
         gc.freeze()
         with listener:
             self.run(sockets=[listener])
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self._link is not None:
+            self._link.open(self.follow)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         now = time.monotonic()
         if self._until is None:
             self.drain()
+        elif self._link is not None:
+            pass
         elif now < self._until:
             self._until = now
         else:
+            self.should_exit = self.force_exit = True
+
+    def follow(self, orders: int) -> None:
+        """What a worker is told: the first order is to drain, the second ends the grace, the third all."""
+        if self._until is None:
+            self.drain()
+        if orders > 1:
+            self._until = time.monotonic()
+        if orders > 2:
             self.should_exit = self.force_exit = True
 
     def drain(self) -> None:

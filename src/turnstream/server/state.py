@@ -17,8 +17,9 @@ RETRY_AFTER = 5  # seconds after which another server, or this one restarted, sh
 
 
 class State:
-    def __init__(self, settings: ServerSettings) -> None:
+    def __init__(self, settings: ServerSettings, *, serves_metrics: bool = True) -> None:
         self.draining = False
+        self.metrics_port = settings.metrics_port if serves_metrics else None
         self.metrics = _metrics(settings)
         watches = () if self.metrics is None else (self.metrics.watch,)
         self.runs = supervisor.Supervisor(settings.max_runs, watches, settings.max_runs_each)

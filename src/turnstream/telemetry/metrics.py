@@ -1,13 +1,17 @@
-"""Prometheus: what runs did and do, by agent, dialect, model and tool. docs/telemetry.md lists the names."""
+"""Prometheus: what runs did and do, by agent, dialect, model and tool. docs/telemetry.md lists the names.
+
+Where several workers serve one address, any of them tells the sums of all: each counts in files that the others read.
+"""
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, exposition
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, exposition, multiprocess
 
-from turnstream import events, protocols, tracing
+from turnstream import events, protocols, tracing, workers
 from turnstream.telemetry.labels import Labels
 
 _MOST_TOOLS = 200
@@ -56,13 +60,18 @@ class Metrics:
         self.tools = count("tool_calls", "Tool calls that were answered.", "agent", "tool", "outcome")
         self.tool_seconds = time_("tool_call", "From the start of a tool call to its result.", _LONG, "agent", "tool")
         self.refusals = count("requests_refused", "Requests that came to no run.", "status", "code")
-        self.loop_lag = show("event_loop_lag_seconds", "By how much the last tick came late.")
+        self.loop_lag = Gauge(
+            "turnstream_event_loop_lag_seconds",
+            "By how much the last tick came late.",
+            registry=self.registry,
+            multiprocess_mode="livemax",
+        )
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"turnstream_{name}", text, labels, registry=self.registry)
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
-        return Gauge(f"turnstream_{name}", text, labels, registry=self.registry)
+        return Gauge(f"turnstream_{name}", text, labels, registry=self.registry, multiprocess_mode="livesum")
 
     def _histogram(self, name: str, text: str, buckets: Sequence[float], *labels: str) -> Histogram:
         return Histogram(f"turnstream_{name}_seconds", text, labels, buckets=buckets, registry=self.registry)
@@ -81,7 +90,15 @@ class Metrics:
     def exposed(self, accept: str) -> tuple[bytes, str]:
         """The text and its content type, in the form that the scraper asks for."""
         generate, content_type = exposition.choose_encoder(accept)
-        return generate(self.registry), content_type
+        return generate(self.readable()), content_type
+
+    def readable(self) -> CollectorRegistry:
+        """What is to be shown: of all workers, where there are several."""
+        if workers.METRICS not in os.environ:
+            return self.registry
+        shared = CollectorRegistry()
+        multiprocess.MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
+        return shared
 
 
 class RunMetrics:

@@ -43,18 +43,18 @@ def _explain_refusal(request: Request, settings: ServerSettings) -> str | None:
 
 
 @asynccontextmanager
-async def served(metrics: Metrics | None, settings: ServerSettings) -> AsyncIterator[None]:
-    """Measures the loop meanwhile, and serves the metrics on a port of their own, without keys, if they have one."""
+async def served(metrics: Metrics | None, settings: ServerSettings, port: int | None) -> AsyncIterator[None]:
+    """Measures the loop meanwhile, and serves the metrics on a ``port`` of their own, if there is one, without keys."""
     if metrics is None:
         yield
         return
     async with lag.measured(metrics.loop_lag.set):
-        if settings.metrics_port is None:
+        if port is None:
             yield
             return
         from prometheus_client import start_http_server
 
-        server, thread = start_http_server(settings.metrics_port, settings.host.strip("[]"), metrics.registry)
+        server, thread = start_http_server(port, settings.host.strip("[]"), metrics.readable())
         try:
             yield
         finally:
