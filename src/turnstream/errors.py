@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+from turnstream import limits
 
 
 class TurnstreamError(Exception):
@@ -16,6 +19,7 @@ class TurnstreamError(Exception):
         │   ├── ThreadBusyError  another run of the thread has not ended, and this one may not wait
         │   ├── QueueFullError   too many runs wait
         │   └── RateLimitError   this principal has as much as it may; later it may have more
+        │       └── BudgetSpentError  of a day, or of a thread
         ├── StoreError           the database is away or refuses
         ├── ServerBusyError      this process has as much to do as it may; another, or this one later, will answer
         ├── RunTimeout           the run's deadline passed
@@ -70,14 +74,25 @@ class QueueFullError(RequestError):
 
 
 class RateLimitError(RequestError):
-    """``retry_after`` is in seconds."""
+    """``retry_after`` is in seconds, ``rates`` are the limits for each minute that the client may be told of."""
 
     code = "rate_limit_exceeded"
     status = 429
 
-    def __init__(self, message: str, *, retry_after: float) -> None:
+    def __init__(self, message: str, *, retry_after: float, rates: Sequence[limits.Rate] = ()) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.rates = rates
+
+
+class BudgetSpentError(RateLimitError):
+    """What the principal, or the thread, may use is used up until ``retry_after``, or for good."""
+
+    code = "budget_spent"
+
+    def __init__(self, message: str, *, retry_after: float | None) -> None:
+        super().__init__(message, retry_after=0.0 if retry_after is None else retry_after)
+        self.renews = retry_after is not None
 
 
 class LogExpiredError(RequestError):

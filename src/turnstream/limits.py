@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
 from msgspec import Struct
+
+Kind: TypeAlias = Literal["requests", "tokens"]
 
 
 class Limits(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -40,3 +44,12 @@ class ServerLimits(Struct, frozen=True, kw_only=True, omit_defaults=True):
     queue_timeout: float = 30.0
     each: Limits = Limits()
     thread: ThreadLimits = ThreadLimits()
+
+
+class Rate(Struct, frozen=True):
+    """How much of a limit for each minute is left; ``reset`` is in seconds from now."""
+
+    kind: Kind
+    limit: int
+    remaining: int
+    reset: float

@@ -106,17 +106,19 @@ class Agent:
         context: Mapping[str, Any] | None = None,
         run_id: str | None = None,
         approve: Callable[[ToolCall], Awaitable[bool]] | None = None,
+        meter: protocols.Meter | None = None,
     ) -> Run:
         """One request, to be answered: ``async with agent.run("hello") as run: async for event in run: …``.
 
         ``approve`` asks the person at the other end about a call that needs approval; without it nobody can be asked.
+        ``meter`` is told what the run uses, and says when it has used enough.
         """
         if isinstance(messages, requests.RunRequest):
-            return Run(self, messages, run_id=run_id, approve=approve)
+            return Run(self, messages, run_id=run_id, approve=approve, meter=meter)
         if isinstance(messages, str):
             messages = (UserMessage(messages),)
         request = requests.RunRequest(tuple(messages), thread_id=thread_id, user=user, context=dict(context or {}))
-        return Run(self, request, run_id=run_id, approve=approve)
+        return Run(self, request, run_id=run_id, approve=approve, meter=meter)
 
     async def admit(self, request: requests.RunRequest, run_id: str) -> requests.RunRequest:
         """What the guardrails leave of a request, for whoever stores it before its run begins (which asks them itself).
@@ -132,10 +134,11 @@ class Agent:
         *,
         run_id: str,
         begin: Callable[[ToolCall], Awaitable[None]] | None = None,
+        meter: protocols.Meter | None = None,
     ) -> Run:
         """A run that is kept, from where it is. ``begin`` is awaited before a call whose effect must not happen twice;
         one that was begun before and has no result is not made again: the model hears that its outcome is unknown."""
-        return Run(self, request, run_id=run_id, progress=progress, begin=begin)
+        return Run(self, request, run_id=run_id, progress=progress, begin=begin, meter=meter)
 
     async def __aenter__(self) -> Self:
         """Open what the model and the tools own. Entered more than once, the last to leave closes it."""

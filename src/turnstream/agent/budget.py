@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Struct
 
-from turnstream import messages, usage
+from turnstream import messages, protocols, usage
 
 
 class Budget(Struct, frozen=True, kw_only=True):
@@ -24,15 +24,27 @@ class Budget(Struct, frozen=True, kw_only=True):
 
 
 class Spending:
-    """What a run has used of its budget. ``spent`` says in words what is used up, None while the run may go on."""
+    """What a run has used of its ``budget``, and of what its ``meter`` counts for it and others. ``spent`` says in
+    words what is used up, None while the run may go on. ``before`` is what earlier owners of the run have used.
+    """
 
-    def __init__(self, budget: Budget, now: float) -> None:
-        self._budget = budget
+    def __init__(
+        self,
+        budget: Budget | None,
+        now: float,
+        meter: protocols.Meter | None = None,
+        before: usage.Usage | None = None,
+    ) -> None:
+        self._budget = budget or Budget()
+        self._meter = meter
+        self._counted = before or usage.Usage()
         self._began = now
         self.spent: str | None = None
 
     def check(self, used: usage.Usage, now: float) -> bool:
         """Whether the run must end. ``used`` is that of all its model calls so far."""
+        if self._meter is not None:
+            self._count(self._meter, used)
         if self.spent is not None:
             return True
         tokens, cost, seconds = self._budget.tokens, self._budget.cost, self._budget.seconds
@@ -42,7 +54,15 @@ class Spending:
             self.spent = f"the run's budget of {cost:g} dollars is used up"
         elif seconds is not None and now - self._began >= seconds:
             self.spent = f"the run's budget of {seconds:g} seconds is used up"
+        elif self._meter is not None:
+            self.spent = self._meter.spent()
         return self.spent is not None
+
+    def _count(self, meter: protocols.Meter, used: usage.Usage) -> None:
+        tokens, cost = used.total - self._counted.total, (used.cost or 0.0) - (self._counted.cost or 0.0)
+        if tokens > 0 or cost > 0:
+            self._counted = used
+            meter.count(tokens, cost, 0)
 
     def limit_calls(self, before: int, wanted: int) -> tuple[int, str] | None:
         """How many of the ``wanted`` tool calls may be executed, and why no more; None: as many as there are.
@@ -50,10 +70,18 @@ class Spending:
         if self.spent is not None:
             return 0, self.spent
         most = self._budget.tool_calls
-        if most is None or before + wanted <= most:
+        if most is not None and before + wanted > most:
+            self.spent = f"the run's budget of {most} tool calls is used up"
+            return max(0, most - before), self.spent
+        left = None if self._meter is None else self._meter.calls_left()
+        if left is None or wanted <= left[0]:
             return None
-        self.spent = f"the run's budget of {most} tool calls is used up"
-        return max(0, most - before), self.spent
+        self.spent = left[1]
+        return left
+
+    def count_calls(self, executed: int) -> None:
+        if self._meter is not None and executed:
+            self._meter.count(0, 0.0, executed)
 
 
 def mark_late(calls: Sequence[messages.ToolCall], left: int, why: str) -> Sequence[messages.ToolCall]:

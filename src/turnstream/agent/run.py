@@ -55,7 +55,7 @@ class Run:
 
     With ``progress`` the run is kept and goes on from there: whoever keeps it has told of its start. ``begin`` is then
     awaited before each call whose effect must not happen twice. Such a run may end without an outcome, because it waits
-    for a word from outside: ``waiting`` then says for which.
+    for a word from outside: ``waiting`` then says for which. The ``meter`` is told what the run uses.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class Run:
         approve: Approve | None = None,
         progress: conversation.Progress | None = None,
         begin: Begin | None = None,
+        meter: protocols.Meter | None = None,
     ) -> None:
         self.agent = agent
         self.request = request
@@ -78,6 +79,7 @@ class Run:
         self._approve = approve if progress is None else self._ask_approval
         self._progress = progress
         self._begin = begin
+        self._meter = meter
         self._context = context_of(agent.name, request, self.id)
         self._step = 0
         self._asked = 0.0
@@ -155,8 +157,9 @@ class Run:
     async def _events(self) -> AsyncGenerator[list[events.RunEvent]]:
         """The loop, and the one place that turns exceptions into events."""
         self._deadline = Deadline(self.agent.run_timeout)
-        if self.agent.budget is not None:
-            self._spending = Spending(self.agent.budget, time.monotonic())
+        if self.agent.budget is not None or self._meter is not None:
+            before = None if self._progress is None else self._progress.usage
+            self._spending = Spending(self.agent.budget, time.monotonic(), self._meter, before)
         try:
             if self._progress is None:
                 yield [events.RunStarted(self.id, self.agent.name, self.request.thread_id)]
@@ -213,6 +216,7 @@ class Run:
             self.outcome = self._fail(error)
             yield [self.outcome]
         finally:
+            self._is_spent()  # what the last model call used counts too
             self._deadline.close()
             if self._execution is not None:
                 await self._execution.cancel()
@@ -383,9 +387,12 @@ class Run:
         if (in_all := self.request.max_tool_calls) is not None:
             limits.append((max(0, in_all - before), f"the request allows {in_all} tool calls"))
         self._is_spent()
-        if self._spending and (limit := self._spending.limit_calls(before, min(most, len(calls)))):
+        if self._spending is not None and (limit := self._spending.limit_calls(before, min(most, len(calls)))):
             limits.append(limit)
-        return mark_late(calls, *min(limits))
+        left, why = min(limits)
+        if self._spending is not None:
+            self._spending.count_calls(min(left, len(calls)))
+        return mark_late(calls, left, why)
 
     def _tools_executed(self, execution: Execution) -> events.ToolsExecuted:
         executed = events.ToolsExecuted(self._step, execution.results)

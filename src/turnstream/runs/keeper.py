@@ -35,7 +35,7 @@ LOG_LIFETIME, EXPIRE_EVERY = 3600.0, 300.0
 class Keeper:
     """``async with`` it. ``agents`` are those that this process has, by the names that requests use. ``watches`` make
     those who watch each run. ``show`` gives the whole answer of a run that has ended, in its client's own protocol,
-    where that has one."""
+    where that has one. ``meter`` gives what counts a run's use."""
 
     def __init__(
         self,
@@ -44,8 +44,10 @@ class Keeper:
         agents: Mapping[str, agents.Agent],
         watches: Sequence[protocols.Watch] = (),
         show: Callable[[protocols.NewRun, protocols.NumberedEvents], Awaitable[bytes]] | None = None,
+        meter: Callable[[protocols.NewRun], Awaitable[protocols.Meter | None]] | None = None,
     ) -> None:
         self._show = show
+        self._meter = meter
         self.runs = runs
         self._watches = tuple(watches)
         self._threads = threads
@@ -126,7 +128,8 @@ class Keeper:
         async def begin(call: messages.ToolCall) -> None:
             await pending.put([events.ToolBegan(call.id, "once")])
 
-        run = agent.resume(await self._request(new), folded.progress, run_id=new.id, begin=begin)
+        meter = None if self._meter is None else await self._meter(new)
+        run = agent.resume(await self._request(new), folded.progress, run_id=new.id, begin=begin, meter=meter)
         watching = Watching(self._watches, _info(claim) if self._watches else protocols.RunInfo(new.id, new.agent))
         end: Sequence[events.RunEvent] = ()
         try:

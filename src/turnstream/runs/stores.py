@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from turnstream import errors, protocols
+from turnstream.storage.counters import MemoryCounters, PostgresCounters, SqliteCounters
 from turnstream.threads.memory import MemoryThreads
 from turnstream.threads.none import NoThreads
 
@@ -32,8 +33,8 @@ FOLDER, FILE = ".turnstream", "store.db"
 
 
 class Store:
-    """``async with`` it before use. ``runs`` and what follows it are None where no run is kept; ``name`` tells no
-    secret."""
+    """``async with`` it before use. ``runs`` and what follows it are None where no run is kept; ``counters`` are those
+    of this process where the store has none. ``name`` tells no secret."""
 
     def __init__(
         self,
@@ -42,8 +43,10 @@ class Store:
         runs: protocols.Runs | None = None,
         *resources: Any,
         firings: protocols.Firings | None = None,
+        counters: protocols.Counters | None = None,
     ) -> None:
         self.name = name
+        self.counters = counters or MemoryCounters()
         self.threads = threads
         self.runs = runs
         self.firings = firings
@@ -132,7 +135,15 @@ def _in_sqlite(file: Path, *, lazy: bool = False) -> Store:
 
     database = sqlite.Database(file, lazy=lazy)
     kept, fired = runs.Runs(database), firings.SqliteFirings(database)
-    return Store(f"sqlite:{file}", threads.Threads(database), kept, database, kept, firings=fired)
+    return Store(
+        f"sqlite:{file}",
+        threads.Threads(database),
+        kept,
+        database,
+        kept,
+        firings=fired,
+        counters=SqliteCounters(database),
+    )
 
 
 def _in_postgres(url: str) -> Store:
@@ -143,7 +154,9 @@ def _in_postgres(url: str) -> Store:
 
     database = postgres.Database(url)
     kept, fired = runs.Runs(database), firings.PostgresFirings(database)
-    return Store("postgres", threads.Threads(database), kept, database, kept, firings=fired)
+    return Store(
+        "postgres", threads.Threads(database), kept, database, kept, firings=fired, counters=PostgresCounters(database)
+    )
 
 
 def _postgres() -> Any:

@@ -18,17 +18,15 @@ import asyncio
 import logging
 import os
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from turnstream import agent as agents
-from turnstream import errors, events, messages, protocols, requests, usage
+from turnstream import events, messages, protocols, requests, usage
 from turnstream.runs.watching import Watching
 
 log = logging.getLogger(__name__)
 
-_RETRY_AFTER = 1.0  # seconds: nobody knows when a run ends
 _NO_TRACE: Mapping[str, str] = {}
 
 
@@ -39,8 +37,8 @@ def new_id() -> str:
 class Handle:
     """One run, in the hands of whoever follows it. ``left`` says whether its follower went before its end."""
 
-    def __init__(self, run: agents.Run, live: dict[str, Handle], counts: Counter[str], watching: Watching) -> None:
-        self._run, self._live, self._counts, self._watching = run, live, counts, watching
+    def __init__(self, run: agents.Run, live: dict[str, Handle], watching: Watching) -> None:
+        self._run, self._live, self._watching = run, live, watching
         self._limit: asyncio.Timeout | None = None  # while the run can be ended from outside
         self._failure: events.RunFailed | None = None
         self.left = False
@@ -89,8 +87,6 @@ class Handle:
         """The run's batches, once. Leaving the block ends the run, and the end of the run leaves the block."""
         began = time.monotonic()
         self._live[self.id] = self
-        principal = self.principal
-        self._counts[principal] += 1
         try:
             async with asyncio.timeout(None) as limit, self._run:
                 self._limit = limit
@@ -106,9 +102,6 @@ class Handle:
                 raise
         finally:
             del self._live[self.id]
-            self._counts[principal] -= 1
-            if not self._counts[principal]:
-                del self._counts[principal]  # names come from outside: none stays
             self._watching.close(self.ending)
             self._report(time.monotonic() - began)
 
@@ -159,16 +152,11 @@ class Handle:
 
 
 class Supervisor:
-    """``live`` are the runs that are followed now, by id; ``most`` says how many there may be, ``most_each`` how many
-    of one principal. ``watches`` make those who watch each."""
+    """``live`` are the runs that are followed now, by id; ``watches`` make those who watch each."""
 
-    def __init__(
-        self, most: int | None = None, watches: Sequence[protocols.Watch] = (), most_each: int | None = None
-    ) -> None:
+    def __init__(self, watches: Sequence[protocols.Watch] = ()) -> None:
         self.live: dict[str, Handle] = {}
         self.watches = tuple(watches)
-        self._most, self._most_each = most, most_each
-        self._counts: Counter[str] = Counter()
 
     def start(
         self,
@@ -180,17 +168,13 @@ class Supervisor:
         request_id: str = "",
         dialect: str = "",
         trace: Mapping[str, str] = _NO_TRACE,
+        meter: protocols.Meter | None = None,
     ) -> Handle:
-        """What is by name is for those who watch, and for the log (`protocols.RunInfo`). Raises `RateLimitError`,
-        `ServerBusyError`."""
-        if self._most_each is not None and self._counts[request.principal.name] >= self._most_each:
-            message = f"Too many runs at once: {self._most_each} are allowed. Try again when one of them has ended."
-            raise errors.RateLimitError(message, retry_after=_RETRY_AFTER)
-        if self._most is not None and len(self.live) >= self._most:
-            raise errors.ServerBusyError("The server is busy: too many runs at once.")
+        """What is by name is for those who watch, and for the log (`protocols.RunInfo`). The ``meter`` counts what the
+        run uses."""
         principal, thread = request.principal.name, request.thread_id
         info = protocols.RunInfo(run_id, name or agent.name, principal, dialect, thread, request_id, dict(trace))
-        return Handle(agent.run(request, run_id=run_id), self.live, self._counts, Watching(self.watches, info))
+        return Handle(agent.run(request, run_id=run_id, meter=meter), self.live, Watching(self.watches, info))
 
     def cancel(self, run_id: str, principal: requests.Principal) -> bool:
         """End it for its own principal. False if the run is unknown, has ended, or belongs to another principal."""

@@ -25,6 +25,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from turnstream import identity
 from turnstream.dialects import DIALECTS
 from turnstream.runs import stores
+from turnstream.runs.admission import Admission
 from turnstream.runs.keeper import Keeper
 from turnstream.server import openapi, refusals, routes, scopes, triggers
 from turnstream.server.conversations import Conversations
@@ -52,14 +53,16 @@ def app(service: Service, state: State | None = None) -> ASGIApp:
     refuse = refusals.Refusals(table, None if state.metrics is None else state.metrics.refused)
     state.runs.watches += service.watches
     store = stores.make(service.settings.store, service.folder, service.settings.memory_limit)
+    admission = Admission(store.counters, service.settings.limits)
     conversations = Conversations(service.threads or store.threads)
     exchanges = Exchanges(conversations)
     if store.runs is not None:
-        state.keeper = Keeper(store.runs, store.threads, service.agents, state.runs.watches, exchanges.show)
+        meter = admission.meter_for
+        state.keeper = Keeper(store.runs, store.threads, service.agents, state.runs.watches, exchanges.show, meter)
     state.scheduler = triggers.scheduler(service, store, state.keeper)
     kept = KeptRuns(state.keeper, conversations, exchanges)
-    api = _api(service, store, kept, state, table, refuse)
-    stack: ASGIApp = _Router(table, Dialects(service, state, conversations, kept, refuse), api)
+    api = _api(service, store, admission, kept, state, table, refuse)
+    stack: ASGIApp = _Router(table, Dialects(service, state, admission, conversations, kept, refuse), api)
     for layer, args, kwargs in reversed(_middleware(service.settings, state, table, refuse)):
         stack = layer(stack, *args, **kwargs)
     return stack
@@ -98,6 +101,7 @@ class _Router:
 def _api(
     service: Service,
     store: stores.Store,
+    admission: Admission,
     kept: KeptRuns,
     state: State,
     table: routes.Routes,
@@ -108,6 +112,7 @@ def _api(
         async with (
             service,
             store,
+            admission,
             state.keeper or nullcontext(),
             state.scheduler or nullcontext(),
             metrics.served(state.metrics, service.settings, state.metrics_port),

@@ -42,6 +42,8 @@ class Refusals:
         wait = {}
         if reply.status >= 400 and (seconds := _retry_after(error)) is not None:
             wait = {"retry-after": str(max(1, round(seconds)))}
+        if isinstance(error, errors.BudgetSpentError):
+            wait["x-should-retry"] = "false"  # clients that try again by themselves would do so in vain
         return replies.respond(scope, reply, {**wait, **(headers or {})})
 
     def _report(self, scope: Scope, status: int, code: str) -> None:
@@ -72,6 +74,8 @@ class Refusals:
 
 def _retry_after(error: errors.TurnstreamError) -> float | None:
     match error:
+        case errors.BudgetSpentError(renews=False):
+            return None
         case errors.ProviderError() | errors.QueueFullError() | errors.RateLimitError() | errors.ServerBusyError():
             return error.retry_after
         case _:

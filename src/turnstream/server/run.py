@@ -167,6 +167,7 @@ class Server(uvicorn.Server):
         if self._until is not None and not self._draining_is_logged:
             self._draining_is_logged = True
             log.info("draining: %d runs have %g seconds to finish", len(self.state.runs.live), self._grace)
+            self.state.empty_queue()
             if self.state.scheduler is not None:
                 await self.state.scheduler.stop()
             if self.state.keeper is not None:  # another server goes on with kept runs, and need not wait

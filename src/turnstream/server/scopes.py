@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 
 from starlette.types import Message, Scope, Send
 
@@ -12,6 +12,7 @@ _REQUEST_ID = "turnstream.request_id"
 _RUN_ID = "turnstream.run_id"
 _PRINCIPAL = "turnstream.principal"
 _OUTGOING = "turnstream.outgoing"
+_RATES = "turnstream.rates"
 
 
 class Outgoing:
@@ -52,9 +53,16 @@ def has_run(scope: Scope) -> bool:
     return _RUN_ID in scope
 
 
+def set_rate_headers(scope: Scope, headers: Mapping[str, str]) -> None:
+    scope[_RATES] = headers
+
+
 def ids(scope: Scope) -> dict[str, str]:
-    """The headers that tell a response's ids: of the request, and of the run if it came to one."""
+    """The headers that tell a response's ids, of the request, and of the run if it came to one; and what is left of
+    its rates, where it has some."""
     told = {"x-request-id": request_id(scope)}
+    if _RATES in scope:
+        told.update(scope[_RATES])
     return {**told, "x-run-id": scope[_RUN_ID]} if _RUN_ID in scope else told
 
 

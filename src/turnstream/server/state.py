@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from turnstream import errors, events, usage
 from turnstream.outside import schedules
-from turnstream.runs import keeper, supervisor
+from turnstream.runs import keeper, places, supervisor
 from turnstream.server import budget, sockets
 from turnstream.service import ServerSettings
 
@@ -22,11 +22,16 @@ class State:
         self.metrics_port = settings.metrics_port if serves_metrics else None
         self.metrics = _metrics(settings)
         watches = () if self.metrics is None else (self.metrics.watch,)
-        self.runs = supervisor.Supervisor(settings.max_runs, watches, settings.max_runs_each)
+        self.runs = supervisor.Supervisor(watches)
+        self.places = places.Places(settings.max_runs, settings.limits.queue, settings.limits.queue_timeout)
         self.keeper: keeper.Keeper | None = None
         self.scheduler: schedules.Scheduler | None = None
         self.bodies = budget.Budget(settings.max_bodies)
         self.sockets = sockets.Sockets(settings.max_connections, settings.max_held, settings.send_timeout)
+
+    def empty_queue(self) -> None:
+        """Whoever waits for a place will not get one here."""
+        self.places.refuse_all(errors.ServerBusyError("The server is shutting down.", code="server_shutdown"))
 
     def end_all(self) -> None:
         """The grace is over."""

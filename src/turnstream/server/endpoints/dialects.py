@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+import time
+from collections.abc import Mapping
+from functools import partial
 from typing import cast
 
 import msgspec
@@ -11,9 +13,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from turnstream import agent as agents
-from turnstream import errors, events, requests
-from turnstream.dialects import base, native
-from turnstream.runs import supervisor
+from turnstream import errors, events, protocols, requests
+from turnstream.dialects import base, native, rate_limits
+from turnstream.runs import admission, places, supervisor
 from turnstream.server import conversations, deliver, kept, refusals, replies, request, routes, scopes
 from turnstream.server import state as states
 from turnstream.service import Service
@@ -26,12 +28,13 @@ class Dialects:
         self,
         service: Service,
         state: states.State,
+        admission: admission.Admission,
         conversations: conversations.Conversations,
         kept_runs: kept.KeptRuns,
         refuse: refusals.Refusals,
     ) -> None:
         self._service, self._kept, self._kept_runs, self._refuse = service, conversations, kept_runs, refuse
-        self._runs, self._bodies = state.runs, state.bodies
+        self._runs, self._bodies, self._places, self._admission = state.runs, state.bodies, state.places, admission
         self._descriptions = {name: agent.description for name, agent in service.agents.items()}
 
     async def __call__(self, match: routes.Match, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,6 +51,10 @@ class Dialects:
                 response = decoded if isinstance(decoded, Response) else replies.respond(scope, decoded)
             except ClientDisconnect:
                 response = Response(status_code=400)
+            except errors.RateLimitError as error:
+                if error.rates:
+                    scopes.set_rate_headers(scope, rate_limits.headers(match.dialect.name, error.rates, time.time()))
+                response = self._refuse(scope, error)
             except errors.TurnstreamError as error:
                 response = self._refuse(scope, error)
             await response(scope, receive, send)
@@ -116,19 +123,35 @@ class Dialects:
             return self._descriptions
         return {name: text for name, text in self._descriptions.items() if principal.may_use(name)}
 
-    def _run(
+    async def _run(
         self, exchange: base.Exchange, incoming: base.ClientRequest, dialect: str, scope: Scope, receive: Receive
-    ) -> Awaitable[None]:
+    ) -> None:
         principal, run_id = incoming.principal, incoming.id
         name, agent = self._agent(exchange.request.agent, principal)
-        scopes.set_run_id(scope, run_id)
+        thread = exchange.request.thread_id if exchange.thread is None else exchange.thread.id
+        admitted = await self._admission.admit(principal, name, thread)
+        if admitted.rates:
+            scopes.set_rate_headers(scope, rate_limits.headers(dialect, admitted.rates, incoming.time))
         client = deliver.Client(scope, receive, scopes.outgoing(scope), self._refuse, self._service.settings)
         if exchange.request.keep is not None or (incoming.kept and not exchange.request.housekeeping):
-            return self._run_in_store(exchange, incoming, name, agent, dialect, client)
-        if exchange.thread is not None:
-            turn = conversations.Turn(self._kept, exchange, principal.name, name, run_id, dialect)
-            return self._run_kept(turn, agent, client)
-        return deliver.deliver(self._start(name, exchange.request, run_id, dialect, scope), exchange, client)
+            scopes.set_run_id(scope, run_id)
+            await self._run_in_store(exchange, incoming, name, agent, dialect, client)
+            return
+        with await self._place(principal, receive):
+            scopes.set_run_id(scope, run_id)
+            if exchange.thread is not None:
+                turn = conversations.Turn(self._kept, exchange, principal.name, name, run_id, dialect)
+                await self._run_kept(turn, agent, client, admitted.meter)
+            else:
+                handle = self._start(name, exchange.request, run_id, dialect, scope, admitted.meter)
+                await deliver.deliver(handle, exchange, client)
+
+    async def _place(self, principal: requests.Principal, receive: Receive) -> places.Place:
+        most = self._admission.most_runs(principal) or self._service.settings.max_runs_each
+        place = self._places.take(principal.name, most)
+        if place is None and (place := await self._places.wait(principal.name, partial(_gone, receive))) is None:
+            raise ClientDisconnect
+        return place
 
     async def _run_in_store(
         self,
@@ -165,10 +188,12 @@ class Dialects:
             reply = exchange.reply(name, cast("list[events.RunEvent]", [event for _, event in log]))
         await replies.respond(client.scope, reply)(client.scope, client.receive, client.outgoing)
 
-    async def _run_kept(self, turn: conversations.Turn, agent: agents.Agent, client: deliver.Client) -> None:
+    async def _run_kept(
+        self, turn: conversations.Turn, agent: agents.Agent, client: deliver.Client, meter: protocols.Meter | None
+    ) -> None:
         await turn.begin(agent.history)
         try:
-            handle = self._start(turn.key.agent, turn.request, turn.id, turn.dialect, client.scope)
+            handle = self._start(turn.key.agent, turn.request, turn.id, turn.dialect, client.scope, meter)
         except errors.TurnstreamError:
             self._kept.open_turns.pop(turn.id)
             raise
@@ -178,12 +203,20 @@ class Dialects:
             await turn.end(handle.request, handle.messages, handle.ending)
 
     def _start(
-        self, name: str, wanted: requests.RunRequest, run_id: str, dialect: str, scope: Scope
+        self,
+        name: str,
+        wanted: requests.RunRequest,
+        run_id: str,
+        dialect: str,
+        scope: Scope,
+        meter: protocols.Meter | None,
     ) -> supervisor.Handle:
         trace = request.trace(scope) if self._runs.watches else {}
         wanted, request_id = self._for(wanted, scope), scopes.request_id(scope)
         agent = self._service.agents[name]
-        return self._runs.start(agent, wanted, run_id, name=name, request_id=request_id, dialect=dialect, trace=trace)
+        return self._runs.start(
+            agent, wanted, run_id, name=name, request_id=request_id, dialect=dialect, trace=trace, meter=meter
+        )
 
     def _for(self, wanted: requests.RunRequest, scope: Scope) -> requests.RunRequest:
         """The request, with who asks and what tools may see of the headers."""
@@ -203,3 +236,9 @@ class Dialects:
             return {}
         headers = request.headers(scope)
         return {name: headers[name] for name in allowed if name in headers}
+
+
+async def _gone(receive: Receive) -> None:
+    """When the client is: of its request there is nothing left to come."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

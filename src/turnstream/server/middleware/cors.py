@@ -7,6 +7,7 @@ from collections.abc import Awaitable
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from turnstream.dialects import rate_limits
 from turnstream.server import addresses
 from turnstream.service import ServerSettings
 
@@ -23,7 +24,7 @@ class Cors:
             allow_origin_regex=None if settings.asks_who else addresses.LOOPBACK_ORIGIN,
             allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["*"],
-            expose_headers=["x-request-id", "x-run-id", "retry-after"],
+            expose_headers=["x-request-id", "x-run-id", "retry-after", *rate_limits.NAMES],
             max_age=600,
         )
 
