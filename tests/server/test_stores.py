@@ -65,12 +65,55 @@ async def test_auto_makes_a_file_for_its_owner_alone_at_the_first_thing_to_keep(
         assert len(await store.threads.recent("ann")) == 1
 
 
-@pytest.mark.parametrize("folder", [None, Path("/proc/nowhere")])
-async def test_auto_without_a_place_keeps_in_memory(folder: Path | None, caplog: pytest.LogCaptureFixture) -> None:
+def test_auto_without_a_configuration_keeps_in_memory(caplog: pytest.LogCaptureFixture) -> None:
     from turnstream.runs import stores
 
-    assert stores.make("auto", folder).name == "memory"
-    assert len(caplog.messages) == (folder is not None)
+    assert (stores.make("auto", None).name, caplog.messages) == ("memory", [])
+
+
+async def test_auto_without_a_place_keeps_nothing_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
+    from turnstream.runs import stores
+
+    folder = Path("/proc/nowhere")
+    await stores.probe("auto", folder)
+    assert stores.make("auto", folder).name == "none"
+    assert caplog.messages == ["no run and no conversation is kept: The folder /proc/nowhere is not writable."]
+
+
+async def test_auto_beside_another_process_keeps_nothing_and_says_so_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    from turnstream.runs import stores
+
+    async with stores.make("auto", tmp_path) as first:
+        await first.threads.append(protocols.ThreadKey("ann", "a", "t"), [messages.UserMessage("hi")])
+        await stores.probe("auto", tmp_path)
+        assert stores.make("auto", tmp_path).name == "none"
+    assert len(caplog.messages) == 1
+    assert "is in use by another process" in caplog.messages[0]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "code"),
+    [
+        ("/v1/responses", {"background": True}, "runs_not_kept"),
+        ("/v1/responses", {"conversation": "c"}, "conversations_not_kept"),
+        ("/v1/runs", {"background": True}, "runs_not_kept"),
+        ("/v1/runs", {"on_disconnect": "go_on"}, "runs_not_kept"),
+        ("/v1/runs", {"thread": "t"}, "conversations_not_kept"),
+    ],
+)
+async def test_with_none_what_asks_to_be_kept_is_refused_by_name(path: str, body: dict[str, Any], code: str) -> None:
+    async with serving(Agent(Scripted(says("ok")), name="a"), store="none") as served:
+        status, _, refused = await served.post({"input": "hi", **body}, path)
+    assert (status, refused["error"]["code"]) == (501, code)
+
+
+async def test_with_none_a_response_says_that_it_is_not_stored() -> None:
+    async with serving(Agent(Scripted(says("ok")), name="a"), store="none") as served:
+        assert (await respond(served, "hi", store=True))["store"] is False
+    async with serving(Agent(Scripted(says("ok")), name="a"), store="memory") as served:
+        assert (await respond(served, "hi"))["store"] is True
 
 
 def test_auto_beside_a_configuration_is_a_file(tmp_path: Path) -> None:

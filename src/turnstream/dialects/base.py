@@ -49,7 +49,8 @@ class ClientRequest(Struct, frozen=True):
     for the dialects that let the client choose. ``agents`` are the descriptions of what the principal may use, by name,
     the default one first; ``base_url``, of a GET alone, is where the client reached the server. With ``secured``
     the server asks for a key. ``can_keep`` says that the server keeps runs for who asks that, ``kept`` that this run is
-    kept, whatever its body says of that: it may be taken over and shown again.
+    kept, whatever its body says of that: it may be taken over and shown again. ``stores`` is False where it keeps
+    nothing at all.
     """
 
     body: bytes
@@ -68,6 +69,7 @@ class ClientRequest(Struct, frozen=True):
     principal: requests.Principal = requests.ANONYMOUS
     can_keep: bool = False
     kept: bool = False
+    stores: bool = True
 
 
 class Reply(Struct, frozen=True):

@@ -112,7 +112,7 @@ def _shell(
         "truncation": body.truncation or "disabled",
         "text": {"format": {"type": "text"}, **(body.text or {})},
         "reasoning": body.reasoning,
-        "store": body.store is not False,
+        "store": body.store is not False and client.stores,
         "background": bool(body.background),
         "service_tier": body.service_tier or "default",
         "safety_identifier": body.safety_identifier,

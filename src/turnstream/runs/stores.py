@@ -1,8 +1,8 @@
 """Where a server keeps conversations and runs, by the setting ``store``.
 
 ================  ====================================================================================================
-``auto``          SQLite in the folder ``.turnstream`` beside the configuration, from the first thing to store on; the
-                  memory of the process where that cannot be
+``auto``          SQLite in the folder ``.turnstream`` beside the configuration, from the first thing to store on;
+                  nothing where that cannot be; without a configuration the memory of the process
 ``sqlite:PATH``   that file, for one process
 ``postgres://…``  that database, for any number of processes
 ``memory``        the memory of the process, within bounds; no run outlives its client
@@ -91,7 +91,10 @@ def for_workers(setting: str, count: int) -> str:
 
 
 async def probe(setting: str, folder: Path | None) -> None:
-    """Open the store and close it. Raises `ConfigurationError` if that does not work."""
+    """Open the store and close it. Raises `ConfigurationError` if that does not work. What ``auto`` comes to is told
+    when the store is made."""
+    if setting == "auto" and folder is not None and _why_not(folder / FOLDER / FILE) is not None:
+        return
     try:
         async with make(setting, folder):
             pass
@@ -108,13 +111,16 @@ def make(setting: str, folder: Path | None = None, memory_limit: int = 64 * 1024
         return _in_sqlite((folder or Path()) / Path(setting.removeprefix("sqlite:")).expanduser())
     if setting == "none":
         return Store("none", NoThreads())
-    if setting == "auto" and folder is not None and _is_free(file := folder / FOLDER / FILE):
-        return _in_sqlite(file, lazy=True)
-    return Store("memory", MemoryThreads(memory_limit))
+    if setting == "memory" or folder is None:
+        return Store("memory", MemoryThreads(memory_limit))
+    if (reason := _why_not(file := folder / FOLDER / FILE)) is not None:
+        logger.warning("no run and no conversation is kept: %s", reason)
+        return Store("none", NoThreads())
+    return _in_sqlite(file, lazy=True)
 
 
-def _is_free(file: Path) -> bool:
-    """Whether the file can be this process's. The reason why not is logged."""
+def _why_not(file: Path) -> str | None:
+    """Why the file cannot be this process's."""
     from turnstream.storage import sqlite
 
     try:
@@ -123,9 +129,8 @@ def _is_free(file: Path) -> bool:
         elif not os.access(file.parent if file.parent.exists() else file.parent.parent, os.W_OK):
             raise errors.ConfigurationError(f"The folder {file.parent.parent} is not writable.")
     except errors.ConfigurationError as error:
-        logger.warning("conversations are kept in memory alone: %s", error.message)
-        return False
-    return True
+        return error.message
+    return None
 
 
 def _in_sqlite(file: Path, *, lazy: bool = False) -> Store:

@@ -15,8 +15,12 @@ import msgspec
 from turnstream import errors, events, messages, protocols, requests
 from turnstream.dialects import base
 from turnstream.threads import listing as lists
+from turnstream.threads import none
 
 log = logging.getLogger(__name__)
+
+# Dialects whose conversations are a grouping of tasks first: a context that is not known is a new one.
+_GROUPING = frozenset({"a2a"})
 
 History: TypeAlias = Literal["client", "server"]
 
@@ -50,7 +54,8 @@ class Turn:
         self._ended = False
 
     async def begin(self, default: History = "client") -> None:
-        """``default`` is the agent's word on whose history counts where the request has none."""
+        """``default`` is the agent's word on whose history counts where the request has none. Raises `RequestError`."""
+        self._conversations.check(self._ref, self.dialect)
         threads = self._conversations.threads
         instructions, said = _split(self.request.messages)
         if (self._ref.history or default) == "client":
@@ -115,11 +120,21 @@ class Turn:
 
 
 class Conversations:
-    """``open_turns`` are those of the runs that have not ended, by the run's id."""
+    """``keeps`` says whether anything is found again. ``open_turns`` are those of the runs that have not ended, by the
+    run's id."""
 
     def __init__(self, threads: protocols.Threads, clock: Callable[[], float] = time.time) -> None:
         self.threads, self.clock = threads, clock
+        self.keeps = not isinstance(threads, none.NoThreads)
         self.open_turns: dict[str, Turn] = {}
+
+    def check(self, thread: requests.ThreadRef, dialect: str) -> None:
+        """Refuse to go on with a conversation where none is kept, instead of answering without it."""
+        if thread.history == "server" and not self.keeps and dialect not in _GROUPING:
+            text = (
+                f"This server keeps no conversations, so '{thread.id[:100]}' cannot be continued: its `store` is none."
+            )
+            raise errors.RequestError(text, code="conversations_not_kept", status=501)
 
     async def new_messages(
         self, key: protocols.ThreadKey, said: Sequence[messages.Message]

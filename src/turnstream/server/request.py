@@ -29,7 +29,12 @@ class Reader:
     share: budget.Share
 
     async def read(
-        self, run_id: str, path_params: Mapping[str, str], agents: Mapping[str, str], can_keep: bool = False
+        self,
+        run_id: str,
+        path_params: Mapping[str, str],
+        agents: Mapping[str, str],
+        can_keep: bool = False,
+        stores: bool = True,
     ) -> base.ClientRequest:
         """``run_id`` is that of the run that it may ask for. The body of a GET is not read.
 
@@ -54,6 +59,7 @@ class Reader:
             path=self.scope["path"],
             secured=self.settings.asks_who,
             can_keep=can_keep,
+            stores=stores,
         )
 
     def _base_url(self) -> str:

@@ -43,7 +43,9 @@ class Dialects:
                 reader = request.Reader(scope, receive, self._service.settings, share)
                 principal = scopes.principal(scope)
                 parameters, agents = self._resolve(match.path_params, principal), self._descriptions_for(principal)
-                incoming = await reader.read(supervisor.new_id(), parameters, agents, self._kept_runs.has_runs)
+                incoming = await reader.read(
+                    supervisor.new_id(), parameters, agents, self._kept_runs.has_runs, self._kept.keeps
+                )
                 incoming, decoded = await self._read(match, incoming)
                 if not isinstance(decoded, base.Reply | Response):
                     await self._run(decoded, incoming, match.dialect.name, scope, receive)
