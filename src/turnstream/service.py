@@ -20,7 +20,8 @@ StatusMode = Literal["extension", "metadata", "off"]
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
     """Times are in seconds, sizes in bytes. ``keys`` are the API keys that open the server, each a text or with a name
-    and agents of its own; none means no key is asked.
+    and agents of its own; others may be in a ``keys_file`` of hashes, or with ``keys_store`` in the store. None of all
+    means no key is asked.
 
     ``forward_headers`` is the allow-list of request headers (lower case) that tools may see. ``first_byte_hold`` is how
     long a stream's HTTP status waits for the model's first word or failure. ``send_timeout`` ends a run whose client
@@ -67,11 +68,13 @@ class ServerSettings:
     workers: int = 1
     metrics: bool = False
     metrics_port: int | None = None
+    keys_file: Path | None = None
+    keys_store: bool = False
 
     @property
     def asks_who(self) -> bool:
         """Whether a request must show who asks."""
-        return bool(self.keys)
+        return bool(self.keys or self.keys_file or self.keys_store)
 
 
 @dataclass(slots=True)

@@ -43,3 +43,8 @@ def test_a_keys_representation_hides_it() -> None:
 def test_a_key_for_an_agent_that_is_not_served_is_an_error() -> None:
     with pytest.raises(ConfigurationError, match="'alice' is for 'nobody', but no agent has that name"):
         check([Key("secret", "alice", frozenset({"helper", "nobody"}))], ["helper"])
+
+
+def test_one_key_of_two_principals_is_an_error() -> None:
+    with pytest.raises(ConfigurationError, match="'alice' and 'bob' have the same key"):
+        check([Key("secret", "alice"), Key("secret", "bob")], [])

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from turnstream import errors
+
+SHORTEST_KEY = 10  # characters; shorter ones can be tried out
+
 if TYPE_CHECKING:
     from turnstream.agent import Agent
     from turnstream.protocols import Toolbox
@@ -13,8 +17,30 @@ if TYPE_CHECKING:
 
 
 def advise(service: Service) -> list[str]:
-    """Of tools that are known without asking a server."""
-    return [line for agent in service.agents.values() for line in _advise_on(agent)]
+    """Of keys, and of tools that are known without asking a server."""
+    return [*_advise_on_keys(service), *(line for agent in service.agents.values() for line in _advise_on(agent))]
+
+
+def _advise_on_keys(service: Service) -> Iterator[str]:
+    import time
+
+    from turnstream.identity import Key
+    from turnstream.identity.files import SecretFile
+
+    for key in service.settings.keys:
+        text = key if isinstance(key, str) else key.key
+        name = (key.name if isinstance(key, Key) else None) or "without a name"
+        if text and len(text) < SHORTEST_KEY:
+            yield f"the key {name} has {len(text)} characters, which can be guessed; `turnstream keys add` makes one"
+        if not isinstance(key, Key):
+            continue
+        if key.expires_at is not None and key.expires_at <= time.time():
+            yield f"the key {name} has expired"
+        if key.file is not None:
+            try:
+                SecretFile(key).load()
+            except errors.ConfigurationError as error:
+                yield f"the key {name}: {error.message}"
 
 
 def _advise_on(agent: Agent) -> Iterator[str]:

@@ -12,7 +12,7 @@ from turnstream.cli.options import Json, Target
 if TYPE_CHECKING:
     from turnstream.agent import Agent
     from turnstream.protocols import Toolbox
-    from turnstream.service import Service
+    from turnstream.service import ServerSettings, Service
 
 
 def check(
@@ -62,12 +62,18 @@ def report(service: Service) -> list[str]:
 
     settings = service.settings
     lines = [line for agent in service.agents.values() for line in _agent(agent)]
-    number = len(settings.keys)
-    keys = f"{number} API key{'s' if number > 1 else ''}" if number else "no API key"
     for schedule in service.schedules.values():
         lines.append(f"schedule {schedule.name}: {schedule.cron} ({schedule.zone.key}), agent {schedule.agent}")
     stores.for_workers(settings.store, settings.workers)
-    return [*lines, f"server: {settings.host}:{settings.port}, {keys}, statuses {settings.statuses}"]
+    return [*lines, f"server: {settings.host}:{settings.port}, {_keys(settings)}, statuses {settings.statuses}"]
+
+
+def _keys(settings: ServerSettings) -> str:
+    number = len(settings.keys)
+    told = [f"{number} API key{'s' if number > 1 else ''}"] if number else []
+    told += [f"keys in {settings.keys_file}"] if settings.keys_file is not None else []
+    told += ["keys in the store"] if settings.keys_store else []
+    return " and ".join(told) or "no API key"
 
 
 def _as_data(agent: Agent) -> dict[str, Any]:

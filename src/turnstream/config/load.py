@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
-from turnstream import errors
+from turnstream import errors, identity
 from turnstream.agent import Agent
 from turnstream.config import (
     agents,
@@ -52,10 +53,17 @@ def load(target: str | Path, environ: Mapping[str, str] | None = None, *, skippe
         paths = [path] if is_file else _list_files(path)
         service = _load_files(paths, environ, skipped, is_folder=not is_file)
         service.folder = path.parent if is_file else path
+        service.settings = _with_key_file(service.settings, service.folder)
         return service
     if ":" in str(target) or path.suffix == ".py":
         return _load_object(str(target))
     raise errors.ConfigurationError(f"{target}: not a file, a folder or a module:object reference")
+
+
+def _with_key_file(settings: ServerSettings, folder: Path) -> ServerSettings:
+    """The file that `turnstream keys` has made asks for keys without being named."""
+    usual = folder / identity.KEYS_FILE
+    return replace(settings, keys_file=usual) if settings.keys_file is None and usual.exists() else settings
 
 
 def _list_files(folder: Path) -> list[Path]:
@@ -137,7 +145,7 @@ class _Loading:
 
     def _add_server(self, file: Path, section: settings.ServerSection) -> None:
         if self.server is None:
-            self.server = file, settings.build(section)
+            self.server = file, settings.build(section, file.parent)
         else:
             other = self.server[0].name
             self._problems.append(f"{file}: server: already defined in {other}; only one file may define it")

@@ -35,7 +35,9 @@ def json_schema() -> dict[str, Any]:
     tool["properties"]["approve"]["anyOf"].insert(0, schema["$defs"]["ApproveSection"]["properties"]["calls"])
     server = schema["$defs"]["ServerSection"]["properties"]
     keys = server["keys"]
-    keys["anyOf"] = [{"type": keys.pop("type"), "items": {"anyOf": [_TEXT, keys.pop("items")]}}, _ENVIRONMENT]
+    one_key = keys.pop("items")
+    several_keys = {"type": keys.pop("type"), "items": {"anyOf": [_TEXT, one_key]}}
+    keys["anyOf"] = [several_keys, one_key, _ENVIRONMENT]
     server["statuses"]["enum"].append(False)  # what YAML makes of an `off` without quotes
     del server["statuses"]["type"]
     del schema["required"]

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Any, Literal, TypeAlias
+from pathlib import Path
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from turnstream import errors, identity, service
+from turnstream import errors, service
 from turnstream.config import foreign
 from turnstream.config import guardrails as guarding
 from turnstream.config import limits as limiting
+from turnstream.config.keys import KeyList
 from turnstream.config.sections import NonEmpty, Number, PositiveInt, Seconds, Secret, Section, StrList, defaults_of
 from turnstream.runs import stores
 
-ScopeName: TypeAlias = Literal["runs", "approve", "metrics", "admin"]
 _DEFAULTS = defaults_of(service.ServerSettings)
 
 
@@ -40,35 +40,6 @@ def _check_origin(value: str) -> str:
     return value.rstrip("/")
 
 
-class KeySection(Section):
-    """An API key that opens the server; a text is a key with nothing else to say."""
-
-    key: Secret
-    name: NonEmpty | None = None
-    """Who has it: tools, logs and everything that is kept know this name."""
-    agents: Annotated[list[NonEmpty], Field(min_length=1)] | None = None
-    """The agents that it opens. Without it: all."""
-    scopes: Annotated[list[ScopeName], Field(min_length=1)] | None = None
-    """What it may: have runs (`runs`), approve calls (`approve`), read the metrics (`metrics`), see and end the runs of
-    all (`admin`). Without it: all but `admin`."""
-    groups: StrList = Field(default_factory=list)
-    """Groups that it belongs to, for rules that name one."""
-
-    def build(self) -> str | identity.Key:
-        if self.name is None and self.agents is None and self.scopes is None and not self.groups:
-            return self.key
-        agents, scopes = _set(self.agents), _set(self.scopes)
-        return identity.Key(self.key, self.name, agents, scopes, frozenset(self.groups))
-
-
-def _set(names: Iterable[str] | None) -> frozenset[str] | None:
-    return None if names is None else frozenset(names)
-
-
-def _as_key(value: Any) -> Any:
-    return {"key": value} if isinstance(value, str) else value
-
-
 class ServerSection(Section):
     """The server. In a folder of agents one file may have this section."""
 
@@ -78,10 +49,13 @@ class ServerSection(Section):
     host: NonEmpty = _DEFAULTS["host"]
     port: Annotated[int, Field(ge=0, le=65535)] = _DEFAULTS["port"]
     """0 lets the system choose."""
-    keys: Annotated[list[Annotated[KeySection, BeforeValidator(_as_key)]], Field(repr=False)] = Field(
-        default_factory=list
-    )
+    keys: KeyList = Field(default_factory=list)
     """API keys that open the server. None means that no key is asked, which only a loopback host may do."""
+    keys_file: NonEmpty | None = None
+    """A file of keys' hashes, which `turnstream keys` writes. Without it: `.turnstream/keys.json` beside the
+    configuration, if it is there."""
+    keys_store: bool = _DEFAULTS["keys_store"]
+    """Keys are in the store too, where `turnstream keys` writes them."""
     allow_unauthenticated: bool = _DEFAULTS["allow_unauthenticated"]
     """Serve on a host that is not loopback without keys."""
     cors_origins: list[Annotated[NonEmpty, AfterValidator(_check_origin)]] = Field(default_factory=list)
@@ -132,11 +106,12 @@ class ServerSection(Section):
     """Serve the page at `/`. On a host that is not loopback it is there only if the server has keys."""
 
 
-def build(section: ServerSection) -> service.ServerSettings:
-    """Header names become lower case: that is how requests carry them."""
+def build(section: ServerSection, folder: Path = Path()) -> service.ServerSettings:
+    """``folder`` is that of the configuration. Header names become lower case: that is how requests carry them."""
     values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in section}
     del values["guardrails"]  # they stand around agents
-    values["keys"] = tuple(key.build() for key in section.keys)
+    values["keys"] = tuple(key.build(folder) for key in section.keys)
+    values["keys_file"] = None if section.keys_file is None else folder / section.keys_file
     values["limits"] = section.limits.build()
     values["forward_headers"] = tuple(name.lower() for name in section.forward_headers)
     return service.ServerSettings(**values)

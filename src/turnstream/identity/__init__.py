@@ -1,5 +1,11 @@
 """Who asks: from what a client shows to a principal."""
 
+from pathlib import Path
+
+from turnstream.identity.directory import Directory
 from turnstream.identity.keys import Key, Keys
 
-__all__ = ["Key", "Keys"]
+KEYS_FILE = Path(".turnstream", "keys.json")
+"""Where `turnstream keys` keeps hashes, beside a configuration that says nothing else."""
+
+__all__ = ["KEYS_FILE", "Directory", "Key", "Keys"]

@@ -108,7 +108,7 @@ def make(setting: str, folder: Path | None = None, memory_limit: int = 64 * 1024
     if is_postgres(setting):
         return _in_postgres(setting)
     if setting.startswith("sqlite:"):
-        return _in_sqlite((folder or Path()) / Path(setting.removeprefix("sqlite:")).expanduser())
+        return _in_sqlite(file_of(setting, folder))
     if setting == "none":
         return Store("none", NoThreads())
     if setting == "memory" or folder is None:
@@ -117,6 +117,13 @@ def make(setting: str, folder: Path | None = None, memory_limit: int = 64 * 1024
         logger.warning("no run and no conversation is kept: %s", reason)
         return Store("none", NoThreads())
     return _in_sqlite(file, lazy=True)
+
+
+def file_of(setting: str, folder: Path | None) -> Path:
+    """Where ``sqlite:PATH``, or ``auto`` in a folder, has its file."""
+    if setting == "auto":
+        return (folder or Path()) / FOLDER / FILE
+    return (folder or Path()) / Path(setting.removeprefix("sqlite:")).expanduser()
 
 
 def _why_not(file: Path) -> str | None:

@@ -27,7 +27,7 @@ from turnstream.dialects import DIALECTS
 from turnstream.runs import stores
 from turnstream.runs.admission import Admission
 from turnstream.runs.keeper import Keeper
-from turnstream.server import openapi, refusals, routes, scopes, triggers
+from turnstream.server import identities, openapi, refusals, routes, scopes, triggers
 from turnstream.server.conversations import Conversations
 from turnstream.server.endpoints import health, metrics, models, playground, responses, routing, runs, threads
 from turnstream.server.endpoints.dialects import Dialects
@@ -61,15 +61,20 @@ def app(service: Service, state: State | None = None) -> ASGIApp:
         state.keeper = Keeper(store.runs, store.threads, service.agents, state.runs.watches, exchanges.show, meter)
     state.scheduler = triggers.scheduler(service, store, state.keeper)
     kept = KeptRuns(state.keeper, conversations, exchanges)
-    api = _api(service, store, admission, kept, state, table, refuse)
+    directory = identities.directory(service.settings, service.folder)
+    api = _api(service, store, directory, admission, kept, state, table, refuse)
     stack: ASGIApp = _Router(table, Dialects(service, state, admission, conversations, kept, refuse), api)
-    for layer, args, kwargs in reversed(_middleware(service.settings, state, table, refuse)):
+    for layer, args, kwargs in reversed(_middleware(service.settings, state, directory, table, refuse)):
         stack = layer(stack, *args, **kwargs)
     return stack
 
 
 def _middleware(
-    settings: ServerSettings, state: State, table: routes.Routes, refuse: refusals.Refusals
+    settings: ServerSettings,
+    state: State,
+    directory: identity.Directory,
+    table: routes.Routes,
+    refuse: refusals.Refusals,
 ) -> list[Middleware]:
     """The outermost first."""
     return [
@@ -80,7 +85,7 @@ def _middleware(
         Middleware(Errors, refuse),
         Middleware(Drain, state, refuse),
         *([Middleware(Hosts, settings, refuse)] if settings.allowed_hosts or not settings.asks_who else []),
-        Middleware(Auth, identity.Keys(settings.keys), table, refuse)
+        Middleware(Auth, directory, table, refuse)
         if settings.asks_who
         else Middleware(Origin, settings, table, refuse),
         Middleware(Permissions, table, refuse),
@@ -101,6 +106,7 @@ class _Router:
 def _api(
     service: Service,
     store: stores.Store,
+    directory: identity.Directory,
     admission: Admission,
     kept: KeptRuns,
     state: State,
@@ -110,6 +116,7 @@ def _api(
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with (
+            directory,
             service,
             store,
             admission,

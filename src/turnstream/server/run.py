@@ -20,7 +20,7 @@ import uvicorn
 
 from turnstream import errors, workers
 from turnstream.identity import keys
-from turnstream.server import addresses
+from turnstream.server import addresses, identities
 from turnstream.server.app import app
 from turnstream.server.state import State
 from turnstream.server.worker import Link
@@ -75,6 +75,7 @@ def _http(state: State) -> Callable[..., asyncio.Protocol] | Literal["h11"]:
 def check(settings: ServerSettings, agents: Iterable[str] = ()) -> None:
     """A server that others can reach needs keys, unless its operator says that it does not."""
     keys.check(settings.keys, agents)
+    identities.check_files(settings)
     if settings.asks_who or settings.allow_unauthenticated or addresses.is_loopback(settings.host):
         return
     raise errors.ConfigurationError(

@@ -200,6 +200,24 @@ def _migrate(connection: sqlite3.Connection, place: str) -> None:
         connection.executescript(f"begin immediate; {migration.sql}; pragma user_version = {migration.number}; commit")
 
 
+def prepare(path: Path) -> None:
+    """Make the file and its tables, if nobody works with it: whoever does has made them."""
+    try:
+        if path.exists() and _version(path) >= migrations("sqlite_schema")[-1].number:
+            return
+        _make(path)
+        with lock(path), contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("pragma journal_mode = wal")
+            _migrate(connection, str(path))
+    except sqlite3.Error as error:
+        raise errors.ConfigurationError(f"Cannot open the database {path}: {error}") from error
+
+
+def _version(path: Path) -> int:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        return int(connection.execute("pragma user_version").fetchone()[0])
+
+
 def _make(path: Path) -> None:
     """The file and its folder, for the owner alone, and for no repository: conversations are in it."""
     try:
