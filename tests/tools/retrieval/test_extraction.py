@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import sys
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.tools.retrieval.folders import pdf
+from turnstream.tools.retrieval import html
 from turnstream.tools.retrieval.documents import Document, Section, SkippedError
 from turnstream.tools.retrieval.extraction import READERS, extract
 
@@ -63,6 +67,52 @@ def test_html_loses_its_markup_scripts_and_navigation() -> None:
 
 def test_navigation_that_is_never_closed_does_not_swallow_the_page() -> None:
     assert texts(extract("p.html", b"<nav>Home<main><p>Text</main>")) == [Section("", "Text")]
+
+
+def test_navigation_within_navigation_ends_with_the_outer_one() -> None:
+    assert texts(extract("p.html", b"<nav>a<nav>b</nav>c</nav><p>Text")) == [Section("", "Text")]
+
+
+def test_a_heading_that_is_never_closed_loses_no_text() -> None:
+    page = f"<h2>A<div>{'long text ' * 50}</div>"
+    assert texts(extract("p.html", page.encode()))[0].text.startswith("Along text long text")
+
+
+def test_html_without_its_parser_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "lxml", None)
+    assert reason("p.html", b"<p>x") == "HTML needs: pip install 'turnstream[retrieval]'"
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "<div>",
+        "<b>",
+        "<p>",
+        "<table>",
+        "<ul><li>",
+        "<dl><dd><p>",
+        "<",
+        "&#",
+        "<!--",
+        "<div a=1 ",
+        "</p>",
+        "<b><i></b></i>",
+    ],
+)
+def test_a_page_costs_no_more_than_its_length(piece: str) -> None:
+    def seconds(size: int) -> float:
+        page = f"<p>Text</p>{piece * (size // len(piece))}"
+        began = time.thread_time()
+        assert html.read(page, "p").sections[0].text.startswith("Text")
+        return time.thread_time() - began
+
+    assert seconds(400_000) < 30 * max(seconds(40_000), 0.01)
+
+
+@given(st.text("<>/=\"'&;!-phdivnavtle12 \n#x\x00", max_size=80))
+def test_any_text_is_a_page(text: str) -> None:
+    assert html.read(text, "p").title
 
 
 def test_an_address_that_is_none_is_not_cited() -> None:
