@@ -85,6 +85,10 @@ async def _begin_nothing() -> None:
     return None
 
 
+def _no_deadline() -> float | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class RunContext:
     """What a tool or a model may know of the run that calls it. Each tool call gets its own.
@@ -95,6 +99,7 @@ class RunContext:
     ``idempotency_key`` is the same for each try of one tool call, and no other call has it. ``await approve()`` asks
     the person at the other end whether this call may be made; it is None where nobody can be asked. In ``with
     untimed():`` the call's time-out stands still, for whatever waits for a person; it too may be used in any thread.
+    ``time_left()`` are the seconds until the run's deadline, None without one: to wait longer for anything is in vain.
     ``await begin()`` says that the call is made now: whoever asks before a call (`ToolSpec.approval`) says it then, for
     all others it is said. ``decision`` is what somebody has said of this call, when it had waited for that, and
     ``ask_state`` the `Ask.state` of then.
@@ -111,6 +116,7 @@ class RunContext:
     untimed: Callable[[], AbstractContextManager[object]] = nullcontext
     principal: Principal = ANONYMOUS
     agent: str = ""
+    time_left: Callable[[], float | None] = _no_deadline
     begin: Callable[[], Awaitable[None]] = _begin_nothing
     decision: Decision | None = None
     ask_state: Any = None
@@ -118,6 +124,16 @@ class RunContext:
     @property
     def idempotency_key(self) -> str:
         return f"{self.run_id}.{self.tool_call_id}"
+
+    def may_wait(self, seconds: float) -> bool:
+        """Whether the run still goes on then."""
+        left = self.time_left()
+        return left is None or seconds < left
+
+    def within(self, seconds: float) -> float:
+        """So many seconds, or as many as the run has left."""
+        left = self.time_left()
+        return seconds if left is None else min(seconds, left)
 
 
 class ModelOptions(Struct, frozen=True, omit_defaults=True):
@@ -179,10 +195,10 @@ class RunRequest(Struct, frozen=True):
 
     ``principal`` is who asks. ``housekeeping`` marks what a chat front end asks for its own use (a title, tags): it is
     answered without tools, instructions and statuses. ``keep`` asks that the run outlives its client's connection.
-    After ``max_tool_calls`` calls of the agent's tools no more are
-    executed. ``notes`` say what of the client's request was left out, for the log.
-    ``client_context`` is what the client's page shows its user: the model reads it beside the last user message, and
-    nobody keeps it.
+    After ``max_tool_calls`` calls of the agent's tools no more are executed. ``timeout`` are the seconds that the
+    client waits: the run has no more, whatever its agent allows. ``notes`` say what of the client's request was left
+    out, for the log. ``client_context`` is what the client's page shows its user: the model reads it beside the last
+    user message, and nobody keeps it.
     """
 
     messages: tuple[Message, ...]
@@ -198,4 +214,5 @@ class RunRequest(Struct, frozen=True):
     keep: Keep | None = None
     client_context: str = ""
     max_tool_calls: int | None = None
+    timeout: float | None = None
     notes: tuple[str, ...] = ()

@@ -45,6 +45,10 @@ class Deadline:
             if kind is asyncio.CancelledError and not others:
                 raise errors.RunTimeout(f"The run did not finish within its {self._seconds:g} seconds.") from None
 
+    def left(self) -> float | None:
+        """Seconds."""
+        return None if self._timer is None else max(0.0, self._timer.when() - self._loop.time())
+
     def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -54,3 +58,8 @@ class Deadline:
         if self._waiting is not None and not self._interrupting:
             self._interrupting = True
             self._waiting.cancel()
+
+
+def min_of(*limits: float | None) -> float | None:
+    """The first of the limits that is reached; None if there is none."""
+    return min((limit for limit in limits if limit is not None), default=None)

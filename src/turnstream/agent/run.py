@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
+from dataclasses import replace
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from turnstream import conversation, errors, events, messages, protocols, reques
 from turnstream.agent import history, options
 from turnstream.agent.budget import Spending, mark_late
 from turnstream.agent.context import context_of
-from turnstream.agent.deadline import Deadline
+from turnstream.agent.deadline import Deadline, min_of
 from turnstream.agent.execution import Approve, Begin, Execution
 from turnstream.agent.resumption import Resumption
 from turnstream.agent.step_calls import StepCalls
@@ -156,7 +157,8 @@ class Run:
 
     async def _events(self) -> AsyncGenerator[list[events.RunEvent]]:
         """The loop, and the one place that turns exceptions into events."""
-        self._deadline = Deadline(self.agent.run_timeout)
+        self._deadline = Deadline(min_of(self.agent.run_timeout, self.request.timeout))
+        self._context = replace(self._context, time_left=self._deadline.left)
         if self.agent.budget is not None or self._meter is not None:
             before = None if self._progress is None else self._progress.usage
             self._spending = Spending(self.agent.budget, time.monotonic(), self._meter, before)

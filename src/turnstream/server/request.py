@@ -16,6 +16,7 @@ from turnstream.dialects import base
 from turnstream.server import addresses, budget, scopes
 from turnstream.service import ServerSettings
 
+_LONGEST_PREFER = 1000  # bytes
 BODY_TIMEOUT = 60.0  # seconds for the whole body to arrive
 
 
@@ -113,6 +114,18 @@ def headers(scope: Scope) -> dict[str, str]:
 def trace(scope: Scope) -> dict[str, str]:
     """The headers of W3C Trace Context, as they came."""
     return {name: value for name, value in headers(scope).items() if name in ("traceparent", "tracestate")}
+
+
+def patience(scope: Scope) -> float | None:
+    """The seconds that the client says it waits (``Prefer: wait=30``: RFC 7240, section 4.3), None if it does not."""
+    for name, value in scope["headers"]:
+        if name == b"prefer":
+            for preference in value[:_LONGEST_PREFER].split(b","):
+                word, _, seconds = preference.partition(b";")[0].partition(b"=")
+                seconds = seconds.strip().strip(b'"')
+                if word.strip().lower() == b"wait" and seconds.isdigit():
+                    return float(seconds[:9]) or None
+    return None
 
 
 def _too_large(limit: int) -> errors.RequestError:

@@ -137,26 +137,30 @@ class HttpClient:
     ) -> None:
         await self._shared.__aexit__(kind, error, trace)
 
-    async def send(self, request: Request, *, may_be_cut: bool = False, persistent: bool = False) -> Response:
+    async def send(
+        self, request: Request, *, may_be_cut: bool = False, persistent: bool = False, within: float | None = None
+    ) -> Response:
         """The response, whatever its status. Raises `ToolError`, in words for the model; also for one that is longer
         than ``max_bytes``, unless it ``may_be_cut``.
 
         A busy server that says when to come back is asked again, if ``request`` may be repeated. A ``persistent``
-        caller also asks again when the connection breaks, and after 5xx.
+        caller also asks again when the connection breaks, and after 5xx. Nothing is waited for that would take longer
+        than the client's time-out, or than ``within`` seconds.
         """
         least = _LEAST_READ if may_be_cut else 0
+        seconds = self.options.timeout if within is None else min(self.options.timeout, within)
         try:
-            async with asyncio.timeout(self.options.timeout) as limit:
-                response = await self._tried(request, least, persistent)
+            async with asyncio.timeout(seconds) as limit:
+                response = await self._tried(request, least, persistent, seconds)
         except TimeoutError as error:
             if not limit.expired():
                 raise errors.ToolError(f"{request.host} did not answer in time.") from error
-            raise errors.ToolError(f"{request.host} did not answer within {self.options.timeout:g} seconds.") from error
+            raise errors.ToolError(f"{request.host} did not answer within {seconds:g} seconds.") from error
         if response.is_cut and not may_be_cut:
             raise errors.ToolError(f"The answer of {request.host} is longer than {self.options.max_bytes} bytes.")
         return response
 
-    async def _tried(self, request: Request, least: int, persistent: bool) -> Response:
+    async def _tried(self, request: Request, least: int, persistent: bool, seconds: float) -> Response:
         """After a pause that doubles, or as long as the server says."""
         tries = 1 + self.options.retries if request.repeatable else 1
         for attempt in range(tries - 1):
@@ -170,7 +174,7 @@ class HttpClient:
                 if not persistent:
                     raise
             pause = self.options.pause * 2**attempt * (0.5 + random.random() / 2) if wait is None else wait
-            if pause > self.options.timeout / 2:
+            if pause > seconds / 2:
                 if response is not None:
                     return response
                 break

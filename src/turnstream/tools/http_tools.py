@@ -108,7 +108,7 @@ class HttpTools:
             used = replace(own, headers={**own.headers, **added})
             request = operation.request(arguments, used, context.idempotency_key)
             request = await self._hooks.before(request, context)
-            response = await self.client.send(request, may_be_cut=True, persistent=True)
+            response = await self.client.send(request, may_be_cut=True, persistent=True, within=context.time_left())
             if response.status != 401 or not left or not self._auth.refused(own):
                 break
         return response, used

@@ -23,9 +23,13 @@ _NO_SUCH_ADDRESS = (404, 405, 501)
 
 
 class Attempts:
-    """Of one answer. A token that the vendor refuses before its time is renewed, once."""
+    """Of one answer. A token that the vendor refuses before its time is renewed, once. No try is waited for that would
+    come when the run's time is over."""
 
-    def __init__(self, model: HttpModel, asked: requests.ModelRequest, request: base.HttpRequest) -> None:
+    def __init__(
+        self, model: HttpModel, asked: requests.ModelRequest, request: base.HttpRequest, context: requests.RunContext
+    ) -> None:
+        self._context = context
         self._request = request
         self._model = model
         self._asked = asked
@@ -61,6 +65,8 @@ class Attempts:
         seconds = None
         if error.retryable and self._failed < self._model.max_retries:
             seconds = retries.wait(self._failed, error.retry_after, random.random())
+            if seconds is not None and not self._context.may_wait(seconds):
+                seconds = None
         tracing.tell_failure(self._model.name, error.code, seconds is not None)
         if seconds is None:
             return False

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 _SECRET_HEADERS = ("auth", "key", "token", "secret", "cookie")  # parts of the names of headers that may hold one
 
 _OLLAMA_PORT = 11434
+_NO_RUN = requests.RunContext()
 
 AnyAnswer: TypeAlias = answers.Answer | answers.Slip
 
@@ -70,7 +71,7 @@ class HttpModel:
     def stream(self, request: requests.ModelRequest, context: requests.RunContext | None = None) -> Stream:
         adapted, names, http_request = self._encode(request)
         self.tell(http_request.notes)
-        return Stream(self, adapted, http_request, names if request.tools else None)
+        return Stream(self, adapted, http_request, names if request.tools else None, context or _NO_RUN)
 
     def preview(self, request: requests.ModelRequest) -> str:
         """The body that the vendor would be sent: JSON text."""
@@ -144,11 +145,12 @@ class Stream:
         asked: requests.ModelRequest,
         request: base.HttpRequest,
         names: history.Names | None,
+        context: requests.RunContext,
     ) -> None:
         self._model = model
         self._names = names  # None where there are no tools to be called
         self._asked_at = asked.time
-        self._attempts = attempts.Attempts(model, asked, request)
+        self._attempts = attempts.Attempts(model, asked, request, context)
         self._answer: AnyAnswer | None = None
         self._seen = False
 

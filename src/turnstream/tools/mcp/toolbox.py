@@ -145,6 +145,8 @@ class McpServer:
                 wait = error.retry_after
                 if not may_repeat or error.status not in (429, 503) or wait is None or wait > _LONGEST_WAIT or not left:
                     raise
+                if not caller.context.may_wait(wait):
+                    raise
                 await asyncio.sleep(wait)
         raise AssertionError("the last try returns or raises")
 
@@ -226,7 +228,8 @@ class _Caller(NamedTuple):
 
     async def _work(self, client: Client) -> types.CallToolResult:
         name, arguments = self.tool.name, self.arguments
-        return await client.call_tool(name, arguments, progress_callback=self._report, meta=self.meta)
+        seconds = self.context.time_left()
+        return await client.call_tool(name, arguments, seconds, progress_callback=self._report, meta=self.meta)
 
 
 def _addresses(data: Any) -> list[str]:
