@@ -232,7 +232,8 @@ class NewRun(Struct, frozen=True):
     came, for the encoder of whoever resumes the stream. ``config`` is the version of the agent that it was started
     with. ``key`` is the client's Idempotency-Key, unique for each principal. With ``history`` the messages of the
     thread, as it is when the run begins, come before those of the request. With ``waits`` the run waits for the results
-    of calls that it leaves to the client, instead of ending with them.
+    of calls that it leaves to the client, instead of ending with them. ``notify`` names those who are told when it ends
+    or waits (`Letter.target`).
     """
 
     id: str
@@ -247,6 +248,7 @@ class NewRun(Struct, frozen=True):
     policy: Policy = "queue"
     history: bool = False
     waits: bool = False
+    notify: tuple[str, ...] = ()
 
     @property
     def principal(self) -> str:
@@ -479,4 +481,48 @@ class Firings(Protocol):
 
     async def advance(self, schedule: str, at: float, run_id: str | None = None) -> None:
         """This nominal time is dealt with; nothing where a later one is already."""
+        ...
+
+
+class Letter(Struct, frozen=True):
+    """That somebody, ``target``, is to be told of a run that has ended or waits. ``seq`` is the place of that event in
+    its log, ``at`` when it was stored, in seconds since the epoch."""
+
+    target: str
+    run: str
+    principal: str
+    status: Status
+    seq: int
+    at: float
+
+    @property
+    def id(self) -> str:
+        """The same for each try, and for each who is told."""
+        return f"msg_{self.run.removeprefix('run_')}_{self.seq}"
+
+
+class Posted(Struct, frozen=True):
+    """A letter that this process is to deliver, for as long as a lease lasts. ``tries`` counts this one too."""
+
+    number: int
+    letter: Letter
+    tries: int
+
+
+class Outbox(Protocol):
+    """Letters that are not delivered yet. They are posted with the event that they tell of, in one transaction, and
+    stay until they are done, whoever dies meanwhile. Raises `StoreError`."""
+
+    async def claim(self, most: int) -> list[Posted]:
+        """Letters that are due, which no other process gets before the lease is over."""
+        ...
+
+    async def later(self, posted: Posted, seconds: float) -> None:
+        """Try it again, not before so many seconds."""
+        ...
+
+    async def done(self, posted: Posted) -> None: ...
+
+    async def wait(self, seconds: float) -> None:
+        """Until a letter is posted, or so long."""
         ...

@@ -13,6 +13,7 @@ from turnstream import identity, protocols, requests
 from turnstream.agent import Agent
 from turnstream.limits import ServerLimits  # by name: settings have ``limits``
 from turnstream.outside.schedules import Schedule
+from turnstream.outside.webhooks import Webhook
 
 StatusMode = Literal["extension", "metadata", "off"]
 
@@ -83,7 +84,7 @@ class Service:
 
     ``threads`` is where conversations are kept, None: as ``settings.store`` says. ``folder`` is that of the
     configuration, if there is one. ``watches`` make those who watch its runs. ``schedules`` start runs by
-    the clock, each by its name.
+    the clock, each by its name; ``webhooks`` are told of kept runs.
     """
 
     agents: Mapping[str, Agent]
@@ -92,6 +93,7 @@ class Service:
     folder: Path | None = None
     watches: tuple[protocols.Watch, ...] = ()
     schedules: Mapping[str, Schedule] = field(default_factory=dict)
+    webhooks: tuple[Webhook, ...] = ()
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack, repr=False)
 
     def agents_of(self, principal: requests.Principal) -> Mapping[str, Agent]:

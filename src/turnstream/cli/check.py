@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
@@ -65,6 +66,8 @@ def report(service: Service) -> list[str]:
     for schedule in service.schedules.values():
         lines.append(f"schedule {schedule.name}: {schedule.cron} ({schedule.zone.key}), agent {schedule.agent}")
     stores.for_workers(settings.store, settings.workers)
+    for webhook in service.webhooks:
+        lines.append(f"webhook to {urlsplit(webhook.url).hostname}: {', '.join(sorted(webhook.events))}")
     return [*lines, f"server: {settings.host}:{settings.port}, {_keys(settings)}, statuses {settings.statuses}"]
 
 

@@ -14,6 +14,7 @@ from turnstream.agent import Agent, Budget
 from turnstream.config import context, document, files, foreign, models, settings
 from turnstream.config import guardrails as guarding
 from turnstream.config import schedules as scheduling
+from turnstream.config import webhooks as hooking
 from turnstream.config.sections import NonEmpty, PositiveInt, Seconds, Section, defaults_of
 from turnstream.config.tools import entry
 from turnstream.config.validation import validate
@@ -100,6 +101,8 @@ class AgentSection(Section):
     """Where the server listens, who may use it, and its limits."""
     schedules: list[scheduling.ScheduleSection] = Field(default_factory=list)
     """Runs that start by the clock."""
+    webhooks: list[hooking.WebhookSection] = Field(default_factory=list)
+    """Who outside is told when kept runs end or wait."""
 
     @model_validator(mode="before")
     @classmethod

@@ -18,13 +18,14 @@ from turnstream.config import (
     environment,
     foreign,
     guardrails,
+    outside,
     references,
     settings,
 )
 from turnstream.config import schedules as scheduling
+from turnstream.config import webhooks as hooking
 from turnstream.config.sections import Section
 from turnstream.config.validation import validate
-from turnstream.outside import schedules as outside
 from turnstream.providers.http import Client
 from turnstream.service import ServerSettings, Service
 
@@ -78,6 +79,7 @@ class _Common(Section):
 
     server: settings.ServerSection | None = None
     schedules: list[scheduling.ScheduleSection] = Field(default_factory=list)
+    webhooks: list[hooking.WebhookSection] = Field(default_factory=list)
 
 
 class _Loading:
@@ -88,7 +90,7 @@ class _Loading:
         self._is_folder = is_folder
         self.agents: dict[str, Agent] = {}
         self._problems: list[str | document.Document] = []
-        self._schedules: list[tuple[document.Document, int, scheduling.ScheduleSection, str | None]] = []
+        self.outside = outside.Outside()
         self.server: tuple[Path, ServerSettings] | None = None
         self._homes: dict[str, Path] = {}
         self._common: guardrails.Built | None = None
@@ -101,18 +103,6 @@ class _Loading:
     def problems(self) -> list[str]:
         """In the order of the files."""
         return [line for each in self._problems for line in ([each] if isinstance(each, str) else each.problems)]
-
-    def build_schedules(self) -> dict[str, outside.Schedule]:
-        """When all agents are known."""
-        named: dict[str, outside.Schedule] = {}
-        names = None if self.problems else self.agents.keys()
-        for found, index, section, agent in self._schedules:
-            path = ("schedules", index)
-            if section.name in named:
-                found.report((*path, "name"), "another schedule has this name")
-            elif schedule := scheduling.Builder(found, path, names, self.server_settings).build(section, agent):
-                named[section.name] = schedule
-        return named
 
     def protect(self) -> None:
         """Put the server's guardrails around all agents."""
@@ -134,8 +124,7 @@ class _Loading:
             self._common = guardrails.build(server.guardrails, found, ("server", "guardrails"), where)
         self._problems.append(found)
         if section is not None:
-            name = _agent_name(section, file)
-            self._schedules += [(found, index, each, name) for index, each in enumerate(section.schedules)]
+            self.outside.add(found, _agent_name(section, file), section.schedules, section.webhooks)
         if self.skipped is not None:
             self.skipped += [f"{file}: {place}" for place in found.skipped]
         if server is not None:
@@ -166,14 +155,16 @@ def _load_files(
         environ = environment.add_placeholders(environ)
     for path in paths:
         loading.add_file(path, context.ConfigContext(path.parent, environ, client))
-    scheduled = loading.build_schedules()
+    names = None if loading.problems else loading.agents.keys()
+    schedules = loading.outside.build_schedules(names, loading.server_settings)
+    webhooks = loading.outside.build_webhooks(loading.server_settings)
     problems = loading.problems
     if not loading.agents and not problems:
         problems = [f"{paths[0]}: no agent: the key 'model' is missing"]
     if problems:
         raise errors.ConfigurationError("\n".join(problems))
     loading.protect()
-    return Service(loading.agents, loading.server_settings, schedules=scheduled)
+    return Service(loading.agents, loading.server_settings, schedules=schedules, webhooks=webhooks)
 
 
 def _build(

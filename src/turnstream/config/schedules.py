@@ -102,7 +102,7 @@ class Builder:
 
     def _read_principal(self, section: ScheduleSection, agent: str | None) -> requests.Principal | None:
         name, keys = section.principal, self._settings.keys
-        if name is None and not keys:
+        if name is None and not self._settings.asks_who:
             return requests.ANONYMOUS
         if name is None:
             self._report("as", "is missing: whom do the runs work for? Expected the name of a key")

@@ -40,6 +40,7 @@ _PATTERNS = {
     "python": _REFERENCE,
     "ask": _REFERENCE,
     "public_url": "must be an address such as https://agents.example.com",
+    "url": "must be an address such as https://example.com/path, without a user, a password or a fragment",
     "prefix": "must be of letters, digits, '_' and '-', at most 32 of them",
 }
 _MOST_ROUNDS = 8

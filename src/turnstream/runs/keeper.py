@@ -35,7 +35,8 @@ LOG_LIFETIME, EXPIRE_EVERY = 3600.0, 300.0
 class Keeper:
     """``async with`` it. ``agents`` are those that this process has, by the names that requests use. ``watches`` make
     those who watch each run. ``show`` gives the whole answer of a run that has ended, in its client's own protocol,
-    where that has one. ``meter`` gives what counts a run's use."""
+    where that has one. ``meter`` gives what counts a run's use, ``targets`` who is told of the runs of an agent
+    (`NewRun.notify`)."""
 
     def __init__(
         self,
@@ -48,6 +49,7 @@ class Keeper:
     ) -> None:
         self._show = show
         self._meter = meter
+        self.targets: Callable[[str], tuple[str, ...]] = lambda agent: ()
         self.runs = runs
         self._watches = tuple(watches)
         self._threads = threads
@@ -66,7 +68,7 @@ class Keeper:
 
     async def start(self, new: protocols.NewRun) -> protocols.Submitted:
         """Accept a run, and begin with it at once if there is room. Raises as `Runs.submit` does."""
-        accepted = await self.runs.submit(new, here=True)
+        accepted = await self.runs.submit(replace(new, notify=self.targets(new.agent)), here=True)
         if isinstance(accepted, protocols.Submitted):
             return accepted
         self._execute_soon(accepted)

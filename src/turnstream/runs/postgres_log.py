@@ -7,6 +7,7 @@ others are stored. A statement whose answer was lost is simply said again: the s
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import uuid
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ import asyncpg
 
 from turnstream import errors, events, messages, protocols
 from turnstream.runs import log
-from turnstream.storage import codec
+from turnstream.storage import codec, outbox
 from turnstream.storage.postgres import CHANNEL, Connection, Database
 from turnstream.threads import postgres as threads
 
@@ -30,15 +31,23 @@ where exists (select from turnstream.run where run.id = a.run_id)
 on conflict (run_id, seq) do update set count = run_event.count where run_event.owner = excluded.owner
 returning run_id, seq"""
 _FLUSH = f"""
-with a as (select * from unnest($1::text[], $2::bigint[], $3::int[], $4::uuid[], $5::bytea[], $6::text[], $7::bytea[])
-  as x(run_id, seq, count, owner, events, status, ending)),
+with a as (select * from unnest($1::text[], $2::bigint[], $3::int[], $4::uuid[], $5::bytea[], $6::text[], $7::bytea[],
+  $8::text[]) as x(run_id, seq, count, owner, events, status, ending, notify)),
 stored as ({_STORE}),
 moved as (update turnstream.run set status = a.status, ending = a.ending from a join stored using (run_id, seq)
-  where a.status is not null and run.id = a.run_id and run.status in {_OPEN})
-select run_id, (select pg_notify($8, $9::text) where $9::text is not null) from stored"""
+  where a.status is not null and run.id = a.run_id and run.status in {_OPEN}
+  returning run.id, run.principal, a.status, a.seq + a.count - 1 as last, a.notify),
+posted as ({outbox.POST} where moved.status = 'waiting')
+select run_id, (select pg_notify($9, $10::text) where $10::text is not null),
+  (select count(pg_notify($9, 'letter')::text) from posted) from stored"""
 _APPEND = f"""
 with a as (select $1::text as run_id, $2::bigint as seq, $3::int as count, $4::uuid as owner, $5::bytea as events)
 {_STORE}"""
+_POST = f"""
+with moved as (select $1::text as id, $2::text as principal, $3::text as status, $4::bigint as last,
+  $5::text as notify),
+posted as ({outbox.POST})
+select count(pg_notify($6, 'letter')::text) from posted"""
 # A payload of NOTIFY has less than 8,000 bytes.
 _MOST_NAMED = 150
 
@@ -62,10 +71,11 @@ class Append:
         last = batch[-1]
         self._ending = codec.encode_ending(last) if isinstance(last, protocols.Ending) else None
         self._row = new.id, seq, len(batch), owner, codec.encode_events(batch)
+        self._notify = json.dumps(new.notify)
 
     @property
     def row(self) -> tuple[Any, ...]:
-        return (*self._row, self.status, self._ending)
+        return (*self._row, self.status, self._ending, self._notify)
 
     async def store(self, db: Connection) -> bool:
         """In a transaction of its caller's. With the end of a run its thread gets the run's messages; if the same
@@ -82,6 +92,9 @@ class Append:
         if changed and self.ends and (key := self.new.thread) is not None:
             length = await threads.append_messages(db, key, self._said, self.new.id)
             await db.execute("update turnstream.run set length = $2 where id = $1", self.new.id, length)
+        if changed and (self.ends or self.status == "waiting"):
+            last = self.seq + self._row[2] - 1
+            await db.execute(_POST, self.new.id, self.new.principal, self.status, last, self._notify, CHANNEL)
         return True
 
 

@@ -19,7 +19,7 @@ from msgspec.structs import astuple, replace
 
 from turnstream import errors, events, messages, protocols
 from turnstream.runs import feeds, log, rules
-from turnstream.storage import codec
+from turnstream.storage import codec, outbox
 from turnstream.storage.sqlite import Database
 from turnstream.threads import sqlite as threads
 
@@ -117,6 +117,8 @@ class Claim:
         self._first.stored()
         self._end += len(batch)
         self._runs.feeds.publish(self.new.id, list(enumerate(batch, append.seq)))
+        if append.posts:
+            self._runs.database.posted.set()
         return self._end
 
     async def release(self) -> None:
@@ -145,6 +147,7 @@ class _Append:
         last = batch[-1]
         self._ending = last if isinstance(last, protocols.Ending) else None
         self.ends = self._status in log.ENDED
+        self.posts = self.ends or self._status == "waiting"
 
     def __call__(self, db: sqlite3.Connection) -> bool:
         run_id = self._new.id
@@ -167,6 +170,8 @@ class _Append:
         if changed and self.ends and (key := self._new.thread) is not None:
             length = threads.append_messages(db, key, self._said, self._new.id)
             db.execute("update run set length = ? where id = ?", (length, self._new.id))
+        if changed and self.posts:
+            outbox.post(db, self._new, status, self.seq + self._count - 1)
 
 
 class Runs:
@@ -275,6 +280,7 @@ class Runs:
         added = await self.database.call(job, durable=True)
         if added:
             self.feeds.publish(run_id, added)
+            self.database.posted.set()
         self._tell_cancelled(run_id)
         return added is not None
 
@@ -296,6 +302,8 @@ class Runs:
         self.feeds.publish(run_id, list(enumerate(batch, seq)))
         if len(batch) == 1:
             self._queue.add(rules.group(new), run_id)
+        else:  # it waits for other answers
+            self.database.posted.set()
         return True
 
     async def delete(self, principal: str, run_id: str) -> bool:

@@ -44,12 +44,14 @@ class Store:
         *resources: Any,
         firings: protocols.Firings | None = None,
         counters: protocols.Counters | None = None,
+        outbox: protocols.Outbox | None = None,
     ) -> None:
         self.name = name
         self.counters = counters or MemoryCounters()
         self.threads = threads
         self.runs = runs
         self.firings = firings
+        self.outbox = outbox
         self._resources = resources
         self._stack = AsyncExitStack()
 
@@ -142,11 +144,11 @@ def _why_not(file: Path) -> str | None:
 
 def _in_sqlite(file: Path, *, lazy: bool = False) -> Store:
     from turnstream.runs import sqlite as runs
-    from turnstream.storage import firings, sqlite
+    from turnstream.storage import firings, outbox, sqlite
     from turnstream.threads import sqlite as threads
 
     database = sqlite.Database(file, lazy=lazy)
-    kept, fired = runs.Runs(database), firings.SqliteFirings(database)
+    kept, fired, letters = runs.Runs(database), firings.SqliteFirings(database), outbox.SqliteOutbox(database)
     return Store(
         f"sqlite:{file}",
         threads.Threads(database),
@@ -155,19 +157,28 @@ def _in_sqlite(file: Path, *, lazy: bool = False) -> Store:
         kept,
         firings=fired,
         counters=SqliteCounters(database),
+        outbox=letters,
     )
 
 
 def _in_postgres(url: str) -> Store:
     postgres = _postgres()
     from turnstream.runs import postgres as runs
-    from turnstream.storage import firings
+    from turnstream.storage import firings, outbox
     from turnstream.threads import postgres as threads
 
     database = postgres.Database(url)
-    kept, fired = runs.Runs(database), firings.PostgresFirings(database)
+    kept, fired, letters = runs.Runs(database), firings.PostgresFirings(database), outbox.PostgresOutbox(database)
     return Store(
-        "postgres", threads.Threads(database), kept, database, kept, firings=fired, counters=PostgresCounters(database)
+        "postgres",
+        threads.Threads(database),
+        kept,
+        database,
+        kept,
+        letters,
+        firings=fired,
+        counters=PostgresCounters(database),
+        outbox=letters,
     )
 
 

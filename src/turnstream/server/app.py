@@ -60,6 +60,7 @@ def app(service: Service, state: State | None = None) -> ASGIApp:
         meter = admission.meter_for
         state.keeper = Keeper(store.runs, store.threads, service.agents, state.runs.watches, exchanges.show, meter)
     state.scheduler = triggers.scheduler(service, store, state.keeper)
+    state.postman = triggers.postman(service, store, state.keeper)
     kept = KeptRuns(state.keeper, conversations, exchanges)
     directory = identities.directory(service.settings, service.folder)
     api = _api(service, store, directory, admission, kept, state, table, refuse)
@@ -121,6 +122,7 @@ def _api(
             store,
             admission,
             state.keeper or nullcontext(),
+            state.postman or nullcontext(),
             state.scheduler or nullcontext(),
             metrics.served(state.metrics, service.settings, state.metrics_port),
         ):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from turnstream import errors, events, usage
-from turnstream.outside import schedules
+from turnstream.outside import schedules, webhooks
 from turnstream.runs import keeper, places, supervisor
 from turnstream.server import budget, sockets
 from turnstream.service import ServerSettings
@@ -26,6 +26,7 @@ class State:
         self.places = places.Places(settings.max_runs, settings.limits.queue, settings.limits.queue_timeout)
         self.keeper: keeper.Keeper | None = None
         self.scheduler: schedules.Scheduler | None = None
+        self.postman: webhooks.Postman | None = None
         self.bodies = budget.Budget(settings.max_bodies)
         self.sockets = sockets.Sockets(settings.max_connections, settings.max_held, settings.send_timeout)
 

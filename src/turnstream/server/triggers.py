@@ -1,9 +1,10 @@
-"""What a server does besides answering requests, as its configuration says: it starts runs by the clock."""
+"""What a server does besides answering requests, as its configuration says: it starts runs by the clock, and tells
+others of runs."""
 
 from __future__ import annotations
 
 from turnstream import errors
-from turnstream.outside import schedules
+from turnstream.outside import schedules, webhooks
 from turnstream.runs import keeper, stores, supervisor
 from turnstream.service import Service
 
@@ -23,3 +24,14 @@ def scheduler(service: Service, store: stores.Store, keeper: keeper.Keeper | Non
         start=keeper.start,
         new_id=supervisor.new_id,
     )
+
+
+def postman(service: Service, store: stores.Store, keeper: keeper.Keeper | None) -> webhooks.Postman | None:
+    """None where nothing is kept. Raises `ConfigurationError` where somebody would wait for it in vain."""
+    if keeper is None or store.outbox is None:
+        if service.webhooks:
+            text = "Webhooks need a store that keeps runs: set server.store to sqlite:PATH or postgres://…"
+            raise errors.ConfigurationError(text)
+        return None
+    keeper.targets = lambda agent: tuple(hook.target for hook in service.webhooks if hook.wants(agent))
+    return webhooks.Postman(store.outbox, keeper.runs, {hook.target: hook for hook in service.webhooks})

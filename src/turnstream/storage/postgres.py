@@ -39,7 +39,7 @@ _PASSING = (
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.TransactionRollbackError,
 )
-_NEEDED = ("create", "delete", "read_grouped_head", "send", "set_vt")
+_NEEDED = ("create", "delete", "read", "read_grouped_head", "send", "set_vt")
 _TIMEOUT = 15.0
 
 Row: TypeAlias = Any
@@ -56,6 +56,7 @@ class Database:
         self._connections = connections
         self._pool: Any = None
         self._listener: asyncio.Task[None] | None = None
+        self._hearers: list[tuple[Callable[[str], None], Callable[[], None]]] = []
 
     async def __aenter__(self) -> Self:
         async with _connection(self.url) as connection:
@@ -105,21 +106,27 @@ class Database:
     def listen(self, hear: Callable[[str], None], reconnected: Callable[[], None]) -> None:
         """Call ``hear`` with each payload from now on. What is said while the connection is away is not heard, so
         ``reconnected`` is called when it is back. Nothing is ever heard behind a pooler."""
-        if not self.pooled:
-            self._listener = asyncio.create_task(self._listen(hear, reconnected))
+        self._hearers.append((hear, reconnected))
+        if not self.pooled and self._listener is None:
+            self._listener = asyncio.create_task(self._listen())
 
-    async def _listen(self, hear: Callable[[str], None], reconnected: Callable[[], None]) -> None:
+    async def _listen(self) -> None:
         while True:
             gone = asyncio.Event()
             try:
                 async with _connection(self.url) as connection:
                     connection.add_termination_listener(lambda _, gone=gone: gone.set())
-                    await connection.add_listener(CHANNEL, lambda _, __, ___, payload: hear(payload))
-                    reconnected()
+                    await connection.add_listener(CHANNEL, lambda _, __, ___, payload: self._hear(payload))
+                    for _, reconnected in self._hearers:
+                        reconnected()
                     await gone.wait()
             except errors.StoreError:
                 pass
             await asyncio.sleep(0.25)
+
+    def _hear(self, payload: str) -> None:
+        for hear, _ in self._hearers:
+            hear(payload)
 
 
 class _Passing:

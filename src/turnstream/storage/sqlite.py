@@ -49,6 +49,7 @@ class Database:
         self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
         self._lock: IO[bytes] | None = None
         self._thread: threading.Thread | None = None
+        self.posted = asyncio.Event()  # set by whoever has put letters into it (`turnstream.storage.outbox`)
 
     def _exists(self) -> bool:
         return Path(self.path).exists()

@@ -1,4 +1,4 @@
-"""Schedules in a configuration: what is built of them, and what is wrong with them."""
+"""Schedules and webhooks in a configuration: what is built of them, and what is wrong with them."""
 
 from __future__ import annotations
 
@@ -76,3 +76,38 @@ def test_what_is_wrong_with_a_schedule_is_told_with_its_place(tmp_path: Path, te
 def test_what_depends_on_an_unset_variable_is_not_judged(tmp_path: Path) -> None:
     (tmp_path / "agent.yaml").write_text(AGENT + SCHEDULE + "    timezone: ${ZONE}\n")
     assert load(tmp_path / "agent.yaml", {}, skipped=[]).agents
+
+
+HOOK = "webhooks:\n  - url: https://example.com/told\n    secret: whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"
+
+
+def test_a_webhook_is_told_of_the_runs_of_the_agent_of_its_file(tmp_path: Path) -> None:
+    [webhook] = loaded(tmp_path, AGENT + HOOK).webhooks
+    assert webhook.wants("reporter")
+    assert not webhook.wants("other")
+
+
+def test_a_webhook_in_the_file_of_the_server_is_told_of_all(tmp_path: Path) -> None:
+    (tmp_path / "reporter.yaml").write_text(AGENT)
+    (tmp_path / "server.yaml").write_text("server: {port: 1234}\n" + HOOK)
+    [webhook] = load(tmp_path, {}).webhooks
+    assert webhook.wants("reporter")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (HOOK.replace("whsec_AA", "AA"), "agent.yaml:5: webhooks[0].secret: expected 'whsec_'"),
+        (HOOK.replace("https:", "ftp:"), "webhooks[0].url: must be an address"),
+        (HOOK.replace("https://", "https://me:secret-word@"), "webhooks[0].url: must be an address"),
+        (HOOK + "    events: [run.ended]\n", "webhooks[0].events[0]: must be 'run.finished'"),
+        (HOOK + "    allow_private: [a/b]\n", "webhooks[0].allow_private: 'a/b' is not a host"),
+        (HOOK + HOOK.removeprefix("webhooks:\n"), "webhooks[1].url: another webhook has this address"),
+        (HOOK + "server: {store: none}\n", "a webhook needs a store that keeps runs"),
+    ],
+)
+def test_what_is_wrong_with_a_webhook_is_told_without_its_secret(tmp_path: Path, text: str, told: str) -> None:
+    message = problems(tmp_path, AGENT + text)
+    assert told in message
+    assert "AAECAwQF" not in message
+    assert "secret-word" not in message
