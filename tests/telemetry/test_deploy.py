@@ -25,6 +25,7 @@ def known() -> dict[str, set[str]]:
     """Every series that a server can show, with its labels."""
     metrics = Metrics()
     metrics.refused(401, "invalid_api_key")
+    metrics.breakers.labels("m").set(1)
     run = metrics.watch(protocols.RunInfo("r", "a", kept=True, attempt=2))
     message = messages.AssistantMessage(())
     output = toolspec.ToolOutput("x")

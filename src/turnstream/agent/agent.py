@@ -92,6 +92,12 @@ class Agent:
     def model(self, model: protocols.AnyModel) -> None:
         self._model = RunModel(model)
 
+    @property
+    def models(self) -> tuple[protocols.AnyModel, ...]:
+        """All that it may ask."""
+        other = () if isinstance(self._housekeeping, bool) else (self._housekeeping.model,)
+        return (self.model, *other)
+
     def model_for(self, request: requests.RunRequest) -> RunModel:
         if not request.housekeeping or self._housekeeping is False:
             return self._model
@@ -151,8 +157,8 @@ class Agent:
         await self._resources.__aexit__(kind, error, trace)
 
     async def _open(self, stack: AsyncExitStack) -> None:
-        other = () if isinstance(self._housekeeping, bool) else (self._housekeeping.model,)
-        for resource in (self.model, *other, *self.toolboxes, self.guardrails):
+        owned: tuple[object, ...] = (*self.models, *self.toolboxes, self.guardrails)
+        for resource in owned:
             if isinstance(resource, AbstractAsyncContextManager):
                 await stack.enter_async_context(resource)
 

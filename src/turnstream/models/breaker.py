@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
+State: TypeAlias = Literal["closed", "open", "half_open"]
+
 FAILURES = 5
 """In a row, after which a model is spared."""
 OPEN_SECONDS = 30.0
@@ -25,6 +29,11 @@ class Breaker:
     @property
     def is_open(self) -> bool:
         return self._failures == FAILURES
+
+    def state(self, now: float) -> State:
+        if not self.is_open:
+            return "closed"
+        return "open" if now < self._until else "half_open"
 
     def admit(self, now: float) -> bool:
         """Whether to ask the model now. It may have been told that for a probe: then ask it."""

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from turnstream import errors, events, protocols, requests, resources
-from turnstream.models.breaker import Breaker
+from turnstream.models.breaker import Breaker, State
 
 if TYPE_CHECKING:
     from typing import Self
@@ -50,6 +50,11 @@ class Fallback:
     def spared(self) -> tuple[str, ...]:
         """The names of the models that are asked last for now."""
         return tuple(member.name for member in self._members if member.breaker.is_open)
+
+    def breakers(self) -> dict[str, State]:
+        """By the models' names."""
+        now = self.clock()
+        return {member.name: member.breaker.state(now) for member in self._members}
 
     def stream(self, request: requests.ModelRequest, context: requests.RunContext = _NO_RUN) -> Stream:
         return Stream(self._order(), lambda member: member.open_stream(request, context), self.clock)

@@ -66,6 +66,11 @@ class Keeper:
     ) -> None:
         await self.leave()
 
+    @property
+    def owned(self) -> int:
+        """Runs that this process executes now."""
+        return len(self._tasks)
+
     async def start(self, new: protocols.NewRun) -> protocols.Submitted:
         """Accept a run, and begin with it at once if there is room. Raises as `Runs.submit` does."""
         accepted = await self.runs.submit(replace(new, notify=self.targets(new.agent)), here=True)

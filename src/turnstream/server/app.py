@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, nullcontext
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -27,7 +28,7 @@ from turnstream.dialects import DIALECTS
 from turnstream.runs import stores
 from turnstream.runs.admission import Admission
 from turnstream.runs.keeper import Keeper
-from turnstream.server import identities, openapi, refusals, routes, scopes, triggers
+from turnstream.server import identities, insight, openapi, refusals, routes, scopes, triggers
 from turnstream.server.conversations import Conversations
 from turnstream.server.endpoints import health, metrics, models, playground, responses, routing, runs, threads
 from turnstream.server.endpoints.dialects import Dialects
@@ -124,7 +125,9 @@ def _api(
             state.keeper or nullcontext(),
             state.postman or nullcontext(),
             state.scheduler or nullcontext(),
-            metrics.served(state.metrics, service.settings, state.metrics_port),
+            metrics.served(
+                state.metrics, service.settings, state.metrics_port, partial(insight.measure, service, state)
+            ),
         ):
             yield
 
@@ -147,7 +150,7 @@ def _api(
     runs.add(api, state.runs, kept, service.settings, refuse)
     responses.add(api, service, kept, service.threads or store.threads, refuse)
     threads.add(api, service, service.threads or store.threads, refuse)
-    health.add(api, state, service.threads or store.threads)
+    health.add(api, service, state, service.threads or store.threads)
     playground.add(api, service, state, table, refuse)
     if state.metrics is not None and service.settings.metrics:
         metrics.add(api, state.metrics, service.settings, refuse)

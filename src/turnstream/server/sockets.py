@@ -36,6 +36,15 @@ class Sockets:
         self._held = 0  # the sum of these
         self._timer: asyncio.TimerHandle | None = None
 
+    @property
+    def count(self) -> int:
+        return len(self._open)
+
+    @property
+    def held(self) -> int:
+        """Bytes that wait for clients."""
+        return sum(transport.get_write_buffer_size() for transport in self._open)
+
     def add(self, transport: asyncio.Transport) -> bool:
         """False if there are too many already."""
         if len(self._open) >= self._most:

@@ -60,6 +60,17 @@ class Metrics:
         self.tools = count("tool_calls", "Tool calls that were answered.", "agent", "tool", "outcome")
         self.tool_seconds = time_("tool_call", "From the start of a tool call to its result.", _LONG, "agent", "tool")
         self.refusals = count("requests_refused", "Requests that came to no run.", "status", "code")
+        self.waiting = show("requests_waiting", "Requests that wait for a place among the runs.")
+        self.owned = show("kept_runs_owned", "Runs with a log that are executed now.")
+        self.connections = show("connections", "Open connections of clients.")
+        self.held = show("held_bytes", "Bytes that wait for clients which read slowly.")
+        self.breakers = Gauge(
+            "turnstream_breaker_open",
+            "1 while a model is asked after all others because it goes on failing.",
+            ["model"],
+            registry=self.registry,
+            multiprocess_mode="livemax",
+        )
         self.loop_lag = Gauge(
             "turnstream_event_loop_lag_seconds",
             "By how much the last tick came late.",

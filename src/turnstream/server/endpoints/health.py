@@ -5,23 +5,31 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from turnstream import errors, protocols
+from turnstream import errors, jsontext, protocols, requests
 from turnstream.dialects import base
-from turnstream.server import replies
+from turnstream.server import insight, replies, scopes
 from turnstream.server import state as states
-from turnstream.server.endpoints import routing
+from turnstream.server.endpoints import metrics, routing
+from turnstream.service import Service
 
 _NOBODY = protocols.ThreadKey("", "", "")
 _PATIENCE = 2.0  # seconds for the store to answer
 _ASK_EVERY = 1.0  # seconds
 
 
-def add(api: routing.Api, state: states.State, threads: protocols.Threads) -> None:
+def add(api: routing.Api, service: Service, state: states.State, threads: protocols.Threads) -> None:
     store = _Store(threads)
+
+    def is_verbose(request: Request) -> bool:
+        """``?verbose`` tells of all agents, so it is for whoever may see the metrics; to others it says nothing."""
+        shown_key = scopes.principal(request.scope) is not requests.ANONYMOUS or not service.settings.asks_who
+        allowed = shown_key and scopes.principal(request.scope).may("metrics")
+        return "verbose" in request.query_params and allowed and not metrics.explain_refusal(request, service.settings)
 
     async def healthz(request: Request) -> Response:
         return replies.respond(request.scope, base.Reply(200, b'{"status":"ok"}'))
@@ -31,8 +39,12 @@ def add(api: routing.Api, state: states.State, threads: protocols.Threads) -> No
             retry = {"retry-after": str(states.RETRY_AFTER)}
             return replies.respond(request.scope, base.Reply(503, b'{"status":"draining"}'), retry)
         # Still ready: runs that keep nothing need no store, and all replicas that share one would leave at once.
-        body = b'{"status":"ready"}' if await store.answers() else b'{"status":"ready","store":"unavailable"}'
-        return replies.respond(request.scope, base.Reply(200, body))
+        told: dict[str, Any] = {"status": "ready"}
+        if not await store.answers():
+            told["store"] = "unavailable"
+        if is_verbose(request):
+            told = {"store": "available", **told, **insight.describe(service, state)}
+        return replies.respond(request.scope, base.Reply(200, jsontext.encode(told)))
 
     for path, endpoint, summary in (
         ("/healthz", healthz, "The process is alive."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,7 @@ def add(api: routing.Api, metrics: Metrics, settings: ServerSettings, refuse: re
     for this machine alone."""
 
     async def show(request: Request) -> Response:
-        if (message := _explain_refusal(request, settings)) is not None:
+        if (message := explain_refusal(request, settings)) is not None:
             return refuse(request.scope, errors.TurnstreamError(message, code="forbidden", status=403))
         body, content_type = metrics.exposed(request.headers.get("accept", ""))
         return Response(body, media_type=content_type)
@@ -34,7 +34,8 @@ def add(api: routing.Api, metrics: Metrics, settings: ServerSettings, refuse: re
     api.describe(PATH, show, "GET", "For Prometheus.", "health")
 
 
-def _explain_refusal(request: Request, settings: ServerSettings) -> str | None:
+def explain_refusal(request: Request, settings: ServerSettings) -> str | None:
+    """Why it may not see what concerns all agents; None if it may."""
     if scopes.principal(request.scope).agents is not None:
         return "This key opens some agents, and not the metrics of all."
     if not settings.asks_who and not addresses.is_loopback(settings.host):
@@ -43,12 +44,20 @@ def _explain_refusal(request: Request, settings: ServerSettings) -> str | None:
 
 
 @asynccontextmanager
-async def served(metrics: Metrics | None, settings: ServerSettings, port: int | None) -> AsyncIterator[None]:
-    """Measures the loop meanwhile, and serves the metrics on a ``port`` of their own, if there is one, without keys."""
+async def served(
+    metrics: Metrics | None, settings: ServerSettings, port: int | None, tell: Callable[[Metrics], None]
+) -> AsyncIterator[None]:
+    """Measures the loop meanwhile, and what ``tell`` looks at; serves the metrics on a ``port`` of their own, if there
+    is one, without keys."""
     if metrics is None:
         yield
         return
-    async with lag.measured(metrics.loop_lag.set):
+
+    def look(late: float) -> None:
+        metrics.loop_lag.set(late)
+        tell(metrics)
+
+    async with lag.measured(look):
         if port is None:
             yield
             return
