@@ -43,3 +43,31 @@ class Decision(Struct, frozen=True, omit_defaults=True):
     by: str = ""
     value: Any = None
     code: str = ""
+
+
+class Answer(Struct, frozen=True):
+    """What a client says to the question with that code. ``value`` is its answer as data, or the arguments that the
+    call shall have; ``text`` is the same as somebody typed it."""
+
+    code: str
+    action: Literal["accept", "decline", "cancel"]
+    value: Any = None
+    text: str = ""
+    reason: str = ""
+
+
+def is_text(schema: dict[str, Any] | None) -> bool:
+    """Whether the answer is a text, or an object of one text: then it can be typed without JSON."""
+    return text_field(schema) is not None
+
+
+def text_field(schema: dict[str, Any] | None) -> str | None:
+    """The one property that a text is the answer for; "" where the answer is the text itself."""
+    if not schema or schema.get("type") == "string":
+        return ""
+    properties = schema.get("properties")
+    if isinstance(properties, dict) and len(properties) == 1:
+        name, inner = next(iter(properties.items()))
+        if isinstance(inner, dict) and inner.get("type") == "string":
+            return str(name)
+    return None

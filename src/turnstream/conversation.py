@@ -23,7 +23,8 @@ class Progress(Struct, frozen=True):
     may be unfinished: ``calls`` are the tool calls that it left to the run, ``results`` those that have been answered
     one by one, ``executed`` says that all of them are. ``begun`` are the ids of calls that must not happen twice and
     may have happened. ``answered`` are the client's calls that it has answered since. ``replies`` and ``decisions`` are
-    what was answered, by the ids of the agent's calls that waited for it, and ``states`` what their asks held.
+    what was answered, by the ids of the agent's calls that waited for it, and ``states`` what their asks held;
+    ``approved`` are the calls that may be made.
     """
 
     messages: tuple[Message, ...] = ()
@@ -38,6 +39,7 @@ class Progress(Struct, frozen=True):
     replies: Mapping[str, ToolMessage] = {}
     decisions: Mapping[str, asks.Decision] = {}
     states: Mapping[str, Any] = {}
+    approved: frozenset[str] = frozenset()
 
     @property
     def client_calls(self) -> tuple[ToolCall, ...]:

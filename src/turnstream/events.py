@@ -15,6 +15,9 @@ from typing import Any, Literal, TypeAlias
 from msgspec import Struct
 
 from turnstream.asks import (
+    Answer as Answer,
+)
+from turnstream.asks import (
     Ask as Ask,
 )
 from turnstream.asks import (
@@ -369,6 +372,16 @@ class RunCancelled(Struct, frozen=True, tag="run_cancelled"):
     usage: Usage
 
 
+class RunWaiting(Struct, frozen=True, omit_defaults=True, tag="run_waiting"):
+    """The run holds nothing until somebody answers these calls. ``asks`` say what is asked of those that are the
+    agent's own; of the others the client gives the result. It is the last event that is shown, until then."""
+
+    step: int
+    tool_calls: tuple[ToolCall, ...]
+    asks: tuple[Ask, ...] = ()
+    usage: Usage = Usage()
+
+
 TerminalEvent: TypeAlias = RunFinished | RunFailed | RunCancelled
 RunEvent: TypeAlias = (
     RunStarted
@@ -391,6 +404,7 @@ RunEvent: TypeAlias = (
     | RunFinished
     | RunFailed
     | RunCancelled
+    | RunWaiting
 )
 
 # -------------------------------------------------------------------------------- what only the log of a kept run has
@@ -412,16 +426,6 @@ class ToolBegan(Struct, frozen=True, tag="tool_began"):
     effect: Effect
 
 
-class RunWaiting(Struct, frozen=True, omit_defaults=True, tag="run_waiting"):
-    """The run holds nothing until somebody answers these calls. ``asks`` say what is asked of those that are the
-    agent's own; of the others the client gives the result."""
-
-    step: int
-    tool_calls: tuple[ToolCall, ...]
-    asks: tuple[Ask, ...] = ()
-    usage: Usage | None = None
-
-
 class RunAnswered(Struct, frozen=True, omit_defaults=True, tag="run_answered"):
     """Results and decisions that a run waited for: it goes on, if no `RunWaiting` follows with what is still open."""
 
@@ -429,4 +433,4 @@ class RunAnswered(Struct, frozen=True, omit_defaults=True, tag="run_answered"):
     decisions: tuple[Decision, ...] = ()
 
 
-LogEvent: TypeAlias = RunEvent | RunResumed | ToolBegan | RunWaiting | RunAnswered
+LogEvent: TypeAlias = RunEvent | RunResumed | ToolBegan | RunAnswered

@@ -201,6 +201,10 @@ class AskError(BaseException):
         self.ask = ask
 
 
+BeginWait: TypeAlias = Callable[[requests.RunRequest, Sequence[events.LogEvent]], Awaitable[None]]
+"""Keeps a run that begins to wait: what it answers, and all that it has told up to that."""
+
+
 class MovedError(Exception):
     """The thread has another length than its writer thought: somebody else wrote."""
 
@@ -392,6 +396,19 @@ class Runs(Protocol):
     async def answer(self, principal: str, run_id: str, answered: events.RunAnswered) -> bool:
         """Answer some of what a run waits for; with the last of it the run goes on. False where it does not wait for
         all that is answered, or no longer."""
+        ...
+
+    async def keep(self, new: NewRun, batch: Sequence[events.LogEvent]) -> None:
+        """Accept a run that nobody has kept so far and that waits from now on, with all that it has told. Raises
+        `QueueFullError`, `StoreError`."""
+        ...
+
+    async def waiting(self, principal: str | None = None, limit: int = 1000) -> list[RunState]:
+        """Runs that wait, the newest first; None: of all principals, for whoever may answer them."""
+        ...
+
+    async def request(self, run_id: str) -> NewRun | None:
+        """What a run was asked for, without its `NewRun.body`."""
         ...
 
     async def delete(self, principal: str, run_id: str) -> bool: ...

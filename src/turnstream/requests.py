@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 from msgspec import Struct
 
-from turnstream.asks import Decision
+from turnstream import asks
 from turnstream.limits import Limits  # by name: a principal has ``limits``
 from turnstream.messages import Message  # by name: a field of two classes here is called ``messages``
 from turnstream.toolspec import ToolSpec
@@ -97,12 +97,14 @@ class RunContext:
     ``headers`` holds only the request headers on the configuration's allow-list, names in lower case.
     ``progress(message, fraction=None)`` streams a progress event; it may be called from any thread.
     ``idempotency_key`` is the same for each try of one tool call, and no other call has it. ``await approve()`` asks
-    the person at the other end whether this call may be made; it is None where nobody can be asked. In ``with
+    the person at the other end whether this call may be made; it is None where nobody can be asked. Where the run
+    ``can_wait`` for an answer, the call is given up at the question and made anew with the ``decision``. In ``with
     untimed():`` the call's time-out stands still, for whatever waits for a person; it too may be used in any thread.
     ``time_left()`` are the seconds until the run's deadline, None without one: to wait longer for anything is in vain.
     ``await begin()`` says that the call is made now: whoever asks before a call (`ToolSpec.approval`) says it then, for
     all others it is said. ``decision`` is what somebody has said of this call, when it had waited for that, and
-    ``ask_state`` the `Ask.state` of then.
+    ``ask_state`` the `Ask.state` of then. A call may raise `protocols.AskError` where the run ``can_wait``;
+    ``has_results`` says that tools of the run had answered before this process owned it.
     """
 
     run_id: str = ""
@@ -118,7 +120,9 @@ class RunContext:
     agent: str = ""
     time_left: Callable[[], float | None] = _no_deadline
     begin: Callable[[], Awaitable[None]] = _begin_nothing
-    decision: Decision | None = None
+    can_wait: bool = False
+    has_results: bool = False
+    decision: asks.Decision | None = None
     ask_state: Any = None
 
     @property
@@ -198,7 +202,8 @@ class RunRequest(Struct, frozen=True):
     After ``max_tool_calls`` calls of the agent's tools no more are executed. ``timeout`` are the seconds that the
     client waits: the run has no more, whatever its agent allows. ``notes`` say what of the client's request was left
     out, for the log. ``client_context`` is what the client's page shows its user: the model reads it beside the last
-    user message, and nobody keeps it.
+    user message, and nobody keeps it. ``answers`` are to what earlier runs asked: then these runs go on, and no new one
+    begins. ``follows`` is the run that the request names as the one before it.
     """
 
     messages: tuple[Message, ...]
@@ -216,3 +221,5 @@ class RunRequest(Struct, frozen=True):
     max_tool_calls: int | None = None
     timeout: float | None = None
     notes: tuple[str, ...] = ()
+    answers: tuple[asks.Answer, ...] = ()
+    follows: str | None = None

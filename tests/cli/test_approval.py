@@ -108,12 +108,12 @@ def test_without_a_terminal_nobody_is_asked() -> None:
     assert "needs approval, and nobody can be asked" in done.stdout
 
 
-def test_a_server_says_at_its_start_that_it_refuses() -> None:
+def test_a_server_says_at_its_start_which_calls_wait_for_a_person() -> None:
     with running("serve", CAREFUL, "--port", "0") as (process, _):
         assert process.stderr is not None
         assert "/docs" in next(process.stderr)
         assert "careful" in next(process.stderr)
-        assert next(process.stderr).startswith("  Warning: calls of * need approval")
+        assert next(process.stderr).startswith("  calls of * wait for a person's approval")
 
 
 def test_a_question_shows_what_cannot_be_seen() -> None:

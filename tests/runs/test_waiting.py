@@ -144,7 +144,8 @@ async def test_a_call_that_needs_approval_waits_over_a_restart_and_the_others_do
         await whole(store, new.id)
     assert done == ['{"to":"c"}']
     told = [messages.content_text(m.content) for m in model.requests[0].messages if isinstance(m, messages.ToolMessage)]
-    assert told == ["done", "seen", "The call of send was denied: not to b"]
+    assert told[0] == '[The user changed the arguments of this call to {"to":"c"}]\ndone'
+    assert told[1:] == ["seen", "The call of send was denied: not to b"]
 
 
 async def test_of_two_answers_at_once_about_two_calls_both_count(store: Store) -> None:

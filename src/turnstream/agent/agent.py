@@ -35,7 +35,7 @@ class Agent:
     (False) the agent like any other request. ``history`` says whose counts where a request names a thread and does
     not say it itself: the messages that the client sends, or those that the server keeps. ``context`` is whether the
     model reads what a client's page shows its user (AG-UI). ``guardrails`` stand before every run and after it
-    (`turnstream.guardrails`).
+    (`turnstream.guardrails`). ``ask_lifetime`` is how long a question to a person can be answered.
     """
 
     def __init__(
@@ -60,6 +60,7 @@ class Agent:
         options: requests.ModelOptions | None = None,
         housekeeping: protocols.AnyModel | str | bool = True,
         guardrails: protocols.Guardrails | None = None,
+        ask_lifetime: float | None = 604_800.0,
     ) -> None:
         if max_steps < 1:
             raise ValueError(f"max_steps must be at least 1, not {max_steps}")
@@ -82,6 +83,7 @@ class Agent:
         self.context = context
         self.options = options or requests.ModelOptions()
         self.guardrails = guardrails
+        self.ask_lifetime = ask_lifetime
         self._resources = resources.Shared(self._open)
 
     @property
@@ -98,6 +100,11 @@ class Agent:
         other = () if isinstance(self._housekeeping, bool) else (self._housekeeping.model,)
         return (self.model, *other)
 
+    @property
+    def asks(self) -> bool:
+        """Whether some of its tools are known to wait for a person."""
+        return any(getattr(box, "asks", False) for box in self.toolboxes)
+
     def model_for(self, request: requests.RunRequest) -> RunModel:
         if not request.housekeeping or self._housekeeping is False:
             return self._model
@@ -113,18 +120,20 @@ class Agent:
         run_id: str | None = None,
         approve: Callable[[ToolCall], Awaitable[bool]] | None = None,
         meter: protocols.Meter | None = None,
+        wait: protocols.BeginWait | None = None,
     ) -> Run:
         """One request, to be answered: ``async with agent.run("hello") as run: async for event in run: …``.
 
         ``approve`` asks the person at the other end about a call that needs approval; without it nobody can be asked.
-        ``meter`` is told what the run uses, and says when it has used enough.
+        With ``wait`` the run may end at a question, when that has kept it: whoever has the answer goes on with it
+        (`resume`). ``meter`` is told what the run uses, and says when it has used enough.
         """
         if isinstance(messages, requests.RunRequest):
-            return Run(self, messages, run_id=run_id, approve=approve, meter=meter)
+            return Run(self, messages, run_id=run_id, approve=approve, meter=meter, wait=wait)
         if isinstance(messages, str):
             messages = (UserMessage(messages),)
         request = requests.RunRequest(tuple(messages), thread_id=thread_id, user=user, context=dict(context or {}))
-        return Run(self, request, run_id=run_id, approve=approve, meter=meter)
+        return Run(self, request, run_id=run_id, approve=approve, meter=meter, wait=wait)
 
     async def admit(self, request: requests.RunRequest, run_id: str) -> requests.RunRequest:
         """What the guardrails leave of a request, for whoever stores it before its run begins (which asks them itself).

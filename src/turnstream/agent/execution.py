@@ -11,6 +11,8 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+import msgspec
+
 from turnstream import conversation, errors, events, messages, protocols, requests, toolspec
 from turnstream.agent.time_limit import PausableTimeout
 from turnstream.agent.toolset import Toolset
@@ -150,6 +152,8 @@ class Execution:
             return _failed_output(call, context, error)  # asyncio would end the process for the last two
 
     def _finish(self, at: int, call: messages.ToolCall, output: toolspec.ToolOutput) -> None:
+        if (decision := self._decisions.get(call.id)) is not None and decision.arguments is not None:
+            output = tell_edited(output, call)
         result = events.ToolResult(self._step, call, output, self._loop.time() - self._started)
         self._results[at] = result
         self._events.put_nowait(result)
@@ -166,6 +170,14 @@ class Execution:
     def _put_progress(self, event: events.ToolProgress) -> None:
         if self._events.qsize() < _MOST_WAITING_PROGRESS:
             self._events.put_nowait(event)
+
+
+def tell_edited(output: toolspec.ToolOutput, call: messages.ToolCall) -> toolspec.ToolOutput:
+    """The model reads its own arguments beside the result, and must know that these were not those of the call."""
+    note = f"[The user changed the arguments of this call to {call.arguments}]\n"
+    content = output.content
+    told = note + content if isinstance(content, str) else (messages.TextPart(note), *content)
+    return msgspec.structs.replace(output, content=told, shown=output.shown_text)
 
 
 def _failed_output(call: messages.ToolCall, context: requests.RunContext, error: BaseException) -> toolspec.ToolOutput:

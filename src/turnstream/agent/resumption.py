@@ -68,7 +68,7 @@ async def _decide(
         return _denied(step, call, decision)
     if call.id in progress.begun:
         return await _decide_begun(step, call, toolset, context)
-    return None if exact else _not_made(step, call)
+    return None if exact or call.id in progress.decisions else _not_made(step, call)
 
 
 async def _decide_begun(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import sys
 import time
@@ -13,12 +14,15 @@ from dataclasses import replace
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from turnstream import conversation, errors, events, messages, protocols, requests, toolspec, usage
-from turnstream.agent import history, options
+from turnstream.agent import codes, history, options
 from turnstream.agent.budget import Spending, mark_late
 from turnstream.agent.context import context_of
 from turnstream.agent.deadline import Deadline, min_of
 from turnstream.agent.execution import Approve, Begin, Execution
+from turnstream.agent.record import Record
 from turnstream.agent.resumption import Resumption
 from turnstream.agent.step_calls import StepCalls
 from turnstream.agent.step_result import StepResult
@@ -69,6 +73,7 @@ class Run:
         progress: conversation.Progress | None = None,
         begin: Begin | None = None,
         meter: protocols.Meter | None = None,
+        wait: protocols.BeginWait | None = None,
     ) -> None:
         self.agent = agent
         self.request = request
@@ -77,7 +82,11 @@ class Run:
         self.outcome: events.TerminalEvent | None = None
         self.acted = False
         self.waiting: events.RunWaiting | None = None
-        self._approve = approve if progress is None else self._ask_approval
+        self._can_wait = progress is not None or wait is not None
+        self._approve = self._ask_approval if self._can_wait else approve
+        self._wait = wait
+        self._record = None if wait is None else Record(events.RunStarted(self.id, agent.name, request.thread_id))
+        self._altered: set[str] = set()  # calls that a guard shows otherwise than they are
         self._progress = progress
         self._begin = begin
         self._meter = meter
@@ -137,6 +146,9 @@ class Run:
                 async with aclosing(guard.feed(batch)) as batches:
                     async for shown in batches:
                         self._shown.feed(shown)
+                        self._altered.update(altered_calls(batch, shown))
+                        if self._record is not None:
+                            self._record.add(shown)
                         yield shown
                 if guard.stopped is not None:
                     break
@@ -174,7 +186,7 @@ class Run:
                 calls = self._begin_step()
                 collector = self._collector
                 if not self._housekeeping:
-                    yield [events.StepStarted(self._step)]
+                    yield self._tell(events.StepStarted(self._step))
                 self._asked = time.monotonic()
                 most = self.agent.max_answer or sys.maxsize
                 async with AsyncExitStack() as stack:
@@ -199,13 +211,14 @@ class Run:
                 result = self._result(collector, calls)
                 finished = self._finish_step(result, time.monotonic() - self._asked)
                 if result.server_calls:
-                    yield [finished, self._detect(result.server_calls)]
+                    yield self._tell(finished, self._detect(result.server_calls))
                     self._execution = self._start_tools(result.server_calls)
                     while news := await self._next_of(self._execution):
-                        yield news
-                    if self._must_wait(self._execution):
+                        yield self._tell(*news)
+                    if waiting := await self._must_wait(self._execution):
+                        yield [waiting]
                         return
-                    yield [self._tools_executed(self._execution)]
+                    yield self._tell(self._tools_executed(self._execution))
                     if ending := self._end_step(result):
                         yield ending
                 else:
@@ -255,7 +268,8 @@ class Run:
             self._execution = self._start_tools(resumption.calls, resumption.known, resumption.asks)
             while news := await self._next_of(self._execution):
                 yield news
-            if self._must_wait(self._execution):
+            if waiting := await self._must_wait(self._execution):
+                yield [waiting]
                 return
             yield [self._tools_executed(self._execution)]
         answered = progress.calls or progress.answered
@@ -263,20 +277,36 @@ class Run:
         if ending := self._end_step(result):
             yield ending
 
-    def _must_wait(self, execution: Execution) -> bool:
-        """Whether some of the calls can only be answered with a word from outside."""
-        if execution.asks:
-            asked = {ask.tool_call_id for ask in execution.asks}
-            calls = tuple(call for call in execution.calls if call.id in asked)
-            self.waiting = events.RunWaiting(self._step, calls, tuple(execution.asks), self.usage)
-        return self.waiting is not None
+    def _tell(self, *batch: events.RunEvent) -> list[events.RunEvent]:
+        """The batch. Behind a guard it is recorded as it is shown."""
+        if self._record is not None and self._guard is None:
+            self._record.add(batch)
+        return [*batch]
+
+    async def _must_wait(self, execution: Execution) -> events.RunWaiting | None:
+        """What the run waits for, if some of the calls can only be answered with a word from outside. It is stored
+        before anybody sees it."""
+        if not execution.asks:
+            return None
+        until = None if self.agent.ask_lifetime is None else time.time() + self.agent.ask_lifetime
+        asked = tuple(name_ask(ask, until) for ask in execution.asks)
+        waits = {ask.tool_call_id for ask in asked}
+        calls = tuple(call for call in execution.calls if call.id in waits)
+        waiting = events.RunWaiting(self._step, calls, asked, self.usage)
+        if self._wait is not None and self._record is not None:
+            await self._wait(self.request, [*self._record.log, waiting])
+        self.waiting = waiting
+        return waiting
 
     async def _ask_approval(self, call: ToolCall) -> bool:
-        """Of a kept run, which need not hold anything while a person thinks."""
-        assert self._progress is not None
-        if (decision := self._progress.decisions.get(call.id)) is None:
-            raise protocols.AskError(events.Ask(call.id, "approval"))
-        return decision.action == "call"
+        """Nothing is held while a person thinks."""
+        if self._progress is not None and call.id in self._progress.approved:
+            return True
+        if call.id in self._altered:
+            raise errors.ToolError(
+                f"The call of {call.name} needs approval, and a guardrail hides its arguments: it was not executed."
+            )
+        raise protocols.AskError(events.Ask(call.id, "approval"))
 
     def _detect(self, calls: tuple[ToolCall, ...]) -> events.ToolCallsDetected:
         if self._progress is None:
@@ -378,7 +408,15 @@ class Run:
         timeout = self.agent.tool_timeout
         hooks = self._approve, self._begin
         progress = self._progress or conversation.Progress()
-        return Execution(self._step, calls, self._toolset, self._context, timeout, *hooks, known, asks, progress)
+        context = dataclasses.replace(self._context, can_wait=self._can_wait, has_results=self._has_results)
+        return Execution(self._step, calls, self._toolset, context, timeout, *hooks, known, asks, progress)
+
+    @property
+    def _has_results(self) -> bool:
+        progress = self._progress
+        return progress is not None and (
+            bool(progress.results) or any(isinstance(message, messages.ToolMessage) for message in progress.messages)
+        )
 
     def _within_limit(self, calls: Sequence[ToolCall]) -> Sequence[ToolCall]:
         """Those that the agent and the request leave to be executed; the model hears of the others that they were
@@ -419,6 +457,23 @@ class Run:
             return [events.MaxStepsReached(self._step), self.outcome]
         self._last_step = True
         return [events.MaxStepsReached(self._step)]
+
+
+def name_ask(ask: events.Ask, until: float | None) -> events.Ask:
+    if ask.code:
+        return ask
+    return msgspec.structs.replace(ask, code=codes.new_code(), expires_at=ask.expires_at or until)
+
+
+def altered_calls(batch: Sequence[events.RunEvent], shown: Sequence[events.RunEvent]) -> set[str]:
+    """Those whose arguments somebody who reads the run does not see as they are."""
+    given = _arguments(batch)
+    return {id for id, arguments in _arguments(shown).items() if id in given and given[id] != arguments}
+
+
+def _arguments(batch: Sequence[events.RunEvent]) -> dict[str, str]:
+    detected = [event for event in batch if isinstance(event, events.ToolCallsDetected)]
+    return {call.id: call.arguments for event in detected for call in event.tool_calls}
 
 
 def failure(error: errors.TurnstreamError, tokens: usage.Usage) -> events.RunFailed:

@@ -57,6 +57,14 @@ class Context(Struct):
     value: Any
 
 
+class ResumeEntry(Struct, rename="camel"):
+    """An answer to one interrupt."""
+
+    interrupt_id: str
+    status: str
+    payload: Any = None
+
+
 class RunAgentInput(Struct, rename="camel"):
     """The body of ``POST /ag-ui/{agent}``."""
 
@@ -67,3 +75,4 @@ class RunAgentInput(Struct, rename="camel"):
     context: list[Context] | None = None
     state: Any = None
     forwarded_props: Any = None
+    resume: list[ResumeEntry] | None = None

@@ -41,6 +41,9 @@ class InputItem(Struct):
     error: Any = None
     text: str | None = None
     summary: Any = None
+    approval_request_id: str | None = None
+    approve: bool | None = None
+    reason: str | None = None
 
 
 class ResponsesTool(Struct):

@@ -46,11 +46,35 @@ class Decision(Struct):
     arguments: str | dict[str, Any] | None = None
 
 
+class Answer(Struct):
+    """To the question with that code: ``approve`` a call, with other ``arguments`` if they are given, or ``deny`` it
+    for a ``reason``; ``value`` answers what has a schema, and ``text`` is the same in words."""
+
+    code: str
+    action: Literal["approve", "deny", "answer", "cancel"] = "answer"
+    arguments: dict[str, Any] | None = None
+    value: Any = None
+    text: str = ""
+    reason: str = ""
+
+
+class Reply(Struct):
+    """The body of ``POST /v1/approvals/{code}``: as `Answer`, for the question in the path."""
+
+    action: Literal["approve", "deny", "answer", "cancel"] = "answer"
+    arguments: dict[str, Any] | None = None
+    value: Any = None
+    text: str = ""
+    reason: str = ""
+
+
 class AnswerBody(Struct):
-    """The body of ``POST /v1/runs/{id}/answer``: results and decisions that the run waits for."""
+    """The body of ``POST /v1/runs/{id}/answer``: results and decisions that the run waits for, by the ids of their
+    calls, or answers, by the codes of their questions."""
 
     results: list[ToolResult] = []
     decisions: list[Decision] = []
+    answers: list[Answer] = []
 
 
 class ThreadBody(Struct):

@@ -1,4 +1,4 @@
-"""Who agrees to tool calls: the person at the terminal, and what a server says that has nobody to ask."""
+"""Who agrees to tool calls: the person at the terminal; and for which of them a server asks its users."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def _approvals(toolbox: Toolbox) -> list[str]:
 
 def _who(ask: object) -> str:
     if ask is None:
-        return "the person in turnstream chat; a server refuses these calls"
+        return "the user, who is asked"
     return getattr(ask, "__name__", type(ask).__name__)
 
 

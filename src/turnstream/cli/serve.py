@@ -144,11 +144,8 @@ def banner(service: Service, host: str, port: int) -> str:
     lines = [f"{address}/v1  for clients of OpenAI's API", f"{address}/docs  API reference"]
     for agent in service.agents.values():
         lines.append(f"  {agent.name}  ({agent.model.name})")
-        if refused := unanswered(agent):
-            lines.append(
-                f"  Warning: calls of {', '.join(refused)} need approval, and nobody can be asked here: they are"
-            )
-            lines.append("  refused. approve.ask names a function that decides.")
+        if asked := unanswered(agent):
+            lines.append(f"  calls of {', '.join(asked)} wait for a person's approval")
     lines += [f"  Warning: {warning}." for warning in advise(service)]
     if playground.is_served(service.settings):
         lines.append(f"{address}/  chat in the browser, and each run taken apart")

@@ -146,7 +146,7 @@ class _Call:
         if wanted.push_notification_config is not None or wanted.task_push_notification_config is not None:
             return self.error(_NO_PUSH, "Push notifications are not supported.")
         if message.task_id:
-            return self._with_task(message.task_id, lambda task: self._refuse_to_continue(message, task))
+            return self._with_task(message.task_id, lambda task: self._continue(message, task))
         context = incoming.name(message.context_id, "message.contextId") or f"context-{self._request.id}"
         request = incoming.mark_housekeeping(
             requests.RunRequest(
@@ -157,18 +157,31 @@ class _Call:
                 keep=self._keep(wanted),
             )
         )
-        ask = Ask(self._version, self._id, self._act == "stream", statuses.wanted(self._request))
-        return Exchange(request, ask, objects.Task(self._request.id, context))
+        return Exchange(request, self._ask, objects.Task(self._request.id, context))
+
+    @property
+    def _ask(self) -> Ask:
+        return Ask(self._version, self._id, self._act == "stream", statuses.wanted(self._request))
 
     def _keep(self, wanted: api.SendConfiguration) -> requests.Keep | None:
         """A client that does not wait asks for the task later."""
         at_once = wanted.return_immediately or wanted.blocking is False
         return requests.Keep(background=True) if at_once and self._act == "send" and self._request.can_keep else None
 
-    def _refuse_to_continue(self, message: api.Message, task: objects.Task) -> base.Reply:
-        """A task is one run: what follows it is a new task in the same context."""
+    def _continue(self, message: api.Message, task: objects.Task) -> Exchange | base.Reply:
+        """A task is one run: it takes messages while it waits for one, and what follows it is a new task in the same
+        context."""
         if message.context_id and message.context_id != task.context_id:
             return self.error(_INVALID_PARAMS, "message.contextId: the task belongs to another context.")
+        if task.state == "input-required":
+            request = requests.RunRequest(
+                messages=(messages.UserMessage(a2a_request.content(message)),),
+                agent=self._agent,
+                thread_id=task.context_id,
+                answers=a2a_request.answers(message),
+                follows=task.id,
+            )
+            return Exchange(request, self._ask, task)
         text = f"The task is {task.state} and takes no more messages: send one in its context, without a taskId."
         return self.error(_UNSUPPORTED, text)
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 from turnstream import events, jsontext, usage
 from turnstream.api import a2a as api
 from turnstream.dialects import a2a_objects as objects
-from turnstream.dialects import base, paragraphs, statuses
+from turnstream.dialects import asking, base, paragraphs, statuses
 
 
 class Ask(Struct, frozen=True):
@@ -39,8 +39,9 @@ class Encoder(base.StreamEncoder):
         return jsontext.encode(self.task)
 
     def feed(self, batch: Sequence[events.LogEvent]) -> bytes:
-        if self.ended:
+        if self.ended and self.task.state != "input-required":
             return b""
+        self.ended = False
         if self._paragraphs.open and not self._reasoning and (frames := self._only_text(batch)) is not None:
             return frames
         pieces: list[bytes] = [] if self._started else [self.show_task()]
@@ -96,7 +97,11 @@ class Encoder(base.StreamEncoder):
                 return b""
             case events.ReasoningDelta() | events.RunStarted() | events.ClientToolCalls():
                 return b""  # this protocol's clients declare no tools
-            case events.ToolBegan() | events.RunWaiting() | events.RunAnswered():
+            case events.RunWaiting():
+                return self._wait(event) if event.asks else b""
+            case events.RunAnswered():
+                return self._update(None) if self.task.state == "input-required" else b""
+            case events.ToolBegan():
                 return b""
             case events.RunFinished(usage=usage, reason=reason):
                 last_words = {"max_steps": statuses.STOPPED, "content_filter": statuses.FILTERED}.get(reason, "")
@@ -133,7 +138,7 @@ class Encoder(base.StreamEncoder):
         return self._update(None) if self.task.state == "submitted" else b""
 
     def _update(self, metadata: dict[str, Any] | None, sentence: str | None = None, final: bool = False) -> bytes:
-        if self.task.state == "submitted":
+        if self.task.state == "submitted" or (self.task.state == "input-required" and not final):
             self.task.state = "working"
         id = ""
         if sentence is not None and final:  # the same, whether or not there was a stream before it
@@ -185,6 +190,13 @@ class Encoder(base.StreamEncoder):
         whole = self._whole(last=True) if failure is None else b""
         self.task.state = "canceled" if cancelled else "completed" if failure is None else "failed"
         return whole + self._update({"usage": self.task.usage}, failure, final=True)
+
+    def _wait(self, waiting: events.RunWaiting) -> bytes:
+        """The end of a stream, but not of the task, which goes on with the answer: a message that names it."""
+        self.ended = True
+        self.task.state, self.task.asked = "input-required", asking.message(waiting)
+        self._paragraphs.open = False
+        return self._update({"asks": asking.details(waiting)}, self.task.asked, final=True)
 
     def _whole(self, last: bool) -> bytes:
         """The artifact once more."""

@@ -17,13 +17,14 @@ from turnstream.dialects import body as bodies
 _PAGE, _MOST = 50, 100
 _STATUSES: Mapping[str, tuple[protocols.Status, ...]] = {
     "TASK_STATE_SUBMITTED": ("queued",),
-    "TASK_STATE_WORKING": ("running", "waiting"),
+    "TASK_STATE_WORKING": ("running",),
+    "TASK_STATE_INPUT_REQUIRED": ("waiting",),
     "TASK_STATE_COMPLETED": ("finished",),
     "TASK_STATE_FAILED": ("failed",),
     "TASK_STATE_CANCELED": ("cancelled",),
 }
 # States of the protocol that no task here is ever in.
-_NEVER = frozenset({"TASK_STATE_INPUT_REQUIRED", "TASK_STATE_REJECTED", "TASK_STATE_AUTH_REQUIRED"})
+_NEVER = frozenset({"TASK_STATE_REJECTED", "TASK_STATE_AUTH_REQUIRED"})
 
 
 def decode(rpc: api.RpcRequest, agent: str, dialect: str, id: api.RpcId) -> base.Listing | base.Reply:

@@ -9,11 +9,12 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from turnstream import errors, jsontext, protocols, usage
+from turnstream import errors, events, jsontext, protocols, usage
 from turnstream.api.a2a import RpcId
+from turnstream.dialects import asking
 
 Version = Literal["0.3", "1.0"]
-State = Literal["submitted", "working", "completed", "canceled", "failed"]
+State = Literal["submitted", "working", "input-required", "completed", "canceled", "failed"]
 
 CARD_PATHS = ("/.well-known/agent-card.json", "/.well-known/agent.json")  # the second is that of 0.2
 
@@ -31,6 +32,7 @@ class Task(Struct):
     texts: list[str] = []
     failure: str | None = None
     message_id: str = ""  # of the status message that says so
+    asked: str = ""  # what it waits for
     usage: dict[str, int] | None = None
     changed_at: float | None = None  # seconds since the epoch; told in lists alone
 
@@ -40,12 +42,14 @@ def read_task(state: protocols.RunState) -> Task:
     task = Task(state.id, state.thread or "")
     if state.shown:
         task = msgspec.json.decode(state.shown, type=Task)
+    if state.status == "waiting" and isinstance(state.ending, events.RunWaiting):
+        task.state, task.asked = "input-required", asking.message(state.ending)
     if state.status == "cancelled":
         task.state = "canceled"
     return task
 
 
-OPEN = ("submitted", "working")  # the states of a task that has not ended
+OPEN = ("submitted", "working", "input-required")  # the states of a task that has not ended
 
 
 def usage_object(usage: usage.Usage) -> dict[str, int]:
@@ -59,7 +63,8 @@ def text_part(text: str, version: Version) -> dict[str, Any]:
 
 def status(task: Task, version: Version, sentence: str | None = None, message_id: str = "") -> dict[str, Any]:
     """``sentence`` is what the agent says about itself, for a person."""
-    shown: dict[str, Any] = {"state": task.state if version == "0.3" else f"TASK_STATE_{task.state.upper()}"}
+    state = task.state if version == "0.3" else f"TASK_STATE_{task.state.upper().replace('-', '_')}"
+    shown: dict[str, Any] = {"state": state}
     if task.changed_at is not None:
         shown["timestamp"] = timestamp(task.changed_at)
     if sentence is None:
@@ -75,10 +80,11 @@ def timestamp(seconds: float) -> str:
 
 def task_object(task: Task, version: Version) -> dict[str, Any]:
     described: dict[str, Any] = {"kind": "task"} if version == "0.3" else {}
+    waits = task.state == "input-required"
     described |= {
         "id": task.id,
         "contextId": task.context_id,
-        "status": status(task, version, task.failure, task.message_id),
+        "status": status(task, version, task.asked if waits else task.failure, task.message_id),
     }
     if task.usage is not None:
         described["metadata"] = {"usage": task.usage}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from turnstream import errors, jsontext, messages
+from turnstream import asks, errors, jsontext, messages
 from turnstream.api import a2a as api
 from turnstream.dialects import body as bodies
 from turnstream.dialects import incoming
@@ -13,6 +13,21 @@ def content(message: api.Message) -> messages.Content:
         raise errors.RequestError("message.parts: there must be at least one part.", param="message.parts")
     parts = tuple(_part(part, f"message.parts[{at}]") for at, part in enumerate(message.parts))
     return incoming.content(parts)
+
+
+def answers(message: api.Message) -> tuple[asks.Answer, ...]:
+    """The answers that a client gives as data: ``{"code": …, "approve": true}``, with ``arguments``, ``value`` or
+    ``reason`` beside it. What it says in words is read as of any other user."""
+    given = [part.data for part in message.parts if isinstance(part.data, dict) and "code" in part.data]
+    return tuple(
+        asks.Answer(
+            str(data["code"]),
+            "accept" if data.get("approve", "value" in data) is True else "decline",
+            bodies.bounded(data.get("value", data.get("arguments")), "message.parts"),
+            reason=str(data.get("reason") or ""),
+        )
+        for data in given
+    )
 
 
 def _part(part: api.Part, path: str) -> messages.ContentPart:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, assert_never
 
-from turnstream import errors, events, jsontext, messages, usage
+from turnstream import asks, errors, events, jsontext, messages, usage
 from turnstream.api import ag_ui as api
-from turnstream.dialects import ag_ui_request, base, blocks, incoming, resume, statuses
+from turnstream.dialects import ag_ui_request, asking, base, blocks, incoming, resume, statuses
 from turnstream.dialects import body as bodies
 
 
@@ -153,6 +153,11 @@ class Encoder(blocks.BlockEncoder):
             case events.RunFinished(usage=usage, reason=reason):
                 filtered = self._say("text", statuses.FILTERED) + self._leave() if reason == "content_filter" else b""
                 return filtered + self._finish({"type": "success"}, usage)
+            case events.RunWaiting(tool_calls=calls, usage=usage):
+                named = {call.id: call for call in calls}
+                interrupts = [_interrupt(ask, named[ask.tool_call_id]) for ask in event.asks]
+                outcome = {"type": "interrupt", "interrupts": interrupts} if interrupts else {"type": "success"}
+                return self._finish(outcome, usage)
             case events.RunFailed() | events.RunCancelled():
                 failure = base.as_failure(event)
                 code, message, usage = failure.code, failure.message, failure.usage
@@ -233,6 +238,36 @@ class Encoder(blocks.BlockEncoder):
         if self._messages is not None:
             self._messages.append({"id": message, "role": "tool", "toolCallId": id, "content": content})
         return _frame("TOOL_CALL_RESULT", messageId=message, toolCallId=id, content=content, role="tool")
+
+
+_APPROVED = {
+    "type": "object",
+    "properties": {
+        "approved": {"type": "boolean"},
+        "arguments": {"type": "object", "description": "In place of those of the call."},
+        "reason": {"type": "string"},
+    },
+    "required": ["approved"],
+}
+
+
+def _interrupt(ask: asks.Ask, call: messages.ToolCall) -> dict[str, Any]:
+    """The call's arguments are told in words too: the page may show the question without the call."""
+    question = ask.kind == "question"
+    shown = {"name": call.name, "arguments": base.arguments(call)}
+    interrupt: dict[str, Any] = {
+        "id": ask.code,
+        "reason": "input_required" if question else "tool_call",
+        "message": asking.sentence(ask, call),
+        "toolCallId": call.id,
+        "metadata": {"kind": ask.kind, "toolCall": shown, **({"url": ask.url} if ask.url else {})},
+    }
+    schema = ask.schema if question else _APPROVED
+    if schema is not None:
+        interrupt["responseSchema"] = schema
+    if ask.expires_at is not None:
+        interrupt["expiresAt"] = asking.iso_time(ask.expires_at)
+    return interrupt
 
 
 def _frame(type: str, **members: Any) -> bytes:

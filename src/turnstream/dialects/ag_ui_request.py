@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-from turnstream import errors, jsontext, messages, requests, text, toolspec
+from turnstream import asks, errors, jsontext, messages, requests, text, toolspec
 from turnstream.api import ag_ui as api
 from turnstream.dialects import body as bodies
 from turnstream.dialects import incoming
@@ -26,6 +26,7 @@ def run_request(body: api.RunAgentInput, agent: str | None) -> requests.RunReque
             thread_id=incoming.name(body.thread_id, "threadId"),
             context=_context(body),
             client_context=_shown(body.context or ()),
+            answers=tuple(_answer(entry) for entry in body.resume or ()),
         )
     )
 
@@ -50,6 +51,21 @@ def show(message: messages.AssistantMessage, id: str) -> dict[str, Any]:
     if calls:
         shown["toolCalls"] = calls
     return shown
+
+
+def _answer(entry: api.ResumeEntry) -> asks.Answer:
+    """``payload`` is what the interrupt's schema asks for; for an approval a bare true or false will do."""
+    payload = bodies.bounded(entry.payload, "resume")
+    if entry.status != "resolved":
+        return asks.Answer(entry.interrupt_id, "cancel")
+    if isinstance(payload, bool):
+        return asks.Answer(entry.interrupt_id, "accept" if payload else "decline")
+    if isinstance(payload, dict) and isinstance(approved := payload.get("approved"), bool):
+        reason = payload.get("reason")
+        words = reason if isinstance(reason, str) else ""
+        action: Literal["accept", "decline"] = "accept" if approved else "decline"
+        return asks.Answer(entry.interrupt_id, action, payload.get("arguments"), reason=words)
+    return asks.Answer(entry.interrupt_id, "accept", payload)
 
 
 def _tool(tool: api.Tool, path: str) -> toolspec.ToolSpec:

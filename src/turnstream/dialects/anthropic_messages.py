@@ -15,7 +15,7 @@ import msgspec
 
 from turnstream import errors, events, jsontext, messages, requests, toolspec, usage
 from turnstream.api import messages as api
-from turnstream.dialects import anthropic_messages_request, base, blocks, incoming, paragraphs, statuses
+from turnstream.dialects import anthropic_messages_request, asking, base, blocks, incoming, paragraphs, statuses
 from turnstream.dialects import body as bodies
 
 COUNT_PATH = "/v1/messages/count_tokens"
@@ -165,6 +165,9 @@ class Encoder(blocks.BlockEncoder):
                 return b""
             case events.RunFinished():
                 return self._finish(event)
+            case events.RunWaiting(step=step, usage=used):
+                asked = self._say("text", asking.message(event)) + self._leave()
+                return asked + self._finish(events.RunFinished("stop", used, step))
             case events.RunFailed(code=code, message=message, status=status):
                 return self._fail(message, _status(status, code))
             case events.RunCancelled():

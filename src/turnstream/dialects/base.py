@@ -200,6 +200,10 @@ class Dialect(Protocol):
         ...
 
 
+LAST = events.RunFinished | events.RunFailed | events.RunCancelled | events.RunWaiting
+"""After any of these a stream ends; only the native one goes on behind a wait."""
+
+
 class StreamEncoder:
     """What encoders have in common; ``ended`` is set with the terminal frame."""
 
@@ -247,6 +251,12 @@ def outcome(batch: Sequence[events.RunEvent]) -> events.TerminalEvent | None:
     """The terminal event, which is the last one, if the run has ended."""
     last = batch[-1] if batch else None
     return last if isinstance(last, events.RunFinished | events.RunFailed | events.RunCancelled) else None
+
+
+def ending(batch: Sequence[events.RunEvent]) -> events.TerminalEvent | events.RunWaiting | None:
+    """The terminal event, or what the run waits for, if it is the last."""
+    last = batch[-1] if batch else None
+    return last if isinstance(last, LAST) else None
 
 
 def as_failure(end: events.RunFailed | events.RunCancelled) -> events.RunFailed:

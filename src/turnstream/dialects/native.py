@@ -13,7 +13,7 @@ import msgspec
 
 from turnstream import errors, events, jsontext, messages, protocols, requests, toolspec
 from turnstream.api import runs as api
-from turnstream.dialects import base, incoming, openai_chat, openai_chat_messages, openai_chat_request
+from turnstream.dialects import asking, base, incoming, openai_chat, openai_chat_messages, openai_chat_request
 from turnstream.dialects import body as bodies
 
 # Events that change the state of a run have names of two words; the rest are named by their kind.
@@ -78,7 +78,9 @@ class Exchange:
 
     def reply(self, agent: str, batch: Sequence[events.RunEvent]) -> base.Reply:
         text = "".join(event.text for event in batch if isinstance(event, events.TextDelta))
-        shown = run_object(self.id, agent, self.request.thread_id, "finished", self.created, ending=base.outcome(batch))
+        ending = base.ending(batch)
+        status = "waiting" if isinstance(ending, events.RunWaiting) else "finished"
+        shown = run_object(self.id, agent, self.request.thread_id, status, self.created, ending=ending)
         return base.Reply(200, jsontext.encode({**shown, "output": text}))
 
     def refuse(self, error: errors.TurnstreamError, request_id: str) -> base.Reply:
@@ -164,7 +166,7 @@ def _waiting(ending: object) -> dict[str, Any] | None:
 
 
 def _show_ask(ask: events.Ask) -> dict[str, Any]:
-    shown = msgspec.to_builtins(msgspec.structs.replace(ask, state=None))
+    shown = msgspec.to_builtins(asking.public(ask))
     del shown["tool_call_id"]
     return {"ask": shown}
 

@@ -9,7 +9,7 @@ import msgspec
 
 from turnstream import errors, events, jsontext, messages, requests, text, toolspec, usage
 from turnstream.api import chat_completions as api
-from turnstream.dialects import base, incoming, open_webui, openai_chat_request, paragraphs, statuses
+from turnstream.dialects import asking, base, incoming, open_webui, openai_chat_request, paragraphs, statuses
 from turnstream.dialects import body as bodies
 
 DONE = b"data: [DONE]\n\n"
@@ -70,8 +70,8 @@ class Exchange:
             "model": self.model or agent,
             "choices": [_choice(batch)],
         }
-        end = base.outcome(batch)
-        if isinstance(end, events.RunFinished):
+        end = base.ending(batch)
+        if isinstance(end, events.RunFinished | events.RunWaiting):
             completion["usage"] = usage_object(end.usage)
         if self.request.thread_id is not None:
             completion["thread_id"] = self.request.thread_id
@@ -136,7 +136,7 @@ class Encoder(base.StreamEncoder):
             else:
                 answer.see(event)
                 pieces.append(self._event(event))
-                if isinstance(event, events.RunFinished | events.RunFailed | events.RunCancelled):
+                if isinstance(event, base.LAST):
                     break
         return b"".join(pieces)
 
@@ -183,6 +183,10 @@ class Encoder(base.StreamEncoder):
                 return b""
             case events.RunFinished():
                 return self._finish(event)
+            case events.RunWaiting(step=step, usage=used):
+                said = self._paragraphs.begin(asking.message(event))
+                asked = self._chunk(jsontext.encode({"content": said})) if said else b""
+                return asked + self._finish(events.RunFinished("stop", used, step))
             case events.RunFailed(code=code, message=message, status=status, param=param):
                 return self._fail(message, status, code, param)
             case events.RunCancelled():
@@ -256,9 +260,10 @@ class Encoder(base.StreamEncoder):
 
 def _choice(batch: Sequence[events.RunEvent]) -> dict[str, Any]:
     """The one choice of a whole answer: what the stream's deltas add up to."""
-    end = base.outcome(batch)
+    end = base.ending(batch)
     stopped = isinstance(end, events.RunFinished) and end.reason == "max_steps"
-    text = paragraphs.joined(batch, statuses.STOPPED if stopped else "")
+    asked = asking.message(end) if isinstance(end, events.RunWaiting) else ""
+    text = paragraphs.joined(batch, statuses.STOPPED if stopped else asked)
     reasoning = "".join(event.text for event in batch if isinstance(event, events.ReasoningDelta))
     refusal = "".join(event.text for event in batch if isinstance(event, events.RefusalDelta))
     calls = [call for event in batch if isinstance(event, events.ClientToolCalls) for call in event.tool_calls]

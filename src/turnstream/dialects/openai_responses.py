@@ -11,9 +11,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, assert_never
 
+import msgspec
+
 from turnstream import errors, events, jsontext, messages, protocols, requests, toolspec, usage
 from turnstream.api import responses as api
-from turnstream.dialects import base, openai_chat, openai_responses_request, paragraphs, responses_kept, statuses
+from turnstream.dialects import (
+    asking,
+    base,
+    openai_chat,
+    openai_responses_request,
+    paragraphs,
+    responses_kept,
+    statuses,
+)
 from turnstream.dialects import body as bodies
 from turnstream.dialects import openai_responses_items as items
 from turnstream.dialects import openai_responses_tools as tools
@@ -37,6 +47,7 @@ class Responses:
             body.input = responses_kept.resolve(body.input, found)
             declared = tools.read(body.tools or ())
             asked = openai_responses_request.run_request(body, request.headers, declared)
+            asked = msgspec.structs.replace(asked, follows=responses_kept.previous_run(body))
             thread = responses_kept.thread_ref(body, request, asked, found)
             return Exchange(body, request, asked, thread, declared)
 
@@ -278,7 +289,9 @@ class Encoder(base.StreamEncoder):
         match event:
             case events.RunResumed():
                 return self._abandon()
-            case events.ToolBegan() | events.RunWaiting() | events.RunAnswered():
+            case events.RunWaiting():
+                return self._wait(event) if event.asks else b""
+            case events.ToolBegan() | events.RunAnswered():
                 return b""
             case events.SourceFound(source=source):
                 self._sources.append(source)
@@ -423,6 +436,20 @@ class Encoder(base.StreamEncoder):
             members = {"code": failure.code, "message": failure.message, "param": failure.param}
             told = self._frame("error", **members, error=error)
         return left + told + self._frame(f"response.{status}", response=self._shown) + openai_chat.DONE
+
+    def _wait(self, waiting: events.RunWaiting) -> bytes:
+        """An approval is an item of its own; what the protocol has no item for is asked in words."""
+        left = self._leave()
+        approvals = [ask for ask in waiting.asks if ask.kind == "approval" and self._server_calls == "mcp"]
+        calls = {call.id: call for call in waiting.tool_calls}
+        for ask in approvals:
+            if (open_call := self._calls.pop(ask.tool_call_id, None)) is not None:
+                left += self._finish_item(open_call.index, open_call.object("incomplete", open_call.written))
+            item = items.approval_request(ask, calls[ask.tool_call_id], self._label)
+            left += self._add(item) + self._finish_item(self._next - 1, item)
+        words = asking.message(waiting, ("question", "outcome") if self._server_calls == "mcp" else asking.KINDS)
+        said = self._say(items.OUTPUT, self._paragraphs.begin(words))
+        return left + said + self._end(events.RunFinished("stop", waiting.usage, waiting.step))
 
 
 def _outcome(end: events.RunFinished | events.RunFailed | events.RunCancelled) -> tuple[str, dict[str, Any]]:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from turnstream import jsontext, messages
+from turnstream import asks, jsontext, messages
 from turnstream.dialects import openai_responses_tools as tools
 
 
@@ -99,6 +99,15 @@ class Call:
         if self.shape == "custom":
             return {"input": custom_input(arguments)}
         return {"arguments": arguments, **({"name": self.form.name} if self.shape == "function" else {})}
+
+
+APPROVAL = "mcpr_"
+
+
+def approval_request(ask: asks.Ask, call: messages.ToolCall, label: str) -> dict[str, Any]:
+    arguments = call.arguments or "{}"
+    named = {"type": "mcp_approval_request", "id": f"{APPROVAL}{ask.code}", "server_label": label}
+    return {**named, "name": call.name, "arguments": arguments}
 
 
 def _execution_error(text: str) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from turnstream import errors, messages, requests
+from turnstream import asks, errors, messages, requests
 from turnstream.api import responses as api
 from turnstream.dialects import body as bodies
 from turnstream.dialects import incoming, openai_responses_input
+from turnstream.dialects import openai_responses_items as items
 from turnstream.dialects import openai_responses_tools as tools
 
 _OPENAI = ("service_tier", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "truncation")
@@ -19,7 +20,8 @@ def run_request(body: api.ResponsesRequest, headers: Mapping[str, str], declared
     _refuse_unsupported(body)
     choice, offered = tools.choose(body.tool_choice, declared)
     given = openai_responses_input.read(body.input)
-    if not given and body.previous_response_id is None:
+    answers = tuple(_answers(body.input))
+    if not given and not answers and body.previous_response_id is None:
         raise errors.RequestError("input: there must be at least one item.", param="input", code="invalid_value")
     instructions = (messages.SystemMessage(body.instructions),) if body.instructions else ()
     metadata = body.metadata or {}
@@ -37,8 +39,20 @@ def run_request(body: api.ResponsesRequest, headers: Mapping[str, str], declared
             max_tool_calls=incoming.whole(body.max_tool_calls, "max_tool_calls"),
             notes=declared.notes,
             keep=requests.Keep(background=True) if body.background else None,
+            answers=answers,
         )
     )
+
+
+def _answers(given: str | list[api.InputItem]) -> Iterator[asks.Answer]:
+    for at, item in enumerate(() if isinstance(given, str) else given):
+        if item.type != "mcp_approval_response":
+            continue
+        if item.approval_request_id is None or item.approve is None:
+            text = f"input[{at}]: needs 'approval_request_id' and 'approve'."
+            raise errors.RequestError(text, param=f"input[{at}]", code="missing_field")
+        code = item.approval_request_id.removeprefix(items.APPROVAL)
+        yield asks.Answer(code, "accept" if item.approve else "decline", reason=item.reason or "")
 
 
 def conversation(body: api.ResponsesRequest) -> str | None:

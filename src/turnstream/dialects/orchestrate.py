@@ -16,7 +16,7 @@ import msgspec
 
 from turnstream import errors, events, jsontext, messages, requests
 from turnstream.api import chat_completions as api
-from turnstream.dialects import base, openai_chat, openai_chat_request, paragraphs, statuses
+from turnstream.dialects import asking, base, openai_chat, openai_chat_request, paragraphs, statuses
 from turnstream.dialects import body as bodies
 
 _HANDED_OVER = "transfer_to_"
@@ -105,7 +105,7 @@ class Encoder(base.StreamEncoder):
                 pieces.append(self._thought())
             self._paragraphs.see(event)
             pieces.append(self._event(event))
-            if isinstance(event, events.RunFinished | events.RunFailed | events.RunCancelled):
+            if isinstance(event, base.LAST):
                 break
         return b"".join(pieces)
 
@@ -145,6 +145,10 @@ class Encoder(base.StreamEncoder):
                 return b""
             case events.RunFinished():
                 return self._finish(event)
+            case events.RunWaiting(step=step, usage=used):
+                said = self._paragraphs.begin(asking.message(event))
+                asked = self._message({"role": "assistant", "content": said}) if said else b""
+                return asked + self._finish(events.RunFinished("stop", used, step))
             case events.RunFailed(message=message):
                 return self._fail(message)
             case events.RunCancelled():

@@ -24,7 +24,7 @@ class Paragraphs:
 
     def see(self, event: events.LogEvent) -> None:
         """Any event but text."""
-        if isinstance(event, events.StepStarted | events.HostedToolCall | events.MaxStepsReached):
+        if isinstance(event, events.StepStarted | events.HostedToolCall | events.MaxStepsReached | events.RunWaiting):
             self.open = False
 
     def begin(self, text: str) -> str:

@@ -23,6 +23,10 @@ def named_runs(body: api.ResponsesRequest) -> tuple[str, ...]:
     return tuple(dict.fromkeys(ids))
 
 
+def previous_run(body: api.ResponsesRequest) -> str | None:
+    return None if body.previous_response_id is None else _run_of_response(body.previous_response_id)
+
+
 def _run_of_response(id: str) -> str:
     return id.removeprefix(PREFIX) if id.startswith(PREFIX) else ""
 
@@ -72,6 +76,8 @@ def thread_ref(
         text = "conversation: cannot be combined with previous_response_id."
         raise errors.RequestError(text, param="conversation", code="invalid_value")
     state = found.get(_run_of_response(body.previous_response_id))
+    if state is not None and (state.status == "waiting" or request.answers):
+        return requests.ThreadRef(client.id, "client", stores=False)  # no run begins: that one goes on, or still waits
     if state is None or state.status != "finished" or state.thread is None:
         text = "previous_response_id: this server does not have that response, or no longer."
         raise errors.RequestError(text, param="previous_response_id", code="previous_response_not_found", status=404)

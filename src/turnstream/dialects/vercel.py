@@ -14,7 +14,7 @@ import msgspec
 
 from turnstream import errors, events, jsontext, messages, toolspec, usage
 from turnstream.api import vercel as api
-from turnstream.dialects import base, blocks, incoming, openai_chat, resume, statuses, vercel_request
+from turnstream.dialects import asking, base, blocks, incoming, openai_chat, resume, statuses, vercel_request
 from turnstream.dialects import body as bodies
 
 
@@ -130,6 +130,8 @@ class Encoder(blocks.BlockEncoder):
                 return self._data("tool-progress", progress)
             case events.SourceFound(source=source):
                 return self._source(source)
+            case events.RunWaiting(step=step, usage=usage):
+                return self._wait(event) + self._end(events.RunFinished("tool_calls", usage, step))
             case events.RunFinished() | events.RunFailed() | events.RunCancelled():
                 return self._end(event)
             case _:
@@ -181,6 +183,16 @@ class Encoder(blocks.BlockEncoder):
         if source.url:
             return _frame("source-url", sourceId=id, url=source.url, title=title or source.url)
         return _frame("source-document", sourceId=id, mediaType="text/plain", title=title or "source")
+
+    def _wait(self, waiting: events.RunWaiting) -> bytes:
+        """The front end shows approvals with the calls; what it has no part for is asked in words."""
+        asked = [
+            _frame("tool-approval-request", approvalId=ask.code, toolCallId=ask.tool_call_id)
+            for ask in waiting.asks
+            if ask.kind == "approval"
+        ]
+        words = asking.message(waiting, ("question", "outcome"))
+        return b"".join(asked) + self._say("text", words) + self._leave()
 
     def _end_step(self) -> bytes:
         if not self._in_step:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from turnstream import jsontext, messages, requests, toolspec
+from turnstream import asks, jsontext, messages, requests, toolspec
 from turnstream.api import vercel as api
 from turnstream.dialects import incoming
 
@@ -23,8 +23,20 @@ def run_request(body: api.ChatBody, agent: str | None) -> requests.RunRequest:
             agent=agent,
             tools=tuple(_tools(body.tools)),
             thread_id=incoming.name(body.id, "id"),
+            answers=tuple(_answers(body)),
         )
     )
+
+
+def _answers(body: api.ChatBody) -> Iterator[asks.Answer]:
+    """To what was asked in the last message: those in earlier ones have been given."""
+    last = body.messages[-1]
+    for part in (last.parts or ()) if last.role == "assistant" else ():
+        approval = part.approval or {}
+        id, approved, reason = approval.get("id"), approval.get("approved"), approval.get("reason")
+        if part.state == "approval-responded" and isinstance(id, str) and isinstance(approved, bool):
+            words = reason if isinstance(reason, str) else ""
+            yield asks.Answer(id, "accept" if approved else "decline", reason=words)
 
 
 def continued(body: api.ChatBody) -> str | None:

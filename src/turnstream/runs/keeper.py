@@ -79,6 +79,11 @@ class Keeper:
         self._execute_soon(accepted)
         return protocols.Submitted(new.id)
 
+    async def keep(self, new: protocols.NewRun, batch: Sequence[events.LogEvent]) -> None:
+        """A run that begins to wait, and was nobody's but its client's so far. Raises as `Runs.keep` does."""
+        await self.runs.keep(new, batch)
+        logger.info("run %s of %s waits", new.id, new.agent)
+
     async def leave(self) -> None:
         """Claim nothing more, and let other processes go on with what is under way. They begin at once."""
         tasks = [*self._tasks, *self._loops]
@@ -97,8 +102,16 @@ class Keeper:
             await asyncio.sleep(EXPIRE_EVERY)
             try:
                 await self.runs.expire(LOG_LIFETIME)
+                await self._end_questions()
             except errors.StoreError:
                 logger.warning("logs of runs that ended could not be removed", exc_info=True)
+
+    async def _end_questions(self) -> None:
+        """Nobody has answered in time: that is a no."""
+        now = time.time()
+        for state in await self.runs.waiting():
+            if isinstance(state.ending, events.RunWaiting) and (answered := rules.expire(state.ending, now)):
+                await self.runs.answer(state.principal, state.id, answered)
 
     def _execute_soon(self, claim: protocols.Claim) -> None:
         task = asyncio.create_task(self._execute(claim))

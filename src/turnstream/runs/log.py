@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
 from turnstream import asks, conversation, events, protocols, usage
 from turnstream.messages import Message, ToolCall, ToolMessage  # by name: `Fold` has ``messages``
 
@@ -53,6 +55,7 @@ class Fold:
         self._replies: dict[str, ToolMessage] = {}
         self._decisions: dict[str, asks.Decision] = {}
         self._states: dict[str, Any] = {}
+        self._approved: set[str] = set()
         self._unsafe: int | None = None
 
     @property
@@ -80,6 +83,7 @@ class Fold:
             self._replies,
             self._decisions,
             self._states,
+            frozenset(self._approved),
         )
 
     def feed(self, numbered: Iterable[tuple[int, events.LogEvent]]) -> None:
@@ -106,7 +110,7 @@ class Fold:
                 self.usage += event.usage
                 self.tries, self._unsafe = 0, None
                 self._last, self._calls, self._results, self._executed, self._answered = event, (), {}, False, ()
-                self._replies, self._decisions, self._states = {}, {}, {}
+                self._replies, self._decisions, self._states, self._approved = {}, {}, {}, set()
                 self._said.feed([event])
             case events.ToolCallsDetected(tool_calls=calls):
                 self._calls = calls
@@ -136,7 +140,7 @@ class Fold:
     def _take_answer(self, event: events.RunAnswered) -> None:
         waiting, self.ending, self.tries = self.ending, None, 0
         open_calls = waiting.tool_calls if isinstance(waiting, events.RunWaiting) else ()
-        asked = {ask.tool_call_id for ask in waiting.asks} if isinstance(waiting, events.RunWaiting) else ()
+        asked = {ask.tool_call_id: ask for ask in waiting.asks} if isinstance(waiting, events.RunWaiting) else {}
         for result in event.results:
             if result.tool_call_id in asked:
                 self._replies[result.tool_call_id] = result
@@ -144,9 +148,17 @@ class Fold:
             self._said.messages.append(result)
             self._answered += tuple(call for call in open_calls if call.id == result.tool_call_id)
         for decision in event.decisions:
-            self._decisions[decision.tool_call_id] = decision
+            self._decide(decision, asked.get(decision.tool_call_id))
             if decision.action == "call":  # whoever says so knows that it has not happened
                 self._begun.discard(decision.tool_call_id)
+
+    def _decide(self, decision: asks.Decision, ask: asks.Ask | None) -> None:
+        """A call may ask again: what was approved before, and with which arguments, still holds then."""
+        id, before = decision.tool_call_id, self._decisions.get(decision.tool_call_id)
+        arguments = before.arguments if before is not None and decision.arguments is None else decision.arguments
+        self._decisions[id] = msgspec.structs.replace(decision, arguments=arguments)
+        if decision.action == "call" and ask is not None and ask.kind == "approval":
+            self._approved.add(id)
 
 
 def fold(numbered: Iterable[tuple[int, events.LogEvent]]) -> Fold:

@@ -229,6 +229,21 @@ class Runs:
         self._news.set()
         return True
 
+    async def keep(self, new: protocols.NewRun, batch: Sequence[events.LogEvent]) -> None:
+        async with self.database.transaction() as db:
+            await self._insert(db, new)
+            await Append(new, 1, uuid.uuid4(), batch).store(db)
+
+    async def waiting(self, principal: str | None = None, limit: int = 1000) -> list[protocols.RunState]:
+        select = f"""select {threads.RUN_COLUMNS} from turnstream.run where status = 'waiting'
+            and ($1::text is null or principal = $1) order by turnstream.run.created_at desc, id desc limit $2"""
+        return [threads.run_state(row) for row in await self.database.fetch(select, principal, limit)]
+
+    async def request(self, run_id: str) -> protocols.NewRun | None:
+        select = "select request from turnstream.run where id = $1 and kept"
+        rows = await self.database.fetch(select, run_id)
+        return codec.decode_new_run(rows[0]["request"]) if rows else None
+
     async def delete(self, principal: str, run_id: str) -> bool:
         delete = "delete from turnstream.run where principal = $1 and id = $2 returning id"
         return bool(await self.database.fetch(delete, principal, run_id))

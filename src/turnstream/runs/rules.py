@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
+import msgspec
 from msgspec import Struct
 
 from turnstream import errors, events, messages, protocols
@@ -78,11 +79,33 @@ def answer(
     given = [*(each.tool_call_id for each in answered.results), *(each.tool_call_id for each in answered.decisions)]
     if not given or not set(given) <= {call.id for call in waiting.tool_calls} or len(set(given)) < len(given):
         return None
+    codes = {ask.tool_call_id: ask.code for ask in waiting.asks}
+    if any(each.code not in ("", codes.get(each.tool_call_id)) for each in answered.decisions):
+        return None  # it answers what the call asked before
     calls = tuple(call for call in waiting.tool_calls if call.id not in given)
     if not calls:
         return [answered]
     asks = tuple(ask for ask in waiting.asks if ask.tool_call_id not in given)
-    return [answered, events.RunWaiting(waiting.step, calls, asks, waiting.usage)]
+    return [answered, msgspec.structs.replace(waiting, tool_calls=calls, asks=asks)]
+
+
+def expire(waiting: events.RunWaiting, now: float) -> events.RunAnswered | None:
+    """A no to all that nobody has answered in time."""
+    late = [ask for ask in waiting.asks if ask.expires_at is not None and ask.expires_at <= now]
+    reason = "Nobody answered in time."
+    names = {call.id: call.name for call in waiting.tool_calls}
+    results = [
+        messages.ToolMessage(ask.tool_call_id, reason, names.get(ask.tool_call_id, ""), is_error=True)
+        for ask in late
+        if ask.kind == "question" and ask.state is None
+    ]
+    answered = {result.tool_call_id for result in results}
+    decisions = [
+        events.Decision(ask.tool_call_id, "deny", reason, code=ask.code)
+        for ask in late
+        if ask.tool_call_id not in answered
+    ]
+    return events.RunAnswered(tuple(results), tuple(decisions)) if late else None
 
 
 def busy(thread: str) -> errors.ThreadBusyError:

@@ -306,6 +306,24 @@ class Runs:
             self.database.posted.set()
         return True
 
+    async def keep(self, new: protocols.NewRun, batch: Sequence[events.LogEvent]) -> None:
+        def job(db: sqlite3.Connection) -> None:
+            self._insert(db, new)
+            _Append(new, 1, uuid.uuid4().hex, batch, ())(db)
+
+        await self.database.call(job, durable=True)
+
+    async def waiting(self, principal: str | None = None, limit: int = 1000) -> list[protocols.RunState]:
+        select = f"""select {threads.RUN_COLUMNS} from run where status = 'waiting'
+            and (:principal is null or principal = :principal) order by created_at desc, id desc limit :limit"""
+        named = {"principal": principal, "limit": limit}
+        return await self.database.call(lambda db: [threads.run_state(row) for row in db.execute(select, named)])
+
+    async def request(self, run_id: str) -> protocols.NewRun | None:
+        select = "select request from run where id = ? and kept"
+        row = await self.database.call(lambda db: db.execute(select, [run_id]).fetchone())
+        return None if row is None else codec.decode_new_run(row[0])
+
     async def delete(self, principal: str, run_id: str) -> bool:
         delete = "delete from run where principal = ? and id = ?"
         return await self.database.call(lambda db: db.execute(delete, (principal, run_id)).rowcount > 0, durable=True)

@@ -75,7 +75,9 @@ class Handle:
     @property
     def ending(self) -> events.TerminalEvent:
         """How it ended; a run that has not, or never began, is left with this."""
-        return self.failure or self._run.outcome or events.RunCancelled(self._run.usage)
+        run = self._run
+        paused = None if run.waiting is None else events.RunFinished("tool_calls", run.usage, run.waiting.step)
+        return self.failure or run.outcome or paused or events.RunCancelled(run.usage)
 
     @property
     def failure(self) -> events.RunFailed | None:
@@ -126,6 +128,8 @@ class Handle:
         match self.failure or run.outcome:
             case events.RunFinished(reason=reason, steps=steps):
                 end = f"finished ({reason}), steps: {steps}"
+            case None if run.waiting is not None:
+                end = f"waits for {len(run.waiting.asks)} answers"
             case events.RunFailed(code=code):
                 end = f"failed ({code})" if self.failure is None else f"ended ({code})"
             case _:
@@ -169,12 +173,14 @@ class Supervisor:
         dialect: str = "",
         trace: Mapping[str, str] = _NO_TRACE,
         meter: protocols.Meter | None = None,
+        wait: protocols.BeginWait | None = None,
     ) -> Handle:
         """What is by name is for those who watch, and for the log (`protocols.RunInfo`). The ``meter`` counts what the
         run uses."""
         principal, thread = request.principal.name, request.thread_id
         info = protocols.RunInfo(run_id, name or agent.name, principal, dialect, thread, request_id, dict(trace))
-        return Handle(agent.run(request, run_id=run_id, meter=meter), self.live, Watching(self.watches, info))
+        run = agent.run(request, run_id=run_id, meter=meter, wait=wait)
+        return Handle(run, self.live, Watching(self.watches, info))
 
     def cancel(self, run_id: str, principal: requests.Principal) -> bool:
         """End it for its own principal. False if the run is unknown, has ended, or belongs to another principal."""

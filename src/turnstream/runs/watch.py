@@ -15,7 +15,8 @@ class Watch:
     events that are shown before those.
 
     ``retracts`` says that the client is told what a takeover makes void. For a protocol that cannot take anything back,
-    a takeover in the middle of a text is a failure of the stream, and never a silent repetition.
+    a takeover in the middle of a text is a failure of the stream, and never a silent repetition. ``opening`` is told
+    before anything else, and with ``pauses`` the stream ends where the run begins to wait.
     """
 
     acted = True
@@ -29,11 +30,14 @@ class Watch:
         after: int = 0,
         retracts: bool = True,
         past: protocols.NumberedEvents | None = None,
+        opening: events.RunStarted | None = None,
+        pauses: bool = False,
     ) -> None:
         self._runs = runs
         self.id, self.agent = run_id, agent
         self._past = past or []
         self._after, self._retracts = after, retracts
+        self._opening, self._pauses = opening, pauses
         self._limit: asyncio.Timeout | None = None
         self.failure: events.RunFailed | None = None
         self.left = False
@@ -65,18 +69,28 @@ class Watch:
             self._limit.reschedule(asyncio.get_running_loop().time())
 
     async def _batches(self) -> AsyncGenerator[list[events.RunEvent]]:
+        if self._opening is not None:
+            yield [self._opening]
         try:
             if self._past:
                 shown = events.LogEvent if self._retracts else events.RunEvent
                 yield cast("list[events.RunEvent]", [event for _, event in self._past if isinstance(event, shown)])
             async for numbered in self._runs.tail(self.id, self._after):
-                batch = [event for _, event in numbered]
+                batch = [event for seq, event in numbered if not (self._opening and _voids_nothing(seq, event))]
                 if not self._retracts:
                     if any(isinstance(e, events.RunResumed) and e.void_from < seq for seq, e in numbered):
                         text = "The run went on elsewhere, and repeats what was shown. Ask for its result again."
                         self.failure = events.RunFailed("run_taken_over", text, 503, usage.Usage())
                         return
                     batch = [event for event in batch if isinstance(event, events.RunEvent)]
-                yield cast("list[events.RunEvent]", batch)  # or, for the native wire, others of the log
+                if batch:
+                    yield cast("list[events.RunEvent]", batch)  # or, for the native wire, others of the log
+                if self._pauses and isinstance(numbered[-1][1], events.RunWaiting):
+                    return
         except errors.TurnstreamError as error:
             self.failure = events.RunFailed(error.code, error.message, error.status, usage.Usage())
+
+
+def _voids_nothing(seq: int, event: events.LogEvent) -> bool:
+    """Of the owner who goes on with an answer: for who begins to watch there, that is a beginning."""
+    return isinstance(event, events.RunResumed) and event.void_from >= seq

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import msgspec
 
-from turnstream import errors, events, messages
+from turnstream import asks, errors, events, jsontext, messages
 from turnstream.api import runs as api
+from turnstream.tools import schema_check
 
 
 def read(body: api.AnswerBody, ending: object, *, by: str) -> events.RunAnswered:
@@ -34,6 +38,86 @@ def read(body: api.AnswerBody, ending: object, *, by: str) -> events.RunAnswered
         tuple(_message(calls[id], results[id]) for id in calls if id in results),
         tuple(_decision(decisions[id], by) for id in calls if id in decisions),
     )
+
+
+def decide(ask: asks.Ask, call: messages.ToolCall, answer: asks.Answer, by: str) -> events.RunAnswered:
+    """What an answer to one question comes to. Raises `RequestError` for one that does not fit the question, which then
+    stays open."""
+    if ask.kind == "question":
+        return _reply(ask, call, answer, by)
+    if answer.action != "accept":
+        return events.RunAnswered((), (events.Decision(call.id, "deny", answer.reason, by=by, code=ask.code),))
+    arguments = _edited(answer)
+    return events.RunAnswered((), (events.Decision(call.id, "call", "", arguments, by, code=ask.code),))
+
+
+def _edited(answer: asks.Answer) -> str | None:
+    """Other arguments for the call, if they are given."""
+    if answer.value is not None:
+        text = jsontext.encode(answer.value).decode()
+    elif not (text := answer.text):
+        return None
+    try:
+        value = json.loads(text, object_pairs_hook=_no_duplicates)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        message = "What stands behind the code must be a JSON object: the arguments. Nothing was done."
+        raise errors.RequestError(message, param="arguments", code="invalid_value")
+    return jsontext.encode(value).decode()
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a name stands twice")
+    return dict(pairs)
+
+
+def _reply(ask: asks.Ask, call: messages.ToolCall, answer: asks.Answer, by: str) -> events.RunAnswered:
+    """To a question. Whoever has given it a state gets the answer back with that; else the answer is the result."""
+    value = _value(ask, answer) if answer.action == "accept" and ask.url is None else None
+    if ask.state is not None:
+        said = {"action": answer.action, "content": value}
+        return events.RunAnswered((), (events.Decision(call.id, "call", by=by, value=said, code=ask.code),))
+    if answer.action != "accept":
+        text = f"The user did not answer{f': {answer.reason}' if answer.reason else '.'}"
+        return events.RunAnswered((messages.ToolMessage(call.id, text, call.name, is_error=True),))
+    text = value if isinstance(value, str) else jsontext.encode(value).decode()
+    return events.RunAnswered((messages.ToolMessage(call.id, text, call.name),))
+
+
+def _value(ask: asks.Ask, answer: asks.Answer) -> Any:
+    value = answer.value
+    if value is None:
+        field = asks.text_field(ask.schema)
+        value = _parse(answer.text)
+        if field is not None and not (field and isinstance(value, dict)):
+            value = {field: answer.text} if field else answer.text
+    if ask.schema and (problem := schema_problem(value, ask.schema)):
+        message = f"The answer does not fit: {problem}. The question stays open."
+        raise errors.RequestError(message, param="value", code="invalid_value")
+    return value
+
+
+def _parse(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def schema_problem(value: Any, schema: dict[str, Any]) -> str | None:
+    """Why the value does not fit, in one sentence; a schema that is none itself asks for nothing."""
+    from jsonschema.exceptions import best_match
+
+    try:
+        found = best_match(schema_check.validator(schema).iter_errors(value))
+    except Exception:  # the schema comes from outside
+        return None
+    if found is None:
+        return None
+    where = "".join(f"[{each!r}]" for each in found.absolute_path)
+    return f"{where + ': ' if where else ''}{found.message[:300]}"
 
 
 def _refuse(param: str, id: str, reason: str) -> errors.RequestError:

@@ -25,12 +25,22 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from turnstream import identity
 from turnstream.dialects import DIALECTS
-from turnstream.runs import stores
+from turnstream.runs import memory, stores
 from turnstream.runs.admission import Admission
 from turnstream.runs.keeper import Keeper
 from turnstream.server import identities, insight, openapi, refusals, routes, scopes, triggers
 from turnstream.server.conversations import Conversations
-from turnstream.server.endpoints import health, metrics, models, playground, responses, routing, runs, threads
+from turnstream.server.endpoints import (
+    approvals,
+    health,
+    metrics,
+    models,
+    playground,
+    responses,
+    routing,
+    runs,
+    threads,
+)
 from turnstream.server.endpoints.dialects import Dialects
 from turnstream.server.kept import Exchanges, KeptRuns
 from turnstream.server.middleware.auth import Auth
@@ -43,6 +53,7 @@ from turnstream.server.middleware.origin import Origin
 from turnstream.server.middleware.permissions import Permissions
 from turnstream.server.middleware.request_id import RequestId
 from turnstream.server.middleware.spelling import Spelling
+from turnstream.server.people import People
 from turnstream.server.state import State
 from turnstream.service import ServerSettings, Service
 
@@ -57,15 +68,17 @@ def app(service: Service, state: State | None = None) -> ASGIApp:
     admission = Admission(store.counters, service.settings.limits)
     conversations = Conversations(service.threads or store.threads)
     exchanges = Exchanges(conversations)
-    if store.runs is not None:
-        meter = admission.meter_for
-        state.keeper = Keeper(store.runs, store.threads, service.agents, state.runs.watches, exchanges.show, meter)
-    state.scheduler = triggers.scheduler(service, store, state.keeper)
-    state.postman = triggers.postman(service, store, state.keeper)
-    kept = KeptRuns(state.keeper, conversations, exchanges)
+    runs = store.runs or memory.Runs(service.threads or store.threads)
+    conversations.waiting = None if store.runs else runs
+    meter = admission.meter_for
+    keeper = state.keeper = Keeper(runs, store.threads, service.agents, state.runs.watches, exchanges.show, meter)
+    state.scheduler = triggers.scheduler(service, store, keeper if store.runs else None)
+    state.postman = triggers.postman(service, store, keeper if store.runs else None)
+    kept = KeptRuns(keeper, conversations, exchanges, keeps=store.runs is not None)
+    asked = People(keeper, service.agents)
     directory = identities.directory(service.settings, service.folder)
-    api = _api(service, store, directory, admission, kept, state, table, refuse)
-    stack: ASGIApp = _Router(table, Dialects(service, state, admission, conversations, kept, refuse), api)
+    api = _api(service, store, directory, admission, kept, asked, state, table, refuse)
+    stack: ASGIApp = _Router(table, Dialects(service, state, admission, conversations, kept, asked, refuse), api)
     for layer, args, kwargs in reversed(_middleware(service.settings, state, directory, table, refuse)):
         stack = layer(stack, *args, **kwargs)
     return stack
@@ -111,6 +124,7 @@ def _api(
     directory: identity.Directory,
     admission: Admission,
     kept: KeptRuns,
+    asked: People,
     state: State,
     table: routes.Routes,
     refuse: refusals.Refusals,
@@ -147,7 +161,8 @@ def _api(
     api = routing.Api()
     openapi.add(api, table.rows)
     models.add(api, service, refuse)
-    runs.add(api, state.runs, kept, service.settings, refuse)
+    runs.add(api, state.runs, kept, asked, service.settings, refuse)
+    approvals.add(api, asked, refuse)
     responses.add(api, service, kept, service.threads or store.threads, refuse)
     threads.add(api, service, service.threads or store.threads, refuse)
     health.add(api, service, state, service.threads or store.threads)

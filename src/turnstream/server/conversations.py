@@ -87,6 +87,15 @@ class Turn:
         finally:
             self._conversations.open_turns.pop(self.id, None)
 
+    def hand_over(self, request: requests.RunRequest) -> tuple[str | None, tuple[messages.Message, ...]]:
+        """The run is kept from now on, and is stored by whoever ends it: its thread, and what is new to that."""
+        self._ended = True
+        self._conversations.open_turns.pop(self.id, None)
+        if not self._ref.stores:
+            return None, ()
+        new = _split(request.messages)[1]
+        return self.key.id, new[-len(self._new) :] if self._new else ()
+
     async def _store(self, said: Sequence[messages.Message], ending: events.TerminalEvent) -> None:
         threads = self._conversations.threads
         if self.encoder is None:
@@ -126,6 +135,7 @@ class Conversations:
     def __init__(self, threads: protocols.Threads, clock: Callable[[], float] = time.time) -> None:
         self.threads, self.clock = threads, clock
         self.keeps = not isinstance(threads, none.NoThreads)
+        self.waiting: protocols.Runs | None = None  # those that only this process has
         self.open_turns: dict[str, Turn] = {}
 
     def check(self, thread: requests.ThreadRef, dialect: str) -> None:
@@ -170,8 +180,10 @@ class Conversations:
 
     async def _find(self, principal: str, agent: str, run_id: str) -> protocols.RunState | None:
         turn = self.open_turns.get(run_id)
+        if turn is None and (found := await self.threads.run(principal, agent, run_id)) is not None:
+            return found
         if turn is None:
-            return await self.threads.run(principal, agent, run_id)
+            return None if self.waiting is None else await self.waiting.get(principal, run_id, agent)
         if (turn.key.principal, turn.key.agent) != (principal, agent):
             return None
         return turn.state("cancelled" if turn.cancelled else "running")

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from turnstream import events
 from turnstream.dialects import base
 from turnstream.runs import supervisor, watch
-from turnstream.server import conversations, delivery, refusals, replies, scopes
+from turnstream.server import conversations, delivery, people, refusals, replies, scopes
 from turnstream.service import ServerSettings
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ STREAM_HEADERS = {
 
 
 # A run in the hands of its response, or a kept one that is only watched.
-Followed: TypeAlias = supervisor.Handle | watch.Watch
+Followed: TypeAlias = supervisor.Handle | watch.Watch | people.Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +85,12 @@ async def deliver_whole(
     collected = await collect(handle, client)
     if handle.left:
         return
-    end = handle.failure or base.outcome(collected)
+    end = handle.failure or base.ending(collected)
     if turn is not None and isinstance(handle, supervisor.Handle):
         turn.encoder = exchange.encoder(handle.agent)
         turn.encoder.feed(base.compact(collected))
         await turn.end(handle.request, handle.messages, handle.ending)
-    if isinstance(end, events.RunFinished):
+    if isinstance(end, events.RunFinished | events.RunWaiting):
         reply = exchange.reply(handle.agent, base.compact(collected))
         await replies.respond(client.scope, reply)(client.scope, client.receive, client.outgoing)
     else:

@@ -16,7 +16,7 @@ from turnstream.server import conversations
 DISCONNECT_HEADER = "x-on-disconnect"
 MOST_KEY = 255  # characters of an Idempotency-Key
 # Dialects whose encoders know what a takeover makes void.
-_RETRACTING = frozenset({"native", "openai_responses", "ag_ui", "vercel", "a2a"})
+RETRACTING = frozenset({"native", "openai_responses", "ag_ui", "vercel", "a2a"})
 # Those of them whose answers a later request can name.
 _NAMING = frozenset({"openai_responses", "a2a"})
 # A request is stored without what opens doors.
@@ -24,28 +24,56 @@ _SECRET = frozenset({"authorization", "cookie", "x-api-key", "api-key", "proxy-a
 
 
 class KeptRuns:
-    """``keeper`` is None where the server's store keeps no runs."""
+    """``keeps`` is False where the server's store keeps no runs: then ``keeper`` has only those that wait."""
 
-    def __init__(self, keeper: keeper.Keeper | None, kept: conversations.Conversations, exchanges: Exchanges) -> None:
-        self._keeper, self._kept = keeper, kept
+    def __init__(
+        self, keeper: keeper.Keeper, kept: conversations.Conversations, exchanges: Exchanges, *, keeps: bool = True
+    ) -> None:
+        self._keeper, self._kept, self.has_runs = keeper, kept, keeps
         self.exchanges = exchanges
-
-    @property
-    def has_runs(self) -> bool:
-        return self._keeper is not None
 
     @property
     def runs(self) -> protocols.Runs:
         """Raises `RequestError` where no runs are kept."""
-        if self._keeper is None:
+        if not self.has_runs:
             raise _not_kept()
         return self._keeper.runs
+
+    @property
+    def waiting(self) -> protocols.Runs:
+        """Those that wait, or have waited, are there in any case."""
+        return self._keeper.runs
+
+    async def keep(
+        self,
+        exchange: base.Exchange,
+        client: base.ClientRequest,
+        agent: str,
+        dialect: str,
+        turn: conversations.Turn | None,
+        wanted: requests.RunRequest,
+        batch: Sequence[events.LogEvent],
+    ) -> None:
+        """A run that was its client's so far and begins to wait. Raises as `Runs.keep` does."""
+        thread, said = (None, ()) if turn is None else turn.hand_over(wanted)
+        new = protocols.NewRun(
+            client.id,
+            agent,
+            msgspec.structs.replace(wanted, thread_id=thread, answers=(), follows=None),
+            said,
+            dialect,
+            _body(client),
+        )
+        await self._keeper.keep(new, batch)
+        numbered = list(enumerate(batch, 1))
+        if shown := snapshot(exchange, agent, numbered):
+            await self._keeper.runs.show(new.id, shown)
 
     async def start(
         self, exchange: base.Exchange, client: base.ClientRequest, agent: str, dialect: str, wanted: requests.RunRequest
     ) -> str:
         """The id of the run that was accepted, or of the one that its key has started before."""
-        if self._keeper is None:
+        if not self.has_runs:
             raise _not_kept()
         assert wanted.keep is not None
         thread, history = None, False
@@ -60,7 +88,7 @@ class KeptRuns:
             msgspec.structs.replace(wanted, thread_id=thread),
             tuple(said),
             dialect,
-            msgspec.json.encode(msgspec.structs.replace(client, headers=_without_secrets(client.headers))),
+            _body(client),
             background=wanted.keep.background,
             key=_key(client.headers),
             policy=wanted.keep.policy,
@@ -70,7 +98,14 @@ class KeptRuns:
         return (await self._keeper.start(new)).id
 
     def watch(self, run_id: str, agent: str, dialect: str = "native", after: int = 0) -> Watch:
-        return Watch(self.runs, run_id, agent, after=after, retracts=dialect in _RETRACTING)
+        return Watch(
+            self.waiting,
+            run_id,
+            agent,
+            after=after,
+            retracts=dialect in RETRACTING,
+            pauses=dialect != "native",
+        )
 
     async def again(
         self, state: protocols.RunState, view: Callable[[base.Exchange, int], base.Exchange], *, skips: bool
@@ -85,32 +120,34 @@ class KeptRuns:
 
     async def _watch_again(self, state: protocols.RunState, *, skips: bool) -> tuple[Watch, int]:
         """From the first event, and how many are in the log by now. With ``skips`` without what is void of those."""
-        numbered = await self.runs.log(state.id)
+        numbered = await self.waiting.log(state.id)
         if not skips or not numbered:
             return self.watch(state.id, state.agent, state.dialect), len(numbered)
         past, end = log.without_void(numbered), numbered[-1][0]
-        retracts = state.dialect in _RETRACTING
-        return Watch(self.runs, state.id, state.agent, after=end, retracts=retracts, past=past), len(past)
+        retracts = state.dialect in RETRACTING
+        pauses = state.dialect != "native"
+        watching = Watch(self.waiting, state.id, state.agent, after=end, retracts=retracts, past=past, pauses=pauses)
+        return watching, len(past)
 
     async def show(self, state: protocols.RunState) -> protocols.RunState:
         """The run with its answer as it stands, if that is not stored with it already."""
-        if state.shown or not state.body or not self.has_runs:
+        if state.shown or not state.body:
             return state
         exchange = await self.exchanges.read(state.agent, state.dialect, state.body)
-        numbered = await self.runs.log(state.id)
+        numbered = await self.waiting.log(state.id)
         if exchange is None or (state.ended_at is not None and not numbered):
             return state
         return msgspec.structs.replace(state, shown=snapshot(exchange, state.agent, numbered))
 
     async def first(self, principal: str, run_id: str, dialect: str) -> base.Exchange | None:
         """The request that has started the run, if it was one of that dialect."""
-        state = await self.runs.get(principal, run_id)
+        state = await self.waiting.get(principal, run_id)
         if state is None or state.dialect != dialect or not state.body:
             return None
         return await self.exchanges.read(state.agent, dialect, state.body)
 
     async def cancel(self, principal: str, run_id: str) -> bool:
-        return self.has_runs and await self.runs.cancel(principal, run_id)
+        return await self.waiting.cancel(principal, run_id)
 
     def asked(self, headers: Mapping[str, str]) -> bool | None:
         """Whether the request itself asks that its run goes on without its client; None if it does not say."""
@@ -171,6 +208,10 @@ def _key(headers: Mapping[str, str]) -> str | None:
         text = f"Idempotency-Key: longer than {MOST_KEY} characters."
         raise errors.RequestError(text, param="Idempotency-Key", code="invalid_value")
     return key
+
+
+def _body(client: base.ClientRequest) -> bytes:
+    return msgspec.json.encode(msgspec.structs.replace(client, headers=_without_secrets(client.headers)))
 
 
 def _without_secrets(headers: Mapping[str, str]) -> dict[str, str]:

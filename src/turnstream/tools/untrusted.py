@@ -23,7 +23,8 @@ class Readers:
             self._runs.popitem(last=False)
 
     def __contains__(self, context: object) -> bool:
-        return isinstance(context, requests.RunContext) and context.run_id in self._runs
+        """A run that had results before this process owned it counts as one that has read."""
+        return isinstance(context, requests.RunContext) and (context.has_results or context.run_id in self._runs)
 
 
 class FromOutside(wrap.Wrapper):

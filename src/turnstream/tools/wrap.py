@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import msgspec
 
-from turnstream import errors, messages, requests, toolspec
+from turnstream import errors, messages, protocols, requests, toolspec
 from turnstream.protocols import Toolbox
 from turnstream.tools.threads import Threads
 
@@ -83,6 +83,10 @@ class Combined(_Owner):
                 break
         raise errors.ToolError(f"Nothing can find out what came of a call of {call.name}.")
 
+    @property
+    def asks(self) -> bool:
+        return any(getattr(box, "asks", False) for box in self.boxes)
+
 
 def _verify_of(box: Toolbox) -> VerifyCall | None:
     verify: VerifyCall | None = getattr(box, "verify", None)
@@ -105,6 +109,11 @@ class Wrapper(_Owner):
     @property
     def verify(self) -> VerifyCall | None:
         return _verify_of(self.box)
+
+    @property
+    def asks(self) -> bool:
+        """Whether it is known to wait for a person."""
+        return bool(getattr(self.box, "asks", False))
 
     def __repr__(self) -> str:
         return repr(self.box)
@@ -324,8 +333,13 @@ class Approved(Wrapper):
 
     A function ``ask`` that is not async runs in a thread. Nothing but True is a yes. The agent's time-out of the call
     stands still while it waits; a `Timed` around it goes on. Leaving the run cancels the question. With ``runs`` only
-    calls of these runs need a yes.
+    calls of these runs need a yes. ``by`` is who else may say it than the person at the other end (`asks.Ask.by`), and
+    ``expires`` for how many seconds that can be said.
     """
+
+    @property
+    def asks(self) -> bool:
+        return self.ask is None or super().asks
 
     def __init__(
         self,
@@ -333,9 +347,12 @@ class Approved(Wrapper):
         calls: Sequence[str] = ("*",),
         ask: Ask | None = None,
         runs: Container[requests.RunContext] | None = None,
+        by: str = "",
+        expires: float | None = None,
     ) -> None:
         super().__init__(box)
-        self.calls, self.ask = tuple(calls), ask
+        self.calls, self.ask, self.by = tuple(calls), ask, by
+        self._expires = expires
         self._runs = runs
         self._is_async = iscoroutinefunction(ask) or iscoroutinefunction(getattr(ask, "__call__", None))  # noqa: B004
         self._threads = Threads("approve", _MOST_ASKING)
@@ -373,7 +390,11 @@ class Approved(Wrapper):
 
     async def _answer(self, call: messages.ToolCall, context: requests.RunContext) -> object:
         if self.ask is None:
-            return context.approve is not None and await context.approve()
+            try:
+                return context.approve is not None and await context.approve()
+            except protocols.AskError as error:
+                until = None if self._expires is None else time.time() + self._expires
+                raise protocols.AskError(msgspec.structs.replace(error.ask, by=self.by, expires_at=until)) from None
         answer = self.ask(call, context) if self._is_async else await self._threads.run(self.ask, call, context)
         return await answer if isawaitable(answer) else answer
 

@@ -29,14 +29,37 @@ class RateLimitSection(Section):
     """Seconds that one more call may wait for its turn; one that would wait longer is refused at once."""
 
 
+class ApproverSection(Section):
+    """Whoever has a scope, or is in a group: one of the two."""
+
+    scope: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")] = None
+    """`approve`, or another that keys and tokens give."""
+    group: Annotated[str | None, Field(min_length=1, max_length=200)] = None
+    """A group that keys or tokens name."""
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> ApproverSection:
+        if (self.scope is None) == (self.group is None):
+            raise ValueError("give scope or group")
+        return self
+
+    @property
+    def rule(self) -> str:
+        return f"scope:{self.scope}" if self.scope is not None else f"group:{self.group}"
+
+
 class ApproveSection(Section):
     """Calls that are made only after a yes. A list of names alone means `{calls: […]}`."""
 
     calls: Annotated[StrList, Field(min_length=1)]
     """Of tools with these names (without the prefix); `*` stands for anything: `delete_*`."""
     ask: Annotated[str | None, Field(pattern=references.PATTERN)] = None
-    """A function of the call and the run's context that says True or False: `tools.py:ask`. Without it the person in
-    `turnstream chat` is asked, and a server, which can ask nobody, refuses."""
+    """A function of the call and the run's context that says True or False: `tools.py:ask`. Without it the run waits
+    for the user, who is asked in whatever protocol asked for the run, and in `turnstream chat` at the terminal."""
+    by: ApproverSection | None = None
+    """Who may say it, if not the user that the run works for."""
+    expires: Seconds | None = None
+    """Seconds after which a question that nobody has answered counts as a no; a week without it."""
     after_untrusted: bool = False
     """Only after a tool of another kind than `python` has answered in the same run: then what the model asks for may be
     the wish of whoever wrote that."""
@@ -163,7 +186,8 @@ def _wrap(box: Toolbox, section: ToolSection, ask: wrap.Ask | None, readers: unt
         box = wrap.Cached(box, section.cache)
     if section.approve is not None:
         runs = readers if section.approve.after_untrusted else None
-        box = wrap.Approved(box, section.approve.calls, ask, runs)
+        by = section.approve.by.rule if section.approve.by is not None else ""
+        box = wrap.Approved(box, section.approve.calls, ask, runs, by, section.approve.expires)
     if section.prefix is not None:
         box = wrap.Prefixed(box, section.prefix)
     return box

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import cast
 
@@ -16,7 +16,7 @@ from turnstream import agent as agents
 from turnstream import errors, events, protocols, requests
 from turnstream.dialects import base, native, rate_limits
 from turnstream.runs import admission, places, supervisor
-from turnstream.server import conversations, deliver, kept, refusals, replies, request, routes, scopes
+from turnstream.server import conversations, deliver, kept, people, refusals, replies, request, routes, scopes
 from turnstream.server import state as states
 from turnstream.service import Service
 
@@ -31,9 +31,11 @@ class Dialects:
         admission: admission.Admission,
         conversations: conversations.Conversations,
         kept_runs: kept.KeptRuns,
+        people: people.People,
         refuse: refusals.Refusals,
     ) -> None:
         self._service, self._kept, self._kept_runs, self._refuse = service, conversations, kept_runs, refuse
+        self._people = people
         self._runs, self._bodies, self._places, self._admission = state.runs, state.bodies, state.places, admission
         self._descriptions = {name: agent.description for name, agent in service.agents.items()}
 
@@ -135,6 +137,13 @@ class Dialects:
         if admitted.rates:
             scopes.set_rate_headers(scope, rate_limits.headers(dialect, admitted.rates, incoming.time))
         client = deliver.Client(scope, receive, scopes.outgoing(scope), self._refuse, self._service.settings)
+        if self._people.concerns(exchange.request, name):
+            retracts = dialect in kept.RETRACTING
+            told = await self._people.take(exchange.request, principal, name, run_id, retracts)
+            if told is not None:
+                scopes.set_run_id(scope, told.id)
+                await deliver.deliver(told, exchange, client)
+                return
         if exchange.request.keep is not None or (incoming.kept and not exchange.request.housekeeping):
             scopes.set_run_id(scope, run_id)
             await self._run_in_store(exchange, incoming, name, agent, dialect, client)
@@ -143,10 +152,25 @@ class Dialects:
             scopes.set_run_id(scope, run_id)
             if exchange.thread is not None:
                 turn = conversations.Turn(self._kept, exchange, principal.name, name, run_id, dialect)
-                await self._run_kept(turn, agent, client, admitted.meter)
+                await self._run_kept(turn, agent, client, admitted.meter, incoming)
             else:
-                handle = self._start(name, exchange.request, run_id, dialect, scope, admitted.meter)
+                wait = partial(self._keep, exchange, incoming, name, dialect, None)
+                handle = self._start(name, exchange.request, run_id, dialect, scope, admitted.meter, wait)
                 await deliver.deliver(handle, exchange, client)
+
+    async def _keep(
+        self,
+        exchange: base.Exchange,
+        incoming: base.ClientRequest,
+        name: str,
+        dialect: str,
+        turn: conversations.Turn | None,
+        wanted: requests.RunRequest,
+        batch: Sequence[events.LogEvent],
+    ) -> None:
+        """A run begins to wait: from now on it is the store's."""
+        self._people.has_asked(name)
+        await self._kept_runs.keep(exchange, incoming, name, dialect, turn, wanted, batch)
 
     async def _place(self, principal: requests.Principal, receive: Receive) -> places.Place:
         most = self._admission.most_runs(principal) or self._service.settings.max_runs_each
@@ -191,11 +215,17 @@ class Dialects:
         await replies.respond(client.scope, reply)(client.scope, client.receive, client.outgoing)
 
     async def _run_kept(
-        self, turn: conversations.Turn, agent: agents.Agent, client: deliver.Client, meter: protocols.Meter | None
+        self,
+        turn: conversations.Turn,
+        agent: agents.Agent,
+        client: deliver.Client,
+        meter: protocols.Meter | None,
+        incoming: base.ClientRequest,
     ) -> None:
         await turn.begin(agent.history)
+        wait = partial(self._keep, turn.exchange, incoming, turn.key.agent, turn.dialect, turn)
         try:
-            handle = self._start(turn.key.agent, turn.request, turn.id, turn.dialect, client.scope, meter)
+            handle = self._start(turn.key.agent, turn.request, turn.id, turn.dialect, client.scope, meter, wait)
         except errors.TurnstreamError:
             self._kept.open_turns.pop(turn.id)
             raise
@@ -212,13 +242,13 @@ class Dialects:
         dialect: str,
         scope: Scope,
         meter: protocols.Meter | None,
+        wait: protocols.BeginWait,
     ) -> supervisor.Handle:
         trace = request.trace(scope) if self._runs.watches else {}
         wanted, request_id = self._for(wanted, scope), scopes.request_id(scope)
         agent = self._service.agents[name]
-        return self._runs.start(
-            agent, wanted, run_id, name=name, request_id=request_id, dialect=dialect, trace=trace, meter=meter
-        )
+        told = {"name": name, "request_id": request_id, "dialect": dialect}
+        return self._runs.start(agent, wanted, run_id, **told, trace=trace, meter=meter, wait=wait)
 
     def _for(self, wanted: requests.RunRequest, scope: Scope) -> requests.RunRequest:
         """The request, with who asks and what tools may see of the headers."""

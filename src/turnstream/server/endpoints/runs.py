@@ -10,8 +10,8 @@ from turnstream.api import runs as api_bodies
 from turnstream.dialects import body as bodies
 from turnstream.dialects import native, resume
 from turnstream.runs import supervisor
-from turnstream.server import answers, deliver, kept, refusals, scopes
-from turnstream.server.endpoints import routing
+from turnstream.server import answers, deliver, kept, people, refusals, scopes
+from turnstream.server.endpoints import approvals, routing
 from turnstream.service import ServerSettings
 
 
@@ -19,6 +19,7 @@ def add(
     api: routing.Api,
     live: supervisor.Supervisor,
     store: kept.KeptRuns,
+    asked: people.People,
     settings: ServerSettings,
     refuse: refusals.Refusals,
 ) -> None:
@@ -46,30 +47,42 @@ def add(
     @route("GET", "/v1/runs/{run_id}", "A run that is kept, with its tool calls as long as its events are stored.")
     async def get(request: Request) -> Response:
         state = await _find(store, request)
-        calls = native.show_calls(await store.runs.log(state.id))
+        calls = native.show_calls(await store.waiting.log(state.id))
         return routing.respond(request, {**native.show(state), "calls": calls})
 
     @route("DELETE", "/v1/runs/{run_id}", "Forget a run and its events; one that has not ended is ended.")
     async def delete(request: Request) -> Response:
         state = await _find(store, request)
-        await store.runs.cancel(state.principal, state.id)
-        await store.runs.delete(state.principal, state.id)
+        await store.waiting.cancel(state.principal, state.id)
+        await store.waiting.delete(state.principal, state.id)
         return routing.respond(request, {"id": state.id, "object": "run", "deleted": True})
 
     @route("POST", "/v1/runs/{run_id}/answer", "Answer what a run waits for: results of calls, and decisions.")
     async def answer(request: Request) -> Response:
-        state = await _find(store, request)
+        principal = scopes.principal(request.scope)
         body = bodies.decode(await request.body(), api_bodies.AnswerBody)
-        answered = answers.read(body, state.ending, by=state.principal)
-        if not await store.runs.answer(state.principal, state.id, answered):
-            raise _not_waiting(state.id)
-        return routing.respond(request, native.show(await _find(store, request)))
+        if not body.answers:
+            state = await _find(store, request)
+            answered = answers.read(body, state.ending, by=principal.name)
+            asked.check(state, answered, principal)
+            if not await store.waiting.answer(state.principal, state.id, answered):
+                raise _not_waiting(state.id)
+            return routing.respond(request, native.show(await _find(store, request)))
+        run_id, state_after = request.path_params["run_id"], None
+        for each in body.answers:
+            found = await asked.find(each.code, principal)
+            if found is None or found.state.id != run_id:
+                raise approvals.no_question(each.code)
+            if not await asked.answer(found, approvals.read(each), principal.name):
+                raise _not_waiting(run_id)
+            state_after = await store.waiting.get(found.state.principal, run_id)
+        return routing.respond(request, {} if state_after is None else native.show(state_after))
 
     @route("GET", "/v1/runs/{run_id}/events", "The events of a run, from its first or behind `after`, to its end.")
     async def follow(request: Request) -> Response:
         state = await _find(store, request)
         after = _position(request)
-        await store.runs.check(state.id, after)
+        await store.waiting.check(state.id, after)
         watching = store.watch(state.id, state.agent, after=after)
         return deliver.Again(watching, native.View(after), settings, refuse)
 
@@ -77,7 +90,7 @@ def add(
     async def stream(request: Request) -> Response:
         state = await _find(store, request)
         after = resume.position(request.query_params, request.headers)
-        await store.runs.check(state.id, 0)
+        await store.waiting.check(state.id, 0)
         again = await store.again(state, lambda exchange, _: resume.Rest(exchange, after), skips=after is None)
         if again is None:
             raise errors.LogExpiredError("The events of this run are not stored.")
@@ -86,7 +99,7 @@ def add(
 
 async def _find(store: kept.KeptRuns, request: Request) -> protocols.RunState:
     principal, run_id = scopes.principal(request.scope), request.path_params["run_id"]
-    state = await store.runs.get(principal.name, run_id) if store.has_runs else None
+    state = await store.waiting.get(principal.name, run_id)
     if state is None or not principal.may_use(state.agent):
         raise refusals.no_run(run_id)
     return state

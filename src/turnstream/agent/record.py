@@ -1,0 +1,47 @@
+"""What a run that nobody keeps has told, for the moment in which it must be kept after all: when it begins to wait.
+
+Nothing is recorded for each token: the text of a step is in the message that ends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from turnstream import events, messages
+
+_TOLD = (
+    events.StepStarted
+    | events.ToolCallsDetected
+    | events.ToolResult
+    | events.SourceFound
+    | events.ToolsExecuted
+    | events.MaxStepsReached
+)
+
+
+class Record:
+    """``log`` begins as that of a kept run does."""
+
+    def __init__(self, started: events.RunStarted) -> None:
+        self.log: list[events.LogEvent] = [started]
+
+    def add(self, batch: Iterable[events.RunEvent]) -> None:
+        for event in batch:
+            if isinstance(event, events.StepFinished):
+                self.log += _words(event.message)
+                self.log.append(event)
+            elif isinstance(event, _TOLD):
+                self.log.append(event)
+
+
+def _words(message: messages.AssistantMessage) -> list[events.LogEvent]:
+    deltas: list[events.LogEvent] = []
+    for part in message.parts:
+        match part:
+            case messages.TextPart(text=text):
+                deltas.append(events.TextDelta(text))
+            case messages.ReasoningPart(text=text):
+                deltas.append(events.ReasoningDelta(text))
+            case _:
+                pass
+    return deltas

@@ -1,0 +1,243 @@
+"""What users say to runs that wait for them, on any wire.
+
+A request answers if its protocol has a form for that (`RunRequest.answers`), or if its last user turn begins with
+``approve CODE``, ``deny CODE`` or ``answer CODE``. Then no run is started: the one that waits goes on, and the response
+is what comes of it. Any other turn behind an open question leaves that open, does nothing, and says so; the request
+that led to a question, sent again, is shown the same question. Who may answer is the question's own rule; to anybody
+else, and for codes that nobody has, there is no such question.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+from turnstream import agent as agents
+from turnstream import asks, errors, events, messages, protocols, requests, usage
+from turnstream.dialects import asking
+from turnstream.runs import keeper, log, watch
+from turnstream.server import answers
+
+_STILL_OPEN = "Nothing was done: this question is still open."
+_MOST_CODES = 20
+
+
+class Told:
+    """What `supervisor.Handle` is for a run, of one that is told again, or that has only these words."""
+
+    acted = False
+    left = False
+    failure: events.RunFailed | None = None
+
+    def __init__(self, id: str, agent: str, batch: Sequence[events.RunEvent]) -> None:
+        self.id, self.agent, self._batch = id, agent, list(batch)
+
+    @asynccontextmanager
+    async def follow(self) -> AsyncIterator[AsyncIterator[list[events.RunEvent]]]:
+        yield self._batches()
+
+    async def _batches(self) -> AsyncGenerator[list[events.RunEvent]]:
+        yield self._batch
+
+    def leave(self) -> None:
+        self.left = True
+
+    def end(self, failure: events.RunFailed) -> None:
+        """It is over at once."""
+
+
+class Found(NamedTuple):
+    """An open question, and the run that waits for it."""
+
+    state: protocols.RunState
+    ask: asks.Ask
+    call: messages.ToolCall
+
+
+class People:
+    """``agents`` are those that are served. ``keeper`` has the runs that wait."""
+
+    def __init__(self, keeper: keeper.Keeper, agents: Mapping[str, agents.Agent]) -> None:
+        self._keeper = keeper
+        self._asking = {name for name, agent in agents.items() if agent.asks}
+
+    @property
+    def runs(self) -> protocols.Runs:
+        return self._keeper.runs
+
+    def has_asked(self, agent: str) -> None:
+        """From now on a request may be one that is sent again."""
+        self._asking.add(agent)
+
+    def concerns(self, request: requests.RunRequest, agent: str) -> bool:
+        """Whether the request may have to do with a run that waits; for all others nothing is looked up."""
+        if request.housekeeping:
+            return False
+        if request.answers or request.follows or agent in self._asking:
+            return True
+        return asking.read_turn(_last_text(request)) is not None or bool(_shown_codes(request))
+
+    async def take(
+        self, request: requests.RunRequest, principal: requests.Principal, agent: str, run_id: str, retracts: bool
+    ) -> Told | watch.Watch | None:
+        """What the request is shown instead of a run of its own; None if it shall have one. ``retracts`` as in
+        `watch.Watch`."""
+        turn = asking.read_turn(_last_text(request))
+        given = request.answers or (() if turn is None else (turn,))
+        if given:
+            return await self._answer(given, principal, agent, run_id, retracts)
+        open_runs = await self.runs.waiting(principal.name)
+        own = [state for state in open_runs if state.agent == agent]
+        codes = _shown_codes(request)
+        for state in own:
+            if state.id == request.follows or (codes and _codes(state).intersection(codes)):
+                return Told(run_id, agent, _tell_open(state, run_id))
+        for state in own:
+            if (new := await self.runs.request(state.id)) is not None and _is_same(new, request):
+                return Told(run_id, agent, await self._tell_again(state, run_id))
+        return None
+
+    async def find(self, code: str, principal: requests.Principal) -> Found | None:
+        """The open question with that code, if this principal may answer it."""
+        wanted = code.strip().upper()
+        mine = await self.runs.waiting(principal.name)
+        for state in (*mine, *(await self._others(principal))):
+            for found in questions(state):
+                if found.ask.code == wanted and may_answer(found, principal):
+                    return found
+        return None
+
+    async def open_questions(self, principal: requests.Principal) -> list[Found]:
+        """All that this principal may answer, the newest first."""
+        states = (*await self.runs.waiting(principal.name), *(await self._others(principal)))
+        return [found for state in states for found in questions(state) if may_answer(found, principal)]
+
+    async def answer(self, found: Found, answer: asks.Answer, by: str) -> bool:
+        """False if somebody else was faster. Raises `RequestError` for an answer that does not fit the question."""
+        answered = answers.decide(found.ask, found.call, answer, by)
+        return await self.runs.answer(found.state.principal, found.state.id, answered)
+
+    def check(self, state: protocols.RunState, answered: events.RunAnswered, principal: requests.Principal) -> None:
+        """Raises `RequestError` for answers to questions that are not this principal's to answer, or no longer."""
+        open_now = {found.ask.tool_call_id: found for found in questions(state)}
+        asked = () if not isinstance(state.ending, events.RunWaiting) else state.ending.asks
+        given = [*(each.tool_call_id for each in answered.results), *(each.tool_call_id for each in answered.decisions)]
+        for ask in asked:
+            if ask.tool_call_id not in given:
+                continue
+            if (found := open_now.get(ask.tool_call_id)) is None:
+                raise errors.RequestError("The time to answer is over.", code="question_expired", status=409)
+            if not may_answer(found, principal):
+                text = f"You may not answer this: it is for {ask.by}."
+                raise errors.RequestError(text, code="forbidden", status=403)
+
+    async def _others(self, principal: requests.Principal) -> list[protocols.RunState]:
+        if not principal.groups and not principal.scopes:
+            return []
+        return [state for state in await self.runs.waiting() if state.principal != principal.name]
+
+    async def _answer(
+        self, given: Sequence[asks.Answer], principal: requests.Principal, agent: str, run_id: str, retracts: bool
+    ) -> Told | watch.Watch:
+        watching: watch.Watch | None = None
+        refused: list[str] = []
+        for answer in given[:_MOST_CODES]:
+            found = await self.find(answer.code, principal)
+            if found is None or found.state.agent != agent:
+                refused.append(_unknown(answer.code))
+                continue
+            end = len(await self.runs.log(found.state.id))
+            try:
+                accepted = await self.answer(found, answer, principal.name)
+            except errors.RequestError as error:  # it is for a person: the question is shown once more
+                return Told(run_id, agent, _tell_open(found.state, run_id, error.message))
+            if not accepted:
+                refused.append(_unknown(answer.code))
+            elif found.state.principal != principal.name:
+                refused.append(f"Your answer to {found.ask.code} is given. The run goes on for whoever asked for it.")
+            elif watching is None:
+                started = events.RunStarted(run_id, agent, found.state.thread)
+                watching = watch.Watch(
+                    self.runs, found.state.id, agent, after=end, retracts=retracts, opening=started, pauses=True
+                )
+        return watching or Told(run_id, agent, _say("\n\n".join(refused), run_id, agent))
+
+    async def _tell_again(self, state: protocols.RunState, run_id: str) -> list[events.RunEvent]:
+        """All that the run has said up to its question."""
+        numbered = log.without_void(await self.runs.log(state.id))
+        told = [event for _, event in numbered if isinstance(event, events.RunEvent)]
+        told = [event for event in told if not isinstance(event, events.RunStarted | events.RunWaiting)]
+        assert isinstance(state.ending, events.RunWaiting)
+        return [events.RunStarted(run_id, state.agent, state.thread), *told, state.ending]
+
+
+def questions(state: protocols.RunState) -> list[Found]:
+    """Those of a run that can be answered now."""
+    if state.status != "waiting" or not isinstance(state.ending, events.RunWaiting):
+        return []
+    calls, now = {call.id: call for call in state.ending.tool_calls}, time.time()
+    return [
+        Found(state, ask, calls[ask.tool_call_id])
+        for ask in state.ending.asks
+        if ask.tool_call_id in calls and (ask.expires_at is None or ask.expires_at > now)
+    ]
+
+
+def may_answer(found: Found, principal: requests.Principal) -> bool:
+    if not principal.may_use(found.state.agent):
+        return False
+    kind, _, name = found.ask.by.partition(":")
+    match kind:
+        case "scope":
+            return principal.may(name)
+        case "group":
+            return name in principal.groups
+        case _:
+            return principal.name == found.state.principal
+
+
+def _codes(state: protocols.RunState) -> set[str]:
+    return {found.ask.code for found in questions(state)}
+
+
+def _last_text(request: requests.RunRequest) -> str:
+    """Of the user's turn that the request ends with."""
+    last = request.messages[-1] if request.messages else None
+    return messages.content_text(last.content) if isinstance(last, messages.UserMessage) else ""
+
+
+def _shown_codes(request: requests.RunRequest) -> list[str]:
+    """Those of the questions in the answer before the user's turn."""
+    for message in reversed(request.messages[-3:]):
+        if isinstance(message, messages.AssistantMessage):
+            return asking.shown_codes(message.text)[:_MOST_CODES]
+    return []
+
+
+def _is_same(new: protocols.NewRun, request: requests.RunRequest) -> bool:
+    """Whether the request is the one that the run was started with, sent again."""
+    return not new.history and _said(new.request.messages) == _said(request.messages)
+
+
+def _said(conversation: Sequence[messages.Message]) -> list[messages.Message]:
+    return [message for message in conversation if not isinstance(message, messages.SystemMessage)]
+
+
+def _tell_open(state: protocols.RunState, run_id: str, text: str = _STILL_OPEN) -> list[events.RunEvent]:
+    assert isinstance(state.ending, events.RunWaiting)
+    started = events.RunStarted(run_id, state.agent, state.thread)
+    return [started, events.StepStarted(state.ending.step), events.TextDelta(text), state.ending]
+
+
+def _say(text: str, run_id: str, agent: str) -> list[events.RunEvent]:
+    end = events.RunFinished("stop", usage.Usage(), 1)
+    return [events.RunStarted(run_id, agent), events.StepStarted(1), events.TextDelta(text), end]
+
+
+def _unknown(code: str) -> str:
+    return f"There is no open question {asking.printable(code[:20])} that you could answer. Nothing was done."
+
+
+__all__ = ["Found", "People", "Told", "may_answer", "questions"]
