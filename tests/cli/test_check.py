@@ -125,6 +125,38 @@ def test_a_tool_that_another_hides_is_warned_of(tmp_path: Path, capsys: pytest.C
     assert "warning: a tool get_weather of agent helper is hidden: another has its name; give one a prefix" in said
 
 
+def openapi(folder: Path, name: str) -> str:
+    paths = "paths: {/search: {get: {operationId: search, summary: Search.}}}"
+    (folder / name).write_text(f"openapi: 3.1.0\nservers: [{{url: 'http://127.0.0.1:1'}}]\n{paths}\n")
+    return f"openapi: {{spec: {name}}}"
+
+
+@pytest.mark.parametrize(
+    ("more", "hides"),
+    [
+        ("", True), ("\n  timeout: 3", True), ("\n  prefix: b_", False), ("\n  deny: [search]", False),
+        ("\n  prefix: b_\n  allow: [search]", False), ("\n  cache: 3\n  prefix: a_", True),
+    ],
+)  # fmt: skip
+def test_two_documents_with_tools_of_one_name_are_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: str, hides: bool
+) -> None:
+    first = f"- {openapi(tmp_path, 'a.yaml')}" + ("\n  prefix: a_" if "a_" in more else "")
+    tools = f"tools:\n{first}\n- {openapi(tmp_path, 'b.yaml')}{more}\n"
+    code, said = check(write(tmp_path, f"name: helper\nmodel: demo\n{tools}"), capsys)
+    assert code == 0
+    assert ("search of agent helper is hidden: another has its name" in said) is hides
+
+
+@pytest.mark.parametrize(("prefix", "warned"), [("", True), (", prefix: b_", False)])
+def test_two_servers_whose_tools_may_have_one_name_are_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], prefix: str, warned: bool
+) -> None:
+    servers = [f"{{mcp: {{name: {name}, command: x}}{more}}}" for name, more in (("a", ""), ("b", prefix))]
+    text = f"model: demo\ntools: [{', '.join(servers)}]\n"
+    assert ("mcp:a and mcp:b have the same prefix or none" in check(write(tmp_path, text), capsys)[1]) is warned
+
+
 def test_json_is_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for text, ok in (("model: demo\ntools: [tools.py:get_weather]", True), ("model: demo\nx: 1", False)):
         with pytest.raises(SystemExit) as exited:

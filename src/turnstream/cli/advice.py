@@ -44,23 +44,35 @@ def _advise_on_keys(service: Service) -> Iterator[str]:
 
 
 def _advise_on(agent: Agent) -> Iterator[str]:
+    from turnstream.tools import wrap
     from turnstream.tools.python import FunctionTool
-    from turnstream.tools.wrap import innermost
 
     names: set[str] = set()
     for toolbox in agent.toolboxes:
-        if isinstance(inner := innermost(toolbox), FunctionTool):
+        if isinstance(inner := wrap.innermost(toolbox), FunctionTool):
             yield from advise_on_tool(inner.spec)
-        for spec in _known_tools(toolbox):
+        for spec in wrap.known_tools(toolbox):
             if spec.name in names:
                 yield f"a tool {spec.name} of agent {agent.name} is hidden: another has its name; give one a prefix"
             names.add(spec.name)
+    yield from _advise_on_unknown_names(agent.toolboxes)
 
 
-def _known_tools(toolbox: Toolbox) -> Sequence[ToolSpec]:
-    """Those of functions and REST calls: for others a server would have to be asked, as ``turnstream tools`` does."""
-    known: Any = getattr(toolbox, "specs", None) or getattr(toolbox, "known", ())
-    return tuple(known)
+def _advise_on_unknown_names(toolboxes: Sequence[Toolbox]) -> Iterator[str]:
+    """Nobody is asked here, so a tool that hides another may only be suspected."""
+    from turnstream.cli.tools import source
+    from turnstream.tools import wrap
+
+    by_prefix: dict[str, list[str]] = {}
+    for toolbox in toolboxes:
+        if source(toolbox).startswith(("mcp:", "openapi:")) and not wrap.known_tools(toolbox):
+            by_prefix.setdefault(wrap.prefix_of(toolbox), []).append(source(toolbox))
+    for sources in by_prefix.values():
+        if len(sources) > 1:
+            yield (
+                f"{_join(sources)} have the same prefix or none: of two tools with one name, the second is hidden; "
+                "`turnstream tools` asks for their names"
+            )
 
 
 def advise_on_tool(spec: ToolSpec) -> Iterator[str]:

@@ -59,6 +59,12 @@ class _Owner:
         await self._stack.__aexit__(kind, error, trace)
 
 
+def known_tools(box: Toolbox) -> tuple[toolspec.ToolSpec, ...]:
+    """Those of functions, of REST calls and of OpenAPI files: for others a server would have to be asked."""
+    known: Sequence[toolspec.ToolSpec] = getattr(box, "known", None) or getattr(box, "specs", ())
+    return tuple(known)
+
+
 class Combined(_Owner):
     """Several toolboxes as one. Of two tools with one name, the first counts."""
 
@@ -107,6 +113,11 @@ class Wrapper(_Owner):
         return await self.box.call(call, context)
 
     @property
+    def known(self) -> tuple[toolspec.ToolSpec, ...]:
+        """The tools, as far as they are known without asking anybody."""
+        return known_tools(self.box)
+
+    @property
     def verify(self) -> VerifyCall | None:
         return _verify_of(self.box)
 
@@ -126,16 +137,31 @@ def innermost(box: object) -> object:
     return box
 
 
+def prefix_of(box: Toolbox) -> str:
+    """What stands before the names that the innermost toolbox gives."""
+    prefix = ""
+    while isinstance(box, Wrapper):
+        prefix += box.prefix if isinstance(box, Prefixed) else ""
+        box = box.box
+    return prefix
+
+
 class Prefixed(Wrapper):
     """Each tool's name with ``prefix`` before it, for two sources that use the same names."""
 
     def __init__(self, box: Toolbox, prefix: str) -> None:
         super().__init__(box)
-        self._prefix = prefix
+        self.prefix = prefix
+
+    def _with_prefix(self, spec: toolspec.ToolSpec) -> toolspec.ToolSpec:
+        return msgspec.structs.replace(spec, name=self.prefix + spec.name)
 
     async def tools(self, context: requests.RunContext) -> list[toolspec.ToolSpec]:
-        specs = await self.box.tools(context)
-        return [msgspec.structs.replace(spec, name=self._prefix + spec.name) for spec in specs]
+        return [self._with_prefix(spec) for spec in await self.box.tools(context)]
+
+    @property
+    def known(self) -> tuple[toolspec.ToolSpec, ...]:
+        return tuple(self._with_prefix(spec) for spec in super().known)
 
     async def call(self, call: messages.ToolCall, context: requests.RunContext) -> toolspec.ToolOutput:
         return await self.box.call(self._without_prefix(call), context)
@@ -147,7 +173,7 @@ class Prefixed(Wrapper):
         return lambda call, context: verify(self._without_prefix(call), context)
 
     def _without_prefix(self, call: messages.ToolCall) -> messages.ToolCall:
-        return msgspec.structs.replace(call, name=call.name.removeprefix(self._prefix))
+        return msgspec.structs.replace(call, name=call.name.removeprefix(self.prefix))
 
 
 class Filtered(Wrapper):
@@ -163,6 +189,10 @@ class Filtered(Wrapper):
 
     async def tools(self, context: requests.RunContext) -> list[toolspec.ToolSpec]:
         return [spec for spec in await self.box.tools(context) if self._offers(spec.name)]
+
+    @property
+    def known(self) -> tuple[toolspec.ToolSpec, ...]:
+        return tuple(spec for spec in super().known if self._offers(spec.name))
 
     async def call(self, call: messages.ToolCall, context: requests.RunContext) -> toolspec.ToolOutput:
         if not self._offers(call.name):
