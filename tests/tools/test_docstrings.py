@@ -106,3 +106,61 @@ def test_a_text_that_ends_in_a_colon_stays_text(text: str) -> None:
 def test_an_indented_list_keeps_its_indentation(items: str) -> None:
     text = f"Find books.\n\nOne of:\n    {items}"
     assert docstrings.read(text, []) == docstrings.Docs(text)
+
+
+NESTED = """Do.
+
+    Args:
+        mode: One of:
+            - fast: quick and
+              dirty
+            - slow: careful
+            Default is fast.
+        limit: The most,
+            really.
+    """
+LEVEL = """Do.
+    Args:
+        mode: One of:
+        - fast: quick and
+          dirty
+        - slow: careful
+        limit: The most, really.
+    """
+BLANKS = """Do.
+
+    Parameters
+    ----------
+    mode : str
+        One of:
+
+        - fast: quick and dirty
+        - slow: careful
+    limit : int
+        The most, really.
+    """
+FIELDS = """Do.
+
+    :param mode: One of:
+        - fast: quick and dirty
+        - slow: careful
+    :param limit: The most, really.
+    """
+
+
+@pytest.mark.parametrize("text", [NESTED, LEVEL, BLANKS, FIELDS], ids=["nested", "level", "blanks", "fields"])
+def test_a_list_in_the_description_of_an_argument_stays_a_list(text: str) -> None:
+    docs = docstrings.read(text, ["mode", "limit"])
+    assert docs.arguments["mode"].removesuffix("\nDefault is fast.") == (
+        "One of:\n- fast: quick and dirty\n- slow: careful"
+    )
+    assert docs.arguments.keys() == {"mode", "limit"}
+    assert docs.arguments["limit"] == "The most, really."
+
+
+@given(
+    st.lists(st.sampled_from(["Args:", "    a: b", "    - c", "        - d", "      e", "", "F.", "1. g"]), max_size=8)
+)
+def test_no_line_of_a_list_becomes_an_argument(lines: list[str]) -> None:
+    docs = docstrings.read("\n".join(["Do.", "", *lines]), ["a"])
+    assert not [name for name in docs.arguments if name.startswith("-")]

@@ -39,7 +39,7 @@ def read(docstring: str | None, names: Collection[str]) -> Docs:
         return Docs(text)
     import griffe
 
-    text = _with_blank_lines(text)
+    text = _with_lists_below(_with_blank_lines(text))
     documented = set(names)
     best, best_score = Docs(text), (0, 0)
     for style in _STYLES:
@@ -63,12 +63,46 @@ def _with_blank_lines(text: str) -> str:
     return "\n".join(made)
 
 
+def _with_lists_below(text: str) -> str:
+    """Items of a list that stand as far left as the arguments, with what belongs to them, below the argument before
+    them: a parser would take each for an argument."""
+    made: list[str] = []
+    column = shift = 0  # of a section's arguments, 0 outside of sections; how far the item goes to the right
+    for line in text.split("\n"):
+        at = len(line) - len(line.lstrip())
+        if line.strip() and at == 0:
+            column = -1 if _GOOGLE.fullmatch(line) else 0
+        elif line.strip() and column:
+            column = at if column < 0 else column
+            if at <= column:
+                shift = 4 if _ITEM.match(line.lstrip()) else 0
+        made.append(" " * shift + line if column > 0 and line.strip() else line)
+    return "\n".join(made)
+
+
 def _begins_section(line: str, after: str) -> bool:
     """``Args:`` with indented lines below, or ``Parameters`` over a line of dashes. A text that merely ends in a colon
     is not one."""
     if _GOOGLE.fullmatch(line):
         return after[:1] == " " and bool(after.strip())
     return _NUMPY.fullmatch(line) is not None and _DASHES.fullmatch(after) is not None
+
+
+def _joined(text: str) -> str:
+    """On one line, but for the items of lists, each on its own, and what comes after a list."""
+    made: list[str] = []
+    column: int | None = None  # of the list's items
+    for line in text.split("\n"):
+        words, at = " ".join(line.split()), len(line) - len(line.lstrip())
+        if not words:
+            continue
+        is_item = _ITEM.match(words) is not None
+        if is_item or not made or (column is not None and (at, words[0].islower()) <= (column, False)):
+            made.append(words)
+            column = at if is_item else None
+        else:
+            made[-1] += f" {words}"
+    return "\n".join(made)
 
 
 def _under(title: str, contents: str) -> str:
@@ -87,7 +121,7 @@ def _docs(sections: list[griffe.DocstringSection]) -> Docs:
                 texts.append(_under(section.title or "", section.value.contents))
             case "parameters" | "other parameters":
                 for item in section.value:
-                    arguments[item.name.lstrip("*")] = " ".join(item.description.split())
+                    arguments[item.name.lstrip("*")] = _joined(item.description)
             case _:  # results, errors and examples are for readers of the code
                 pass
     return Docs("\n\n".join(texts).strip(), arguments)
