@@ -170,27 +170,6 @@ def test_parts_have_their_types_and_lists_a_part_an_item() -> None:
 
 
 @pytest.mark.parametrize(
-    "file",
-    [
-        {"type": "string", "format": "binary"},
-        {"type": "string", "contentMediaType": "image/png"},
-        {"type": "string", "contentEncoding": "base64"},
-        {"type": "array", "items": {"type": "string", "format": "binary"}},
-        {"$ref": "#/components/schemas/File"},
-    ],
-)
-def test_a_file_is_left_out_and_so_is_what_needs_one(file: Any) -> None:
-    def made(required: list[str]) -> list[Any]:
-        schema = {"type": "object", "properties": {"file": file, "name": {"type": "string"}}, "required": required}
-        paths = {"/x": {"post": {"requestBody": {"content": {"multipart/form-data": {"schema": schema}}}}}}
-        return offered(paths, components={"schemas": {"File": {"type": "string", "format": "binary"}}})
-
-    assert made(["file"]) == []
-    (operation,) = made(["name"])
-    assert list(operation.schema["properties"]["body"]["properties"]) == ["name"]
-
-
-@pytest.mark.parametrize(
     ("kind", "schema", "body", "sent"),
     [
         ("application/vnd.api+json", {}, {"a": 1}, b'{"a": 1}'),

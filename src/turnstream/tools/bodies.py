@@ -2,27 +2,48 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from mimetypes import MimeTypes
 from typing import Any
 
+from turnstream import errors
 from turnstream.tools import serialization
 
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
+_BYTES = "application/octet-stream"
+_TYPES = MimeTypes()  # those that Python knows, on every machine the same
+_QUOTED = {**dict.fromkeys(range(32), ""), ord('"'): "%22", 127: ""}
 
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """How a member of a form is written (OpenAPI's Encoding Object); None is the default of its value's type."""
+    """How a member of a form is written (OpenAPI's Encoding Object); None is the default of its value's type.
+    ``is_file``: its value is a file as `FILE` describes it, or a list of them."""
 
     content_type: str | None = None
     style: str | None = None
     explode: bool | None = None
     reserved: bool = False
+    is_file: bool = False
 
+
+FILE: Mapping[str, Any] = {
+    "type": "object",
+    "properties": {
+        "filename": {"type": "string", "description": "Its name, with an ending that fits what is in it."},
+        "content": {"type": "string", "description": "What is in it, as text."},
+        "encoding": {"enum": ["text", "base64"], "description": "base64 where the content is that of bytes."},
+    },
+    "required": ["filename", "content"],
+    "additionalProperties": False,
+}
+"""A file that a model writes, as a JSON Schema."""
 
 _DEFAULT = Encoding()
 
@@ -64,17 +85,42 @@ def _form(fields: Mapping[str, Any], encodings: Mapping[str, Encoding]) -> Itera
 def _multipart(fields: Mapping[str, Any], encodings: Mapping[str, Encoding]) -> tuple[bytes, str]:
     """RFC 7578. The boundary is a digest of what is between, so it does not occur there."""
     parts = [part for name, value in fields.items() for part in _parts(name, value, encodings.get(name, _DEFAULT))]
-    boundary = sha256(json.dumps(parts).encode()).hexdigest()
-    body = "".join(f"--{boundary}\r\n{head}\r\n\r\n{text}\r\n" for head, text in parts) + f"--{boundary}--\r\n"
-    return body.encode("utf-8", "replace"), f"multipart/form-data; boundary={boundary}"
+    digest = sha256()
+    for head, content in parts:
+        digest.update(b"%d %d " % (len(head), len(content)) + head + content)
+    boundary = digest.hexdigest()
+    lines = b"".join(b"--%b\r\n%b\r\n\r\n%b\r\n" % (boundary.encode(), *part) for part in parts)
+    return lines + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
 
 
-def _parts(name: str, value: Any, how: Encoding) -> Iterator[tuple[str, str]]:
+def _parts(name: str, value: Any, how: Encoding) -> Iterator[tuple[bytes, bytes]]:
     """One for each item of a list. An object's has its type: servers read parts by it."""
+    disposition = f'Content-Disposition: form-data; name="{serialization.encoded(name)}"'
     for item in value if isinstance(value, list) else [value]:
         if item is None:
             continue
+        if how.is_file:
+            yield _file(disposition, dict(item), how.content_type)
+            continue
         kind = how.content_type or ("application/json" if isinstance(item, dict | list) else "")
-        head = f'Content-Disposition: form-data; name="{serialization.encoded(name)}"'
         text = json.dumps(item, ensure_ascii=False) if kind and is_json(kind) else serialization.text(item)
-        yield (f"{head}\r\nContent-Type: {kind}" if kind else head), text
+        yield _head(disposition, kind), text.encode("utf-8", "replace")
+
+
+def _head(disposition: str, kind: str) -> bytes:
+    return (f"{disposition}\r\nContent-Type: {kind}" if kind else disposition).encode("utf-8", "replace")
+
+
+def _file(disposition: str, file: Mapping[str, Any], kind: str | None) -> tuple[bytes, bytes]:
+    """With its name, and with its type by the ending of that, if the document does not say another. Raises
+    `ToolError`."""
+    name = re.split(r"[/\\]", str(file["filename"]))[-1].translate(_QUOTED) or "file"
+    if file.get("encoding") == "base64":
+        try:
+            content = base64.b64decode("".join(str(file["content"]).split()), validate=True)
+        except ValueError:
+            raise errors.ToolError(f"The content of the file {name!r} is not base64.") from None
+    else:
+        content = str(file["content"]).encode("utf-8", "replace")
+    kind = kind or _TYPES.guess_type(name)[0] or ("text/plain" if file.get("encoding") != "base64" else _BYTES)
+    return _head(f'{disposition}; filename="{name}"', kind), content

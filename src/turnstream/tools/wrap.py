@@ -61,8 +61,8 @@ class _Owner:
 
 def known_tools(box: Toolbox) -> tuple[toolspec.ToolSpec, ...]:
     """Those of functions, of REST calls and of OpenAPI files: for others a server would have to be asked."""
-    known: Sequence[toolspec.ToolSpec] = getattr(box, "known", None) or getattr(box, "specs", ())
-    return tuple(known)
+    known: Sequence[toolspec.ToolSpec] | None = getattr(box, "known", None) or getattr(box, "specs", None)
+    return tuple(known or ())
 
 
 class Combined(_Owner):

@@ -32,8 +32,8 @@ class Body:
         media = content[kind] if isinstance(content[kind], dict) else {}
         schema, inside = document.followed(media.get("schema", {}), resolver)
         if kind in (bodies.FORM, bodies.MULTIPART):
-            schema = _without_files(schema, document, inside)
-            return cls(kind, schema, _encodings(media))
+            schema, files = _with_files(schema, document, inside, can_send=kind == bodies.MULTIPART)
+            return cls(kind, schema, _encodings(media, files))
         if _is_file(schema):
             raise errors.ConfigurationError(f"its body is a file ({kind})")
         if not bodies.is_json(kind) and not _is_text(schema):
@@ -75,36 +75,67 @@ def _is_file(schema: Any) -> bool:
     return isinstance(kind, str) and not (bodies.is_json(kind) or _is_text_kind(kind))
 
 
-def _without_files(schema: Any, document: Document, resolver: Any) -> Any:
-    """A model has no file to give. Raises `ConfigurationError` if the server needs one."""
+def _with_files(
+    schema: Any, document: Document, resolver: Any, *, can_send: bool
+) -> tuple[Any, Mapping[str, str | None]]:
+    """The schema with an argument for each file that the server needs, and the names of these files with their types.
+    Other files are left out: a model rarely has one to give. Raises `ConfigurationError` for a needed file that cannot
+    be sent."""
     properties = schema.get("properties") if isinstance(schema, dict) else None
     if not isinstance(properties, dict):
-        return schema
-    files = {name for name, one in properties.items() if _has_file(one, document, resolver)}
-    if not files:
-        return schema
+        return schema, {}
+    files = {name: file for name, one in properties.items() if (file := _file_of(one, document, resolver)) is not None}
     required = schema.get("required") if isinstance(schema.get("required"), list) else []
-    if needed := sorted(str(name) for name in files & set(required)):
-        raise errors.ConfigurationError(f"its body needs a file ({needed[0]})")
-    return {**schema, "properties": {name: one for name, one in properties.items() if name not in files}}
+    needed = {name: file for name, file in files.items() if name in required}
+    for name, file in needed.items():
+        if not can_send or file.get("contentEncoding"):
+            raise errors.ConfigurationError(f"its body needs a file ({name})")
+    shown = {
+        name: _file_argument(one, document, resolver) if name in needed else one
+        for name, one in properties.items()
+        if name in needed or name not in files
+    }
+    types = {str(name): _type_of(file) for name, file in needed.items()}
+    return ({**schema, "properties": shown} if files else schema), types
 
 
-def _has_file(schema: Any, document: Document, resolver: Any) -> bool:
+def _type_of(file: Mapping[str, Any]) -> str | None:
+    return _first_type(file.get("contentMediaType"), is_file=True)
+
+
+def _file_argument(schema: Any, document: Document, resolver: Any) -> dict[str, Any]:
+    target, _ = document.followed(schema, resolver)
+    one = {**bodies.FILE, **({"description": target["description"]} if target.get("description") else {})}
+    return one if _is_file(target) else {"type": "array", "items": bodies.FILE, **_kept(target)}
+
+
+def _kept(target: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: target[key] for key in ("description", "minItems", "maxItems") if key in target}
+
+
+def _file_of(schema: Any, document: Document, resolver: Any) -> dict[str, Any] | None:
+    """The schema of a file, or of the files in a list."""
     target, inside = document.followed(schema, resolver)
-    if _is_file(target):
-        return True
-    items = target.get("items") if isinstance(target, dict) else None
-    return _is_file(document.followed(items, inside)[0]) if isinstance(items, dict) else False
+    if isinstance(target, dict) and isinstance(target.get("items"), dict):
+        target = document.followed(target["items"], inside)[0]
+    return target if _is_file(target) else None
 
 
-def _encodings(media: Mapping[str, Any]) -> dict[str, bodies.Encoding]:
+def _encodings(media: Mapping[str, Any], files: Mapping[str, str | None]) -> dict[str, bodies.Encoding]:
+    """``files`` are the members that are files, with their types as far as their schemas say them."""
     given = media.get("encoding")
-    made = {}
+    made = {name: bodies.Encoding(kind, is_file=True) for name, kind in files.items()}
     for name, one in given.items() if isinstance(given, dict) else ():
         if isinstance(one, dict):
-            kind = one.get("contentType")
-            kind = kind.partition(",")[0].strip() if isinstance(kind, str) and "*" not in kind else None
-            made[str(name)] = bodies.Encoding(
-                kind, one.get("style"), one.get("explode"), bool(one.get("allowReserved"))
-            )
+            is_file, reserved = name in files, bool(one.get("allowReserved"))
+            kind = _first_type(one.get("contentType"), is_file=is_file) or files.get(name)
+            made[str(name)] = bodies.Encoding(kind, one.get("style"), one.get("explode"), reserved, is_file)
     return made
+
+
+def _first_type(kinds: Any, *, is_file: bool) -> str | None:
+    """Of several that a file may have, its own name tells which it has."""
+    if not isinstance(kinds, str) or "*" in kinds or not (kinds.isprintable() and kinds.isascii()):
+        return None
+    first, comma, _ = kinds.partition(",")
+    return None if comma and is_file else first.strip()
