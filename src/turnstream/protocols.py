@@ -219,13 +219,15 @@ class ThreadKey(Struct, frozen=True):
 
 
 class Thread(Struct, frozen=True):
-    """``length`` counts its messages; times are seconds since the epoch, by the store's clock."""
+    """``length`` counts its messages; times are seconds since the epoch, by the store's clock. ``metadata`` is what its
+    client notes about it."""
 
     key: ThreadKey
     title: str | None
     length: int
     created_at: float
     updated_at: float
+    metadata: dict[str, str] = {}
 
 
 class NewRun(Struct, frozen=True):
@@ -276,7 +278,8 @@ class RunState(Struct, frozen=True):
 
     ``ending`` is its terminal event, or what it waits for. ``length`` is that of its thread at its end, which is where
     a request that names the run goes on. ``shown`` is the whole answer in the client's own protocol, where that has
-    one (a Responses object); ``dialect`` and ``body`` as in `NewRun`.
+    one (a Responses object); ``dialect`` and ``body`` as in `NewRun`. ``outputs`` are how many messages of the thread,
+    the last of ``length``, are its answer.
     """
 
     id: str
@@ -292,6 +295,7 @@ class RunState(Struct, frozen=True):
     dialect: str = ""
     body: bytes = b""
     shown: bytes = b""
+    outputs: int | None = None
 
 
 class RunQuery(Struct, frozen=True):
@@ -456,6 +460,14 @@ class Threads(Protocol):
         ...
 
     async def rename(self, key: ThreadKey, title: str | None) -> bool: ...
+
+    async def annotate(self, key: ThreadKey, metadata: Mapping[str, str]) -> bool:
+        """Replace what is noted about it."""
+        ...
+
+    async def replace(self, key: ThreadKey, n: int, message: messages.Message) -> bool:
+        """Put another message in the place of the one numbered ``n``, from 0."""
+        ...
 
     async def fork(self, key: ThreadKey, length: int, id: str) -> Thread | None:
         """A new thread ``id`` that begins with the first messages of this one. None if this one has fewer."""

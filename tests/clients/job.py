@@ -29,7 +29,7 @@ class Job(Struct, frozen=True):
     """One conversation of one client: it asks ``prompt``, runs the tools that it is asked to run, and asks again.
 
     ``tools`` declares `LOCAL_TIME`, ``usage`` asks for usage in the way that the client has for it. With ``leave`` it
-    goes away at the first text, in the way that the client has for that.
+    goes away at the first text, in the way that the client has for that. ``elsewhere`` is another server of its store.
     """
 
     client: str
@@ -41,6 +41,7 @@ class Job(Struct, frozen=True):
     usage: bool = False
     headers: dict[str, str] = {}
     leave: bool = False
+    elsewhere: str = ""
 
 
 class Call(Struct, frozen=True):

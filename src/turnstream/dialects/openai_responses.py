@@ -111,6 +111,7 @@ def _shell(
         "metadata": {key: str(value) for key, value in (body.metadata or {}).items()},
         "parallel_tool_calls": body.parallel_tool_calls is not False,
         "previous_response_id": body.previous_response_id,
+        **({"conversation": {"id": named}} if (named := openai_responses_request.conversation(body)) else {}),
         "temperature": 1.0 if body.temperature is None else body.temperature,
         "top_p": 1.0 if body.top_p is None else body.top_p,
         "presence_penalty": body.presence_penalty or 0.0,

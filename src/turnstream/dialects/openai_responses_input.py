@@ -16,12 +16,13 @@ _HOSTED = ("web_search_call", "file_search_call", "image_generation_call", "code
 _ANSWERED = ("mcp_call",)  # their result is in the same item
 
 
-def read(given: str | Sequence[api.InputItem]) -> tuple[messages.Message, ...]:
+def read(given: str | Sequence[api.InputItem], path: str = "input") -> tuple[messages.Message, ...]:
+    """``path`` is where the items stand in the body."""
     if isinstance(given, str):
         return (messages.UserMessage(given),)
     reader = _Reader()
     for index, item in enumerate(given):
-        reader.take(item, f"input[{index}]")
+        reader.take(item, f"{path}[{index}]")
     return tuple(reader.conversation)
 
 

@@ -91,7 +91,10 @@ class Append:
         changed = await db.fetchrow(update, self.new.id, self.status, self._ending, self.ends)
         if changed and self.ends and (key := self.new.thread) is not None:
             length = await threads.append_messages(db, key, self._said, self.new.id)
-            await db.execute("update turnstream.run set length = $2 where id = $1", self.new.id, length)
+            outputs = max(0, len(self._said) - len(self.new.said))
+            await db.execute(
+                "update turnstream.run set length = $2, outputs = $3 where id = $1", self.new.id, length, outputs
+            )
         if changed and (self.ends or self.status == "waiting"):
             last = self.seq + self._row[2] - 1
             await db.execute(_POST, self.new.id, self.new.principal, self.status, last, self._notify, CHANNEL)

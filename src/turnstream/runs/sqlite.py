@@ -169,7 +169,8 @@ class _Append:
         changed = db.execute(update, (status, ending, ended_at, self._new.id)).rowcount
         if changed and self.ends and (key := self._new.thread) is not None:
             length = threads.append_messages(db, key, self._said, self._new.id)
-            db.execute("update run set length = ? where id = ?", (length, self._new.id))
+            outputs = max(0, len(self._said) - len(self._new.said))
+            db.execute("update run set length = ?, outputs = ? where id = ?", (length, outputs, self._new.id))
         if changed and self.posts:
             outbox.post(db, self._new, status, self.seq + self._count - 1)
 

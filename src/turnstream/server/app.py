@@ -41,6 +41,7 @@ from turnstream.server.endpoints import (
     runs,
     threads,
 )
+from turnstream.server.endpoints import conversations as conversation_items
 from turnstream.server.endpoints.dialects import Dialects
 from turnstream.server.kept import Exchanges, KeptRuns
 from turnstream.server.middleware.auth import Auth
@@ -164,6 +165,7 @@ def _api(
     runs.add(api, state.runs, kept, asked, service.settings, refuse)
     approvals.add(api, asked, refuse)
     responses.add(api, service, kept, service.threads or store.threads, refuse)
+    conversation_items.add(api, service, kept.conversations, refuse)
     threads.add(api, service, service.threads or store.threads, refuse)
     health.add(api, service, state, service.threads or store.threads)
     playground.add(api, service, state, table, refuse)

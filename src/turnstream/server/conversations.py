@@ -6,8 +6,11 @@ Whatever a client names is looked up under who asks and the agent that answers. 
 from __future__ import annotations
 
 import logging
+import os
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -21,6 +24,10 @@ log = logging.getLogger(__name__)
 
 # Dialects whose conversations are a grouping of tasks first: a context that is not known is a new one.
 _GROUPING = frozenset({"a2a"})
+
+# Whose a conversation is before any agent has answered in it, and the ids of such.
+NOBODY = ""
+_MADE = re.compile(r"conv_[0-9a-f]{48}")
 
 History: TypeAlias = Literal["client", "server"]
 
@@ -61,6 +68,7 @@ class Turn:
         if (self._ref.history or default) == "client":
             self._new = await self._conversations.new_messages(self.key, said)
         else:
+            await self._conversations.adopt(self.key)
             history = await threads.read(self.key, limit=self._ref.length)
             self._new = said
             self.request = msgspec.structs.replace(self.request, messages=(*instructions, *history, *said))
@@ -103,7 +111,7 @@ class Turn:
         self.encoder.feed([ending])
         finished = isinstance(ending, events.RunFinished)
         new = (*self._new, *said) if finished else ()
-        state = self.state(_status(ending), ending)
+        state = msgspec.structs.replace(self.state(_status(ending), ending), outputs=len(said) if finished else 0)
         try:
             await threads.append(self.key, new, at=self._ref.length if finished else None, run=state)
         except protocols.MovedError:  # two runs go on from the same answer: each gets a conversation of its own
@@ -128,6 +136,15 @@ class Turn:
         )
 
 
+def new_id() -> str:
+    return f"conv_{os.urandom(24).hex()}"
+
+
+def not_found(id: str) -> errors.RequestError:
+    text = f"Conversation with id '{id[:100]}' not found."
+    return errors.RequestError(text, param="conversation", code="conversation_not_found", status=404)
+
+
 class Conversations:
     """``keeps`` says whether anything is found again. ``open_turns`` are those of the runs that have not ended, by the
     run's id."""
@@ -146,6 +163,19 @@ class Conversations:
             )
             raise errors.RequestError(text, code="conversations_not_kept", status=501)
 
+    async def adopt(self, key: protocols.ThreadKey) -> None:
+        """Let a conversation that a client has made for no agent be that of the one which answers in it first. Raises
+        `RequestError` for one that is not there (any more), or is another agent's."""
+        if not _MADE.fullmatch(key.id) or await self.threads.get(key) is not None:
+            return
+        made = protocols.ThreadKey(key.principal, NOBODY, key.id)
+        if (thread := await self.threads.get(made)) is None:
+            raise not_found(key.id)
+        with suppress(protocols.MovedError):  # somebody else has just done so
+            await self.threads.append(key, await self.threads.read(made), at=0)
+            await self.threads.annotate(key, thread.metadata)
+            await self.threads.delete(made)
+
     async def new_messages(
         self, key: protocols.ThreadKey, said: Sequence[messages.Message]
     ) -> Sequence[messages.Message]:
@@ -160,6 +190,7 @@ class Conversations:
         _, said = _split(request.messages)
         if (ref.history or "client") == "client":
             return key, await self.new_messages(key, said), False
+        await self.adopt(key)
         thread = await self.threads.get(key)
         if ref.length is not None and thread is not None and thread.length != ref.length:
             fork = await self.threads.fork(key, ref.length, run_id)

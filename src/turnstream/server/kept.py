@@ -29,7 +29,7 @@ class KeptRuns:
     def __init__(
         self, keeper: keeper.Keeper, kept: conversations.Conversations, exchanges: Exchanges, *, keeps: bool = True
     ) -> None:
-        self._keeper, self._kept, self.has_runs = keeper, kept, keeps
+        self._keeper, self.conversations, self.has_runs = keeper, kept, keeps
         self.exchanges = exchanges
 
     @property
@@ -80,7 +80,7 @@ class KeptRuns:
         said: Sequence[messages.Message] = ()
         if exchange.thread is not None and exchange.thread.stores:
             key = protocols.ThreadKey(wanted.principal.name, agent, exchange.thread.id)
-            key, said, history = await self._kept.enter(key, exchange.thread, wanted, client.id)
+            key, said, history = await self.conversations.enter(key, exchange.thread, wanted, client.id)
             thread = key.id
         new = protocols.NewRun(
             client.id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -24,13 +24,15 @@ class _Kept:
     def __init__(self, key: protocols.ThreadKey, now: float) -> None:
         self.key = key
         self.title: str | None = None
+        self.metadata: dict[str, str] = {}
         self.created_at = self.updated_at = now
         self.messages: list[bytes] = []
         self.runs: dict[str, protocols.RunState] = {}
         self.size = _size(key.principal, key.agent, key.id)
 
     def shown(self) -> protocols.Thread:
-        return protocols.Thread(self.key, self.title, len(self.messages), self.created_at, self.updated_at)
+        times = self.created_at, self.updated_at
+        return protocols.Thread(self.key, self.title, len(self.messages), *times, dict(self.metadata))
 
 
 class MemoryThreads:
@@ -105,6 +107,25 @@ class MemoryThreads:
             return False
         self._grow(kept, _size(title or "") - _size(kept.title or ""))
         kept.title = title
+        self._trim()
+        return True
+
+    async def annotate(self, key: protocols.ThreadKey, metadata: Mapping[str, str]) -> bool:
+        kept = self._threads.get(key)
+        if kept is None:
+            return False
+        self._grow(kept, _size(*metadata, *metadata.values()) - _size(*kept.metadata, *kept.metadata.values()))
+        kept.metadata = dict(metadata)
+        self._trim()
+        return True
+
+    async def replace(self, key: protocols.ThreadKey, n: int, message: messages.Message) -> bool:
+        kept = self._threads.get(key)
+        if kept is None or not 0 <= n < len(kept.messages):
+            return False
+        encoded = jsontext.encode(message)
+        self._grow(kept, len(encoded) - len(kept.messages[n]))
+        kept.messages[n] = encoded
         self._trim()
         return True
 

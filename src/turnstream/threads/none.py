@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from turnstream import messages, protocols
 
@@ -42,6 +42,12 @@ class NoThreads:
         return [], 0
 
     async def rename(self, key: protocols.ThreadKey, title: str | None) -> bool:
+        return False
+
+    async def annotate(self, key: protocols.ThreadKey, metadata: Mapping[str, str]) -> bool:
+        return False
+
+    async def replace(self, key: protocols.ThreadKey, n: int, message: messages.Message) -> bool:
         return False
 
     async def fork(self, key: protocols.ThreadKey, length: int, id: str) -> protocols.Thread | None:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import msgspec
 from msgspec.structs import astuple
 
-from turnstream import messages, protocols
+from turnstream import jsontext, messages, protocols
 from turnstream.storage import codec
 from turnstream.storage.postgres import Connection, Database, Row
 
 RUN_COLUMNS = (
     "id, principal, agent, thread, status, extract(epoch from created_at)::float8 as created_at, "
-    "extract(epoch from ended_at)::float8 as ended_at, ending, length, background, dialect, body, shown"
+    "extract(epoch from ended_at)::float8 as ended_at, ending, length, background, dialect, body, shown, outputs"
 )
 _OF_KEY = "principal = $1 and agent = $2 and id = $3"
 _OF_THREAD = "principal = $1 and agent = $2 and thread = $3"
 _THREAD = (
     "select principal, agent, id, title, length, extract(epoch from created_at)::float8 as created_at, "
-    "extract(epoch from updated_at)::float8 as updated_at from turnstream.thread"
+    "extract(epoch from updated_at)::float8 as updated_at, metadata from turnstream.thread"
 )
 
 
@@ -86,6 +87,14 @@ class Threads:
     async def rename(self, key: protocols.ThreadKey, title: str | None) -> bool:
         update = f"update turnstream.thread set title = $4 where {_OF_KEY} returning id"
         return bool(await self._database.fetch(update, *astuple(key), title))
+
+    async def annotate(self, key: protocols.ThreadKey, metadata: Mapping[str, str]) -> bool:
+        update = f"update turnstream.thread set metadata = $4 where {_OF_KEY} returning id"
+        return bool(await self._database.fetch(update, *astuple(key), jsontext.encode(dict(metadata)).decode()))
+
+    async def replace(self, key: protocols.ThreadKey, n: int, message: messages.Message) -> bool:
+        update = f"update turnstream.message set body = $5 where {_OF_THREAD} and n = $4 returning n"
+        return bool(await self._database.fetch(update, *astuple(key), n, codec.encode_message(message)))
 
     async def fork(self, key: protocols.ThreadKey, length: int, id: str) -> protocols.Thread | None:
         async with self._database.transaction() as db:
@@ -171,8 +180,8 @@ def run_state(row: Row) -> protocols.RunState:
 async def _insert_run(db: Connection, run: protocols.RunState, length: int) -> None:
     await db.execute(
         "insert into turnstream.run (id, principal, agent, thread, kept, status, created_at, ended_at, ending, length, "
-        "background, dialect, body, shown) values ($1, $2, $3, $4, false, $5, to_timestamp($6), clock_timestamp(), $7, "
-        "$8, $9, $10, $11, $12)",
+        "background, dialect, body, shown, outputs) values ($1, $2, $3, $4, false, $5, to_timestamp($6), "
+        "clock_timestamp(), $7, $8, $9, $10, $11, $12, $13)",
         run.id,
         run.principal,
         run.agent,
@@ -185,9 +194,11 @@ async def _insert_run(db: Connection, run: protocols.RunState, length: int) -> N
         run.dialect,
         run.body,
         run.shown,
+        run.outputs,
     )
 
 
 def _thread(row: Row) -> protocols.Thread:
-    principal, agent, id, *rest = row
-    return protocols.Thread(protocols.ThreadKey(principal, agent, id), *rest)
+    principal, agent, id, title, length, created, updated, metadata = row
+    key, noted = protocols.ThreadKey(principal, agent, id), msgspec.json.decode(metadata)
+    return protocols.Thread(key, title, length, created, updated, noted)

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 from msgspec.structs import astuple
 
-from turnstream import messages, protocols
+from turnstream import jsontext, messages, protocols
 from turnstream.storage import codec
 from turnstream.storage.sqlite import Database
 
 RUN_COLUMNS = (
-    "id, principal, agent, thread, status, created_at, ended_at, ending, length, background, dialect, body, shown"
+    "id, principal, agent, thread, status, created_at, ended_at, ending, length, background, dialect, body, shown, "
+    "outputs"
 )
 _OF_KEY = "principal = ? and agent = ? and id = ?"
 _OF_THREAD = "principal = ? and agent = ? and thread = ?"
-_THREAD = "select principal, agent, id, title, length, created_at, updated_at from thread"
+_THREAD = "select principal, agent, id, title, length, created_at, updated_at, metadata from thread"
 
 
 class Threads:
@@ -98,6 +100,15 @@ class Threads:
         update = f"update thread set title = ? where {_OF_KEY}"
         return await self._database.call(lambda db: db.execute(update, (title, *astuple(key))).rowcount > 0)
 
+    async def annotate(self, key: protocols.ThreadKey, metadata: Mapping[str, str]) -> bool:
+        update = f"update thread set metadata = ? where {_OF_KEY}"
+        noted = jsontext.encode(dict(metadata)).decode()
+        return await self._database.call(lambda db: db.execute(update, (noted, *astuple(key))).rowcount > 0)
+
+    async def replace(self, key: protocols.ThreadKey, n: int, message: messages.Message) -> bool:
+        update, body = f"update message set body = ? where {_OF_THREAD} and n = ?", codec.encode_message(message)
+        return await self._database.call(lambda db: db.execute(update, (body, *astuple(key), n)).rowcount > 0)
+
     async def fork(self, key: protocols.ThreadKey, length: int, id: str) -> protocols.Thread | None:
         def job(db: sqlite3.Connection) -> protocols.Thread | None:
             found = _find(db, key)
@@ -161,7 +172,7 @@ def find_run(db: sqlite3.Connection, principal: str, run_id: str, agent: str | N
 
 def run_state(row: Sequence[Any]) -> protocols.RunState:
     """From a row of `RUN_COLUMNS`."""
-    id, principal, agent, thread, status, created, ended, ending, length, background, dialect, body, shown = row
+    id, principal, agent, thread, status, created, ended, ending, length, background, dialect, body, *rest = row
     return protocols.RunState(
         id,
         principal,
@@ -175,14 +186,14 @@ def run_state(row: Sequence[Any]) -> protocols.RunState:
         bool(background),
         dialect,
         body,
-        shown,
+        *rest,
     )
 
 
 def _insert_run(db: sqlite3.Connection, run: protocols.RunState, length: int) -> None:
     names = f"{RUN_COLUMNS}, kept"
     db.execute(
-        f"insert into run ({names}) values ({', '.join('?' * 14)})",
+        f"insert into run ({names}) values ({', '.join('?' * 15)})",
         (
             run.id,
             run.principal,
@@ -197,6 +208,7 @@ def _insert_run(db: sqlite3.Connection, run: protocols.RunState, length: int) ->
             run.dialect,
             run.body,
             run.shown,
+            run.outputs,
             False,
         ),
     )
@@ -219,5 +231,6 @@ def _find(db: sqlite3.Connection, key: protocols.ThreadKey) -> protocols.Thread 
 
 
 def _thread(row: Sequence[Any]) -> protocols.Thread:
-    principal, agent, id, *rest = row
-    return protocols.Thread(protocols.ThreadKey(principal, agent, id), *rest)
+    principal, agent, id, title, length, created, updated, metadata = row
+    key, noted = protocols.ThreadKey(principal, agent, id), msgspec.json.decode(metadata)
+    return protocols.Thread(key, title, length, created, updated, noted)

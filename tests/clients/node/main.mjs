@@ -3,6 +3,7 @@
 
 import { createInterface } from 'node:readline'
 import * as agUi from './ag_ui.mjs'
+import * as kept from './kept.mjs'
 import * as langchain from './langchain.mjs'
 import * as openai from './openai.mjs'
 import * as responses from './responses.mjs'
@@ -19,6 +20,7 @@ const clients = {
   'ag-ui HttpAgent': agUi.run,
   'ag-ui verifier': verify.agUi,
   'ai-sdk reader': verify.vercel,
+  'openai-node kept': kept.run,
   'openai-node responses raw': responses.raw,
   'openai-node responses stream': responses.helper,
 }

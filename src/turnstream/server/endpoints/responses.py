@@ -8,7 +8,7 @@ from starlette.responses import Response
 from turnstream import errors, protocols
 from turnstream.dialects import base, openai_responses, responses_kept, resume
 from turnstream.server import deliver, kept, refusals, replies, scopes
-from turnstream.server.endpoints import routing
+from turnstream.server.endpoints import conversations, routing
 from turnstream.service import Service
 
 _DIALECT = openai_responses.Responses.name
@@ -52,6 +52,17 @@ def add(
             raise errors.RequestError(text, param="response_id", code="invalid_value")
         await store.runs.cancel(state.principal, state.id)
         return replies.respond(request.scope, base.Reply(200, await _load_shown(store, state)))
+
+    @route("GET", "/v1/responses/{response_id}/input_items", "What a response answers, the last item first.")
+    async def input_items(request: Request) -> Response:
+        state = await find(request)
+        key = protocols.ThreadKey(state.principal, state.agent, state.thread or "")
+        if state.length is not None:
+            given = state.length - (state.outputs or 0)
+            return routing.respond(request, await conversations.page(request, threads, key, given))
+        exchange = await _exchange(store, state)
+        said = () if exchange is None else exchange.request.messages
+        return routing.respond(request, await conversations.page_of(request, state.id, said))
 
     @route("DELETE", "/v1/responses/{response_id}", "Forget a response.")
     async def delete(request: Request) -> Response:
