@@ -24,6 +24,25 @@ class ModelStream(Protocol):
     def __anext__(self) -> Awaitable[list[events.ModelEvent]]: ...
 
 
+Take: TypeAlias = Callable[[list[events.ModelEvent]], bool]
+"""Takes a batch at once, or says that it does not."""
+
+
+class RelayStream(ModelStream, Protocol):
+    """A stream that can hand its batches on without waking the task that reads it: where a token is a read of its own,
+    waking costs more than the token."""
+
+    def relay(self, take: Take) -> Awaitable[list[events.ModelEvent]]:
+        """The next batch that ``take`` does not take. Each is offered as it comes, maybe from within the network read.
+        Ends, and raises, as ``__anext__`` does; what ``take`` raises, it raises too."""
+        ...
+
+
+def relay_of(stream: ModelStream) -> Callable[[Take], Awaitable[list[events.ModelEvent]]] | None:
+    """``stream.relay``; None if it has none."""
+    return getattr(stream, "relay", None)
+
+
 class Model(Protocol):
     """Answers one `ModelRequest` as a stream. ``name`` is what logs and status lines call it: ``openai:gpt-5-mini``.
 
@@ -83,6 +102,10 @@ class Toolbox(Protocol):
     async def call(self, call: messages.ToolCall, context: requests.RunContext) -> toolspec.ToolOutput:
         """Execute one call. Raises `ToolError` to tell the model what went wrong. Is cancelled when the run is left."""
         ...
+
+
+Give: TypeAlias = Callable[[list[events.RunEvent]], bool]
+"""Takes a batch of a run at once, or says that it does not: then it comes as a batch. Never raises."""
 
 
 class Guard(Protocol):

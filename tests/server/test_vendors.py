@@ -13,6 +13,7 @@ from aiohttp import web
 from tests.server.serving import ASK, CHAT, STREAM, events, serving, text, until
 from turnstream import providers
 from turnstream.agent import Agent
+from turnstream.server import direct
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -103,3 +104,31 @@ async def test_a_client_that_leaves_closes_the_vendors_connection_at_once() -> N
         response.close()
         await asyncio.wait_for(closed.wait(), 10)
         assert time.monotonic() - left < 0.2
+
+
+async def in_pieces(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+    await response.prepare(request)
+    for number in range(50):
+        await response.write(b'data: {"choices":[{"index":0,"delta":{"content":"%d "}}]}\n\n' % number)
+        await asyncio.sleep(0)
+    await response.write(b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n')
+    return response
+
+
+async def test_text_is_written_within_the_read_that_brought_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    direct_writes: list[bytes] = []
+    write = direct.Writer.write
+
+    def note(writer: direct.Writer, data: bytes) -> None:
+        direct_writes.append(data)
+        write(writer, data)
+
+    monkeypatch.setattr(direct.Writer, "write", note)
+    async with vendor(in_pieces) as agent, serving(agent) as served:
+        _, _, body = await served.post(STREAM)
+    assert text(body) == "".join(f"{number} " for number in range(50))
+    assert direct_writes
+    monkeypatch.setattr(direct, "writer", lambda send: None)
+    async with vendor(in_pieces) as agent, serving(agent) as served:
+        assert text((await served.post(STREAM))[2]) == text(body)

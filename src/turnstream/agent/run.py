@@ -37,16 +37,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_VISIBLE = frozenset(
-    {
-        events.TextDelta,
-        events.ReasoningDelta,
-        events.RefusalDelta,
-        events.HostedToolCall,
-        events.HostedToolResult,
-        events.SourceFound,
-    }
-)
+_TEXT = frozenset({events.TextDelta, events.ReasoningDelta, events.RefusalDelta})
+_VISIBLE = _TEXT | {events.HostedToolCall, events.HostedToolResult, events.SourceFound}
 
 
 class Run:
@@ -91,6 +83,7 @@ class Run:
         self._begin = begin
         self._meter = meter
         self._context = context_of(agent.name, request, self.id)
+        self._most = agent.max_answer or sys.maxsize
         self._step = 0
         self._asked = 0.0
         self._model = agent.model_for(request)
@@ -107,6 +100,7 @@ class Run:
         self._stream: protocols.ModelStream | None = None
         self._execution: Execution | None = None
         self._generator: AsyncGenerator[list[events.RunEvent]] | None = None
+        self._give: protocols.Give | None = None
 
     @property
     def messages(self) -> list[messages.Message]:
@@ -131,6 +125,12 @@ class Run:
         async for batch in self.batches():
             for event in batch:
                 yield event
+
+    def relay(self, give: protocols.Give) -> None:
+        """From now on ``give`` is offered what the model says, maybe from within the network read that brought it, and
+        what it takes does not come as a batch. A run that may not show it as it comes offers nothing."""
+        if self._guard is None and self.agent.budget is None and self._meter is None:
+            self._give = give
 
     def batches(self) -> AsyncGenerator[list[events.RunEvent]]:
         """The run's events, as many at a time as came at once. The last event of the last batch is the terminal one."""
@@ -188,15 +188,18 @@ class Run:
                 if not self._housekeeping:
                     yield self._tell(events.StepStarted(self._step))
                 self._asked = time.monotonic()
-                most = self.agent.max_answer or sys.maxsize
                 async with AsyncExitStack() as stack:
                     with self._deadline:
                         answer = self._model.open_stream(self._model_request(), self._context)
                         stream = self._stream = await stack.enter_async_context(answer)
+                    relay = protocols.relay_of(stream)
                     while True:
                         try:
                             with self._deadline:
-                                batch = await stream.__anext__()
+                                if relay is None or self._give is None:
+                                    batch = await stream.__anext__()
+                                else:
+                                    batch = await relay(self._take)
                         except StopAsyncIteration:
                             break
                         visible: list[events.RunEvent]
@@ -206,7 +209,7 @@ class Run:
                         collector.feed(batch)
                         if visible:
                             yield visible
-                        if (collector.size > most or self._spending is not None) and self._cut_off(collector):
+                        if (collector.size > self._most or self._spending is not None) and self._cut_off(collector):
                             break
                 result = self._result(collector, calls)
                 finished = self._finish_step(result, time.monotonic() - self._asked)
@@ -235,6 +238,18 @@ class Run:
             self._deadline.close()
             if self._execution is not None:
                 await self._execution.cancel()
+
+    def _take(self, batch: list[events.ModelEvent]) -> bool:
+        """Hand on what is nothing but text, as the loop would; it must see to all else."""
+        size = self._collector.size
+        for event in batch:
+            if type(event) not in _TEXT:
+                return False
+            size += len(event.text)  # type: ignore[union-attr]
+        if size > self._most or self._give is None or not self._give(batch):  # type: ignore[arg-type]
+            return False
+        self._collector.feed(batch)
+        return True
 
     def _fail(self, error: Exception) -> events.RunFailed:
         self._add_usage()
@@ -373,7 +388,7 @@ class Run:
         """Whether the answer must end here: it is too long, or the run has used up its budget."""
         if collector.finish is not None:
             return False
-        if collector.size > (self.agent.max_answer or sys.maxsize):
+        if collector.size > self._most:
             log.warning("run %s: the model's answer was cut off at %d characters", self.id, self.agent.max_answer)
         elif not self._is_spent():
             return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -147,13 +147,22 @@ class Stream:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> list[events.ModelEvent]:
+    def __anext__(self) -> Coroutine[None, None, list[events.ModelEvent]]:
+        return self._next(None)
+
+    def relay(self, take: protocols.Take) -> Coroutine[None, None, list[events.ModelEvent]]:
+        return self._next(take)
+
+    async def _next(self, take: protocols.Take | None) -> list[events.ModelEvent]:
         if self._failure is not None:
             raise self._failure
         if not self._begun:
-            return await self._begin()
+            batch = await self._begin()
+            if take is None or not take(batch):
+                return batch
+        relay = None if take is None else protocols.relay_of(self._stream)
         try:
-            return await self._stream.__anext__()
+            return await (self._stream.__anext__() if take is None or relay is None else relay(take))
         except errors.ProviderError as error:
             self._member.fail(error, self._clock())
             raise

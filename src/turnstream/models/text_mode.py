@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from turnstream import events, protocols, requests
+from turnstream import events, protocols, relay, requests
 from turnstream.parsing import text_calls
 from turnstream.prompts.chat_template import tool_object
 from turnstream.prompts.system_message import PROMPT, describe_tools
@@ -140,6 +140,17 @@ class _Reading:
             raise StopAsyncIteration
         try:
             return self._calls.feed(await self._stream.__anext__())
+        except StopAsyncIteration:
+            self._closed = True
+            return self._calls.close()
+
+    async def relay(self, take: protocols.Take) -> list[events.ModelEvent]:
+        """As `turnstream.protocols.RelayStream` has it."""
+        inner = protocols.relay_of(self._stream)
+        if self._closed or inner is None:
+            return await self.__anext__()
+        try:
+            return await relay.through(inner, self._calls.feed, take)
         except StopAsyncIteration:
             self._closed = True
             return self._calls.close()

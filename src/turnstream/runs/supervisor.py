@@ -107,6 +107,10 @@ class Handle:
             self._watching.close(self.ending)
             self._report(time.monotonic() - began)
 
+    def relay(self, give: protocols.Give) -> None:
+        """Offer the follower's ``give`` what can be shown as it comes, see `turnstream.agent.Run.relay`."""
+        self._run.relay(self._watching.relay(give))
+
     def leave(self) -> None:
         """The follower has gone, and with it whoever wanted the run."""
         self.left = self._failure is None

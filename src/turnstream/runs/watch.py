@@ -54,6 +54,9 @@ class Watch:
         finally:
             self._limit = None
 
+    def relay(self, give: protocols.Give) -> None:
+        """What comes of a log comes in batches."""
+
     def leave(self) -> None:
         self.left = self.failure is None
         self._stop()

@@ -27,14 +27,30 @@ class Watching:
     ) -> AbstractAsyncContextManager[AsyncIterator[list[events.RunEvent]]]:
         return aclosing(self._show(batches)) if self._watchers else nullcontext(batches)
 
+    def relay(self, give: protocols.Give) -> protocols.Give:
+        """``give``, and the watchers see what it takes."""
+        if not self._watchers:
+            return give
+
+        def watched(batch: list[events.RunEvent]) -> bool:
+            if not give(batch):
+                return False
+            self._feed(batch)
+            return True
+
+        return watched
+
     async def _show(self, batches: AsyncGenerator[list[events.RunEvent]]) -> AsyncGenerator[list[events.RunEvent]]:
         async for batch in batches:
-            for watcher in self._watchers:
-                try:
-                    watcher.feed(batch)
-                except Exception:
-                    self._give_up(watcher)
+            self._feed(batch)
             yield batch
+
+    def _feed(self, batch: list[events.RunEvent]) -> None:
+        for watcher in self._watchers:
+            try:
+                watcher.feed(batch)
+            except Exception:
+                self._give_up(watcher)
 
     def close(self, ending: events.TerminalEvent) -> None:
         for watcher in self._watchers:

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from turnstream import events
 from turnstream.dialects import base
 from turnstream.runs import supervisor, watch
-from turnstream.server import conversations, delivery, people, refusals, replies, scopes
+from turnstream.server import conversations, delivery, direct, people, refusals, replies, scopes
 from turnstream.service import ServerSettings
 
 log = logging.getLogger(__name__)
@@ -120,6 +120,7 @@ class Stream:
         self._last = self._loop.time()
         self._sending = False
         self._aside: asyncio.Task[None] | None = None
+        self._writer: direct.Writer | None = None
         self._timer = self._loop.call_later(client.settings.first_byte_hold, self._tick)
 
     async def open(self) -> None:
@@ -146,6 +147,9 @@ class Stream:
                         if self._turn is not None:
                             await self._store(batch)
                         await self._perform(action)
+                        if this.state is is_open and (writer := direct.writer(send)) is not None:
+                            self._writer = writer
+                            self._handle.relay(self._give)
                     elif data := feed(batch):
                         if self._turn is not None:
                             await self._store(batch)
@@ -163,6 +167,21 @@ class Stream:
         except Exception:  # a fault of ours: the client gets an error, and not a stream that just stops
             log.exception("run %s failed", self._handle.id)
             return this.fail(delivery.as_failure(None))
+
+    def _give(self, batch: list[events.RunEvent]) -> bool:
+        """Write a batch of an open stream at once, or leave it to `_follow`, which can wait."""
+        writer = self._writer
+        if writer is None or self._aside is not None or not writer.is_ready():
+            return False
+        try:
+            data = self._encoder.feed(batch)
+        except Exception:
+            self._break_off()
+            return True
+        if data:
+            writer.write(data)
+            self._last = self._loop.time()
+        return True
 
     async def _store(self, batch: Sequence[events.RunEvent]) -> None:
         """A run that has ended: its client may name it as soon as it hears of its end."""
@@ -225,11 +244,15 @@ class Stream:
         try:
             action = self._delivery.tick()
         except Exception:
-            log.exception("run %s failed", self._handle.id)
-            self._handle.end(delivery.as_failure(None))
+            self._break_off()
             return
         if isinstance(action, delivery.Write):
             self._aside = self._loop.create_task(self._write_aside(action))
+
+    def _break_off(self) -> None:
+        """The encoder failed outside of `_follow`, which is told."""
+        log.exception("run %s failed", self._handle.id)
+        self._handle.end(delivery.as_failure(None))
 
     async def _write_aside(self, action: delivery.Write) -> None:
         try:

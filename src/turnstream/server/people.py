@@ -34,6 +34,9 @@ class Told:
     def __init__(self, id: str, agent: str, batch: Sequence[events.RunEvent]) -> None:
         self.id, self.agent, self._batch = id, agent, list(batch)
 
+    def relay(self, give: protocols.Give) -> None:
+        """It is said in batches."""
+
     @asynccontextmanager
     async def follow(self) -> AsyncIterator[AsyncIterator[list[events.RunEvent]]]:
         yield self._batches()

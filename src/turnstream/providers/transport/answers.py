@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from turnstream import errors, events
+from turnstream import errors, events, protocols
 from turnstream.providers import base
 from turnstream.providers.decode import failures
-from turnstream.providers.transport import connections
+from turnstream.providers.transport import connections, plain_http
 from turnstream.providers.transport.watchdog import Watchdog
 
 _DRAIN_SECONDS = 0.1  # what the end of a body may take after its answer, so that the connection can be used again
@@ -41,6 +41,19 @@ class Answer:
             if isinstance(error, failures.MalformedCallError):
                 return error.events
             raise
+
+    async def relay(self, take: protocols.Take) -> list[events.ModelEvent]:
+        """The first batch that ``take`` does not take; [] at the end. Raises `ProviderError`."""
+        content = self._response.content
+        while True:
+            if self._state == "reading" and isinstance(content, plain_http.Body):
+                offer = _Offer(self._decoder, self._watchdog, take)
+                await offer.run(content)
+                if offer.refused:
+                    return offer.refused
+            batch = await self.read()
+            if not batch or not take(batch):
+                return batch
 
     async def _read_body(self) -> list[events.ModelEvent]:
         decoder, content, watchdog = self._decoder, self._response.content, self._watchdog
@@ -102,6 +115,55 @@ class Answer:
             self._response.close()
 
 
+class _Offer:
+    """Decodes pieces within the reads that bring them, as long as nothing comes that `Answer.read` must see to: a batch
+    that is refused, an error, the end."""
+
+    def __init__(self, decoder: base.WireDecoder, watchdog: Watchdog, take: protocols.Take) -> None:
+        self._decoder, self._watchdog, self._take = decoder, watchdog, take
+        self._fault: Exception | None = None
+        self.refused: list[events.ModelEvent] = []
+
+    async def run(self, content: plain_http.Body) -> None:
+        """Raises what is a fault of ours."""
+        if self._has_ended():
+            return
+        watchdog = self._watchdog
+        watchdog.waiting_since = watchdog.now()
+        await content.relay(self._read)
+        watchdog.waiting_since = 0.0
+        if self._fault is not None:
+            raise self._fault
+
+    def _has_ended(self) -> bool:
+        try:
+            self._decoder.feed(b"")
+        except errors.ProviderError:  # the next `feed` says it again
+            return True
+        return self._decoder.done
+
+    def _read(self, piece: bytes) -> bool:
+        decoder, watchdog = self._decoder, self._watchdog
+        now = watchdog.waiting_since = watchdog.now()
+        try:
+            batch = decoder.feed(piece)
+            if decoder.finished:
+                watchdog.finish(more=bool(batch))
+            if not batch:
+                watchdog.last_read = now
+            else:
+                watchdog.begin()
+                if not self._take(batch):
+                    self.refused = batch
+                    return False
+            return not (decoder.finished or self._has_ended())
+        except errors.ProviderError:
+            return False
+        except Exception as fault:
+            self._fault = fault
+            return False
+
+
 class Slip:
     """In place of an answer: the vendor refused the call that the model wrote, and the model shall hear of it."""
 
@@ -113,6 +175,9 @@ class Slip:
     async def read(self) -> list[events.ModelEvent]:
         batch, self._events = self._events, []
         return batch
+
+    async def relay(self, take: protocols.Take) -> list[events.ModelEvent]:
+        return await self.read()
 
     def fail(self, failure: errors.ProviderError) -> None:
         raise failure

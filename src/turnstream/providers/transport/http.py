@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit
 
 import msgspec
 
-from turnstream import errors, events, requests, text
+from turnstream import errors, events, protocols, relay, requests, text
 from turnstream.providers import base, prices
 from turnstream.providers.decode import failures
 from turnstream.providers.encode import history
@@ -177,16 +177,34 @@ class Stream:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> list[events.ModelEvent]:
+    def __anext__(self) -> Coroutine[None, None, list[events.ModelEvent]]:
         """The events of one read. Raises `ProviderError`."""
-        if self._answer is None:
+        return self._next(None)
+
+    def relay(self, take: protocols.Take) -> Coroutine[None, None, list[events.ModelEvent]]:
+        """As `turnstream.protocols.RelayStream` has it."""
+        return self._next(take)
+
+    async def _next(self, take: protocols.Take | None) -> list[events.ModelEvent]:
+        answer = self._answer
+        if answer is None:
             raise RuntimeError("enter the stream before you iterate it")
         try:
-            batch = await (self._answer.read() if self._seen else self._begin(self._answer))
+            if not self._seen:
+                batch = self._complete(await self._begin(answer))
+                if take is None or not batch or not take(batch):
+                    return _some(batch)
+                return await self._next(take)
+            if take is None:
+                return _some(self._complete(await answer.read()))
+            if self._names is None and not self._model.priced:
+                return _some(await answer.relay(take))
+            return _some(await relay.through(answer.relay, self._complete, take))
         except errors.ProviderError as error:
             raise self._model.label(error) from error.__cause__
-        if not batch:
-            raise StopAsyncIteration
+
+    def _complete(self, batch: list[events.ModelEvent]) -> list[events.ModelEvent]:
+        """With what the decoder cannot know: the tools' own names, and what the call cost."""
         if self._names is not None:
             _restore(batch, self._names)
         return prices.add_costs(self._model.name, batch, self._asked_at) if self._model.priced else batch
@@ -212,6 +230,13 @@ class Stream:
                 return held or await answer.read()
             answer.leave()
             answer = self._answer = await self._attempts.open()
+
+
+def _some(batch: list[events.ModelEvent]) -> list[events.ModelEvent]:
+    """A stream's next batch; none is its end."""
+    if not batch:
+        raise StopAsyncIteration
+    return batch
 
 
 def _restore(batch: list[events.ModelEvent], names: history.Names) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
+from collections.abc import Callable
 from urllib.parse import SplitResult, urlsplit
 
 import aiohappyeyeballs
@@ -44,7 +45,7 @@ def plain(url: str) -> bool:
 class Body:
     """An answer's body as it arrives: `readany` gives all that has come, and b"" at the end."""
 
-    __slots__ = ("_complete", "_connection", "_error", "_inflater", "_pieces", "_size", "_waiter")
+    __slots__ = ("_complete", "_connection", "_error", "_inflater", "_pieces", "_size", "_take", "_waiter")
 
     def __init__(self, connection: Connection, coding: str) -> None:
         self._connection = connection
@@ -53,7 +54,20 @@ class Body:
         self._size = 0
         self._complete = False
         self._error: BaseException | None = None
+        self._take: Callable[[bytes], bool] | None = None
         self._waiter: asyncio.Future[None] | None = None
+
+    async def relay(self, take: Callable[[bytes], bool]) -> None:
+        """Until something is to be read with `readany`: each piece goes to ``take`` as it arrives, from within the read
+        of the socket, and after the first for which that says False the next are kept. ``take`` never raises."""
+        if self._pieces or self._complete or self._error is not None:
+            return
+        self._take = take
+        self._waiter = self._connection.loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._take = self._waiter = None
 
     async def readany(self) -> bytes:
         while not self._pieces:
@@ -83,9 +97,12 @@ class Body:
     def feed(self, piece: bytes) -> None:
         if self._inflater is not None:
             piece = self._inflater.feed(piece)
-        if piece:
+        take = self._take
+        if piece and take is None:
             self._pieces.append(piece)
             self._size += len(piece)
+        elif piece and take is not None and not take(piece):
+            self._take = None
 
     def complete(self) -> None:
         self._complete = True
@@ -94,6 +111,9 @@ class Body:
         return self._size > _HIGH_WATER
 
     def wake(self) -> None:
+        """Tell who waits, unless what came was taken."""
+        if self._take is not None and not self._complete and self._error is None:
+            return
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
