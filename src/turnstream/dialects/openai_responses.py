@@ -49,7 +49,8 @@ class Responses:
             asked = openai_responses_request.run_request(body, request.headers, declared)
             asked = msgspec.structs.replace(asked, follows=responses_kept.previous_run(body))
             thread = responses_kept.thread_ref(body, request, asked, found)
-            return Exchange(body, request, asked, thread, declared)
+            client = responses_kept.name_response(request, asked.follows, found)
+            return Exchange(body, client, asked, thread, declared)
 
         named = responses_kept.named_runs(body)
         return base.Lookup(body.model or None, named, go_on) if named else go_on({})

@@ -23,12 +23,23 @@ def named_runs(body: api.ResponsesRequest) -> tuple[str, ...]:
     return tuple(dict.fromkeys(ids))
 
 
+def name_response(
+    client: base.ClientRequest, follows: str | None, found: Mapping[str, protocols.RunState]
+) -> base.ClientRequest:
+    """Where the run before waits, the response is what comes of that, and is named after it."""
+    state = found.get(follows or "")
+    if state is None or state.status != "waiting":
+        return client
+    return msgspec.structs.replace(client, id=f"{state.id}.{client.id[-12:]}")
+
+
 def previous_run(body: api.ResponsesRequest) -> str | None:
     return None if body.previous_response_id is None else _run_of_response(body.previous_response_id)
 
 
 def _run_of_response(id: str) -> str:
-    return id.removeprefix(PREFIX) if id.startswith(PREFIX) else ""
+    """A run that has waited gave several responses: what follows its id tells them apart."""
+    return id.removeprefix(PREFIX).partition(".")[0] if id.startswith(PREFIX) else ""
 
 
 def _run_of_item(id: str) -> str:

@@ -81,7 +81,7 @@ class Keeper:
 
     async def keep(self, new: protocols.NewRun, batch: Sequence[events.LogEvent]) -> None:
         """A run that begins to wait, and was nobody's but its client's so far. Raises as `Runs.keep` does."""
-        await self.runs.keep(new, batch)
+        await self.runs.keep(replace(new, notify=self.targets(new.agent)), batch)
         logger.info("run %s of %s waits", new.id, new.agent)
 
     async def leave(self) -> None:

@@ -45,9 +45,9 @@ function take(message, outcome) {
   if (usage) outcome.usage = [usage.inputTokens, usage.outputTokens]
 }
 
-class Chat extends AbstractChat {}
+export class Chat extends AbstractChat {}
 
-class State {
+export class State {
   constructor(answering) { this.answering = answering }
   status = 'ready'
   error = undefined
