@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.tools.retrieval.folders import ids, indexed, write
+from turnstream.tools.retrieval import pdf_layout
 from turnstream.tools.retrieval.chunks import chunks
 from turnstream.tools.retrieval.database import NAME
 from turnstream.tools.retrieval.documents import Document, Section
 from turnstream.tools.retrieval.extraction import extract
 from turnstream.tools.retrieval.indexing import update
-from turnstream.tools.retrieval.pdf import _NO_TITLE, _is_in_shreds
+from turnstream.tools.retrieval.pdf import _NO_TITLE
 
 
 def read(name: str, data: str | bytes) -> Document:
@@ -122,8 +123,8 @@ def test_words_cut_at_the_end_of_a_line_are_one_word() -> None:
 
 
 def test_letters_one_a_line_are_noticed() -> None:
-    assert _is_in_shreds("\n".join("Spaced out"))
-    assert not _is_in_shreds("A line\nand another\n1\n2\nthird line\nfourth line\nfifth\nsixth")
+    assert pdf_layout.is_in_shreds("\n".join("Spaced out"))
+    assert not pdf_layout.is_in_shreds("A line\nand another\n1\n2\nthird line\nfourth line\nfifth\nsixth")
 
 
 @pytest.mark.parametrize(

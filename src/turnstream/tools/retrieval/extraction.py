@@ -10,7 +10,7 @@ from turnstream.tools.retrieval import html, markdown, pdf
 from turnstream.tools.retrieval.decoding import decoded
 from turnstream.tools.retrieval.documents import Document, Section, SkippedError
 
-VERSION = 3
+VERSION = 4
 """To be raised when the same bytes give another document, or a document other chunks: then all files are read again."""
 
 Reader: TypeAlias = Callable[[bytes, str, str | None], Document]

@@ -6,11 +6,10 @@ import io
 import re
 from typing import Any
 
+from turnstream.tools.retrieval import pdf_layout
 from turnstream.tools.retrieval.documents import Document, Section, SkippedError
 
 _CUT_WORD = re.compile(r"([^\W\d_])[-\u00ad\u2010][ \t]*\n[ \t]*([^\W\d_])")
-_SPACES = re.compile(r"[ \t]{2,}")
-_FEW_LINES = 8
 _NO_TITLE = re.compile(
     r"untitled[ \d()]*|(?:document|presentation|slide|book|sheet|dokument|scan)[ _-]?\d*|(?:microsoft|powerpoint)\b.*"
     r"|(?:\S+|.* - .*)\.(?:docx?|pptx?|xlsx?|odt|rtf|pdf|indd|qxd|tex|dvi|ps|cdr|ai|html?|txt)",
@@ -54,19 +53,11 @@ def _pages(reader: Any) -> list[Section]:
 
 
 def _text(page: Any) -> str:
-    """Where letters or cells come one a line, they are read by their places on the page. A word that was cut at the end
-    of a line is one word again."""
+    """In the order in which it is read. A word that was cut at the end of a line is one word again."""
     text = page.extract_text().replace("\x00", "")
-    if _is_in_shreds(text):
-        placed = page.extract_text(extraction_mode="layout").replace("\x00", "")
-        if not _is_in_shreds(placed):
-            text = "\n".join(_SPACES.sub(" ", line).rstrip() for line in placed.split("\n"))
+    if pdf_layout.may_be_out_of_order(text):
+        text = pdf_layout.read(text, page.extract_text(extraction_mode="layout").replace("\x00", ""))
     return _CUT_WORD.sub(_joined, text)
-
-
-def _is_in_shreds(text: str) -> bool:
-    lines = [line.strip() for line in text.split("\n") if line.strip()]
-    return len(lines) >= _FEW_LINES and sum(len(line) <= 2 for line in lines) > len(lines) / 2
 
 
 def _joined(match: re.Match[str]) -> str:
