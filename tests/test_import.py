@@ -47,11 +47,22 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         _ = turnstream.Agnet
 
 
-def test_a_server_of_a_plain_agent_loads_no_http_client_for_tools_and_no_templates() -> None:
+# What only other configurations, other commands or the OpenAPI document need.
+SELDOM = """
+    aiohttp asyncpg cryptography elasticsearch fastapi genai_prices httpx httpx2 jinja2 joserfc jsonschema limits lxml
+    mcp numpy opentelemetry pandas prometheus_client pymilvus rich turnstream.config.schema turnstream.config.tools.mcp
+    turnstream.config.tools.openapi turnstream.config.tools.rest turnstream.config.tools.retrieval
+    turnstream.providers.anthropic turnstream.providers.gemini turnstream.runs.postgres turnstream.storage.postgres
+    turnstream.telemetry.metrics turnstream.telemetry.traces turnstream.testing turnstream.tools.http_client
+    turnstream.tools.mcp turnstream.tools.openapi turnstream.tools.retrieval
+"""
+
+
+def test_a_server_loads_only_what_its_configuration_needs() -> None:
     code = (
-        "from turnstream.config import load; from turnstream.server.run import server\n"
-        "service = load('examples/several/forecaster.yaml', {})\nserver(service)"
+        "import turnstream.cli.serve; from turnstream.cli.target import configured\n"
+        "from turnstream.server.run import server; server(configured('examples/agent.yaml'))"
     )
-    loaded = {name.partition(".")[0] for name in loaded_by(code)}
-    assert "pydantic" in loaded
-    assert not loaded & {"aiohttp", "fastapi", "genai_prices", "jinja2", "mcp"}
+    loaded = loaded_by(code)
+    assert {"pydantic", "turnstream.tools.python", "turnstream.server.app"} <= loaded
+    assert not {name for name in loaded if any(name == one or name.startswith(f"{one}.") for one in SELDOM.split())}

@@ -39,7 +39,7 @@ ECHO = Kind("echo", EchoSection, build_echo, "Says a word.")
 
 
 async def test_one_file_and_one_row_make_a_kind_with_its_section_its_schema_and_its_wrappers(tmp_path: Path) -> None:
-    section = entry.make_section((*entry.KINDS, ECHO))
+    section = entry.make_section((*entry.kinds(), ECHO))
     jsonschema.validate({"echo": {"word": "hi"}, "prefix": "my_"}, section.model_json_schema())
     read = section.model_validate({"echo": {"word": "hi"}, "prefix": "my_"})
     (box,) = entry.build(read, ConfigContext(tmp_path, {}, Client()))
@@ -55,7 +55,7 @@ def test_every_file_with_a_kind_has_its_row_and_every_row_its_place_on_the_page(
         importlib.import_module(f"{tools.__name__}.{found.name}") for found in pkgutil.iter_modules(tools.__path__)
     ]
     kinds = [module.KIND for module in modules if hasattr(module, "KIND")]
-    assert sorted(kind.name for kind in kinds) == sorted(kind.name for kind in entry.KINDS)
+    assert sorted(kind.name for kind in kinds) == sorted(kind.name for kind in entry.kinds())
     page = (DOCS / "configuration.md").read_text()
-    assert all(f"| `{kind.name}: " in page for kind in entry.KINDS)
-    assert python.KIND in entry.KINDS
+    assert all(f"| `{kind.name}: " in page for kind in entry.kinds())
+    assert python.KIND in entry.kinds()

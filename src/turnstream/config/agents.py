@@ -17,7 +17,7 @@ from turnstream.config import schedules as scheduling
 from turnstream.config import webhooks as hooking
 from turnstream.config.sections import NonEmpty, PositiveInt, Seconds, Section, defaults_of
 from turnstream.config.tools import entry
-from turnstream.config.validation import validate
+from turnstream.config.validation import try_validate, validate
 from turnstream.models import fallback
 from turnstream.protocols import AnyModel, Toolbox
 from turnstream.tools import untrusted
@@ -51,6 +51,7 @@ class AgentSection(Section):
         **foreign.belongs(settings.ServerSection.model_fields, "under server"),
         **foreign.AGENT,
     }
+    seldom: ClassVar[Sequence[str]] = ("budget", "guardrails", "server", "schedules")
 
     name: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = None
     """What clients name as their model; without it the name of the file."""
@@ -157,10 +158,13 @@ def read_sections(found: document.Document) -> tuple[AgentSection | None, list[e
     section = validate(kind, found, found.value)
     unread = given.get("tools")
     values = section.tools if section is not None else unread if isinstance(unread, list) else []
-    tools = [
-        validate(entry.ENTRY, found, entry.write_out(value), ("tools", index)) for index, value in enumerate(values)
-    ]
-    return section, tools
+    return section, [_read_tool(found, entry.write_out(value), index) for index, value in enumerate(values)]
+
+
+def _read_tool(found: document.Document, value: Any, index: int) -> entry.ToolSection | None:
+    path = ("tools", index)
+    narrow = entry.narrow_section(value)
+    return try_validate(narrow, value) or validate(entry.whole_section(), found, value, path)
 
 
 class _Unknown:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
+import textwrap
+from collections.abc import Iterator
 from typing import Any
 
 from turnstream import __version__
 from turnstream.config.agents import AgentSection
-from turnstream.config.tools.entry import ENTRY
+from turnstream.config.sections import Section
+from turnstream.config.tools import entry
 from turnstream.config.tools.retrieval import STORES
 
 _ENVIRONMENT = {"type": "string", "pattern": r"\$\{"}
@@ -16,8 +21,11 @@ _TEXT = {"type": "string", "minLength": 1}
 
 def json_schema() -> dict[str, Any]:
     """Draft 2020-12. A number, a switch or a list may also be written as ``${NAME}``."""
+    kinds = entry.kinds()  # loads their sections
+    _describe_fields()
+    tools = entry.make_section(kinds)
     schema = AgentSection.model_json_schema()
-    tool = ENTRY.model_json_schema()
+    tool = tools.model_json_schema()
     schema["$defs"] |= tool.pop("$defs")
     schema["$defs"]["ToolSection"] = tool
     for section in (schema, *schema["$defs"].values()):
@@ -30,7 +38,7 @@ def json_schema() -> dict[str, Any]:
     kept = schema["$defs"]["HousekeepingSection"]["properties"]
     kept["model"]["anyOf"].insert(0, _TEXT)
     properties["tools"]["items"] = {"anyOf": [_TEXT, {"$ref": "#/$defs/ToolSection"}]}
-    tool["oneOf"] = [{"required": [kind.name]} for kind in ENTRY.kinds]
+    tool["oneOf"] = [{"required": [kind.name]} for kind in tools.kinds]
     schema["$defs"]["RetrievalSection"]["oneOf"] = [{"required": [store]} for store in STORES]
     tool["properties"]["approve"]["anyOf"].insert(0, schema["$defs"]["ApproveSection"]["properties"]["calls"])
     server = schema["$defs"]["ServerSection"]["properties"]
@@ -48,6 +56,41 @@ def json_schema() -> dict[str, Any]:
 
 def text() -> str:
     return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _describe_fields() -> None:
+    """Give the fields of all sections the descriptions that stand below them in the source. A section is defined behind
+    those that it consists of, so each is made ready again behind them."""
+    for section in _subclasses(Section):
+        below = {name: text for cls in reversed(section.__mro__) for name, text in _read_descriptions(cls).items()}
+        for name, field in section.model_fields.items():
+            field.description = field.description or below.get(name)
+    for section in _subclasses(Section):
+        section.model_rebuild(force=True)
+
+
+def _subclasses(section: type[Section]) -> Iterator[type[Section]]:
+    for subclass in section.__subclasses__():
+        yield subclass
+        yield from _subclasses(subclass)
+
+
+def _read_descriptions(section: type) -> dict[str, str]:
+    if not issubclass(section, Section):
+        return {}
+    try:
+        (tree,) = ast.parse(textwrap.dedent(inspect.getsource(section))).body
+    except (OSError, TypeError):  # it was made of others, and has no source
+        return {}
+    assert isinstance(tree, ast.ClassDef)
+    found = {}
+    for field, text in zip(tree.body, tree.body[1:], strict=False):
+        match field, text:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(description))):
+                found[name] = inspect.cleandoc(description)
+            case _:
+                pass
+    return found
 
 
 def _widen(field: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
@@ -37,12 +37,17 @@ JsonObject = Annotated[dict[str, Any], BeforeValidator(_type_values)]
 
 
 class Section(BaseModel):
-    """Strict, closed, and silent about its input: a bad value may be a secret in the wrong place."""
+    """Strict, closed, and silent about its input: a bad value may be a secret in the wrong place.
+
+    What stands below a field describes it. Only the JSON Schema needs that: `turnstream.config.schema` reads it.
+    """
 
     hints: ClassVar[Mapping[str, str]] = {}
     """What to say of keys that belong elsewhere, or that others call by another name."""
+    seldom: ClassVar[Sequence[str]] = ()
+    """Fields that few files have and whose sections take long to make ready: see `turnstream.config.validation`."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, defer_build=True)
 
     @field_validator("*", mode="before")
     @classmethod

@@ -7,10 +7,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from functools import cache
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
 from turnstream.config.document import Document, Path
@@ -52,6 +53,8 @@ def validate(section: type[S], document: Document, value: Any, path: Path = ()) 
     Everything that is wrong is reported to the document. What is wrong is then left out, so that the rest can be
     looked at too; None means that too little is left.
     """
+    if (valid := try_validate(_without(section, value), value)) is not None:
+        return valid
     value = copy.deepcopy(value)
     left_out: set[Path] = set()
     for _ in range(_MOST_ROUNDS):
@@ -67,6 +70,33 @@ def validate(section: type[S], document: Document, value: Any, path: Path = ()) 
             _remove(value, place)
         left_out.update((*path, *place) for place in wrong)
     return None
+
+
+def try_validate(section: type[S] | None, value: Any) -> S | None:
+    """An instance, or None if anything is wrong, or without a section."""
+    if section is None:
+        return None
+    try:
+        return section.model_validate(copy.deepcopy(value))
+    except ValidationError:
+        return None
+
+
+def _without(section: type[S], value: Any) -> type[S] | None:
+    """The section without the types of its seldom fields that ``value`` has not, so that they need not be made ready;
+    None where nothing is gained."""
+    seldom = getattr(section, "seldom", ())
+    absent = tuple(name for name in seldom if isinstance(value, dict) and name not in value)
+    return _make_narrow(section, absent) if absent else None
+
+
+@cache
+def _make_narrow(section: type[S], absent: Sequence[str]) -> type[S]:
+    fields: dict[str, Any] = {}
+    for name in absent:
+        made = section.model_fields[name].default_factory
+        fields[name] = (Any, section.model_fields[name].default if made is None else Field(default_factory=made))
+    return create_model(section.__name__, __base__=section, **fields)
 
 
 def _report(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
 from typing import Annotated, Any, ClassVar, Optional
 
 from pydantic import Field, create_model, model_validator
@@ -11,13 +13,21 @@ from pydantic import Field, create_model, model_validator
 from turnstream import errors
 from turnstream.config import context, document, foreign, references
 from turnstream.config.sections import Number, PositiveInt, Seconds, Section, StrList
-from turnstream.config.tools import mcp, openapi, python, ready, rest, retrieval
 from turnstream.config.tools.kind import EffectName, Kind
 from turnstream.protocols import Toolbox
 from turnstream.tools import effects, untrusted, wrap
 
-KINDS = (python.KIND, mcp.KIND, rest.KIND, openapi.KIND, ready.KIND, retrieval.KIND)
-"""A new kind is a file beside this one and a row here."""
+KINDS = ("python", "mcp", "rest", "openapi", "ready", "retrieval")
+"""A new kind is a file beside this one and a word here. It is loaded when a configuration has it."""
+
+
+def find_kind(name: str) -> Kind:
+    found: Kind = import_module(f"turnstream.config.tools.{name}").KIND
+    return found
+
+
+def kinds() -> tuple[Kind, ...]:
+    return tuple(map(find_kind, KINDS))
 
 
 class RateLimitSection(Section):
@@ -119,7 +129,21 @@ def make_section(kinds: Sequence[Kind]) -> type[ToolSection]:
     return section
 
 
-ENTRY = make_section(KINDS)
+@cache
+def whole_section() -> type[ToolSection]:
+    """That of all kinds: what is wrong with an entry is said by it."""
+    return make_section(kinds())
+
+
+@cache
+def _section_of(name: str) -> type[ToolSection]:
+    return make_section([find_kind(name)])
+
+
+def narrow_section(value: Any) -> type[ToolSection] | None:
+    """A section for an entry of one kind, which need not load the others; None where it is not clear which."""
+    named = [name for name in KINDS if isinstance(value, dict) and name in value]
+    return _section_of(named[0]) if len(named) == 1 else None
 
 
 def write_out(value: Any) -> Any:
@@ -129,17 +153,23 @@ def write_out(value: Any) -> Any:
 
 def names_filled_later(path: document.Path) -> Sequence[str]:
     """The ``${names}`` that are not variables in this text of a configuration: a tool fills them at each call."""
-    for kind in KINDS:
+    for kind in _kinds_at(path):
         for place, names in kind.filled_later.items():
-            if path[:1] == ("tools",) and path[2 : 3 + len(place)] == (kind.name, *place):
+            if path[2 : 3 + len(place)] == (kind.name, *place):
                 return names
     return ()
 
 
 def is_json(path: document.Path) -> bool:
     """Whether what stands at this path of a configuration is JSON, and read as YAML 1.2 has it."""
-    places = ((kind.name, *place) for kind in KINDS for place in kind.as_json)
-    return path[:1] == ("tools",) and any(path[2 : 2 + len(place)] == place for place in places)
+    places = ((kind.name, *place) for kind in _kinds_at(path) for place in kind.as_json)
+    return any(path[2 : 2 + len(place)] == place for place in places)
+
+
+def _kinds_at(path: document.Path) -> Sequence[Kind]:
+    """The kind in whose section of a configuration the path is."""
+    is_inside = path[:1] == ("tools",) and len(path) > 2 and path[2] in KINDS
+    return (find_kind(str(path[2])),) if is_inside else ()
 
 
 def build(
@@ -155,7 +185,7 @@ def build(
     verify = _resolve(section.verify, where, "verify must name a function of the arguments")
     if section.effect is not None or verify is not None:
         boxes = [effects.Declared(box, section.effect, verify) for box in boxes]
-    if readers is not None and section.kind is not python.KIND:
+    if readers is not None and section.kind.name != "python":
         boxes = [untrusted.FromOutside(box, readers) for box in boxes]
     return [_wrap(box, section, ask, readers) for box in boxes]
 
