@@ -20,6 +20,10 @@ SCOPES = frozenset({"runs", "approve", "metrics", "admin"})
 metrics, to see and end the runs of all."""
 
 
+LONGEST_NAME = 255
+"""Characters of a name that somebody else than the operator gives."""
+
+
 class Principal(Struct, frozen=True):
     """Who asks: the name behind a key or a token. ``agents`` are the names of those that it may use, None: all.
 

@@ -21,8 +21,8 @@ StatusMode = Literal["extension", "metadata", "off"]
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
     """Times are in seconds, sizes in bytes. ``keys`` are the API keys that open the server, each a text or with a name
-    and agents of its own; others may be in a ``keys_file`` of hashes, or with ``keys_store`` in the store. None of all
-    means no key is asked.
+    and agents of its own; others may be in a ``keys_file`` of hashes, or with ``keys_store`` in the store. ``oidc``
+    are those whose tokens are believed. None of all means that nobody is asked who it is.
 
     ``forward_headers`` is the allow-list of request headers (lower case) that tools may see. ``first_byte_hold`` is how
     long a stream's HTTP status waits for the model's first word or failure. ``send_timeout`` ends a run whose client
@@ -71,11 +71,12 @@ class ServerSettings:
     metrics_port: int | None = None
     keys_file: Path | None = None
     keys_store: bool = False
+    oidc: tuple[identity.Issuer, ...] = ()
 
     @property
     def asks_who(self) -> bool:
         """Whether a request must show who asks."""
-        return bool(self.keys or self.keys_file or self.keys_store)
+        return bool(self.keys or self.keys_file or self.keys_store or self.oidc)
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ import pytest
 
 from turnstream.config import load
 from turnstream.errors import ConfigurationError
-from turnstream.identity import Key
+from turnstream.identity import Issuer, Key, Users
 from turnstream.limits import Limits
 from turnstream.service import ServerSettings
 
@@ -58,6 +58,49 @@ def test_a_file_of_hashes_may_be_named_or_made_where_it_is_found(tmp_path: Path)
     ],
 )
 def test_a_key_that_nobody_could_use_is_an_error(server: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        loaded(tmp_path, server)
+    assert message in caught.value.message
+
+
+def test_an_issuer_and_all_that_may_be_said_of_it(tmp_path: Path) -> None:
+    said = (
+        "{issuer: 'https://login.test', audience: me, claims: {groups: roles}, group_scopes: {ops: [admin]}, "
+        "agents: [agent], limits: {runs: 2}, prefix: 'corp:'}"
+    )
+    (issuer,) = loaded(tmp_path, f"oidc: {said}").oidc
+    assert issuer == Issuer(
+        "https://login.test",
+        ("me",),
+        prefix="corp:",
+        groups="roles",
+        by_group={"ops": frozenset({"admin"})},
+        agents=frozenset({"agent"}),
+        limits=Limits(runs=2),
+    )
+
+
+def test_users_may_be_named_by_whom_a_key_says(tmp_path: Path) -> None:
+    said = "{name: a, key: k, users: {secret: 0123456789abcdef}}, {name: b, key: l, users: {header: X-User}}"
+    keys = [key.users for key in loaded(tmp_path, f"keys: [{said}]").keys if isinstance(key, Key)]
+    assert keys == [Users(secret="0123456789abcdef"), Users("x-user")]
+
+
+@pytest.mark.parametrize(
+    ("server", "message"),
+    [
+        ("oidc: {issuer: 'https://login.test'}", "audience: is missing"),
+        ("oidc: {issuer: 'https://login.test', audience: []}", "audience: must not be empty"),
+        ("oidc: {issuer: 'http://login.test', audience: me}", "must be an https address"),
+        ("oidc: {issuer: 'https://login.test', audience: me, algorithms: [HS256]}", "algorithms[0]: must be 'RS256'"),
+        ("oidc: {issuer: 'https://login.test', audience: me, scopes: []}", "scopes: must not be empty"),
+        ("keys: [{key: k, users: {header: X-User}}]", "with `users` it needs a `name`"),
+        ("keys: [{key: k, name: a/b, users: {header: X-User}}]", "with `users` it needs a `name` without '/'"),
+        ("keys: [{key: k, name: a, users: {}}]", "needs `secret`, for names that are signed, or else `header`"),
+        ("keys: [{key: k, name: a, users: {secret: short}}]", "secret: must not be empty"),
+    ],
+)
+def test_what_would_trust_too_much_is_an_error(server: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
         loaded(tmp_path, server)
     assert message in caught.value.message

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 def advise(service: Service) -> list[str]:
     """Of keys, and of tools that are known without asking a server."""
-    return [*_advise_on_keys(service), *(line for agent in service.agents.values() for line in _advise_on(agent))]
+    return [
+        *_advise_on_keys(service),
+        *_advise_on_issuers(service),
+        *(line for agent in service.agents.values() for line in _advise_on(agent)),
+    ]
 
 
 def _advise_on_keys(service: Service) -> Iterator[str]:
@@ -41,6 +45,19 @@ def _advise_on_keys(service: Service) -> Iterator[str]:
                 SecretFile(key).load()
             except errors.ConfigurationError as error:
                 yield f"the key {name}: {error.message}"
+
+
+def _advise_on_issuers(service: Service) -> Iterator[str]:
+    from turnstream.identity import Key
+
+    for issuer in service.settings.oidc:
+        if issuer.prefix == "":
+            yield f"tokens of {issuer.url} have no prefix: a subject may be the name of a key, and its principal"
+        if issuer.scopes is None and "admin" in issuer.granted:
+            yield f"each token of {issuer.url} may see and end the runs of all (admin)"
+    for key in service.settings.keys:
+        if isinstance(key, Key) and key.users is not None and key.users.secret is None:
+            yield f"the key {key.name} names users by {key.users.header}, which nobody signs"
 
 
 def _advise_on(agent: Agent) -> Iterator[str]:

@@ -76,6 +76,7 @@ def _keys(settings: ServerSettings) -> str:
     told = [f"{number} API key{'s' if number > 1 else ''}"] if number else []
     told += [f"keys in {settings.keys_file}"] if settings.keys_file is not None else []
     told += ["keys in the store"] if settings.keys_store else []
+    told += [f"tokens of {issuer.url}" for issuer in settings.oidc]
     return " and ".join(told) or "no API key"
 
 

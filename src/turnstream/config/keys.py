@@ -33,6 +33,30 @@ def read_time(value: Any) -> Any:
 Time = Annotated[float, BeforeValidator(read_time), WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
+class UsersSection(Section):
+    """Whom the holder of a key may name. Never anybody, unless a key says so."""
+
+    secret: Annotated[OptionalSecret, Field(min_length=16)] = None
+    """With it users are named by a token (HS256) that is signed with it: Open WebUI's
+    `FORWARD_USER_INFO_HEADER_JWT_SECRET`. Without it the field is believed as it is."""
+    header: NonEmpty | None = None
+    """The request's field that names a user. With `secret` it is `X-OpenWebUI-User-Jwt` without a word."""
+    issuer: NonEmpty = "open-webui"
+    """How the signer names itself in its tokens."""
+    required: bool = True
+    """Refuse requests that name nobody. Otherwise they are the key's own."""
+
+    @model_validator(mode="after")
+    def _says_where(self) -> UsersSection:
+        if self.secret is None and self.header is None:
+            raise ValueError("needs `secret`, for names that are signed, or else `header`")
+        return self
+
+    def build(self) -> identity.Users:
+        header = (self.header or identity.Users.header).lower()
+        return identity.Users(header, self.secret, self.issuer, self.required)
+
+
 class KeySection(Section):
     """An API key that opens the server; a text is a key with nothing else to say."""
 
@@ -52,11 +76,15 @@ class KeySection(Section):
     """The most that it may use, instead of the server's `limits.each`."""
     expires: Time | None = None
     """From when on it opens nothing: `2027-01-31`, in UTC, or with a time."""
+    users: UsersSection | None = None
+    """Whoever has the key may name users of its own, each of whom is a principal: for front ends."""
 
     @model_validator(mode="after")
     def _has_one(self) -> KeySection:
         if (self.key is None) == (self.file is None):
             raise ValueError("needs `key`, or else `file`")
+        if self.users is not None and (self.name is None or "/" in self.name):
+            raise ValueError("with `users` it needs a `name` without '/': each user's begins with it")
         return self
 
     def build(self, folder: Path) -> str | identity.Key:
@@ -71,6 +99,7 @@ class KeySection(Section):
             None if self.limits is None else self.limits.build(),
             self.expires,
             None if self.file is None else folder / self.file,
+            users=None if self.users is None else self.users.build(),
         )
 
 

@@ -46,6 +46,8 @@ def json_schema() -> dict[str, Any]:
     one_key = keys.pop("items")
     several_keys = {"type": keys.pop("type"), "items": {"anyOf": [_TEXT, one_key]}}
     keys["anyOf"] = [several_keys, one_key, _ENVIRONMENT]
+    one_issuer = server["oidc"].pop("items")
+    server["oidc"]["anyOf"] = [{"type": server["oidc"].pop("type"), "items": one_issuer}, one_issuer]
     server["statuses"]["enum"].append(False)  # what YAML makes of an `off` without quotes
     del server["statuses"]["type"]
     del schema["required"]

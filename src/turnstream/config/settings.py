@@ -13,6 +13,7 @@ from turnstream.config import foreign
 from turnstream.config import guardrails as guarding
 from turnstream.config import limits as limiting
 from turnstream.config.keys import KeyList
+from turnstream.config.oidc import OidcList
 from turnstream.config.sections import NonEmpty, Number, PositiveInt, Seconds, Secret, Section, StrList, defaults_of
 from turnstream.runs import stores
 
@@ -56,6 +57,8 @@ class ServerSection(Section):
     configuration, if it is there."""
     keys_store: bool = _DEFAULTS["keys_store"]
     """Keys are in the store too, where `turnstream keys` writes them."""
+    oidc: OidcList = Field(default_factory=list)
+    """Issuers whose tokens open the server."""
     allow_unauthenticated: bool = _DEFAULTS["allow_unauthenticated"]
     """Serve on a host that is not loopback without keys."""
     cors_origins: list[Annotated[NonEmpty, AfterValidator(_check_origin)]] = Field(default_factory=list)
@@ -112,6 +115,7 @@ def build(section: ServerSection, folder: Path = Path()) -> service.ServerSettin
     del values["guardrails"]  # they stand around agents
     values["keys"] = tuple(key.build(folder) for key in section.keys)
     values["keys_file"] = None if section.keys_file is None else folder / section.keys_file
+    values["oidc"] = tuple(issuer.build() for issuer in section.oidc)
     values["limits"] = section.limits.build()
     values["forward_headers"] = tuple(name.lower() for name in section.forward_headers)
     return service.ServerSettings(**values)

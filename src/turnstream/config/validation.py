@@ -118,6 +118,9 @@ def _report(
 
 
 def _nearest(path: Path, document: Document) -> Path:
+    if path not in document.lines and 0 in path:  # a list of one may be written as that one
+        alone = (*path[: path.index(0)], *path[path.index(0) + 1 :])
+        path = alone if alone in document.lines else path
     while path and path not in document.lines:
         path = path[:-1]
     return path

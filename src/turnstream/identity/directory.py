@@ -21,6 +21,8 @@ from turnstream.identity import files, keys, records
 if TYPE_CHECKING:
     from typing import Self
 
+    from turnstream.identity.tokens import Tokens
+
 log = logging.getLogger(__name__)
 
 EVERY = 2.0  # seconds between two looks at the sources
@@ -28,18 +30,21 @@ _NOTE_EVERY = 60.0  # seconds between two notes of when keys were used last
 
 
 class Directory:
-    """``async with`` it: until then it knows the keys of the configuration alone."""
+    """``async with`` it: until then it knows the keys of the configuration alone. ``tokens`` are those who can check
+    them, if the server believes any issuer."""
 
     def __init__(
         self,
         configured: Iterable[str | keys.Key],
         sources: Sequence[records.Source] = (),
+        tokens: Tokens | None = None,
         clock: Callable[[], float] = time.time,
         every: float | None = None,
     ) -> None:
         named = [key if isinstance(key, keys.Key) else keys.Key(key) for key in configured]
         self._fixed = [key for key in named if key.file is None]
         self._sources = [*(files.SecretFile(key) for key in named if key.file is not None), *sources]
+        self.tokens = tokens
         self._clock, self._every = clock, EVERY if every is None else every
         self._found: list[Sequence[keys.Key]] = [()] * len(self._sources)
         self._versions: list[object] = [None] * len(self._sources)
@@ -56,6 +61,8 @@ class Directory:
                 if isinstance(source, contextlib.AbstractAsyncContextManager):
                     await stack.enter_async_context(source)
                 await self._load(at)
+            if self.tokens is not None:
+                await stack.enter_async_context(self.tokens)
             self._stack = stack.pop_all()
         if self._sources:
             self._task = asyncio.create_task(self._follow())

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from turnstream import errors, limits, requests
+from turnstream.identity import users
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,8 @@ class Key:
     ``agents`` are the names of those that it opens, None: all. ``scopes`` are what it may, None: all but `admin`.
 
     ``expires_at`` is in seconds since the epoch. Instead of ``key`` there may be a ``file`` with keys, one a line, or
-    the SHA-256 of the key, ``digest``; then ``id`` says which of a store's keys it is.
+    the SHA-256 of the key, ``digest``; then ``id`` says which of a store's keys it is. With ``users`` whoever has the
+    key may name users of its own, each of whom is a principal.
     """
 
     key: str = field(default="", repr=False)
@@ -32,6 +34,7 @@ class Key:
     file: Path | None = None
     digest: bytes = field(default=b"", repr=False)
     id: str = ""
+    users: users.Users | None = None
 
     @property
     def sha256(self) -> bytes:

@@ -4,15 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from turnstream import errors, identity
 from turnstream.identity import files, records
 from turnstream.runs import stores
 from turnstream.service import ServerSettings
 
+if TYPE_CHECKING:
+    from turnstream.identity.tokens import Tokens
+
 
 def directory(settings: ServerSettings, folder: Path | None) -> identity.Directory:
-    return identity.Directory(settings.keys, list(_sources(settings, folder)))
+    """Raises `ConfigurationError` where tokens cannot be checked."""
+    return identity.Directory(settings.keys, list(_sources(settings, folder)), _tokens(settings))
+
+
+def _tokens(settings: ServerSettings) -> Tokens | None:
+    signed = any(isinstance(key, identity.Key) and key.users and key.users.secret for key in settings.keys)
+    if not settings.oidc and not signed:
+        return None
+    try:
+        from turnstream.identity.tokens import Tokens
+    except ImportError:
+        message = "tokens need the extra 'oidc': pip install 'turnstream[oidc]'"
+        raise errors.ConfigurationError(message) from None
+    return Tokens(settings.oidc) if settings.oidc else None
 
 
 def _sources(settings: ServerSettings, folder: Path | None) -> Iterator[records.Source]:

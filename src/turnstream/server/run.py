@@ -19,7 +19,7 @@ from typing import Literal
 import uvicorn
 
 from turnstream import errors, workers
-from turnstream.identity import keys
+from turnstream.identity import issuers, keys
 from turnstream.server import addresses, identities
 from turnstream.server.app import app
 from turnstream.server.state import State
@@ -74,7 +74,9 @@ def _http(state: State) -> Callable[..., asyncio.Protocol] | Literal["h11"]:
 
 def check(settings: ServerSettings, agents: Iterable[str] = ()) -> None:
     """A server that others can reach needs keys, unless its operator says that it does not."""
+    agents = list(agents)
     keys.check(settings.keys, agents)
+    issuers.check(settings.oidc, agents)
     identities.check_files(settings)
     if settings.asks_who or settings.allow_unauthenticated or addresses.is_loopback(settings.host):
         return

@@ -254,7 +254,8 @@ class Dialects:
         """The request, with who asks and what tools may see of the headers."""
         principal, headers = scopes.principal(scope), self._headers_for_tools(scope)
         timeout = None if wanted.keep is not None else request.patience(scope)  # its client may come back to a kept run
-        return msgspec.structs.replace(wanted, principal=principal, headers=headers, timeout=timeout)
+        user = principal.user or wanted.user
+        return msgspec.structs.replace(wanted, principal=principal, headers=headers, user=user, timeout=timeout)
 
     def _agent(self, name: str | None, principal: requests.Principal) -> tuple[str, agents.Agent]:
         """The agent of that name, and its name; the first one without."""
