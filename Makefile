@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check conformance bench bench-tests format fuzz soak-runs docs deploy dist release milvus orchestrate open-webui playground page
+.PHONY: help install serve test check conformance bench bench-tests format fuzz soak-runs docs deploy dist release milvus clients coding-agents orchestrate open-webui playground page
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
@@ -103,6 +103,21 @@ page: install playground/node_modules/.installed ## the page: is its build that 
 
 conformance: install ## official suites against a running server; SUITES=PATH has those that exist as repositories (a2a-tck, JSONTestSuite)
 	$(BIN)/python -m tests.conformance $(SUITES)
+
+clients: install $(VENV)-clients/.installed tests/clients/frameworks/node_modules/.installed ## agent frameworks of Python and Node.js against the server, in environments of their own (350 MB)
+	FRAMEWORKS_PYTHON=$(CURDIR)/$(VENV)-clients/bin/python $(BIN)/python -m pytest tests/clients/test_frameworks.py
+
+tests/clients/frameworks/node_modules/.installed: tests/clients/frameworks/package-lock.json
+	cd tests/clients/frameworks && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+coding-agents: install tests/clients/coding/node_modules/.installed ## Codex and opencode against the server (780 MB)
+	CODING_AGENTS=1 $(BIN)/python -m pytest tests/clients/test_coding_agents.py
+
+# Each is a program for one platform, so there is no lock file: the packages of the others need not be there.
+tests/clients/coding/node_modules/.installed: tests/clients/coding/package.json
+	cd tests/clients/coding && npm install --no-package-lock --no-audit --no-fund --loglevel=error
+	@touch $@
 
 orchestrate: install $(VENV)-orchestrate/.installed ## IBM's own validator and discovery of agents, in an environment of its own (380 MB)
 	ORCHESTRATE_PYTHON=$(CURDIR)/$(VENV)-orchestrate/bin/python $(BIN)/python -m pytest tests/clients/test_orchestrate_official.py

@@ -173,6 +173,19 @@ def broken_middle(conversation: Conversation) -> list[Said]:
     return [*text("Half an"), Broken()]
 
 
+def shell(conversation: Conversation) -> list[Said]:
+    """A coding agent's own tool, by whichever of its names, and then what it gave."""
+    if conversation.results:
+        return [*text("It gave " + conversation.results[-1].strip()[-200:]), *end()]
+    name, argument = next((row for row in SHELLS if row[0] in conversation.tools), SHELLS[0])
+    arguments = json.dumps({argument: "echo was-here > made.txt; cat made.txt", "description": "Make a file."})
+    return [ToolCallStart(0, "call_shell", name), ToolCallDelta(0, arguments), *end("tool_calls")]
+
+
+SHELLS = (("exec_command", "cmd"), ("bash", "command"), ("shell_command", "command"))
+"""The names of such tools, and what each calls its command."""
+
+
 SCRIPTS: dict[str, Script] = {
     "plain": plain,
     "reasoning": reasoning,
@@ -191,4 +204,5 @@ SCRIPTS: dict[str, Script] = {
     "refused": refused,
     "broken-start": broken_start,
     "broken-middle": broken_middle,
+    "shell": shell,
 }

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.dialects.stories import START, STORIES, USAGE
-from tests.dialects.test_openai_responses import events_of
+from tests.dialects.kept import Kept
+from tests.dialects.stories import CLIENT_CUT, CLIENT_NOT_RUN, START, STORIES, USAGE, writes
+from tests.dialects.test_openai_responses import client_request, events_of
 from turnstream.dialects.base import ClientRequest, Exchange, is_exchange
 from turnstream.dialects.openai_responses import Responses
 from turnstream.events import (
@@ -62,6 +63,11 @@ def refused(**body: Any) -> str | None:
         request(**body)
     assert caught.value.status == 400
     return caught.value.param
+
+
+def stream(story: list[list[RunEvent]]) -> list[dict[str, Any]]:
+    encoder = exchange().encoder("assistant")
+    return events_of(b"".join(map(encoder.feed, story)) + encoder.close())
 
 
 def response(story: list[list[RunEvent]], **body: Any) -> dict[str, Any]:
@@ -281,3 +287,36 @@ def test_no_blank_line_stands_where_the_model_has_left_one() -> None:
         [RunFinished("stop", USAGE, 2)],
     ]
     assert response(story)["output"][0]["content"][0]["text"] == "One\ntwo"
+
+
+def test_of_two_calls_of_the_client_the_first_ends_before_the_second_begins() -> None:
+    """agno reads one call at a time."""
+    one, two = ToolCall("c1", "ring", '{"a":1}'), ToolCall("c2", "ring", '{"a":2}')
+    run = [*START, *writes(one, '{"a":', "1}", client=True), *writes(two, '{"a":2}', index=1, client=True)]
+    shown = stream([[*run, ClientToolCalls(1, (one, two)), RunFinished("tool_calls", USAGE, 1)]])
+    kinds = [event["type"] for event in shown if event["type"].startswith("response.output_item")]
+    assert kinds == ["response.output_item.added", "response.output_item.done"] * 2
+    assert [item["arguments"] for item in shown[-1]["response"]["output"]] == ['{"a":1}', '{"a":2}']
+
+
+def test_a_first_call_that_is_not_whole_when_the_second_begins_waits_for_its_end() -> None:
+    two = ToolCall("c2", "ring", "{}")
+    run = [*START, *writes(CLIENT_CUT, '{"room":', client=True), *writes(two, "{}", index=1, client=True)]
+    shown = stream([[*run, CLIENT_NOT_RUN, ClientToolCalls(1, (two,)), RunFinished("tool_calls", USAGE, 1)]])
+    assert {item["call_id"]: item["status"] for item in shown[-1]["response"]["output"]} == {
+        CLIENT_CUT.id: "incomplete",
+        "c2": "completed",
+    }
+
+
+def test_a_call_of_ours_that_comes_back_without_its_result_is_found_again() -> None:
+    """openai-agents of JavaScript sends an `mcp_call` without its output."""
+    kept = Kept(Responses())
+    run = [event for batch in STORIES["tool_round"] for event in batch]
+    _, given = kept.answer(client_request({"input": "weather?"}, "run_1"), run)
+    (item,) = [item for item in events_of(given)[-1]["response"]["output"] if item["type"] == "mcp_call"]
+    cut = {name: value for name, value in item.items() if name != "output"}
+    said = [{"role": "user", "content": "weather?"}, cut, {"role": "user", "content": "thanks"}]
+    decoded = kept.decode(client_request({"input": said}, "run_2"))
+    assert is_exchange(decoded)
+    assert decoded.request.messages[2] == ToolMessage(item["id"], "18 °C, sunny")

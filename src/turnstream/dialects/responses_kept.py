@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -17,7 +17,7 @@ PREFIX = "resp_"
 def named_runs(body: api.ResponsesRequest) -> tuple[str, ...]:
     """The runs that gave what the request names. An item's id is its kind, its run's id, and its place."""
     items = () if isinstance(body.input, str) else body.input
-    ids = [_run_of_item(item.id or "") for item in items if item.type == "item_reference"]
+    ids = [_run_of_item(item.id or "") for item in items if item.type == "item_reference" or _is_cut(item)]
     if body.previous_response_id is not None:
         ids.append(_run_of_response(body.previous_response_id))
     return tuple(dict.fromkeys(ids))
@@ -50,18 +50,27 @@ def resolve(given: str | list[api.InputItem], found: Mapping[str, protocols.RunS
     """The input with each ``item_reference`` as the item that it stands for."""
     if isinstance(given, str):
         return given
-    return [
-        _item(item.id or "", f"input[{at}]", found) if item.type == "item_reference" else item
-        for at, item in enumerate(given)
-    ]
+    return [_resolve(item, f"input[{at}]", found) for at, item in enumerate(given)]
 
 
-def _item(id: str, path: str, found: Mapping[str, protocols.RunState]) -> api.InputItem:
+def _is_cut(item: api.InputItem) -> bool:
+    """openai-agents of JavaScript sends back the calls of our tools without what they gave."""
+    return item.type == "mcp_call" and item.output is None and item.error is None
+
+
+def _resolve(item: api.InputItem, path: str, found: Mapping[str, protocols.RunState]) -> api.InputItem:
+    if item.type == "item_reference":
+        return _find(item.id or "", found) or _missing(path)
+    return (_find(item.id or "", found) or item) if _is_cut(item) else item
+
+
+def _find(id: str, found: Mapping[str, protocols.RunState]) -> api.InputItem | None:
     state = found.get(_run_of_item(id))
     output: list[dict[str, Any]] = msgspec.json.decode(state.shown)["output"] if state and state.shown else []
-    for item in output:
-        if item["id"] == id:
-            return msgspec.convert(item, api.InputItem)
+    return next((msgspec.convert(item, api.InputItem) for item in output if item["id"] == id), None)
+
+
+def _missing(path: str) -> NoReturn:
     text = f"{path}.id: this server does not have that item, or no longer."
     raise errors.RequestError(text, param=f"{path}.id", code="item_not_found", status=404)
 
