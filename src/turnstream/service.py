@@ -84,8 +84,9 @@ class Service:
     """Agents by name, the first being the default. Entering it opens what the agents own, leaving it closes that.
 
     ``threads`` is where conversations are kept, None: as ``settings.store`` says. ``folder`` is that of the
-    configuration, if there is one. ``watches`` make those who watch its runs. ``schedules`` start runs by
-    the clock, each by its name; ``webhooks`` are told of kept runs.
+    configuration, if there is one. ``watches`` make those who watch its runs. ``secrets`` are those that it was
+    configured with: no line of the log has them. ``schedules`` start runs by the clock, each by its name; ``webhooks``
+    are told of kept runs.
     """
 
     agents: Mapping[str, Agent]
@@ -93,6 +94,7 @@ class Service:
     threads: protocols.Threads | None = None
     folder: Path | None = None
     watches: tuple[protocols.Watch, ...] = ()
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
     schedules: Mapping[str, Schedule] = field(default_factory=dict)
     webhooks: tuple[Webhook, ...] = ()
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack, repr=False)

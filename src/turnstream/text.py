@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import json
-from collections.abc import Callable, Iterable
+import re
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 from urllib.parse import quote, quote_plus
 
@@ -31,26 +34,69 @@ def excerpt(text: str, most: int) -> str:
 
 class Redactor:
     """Puts `MASK` for each of the secrets, wherever it stands in a text, in the encodings that texts quote it in: as it
-    is, percent-encoded, and as part of a JSON string."""
+    is, percent-encoded, as part of a JSON string or of HTML, also twice (JSON thrice), and in base64, also as part of
+    something longer.
+    """
 
-    def __init__(self, secrets: Iterable[str | None]) -> None:
-        forms = {form for secret in secrets if secret and len(secret) >= SHORTEST_SECRET for form in _encodings(secret)}
-        self._forms = sorted(forms, key=len, reverse=True)  # a secret may contain another one
+    def __init__(self, secrets: Iterable[str | None] = ()) -> None:
+        wanted = {secret for secret in secrets if secret and len(secret) >= SHORTEST_SECRET}
+        self._secrets = [_Secret(each) for each in sorted(wanted, key=len, reverse=True)]  # one may contain another
 
     def redact(self, value: V) -> V:
         """The value with the secrets masked in every string of it: a text, or a JSON value."""
-        masked: V = _map_strings(self._mask, value) if self._forms else value
+        masked: V = _map_strings(self._mask, value) if self._secrets else value
         return masked
 
+    def __bool__(self) -> bool:
+        return bool(self._secrets)
+
     def _mask(self, text: str) -> str:
-        for form in self._forms:
-            text = text.replace(form, MASK)
+        for secret in self._secrets:
+            if any(clue in text for clue in secret.clues):
+                for form in secret.forms:
+                    text = text.replace(form, MASK)
         return text
 
 
-def _encodings(secret: str) -> tuple[str, ...]:
-    plain = join_surrogates(secret)
-    return secret, quote(plain, safe=""), quote(plain), quote_plus(plain), json.dumps(secret)[1:-1]
+class _Secret:
+    """``forms`` are its encodings, the longest first. Letters and digits are the same in all of them but base64, so a
+    text that has none of the ``clues`` has no form of it: most texts are looked through a few times, and not for each.
+    """
+
+    __slots__ = ("clues", "forms")
+
+    def __init__(self, secret: str) -> None:
+        plain = join_surrogates(secret)
+        once = _encode(plain) | {secret}
+        twice = once.union(*map(_encode, once))
+        often = twice.union(*map(_encode_json, twice))
+        in_base64 = {encoded for form in twice for encoded in _in_base64(join_surrogates(form).encode())}
+        self.forms = sorted(often | in_base64, key=len, reverse=True)
+        core = max(re.findall("[A-Za-z0-9]+", plain) or [""], key=len)
+        clues = [core, *_in_base64(core.encode())]
+        self.clues = clues if len(core) >= SHORTEST_SECRET else self.forms
+
+
+def _encode(text: str) -> set[str]:
+    quoted = {quote(text, safe=""), quote(text), quote_plus(text)}
+    lower = {re.sub("%..", lambda found: found[0].lower(), form) for form in quoted}
+    return {text, html.escape(text), *quoted, *lower, *_encode_json(text)}
+
+
+def _encode_json(text: str) -> set[str]:
+    inside = {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
+    return inside | {each.replace("/", "\\/") for each in inside}
+
+
+def _in_base64(secret: bytes) -> Iterator[str]:
+    """What is the same in the base64 of whatever has the secret in it: three bytes are four characters, so it depends
+    on where it begins, and a character that has bits of its neighbours too is none of it."""
+    for shift in range(3):
+        encoded = b64encode(bytes(shift) + secret).decode().rstrip("=")
+        whole = encoded[(0, 2, 3)[shift] : (shift + len(secret)) * 8 // 6]
+        if len(whole) >= SHORTEST_SECRET:
+            yield whole
+            yield whole.replace("+", "-").replace("/", "_")
 
 
 def _map_strings(change: Callable[[str], str], value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -61,3 +62,19 @@ class ToolOutput(Struct, frozen=True):
     def shown_text(self) -> str:
         """The text for clients: an exception's message, for instance, may hold what only the model should hear."""
         return messages.content_text(self.content) if self.shown is None else self.shown
+
+
+def redact(output: ToolOutput, mask: Callable[[Any], Any]) -> ToolOutput:
+    """The output with ``mask`` applied to every text in it, those within its data too."""
+    given = output.content
+    content = mask(given) if isinstance(given, str) else tuple(_redact_part(part, mask) for part in given)
+    sources = tuple(
+        msgspec.structs.replace(each, title=mask(each.title), url=mask(each.url), snippet=mask(each.snippet))
+        for each in output.sources
+    )
+    named = {"data": mask(output.data), "shown": mask(output.shown)}
+    return msgspec.structs.replace(output, content=content, sources=sources, **named)
+
+
+def _redact_part(part: messages.ContentPart, mask: Callable[[Any], Any]) -> messages.ContentPart:
+    return msgspec.structs.replace(part, text=mask(part.text)) if isinstance(part, messages.TextPart) else part

@@ -244,16 +244,42 @@ async def test_only_what_the_configuration_names_is_forwarded() -> None:
 
 
 async def test_every_way_to_prove_who_asks() -> None:
+    seen: list[web.Request] = []
+
+    async def note(request: web.Request) -> web.Response:
+        seen.append(request)
+        return web.Response()
+
+    async with serving(note) as url:
+
+        async def sent(way: auth.Auth) -> web.Request:
+            await called(rest("x", url, auth=way, options=allowed(url)), {})
+            return seen[-1]
+
+        assert (await sent(auth.bearer("t"))).headers["authorization"] == "Bearer t"
+        assert (await sent(auth.basic("u", "p"))).headers["authorization"] == "Basic dTpw"
+        assert (await sent(auth.api_key("k", "X-Key"))).headers["x-key"] == "k"
+        assert (await sent(auth.api_key("k&", "key", "query"))).raw_path == "/?key=k%26"
+        assert (await sent(auth.api_key("k", "s", "cookie"))).headers["cookie"] == "s=k"
+
+
+async def test_what_proves_who_asks_is_not_told_by_a_server_that_gives_it_back() -> None:
     async with serving(echo) as url:
-
-        async def sent(way: auth.Auth) -> Any:
-            return (await called(rest("x", url, auth=way, options=allowed(url)), {})).data
-
-        assert (await sent(auth.bearer("t")))["headers"]["authorization"] == "Bearer t"
-        assert (await sent(auth.basic("u", "p")))["headers"]["authorization"] == "Basic dTpw"
-        assert (await sent(auth.api_key("k", "X-Key")))["headers"]["x-key"] == "k"
-        assert (await sent(auth.api_key("k&", "key", "query")))["path"] == "/?key=k%26"
-        assert (await sent(auth.api_key("k", "s", "cookie")))["headers"]["cookie"] == "s=k"
+        box = rest(
+            "x",
+            f"{url}?token=t-in-the-url&page=page-two",
+            method="POST",
+            auth=auth.basic("ann", "pass-word"),
+            headers={"X-Own-Key": "k-in-a-header", "X-Team": "blue-team"},
+            body={"secret": "s-in-the-body", "title": "a-title"},
+            options=allowed(url),
+        )
+        output = await called(box, {})
+    text = f"{output.content} {output.data}"
+    for secret in ("t-in-the-url", "pass-word", "YW5uOnBhc3Mtd29yZA==", "k-in-a-header", "s-in-the-body"):
+        assert secret not in text
+    for told in ("page-two", "blue-team", "a-title"):
+        assert told in text
 
 
 async def test_a_token_is_fetched_once_for_many_calls_and_again_when_it_is_refused() -> None:

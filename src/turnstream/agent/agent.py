@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
-from turnstream import conversation, protocols, requests, resources
+from turnstream import conversation, protocols, requests, resources, text
 from turnstream.agent.budget import Budget
 from turnstream.agent.context import context_of
 from turnstream.agent.run import Run
@@ -35,7 +35,8 @@ class Agent:
     (False) the agent like any other request. ``history`` says whose counts where a request names a thread and does
     not say it itself: the messages that the client sends, or those that the server keeps. ``context`` is whether the
     model reads what a client's page shows its user (AG-UI). ``guardrails`` stand before every run and after it
-    (`turnstream.guardrails`). ``ask_lifetime`` is how long a question to a person can be answered.
+    (`turnstream.guardrails`). ``ask_lifetime`` is how long a question to a person can be answered, ``secrets`` are
+    masked in whatever tools give.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Agent:
         housekeeping: protocols.AnyModel | str | bool = True,
         guardrails: protocols.Guardrails | None = None,
         ask_lifetime: float | None = 604_800.0,
+        secrets: Iterable[str] = (),
     ) -> None:
         if max_steps < 1:
             raise ValueError(f"max_steps must be at least 1, not {max_steps}")
@@ -84,6 +86,7 @@ class Agent:
         self.options = options or requests.ModelOptions()
         self.guardrails = guardrails
         self.ask_lifetime = ask_lifetime
+        self.redactor = text.Redactor(secrets)
         self._resources = resources.Shared(self._open)
 
     @property

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from turnstream import conversation, errors, events, messages, protocols, requests, toolspec
+from turnstream import conversation, errors, events, messages, protocols, requests, text, toolspec
 from turnstream.agent.time_limit import PausableTimeout
 from turnstream.agent.toolset import Toolset
 
@@ -34,6 +34,7 @@ class Execution:
     cancelled holds up nothing: it is left behind. ``begin`` is awaited before a call whose effect must not happen
     twice. ``known`` are results by the ids of their calls, which are not made. ``asks`` say for which calls somebody
     outside must say something first: those that are given and those that come up. ``progress`` has what was said.
+    The ``redactor`` masks what no tool may give away.
     """
 
     def __init__(
@@ -48,9 +49,11 @@ class Execution:
         known: Mapping[str, events.ToolResult] = MappingProxyType({}),
         asks: Sequence[events.Ask] = (),
         progress: conversation.Progress = conversation.Progress(),
+        redactor: text.Redactor | None = None,
     ) -> None:
         self.asks = list(asks)
         self._decisions, self._states = progress.decisions, progress.states
+        self._redactor = redactor or text.Redactor()
         self._step = step
         self.calls = tuple(calls)
         self._toolset = toolset
@@ -154,6 +157,7 @@ class Execution:
     def _finish(self, at: int, call: messages.ToolCall, output: toolspec.ToolOutput) -> None:
         if (decision := self._decisions.get(call.id)) is not None and decision.arguments is not None:
             output = tell_edited(output, call)
+        output = toolspec.redact(output, self._redactor.redact) if self._redactor else output
         result = events.ToolResult(self._step, call, output, self._loop.time() - self._started)
         self._results[at] = result
         self._events.put_nowait(result)
@@ -163,7 +167,7 @@ class Execution:
     def _progress(self, call: messages.ToolCall, message: str, fraction: float | None = None) -> None:
         """From any thread. Progress that nobody reads in time is dropped: it must not fill the memory."""
         done = None if fraction is None else float(fraction)  # a numpy scalar, for instance, has no JSON form
-        event = events.ToolProgress(call.id, call.name, str(message), done)
+        event = events.ToolProgress(call.id, call.name, self._redactor.redact(str(message)), done)
         with suppress(RuntimeError):  # the loop is closed: a thread outlived everybody who could have listened
             self._loop.call_soon_threadsafe(self._put_progress, event)
 
@@ -183,5 +187,5 @@ def tell_edited(output: toolspec.ToolOutput, call: messages.ToolCall) -> toolspe
 def _failed_output(call: messages.ToolCall, context: requests.RunContext, error: BaseException) -> toolspec.ToolOutput:
     log.error("tool %s failed in run %s", call.name, context.run_id, exc_info=error)
     first_line = (str(error).splitlines() or [""])[0][:300]
-    text = f"The tool {call.name} failed: {type(error).__name__}: {first_line}"
-    return toolspec.ToolOutput(text, is_error=True, shown=f"The tool {call.name} failed.")
+    told = f"The tool {call.name} failed: {type(error).__name__}: {first_line}"
+    return toolspec.ToolOutput(told, is_error=True, shown=f"The tool {call.name} failed.")

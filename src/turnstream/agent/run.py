@@ -424,7 +424,8 @@ class Run:
         hooks = self._approve, self._begin
         progress = self._progress or conversation.Progress()
         context = dataclasses.replace(self._context, can_wait=self._can_wait, has_results=self._has_results)
-        return Execution(self._step, calls, self._toolset, context, timeout, *hooks, known, asks, progress)
+        hidden = self.agent.redactor
+        return Execution(self._step, calls, self._toolset, context, timeout, *hooks, known, asks, progress, hidden)
 
     @property
     def _has_results(self) -> bool:

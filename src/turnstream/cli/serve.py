@@ -102,13 +102,15 @@ def run(
     if that is not safe or not possible."""
     import asyncio
 
+    from turnstream import redaction
     from turnstream.runs import stores
     from turnstream.server import worker as workers
     from turnstream.server.run import listen, server
     from turnstream.telemetry import logs
     from turnstream.telemetry import otel as telemetry
 
-    is_json = logs.set_up(log_level, log_format, sys.stderr)
+    secrets = {*service.secrets, *redaction.of_url(service.settings.store)}
+    is_json = logs.set_up(log_level, log_format, sys.stderr, secrets)
     asyncio.run(stores.probe(service.settings.store, service.folder))
     send_last = None
     if otel or telemetry.is_wanted(os.environ):

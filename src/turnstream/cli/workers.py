@@ -30,7 +30,7 @@ def start(
     keeps_nothing: bool = False,
 ) -> None:
     """Does not return. Raises `ConfigurationError` for what cannot be served, or not by several processes."""
-    from turnstream import workers
+    from turnstream import redaction, workers
     from turnstream.cli.serve import announce
     from turnstream.runs import stores
     from turnstream.server.run import listen_for_workers, server
@@ -39,7 +39,7 @@ def start(
     settings = service.settings
     if os.name != "posix":
         raise errors.ConfigurationError("workers: several processes need a POSIX system; use one, and more servers")
-    is_json = logs.set_up(level, format, sys.stderr)
+    is_json = logs.set_up(level, format, sys.stderr, {*service.secrets, *redaction.of_url(settings.store)})
     asyncio.run(stores.probe(settings.store, service.folder))
     server(service)  # what is wrong with it is said once, here
     listeners = listen_for_workers(settings)

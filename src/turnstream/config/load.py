@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
-from turnstream import errors, identity
+from turnstream import errors, identity, redaction, text
 from turnstream.agent import Agent
 from turnstream.config import (
     agents,
@@ -94,6 +94,7 @@ class _Loading:
         self.server: tuple[Path, ServerSettings] | None = None
         self._homes: dict[str, Path] = {}
         self._common: guardrails.Built | None = None
+        self.secrets: set[str] = set()
 
     @property
     def server_settings(self) -> ServerSettings:
@@ -104,8 +105,11 @@ class _Loading:
         """In the order of the files."""
         return [line for each in self._problems for line in ([each] if isinstance(each, str) else each.problems)]
 
-    def protect(self) -> None:
-        """Put the server's guardrails around all agents."""
+    def protect(self, secrets: Iterable[str]) -> None:
+        """Put the server's guardrails around all agents, and keep the secrets of all out of what their tools give."""
+        redactor = text.Redactor(secrets)
+        for agent in self.agents.values():
+            agent.redactor = redactor
         if self._common is not None:
             for agent in self.agents.values():
                 self._common.protect(agent)
@@ -123,6 +127,7 @@ class _Loading:
         if server is not None and server.guardrails is not None:
             self._common = guardrails.build(server.guardrails, found, ("server", "guardrails"), where)
         self._problems.append(found)
+        self.secrets.update(redaction.collect(found.value), redaction.collect(found.variables))
         if section is not None:
             self.outside.add(found, _agent_name(section, file), section.schedules, section.webhooks)
         if self.skipped is not None:
@@ -163,8 +168,10 @@ def _load_files(
         problems = [f"{paths[0]}: no agent: the key 'model' is missing"]
     if problems:
         raise errors.ConfigurationError("\n".join(problems))
-    loading.protect()
-    return Service(loading.agents, loading.server_settings, schedules=schedules, webhooks=webhooks)
+    secrets = frozenset(loading.secrets.union(redaction.collect(environ)))
+    loading.protect(secrets)
+    settings = loading.server_settings
+    return Service(loading.agents, settings, schedules=schedules, webhooks=webhooks, secrets=secrets)
 
 
 def _build(

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Iterable
 from typing import IO, Literal, TypeAlias
+
+from turnstream import text
 
 Format: TypeAlias = Literal["auto", "text", "json"]
 
@@ -33,14 +36,27 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
-def set_up(level: str, format: Format, stream: IO[str]) -> bool:
-    """``auto`` is for people if ``stream`` is a terminal. Changes no handler where logging is set up already.
+class Redacting(logging.Formatter):
+    """Another formatter's lines without secrets, tracebacks and what libraries log included."""
+
+    def __init__(self, formatter: logging.Formatter, redactor: text.Redactor) -> None:
+        super().__init__()
+        self._formatter, self._redactor = formatter, redactor
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._redactor.redact(self._formatter.format(record))
+
+
+def set_up(level: str, format: Format, stream: IO[str], secrets: Iterable[str] = ()) -> bool:
+    """``auto`` is for people if ``stream`` is a terminal. Changes no handler where logging is set up already. No line
+    has one of the ``secrets``.
 
     Gives back whether the lines are JSON.
     """
     handler = logging.StreamHandler(stream)
     is_json = format == "json" or (format == "auto" and not stream.isatty())
-    handler.setFormatter(JsonFormatter() if is_json else logging.Formatter(_TEXT))
+    formatter = JsonFormatter() if is_json else logging.Formatter(_TEXT)
+    handler.setFormatter(Redacting(formatter, text.Redactor(secrets)))
     logging.basicConfig(level=level.upper(), handlers=[handler])
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -64,15 +64,17 @@ def output(
     secrets: Iterable[str] = (),
     most_bytes: int = bounds.ANSWER_BYTES,
 ) -> toolspec.ToolOutput:
-    """Every 2xx is success. A failure tells the model what the server said of it, without ``secrets``; clients see the
-    status alone."""
+    """Every 2xx is success. A failure tells the model what the server said of it; clients see the status alone. Nobody
+    sees the ``secrets``, which some servers give back."""
     if not response.ok:
         bare = f"{host} answered with status {response.status}"
         said = _excerpt(response, secrets)
         return toolspec.ToolOutput(f"{bare}: {said}" if said else f"{bare}.", is_error=True, shown=f"{bare}.")
     if not response.body:
         return toolspec.ToolOutput(f"Done (status {response.status}, no content).")
-    return fitting.fit(_content(response, projection), most_bytes)
+    redactor = texts.Redactor(secrets)
+    content = _content(response, projection)
+    return fitting.fit(toolspec.redact(content, redactor.redact) if redactor else content, most_bytes)
 
 
 def _content(response: Response, projection: Projection) -> toolspec.ToolOutput:

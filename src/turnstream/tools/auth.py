@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -32,7 +32,15 @@ class Credentials:
     @property
     def secrets(self) -> list[str]:
         values = [*self.headers.values(), *self.query.values(), *self.cookies.values()]
-        return values + [value.partition(" ")[2] for value in values if " " in value]
+        bare = [value.partition(" ")[2] for value in values if " " in value]
+        return values + bare + [_password(value) for value in values if value.startswith("Basic ")]
+
+
+def _password(basic: str) -> str:
+    try:
+        return b64decode(basic.removeprefix("Basic ")).decode("utf-8", "replace").partition(":")[2]
+    except ValueError:
+        return ""
 
 
 class Auth(Protocol):

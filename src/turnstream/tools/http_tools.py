@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from turnstream import errors, messages, requests, toolspec, tracing
+from turnstream import errors, messages, redaction, requests, toolspec, tracing
 from turnstream.tools import answers, results, schema_check
 from turnstream.tools.answers import Projection
 from turnstream.tools.auth import Auth, Credentials, Fixed
@@ -91,17 +91,21 @@ class HttpTools:
             raise errors.ToolError(f"There is no tool named {call.name!r}.")
         arguments = schema_check.coerce(arguments_of(call), operation.schema)
         self._check(operation, arguments)
-        response, used = await self._answered(operation, arguments, context)
+        response, used, added = await self._answered(operation, arguments, context)
         answer = await self._hooks.after(response, context)
         if not isinstance(answer, Response):
             return results.output(answer)
         secrets = [*used.secrets, *operation.secrets]
+        secrets += [each for name, value in added.items() for each in redaction.of_header(name, value)]
+        if not answer.ok:  # what a server says is wrong may quote whatever it was sent
+            secrets += [*added.values(), *operation.perhaps_secrets]
         return answers.output(answer, operation.host, self._projection, secrets, self.client.options.max_bytes)
 
     async def _answered(
         self, operation: Operation, arguments: Mapping[str, Any], context: requests.RunContext
-    ) -> tuple[Response, Credentials]:
-        """With new credentials once more, if the server refuses the old: then it has done nothing yet."""
+    ) -> tuple[Response, Credentials, Mapping[str, str]]:
+        """With what was sent to prove who asks, and which headers went along. With new credentials once more, if the
+        server refuses the old: then it has done nothing yet."""
         added = {**self._forwarding.of(context), **tracing.headers(context.tool_call_id)}
         for left in (1, 0):
             own = await self._auth.credentials(self.client)
@@ -111,7 +115,7 @@ class HttpTools:
             response = await self.client.send(request, may_be_cut=True, persistent=True, within=context.time_left())
             if response.status != 401 or not left or not self._auth.refused(own):
                 break
-        return response, used
+        return response, own, added
 
     def _check(self, operation: Operation, arguments: Mapping[str, Any]) -> None:
         if operation.name not in self._validators:

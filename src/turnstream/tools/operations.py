@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from turnstream import errors, toolspec
+from turnstream import errors, redaction, toolspec
 from turnstream import text as texts
 from turnstream.tools import bodies, serialization
 from turnstream.tools.auth import Credentials
@@ -87,7 +87,14 @@ class Operation:
 
     @property
     def secrets(self) -> list[str]:
-        """What may be a key among that which is sent each time."""
+        """What by its name or its place is a key among that which is sent each time."""
+        headers = (each for name, value in self.fixed_headers.items() for each in redaction.of_header(name, value))
+        query = (value for name, value in self.fixed_query if redaction.is_secret_name(name))
+        return [*headers, *query, *redaction.of_url(self.url), *redaction.collect(self.fixed_body)]
+
+    @property
+    def perhaps_secrets(self) -> list[str]:
+        """What may be a key besides, whatever its name."""
         return [*self.fixed_headers.values(), *(value for _, value in self.fixed_query)]
 
     def request(self, arguments: Mapping[str, Any], credentials: Credentials, idempotency_key: str) -> Request:

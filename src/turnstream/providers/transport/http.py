@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from turnstream import errors, events, protocols, relay, requests, text
+from turnstream import errors, events, protocols, redaction, relay, requests, text
 from turnstream.providers import base, prices
 from turnstream.providers.decode import failures
 from turnstream.providers.encode import history
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from typing import Self
 
 log = logging.getLogger(__name__)
-
-_SECRET_HEADERS = ("auth", "key", "token", "secret", "cookie")  # parts of the names of headers that may hold one
 
 _OLLAMA_PORT = 11434
 _NO_RUN = requests.RunContext()
@@ -120,12 +118,9 @@ def _advise(error: errors.ProviderError, base_url: str) -> str:
 
 
 def _secrets(settings: base.Settings) -> list[str]:
-    """The key, and each header that by its name may hold one."""
-    found = [settings.api_key or ""]
-    for name, value in settings.headers.items():
-        if any(word in name.lower() for word in _SECRET_HEADERS):
-            found += [value, value.rpartition(" ")[2]]
-    return found
+    """The key, what the address carries, and each header that by its name may hold one."""
+    headers = (each for name, value in settings.headers.items() for each in redaction.of_header(name, value))
+    return [settings.api_key or "", *redaction.of_url(settings.base_url), *headers]
 
 
 class Stream:
