@@ -77,10 +77,15 @@ def _question(ask: asks.Ask, call: messages.ToolCall) -> str:
         case "question":
             who = f"`{printable(ask.source or call.name)}`"
             address = f"Open <{printable(ask.url)}>" if ask.url else ""
-            schema = _fence(_pretty(ask.schema)) if ask.schema and not asks.is_text(ask.schema) else ""
-            how = _URL if ask.url else _TEXT if not schema else _FORM
+            schema = _fence(_pretty(ask.schema)) if ask.schema and not asks.is_text(ask.schema) else _choices(ask)
+            how = _URL if ask.url else _FORM if schema.startswith("`") else _TEXT
             parts = [f"**{who} asks you:**", quoted, address, schema, how, _lines(ask, "answer", "deny")]
     return "\n\n".join(part for part in parts if part)
+
+
+def _choices(ask: asks.Ask) -> str:
+    given = (ask.schema or {}).get("enum")
+    return "\n".join(f"- {printable(str(choice))}" for choice in given) if isinstance(given, list) else ""
 
 
 _APPROVAL = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -16,7 +16,7 @@ from turnstream.protocols import Toolbox
 class ReadySection(Section):
     """A ready-made tool."""
 
-    name: Literal["weather", "wikipedia", "duckduckgo", "web_search"]
+    name: Literal["weather", "wikipedia", "duckduckgo", "web_search", "ask_user"]
     service: Literal["brave", "tavily", "searxng"] | None = None
     """Which searches the web, for `web_search`."""
     api_key: OptionalSecret = None
@@ -28,9 +28,13 @@ class ReadySection(Section):
     units: Literal["metric", "imperial", "standard"] = "metric"
     language: NonEmpty = "en"
     """Of Wikipedia."""
+    answer: dict[str, Any] | None = None
+    """The JSON Schema of an answer, for `ask_user`; without it an answer is a text."""
 
     @model_validator(mode="after")
     def _has_key(self) -> ReadySection:
+        if self.answer is not None and self.name != "ask_user":
+            raise ValueError("answer is that of ask_user")
         if self.name == "web_search":
             return self._check_search()
         if (self.name == "weather") != (self.api_key is not None):
@@ -59,6 +63,10 @@ def build(section: ReadySection, where: context.ConfigContext) -> Iterable[Toolb
             yield ready.wikipedia(**section.given("language"))
         case "duckduckgo":
             yield ready.duckduckgo()
+        case "ask_user":
+            from turnstream.tools.ask_user import AskUser
+
+            yield AskUser(section.answer)
         case "web_search":
             from turnstream.tools.web_search import web_search
 

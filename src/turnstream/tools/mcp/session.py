@@ -14,11 +14,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from turnstream.tools.mcp import elicitation
 from turnstream.tools.mcp.process import NotStartedError
 from turnstream.tools.mcp.transports import CURRENT, Attempt, Target
 
 if TYPE_CHECKING:
-    from mcp import Client
+    from mcp import Client, types
 
 log = logging.getLogger("turnstream.tools.mcp")
 
@@ -76,6 +77,7 @@ class Session:
         self._target, self._headers, self._seconds, self._changed = target, headers, seconds, changed
         self._queue: asyncio.Queue[_Job | None] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._running: list[_Job] = []
         self._start = Attempt()
         self._owner = asyncio.create_task(self._own(), context=contextvars.Context(), name=f"mcp {name}")
 
@@ -129,7 +131,9 @@ class Session:
         CURRENT.set(self._start)
         async with asyncio.timeout(self._seconds) as limit:
             streams = self._target.streams(self.name, self._headers, self)
-            async with Client(streams, message_handler=self._message, cache=None) as client:
+            async with Client(
+                streams, message_handler=self._message, cache=None, elicitation_callback=self._elicit
+            ) as client:
                 limit.reschedule(None)
                 if self.alive:
                     self.ready.set_result(None)
@@ -150,6 +154,7 @@ class Session:
 
     async def _do(self, job: _Job, client: Client) -> None:
         CURRENT.set(job.attempt)
+        self._running.append(job)
         try:
             result = await job.work(client)
         except asyncio.CancelledError:
@@ -160,6 +165,8 @@ class Session:
         else:
             if not job.done.done():
                 job.done.set_result(result)
+        finally:
+            self._running.remove(job)
 
     def _translated(self, error: Exception, attempt: Attempt) -> Exception:
         from mcp import MCPError
@@ -184,6 +191,20 @@ class Session:
             job = self._queue.get_nowait()
             if job is not None:
                 _settle(job.done, LostError(self.reason, refused=True))
+
+    async def _elicit(self, context: Any, params: types.ElicitRequestParams) -> types.ElicitResult:
+        """The server asks a user. Whose call that is about, it says only in the newest version of the protocol, where
+        this runs in the call's own context; else it must be the only one."""
+        from mcp import types
+
+        ask = elicitation.ASKING.get()
+        if ask is None:
+            asking = [job.context.get(elicitation.ASKING) for job in self._running]
+            ask = asking[0] if len(asking) == 1 else None
+        if ask is None:
+            log.info("MCP server %s asks a user, and it cannot be known which: declined", self.name)
+            return types.ElicitResult(action="decline")
+        return await ask(params)
 
     async def _message(self, message: Any) -> None:
         from mcp.types import ToolListChangedNotification

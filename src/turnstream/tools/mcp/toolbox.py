@@ -15,7 +15,7 @@ from turnstream import errors, messages, requests, resources, toolspec, tracing
 from turnstream.tools import bounds, fitting, schema_check
 from turnstream.tools.forwarding import Forwarding
 from turnstream.tools.json_arguments import arguments_of
-from turnstream.tools.mcp import results, tasks, wire
+from turnstream.tools.mcp import elicitation, results, tasks, wire
 from turnstream.tools.mcp.connection import Connection
 from turnstream.tools.mcp.session import LostError, StatusError
 from turnstream.tools.mcp.transports import Http, Stdio, Target
@@ -67,12 +67,14 @@ class McpServer:
         self._max_bytes = max_bytes
         self._connections: OrderedDict[tuple[tuple[str, str], ...], Connection] = OrderedDict()
         self._closing: set[asyncio.Task[None]] = set()
+        self._parked = elicitation.ParkedCalls(name)
         self._shared = resources.Shared(self._open)
 
     async def _open(self, stack: AsyncExitStack) -> None:
         stack.push_async_callback(self._close)
 
     async def _close(self) -> None:
+        self._parked.close()
         connections, self._connections = self._connections, OrderedDict()
         await asyncio.gather(*(connection.close() for connection in connections.values()), *self._closing)
 
@@ -121,7 +123,9 @@ class McpServer:
             meta["turnstream/idempotencyKey"] = context.idempotency_key
         caller = _Caller(connection, tool, arguments, meta or None, context)
         try:
-            return await self._tried(caller, may_repeat=spec.effect != "once")
+            return await self._parked.run(
+                lambda: self._tried(caller, may_repeat=spec.effect != "once"), context, spec.effect
+            )
         except LostError as error:
             raise errors.ToolError(self._sentence(error)) from error
         except StatusError as error:
