@@ -37,6 +37,10 @@ class Agent:
     model reads what a client's page shows its user (AG-UI). ``guardrails`` stand before every run and after it
     (`turnstream.guardrails`). ``ask_lifetime`` is how long a question to a person can be answered, ``secrets`` are
     masked in whatever tools give.
+    ``on_disconnect`` says what a client's leaving means where its request does not say it: the end of the run, or
+    nothing, if it is kept. ``on_takeover`` is what a protocol that cannot take anything back is shown of a step that
+    another process has to make again: the model goes on with its text where it can (else as ``restart``), nothing of
+    a step before it is finished (``hold``), or a line and then the step anew (``restart``).
     """
 
     def __init__(
@@ -63,6 +67,8 @@ class Agent:
         guardrails: protocols.Guardrails | None = None,
         ask_lifetime: float | None = 604_800.0,
         secrets: Iterable[str] = (),
+        on_disconnect: Literal["cancel", "go_on"] = "cancel",
+        on_takeover: Literal["continue", "hold", "restart"] = "continue",
     ) -> None:
         if max_steps < 1:
             raise ValueError(f"max_steps must be at least 1, not {max_steps}")
@@ -87,6 +93,8 @@ class Agent:
         self.guardrails = guardrails
         self.ask_lifetime = ask_lifetime
         self.redactor = text.Redactor(secrets)
+        self.on_disconnect = on_disconnect
+        self.on_takeover = on_takeover
         self._resources = resources.Shared(self._open)
 
     @property

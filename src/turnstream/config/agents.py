@@ -88,6 +88,13 @@ class AgentSection(Section):
     history: Literal["client", "server"] = _DEFAULTS["history"]
     """Whose history of a named thread counts where the request does not say it: the client's messages, or the
     server's."""
+    on_disconnect: Literal["cancel", "go_on"] = _DEFAULTS["on_disconnect"]
+    """What a client's leaving means where its request does not say it: the end of the run, or nothing, if the store
+    keeps runs."""
+    on_takeover: Literal["continue", "hold", "restart"] = _DEFAULTS["on_takeover"]
+    """What is shown of a step that another process has to make again, in protocols that cannot take anything back:
+    the model goes on with its text (`continue`; where its vendor has no way to, as `restart`), nothing before the step
+    is finished (`hold`), or a line and then the step anew (`restart`)."""
     context: Literal["shown", "hidden"] = _DEFAULTS["context"]
     """Whether the model reads what a client's page shows its user (AG-UI's `context`); tools always see it."""
     options: models.Options = Field(default_factory=models.Options)
@@ -135,6 +142,8 @@ _PASSED_ON = (
     "run_timeout",
     "history_limit",
     "history",
+    "on_disconnect",
+    "on_takeover",
     "context",
 )
 

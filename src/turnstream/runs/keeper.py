@@ -84,6 +84,11 @@ class Keeper:
         await self.runs.keep(replace(new, notify=self.targets(new.agent)), batch)
         logger.info("run %s of %s waits", new.id, new.agent)
 
+    def holds(self, agent: str) -> bool:
+        """Whether protocols that cannot take anything back are shown each step of it when that is finished."""
+        found = self._agents.get(agent)
+        return found is not None and found.on_takeover == "hold"
+
     async def leave(self) -> None:
         """Claim nothing more, and let other processes go on with what is under way. They begin at once."""
         tasks = [*self._tasks, *self._loops]

@@ -8,14 +8,15 @@ from contextlib import aclosing, asynccontextmanager
 from typing import cast
 
 from turnstream import errors, events, protocols, usage
+from turnstream.runs import takeover
 
 
 class Watch:
     """What `supervisor.Handle` is for a run that nobody keeps. ``after`` is the seq behind which to begin; ``past`` are
     events that are shown before those.
 
-    ``retracts`` says that the client is told what a takeover makes void. For a protocol that cannot take anything back,
-    a takeover in the middle of a text is a failure of the stream, and never a silent repetition. ``opening`` is told
+    ``retracts`` says that the client is told what a takeover makes void. A protocol that cannot take anything back is
+    never sent a silent repetition; with ``hold`` it is shown each step when that is finished. ``opening`` is told
     before anything else, and with ``pauses`` the stream ends where the run begins to wait.
     """
 
@@ -29,6 +30,7 @@ class Watch:
         *,
         after: int = 0,
         retracts: bool = True,
+        hold: bool = False,
         past: protocols.NumberedEvents | None = None,
         opening: events.RunStarted | None = None,
         pauses: bool = False,
@@ -36,7 +38,8 @@ class Watch:
         self._runs = runs
         self.id, self.agent = run_id, agent
         self._past = past or []
-        self._after, self._retracts = after, retracts
+        self._after = after
+        self._one_way = None if retracts else takeover.OneWay(hold=hold)
         self._opening, self._pauses = opening, pauses
         self._limit: asyncio.Timeout | None = None
         self.failure: events.RunFailed | None = None
@@ -75,23 +78,24 @@ class Watch:
         if self._opening is not None:
             yield [self._opening]
         try:
-            if self._past:
-                shown = events.LogEvent if self._retracts else events.RunEvent
-                yield cast("list[events.RunEvent]", [event for _, event in self._past if isinstance(event, shown)])
+            if self._past and (past := self._show(self._past)):
+                yield past
             async for numbered in self._runs.tail(self.id, self._after):
-                batch = [event for seq, event in numbered if not (self._opening and _voids_nothing(seq, event))]
-                if not self._retracts:
-                    if any(isinstance(e, events.RunResumed) and e.void_from < seq for seq, e in numbered):
-                        text = "The run went on elsewhere, and repeats what was shown. Ask for its result again."
-                        self.failure = events.RunFailed("run_taken_over", text, 503, usage.Usage())
-                        return
-                    batch = [event for event in batch if isinstance(event, events.RunEvent)]
-                if batch:
-                    yield cast("list[events.RunEvent]", batch)  # or, for the native wire, others of the log
+                fresh = [(seq, event) for seq, event in numbered if not (self._opening and _voids_nothing(seq, event))]
+                if batch := self._show(fresh):
+                    yield batch
                 if self._pauses and isinstance(numbered[-1][1], events.RunWaiting):
                     return
+        except takeover.LostCallError:
+            text = "The run went on elsewhere, and repeats a tool call that was shown. Ask for its result again."
+            self.failure = events.RunFailed("run_taken_over", text, 503, usage.Usage())
         except errors.TurnstreamError as error:
             self.failure = events.RunFailed(error.code, error.message, error.status, usage.Usage())
+
+    def _show(self, numbered: protocols.NumberedEvents) -> list[events.RunEvent]:
+        if self._one_way is not None:
+            return self._one_way.feed(numbered)
+        return cast("list[events.RunEvent]", [event for _, event in numbered])  # or, for some wires, others of the log
 
 
 def _voids_nothing(seq: int, event: events.LogEvent) -> bool:

@@ -90,12 +90,25 @@ class KeptRuns:
             dialect,
             _body(client),
             background=wanted.keep.background,
-            key=_key(client.headers),
+            key=key_of(client.headers),
             policy=wanted.keep.policy,
             history=history,
             waits=wanted.keep.waits,
         )
-        return (await self._keeper.start(new)).id
+        submitted = await self._keeper.start(new)
+        if submitted.id != client.id:
+            await self._check_same(client, submitted.id)
+        return submitted.id
+
+    async def _check_same(self, client: base.ClientRequest, run_id: str) -> None:
+        """Refuse a key that has started the run of another request."""
+        state = await self.runs.get(client.principal.name, run_id)
+        if state is None or not state.body:
+            return
+        first = msgspec.json.decode(state.body, type=base.ClientRequest)
+        if (first.body, first.path) != (client.body, client.path):
+            text = "Idempotency-Key: another request was sent with this key before. Use another key for this one."
+            raise errors.RequestError(text, param="Idempotency-Key", code="idempotency_key_reused", status=422)
 
     def watch(self, run_id: str, agent: str, dialect: str = "native", after: int = 0) -> Watch:
         return Watch(
@@ -104,6 +117,7 @@ class KeptRuns:
             agent,
             after=after,
             retracts=dialect in RETRACTING,
+            hold=self._keeper.holds(agent),
             pauses=dialect != "native",
         )
 
@@ -126,7 +140,16 @@ class KeptRuns:
         past, end = log.without_void(numbered), numbered[-1][0]
         retracts = state.dialect in RETRACTING
         pauses = state.dialect != "native"
-        watching = Watch(self.waiting, state.id, state.agent, after=end, retracts=retracts, past=past, pauses=pauses)
+        watching = Watch(
+            self.waiting,
+            state.id,
+            state.agent,
+            after=end,
+            retracts=retracts,
+            hold=self._keeper.holds(state.agent),
+            past=past,
+            pauses=pauses,
+        )
         return watching, len(past)
 
     async def show(self, state: protocols.RunState) -> protocols.RunState:
@@ -202,7 +225,7 @@ def _not_kept() -> errors.RequestError:
     return errors.RequestError(text, code="runs_not_kept", status=501)
 
 
-def _key(headers: Mapping[str, str]) -> str | None:
+def key_of(headers: Mapping[str, str]) -> str | None:
     key = headers.get("idempotency-key") or None
     if key is not None and len(key) > MOST_KEY:
         text = f"Idempotency-Key: longer than {MOST_KEY} characters."

@@ -16,7 +16,18 @@ from turnstream import agent as agents
 from turnstream import errors, events, protocols, requests
 from turnstream.dialects import base, native, rate_limits
 from turnstream.runs import admission, places, supervisor
-from turnstream.server import conversations, deliver, kept, people, refusals, replies, request, routes, scopes
+from turnstream.server import (
+    conversations,
+    deliver,
+    idempotency,
+    kept,
+    people,
+    refusals,
+    replies,
+    request,
+    routes,
+    scopes,
+)
 from turnstream.server import state as states
 from turnstream.service import Service
 
@@ -35,7 +46,7 @@ class Dialects:
         refuse: refusals.Refusals,
     ) -> None:
         self._service, self._kept, self._kept_runs, self._refuse = service, conversations, kept_runs, refuse
-        self._people = people
+        self._people, self._keys = people, idempotency.Keys()
         self._runs, self._bodies, self._places, self._admission = state.runs, state.bodies, state.places, admission
         self._descriptions = {name: agent.description for name, agent in service.agents.items()}
 
@@ -68,10 +79,12 @@ class Dialects:
     ) -> tuple[base.ClientRequest, base.Exchange | base.Reply | Response]:
         """The request decoded, as that of a kept run if it or its agent wants that."""
         asked = self._kept_runs.asked(incoming.headers)
-        if asked:
+        has_key = incoming.can_keep and kept.key_of(incoming.headers) is not None
+        if asked or has_key:  # who repeats a request with its key wants the run of the first
             incoming = msgspec.structs.replace(incoming, kept=True)
         decoded = await self._decode(match, incoming)
-        if asked is not None or isinstance(decoded, base.Reply | Response) or not self._goes_on(decoded, incoming):
+        decided = asked is not None or has_key or isinstance(decoded, base.Reply | Response)
+        if decided or not self._goes_on(cast("base.Exchange", decoded), incoming):
             return incoming, decoded
         incoming = msgspec.structs.replace(incoming, kept=True)
         return incoming, await self._decode(match, incoming)
@@ -114,7 +127,7 @@ class Dialects:
         if not incoming.can_keep or exchange.request.keep is not None or exchange.request.housekeeping:
             return False
         _, agent = self._agent(exchange.request.agent, incoming.principal)
-        return getattr(agent, "on_disconnect", "cancel") == "go_on"
+        return agent.on_disconnect == "go_on"
 
     def _resolve(self, path_params: Mapping[str, str], principal: requests.Principal) -> Mapping[str, str]:
         """An agent may stand in a path by an alias too."""
@@ -148,15 +161,16 @@ class Dialects:
             scopes.set_run_id(scope, run_id)
             await self._run_in_store(exchange, incoming, name, agent, dialect, client)
             return
-        with await self._place(principal, receive):
+        key = None if exchange.request.housekeeping else kept.key_of(incoming.headers)
+        with await self._place(principal, receive), self._keys.use(principal.name, key) as use:
             scopes.set_run_id(scope, run_id)
             if exchange.thread is not None:
                 turn = conversations.Turn(self._kept, exchange, principal.name, name, run_id, dialect)
-                await self._run_kept(turn, agent, client, admitted.meter, incoming)
+                await self._run_kept(turn, agent, client, admitted.meter, incoming, use)
             else:
                 wait = partial(self._keep, exchange, incoming, name, dialect, None)
-                handle = self._start(name, exchange.request, run_id, dialect, scope, admitted.meter, wait)
-                await deliver.deliver(handle, exchange, client)
+                use.handle = self._start(name, exchange.request, run_id, dialect, scope, admitted.meter, wait)
+                await deliver.deliver(use.handle, exchange, client)
 
     async def _keep(
         self,
@@ -200,6 +214,8 @@ class Dialects:
         background = keep.background
         if exchange.stream or not (background or dialect == native.Native.name):
             await deliver.deliver(watching, exchange, client)
+            if watching.left and self._kept_runs.asked(incoming.headers) is False:
+                await self._kept_runs.cancel(incoming.principal.name, run_id)
             return
         collected = [] if background else await deliver.collect(watching, client)
         state = await self._kept_runs.runs.get(incoming.principal.name, run_id)
@@ -221,11 +237,13 @@ class Dialects:
         client: deliver.Client,
         meter: protocols.Meter | None,
         incoming: base.ClientRequest,
+        use: idempotency.Use,
     ) -> None:
         await turn.begin(agent.history)
         wait = partial(self._keep, turn.exchange, incoming, turn.key.agent, turn.dialect, turn)
         try:
             handle = self._start(turn.key.agent, turn.request, turn.id, turn.dialect, client.scope, meter, wait)
+            use.handle = handle
         except errors.TurnstreamError:
             self._kept.open_turns.pop(turn.id)
             raise
