@@ -24,7 +24,8 @@ class Progress(Struct, frozen=True):
     one by one, ``executed`` says that all of them are. ``begun`` are the ids of calls that must not happen twice and
     may have happened. ``answered`` are the client's calls that it has answered since. ``replies`` and ``decisions`` are
     what was answered, by the ids of the agent's calls that waited for it, and ``states`` what their asks held;
-    ``approved`` are the calls that may be made.
+    ``approved`` are the calls that may be made. ``partial`` is the text of the next step that was shown and stays: the
+    model goes on with it.
     """
 
     messages: tuple[Message, ...] = ()
@@ -40,6 +41,7 @@ class Progress(Struct, frozen=True):
     decisions: Mapping[str, asks.Decision] = {}
     states: Mapping[str, Any] = {}
     approved: frozenset[str] = frozenset()
+    partial: str = ""
 
     @property
     def client_calls(self) -> tuple[ToolCall, ...]:

@@ -96,6 +96,7 @@ class Run:
         self._toolset = Toolset()
         self._client_tools: frozenset[str] = frozenset(tool.name for tool in request.tools)
         self._collector = Collector()
+        self._partial = ""
         self._spending: Spending | None = None
         self._stream: protocols.ModelStream | None = None
         self._execution: Execution | None = None
@@ -185,7 +186,7 @@ class Run:
             while self.outcome is None and self.waiting is None:
                 calls = self._begin_step()
                 collector = self._collector
-                if not self._housekeeping:
+                if not self._housekeeping and not self._partial:
                     yield self._tell(events.StepStarted(self._step))
                 self._asked = time.monotonic()
                 async with AsyncExitStack() as stack:
@@ -264,6 +265,8 @@ class Run:
     def _begin_step(self) -> StepCalls:
         self._step += 1
         self._collector = Collector()
+        if self._partial:
+            self._collector.feed([events.TextDelta(self._partial)])
         prefix = f"call_{self.id[-12:]}_{self._step}"
         return StepCalls(self._step, prefix, self._used_call_ids, self._client_tools)
 
@@ -271,7 +274,7 @@ class Run:
         """Take over what another owner has done, and finish the step in which it left the run."""
         for fold in {id(fold): fold for fold in (self._said, self._shown)}.values():
             fold.messages.extend(progress.messages)
-        self._step, self.usage = progress.steps, progress.usage
+        self._step, self.usage, self._partial = progress.steps, progress.usage, progress.partial
         if progress.last is None:
             return
         if progress.calls and not progress.executed:
@@ -359,6 +362,8 @@ class Run:
         """The next model call. The last one after ``max_steps`` has no tools, so that the user gets an answer."""
         wanted = self.request.options if self._housekeeping else self.agent.options.overlaid(self.request.options)
         so_far = (*self._history, *self._said.messages)
+        if self._partial:
+            so_far, self._partial = (*so_far, messages.AssistantMessage((messages.TextPart(self._partial),))), ""
         if self._last_step:
             return requests.ModelRequest(so_far, (), options.without_tools(wanted), time.time())
         if self._step > 1:

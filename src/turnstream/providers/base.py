@@ -144,6 +144,7 @@ class Provider(Struct, frozen=True):
       content of the first that is there into the settings.
     - ``text_format`` names the form (of `text_calls.FORMATS`) of the calls that models write as text.
     - ``web_search`` says that ``request`` can offer the vendor's own search of the web.
+    - ``continues`` says that the model goes on with an answer that the conversation ends with.
     - ``history`` is what the vendor wants of a conversation. The requests that ``request`` gets have it already.
     """
 
@@ -160,6 +161,7 @@ class Provider(Struct, frozen=True):
     text_format: Callable[[Settings], str] | None = None
     history: Rules = Rules()
     web_search: bool = False
+    continues: bool = False
 
     def error(self, status: int, body: bytes) -> errors.ProviderError:
         """The vendor's answer with a status of 400 or more, as our error."""

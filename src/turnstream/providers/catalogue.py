@@ -123,7 +123,13 @@ PROVIDERS: dict[str, Row] = {
     ),
     # servers of one's own
     "openai-compatible": Row("", ("OPENAI_COMPATIBLE_API_KEY",), urls=("OPENAI_COMPATIBLE_BASE_URL",), needs_key=False),
-    "vllm": Row("http://127.0.0.1:8000/v1", ("VLLM_API_KEY",), urls=("VLLM_BASE_URL",), needs_key=False),
+    "vllm": Row(
+        "http://127.0.0.1:8000/v1",
+        ("VLLM_API_KEY",),
+        urls=("VLLM_BASE_URL",),
+        needs_key=False,
+        quirks={"continues": True},
+    ),
     "sglang": Row(
         "http://127.0.0.1:30000/v1",
         ("SGLANG_API_KEY",),

@@ -225,4 +225,4 @@ def _part(part: messages.ContentPart, where: str) -> dict[str, Any]:
             raise errors.RequestError("A file needs a URL or an id.", param=where)
 
 
-PROVIDER = base.Provider(NAME, request, Decoder, settings, BASE_URL)
+PROVIDER = base.Provider(NAME, request, Decoder, settings, BASE_URL, continues=True)

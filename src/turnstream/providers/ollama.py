@@ -168,4 +168,6 @@ def _content(content: messages.Content, where: str) -> dict[str, Any]:
     return {"content": messages.content_text(content)} | ({"images": images} if images else {})
 
 
-PROVIDER = base.Provider(ollama_stream.NAME, request, ollama_stream.Decoder, settings, BASE_URL, explain=explain)
+PROVIDER = base.Provider(
+    ollama_stream.NAME, request, ollama_stream.Decoder, settings, BASE_URL, explain=explain, continues=True
+)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -36,7 +36,7 @@ class Keeper:
     """``async with`` it. ``agents`` are those that this process has, by the names that requests use. ``watches`` make
     those who watch each run. ``show`` gives the whole answer of a run that has ended, in its client's own protocol,
     where that has one. ``meter`` gives what counts a run's use, ``targets`` who is told of the runs of an agent
-    (`NewRun.notify`)."""
+    (`NewRun.notify`). ``one_way`` are the dialects that cannot take back what they have shown."""
 
     def __init__(
         self,
@@ -46,9 +46,11 @@ class Keeper:
         watches: Sequence[protocols.Watch] = (),
         show: Callable[[protocols.NewRun, protocols.NumberedEvents], Awaitable[bytes]] | None = None,
         meter: Callable[[protocols.NewRun], Awaitable[protocols.Meter | None]] | None = None,
+        one_way: Collection[str] = (),
     ) -> None:
         self._show = show
         self._meter = meter
+        self._one_way = frozenset(one_way)
         self.targets: Callable[[str], tuple[str, ...]] = lambda agent: ()
         self.runs = runs
         self._watches = tuple(watches)
@@ -126,7 +128,8 @@ class Keeper:
     async def _execute(self, claim: protocols.Claim) -> None:
         new, began = claim.new, time.monotonic()
         try:
-            folded = await rules.begin(claim, events.RunStarted(new.id, new.agent, new.request.thread_id))
+            start = events.RunStarted(new.id, new.agent, new.request.thread_id)
+            folded = await rules.begin(claim, start, continues=self._continues(new))
             if folded is None:
                 return
             async with Group(claim, lambda: len(self._tasks)) as pending:
@@ -140,6 +143,14 @@ class Keeper:
         except Exception:  # another attempt may do better; a run that ends each of them is given up
             logger.exception("kept run %s broke off", new.id)
             await claim.give_back()
+
+    def _continues(self, new: protocols.NewRun) -> bool:
+        """Whether the model goes on with a text that another owner has begun. Not behind a guard, which may have
+        changed what was shown of it."""
+        agent = self._agents.get(new.agent)
+        if agent is None or agent.on_takeover != "continue" or agent.guardrails is not None:
+            return False
+        return new.dialect in self._one_way and bool(getattr(agent.model, "continues", False))
 
     async def _answer(self, claim: protocols.Claim, folded: log.Fold, pending: Group) -> None:
         """From where the log is to the end of the run, or to where it waits."""

@@ -57,6 +57,8 @@ class Fold:
         self._states: dict[str, Any] = {}
         self._approved: set[str] = set()
         self._unsafe: int | None = None
+        self._texts: list[str] = []
+        self._plain = True
 
     @property
     def messages(self) -> list[Message]:
@@ -84,6 +86,7 @@ class Fold:
             self._decisions,
             self._states,
             frozenset(self._approved),
+            "".join(self._texts),
         )
 
     def feed(self, numbered: Iterable[tuple[int, events.LogEvent]]) -> None:
@@ -91,10 +94,13 @@ class Fold:
             self.end = seq
             self._take(seq, event)
 
-    def resumed(self) -> events.RunResumed:
-        """What the next owner appends first."""
+    def resumed(self, *, continues: bool = False) -> events.RunResumed:
+        """What the next owner appends first. One whose model ``continues`` a text voids none that it can go on with:
+        nothing but text, and no blank at its end, after which vendors do not go on."""
         step = 1 if self._last is None else self._last.step + 1
-        return events.RunResumed(self.attempt + 1, step, self._unsafe or self.end + 1)
+        stays = continues and self._plain and bool(self._texts) and not self._texts[-1][-1:].isspace()
+        void_from = self.end + 1 if stays else self._unsafe or self.end + 1
+        return events.RunResumed(self.attempt + 1, step, void_from)
 
     def _take(self, seq: int, event: events.LogEvent) -> None:
         match event:
@@ -103,12 +109,13 @@ class Fold:
             case events.RunResumed(attempt=attempt, void_from=void_from):
                 self.attempt = attempt
                 self.tries += 1
-                self._unsafe = None
                 if void_from < seq:
                     self.void.append((void_from, seq))
+                    self._forget_step()
             case events.StepFinished():
                 self.usage += event.usage
-                self.tries, self._unsafe = 0, None
+                self.tries = 0
+                self._forget_step()
                 self._last, self._calls, self._results, self._executed, self._answered = event, (), {}, False, ()
                 self._replies, self._decisions, self._states, self._approved = {}, {}, {}, set()
                 self._said.feed([event])
@@ -134,8 +141,15 @@ class Fold:
                 self.ending = event
             case _ if isinstance(event, _SHOWN_IN_STEP):
                 self._unsafe = self._unsafe or seq
+                if isinstance(event, events.TextDelta):
+                    self._texts.append(event.text)
+                elif not isinstance(event, events.StepStarted):
+                    self._plain = False
             case _:
                 pass
+
+    def _forget_step(self) -> None:
+        self._unsafe, self._texts, self._plain = None, [], True
 
     def _take_answer(self, event: events.RunAnswered) -> None:
         waiting, self.ending, self.tries = self.ending, None, 0

@@ -43,7 +43,7 @@ from turnstream.server.endpoints import (
 )
 from turnstream.server.endpoints import conversations as conversation_items
 from turnstream.server.endpoints.dialects import Dialects
-from turnstream.server.kept import Exchanges, KeptRuns
+from turnstream.server.kept import ONE_WAY, Exchanges, KeptRuns
 from turnstream.server.middleware.auth import Auth
 from turnstream.server.middleware.cors import Cors
 from turnstream.server.middleware.drain import Drain
@@ -72,7 +72,8 @@ def app(service: Service, state: State | None = None) -> ASGIApp:
     runs = store.runs or memory.Runs(service.threads or store.threads)
     conversations.waiting = None if store.runs else runs
     meter = admission.meter_for
-    keeper = state.keeper = Keeper(runs, store.threads, service.agents, state.runs.watches, exchanges.show, meter)
+    hooks = exchanges.show, meter, ONE_WAY
+    keeper = state.keeper = Keeper(runs, store.threads, service.agents, state.runs.watches, *hooks)
     state.scheduler = triggers.scheduler(service, store, keeper if store.runs else None)
     state.postman = triggers.postman(service, store, keeper if store.runs else None)
     kept = KeptRuns(keeper, conversations, exchanges, keeps=store.runs is not None)

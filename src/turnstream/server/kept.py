@@ -17,6 +17,7 @@ DISCONNECT_HEADER = "x-on-disconnect"
 MOST_KEY = 255  # characters of an Idempotency-Key
 # Dialects whose encoders know what a takeover makes void.
 RETRACTING = frozenset({"native", "openai_responses", "ag_ui", "vercel", "a2a"})
+ONE_WAY = frozenset(dialect.name for dialect in DIALECTS) - RETRACTING
 # Those of them whose answers a later request can name.
 _NAMING = frozenset({"openai_responses", "a2a"})
 # A request is stored without what opens doors.

@@ -12,6 +12,7 @@ Quirks (``Settings.quirks``), each absent unless a vendor needs it:
 - ``empty_content``: ``""`` and not null beside calls.
 - ``late_system``: system messages are taken anywhere; for others a late one is the user's.
 - ``body``: members to send with every request, unless ``extra`` has them.
+- ``continues``: the vendor goes on with an answer that the conversation ends with, if it is told to (vLLM).
 - ``responses``: the vendor also has ``/responses``, for models that refuse tools here.
 - ``text_only``: content must be a string; a user's parts that are not text are left out, a tool's are put into words.
 - ``no_files``: the vendor takes no files.
@@ -83,6 +84,8 @@ def body(settings: base.Settings, request: requests.ModelRequest, notes: list[st
         whole.pop("max_completion_tokens", None)
         whole[limit_name] = options.output_limit
     whole |= {name: value for name, value in (options.openai or {}).items() if name != "truncation"}
+    if quirks.get("continues") and history and history[-1]["role"] == "assistant":
+        whole |= {"continue_final_message": True, "add_generation_prompt": False}
     whole |= quirks.get("body", {})
     for unwanted in quirks.get("without", ()):
         whole.pop(unwanted, None)

@@ -57,6 +57,11 @@ class HttpModel:
         self.authorization = authorization.Authorization(provider, settings)
         self._noted: set[str] = set()
 
+    @property
+    def continues(self) -> bool:
+        """Whether it goes on with an answer that the conversation ends with."""
+        return self.provider.continues or bool(self.settings.quirks.get("continues"))
+
     async def __aenter__(self) -> Self:
         await self.client.__aenter__()
         return self
