@@ -164,3 +164,29 @@ def test_json_is_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         report = json.loads(capsys.readouterr().out)
         assert (report["ok"], exited.value.code) == (ok, 0 if ok else 1)
     assert report["errors"][0].startswith(f"{tmp_path}/agent.yaml:2: x: unknown key")
+
+
+def test_it_warns_of_functions_of_a_kept_run_that_do_not_say_what_a_second_call_would_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "tools.py").write_text(
+        "def pay(amount: int) -> str:\n    'Pay.'\n\n\ndef look(what: str) -> str:\n    'Look.'\n"
+    )
+    file = tmp_path / "agent.yaml"
+    tools = "tools: [tools.py:pay, {python: tools.py:look, effect: none}]\n"
+    file.write_text(f"model: demo\non_disconnect: go_on\n{tools}")
+    told = "warning: pay of agent agent does not say what a second call would do (effect)"
+    assert told in check(str(file), capsys)[1]
+    file.write_text(f"model: demo\n{tools}")
+    assert "second call" not in check(str(file), capsys)[1]
+
+
+def test_with_connect_it_looks_into_the_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "agent.yaml"
+    file.write_text("model: demo\nserver: {store: 'sqlite:nowhere/else/store.db'}\n")
+    (tmp_path / "nowhere").write_text("a file, where a folder should be")
+    assert check(str(file), capsys)[0] == 0
+    with pytest.raises(SystemExit) as exited:
+        main(["check", "--connect", str(file)])
+    assert exited.value.code == 1
+    assert "Cannot open the database" in capsys.readouterr().err

@@ -22,7 +22,36 @@ def advise(service: Service) -> list[str]:
         *_advise_on_keys(service),
         *_advise_on_issuers(service),
         *(line for agent in service.agents.values() for line in _advise_on(agent)),
+        *_advise_on_effects(service),
     ]
+
+
+def advise_on_store(service: Service) -> list[str]:
+    """Raises `ConfigurationError` for a store that does not work."""
+    import asyncio
+
+    from turnstream.runs import stores
+
+    found = asyncio.run(stores.findings(service.settings.store, service.folder))
+    return [f"store: {each}" for each in found]
+
+
+def _advise_on_effects(service: Service) -> Iterator[str]:
+    """Of agents whose runs outlive their client: these are gone on with by whoever takes them over."""
+    from turnstream.tools import wrap
+
+    scheduled = {schedule.agent for schedule in service.schedules.values()}
+    for name, agent in service.agents.items():
+        if agent.on_disconnect != "go_on" and name not in scheduled:
+            continue
+        tools = [spec for box in agent.toolboxes for spec in wrap.known_tools(box)]
+        silent = [spec.name for spec in tools if spec.source == "python" and not spec.declared]
+        if silent:
+            verb = "does" if len(silent) == 1 else "do"
+            yield (
+                f"{_join(silent)} of agent {name} {verb} not say what a second call would do (effect): a kept run "
+                "whose server stops in the middle of a call makes it again"
+            )
 
 
 def _advise_on_keys(service: Service) -> Iterator[str]:

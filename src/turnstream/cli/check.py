@@ -22,13 +22,16 @@ def check(
         bool,
         typer.Option("--env/--no-env", help="--no-env: do not report variables and keys that are not set here."),
     ] = True,
+    connect: Annotated[
+        bool, typer.Option("--connect", help="Also connect to the store, and say what is wrong or slow there.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Say what a configuration would run, or what is wrong.
 
     Everything that is wrong is told at once.
 
-    Nothing is started, and nothing is sent.
+    Nothing is started, and without --connect nothing is sent.
 
     Example: turnstream check agent.yaml
 
@@ -41,12 +44,13 @@ def check(
     skipped: list[str] | None = None if env else []
     try:
         service = configured(target, skipped=skipped)
+        found = advice.advise_on_store(service) if connect else []
     except ConfigurationError as error:
         if not as_json:
             raise
         typer.echo(json.dumps({"ok": False, "errors": error.message.splitlines()}))
         raise typer.Exit(1) from None
-    lines, warnings = report(service), advice.advise(service)
+    lines, warnings = report(service), [*advice.advise(service), *found]
     if as_json:
         agents = [_as_data(agent) for agent in service.agents.values()]
         typer.echo(json.dumps({"ok": True, "agents": agents, "warnings": warnings, "unchecked": skipped or []}))

@@ -104,6 +104,17 @@ async def probe(setting: str, folder: Path | None) -> None:
         raise errors.ConfigurationError(f"store: cannot reach the database: {error.__cause__}") from error
 
 
+async def findings(setting: str, folder: Path | None) -> list[str]:
+    """What an operator should know of a store that works. Raises `ConfigurationError` for one that does not."""
+    await probe(setting, folder)
+    if is_postgres(setting):
+        found: list[str] = await _postgres().findings(setting)
+        return found
+    if setting == "auto" and folder is not None and (reason := _why_not(folder / FOLDER / FILE)) is not None:
+        return [f"no run and no conversation would be kept: {reason}"]
+    return []
+
+
 def make(setting: str, folder: Path | None = None, memory_limit: int = 64 * 1024 * 1024) -> Store:
     """The store of a server whose configuration is in ``folder``; None if it has none. Nothing is opened yet."""
     check(setting)

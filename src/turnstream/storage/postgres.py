@@ -154,6 +154,25 @@ async def _keep(connection: Connection) -> None:
     """Nothing of ours stays in a session, so there is nothing to reset when a connection goes back to its pool."""
 
 
+_OLD = 300  # seconds after which a transaction that still runs keeps the queue's dead rows
+
+
+async def findings(url: str) -> list[str]:
+    """What an operator should know of the database, a sentence each. Raises `StoreError` where it does not answer."""
+    found: list[str] = []
+    async with _connection(url) as connection:
+        if await is_pooled(connection):
+            found.append(
+                "a pooler gives each transaction another connection (PgBouncer in transaction mode): watchers and new "
+                "runs are found by polling, ten times a second"
+            )
+        old = "select count(*) from pg_stat_activity where now() - xact_start > make_interval(secs => $1)"
+        if count := await connection.fetchval(old, float(_OLD)):
+            what = "transaction has" if count == 1 else "transactions have"
+            found.append(f"{count} {what} been open for more than {_OLD // 60} minutes: the queue cannot be cleaned up")
+    return found
+
+
 async def is_pooled(connection: Connection) -> bool:
     """A pooler gives its clients process ids of its own."""
     return bool(await connection.fetchval("select pg_backend_pid()") != connection.get_server_pid())

@@ -52,7 +52,11 @@ class Declared(wrap.Wrapper):
         return self._verifier or super().verify
 
     async def tools(self, context: requests.RunContext) -> list[toolspec.ToolSpec]:
-        specs = await self.box.tools(context)
-        if (effect := self._effect) is None:
-            return list(specs)
-        return [msgspec.structs.replace(spec, effect=effect, declared=True) for spec in specs]
+        return [self._declare(spec) for spec in await self.box.tools(context)]
+
+    @property
+    def known(self) -> tuple[toolspec.ToolSpec, ...]:
+        return tuple(self._declare(spec) for spec in super().known)
+
+    def _declare(self, spec: toolspec.ToolSpec) -> toolspec.ToolSpec:
+        return spec if self._effect is None else msgspec.structs.replace(spec, effect=self._effect, declared=True)
