@@ -17,6 +17,7 @@ class Ask(Struct, frozen=True, omit_defaults=True):
     ``text`` is for the person, who may answer with ``code`` where nothing else says which ask is meant. ``expires_at``
     is in seconds since the epoch. ``by`` says who may answer: "" is the run's principal, else ``scope:NAME`` or
     ``group:NAME``. ``source`` is who asks, ``state`` what that wants back with the answer; nobody is shown it.
+    ``arguments`` are those that the call will have, if a guardrail changes what the model wrote.
     """
 
     tool_call_id: str
@@ -29,6 +30,7 @@ class Ask(Struct, frozen=True, omit_defaults=True):
     by: str = ""
     source: str = ""
     state: Any = None
+    arguments: str | None = None
 
 
 class Decision(Struct, frozen=True, omit_defaults=True):

@@ -103,7 +103,7 @@ async def test_guardrails_of_the_server_stand_around_those_of_all_agents(tmp_pat
     ("guardrails", "why"),
     [
         ("output:\n- {words: [a], length: 3}", r"guardrails.output\[0\]: give exactly one of: find, expressions"),
-        ("output:\n- {words: [a], action: ask}", "'action: ask' does not work yet"),
+        ("output:\n- {words: [a], action: ask}", "'action: ask' is for 'tools'"),
         ("output:\n- {length: 3, action: mask}", "'action: mask' needs one of"),
         ("input:\n- {python: 'a.py:b', action: replace, text: x}", "'action: replace' needs one of: find, expr"),
         ("output:\n- {words: [a], action: replace}", "'action: replace' and 'text' need each other"),
@@ -124,6 +124,21 @@ def test_patterns_without_their_library_say_what_to_install(tmp_path: Path, monk
     monkeypatch.setitem(__import__("sys").modules, "re2", None)
     with pytest.raises(errors.ConfigurationError, match=r"pip install 'turnstream\[guardrails\]'"):
         build(tmp_path, "output:\n- find: [secrets]")
+
+
+async def test_after_untrusted_alone_is_for_what_must_not_happen_twice(tmp_path: Path) -> None:
+    tools = "def look() -> str:\n    return 'seen'\ndef pay() -> str:\n    return 'paid'\n"
+    entries = (
+        "tools:\n- rest: {name: page, url: 'http://127.0.0.1:9/'}\n"
+        "- {python: 'tools.py:look', approve: after_untrusted}\n"
+        "- {python: 'tools.py:pay', effect: once, approve: after_untrusted}\n"
+    )
+    agent = build(tmp_path, "output: []", entries, tools_py=tools)
+    agent.model = ScriptedModel([call("pay"), call("page"), call("look"), call("pay"), "Done."])
+    async with agent.run("hi") as run:
+        results = [event.output.content async for event in run if isinstance(event, events.ToolResult)]
+    assert (results[0], results[2]) == ("paid", "seen")
+    assert "needs approval" in str(results[3])
 
 
 async def test_calls_after_untrusted_content_need_a_yes(tmp_path: Path) -> None:

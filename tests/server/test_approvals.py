@@ -13,6 +13,10 @@ from tests import postgres
 from tests.agent.scripted import Box, Scripted, calls, says
 from tests.server.serving import Served, eventually, serving, text
 from turnstream import Agent, messages, requests, toolspec
+from turnstream.guardrails.matching import PatternRule
+from turnstream.guardrails.patterns import find_words
+from turnstream.guardrails.rules import LengthRule
+from turnstream.guardrails.tools import ToolGuard
 from turnstream.identity import Key
 from turnstream.tools import wrap
 
@@ -206,3 +210,36 @@ async def test_text_in_the_arguments_cannot_close_the_fence_or_hide_anything() -
     assert "````json" in asked
     assert "\u202e" not in asked
     assert "\\u202e" in asked
+
+
+async def test_a_guardrail_of_tools_can_ask_and_a_masked_argument_is_shown_as_it_runs() -> None:
+    files = Files()
+    asking = ToolGuard([PatternRule("words", find_words(["secret"]), "***")], asking=[LengthRule("length", 30)])
+    wanted = calls(("look", '{"path": "/tmp/a secret place, and a long one"}'), ("delete", '{"path": "secret"}'))
+    model = Scripted(wanted, says("done"))
+    async with serving(Agent(model, [wrap.Checked(files.box, asking)], name="helper"), store="memory") as served:
+        asked = await say(served, "go")
+        first, second = codes(asked)
+        assert "The guardrail 'length' found something in the arguments of look." in asked
+        assert '"path": "***"' in asked
+        left = await say(served, "go", asked, f"approve {first}")
+        assert await say(served, "go", asked, f"approve {first}", left, f"approve {second}") == "done"
+    assert files.deleted == ['{"path": "***"}']
+
+
+async def test_a_group_answers_and_the_principal_of_the_run_does_not() -> None:
+    files, _, agent = deleting(files=Files(by="group:finance"))
+    ann = Key("ann-key-0123456789", "ann")
+    bob = Key("bob-key-0123456789", "bob", groups=frozenset({"finance"}))
+    keys = (ann, bob)
+    async with serving(agent, store="memory", keys=keys) as served:
+        asked = await say(served, "delete it", key=ann.key)
+        [code] = codes(asked)
+        assert (await say(served, "delete it", asked, f"approve {code}", key=ann.key)).startswith("There is no open")
+        path, body = f"/v1/approvals/{code}", {"action": "approve"}
+        assert (await served.post(body, path, authorization=f"Bearer {ann.key}"))[0] == 404
+        [found] = (await served.get("/v1/approvals", authorization=f"Bearer {bob.key}"))[2]["data"]
+        assert (found["code"], found["tool_call"]["name"], found["principal"]) == (code, "delete", "ann")
+        assert (await served.post(body, path, authorization=f"Bearer {bob.key}"))[0] == 200
+        await eventually(lambda: len(files.deleted) == 1)
+        assert (await served.post(body, path, authorization=f"Bearer {bob.key}"))[0] == 404

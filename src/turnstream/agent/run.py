@@ -309,7 +309,12 @@ class Run:
         until = None if self.agent.ask_lifetime is None else time.time() + self.agent.ask_lifetime
         asked = tuple(name_ask(ask, until) for ask in execution.asks)
         waits = {ask.tool_call_id for ask in asked}
-        calls = tuple(call for call in execution.calls if call.id in waits)
+        changed = {ask.tool_call_id: ask.arguments for ask in asked if ask.arguments is not None}
+        calls = tuple(
+            msgspec.structs.replace(call, arguments=changed.get(call.id, call.arguments))
+            for call in execution.calls
+            if call.id in waits
+        )
         waiting = events.RunWaiting(self._step, calls, asked, self.usage)
         if self._wait is not None and self._record is not None:
             await self._wait(self.request, [*self._record.log, waiting])

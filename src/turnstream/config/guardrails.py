@@ -42,6 +42,7 @@ class ModerationSection(Section):
 class RuleSection(Section):
     """One guardrail: what it looks for, under exactly one key, and what is done about it."""
 
+    asks: ClassVar[bool] = False
     kinds: ClassVar[Sequence[str]] = ("find", "expressions", "words", "words_file", "length", "python", "moderation")
 
     name: NonEmpty | None = None
@@ -62,7 +63,8 @@ class RuleSection(Section):
     """A model that is asked whether the text is safe."""
     action: Literal["mask", "replace", "stop", "ask"] | None = None
     """`mask` what was found (the default where something can be found), `replace` it by `text`, or `stop` (the default
-    for all else)."""
+    for all else). In `tools` also `ask`: a person is asked before a call whose arguments have it; a result that has it
+    is withheld."""
     text: str | None = None
     """What stands for what was found, or for an answer that may not be shown."""
     on_error: Literal["stop", "pass"] = "stop"
@@ -78,8 +80,8 @@ class RuleSection(Section):
     def _fits_together(self) -> RuleSection:
         if sum(getattr(self, kind) is not None for kind in self.kinds) != 1:
             raise ValueError(f"give exactly one of: {', '.join(self.kinds)}")
-        if self.action == "ask":
-            raise ValueError("'action: ask' does not work yet: no run can wait for a person here; use 'stop'")
+        if self.action == "ask" and not (self.asks and self.kind in (*_FINDING, "length")):
+            raise ValueError("'action: ask' is for 'tools', with something that finds or 'length'")
         if self.action == "mask" and self.kind not in _FINDING:
             raise ValueError(f"'action: mask' needs one of: {', '.join(_FINDING)}")
         if self.action == "replace" and self.kind not in self.replaceable():
@@ -123,6 +125,7 @@ class OutputSection(RuleSection):
 class ToolsSection(RuleSection):
     """A guardrail between the agent and its tools; 'stop' refuses the call or withholds the result."""
 
+    asks: ClassVar[bool] = True
     kinds: ClassVar[Sequence[str]] = (*RuleSection.kinds, "mark_as_data")
 
     mark_as_data: StrList | None = None
@@ -169,7 +172,9 @@ def build(
         answer_judges=outgoing.judges,
     )
     marked = [name for one in section.tools for name in one.mark_as_data or ()]
-    tools = ToolGuard([*checking.rules, *checking.lengths], checking.judges, marked) if section.tools else None
+    tools = None
+    if section.tools:
+        tools = ToolGuard([*checking.rules, *checking.lengths], checking.judges, marked, checking.asking)
     return Built(guardrails, tools)
 
 
@@ -184,6 +189,7 @@ class _Rules:
         where: context.ConfigContext,
     ) -> None:
         self.rules: list[texts.Rule] = []
+        self.asking: list[texts.Rule] = []
         self.lengths: list[texts.Rule] = []
         self.judges: list[rules.Judge] = []
         for index, section in enumerate(sections):
@@ -194,17 +200,22 @@ class _Rules:
                     found.report((*path, index), error.message)
 
     def _add(self, section: RuleSection, where: context.ConfigContext) -> None:
+        asks = section.action == "ask"
         if section.kind == "length":
-            self.lengths.append(rules.LengthRule(section.name or "length", section.length or 0))
+            lengths = self.asking if asks else self.lengths
+            lengths.append(rules.LengthRule(section.name or "length", section.length or 0))
         elif section.kind in _FINDING:
-            self.rules += _build_patterns(section, where)
+            found = self.asking if asks else self.rules
+            found += _build_patterns(section, where)
         elif section.kind != "mark_as_data":
             self.judges.append(_build_judge(section, where))
 
 
 def _build_patterns(section: RuleSection, where: context.ConfigContext) -> Iterator[matching.PatternRule]:
     def rule(name: str, pattern: matching.Pattern, label: str) -> matching.PatternRule:
-        replacement = None if section.action == "stop" else section.text if section.action == "replace" else label
+        replacement = (
+            None if section.action in ("stop", "ask") else section.text if section.action == "replace" else label
+        )
         return matching.PatternRule(section.name or name, pattern, replacement)
 
     for name in section.find or ():

@@ -12,7 +12,7 @@ from hashlib import sha256
 
 import msgspec
 
-from turnstream import errors, messages, requests, toolspec
+from turnstream import errors, messages, protocols, requests, toolspec
 from turnstream.guardrails import outside, texts, values
 from turnstream.guardrails.gate import Question
 from turnstream.guardrails.rules import Judge
@@ -20,16 +20,24 @@ from turnstream.guardrails.rules import Judge
 
 class ToolGuard(outside.Owner):
     """``judges`` are asked about the text of each result. ``marked`` are patterns of the names of tools whose results
-    the model is told to read as data."""
+    the model is told to read as data. ``asking`` are rules of which a person is asked: before a call whose arguments
+    one of them would stop. A result is withheld, for its call cannot be taken back."""
 
     def __init__(
-        self, rules: Sequence[texts.Rule] = (), judges: Sequence[Judge] = (), marked: Sequence[str] = ()
+        self,
+        rules: Sequence[texts.Rule] = (),
+        judges: Sequence[Judge] = (),
+        marked: Sequence[str] = (),
+        asking: Sequence[texts.Rule] = (),
     ) -> None:
         super().__init__(judges)
+        self._asking = tuple(asking)
         self._rules, self._judges, self._marked = tuple(rules), tuple(judges), tuple(marked)
 
     async def arguments(self, call: messages.ToolCall, context: requests.RunContext) -> messages.ToolCall:
-        """Raises `ToolError`."""
+        """Raises `ToolError`, and `AskError` where a person is to be asked."""
+        if self._asking:
+            await self._ask(call, context)
         try:
             return await outside.search(len(call.arguments), values.change_call, call, self._change)
         except texts.StoppedError as stopped:
@@ -38,13 +46,30 @@ class ToolGuard(outside.Owner):
                 f"The call of {call.name} was refused by the guardrail {stopped.rule!r}: it was not executed."
             ) from None
 
+    async def _ask(self, call: messages.ToolCall, context: requests.RunContext) -> None:
+        try:
+            await outside.search(
+                len(call.arguments), values.change_call, call, lambda text: texts.apply(self._asking, text)
+            )
+        except texts.StoppedError as stopped:
+            outside.report(context, stopped.rule, f"asks about a call of {call.name}")
+            text = f"The guardrail '{stopped.rule}' found something in the arguments of {call.name}"
+            if context.approve is None:
+                raise errors.ToolError(f"{text}, and nobody can be asked: it was not executed.") from None
+            try:
+                approved = await context.approve()
+            except protocols.AskError as error:
+                raise protocols.AskError(msgspec.structs.replace(error.ask, text=f"{text}.")) from None
+            if approved is not True:
+                raise errors.ToolError(f"The call of {call.name} was not approved: it was not executed.") from None
+
     async def result(
         self, call: messages.ToolCall, output: toolspec.ToolOutput, context: requests.RunContext
     ) -> toolspec.ToolOutput:
         """Raises `ToolError`."""
         text = messages.content_text(output.content)
         try:
-            output = await outside.search(len(text), values.change_output, output, self._change)
+            output = await outside.search(len(text), values.change_output, output, self._change_result)
             for judge in self._judges if text else ():
                 if not await outside.ask(Question(judge, messages.content_text(output.content)), context):
                     raise texts.StoppedError(judge.name)
@@ -54,6 +79,9 @@ class ToolGuard(outside.Owner):
                 f"The result of {call.name} was withheld by the guardrail {stopped.rule!r}."
             ) from None
         return mark(call, output, context) if any(fnmatchcase(call.name, name) for name in self._marked) else output
+
+    def _change_result(self, text: str) -> str:
+        return texts.apply((*self._rules, *self._asking), text)
 
     def _change(self, text: str) -> str:
         return texts.apply(self._rules, text)

@@ -344,9 +344,13 @@ class Checked(Wrapper):
         return self.box, self._check
 
     async def call(self, call: messages.ToolCall, context: requests.RunContext) -> toolspec.ToolOutput:
-        call = await self._check.arguments(call, context)
+        given, call = call, await self._check.arguments(call, context)
         try:
             output = await self.box.call(call, context)
+        except protocols.AskError as error:
+            if call.arguments == given.arguments:
+                raise
+            raise protocols.AskError(msgspec.structs.replace(error.ask, arguments=call.arguments)) from None
         except errors.ToolError as error:
             output = toolspec.ToolOutput(error.message, is_error=True)
         return await self._check.result(call, output, context)
@@ -364,7 +368,7 @@ class Approved(Wrapper):
     A function ``ask`` that is not async runs in a thread. Nothing but True is a yes. The agent's time-out of the call
     stands still while it waits; a `Timed` around it goes on. Leaving the run cancels the question. With ``runs`` only
     calls of these runs need a yes. ``by`` is who else may say it than the person at the other end (`asks.Ask.by`), and
-    ``expires`` for how many seconds that can be said.
+    ``expires`` for how many seconds that can be said. With ``once`` only calls that must not happen twice need a yes.
     """
 
     @property
@@ -379,10 +383,11 @@ class Approved(Wrapper):
         runs: Container[requests.RunContext] | None = None,
         by: str = "",
         expires: float | None = None,
+        once: bool = False,
     ) -> None:
         super().__init__(box)
         self.calls, self.ask, self.by = tuple(calls), ask, by
-        self._expires = expires
+        self._expires, self._once = expires, once
         self._runs = runs
         self._is_async = iscoroutinefunction(ask) or iscoroutinefunction(getattr(ask, "__call__", None))  # noqa: B004
         self._threads = Threads("approve", _MOST_ASKING)
@@ -390,14 +395,24 @@ class Approved(Wrapper):
     def _needs(self, name: str) -> bool:
         return any(fnmatchcase(name, pattern) for pattern in self.calls)
 
+    def _needs_of(self, spec: toolspec.ToolSpec) -> bool:
+        return self._needs(spec.name) and (spec.effect == "once" or not self._once)
+
+    async def _acts(self, call: messages.ToolCall, context: requests.RunContext) -> bool:
+        """Whether it is a call of the kind that needs a yes. A tool that nobody knows may be one."""
+        if not self._once:
+            return True
+        specs = [spec for spec in await self.box.tools(context) if spec.name == call.name]
+        return not specs or specs[0].effect == "once"
+
     async def tools(self, context: requests.RunContext) -> list[toolspec.ToolSpec]:
         return [
-            msgspec.structs.replace(spec, approval=spec.approval or self._needs(spec.name))
+            msgspec.structs.replace(spec, approval=spec.approval or self._needs_of(spec))
             for spec in await self.box.tools(context)
         ]
 
     async def call(self, call: messages.ToolCall, context: requests.RunContext) -> toolspec.ToolOutput:
-        if self._needs(call.name) and (self._runs is None or context in self._runs):
+        if self._needs(call.name) and (self._runs is None or context in self._runs) and await self._acts(call, context):
             await self._approve(call, context)
         await context.begin()
         return await self.box.call(call, context)

@@ -59,7 +59,8 @@ class ApproverSection(Section):
 
 
 class ApproveSection(Section):
-    """Calls that are made only after a yes. A list of names alone means `{calls: […]}`."""
+    """Calls that are made only after a yes. A list of names alone means `{calls: […]}`; `after_untrusted` alone means
+    `{calls: ["*"], after_untrusted: true, once: true}`."""
 
     calls: Annotated[StrList, Field(min_length=1)]
     """Of tools with these names (without the prefix); `*` stands for anything: `delete_*`."""
@@ -70,6 +71,8 @@ class ApproveSection(Section):
     """Who may say it, if not the user that the run works for."""
     expires: Seconds | None = None
     """Seconds after which a question that nobody has answered counts as a no; a week without it."""
+    once: bool = False
+    """Only tools whose effect must not happen twice (`effect: once`)."""
     after_untrusted: bool = False
     """Only after a tool of another kind than `python` has answered in the same run: then what the model asks for may be
     the wish of whoever wrote that."""
@@ -103,6 +106,8 @@ class ToolSection(Section):
     @model_validator(mode="before")
     @classmethod
     def _write_out_approve(cls, value: Any) -> Any:
+        if isinstance(value, dict) and value.get("approve") == "after_untrusted":
+            return {**value, "approve": {"calls": ["*"], "after_untrusted": True, "once": True}}
         if isinstance(value, dict) and isinstance(value.get("approve"), str | list):
             return {**value, "approve": {"calls": value["approve"]}}
         return value
@@ -217,7 +222,8 @@ def _wrap(box: Toolbox, section: ToolSection, ask: wrap.Ask | None, readers: unt
     if section.approve is not None:
         runs = readers if section.approve.after_untrusted else None
         by = section.approve.by.rule if section.approve.by is not None else ""
-        box = wrap.Approved(box, section.approve.calls, ask, runs, by, section.approve.expires)
+        expires, once = section.approve.expires, section.approve.once
+        box = wrap.Approved(box, section.approve.calls, ask, runs, by, expires, once)
     if section.prefix is not None:
         box = wrap.Prefixed(box, section.prefix)
     return box
