@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,7 +86,8 @@ class Service:
     ``threads`` is where conversations are kept, None: as ``settings.store`` says. ``folder`` is that of the
     configuration, if there is one. ``watches`` make those who watch its runs. ``secrets`` are those that it was
     configured with: no line of the log has them. ``schedules`` start runs by the clock, each by its name; ``webhooks``
-    are told of kept runs.
+    are told of kept runs. ``sources`` are the configurations of agents, without secrets, where they come from files;
+    ``rebuild`` makes the agent of a name and such a source.
     """
 
     agents: Mapping[str, Agent]
@@ -97,6 +98,8 @@ class Service:
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     schedules: Mapping[str, Schedule] = field(default_factory=dict)
     webhooks: tuple[Webhook, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict, repr=False)
+    rebuild: Callable[[str, str], Agent] | None = field(default=None, repr=False)
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack, repr=False)
 
     def agents_of(self, principal: requests.Principal) -> Mapping[str, Agent]:

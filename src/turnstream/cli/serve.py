@@ -6,6 +6,7 @@ import dataclasses
 import logging
 import os
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
@@ -50,15 +51,18 @@ def serve(
 
     Example: turnstream serve agent.yaml --workers 4 --store postgres://…
     """
-    from turnstream.cli.target import configured
+    from turnstream.cli.target import Loader
 
-    service = with_settings(configured(target, model), host, port, allow_unauthenticated, store, workers)
+    loader = Loader(
+        target, model, lambda service: with_settings(service, host, port, allow_unauthenticated, store, workers)
+    )
+    service = loader.first()
     keeps_nothing = fit_store(service)
     if worker is None and service.settings.workers > 1:
         from turnstream.cli import workers as parent
 
         parent.start(service, context, log_level, log_format, keeps_nothing=keeps_nothing)
-    run(service, log_level=log_level, log_format=log_format, otel=otel, worker=worker)
+    run(service, log_level=log_level, log_format=log_format, otel=otel, worker=worker, load=loader.again)
 
 
 def with_settings(
@@ -97,9 +101,10 @@ def run(
     otel: bool = False,
     listener: socket.socket | None = None,
     worker: str | None = None,
+    load: Callable[[], Service] | None = None,
 ) -> None:
-    """Serve until told to stop, as one of several processes if ``worker`` says its place. Raises `ConfigurationError`
-    if that is not safe or not possible."""
+    """Serve until told to stop, as one of several processes if ``worker`` says its place. ``load`` loads the
+    configuration anew. Raises `ConfigurationError` if that is not safe or not possible."""
     import asyncio
 
     from turnstream import redaction
@@ -116,16 +121,31 @@ def run(
     if otel or telemetry.is_wanted(os.environ):
         traces, send_last = telemetry.set_up(os.environ)
         service.watches += (traces.watch,)
+    again = None if load is None else _keeping_secrets(load)
     if worker is not None:
         number, listener, link = workers.place(worker)
-        made = server(service, link, serves_metrics=number == 1)
+        made = server(service, link, serves_metrics=number == 1, load=again)
     else:
-        made = server(service)
+        made = server(service, load=again)
+        made.heed_hangups()
         listener = listener or listen(service.settings)
         announce(service, listener, is_json)
     made.run_on(listener)
     if send_last is not None:
         send_last()
+
+
+def _keeping_secrets(load: Callable[[], Service]) -> Callable[[], Service]:
+    """The same, and no line of the log has the secrets of what it loads."""
+
+    def again() -> Service:
+        from turnstream.telemetry import logs
+
+        service = load()
+        logs.redact_also(service.secrets)
+        return service
+
+    return again
 
 
 def announce(service: Service, listener: socket.socket, is_json: bool, *more: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,38 @@ def configured(target: str | None, model: str | None = None, *, skipped: list[st
         )
     environment.export(Path(found))
     return _with_model(load(found, skipped=skipped), model)
+
+
+class Loader:
+    """Loads a named or usual configuration, and again when it has changed. ``finish`` is what the command line has to
+    say about the service."""
+
+    def __init__(self, target: str | None, model: str | None, finish: Callable[[Service], Service]) -> None:
+        self._target, self._model, self._finish = target, model, finish
+        self._environ = dict(os.environ)  # before a file `.env` adds to it: that may be another one next time
+
+    def first(self) -> Service:
+        return self._finish(configured(self._target, self._model))
+
+    @property
+    def again(self) -> Callable[[], Service] | None:
+        """None for a target in Python: its module is loaded once."""
+        from turnstream.config import find
+
+        found = self._target or find(Path())
+        path = None if found is None else Path(found)
+        return self._load if path is not None and path.exists() and path.suffix != ".py" else None
+
+    def _load(self) -> Service:
+        from turnstream.config import environment, find, load
+
+        found = self._target or find(Path())
+        if found is None:
+            raise errors.ConfigurationError("the configuration is gone: there is no agent.yaml and no agents/")
+        environ = environment.read(Path(found), self._environ)
+        service = self._finish(_with_model(load(found, environ), self._model))
+        os.environ.update(environ)  # for tools that look there
+        return service
 
 
 def discovered(target: str | None, model: str | None = None) -> tuple[Service, str]:

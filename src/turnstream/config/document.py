@@ -117,9 +117,11 @@ def read(
     is_json: Callable[[Path], bool] = _no_json,
     *,
     allow_unset: bool = False,
+    raw: bool = False,
 ) -> Document:
     """``filled_later`` names the variables which, at that path, are left as they are: a tool fills them at each call.
-    ``is_json`` says where values are read as YAML 1.2 has them: a tool sends them on as JSON.
+    ``is_json`` says where values are read as YAML 1.2 has them: a tool sends them on as JSON. ``raw`` leaves all
+    variables as they are written.
 
     Keys given twice and unset variables are among the document's problems. Raises `ConfigurationError` for text that
     is not YAML.
@@ -135,7 +137,7 @@ def read(
         raise errors.ConfigurationError(f"{file}:1: not valid YAML: forbidden character or nesting") from None
     document = Document(file, allow_unset=allow_unset)
     if node is not None:
-        document.value = _Reader(document, environ, filled_later, is_json).read(node, ())
+        document.value = _Reader(document, environ, filled_later, is_json, raw=raw).read(node, ())
     return document
 
 
@@ -155,8 +157,10 @@ class _Reader:
         environ: Mapping[str, str],
         filled_later: Callable[[Path], Sequence[str]],
         is_json: Callable[[Path], bool],
+        *,
+        raw: bool = False,
     ) -> None:
-        self.document = document
+        self.document, self.raw = document, raw
         self.environ = environ
         self.filled_later = filled_later
         self.is_json = is_json
@@ -206,7 +210,7 @@ class _Reader:
 
     def _scalar(self, node: Node, path: Path) -> Any:
         if isinstance(node.value, str) and "${" in node.value:
-            return self._substitute(node.value, path)
+            return node.value if self.raw else self._substitute(node.value, path)
         if isinstance(node, ScalarNode) and node.style is None and self.is_json(path):
             return yaml12.scalar(node.value)
         try:

@@ -16,15 +16,18 @@ from turnstream.config import (
     context,
     document,
     environment,
+    files,
     foreign,
     guardrails,
     outside,
     references,
     settings,
+    sources,
 )
 from turnstream.config import schedules as scheduling
 from turnstream.config import webhooks as hooking
 from turnstream.config.sections import Section
+from turnstream.config.tools import entry
 from turnstream.config.validation import validate
 from turnstream.providers.http import Client
 from turnstream.service import ServerSettings, Service
@@ -82,6 +85,40 @@ class _Common(Section):
     webhooks: list[hooking.WebhookSection] = Field(default_factory=list)
 
 
+class _Rebuilding:
+    """Makes agents again that were configured otherwise, with the secrets, the environment and the server's guardrails
+    of now. Nothing here was ever wrong: it was loaded."""
+
+    def __init__(self) -> None:
+        self.sources: dict[str, str] = {}
+        self._common: guardrails.Built | None = None
+        self._redactor = text.Redactor()
+        self._raw: dict[str, Any] = {}
+        self._where: dict[str, tuple[Path, context.ConfigContext]] = {}
+
+    def add(self, agent: str, file: Path, where: context.ConfigContext) -> None:
+        self._raw[agent] = sources.raw(files.read_text(file))
+        self.sources[agent] = sources.write(self._raw[agent], where.folder)
+        self._where[agent] = file, where
+
+    def finish(self, common: guardrails.Built | None, secrets: Iterable[str]) -> None:
+        """What the server's configuration has for all agents."""
+        self._common, self._redactor = common, text.Redactor(secrets)
+
+    def rebuild(self, agent: str, source: str) -> Agent:
+        """Raises `ConfigurationError`."""
+        file, where = self._where.get(agent, next(iter(self._where.values())))  # one that is gone had a neighbour
+        whole = sources.read(source, self._raw.get(agent))
+        found = document.read(whole, str(file), where.environ, entry.names_filled_later, entry.is_json)
+        built, _ = agents.Builder(found, where).build(agent)
+        found.check()
+        assert built is not None, "what is wrong was told"
+        built.redactor = self._redactor
+        if self._common is not None:
+            self._common.protect(built)
+        return built
+
+
 class _Loading:
     """What has been found in the files so far. All are read before the first error is raised."""
 
@@ -91,9 +128,10 @@ class _Loading:
         self.agents: dict[str, Agent] = {}
         self._problems: list[str | document.Document] = []
         self.outside = outside.Outside()
+        self.rebuilding = _Rebuilding()
         self.server: tuple[Path, ServerSettings] | None = None
         self._homes: dict[str, Path] = {}
-        self._common: guardrails.Built | None = None
+        self.common: guardrails.Built | None = None
         self.secrets: set[str] = set()
 
     @property
@@ -110,9 +148,9 @@ class _Loading:
         redactor = text.Redactor(secrets)
         for agent in self.agents.values():
             agent.redactor = redactor
-        if self._common is not None:
+        if self.common is not None:
             for agent in self.agents.values():
-                self._common.protect(agent)
+                self.common.protect(agent)
 
     def add_file(self, file: Path, where: context.ConfigContext) -> None:
         try:
@@ -125,7 +163,7 @@ class _Loading:
         agent, section = _build(found, file, where)
         server = section.server if section is not None else None
         if server is not None and server.guardrails is not None:
-            self._common = guardrails.build(server.guardrails, found, ("server", "guardrails"), where)
+            self.common = guardrails.build(server.guardrails, found, ("server", "guardrails"), where)
         self._problems.append(found)
         self.secrets.update(redaction.collect(found.value), redaction.collect(found.variables))
         if section is not None:
@@ -136,6 +174,7 @@ class _Loading:
             self._add_server(file, server)
         if agent is not None:
             self._add_agent(file, agent)
+            self.rebuilding.add(agent.name, file, where)
 
     def _add_server(self, file: Path, section: settings.ServerSection) -> None:
         if self.server is None:
@@ -170,8 +209,16 @@ def _load_files(
         raise errors.ConfigurationError("\n".join(problems))
     secrets = frozenset(loading.secrets.union(redaction.collect(environ)))
     loading.protect(secrets)
-    settings = loading.server_settings
-    return Service(loading.agents, settings, schedules=schedules, webhooks=webhooks, secrets=secrets)
+    loading.rebuilding.finish(loading.common, secrets)
+    return Service(
+        loading.agents,
+        loading.server_settings,
+        schedules=schedules,
+        webhooks=webhooks,
+        secrets=secrets,
+        sources=loading.rebuilding.sources,
+        rebuild=loading.rebuilding.rebuild,
+    )
 
 
 def _build(

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import dropwhile
@@ -119,7 +120,13 @@ class Scheduler:
         self.schedules, self.agents = schedules, agents
         self._firings, self._runs, self._start, self._new_id = firings, runs, start, new_id
         self._clock = clock or firings.time
+        self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+
+    def change(self, schedules: Mapping[str, Schedule], agents: Mapping[str, agents.Agent]) -> None:
+        """From now on these count."""
+        self.schedules, self.agents = schedules, agents
+        self._changed.set()
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._run())
@@ -139,13 +146,19 @@ class Scheduler:
     async def _run(self) -> None:
         while True:
             try:
-                await asyncio.sleep(await self.look())
+                self._changed.clear()
+                pause = await self.look()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await self._changed.wait()
             except Exception:  # one schedule that fails must not stop the others for good
                 logger.exception("the schedules could not be looked at")
                 await asyncio.sleep(_PAUSE)
 
     async def look(self) -> float:
         """Start what is due. Seconds until it is worth looking again."""
+        if not self.schedules:
+            return _LONGEST_SLEEP
         try:
             now = _moment(await self._clock())
         except errors.StoreError:

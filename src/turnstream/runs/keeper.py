@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -32,6 +33,40 @@ logger = logging.getLogger(__name__)
 LOG_LIFETIME, EXPIRE_EVERY = 3600.0, 300.0
 
 
+class Agents(Protocol):
+    """The agents that this process has, by the names that requests use."""
+
+    def config(self, agent: str) -> str:
+        """The version of its configuration that a new run is started with (`NewRun.config`)."""
+        ...
+
+    def get(self, agent: str) -> agents.Agent | None:
+        """As it is configured now."""
+        ...
+
+    def lease(self, new: protocols.NewRun) -> AbstractAsyncContextManager[agents.Agent | None]:
+        """The agent in the version that the run was started with, for as long as the block lasts. None if it is not
+        served any more. Raises `ConfigurationError`."""
+        ...
+
+
+class _Fixed:
+    """Agents that stay as they are."""
+
+    def __init__(self, agents: Mapping[str, agents.Agent]) -> None:
+        self._agents = agents
+
+    def config(self, agent: str) -> str:
+        return ""
+
+    def get(self, agent: str) -> agents.Agent | None:
+        return self._agents.get(agent)
+
+    @asynccontextmanager
+    async def lease(self, new: protocols.NewRun) -> AsyncIterator[agents.Agent | None]:
+        yield self._agents.get(new.agent)
+
+
 class Keeper:
     """``async with`` it. ``agents`` are those that this process has, by the names that requests use. ``watches`` make
     those who watch each run. ``show`` gives the whole answer of a run that has ended, in its client's own protocol,
@@ -42,7 +77,7 @@ class Keeper:
         self,
         runs: protocols.Runs,
         threads: protocols.Threads,
-        agents: Mapping[str, agents.Agent],
+        agents: Mapping[str, agents.Agent] | Agents,
         watches: Sequence[protocols.Watch] = (),
         show: Callable[[protocols.NewRun, protocols.NumberedEvents], Awaitable[bytes]] | None = None,
         meter: Callable[[protocols.NewRun], Awaitable[protocols.Meter | None]] | None = None,
@@ -55,7 +90,7 @@ class Keeper:
         self.runs = runs
         self._watches = tuple(watches)
         self._threads = threads
-        self._agents = agents
+        self._agents = _Fixed(agents) if isinstance(agents, Mapping) else agents
         self._tasks: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
 
@@ -75,7 +110,7 @@ class Keeper:
 
     async def start(self, new: protocols.NewRun) -> protocols.Submitted:
         """Accept a run, and begin with it at once if there is room. Raises as `Runs.submit` does."""
-        accepted = await self.runs.submit(replace(new, notify=self.targets(new.agent)), here=True)
+        accepted = await self.runs.submit(self._complete(new), here=True)
         if isinstance(accepted, protocols.Submitted):
             return accepted
         self._execute_soon(accepted)
@@ -83,13 +118,17 @@ class Keeper:
 
     async def keep(self, new: protocols.NewRun, batch: Sequence[events.LogEvent]) -> None:
         """A run that begins to wait, and was nobody's but its client's so far. Raises as `Runs.keep` does."""
-        await self.runs.keep(replace(new, notify=self.targets(new.agent)), batch)
+        await self.runs.keep(self._complete(new), batch)
         logger.info("run %s of %s waits", new.id, new.agent)
 
     def holds(self, agent: str) -> bool:
         """Whether protocols that cannot take anything back are shown each step of it when that is finished."""
         found = self._agents.get(agent)
         return found is not None and found.on_takeover == "hold"
+
+    def _complete(self, new: protocols.NewRun) -> protocols.NewRun:
+        """With what this process knows of its agent."""
+        return replace(new, notify=self.targets(new.agent), config=self._agents.config(new.agent))
 
     async def leave(self) -> None:
         """Claim nothing more, and let other processes go on with what is under way. They begin at once."""
@@ -154,12 +193,22 @@ class Keeper:
 
     async def _answer(self, claim: protocols.Claim, folded: log.Fold, pending: Group) -> None:
         """From where the log is to the end of the run, or to where it waits."""
+        new, failure = claim.new, None
+        try:
+            async with self._agents.lease(new) as agent:
+                if agent is not None:
+                    await self._resume(agent, claim, folded, pending)
+                    return
+            failure = "agent_not_found", f"The agent {new.agent!r} is not served any more.", 404
+        except errors.ConfigurationError as error:
+            logger.error("run %s: its agent's configuration cannot be used any more: %s", new.id, error.message)
+            text = f"The configuration of {new.agent!r} that the run was started with cannot be used any more."
+            failure = "configuration_gone", text, 500
+        gone = events.RunFailed(*failure, folded.usage, None, False)
+        await pending.put([gone], (*new.said, *folded.messages))
+
+    async def _resume(self, agent: agents.Agent, claim: protocols.Claim, folded: log.Fold, pending: Group) -> None:
         new = claim.new
-        if (agent := self._agents.get(new.agent)) is None:
-            text = f"The agent {new.agent!r} is not served any more."
-            gone = events.RunFailed("agent_not_found", text, 404, folded.usage, None, False)
-            await pending.put([gone], (*new.said, *folded.messages))
-            return
 
         async def begin(call: messages.ToolCall) -> None:
             await pending.put([events.ToolBegan(call.id, "once")])

@@ -42,6 +42,10 @@ class Places:
         self.in_use = self.waiting = 0
         self._lines: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()  # served longest ago first
 
+    def resize(self, most: int, queue: int, timeout: float) -> None:
+        """What counts from now on; whoever has a place, or waits for one, has it still."""
+        self._most, self._queue, self._timeout = most, queue, timeout
+
     def take(self, principal: str, most: int | None) -> Place | None:
         """A place at once; None if there is none. ``most`` are those that the principal may have. Raises
         `RateLimitError`, and `ServerBusyError` where nobody may wait."""

@@ -313,6 +313,7 @@ class Runs:
             _Append(new, 1, uuid.uuid4().hex, batch, ())(db)
 
         await self.database.call(job, durable=True)
+        self.database.posted.set()
 
     async def waiting(self, principal: str | None = None, limit: int = 1000) -> list[protocols.RunState]:
         select = f"""select {threads.RUN_COLUMNS} from run where status = 'waiting'

@@ -12,9 +12,11 @@ agent do not go through its router: its way costs more than all else that a requ
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager, nullcontext
-from functools import partial
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -23,14 +25,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from turnstream import identity
+from turnstream import agent as agents
+from turnstream import identity, protocols
 from turnstream.dialects import DIALECTS
 from turnstream.runs import memory, stores
 from turnstream.runs.admission import Admission
 from turnstream.runs.keeper import Keeper
-from turnstream.server import identities, insight, openapi, refusals, routes, scopes, triggers
+from turnstream.server import checks, identities, insight, openapi, refusals, routes, scopes, triggers, versions
 from turnstream.server.conversations import Conversations
 from turnstream.server.endpoints import (
+    admin,
     approvals,
     health,
     metrics,
@@ -58,32 +62,166 @@ from turnstream.server.people import People
 from turnstream.server.state import State
 from turnstream.service import ServerSettings, Service
 
+if TYPE_CHECKING:
+    from turnstream.telemetry.metrics import Metrics
 
-def app(service: Service, state: State | None = None) -> ASGIApp:
-    """``state`` is for who wants to drain the server; see `turnstream.server.run`."""
-    state = state or State(service.settings)
-    table = routes.Routes([dialect() for dialect in DIALECTS], playground.paths(service.settings))
-    refuse = refusals.Refusals(table, None if state.metrics is None else state.metrics.refused)
-    state.runs.watches += service.watches
-    store = stores.make(service.settings.store, service.folder, service.settings.memory_limit)
-    admission = Admission(store.counters, service.settings.limits)
-    conversations = Conversations(service.threads or store.threads)
-    exchanges = Exchanges(conversations)
-    runs = store.runs or memory.Runs(service.threads or store.threads)
-    conversations.waiting = None if store.runs else runs
-    meter = admission.meter_for
-    hooks = exchanges.show, meter, ONE_WAY
-    keeper = state.keeper = Keeper(runs, store.threads, service.agents, state.runs.watches, *hooks)
-    state.scheduler = triggers.scheduler(service, store, keeper if store.runs else None)
-    state.postman = triggers.postman(service, store, keeper if store.runs else None)
-    kept = KeptRuns(keeper, conversations, exchanges, keeps=store.runs is not None)
-    asked = People(keeper, service.agents)
-    directory = identities.directory(service.settings, service.folder)
-    api = _api(service, store, directory, admission, kept, asked, state, table, refuse)
-    stack: ASGIApp = _Router(table, Dialects(service, state, admission, conversations, kept, asked, refuse), api)
-    for layer, args, kwargs in reversed(_middleware(service.settings, state, directory, table, refuse)):
-        stack = layer(stack, *args, **kwargs)
-    return stack
+log = logging.getLogger(__name__)
+
+
+def app(
+    service: Service,
+    state: State | None = None,
+    load: Callable[[], Service] | None = None,
+    spread: Callable[[], None] | None = None,
+) -> Application:
+    """``state`` is for who wants to drain the server; see `turnstream.server.run`. ``load`` loads its configuration
+    anew, ``spread`` has the other processes of the server do so too."""
+    return Application(service, state or State(service.settings), load, spread)
+
+
+class Application:
+    """What lives as long as the process, and the version of the configuration that answers now."""
+
+    def __init__(
+        self,
+        service: Service,
+        state: State,
+        load: Callable[[], Service] | None = None,
+        spread: Callable[[], None] | None = None,
+    ) -> None:
+        self._state, self._load, self._spread = state, load, spread
+        self._loading = asyncio.Lock()
+        state.runs.watches += service.watches
+        settings = service.settings
+        self._store = store = stores.make(settings.store, service.folder, settings.memory_limit)
+        self._threads = service.threads or store.threads
+        self._conversations = Conversations(self._threads)
+        self._exchanges = Exchanges(self._conversations)
+        runs = store.runs or memory.Runs(self._threads)
+        self._conversations.waiting = None if store.runs else runs
+        hooks = self._exchanges.show, self._meter, ONE_WAY
+        self._keeper = state.keeper = Keeper(runs, store.threads, self, state.runs.watches, *hooks)
+        state.triggers = self._triggers = triggers.Triggers(store, self._keeper)
+        self._versions = versions.Versions(self._build(service))
+        self._lifespan = Starlette(lifespan=self._live)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(scope, receive, send)
+            return
+        version = self._versions.enter()
+        try:
+            await version.app(scope, receive, send)
+        finally:
+            self._versions.leave(version)
+
+    async def reload(self, *, spread: bool = False) -> list[str]:
+        """Load the configuration anew, and answer by it from now on. The names of settings that only a restart changes.
+
+        Raises `ConfigurationError` for one that is wrong, and then nothing has changed.
+        """
+        if self._load is None:
+            raise versions.NothingToReloadError()
+        async with self._loading:
+            service = await asyncio.to_thread(self._load)
+            fixed = versions.keep_fixed(service, self._versions.current.service.settings)
+            checks.check(service.settings, service.agents)
+            await self._versions.replace(self._build(service))
+            self._apply(service)
+        log.info("the configuration was loaded anew; agents: %s", ", ".join(service.agents))
+        if fixed:
+            log.warning("only a restart changes %s", ", ".join(fixed))
+        if spread and self._spread is not None:
+            self._spread()
+        return fixed
+
+    def config(self, agent: str) -> str:
+        """See `keeper.Agents`."""
+        return self._versions.config(agent)
+
+    def get(self, agent: str) -> agents.Agent | None:
+        """See `keeper.Agents`."""
+        return self._versions.current.service.agents.get(agent)
+
+    def lease(self, new: protocols.NewRun) -> AbstractAsyncContextManager[agents.Agent | None]:
+        """See `keeper.Agents`."""
+        return self._versions.lease(new)
+
+    async def _meter(self, new: protocols.NewRun) -> protocols.Meter | None:
+        return await self._versions.current.meter(new)
+
+    def _apply(self, service: Service) -> None:
+        """What is shared by all versions follows the current one."""
+        self._triggers.change(service)
+        settings = service.settings
+        self._state.places.resize(settings.max_runs, settings.limits.queue, settings.limits.queue_timeout)
+
+    def _build(self, service: Service) -> versions.Version:
+        """What answers by this configuration. Raises `ConfigurationError`."""
+        triggers.check(service, self._store)
+        settings, state = service.settings, self._state
+        table = routes.Routes([dialect() for dialect in DIALECTS], playground.paths(settings))
+        refuse = refusals.Refusals(table, None if state.metrics is None else state.metrics.refused)
+        admission = Admission(self._store.counters, settings.limits)
+        keeps = self._store.runs is not None
+        kept = KeptRuns(self._keeper, self._conversations, self._exchanges, keeps=keeps)
+        asked = People(self._keeper, service.agents)
+        directory = identities.directory(settings, service.folder)
+        api = self._api(service, kept, asked, table, refuse)
+        dialects = Dialects(service, state, admission, self._conversations, kept, asked, refuse)
+        stack: ASGIApp = _Router(table, dialects, api)
+        for layer, args, kwargs in reversed(_middleware(settings, state, directory, table, refuse)):
+            stack = layer(stack, *args, **kwargs)
+        return versions.Version(service, stack, directory, service, admission, meter=admission.meter_for)
+
+    @asynccontextmanager
+    async def _live(self, _: Starlette) -> AsyncIterator[None]:
+        settings = self._versions.current.service.settings
+        async with (
+            self._store,
+            self._versions,
+            self._keeper,
+            self._triggers,
+            metrics.served(self._state.metrics, settings, self._state.metrics_port, self._measure),
+        ):
+            self._apply(self._versions.current.service)
+            yield
+
+    def _measure(self, metrics: Metrics) -> None:
+        insight.measure(self._versions.current.service, self._state, metrics)
+
+    def _api(
+        self, service: Service, kept: KeptRuns, asked: People, table: routes.Routes, refuse: refusals.Refusals
+    ) -> ASGIApp:
+        async def http_error(request: Request, error: Exception) -> Response:
+            """What routing refuses: 404, 405."""
+            assert isinstance(error, HTTPException)
+            path = scopes.path(request.scope)
+            meant = "/v1/" + path.removeprefix("/").removeprefix("v1/").removeprefix("v1/")
+            hint = meant if table.knows(meant) else None
+            told = refusals.not_routed(request.method, path, error.status_code, str(error.detail), hint)
+            return refuse(request.scope, told, error.headers)
+
+        async def fault(request: Request, error: Exception) -> Response:
+            """Of an endpoint here; the layer around all of them logs it."""
+            return refuse.fault(request.scope)
+
+        state, threads_store = self._state, self._threads
+        api = routing.Api()
+        openapi.add(api, table.rows)
+        models.add(api, service, refuse)
+        runs.add(api, state.runs, kept, asked, service.settings, refuse)
+        approvals.add(api, asked, refuse)
+        responses.add(api, service, kept, threads_store, refuse)
+        conversation_items.add(api, service, kept.conversations, refuse)
+        threads.add(api, service, threads_store, refuse)
+        health.add(api, service, state, threads_store)
+        playground.add(api, service, state, table, refuse)
+        admin.add(api, self.reload, refuse)
+        if state.metrics is not None and service.settings.metrics:
+            metrics.add(api, state.metrics, service.settings, refuse)
+        handlers = {HTTPException: http_error, Exception: fault}
+        return Starlette(routes=api.routes(), exception_handlers=handlers)
 
 
 def _middleware(
@@ -118,59 +256,3 @@ class _Router:
         if match is None:
             return self._api(scope, receive, send)
         return self._dialects(match, scope, receive, send)
-
-
-def _api(
-    service: Service,
-    store: stores.Store,
-    directory: identity.Directory,
-    admission: Admission,
-    kept: KeptRuns,
-    asked: People,
-    state: State,
-    table: routes.Routes,
-    refuse: refusals.Refusals,
-) -> ASGIApp:
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with (
-            directory,
-            service,
-            store,
-            admission,
-            state.keeper or nullcontext(),
-            state.postman or nullcontext(),
-            state.scheduler or nullcontext(),
-            metrics.served(
-                state.metrics, service.settings, state.metrics_port, partial(insight.measure, service, state)
-            ),
-        ):
-            yield
-
-    async def http_error(request: Request, error: Exception) -> Response:
-        """What routing refuses: 404, 405."""
-        assert isinstance(error, HTTPException)
-        path = scopes.path(request.scope)
-        meant = "/v1/" + path.removeprefix("/").removeprefix("v1/").removeprefix("v1/")
-        hint = meant if table.knows(meant) else None
-        told = refusals.not_routed(request.method, path, error.status_code, str(error.detail), hint)
-        return refuse(request.scope, told, error.headers)
-
-    async def fault(request: Request, error: Exception) -> Response:
-        """Of an endpoint here; the layer around all of them logs it."""
-        return refuse.fault(request.scope)
-
-    api = routing.Api()
-    openapi.add(api, table.rows)
-    models.add(api, service, refuse)
-    runs.add(api, state.runs, kept, asked, service.settings, refuse)
-    approvals.add(api, asked, refuse)
-    responses.add(api, service, kept, service.threads or store.threads, refuse)
-    conversation_items.add(api, service, kept.conversations, refuse)
-    threads.add(api, service, service.threads or store.threads, refuse)
-    health.add(api, service, state, service.threads or store.threads)
-    playground.add(api, service, state, table, refuse)
-    if state.metrics is not None and service.settings.metrics:
-        metrics.add(api, state.metrics, service.settings, refuse)
-    handlers = {HTTPException: http_error, Exception: fault}
-    return Starlette(routes=api.routes(), exception_handlers=handlers, lifespan=lifespan)

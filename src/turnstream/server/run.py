@@ -8,10 +8,12 @@ import gc
 import importlib.util
 import logging
 import os
+import signal
 import socket
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from types import FrameType
 from typing import Literal
@@ -19,9 +21,8 @@ from typing import Literal
 import uvicorn
 
 from turnstream import errors, workers
-from turnstream.identity import issuers, keys
-from turnstream.server import addresses, identities
-from turnstream.server.app import app
+from turnstream.server.app import Application, app
+from turnstream.server.checks import check as check
 from turnstream.server.state import State
 from turnstream.server.worker import Link
 from turnstream.service import ServerSettings, Service
@@ -44,12 +45,20 @@ def serve(service: Service) -> None:
     made.run_on(listener)
 
 
-def server(service: Service, link: Link | None = None, *, serves_metrics: bool = True) -> Server:
-    """``link`` is that of a worker. Of several, one serves the metrics on their own port."""
+def server(
+    service: Service,
+    link: Link | None = None,
+    *,
+    serves_metrics: bool = True,
+    load: Callable[[], Service] | None = None,
+) -> Server:
+    """``link`` is that of a worker. Of several, one serves the metrics on their own port. ``load`` loads the
+    configuration anew, on SIGHUP."""
     check(service.settings, service.agents)
     state = State(service.settings, serves_metrics=serves_metrics)
+    application = app(service, state, load, None if link is None else _hang_up_parent)
     config = uvicorn.Config(
-        app(service, state),
+        application,
         loop="uvloop" if importlib.util.find_spec("uvloop") else "asyncio",
         http=_http(state),  # type: ignore[arg-type]  # whatever makes a protocol
         ws="none",
@@ -61,7 +70,12 @@ def server(service: Service, link: Link | None = None, *, serves_metrics: bool =
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=LAST_WORDS,
     )
-    return Server(config, state, service.settings.shutdown_grace, link)
+    return Server(config, state, service.settings.shutdown_grace, link, application)
+
+
+def _hang_up_parent() -> None:
+    """It tells all of its workers."""
+    os.kill(os.getppid(), signal.SIGHUP)
 
 
 def _http(state: State) -> Callable[..., asyncio.Protocol] | Literal["h11"]:
@@ -70,20 +84,6 @@ def _http(state: State) -> Callable[..., asyncio.Protocol] | Literal["h11"]:
     from turnstream.server.connection import Connection
 
     return partial(Connection, state.sockets)
-
-
-def check(settings: ServerSettings, agents: Iterable[str] = ()) -> None:
-    """A server that others can reach needs keys, unless its operator says that it does not."""
-    agents = list(agents)
-    keys.check(settings.keys, agents)
-    issuers.check(settings.oidc, agents)
-    identities.check_files(settings)
-    if settings.asks_who or settings.allow_unauthenticated or addresses.is_loopback(settings.host):
-        return
-    raise errors.ConfigurationError(
-        f"The server would listen on {settings.host} without any API key: set keys, or allow it with"
-        " allow_unauthenticated (--allow-unauthenticated)."
-    )
 
 
 def listen(settings: ServerSettings) -> socket.socket:
@@ -117,12 +117,21 @@ def listen_for_workers(settings: ServerSettings) -> list[socket.socket]:
 class Server(uvicorn.Server):
     """The first signal drains: runs have ``grace`` seconds to finish, then they end with an error, then the server.
     The second ends the grace, the third waits for nothing. A worker takes these orders from its link, and any signal
-    as the first.
+    as the first. SIGHUP loads the configuration of ``application`` anew.
     """
 
-    def __init__(self, config: uvicorn.Config, state: State, grace: float, link: Link | None = None) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        state: State,
+        grace: float,
+        link: Link | None = None,
+        application: Application | None = None,
+    ) -> None:
         super().__init__(config)
-        self.state, self._grace, self._link = state, grace, link
+        self.state, self._grace, self._link, self._application = state, grace, link, application
+        self._reloading: asyncio.Task[None] | None = None
+        self._hung_up = False
         self._until: float | None = None
         self._draining_is_logged = False
 
@@ -133,6 +142,7 @@ class Server(uvicorn.Server):
         # What is loaded by now stays. Without it, each full collection stops all streams for tens of milliseconds.
         gc.collect()
         gc.freeze()
+        self.heed_hangups()
         with listener:
             self.run(sockets=[listener])
 
@@ -140,6 +150,24 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if self._link is not None:
             self._link.open(self.follow)
+
+    def heed_hangups(self) -> None:
+        """From now on SIGHUP loads the configuration anew, as soon as the server runs."""
+        if hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGHUP, self._hang_up)
+
+    def _hang_up(self, sig: int, frame: FrameType | None) -> None:
+        self._hung_up = True
+
+    async def _reload(self) -> None:
+        """The log says how it went."""
+        try:
+            if self._application is not None:
+                await self._application.reload()
+        except errors.TurnstreamError as error:
+            log.error("the configuration was not loaded anew, and nothing has changed: %s", error.message)
+        except Exception:  # whatever is wrong with it: the server goes on as it is
+            log.exception("the configuration was not loaded anew, and nothing has changed")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         now = time.monotonic()
@@ -167,12 +195,15 @@ class Server(uvicorn.Server):
         self._until = time.monotonic() + self._grace
 
     async def on_tick(self, counter: int) -> bool:
+        if self._hung_up and (self._reloading is None or self._reloading.done()):
+            self._hung_up = False
+            self._reloading = asyncio.create_task(self._reload())
         if self._until is not None and not self._draining_is_logged:
             self._draining_is_logged = True
             log.info("draining: %d runs have %g seconds to finish", len(self.state.runs.live), self._grace)
             self.state.empty_queue()
-            if self.state.scheduler is not None:
-                await self.state.scheduler.stop()
+            if self.state.triggers is not None and self.state.triggers.scheduler is not None:
+                await self.state.triggers.scheduler.stop()
             if self.state.keeper is not None:  # another server goes on with kept runs, and need not wait
                 await self.state.keeper.leave()
         if self._until is not None and not (self.state.runs.live and time.monotonic() < self._until):

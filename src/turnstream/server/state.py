@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from turnstream import errors, events, usage
-from turnstream.outside import schedules, webhooks
 from turnstream.runs import keeper, places, supervisor
-from turnstream.server import budget, sockets
+from turnstream.server import budget, sockets, triggers
 from turnstream.service import ServerSettings
 
 if TYPE_CHECKING:
@@ -25,8 +24,7 @@ class State:
         self.runs = supervisor.Supervisor(watches)
         self.places = places.Places(settings.max_runs, settings.limits.queue, settings.limits.queue_timeout)
         self.keeper: keeper.Keeper | None = None
-        self.scheduler: schedules.Scheduler | None = None
-        self.postman: webhooks.Postman | None = None
+        self.triggers: triggers.Triggers | None = None
         self.bodies = budget.Budget(settings.max_bodies)
         self.sockets = sockets.Sockets(settings.max_connections, settings.max_held, settings.send_timeout)
 

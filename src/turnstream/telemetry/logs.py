@@ -39,9 +39,14 @@ class JsonFormatter(logging.Formatter):
 class Redacting(logging.Formatter):
     """Another formatter's lines without secrets, tracebacks and what libraries log included."""
 
-    def __init__(self, formatter: logging.Formatter, redactor: text.Redactor) -> None:
+    def __init__(self, formatter: logging.Formatter, secrets: Iterable[str]) -> None:
         super().__init__()
-        self._formatter, self._redactor = formatter, redactor
+        self._formatter, self._secrets = formatter, set(secrets)
+        self._redactor = text.Redactor(self._secrets)
+
+    def add(self, secrets: Iterable[str]) -> None:
+        self._secrets |= set(secrets)
+        self._redactor = text.Redactor(self._secrets)
 
     def format(self, record: logging.LogRecord) -> str:
         return self._redactor.redact(self._formatter.format(record))
@@ -56,8 +61,15 @@ def set_up(level: str, format: Format, stream: IO[str], secrets: Iterable[str] =
     handler = logging.StreamHandler(stream)
     is_json = format == "json" or (format == "auto" and not stream.isatty())
     formatter = JsonFormatter() if is_json else logging.Formatter(_TEXT)
-    handler.setFormatter(Redacting(formatter, text.Redactor(secrets)))
+    handler.setFormatter(Redacting(formatter, secrets))
     logging.basicConfig(level=level.upper(), handlers=[handler])
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
     return is_json
+
+
+def redact_also(secrets: Iterable[str]) -> None:
+    """From now on no line has these either."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler.formatter, Redacting):
+            handler.formatter.add(secrets)
