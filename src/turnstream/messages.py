@@ -1,4 +1,8 @@
-"""A conversation: messages and the parts that they are made of."""
+"""A conversation: messages and the parts that they are made of.
+
+They hold texts and JSON, which refer to nothing around them, so the collector need not look at them: a long history
+would make it look at everything, again and again.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +11,18 @@ from typing import Any, Literal, TypeAlias
 from msgspec import Struct
 
 
-class TextPart(Struct, frozen=True, tag="text"):
+class TextPart(Struct, frozen=True, gc=False, tag="text"):
     text: str
 
 
-class ImagePart(Struct, frozen=True, tag="image"):
+class ImagePart(Struct, frozen=True, gc=False, tag="image"):
     """An image by ``https:`` or ``data:`` URL. ``detail`` is OpenAI's hint: auto, low or high."""
 
     url: str
     detail: str | None = None
 
 
-class FilePart(Struct, frozen=True, tag="file"):
+class FilePart(Struct, frozen=True, gc=False, tag="file"):
     """A document, for instance a PDF: a ``data:`` or ``https:`` URL, or the id of a file that the vendor keeps."""
 
     url: str | None = None
@@ -26,25 +30,25 @@ class FilePart(Struct, frozen=True, tag="file"):
     filename: str | None = None
 
 
-class AudioPart(Struct, frozen=True, tag="audio"):
+class AudioPart(Struct, frozen=True, gc=False, tag="audio"):
     """Sound, base64, with its container format (``wav``, ``mp3``)."""
 
     data: str
     format: str
 
 
-class MediaPart(Struct, frozen=True, tag="media"):
+class MediaPart(Struct, frozen=True, gc=False, tag="media"):
     """A film or a sound by its address, which some vendors fetch themselves; a ``data:`` URL for some of them."""
 
     kind: Literal["video", "audio"]
     url: str
 
 
-class ReasoningPart(Struct, frozen=True, tag="reasoning"):
+class ReasoningPart(Struct, frozen=True, gc=False, tag="reasoning"):
     text: str
 
 
-class ProviderItem(Struct, frozen=True, tag="provider_item"):
+class ProviderItem(Struct, frozen=True, gc=False, tag="provider_item"):
     """A piece of an answer that only its provider understands, to be sent back to that provider unchanged.
 
     For instance a signed thinking block (``anthropic``) or an encrypted reasoning item (``openai-responses``).
@@ -54,7 +58,7 @@ class ProviderItem(Struct, frozen=True, tag="provider_item"):
     data: dict[str, Any]
 
 
-class ToolCall(Struct, frozen=True, tag="tool_call"):
+class ToolCall(Struct, frozen=True, gc=False, tag="tool_call"):
     """What a model asks for. ``arguments`` is JSON text as the model wrote it; ``extra`` is the provider's own.
 
     ``malformed`` says why a call must not be executed (it was truncated, or could not be read); it is None for a
@@ -73,16 +77,16 @@ Content: TypeAlias = str | tuple[ContentPart, ...]
 AssistantPart: TypeAlias = TextPart | ReasoningPart | ToolCall | ProviderItem
 
 
-class SystemMessage(Struct, frozen=True, tag="system"):
+class SystemMessage(Struct, frozen=True, gc=False, tag="system"):
     content: str
 
 
-class UserMessage(Struct, frozen=True, tag="user"):
+class UserMessage(Struct, frozen=True, gc=False, tag="user"):
     content: Content
     name: str | None = None
 
 
-class AssistantMessage(Struct, frozen=True, tag="assistant"):
+class AssistantMessage(Struct, frozen=True, gc=False, tag="assistant"):
     """One model answer, its parts in the order in which the model gave them."""
 
     parts: tuple[AssistantPart, ...]
@@ -100,7 +104,7 @@ class AssistantMessage(Struct, frozen=True, tag="assistant"):
         return tuple(part for part in self.parts if isinstance(part, ToolCall))
 
 
-class ToolMessage(Struct, frozen=True, tag="tool"):
+class ToolMessage(Struct, frozen=True, gc=False, tag="tool"):
     """The result of one tool call, for the model."""
 
     tool_call_id: str

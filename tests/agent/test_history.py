@@ -116,3 +116,9 @@ def test_what_the_page_shows_stands_before_the_last_user_message() -> None:
     shown = history.with_context(conversation, "the cart")
     assert shown == (*conversation[:2], UserMessage("the cart"), conversation[2])
     assert history.with_context(conversation, "") == conversation
+
+
+@given(messages)
+def test_what_is_sound_already_is_left_as_pairing_leaves_it(conversation: list[Message]) -> None:
+    for given_ in (tuple(conversation), history.pair(conversation)):
+        assert history.repaired(given_) == history.pair(given_)

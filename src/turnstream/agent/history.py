@@ -36,6 +36,11 @@ def repaired(conversation: Iterable[messages.Message]) -> tuple[messages.Message
     that says so.
     """
     given = tuple(conversation)
+    return given if _is_whole(given) else pair(given)
+
+
+def pair(given: Sequence[messages.Message]) -> tuple[messages.Message, ...]:
+    """`repaired`, for a conversation that needs it."""
     answers = _Answers(given)
     whole: list[messages.Message] = []
     for at, message in enumerate(given):
@@ -47,6 +52,22 @@ def repaired(conversation: Iterable[messages.Message]) -> tuple[messages.Message
         if isinstance(message, messages.AssistantMessage):
             whole += answers.to(message.tool_calls, at)
     return tuple(whole)
+
+
+def _is_whole(conversation: Sequence[messages.Message]) -> bool:
+    """Whether each call is directly followed by its result, in the order of the calls, as nearly always."""
+    due: list[str] = []  # the results that must follow, the last first
+    for message in conversation:
+        if message.__class__ is messages.ToolMessage:
+            if not due or due.pop() != message.tool_call_id:
+                return False
+        elif due:
+            return False
+        elif message.__class__ is messages.AssistantMessage:
+            due = [part.id for part in message.parts[::-1] if part.__class__ is messages.ToolCall]
+            if not message.parts or (len(due) > 1 and len(set(due)) < len(due)):
+                return False
+    return not due
 
 
 class _Answers:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from turnstream import conversation, errors, events, messages, protocols, requests, toolspec, usage
+from turnstream import conversation, errors, events, messages, protocols, requests, stretches, toolspec, usage
 from turnstream.agent import codes, history, options
 from turnstream.agent.budget import Spending, mark_late
 from turnstream.agent.context import context_of
@@ -27,7 +27,7 @@ from turnstream.agent.resumption import Resumption
 from turnstream.agent.step_calls import StepCalls
 from turnstream.agent.step_result import StepResult
 from turnstream.agent.toolset import Toolset
-from turnstream.messages import ToolCall  # by name: a run has ``messages``
+from turnstream.messages import Message, ToolCall  # by name: a run has ``messages``
 from turnstream.parsing.collect import Collector
 
 if TYPE_CHECKING:
@@ -354,14 +354,21 @@ class Run:
         for note in self.request.notes:
             log.info("run %s: %s", self.id, note)
         if self._housekeeping:
-            self._history = history.prepare("", self.request.messages, None)
+            await self._prepare_history("", self.request.messages, None)
             return
         with self._deadline:
             self._toolset = await Toolset.of(self.agent.toolboxes, self._context, self.agent.tool_timeout)
         self._client_tools = self._toolset.names_left_to_client(self.request.tools)
         shown = self.request.client_context if self.agent.context == "shown" else ""
         conversation = history.with_context(self.request.messages, shown)
-        self._history = history.prepare(self.agent.instructions, conversation, self.agent.history_limit)
+        await self._prepare_history(self.agent.instructions, conversation, self.agent.history_limit)
+
+    async def _prepare_history(self, instructions: str, conversation: Sequence[Message], limit: int | None) -> None:
+        if len(conversation) < stretches.MANY:
+            self._history = history.prepare(instructions, conversation, limit)
+        else:
+            with self._deadline:
+                self._history = await stretches.run(history.prepare, instructions, conversation, limit)
 
     def _model_request(self) -> requests.ModelRequest:
         """The next model call. The last one after ``max_steps`` has no tools, so that the user gets an answer."""

@@ -27,8 +27,12 @@ class _Reader:
         self._open: list[messages.ToolCall] = []
 
     def take(self, message: api.ChatMessage, index: int) -> None:
+        role, content = message.role, message.content
+        if role == "user" and content.__class__ is str:
+            self.conversation.append(messages.UserMessage(content, message.name))
+            return
         path = f"messages[{index}]"
-        match message.role:
+        match role:
             case "user":
                 self._user(message, path)
             case "system" | "developer":
@@ -70,7 +74,8 @@ class _Reader:
     def _close(self, id: str, name: str | None) -> str:
         """The id of the call that a result answers, "" for none."""
         if id:
-            self._open = [call for call in self._open if call.id != id]
+            if self._open:
+                self._open = [call for call in self._open if call.id != id]
             return id
         call = next((call for call in self._open if not name or call.name == name), None)
         if call is None:
@@ -103,9 +108,9 @@ def _assistant(message: api.ChatMessage, path: str, index: int) -> list[messages
     if content is not None and not isinstance(content, str):
         content = [part for part in content if not (isinstance(part, api.Part) and _is_apart(part))]
     text = messages.content_text(_content(content, path)) or message.refusal
-    parts: list[messages.AssistantPart] = []
-    parts += [messages.ReasoningPart(thought) for thought in thoughts if thought]
-    parts += [messages.TextPart(text)] if text else []
+    parts: list[messages.AssistantPart] = [messages.ReasoningPart(thought) for thought in thoughts if thought]
+    if text:
+        parts.append(messages.TextPart(text))
     for number, call in enumerate(message.tool_calls or ()):
         parts.append(_tool_call(call, str(call.id or f"call_{index}_{number}")))
     parts += [_tool_use(part, f"{path}.content") for part in given if part.type == "tool_use"]

@@ -222,7 +222,7 @@ def _result_part(quirks: dict[str, Any], part: messages.ContentPart) -> dict[str
 def _assistant(
     message: messages.AssistantMessage, quirks: dict[str, Any], model: str, *, in_loop: bool
 ) -> dict[str, Any]:
-    calls = [_call(call) for call in message.tool_calls]
+    calls = [_call(part) for part in message.parts if part.__class__ is messages.ToolCall]
     nothing = None if calls and not quirks.get("empty_content") else ""
     whole: dict[str, Any] = {"role": "assistant", "content": message.text or nothing}
     if calls:
@@ -234,7 +234,9 @@ def _assistant(
 
 def _call(call: messages.ToolCall) -> dict[str, Any]:
     function = {"name": call.name, "arguments": _arguments(call.arguments)}
-    kept = {key: value for key, value in (call.extra or {}).items() if key not in _OTHERS}
+    if not call.extra:
+        return {"id": call.id, "type": "function", "function": function}
+    kept = {key: value for key, value in call.extra.items() if key not in _OTHERS}
     if isinstance(inner := kept.pop("extra_content", None), dict):  # as clients got it from earlier versions
         kept = {**inner, **kept}
     return {"id": call.id, "type": "function", "function": function, **({"extra_content": kept} if kept else {})}

@@ -15,6 +15,7 @@ from turnstream import messages
 _DEMANDS = re.compile(r"deepseek[-_ .]?v(?:[4-9]|\d\d)|kimi-k2[.p-][5-9](?!\d)|kimi-k(?:[3-9]|\d\d)|kimi-k2-thinking")
 _IN_LOOP = re.compile(r"glm-(?:4\.[7-9]|[5-9])")
 _ALWAYS_THINKS = re.compile(r"thinking|kimi-k2[.p-]7-code")
+_SAID = (messages.TextPart, messages.ToolCall)  # what is no thought
 _NAMES = ("reasoning_content", "reasoning", "reasoning_details")
 RESTS = "Thinking is off where a client did not keep what the model had thought before its calls."
 STAND_IN = " "  # vendors refuse nothing at all, and models go on with words that they never thought
@@ -22,7 +23,7 @@ STAND_IN = " "  # vendors refuse nothing at all, and models go on with words tha
 
 def members(message: messages.AssistantMessage, field: str, model: str, *, in_loop: bool) -> dict[str, Any]:
     """Of the assistant's message. ``field`` is the quirk ``reasoning``; ``in_loop``: the user has not spoken since."""
-    if field == "none":
+    if field == "none" or all(part.__class__ in _SAID for part in message.parts):
         return {}
     kept = _kept(message)
     result: dict[str, Any] = {}

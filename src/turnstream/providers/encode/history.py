@@ -46,6 +46,7 @@ class Names:
     def __init__(self, tools: Sequence[toolspec.ToolSpec], model: str, rules: Rules) -> None:
         self._legal = re.compile(rules.names)
         self._strict = _STRICT.search(model) is not None
+        self._unchanged: set[str] = set()  # that are the wire's too
         self._offered = {spec.name for spec in tools}
         self._taken = {name for name in self._offered if self._is_legal(name)}
         self._wire: dict[str, str] = {}
@@ -56,7 +57,10 @@ class Names:
 
     def wire(self, name: str) -> str:
         """The same for the same name; two offered tools never become one, nor a made-up one an offered one."""
+        if name in self._unchanged:
+            return name
         if name in self._taken or self._is_legal(name):
+            self._unchanged.add(name)
             return name
         if (known := self._wire.get(name)) is not None:
             return known
@@ -136,6 +140,8 @@ def _with_unique_ids(history: Sequence[messages.Message]) -> Iterator[messages.M
 def _number(
     message: messages.AssistantMessage, seen: dict[str, int], pending: dict[str, list[str]]
 ) -> messages.AssistantMessage:
+    if len(message.parts) == 1 and message.parts[0].__class__ is messages.TextPart:
+        return message
     step: dict[str, list[str]] = {}
     parts: list[messages.AssistantPart] = []
     for part in message.parts:
@@ -153,13 +159,13 @@ def _number(
 
 def _rename(message: messages.Message, names: Names) -> messages.Message:
     """With the wire's names of tools, and without the pictures that we showed in the text."""
-    match message:
-        case messages.AssistantMessage(parts=parts) if any(_must_change(part, names) for part in parts):
-            return messages.AssistantMessage(tuple(_rename_part(part, names) for part in parts))
-        case messages.ToolMessage(name=name) if name and names.wire(name) != name:
-            return msgspec.structs.replace(message, name=names.wire(name))
-        case _:
-            return message
+    if message.__class__ is messages.AssistantMessage:
+        for part in message.parts:
+            if _must_change(part, names):
+                return messages.AssistantMessage(tuple(_rename_part(part, names) for part in message.parts))
+    elif message.__class__ is messages.ToolMessage and message.name and names.wire(message.name) != message.name:
+        return msgspec.structs.replace(message, name=names.wire(message.name))
+    return message
 
 
 def _must_change(part: messages.AssistantPart, names: Names) -> bool:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit
 
 import msgspec
 
-from turnstream import errors, events, protocols, redaction, relay, requests, text
+from turnstream import errors, events, protocols, redaction, relay, requests, stretches, text
 from turnstream.providers import base, prices
 from turnstream.providers.decode import failures
 from turnstream.providers.encode import history
@@ -26,6 +27,7 @@ _OLLAMA_PORT = 11434
 _NO_RUN = requests.RunContext()
 
 AnyAnswer: TypeAlias = answers.Answer | answers.Slip
+_Encoded: TypeAlias = tuple[requests.ModelRequest, history.Names, base.HttpRequest]
 
 
 class HttpModel:
@@ -71,8 +73,23 @@ class HttpModel:
     ) -> None:
         await self.client.__aexit__(kind, error, trace)
 
-    def stream(self, request: requests.ModelRequest, context: requests.RunContext | None = None) -> Stream:
-        adapted, names, http_request = self._encode(request)
+    def stream(
+        self, request: requests.ModelRequest, context: requests.RunContext | None = None
+    ) -> AbstractAsyncContextManager[Stream]:
+        if len(request.messages) >= stretches.MANY:
+            return self._stream_long(request, context)
+        return self._stream(self._encode(request), request, context)
+
+    @asynccontextmanager
+    async def _stream_long(
+        self, request: requests.ModelRequest, context: requests.RunContext | None
+    ) -> AsyncIterator[Stream]:
+        encoded = await stretches.run(self._encode, request)
+        async with self._stream(encoded, request, context) as stream:
+            yield stream
+
+    def _stream(self, encoded: _Encoded, request: requests.ModelRequest, context: requests.RunContext | None) -> Stream:
+        adapted, names, http_request = encoded
         self.tell(http_request.notes)
         return Stream(self, adapted, http_request, names if request.tools else None, context or _NO_RUN)
 
@@ -80,7 +97,7 @@ class HttpModel:
         """The body that the vendor would be sent: JSON text."""
         return self._encode(request)[2].body.decode("utf-8", "replace")
 
-    def _encode(self, request: requests.ModelRequest) -> tuple[requests.ModelRequest, history.Names, base.HttpRequest]:
+    def _encode(self, request: requests.ModelRequest) -> _Encoded:
         rules = self.provider.history
         if "late_system" in self.settings.quirks:
             rules = msgspec.structs.replace(rules, late_system=bool(self.settings.quirks["late_system"]))

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from turnstream import agent as agents
-from turnstream import errors, events, protocols, requests
+from turnstream import errors, events, protocols, requests, stretches
 from turnstream.dialects import base, native, rate_limits
 from turnstream.runs import admission, places, supervisor
 from turnstream.server import (
@@ -91,7 +91,10 @@ class Dialects:
 
     async def _decode(self, match: routes.Match, incoming: base.ClientRequest) -> base.Exchange | base.Reply | Response:
         principal = incoming.principal
-        decoded = match.dialect.decode(incoming)
+        if len(incoming.body) < stretches.LARGE:
+            decoded = match.dialect.decode(incoming)
+        else:
+            decoded = await stretches.run(match.dialect.decode, incoming)
         if isinstance(decoded, base.Lookup):
             name, _ = self._agent(decoded.agent, principal)
             found = await self._kept.find(decoded, principal.name, name, match.dialect.name)
