@@ -89,7 +89,7 @@ async def _begin_nothing() -> None:
     return None
 
 
-def _no_deadline() -> float | None:
+def no_deadline() -> float | None:
     return None
 
 
@@ -122,7 +122,7 @@ class RunContext:
     untimed: Callable[[], AbstractContextManager[object]] = nullcontext
     principal: Principal = ANONYMOUS
     agent: str = ""
-    time_left: Callable[[], float | None] = _no_deadline
+    time_left: Callable[[], float | None] = no_deadline
     begin: Callable[[], Awaitable[None]] = _begin_nothing
     can_wait: bool = False
     has_results: bool = False
@@ -174,9 +174,9 @@ class ModelOptions(Struct, frozen=True, omit_defaults=True):
 
     def overlaid(self, over: ModelOptions) -> ModelOptions:
         """These with what ``over`` sets. The two names of the output limit replace each other; mappings are merged."""
-        given = {name: value for name in over.__struct_fields__ if (value := getattr(over, name)) is not None}
-        if not given:
+        if over == _NO_OPTIONS:
             return self
+        given = {name: value for name in over.__struct_fields__ if (value := getattr(over, name)) is not None}
         for name in ("extra", "openai"):
             if (own := getattr(self, name)) and name in given:
                 given[name] = {**own, **given[name]}
@@ -184,6 +184,9 @@ class ModelOptions(Struct, frozen=True, omit_defaults=True):
         if over.output_limit is not None:
             base = msgspec.structs.replace(self, max_tokens=None, max_completion_tokens=None)
         return msgspec.structs.replace(base, **given)
+
+
+_NO_OPTIONS = ModelOptions()
 
 
 class ModelRequest(Struct, frozen=True):

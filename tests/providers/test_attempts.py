@@ -110,13 +110,13 @@ async def test_a_connection_is_given_back_once_though_it_is_left_twice() -> None
     later = slowly(0.05, *HELLO)
     async with upstream(says(*HELLO), later) as vendor, connections.Client() as client, asyncio.timeout(20):
         request = base.HttpRequest("POST", vendor.base_url, {}, b"{}")
-        first = await client.request(request, 5)
+        first = await client.request(request, base.Timeouts(connect=5))
         limits = base.Timeouts()
         answer = answers.Answer(first, openai.PROVIDER.decoder(), watchdog.Watchdog(first.content, limits, 1e9))
         while await answer.read():
             pass
         answer.leave()
-        second = await client.request(request, 5)  # the same connection
+        second = await client.request(request, base.Timeouts(connect=5))  # the same connection
         answer.leave()
         assert b"Hel" in await second.content.readany()
         second.close()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.providers.upstream import Answer, Upstream, upstream
-from turnstream.providers.base import HttpRequest
+from turnstream.providers.base import HttpRequest, Timeouts
 from turnstream.providers.transport import plain_http
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -52,12 +52,12 @@ async def read(response: plain_http.Response) -> bytes:
 
 async def body_of(*pieces: bytes, close: bool = False) -> bytes:
     async with upstream(raw(*pieces, close=close)) as vendor, pool() as connections:
-        return await read(await connections.request(ask(vendor.base_url), 5))
+        return await read(await connections.request(ask(vendor.base_url), Timeouts(connect=5)))
 
 
 async def test_a_request_says_what_it_must_and_no_more() -> None:
     async with upstream(raw(HEAD + b"content-length: 0\r\n\r\n")) as vendor, pool() as connections:
-        await connections.request(ask(vendor.base_url, authorization="Bearer k"), 5)
+        await connections.request(ask(vendor.base_url, authorization="Bearer k"), Timeouts(connect=5))
         host = vendor.base_url[7:-3]
         assert vendor.requests[0].decode() == (
             f"POST /v1/x?a=1 HTTP/1.1\r\nhost: {host}\r\nuser-agent: turnstream\r\naccept-encoding: identity\r\n"
@@ -68,7 +68,7 @@ async def test_a_request_says_what_it_must_and_no_more() -> None:
 async def test_a_header_cannot_break_out_of_its_line() -> None:
     async with pool() as connections:
         with pytest.raises(ValueError, match="header"):
-            await connections.request(ask("http://127.0.0.1:1", token="a\r\nx-evil: 1"), 5)
+            await connections.request(ask("http://127.0.0.1:1", token="a\r\nx-evil: 1"), Timeouts(connect=5))
 
 
 @pytest.mark.parametrize(
@@ -103,20 +103,20 @@ async def test_a_connection_is_used_again_only_after_a_whole_answer() -> None:
     answer = raw(HEAD + b"content-length: 5\r\n\r\nhello")
     async with upstream(answer) as vendor, pool() as connections:
         for _ in range(2):
-            response = await connections.request(ask(vendor.base_url), 5)
+            response = await connections.request(ask(vendor.base_url), Timeouts(connect=5))
             await read(response)
             response.release()
         assert vendor.connections == 1
-        response = await connections.request(ask(vendor.base_url), 5)
+        response = await connections.request(ask(vendor.base_url), Timeouts(connect=5))
         response.close()
-        await connections.request(ask(vendor.base_url), 5)
+        await connections.request(ask(vendor.base_url), Timeouts(connect=5))
         assert vendor.connections == 2
 
 
 async def test_a_second_answer_to_one_request_is_not_the_next_ones() -> None:
     twice = (HEAD + b"content-length: 1\r\n\r\na") * 2
     async with upstream(raw(twice)) as vendor, pool() as connections:
-        response = await connections.request(ask(vendor.base_url), 5)
+        response = await connections.request(ask(vendor.base_url), Timeouts(connect=5))
         assert await read(response) == b"a"
         response.release()
         assert connections.idle == {}
@@ -124,12 +124,12 @@ async def test_a_second_answer_to_one_request_is_not_the_next_ones() -> None:
 
 async def test_a_connection_that_the_vendor_closes_while_idle_is_forgotten() -> None:
     async with upstream(raw(HEAD + b"content-length: 0\r\n\r\n")) as vendor, pool() as connections:
-        (await connections.request(ask(vendor.base_url), 5)).release()
+        (await connections.request(ask(vendor.base_url), Timeouts(connect=5))).release()
         vendor.close()
         for _ in range(100):  # turns of the loop
             await asyncio.sleep(0)
         assert not any(connections.idle.values())
-        await connections.request(ask(vendor.base_url), 5)
+        await connections.request(ask(vendor.base_url), Timeouts(connect=5))
         assert vendor.connections == 2
 
 
@@ -138,26 +138,26 @@ async def test_connections_that_went_stale_unseen_cost_no_failure(requests: int)
     """The vendor closed them in the moment that the next request was sent, so nothing of it was read."""
     whole = raw(HEAD + b"content-length: 0\r\n\r\n")
     async with upstream(*[whole] * requests, *[raw(close=True)] * requests, whole) as vendor, pool() as connections:
-        answers = [await connections.request(ask(vendor.base_url), 5) for _ in range(requests)]
+        answers = [await connections.request(ask(vendor.base_url), Timeouts(connect=5)) for _ in range(requests)]
         for answer in answers:
             answer.release()
-        assert (await connections.request(ask(vendor.base_url), 5)).status == 200
+        assert (await connections.request(ask(vendor.base_url), Timeouts(connect=5))).status == 200
         assert vendor.connections == requests + 1
 
 
 async def test_a_new_connection_that_gives_no_answer_is_an_error() -> None:
     async with upstream(raw(close=True)) as vendor, pool() as connections:
         with pytest.raises(ConnectionError, match="before the answer's end"):
-            await connections.request(ask(vendor.base_url), 5)
+            await connections.request(ask(vendor.base_url), Timeouts(connect=5))
         assert len(vendor.requests) == 1
 
 
 async def test_an_answer_that_broke_off_is_not_asked_for_again() -> None:
     whole = raw(HEAD + b"content-length: 0\r\n\r\n")
     async with upstream(whole, raw(HEAD, close=True)) as vendor, pool() as connections:
-        (await connections.request(ask(vendor.base_url), 5)).release()
+        (await connections.request(ask(vendor.base_url), Timeouts(connect=5))).release()
         with pytest.raises(ConnectionError, match="before the answer's end"):
-            await connections.request(ask(vendor.base_url), 5)
+            await connections.request(ask(vendor.base_url), Timeouts(connect=5))
         assert len(vendor.requests) == 2
 
 
@@ -256,8 +256,8 @@ async def test_tls_is_spoken_with_those_who_are_trusted(
         monkeypatch.setenv("SSL_CERT_FILE", str(pem))
     async with server, pool() as connections:
         if trusted:
-            assert await read(await connections.request(ask(url), 5)) == b"hello"
+            assert await read(await connections.request(ask(url), Timeouts(connect=5))) == b"hello"
         else:
             with pytest.raises(ssl.SSLCertVerificationError):
-                await connections.request(ask(url), 5)
+                await connections.request(ask(url), Timeouts(connect=5))
         vendor.close()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from turnstream import requests
 
 
-def context_of(agent: str, request: requests.RunRequest, run_id: str) -> requests.RunContext:
+def context_of(
+    agent: str, request: requests.RunRequest, run_id: str, time_left: Callable[[], float | None] = requests.no_deadline
+) -> requests.RunContext:
     """What tools, models and guardrails may know of the run that answers the request."""
     return requests.RunContext(
         run_id=run_id,
@@ -15,4 +19,5 @@ def context_of(agent: str, request: requests.RunRequest, run_id: str) -> request
         headers=request.headers,
         principal=request.principal,
         agent=agent,
+        time_left=time_left,
     )

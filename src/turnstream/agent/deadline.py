@@ -63,3 +63,16 @@ class Deadline:
 def min_of(*limits: float | None) -> float | None:
     """The first of the limits that is reached; None if there is none."""
     return min((limit for limit in limits if limit is not None), default=None)
+
+
+class TimeLeft:
+    """What a run tells of its deadline, from before it has begun."""
+
+    __slots__ = ("deadline",)
+
+    def __init__(self) -> None:
+        self.deadline: Deadline | None = None
+
+    def __call__(self) -> float | None:
+        """In seconds; None without a limit."""
+        return None if self.deadline is None else self.deadline.left()

@@ -10,7 +10,6 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import replace
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,7 @@ from turnstream import conversation, errors, events, messages, protocols, reques
 from turnstream.agent import codes, history, options
 from turnstream.agent.budget import Spending, mark_late
 from turnstream.agent.context import context_of
-from turnstream.agent.deadline import Deadline, min_of
+from turnstream.agent.deadline import Deadline, TimeLeft, min_of
 from turnstream.agent.execution import Approve, Begin, Execution
 from turnstream.agent.record import Record
 from turnstream.agent.resumption import Resumption
@@ -82,7 +81,8 @@ class Run:
         self._progress = progress
         self._begin = begin
         self._meter = meter
-        self._context = context_of(agent.name, request, self.id)
+        self._time_left = TimeLeft()
+        self._context = context_of(agent.name, request, self.id, self._time_left)
         self._most = agent.max_answer or sys.maxsize
         self._step = 0
         self._asked = 0.0
@@ -171,7 +171,7 @@ class Run:
     async def _events(self) -> AsyncGenerator[list[events.RunEvent]]:
         """The loop, and the one place that turns exceptions into events."""
         self._deadline = Deadline(min_of(self.agent.run_timeout, self.request.timeout))
-        self._context = replace(self._context, time_left=self._deadline.left)
+        self._time_left.deadline = self._deadline
         if self.agent.budget is not None or self._meter is not None:
             before = None if self._progress is None else self._progress.usage
             self._spending = Spending(self.agent.budget, time.monotonic(), self._meter, before)

@@ -92,6 +92,8 @@ class Handle:
         try:
             async with asyncio.timeout(None) as limit, self._run:
                 self._limit = limit
+                if self.left or self._failure is not None:  # before it began
+                    self._stop()
                 try:
                     async with self._watching.watch(self._run.batches()) as batches:
                         yield batches
@@ -128,6 +130,8 @@ class Handle:
 
     def _report(self, seconds: float) -> None:
         """One line in the log for each run, without a word of what was said."""
+        if not log.isEnabledFor(logging.INFO):
+            return
         run = self._run
         match self.failure or run.outcome:
             case events.RunFinished(reason=reason, steps=steps):

@@ -50,6 +50,8 @@ class Watch:
         try:
             async with asyncio.timeout(None) as limit, aclosing(self._batches()) as batches:
                 self._limit = limit
+                if self.left or self.failure is not None:  # before it began
+                    self._stop()
                 yield batches
         except TimeoutError:
             if self.failure is None and not self.left:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from uvicorn._types import ASGI3Application
@@ -76,6 +76,7 @@ class Connection(HttpToolsProtocol):
 
     _refusal = _NOT_HTTP  # what a client hears whose request cannot be read on
     _answered: RequestResponseCycle | None = None  # the last whose answer was begun
+    when_left: Callable[[], None] | None = None  # is called when the client goes; whoever answers it sets it
     _timer: asyncio.TimerHandle | None = None
     _framing = 0  # bytes since the last of a request's body
     _advanced = False
@@ -94,6 +95,8 @@ class Connection(HttpToolsProtocol):
             self._answered.disconnected = True
             self._answered.message_event.set()
         super().connection_lost(exc)
+        if self.when_left is not None:
+            self.when_left()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._answered = cycle

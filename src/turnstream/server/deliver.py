@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 from starlette.responses import Response
@@ -57,8 +58,20 @@ def deliver(
     return deliver_whole(handle, exchange, client, turn)
 
 
+def leave_with(client: Client, handle: Followed) -> Callable[[], None]:
+    """End the run when its client goes. What is returned takes that back."""
+    forget = direct.tell_when_left(client.outgoing.send, handle.leave)
+    if forget is not None:
+        return forget
+    watcher = asyncio.create_task(_leave_with(client.receive, handle))
+    return partial(_cancel, watcher)
+
+
+def _cancel(watcher: asyncio.Task[None]) -> None:
+    watcher.cancel()
+
+
 async def _leave_with(receive: Receive, handle: Followed) -> None:
-    """End the run when its client goes."""
     while (await receive())["type"] != "http.disconnect":
         pass
     handle.leave()
@@ -67,7 +80,7 @@ async def _leave_with(receive: Receive, handle: Followed) -> None:
 async def collect(handle: Followed, client: Client) -> list[events.RunEvent]:
     """All events of the run, or those until it waits for somebody."""
     collected: list[events.RunEvent] = []
-    watcher = asyncio.create_task(_leave_with(client.receive, handle))
+    forget = leave_with(client, handle)
     try:
         async with handle.follow() as batches:
             async for batch in batches:
@@ -75,7 +88,7 @@ async def collect(handle: Followed, client: Client) -> list[events.RunEvent]:
                 if isinstance(batch[-1], events.RunWaiting):
                     break
     finally:
-        watcher.cancel()
+        forget()
     return collected
 
 
@@ -128,11 +141,11 @@ class Stream:
         await self._perform(self._delivery.tick())
 
     async def run(self) -> None:
-        watcher = asyncio.create_task(_leave_with(self._client.receive, self._handle))
+        forget = leave_with(self._client, self._handle)
         try:
             await self._perform(await self._follow())
         finally:
-            watcher.cancel()
+            forget()
             self._timer.cancel()
 
     async def _follow(self) -> delivery.Action | None:
@@ -257,7 +270,7 @@ class Stream:
     async def _write_aside(self, action: delivery.Write) -> None:
         try:
             await self._write(action)
-        except OSError:  # the client is gone; `_leave_with` will say so
+        except OSError:  # the client is gone; its leaving is told
             pass
         finally:
             self._aside = None

@@ -24,6 +24,8 @@ from turnstream.dialects import base
 
 
 class State(Enum):
+    __hash__ = object.__hash__  # of the enum module it is a function in Python, called with each batch
+
     HELD = auto()
     OPEN = auto()
     CLOSED = auto()
@@ -31,6 +33,8 @@ class State(Enum):
 
 class Cause(Enum):
     """Why something may have to be sent. Batches are of three kinds."""
+
+    __hash__ = object.__hash__
 
     QUIET = auto()  # a batch: nothing has come of the model yet
     WORD = auto()  # a batch: any other

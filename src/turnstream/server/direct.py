@@ -1,12 +1,17 @@
-"""Writes of a stream's body that wait for nothing: to uvicorn's transport, as its ``send`` writes them.
+"""What the ASGI interface has no word for, and uvicorn's own objects can do: where a response is uvicorn's, over
+httptools, it costs less than by the interface.
 
-``send`` is a coroutine because it may have to wait for a slow client. A piece that need not wait can be written by
-whoever has it, from within a callback. Only where the response is uvicorn's own, over httptools and with chunks.
+``send`` is a coroutine because it may have to wait for a slow client. A piece of a stream that need not wait can be
+written by whoever has it, from within a callback (`Writer`). To hear by ``receive`` that the client has gone takes a
+task for each response; its connection can just as well say so (`tell_when_left`).
 """
 
 from __future__ import annotations
 
-from starlette.types import Send
+from collections.abc import Callable
+from typing import Any
+
+from starlette.types import Receive, Send
 
 try:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -39,3 +44,31 @@ def writer(send: Send) -> Writer | None:
     if RequestResponseCycle is None or type(cycle) is not RequestResponseCycle:
         return None
     return Writer(cycle) if cycle.response_started and cycle.chunked_encoding else None
+
+
+def tell_when_left(send: Send, leave: Callable[[], None]) -> Callable[[], None] | None:
+    """Have ``leave`` called when the client goes before the response's end. What is returned takes that back; None
+    where only ``receive`` tells."""
+    cycle = getattr(send, "__self__", None)
+    if RequestResponseCycle is None or type(cycle) is not RequestResponseCycle:
+        return None
+    connection: Any = getattr(cycle.on_response, "__self__", None)
+    if not hasattr(connection, "when_left"):
+        return None
+    connection.when_left = leave
+    cycle.flow.resume_reading()  # as ``receive`` does: a connection that is not read does not tell
+    if cycle.disconnected:
+        leave()
+
+    def forget() -> None:
+        connection.when_left = None
+
+    return forget
+
+
+def has_whole_body(receive: Receive) -> bool:
+    """Whether the request's body has arrived, so that to receive it waits for nothing."""
+    cycle = getattr(receive, "__self__", None)
+    if RequestResponseCycle is None or type(cycle) is not RequestResponseCycle:
+        return False
+    return not cycle.more_body and not cycle.disconnected

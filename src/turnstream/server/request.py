@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope
 
 from turnstream import errors
 from turnstream.dialects import base
-from turnstream.server import addresses, budget, scopes
+from turnstream.server import addresses, budget, direct, scopes
 from turnstream.service import ServerSettings
 
 _LONGEST_PREFER = 1000  # bytes
@@ -83,6 +83,8 @@ class Reader:
         announced = fields.get("content-length", "")
         if announced.isdecimal() and int(announced[:19]) > limit:
             raise _too_large(limit)
+        if direct.has_whole_body(self.receive):
+            return await self._pieces(limit)
         try:
             async with asyncio.timeout(BODY_TIMEOUT):
                 return await self._pieces(limit)

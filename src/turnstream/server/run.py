@@ -29,6 +29,7 @@ from turnstream.service import ServerSettings, Service
 
 log = logging.getLogger(__name__)
 
+YOUNG = 10_000  # new objects before the collector looks at them; with the 700 of Python it looks once a request
 LAST_WORDS = 3  # seconds for the errors that end the last streams to be sent
 KEEP_ALIVE = 75  # seconds; longer than load balancers keep their idle connections, so that they close first
 
@@ -142,6 +143,7 @@ class Server(uvicorn.Server):
         # What is loaded by now stays. Without it, each full collection stops all streams for tens of milliseconds.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
         self.heed_hangups()
         with listener:
             self.run(sockets=[listener])

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Response: TypeAlias = "full_http.Response | plain_http.Response"
 Body: TypeAlias = "full_http.Body | plain_http.Body"
 
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 _SHORT_BODY = 256 * 1024
 _SHORT_BODY_SECONDS = 5.0
 _KEEP_ALIVE_SECONDS = 30.0
@@ -54,21 +55,24 @@ class Client:
     ) -> None:
         await self._pools[asyncio.get_running_loop()].__aexit__(kind, error, trace)
 
-    async def request(self, request: base.HttpRequest, connect_timeout: float) -> Response:
-        """The response, its body still to be read. Only to be used while entered."""
+    async def request(self, request: base.HttpRequest, timeouts: base.Timeouts) -> Response:
+        """The response, its body still to be read. Only to be used while entered. Raises `TimeoutError` where it has
+        not begun within ``first_token`` seconds."""
         pool = self._pools[asyncio.get_running_loop()].resource
-        proxy = _proxy(request.url)
+        proxy = _proxy(request.url) if pool.proxied else None
         if proxy is None and plain_http.plain(request.url):
-            return await pool.plain.request(request, connect_timeout)
-        return await pool.full().request(request, connect_timeout, proxy)
+            return await pool.plain.request(request, timeouts)
+        async with asyncio.timeout(timeouts.first_token):
+            return await pool.full().request(request, timeouts.connect, proxy)
 
 
 class _Pool:
     """``plain`` has the connections of nearly all requests, `full` those of the others."""
 
-    __slots__ = ("_full", "plain")
+    __slots__ = ("_full", "plain", "proxied")
 
     def __init__(self) -> None:
+        self.proxied = any(name in os.environ for name in _PROXIES)
         self.plain = plain_http.Pool(_KEEP_ALIVE_SECONDS)
         self._full: full_http.Pool | None = None
 
@@ -98,8 +102,7 @@ SHARED = Client()
 async def send(client: Client, request: base.HttpRequest, timeouts: base.Timeouts) -> Response:
     """The response, its body still to be read. Raises `ProviderError` if there is none."""
     try:
-        async with asyncio.timeout(timeouts.first_token):
-            return await client.request(request, timeouts.connect)
+        return await client.request(request, timeouts)
     except TimeoutError as error:
         raise silence_error(timeouts.first_token) from error
     except ValueError as error:
@@ -126,13 +129,8 @@ async def short_body(response: Response) -> bytes:
     return bytes(body[:_SHORT_BODY])
 
 
-_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-
-
 def _proxy(url: str) -> str | None:
-    """The environment's proxy for this address; read each time, it is a few dictionary look-ups."""
-    if not any(map(os.environ.__contains__, _PROXIES)):
-        return None
+    """The environment's proxy for this address."""
     parts = urlsplit(url)
     if not parts.hostname or proxy_bypass(parts.netloc.rpartition("@")[2]):
         return None

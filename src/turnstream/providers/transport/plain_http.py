@@ -11,6 +11,7 @@ import asyncio
 import re
 import ssl
 from collections.abc import Callable
+from functools import lru_cache
 from urllib.parse import SplitResult, urlsplit
 
 import aiohappyeyeballs
@@ -37,6 +38,7 @@ class NotHttpError(ConnectionError):
     """What came is not an HTTP response."""
 
 
+@lru_cache(256)
 def plain(url: str) -> bool:
     """Whether this module may send a request to that address."""
     return _AVAILABLE and _PLAIN.fullmatch(url) is not None
@@ -153,8 +155,9 @@ class Connection(asyncio.Protocol):
         self._arrived: list[bytes] = []
         self.on_body = self._arrived.append  # the parser's callback: no frame of ours for each HTTP chunk
 
-    async def ask(self, request: bytes) -> Response:
-        """Send a request and wait for the head of its answer."""
+    async def ask(self, request: bytes, until: float) -> Response:
+        """Send a request and wait for the head of its answer. Raises `TimeoutError` at ``until``, by the loop's
+        clock."""
         assert self._transport is not None
         if self._timer is not None:
             self._timer.cancel()
@@ -163,11 +166,14 @@ class Connection(asyncio.Protocol):
         self._headers, self._head_size, self._keep = {}, 0, False
         self._head = self.loop.create_future()
         self._transport.write(request)
+        timer = self.loop.call_at(until, self._fail, TimeoutError())
         try:
             return await self._head
         except BaseException:
             self.abort()
             raise
+        finally:
+            timer.cancel()
 
     def release(self) -> None:
         transport, body, self._body, self._head = self._transport, self._body, None, None
@@ -308,19 +314,21 @@ class Pool:
         self.idle: dict[_Origin, list[Connection]] = {}
         self._tls: ssl.SSLContext | None = None
 
-    async def request(self, request: base.HttpRequest, connect_timeout: float) -> Response:
-        """The answer's head. Raises `OSError`, and `TimeoutError` only for the time that connecting may take."""
-        parts = urlsplit(request.url)
-        origin = _Origin(parts)
-        message = _message(request, parts)
+    async def request(self, request: base.HttpRequest, timeouts: base.Timeouts) -> Response:
+        """The answer's head. Raises `OSError`, and `TimeoutError` where it has not come within ``first_token``
+        seconds."""
+        origin, head, fields = _route(request.method, request.url, tuple(request.headers.items()))
+        message = b"%b%d%b%b" % (head, len(request.body), fields, request.body)
+        until = asyncio.get_running_loop().time() + timeouts.first_token
         while (waiting := self._waiting(origin)) is not None:
             try:
-                return await waiting.ask(message)
+                return await waiting.ask(message, until)
             except ConnectionError:
                 if not waiting.was_stale():
                     raise
-        connection = await self._connect(origin, connect_timeout)
-        return await connection.ask(message)
+        async with asyncio.timeout_at(until):
+            connection = await self._connect(origin, timeouts.connect)
+        return await connection.ask(message, until)
 
     def close(self) -> None:
         self.closed = True
@@ -362,18 +370,22 @@ class Pool:
         return connection
 
 
-def _message(request: base.HttpRequest, parts: SplitResult) -> bytes:
-    """The request's bytes (RFC 9112, section 3). Raises ValueError for a header that would break out of its line."""
+@lru_cache(256)
+def _route(method: str, url: str, headers: tuple[tuple[str, str], ...]) -> tuple[_Origin, bytes, bytes]:
+    """Where a request goes, and its head (RFC 9112, section 3) before and behind the length of its body. Most requests
+    have the head of the one before. Raises ValueError for a header that would break out of its line."""
+    parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     fields = {
         "host": parts.netloc,
         "user-agent": "turnstream",
         "accept-encoding": "identity",
-        **request.headers,
-        "content-length": str(len(request.body)),
+        **dict(headers),
     }
+    fields.pop("content-length", None)
+    fields["content-length"] = ""
     lines = [f"{name}: {value}" for name, value in fields.items()]
     if not all(map(_FIELD.fullmatch, lines)):
         raise ValueError("a header holds what no header can")
-    head = "\r\n".join((f"{request.method} {target} HTTP/1.1", *lines, "\r\n"))
-    return head.encode() + request.body
+    head = "\r\n".join((f"{method} {target} HTTP/1.1", *lines))
+    return _Origin(parts), head.encode(), b"\r\n\r\n"
