@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from tests.agent.scripted import Scripted, says
 from tests.server.serving import CHAT, serving
