@@ -89,3 +89,67 @@ class ForkBody(Struct):
 
     length: int
     id: str | None = None
+
+
+class RunError(Struct):
+    """Why a run failed. ``param`` names the field of the request that is at fault."""
+
+    code: str
+    message: str
+    param: str | None = None
+
+
+class WaitingCall(Struct):
+    """A call that a run waits for: with ``ask`` the agent's own, about which somebody is asked; without, the client's.
+    ``arguments`` is JSON text."""
+
+    id: str
+    name: str
+    arguments: str
+    ask: dict[str, Any] | None = None
+
+
+class Waiting(Struct):
+    tool_calls: list[WaitingCall]
+
+
+class Call(Struct):
+    """A call of one of the agent's tools. ``began`` is whether it may have been made; ``outcome`` is None as long as
+    nobody knows."""
+
+    id: str
+    step: int
+    name: str
+    effect: Literal["none", "idempotent", "once"]
+    began: bool
+    outcome: Literal["ok", "failed"] | None
+
+
+class Run(Struct):
+    """A run. Times are in seconds since the epoch; ``usage`` is as in chat completions. ``output`` is the text of a run
+    that was waited for, ``calls`` are shown by ``GET /v1/runs/{id}``."""
+
+    id: str
+    object: Literal["run"]
+    status: Literal["queued", "running", "waiting", "finished", "failed", "cancelled"]
+    thread: str | None
+    agent: str
+    created_at: float
+    ended_at: float | None
+    usage: dict[str, Any] | None
+    error: RunError | None
+    waiting: Waiting | None
+    output: str = ""
+    calls: list[Call] = []
+
+
+class Thread(Struct):
+    """A kept conversation. ``length`` counts its messages."""
+
+    id: str
+    object: Literal["thread"]
+    agent: str
+    title: str | None
+    length: int
+    created_at: float
+    updated_at: float
