@@ -406,14 +406,14 @@ class Runs(Protocol):
 
     async def recent(
         self,
-        principal: str,
+        principal: str | None,
         agent: str | None = None,
         *,
         thread: str | None = None,
         before: str | None = None,
         limit: int = 20,
     ) -> list[RunState]:
-        """The newest first; ``before`` is the id of the last one of the page before."""
+        """Of all principals with None. The newest first; ``before`` is the id of the last one of the page before."""
         ...
 
     async def cancel(self, principal: str, run_id: str) -> bool:

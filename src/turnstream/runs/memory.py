@@ -131,14 +131,15 @@ class Runs:
 
     async def recent(
         self,
-        principal: str,
+        principal: str | None,
         agent: str | None = None,
         *,
         thread: str | None = None,
         before: str | None = None,
         limit: int = 20,
     ) -> list[protocols.RunState]:
-        own = [kept.state for kept in reversed(self._kept.values()) if kept.new.principal == principal]
+        found = [kept.state for kept in reversed(self._kept.values())]
+        own = [each for each in found if principal in (None, each.principal)]
         own = [each for each in own if agent in (None, each.agent) and thread in (None, each.thread)]
         at = next((at + 1 for at, each in enumerate(own) if each.id == before), 0)
         return own[at : at + limit]

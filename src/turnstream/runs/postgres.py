@@ -177,17 +177,18 @@ class Runs:
 
     async def recent(
         self,
-        principal: str,
+        principal: str | None,
         agent: str | None = None,
         *,
         thread: str | None = None,
         before: str | None = None,
         limit: int = 20,
     ) -> list[protocols.RunState]:
-        select = f"""select {threads.RUN_COLUMNS} from turnstream.run where principal = $1
+        whose = "$1::text is null" if principal is None else "principal = $1"
+        select = f"""select {threads.RUN_COLUMNS} from turnstream.run where {whose}
             and ($2::text is null or agent = $2) and ($3::text is null or thread = $3)
             and ($4::text is null or (created_at, id) <
-                 (select created_at, id from turnstream.run where principal = $1 and id = $4))
+                 (select created_at, id from turnstream.run where {whose} and id = $4))
             order by turnstream.run.created_at desc, id desc limit $5"""
         rows = await self.database.fetch(select, principal, agent, thread, before, limit)
         return [threads.run_state(row) for row in rows]

@@ -243,7 +243,7 @@ class Runs:
 
     async def recent(
         self,
-        principal: str,
+        principal: str | None,
         agent: str | None = None,
         *,
         thread: str | None = None,
@@ -251,10 +251,11 @@ class Runs:
         limit: int = 20,
     ) -> list[protocols.RunState]:
         def job(db: sqlite3.Connection) -> list[protocols.RunState]:
-            select = f"""select {threads.RUN_COLUMNS} from run where principal = :principal
+            whose = "true" if principal is None else "principal = :principal"
+            select = f"""select {threads.RUN_COLUMNS} from run where {whose}
                 and (:agent is null or agent = :agent) and (:thread is null or thread = :thread)
                 and (:before is null or (created_at, id) <
-                     (select created_at, id from run where principal = :principal and id = :before))
+                     (select created_at, id from run where {whose} and id = :before))
                 order by created_at desc, id desc limit :limit"""
             named = {"principal": principal, "agent": agent, "thread": thread, "before": before, "limit": limit}
             return [threads.run_state(row) for row in db.execute(select, named)]

@@ -195,8 +195,13 @@ class Supervisor:
         handle = self.live.get(run_id)
         if handle is None or handle.principal != principal.name:
             return False
-        handle.end(events.RunFailed("cancelled", "The run was cancelled.", 499, usage.Usage()))
-        return True
+        return self.end(run_id)
+
+    def end(self, run_id: str) -> bool:
+        """End it, whoever's it is. False if there is none."""
+        if (handle := self.live.get(run_id)) is not None:
+            handle.end(events.RunFailed("cancelled", "The run was cancelled.", 499, usage.Usage()))
+        return handle is not None
 
     def end_all(self, failure: events.RunFailed) -> None:
         for handle in tuple(self.live.values()):

@@ -217,7 +217,7 @@ class Application:
         threads.add(api, service, threads_store, refuse)
         health.add(api, service, state, threads_store)
         playground.add(api, service, state, table, refuse)
-        admin.add(api, self.reload, refuse)
+        admin.add(api, state.runs, kept, self.reload, refuse)
         if state.metrics is not None and service.settings.metrics:
             metrics.add(api, state.metrics, service.settings, refuse)
         handlers = {HTTPException: http_error, Exception: fault}

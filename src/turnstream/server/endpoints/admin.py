@@ -1,15 +1,17 @@
-"""What an operator may do with a server that runs."""
+"""What an operator may do with a server that runs: see the runs of all principals (what there is and whose, never what
+is said in it), end them, and load the configuration anew."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import Protocol
+from typing import Any, Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from turnstream import errors
-from turnstream.server import refusals
+from turnstream import errors, protocols
+from turnstream.runs import supervisor
+from turnstream.server import kept, refusals
 from turnstream.server.endpoints import routing
 
 
@@ -17,7 +19,10 @@ class Reload(Protocol):
     def __call__(self, *, spread: bool) -> Awaitable[list[str]]: ...
 
 
-def add(api: routing.Api, reload: Reload, refuse: refusals.Refusals) -> None:
+def add(
+    api: routing.Api, live: supervisor.Supervisor, store: kept.KeptRuns, reload: Reload, refuse: refusals.Refusals
+) -> None:
+    """`turnstream.server.routes` asks for the scope."""
     route = routing.routes(api, refuse, "admin")
 
     @route("POST", "/admin/reload", "Load the configuration anew. One that is wrong changes nothing.")
@@ -28,3 +33,44 @@ def add(api: routing.Api, reload: Reload, refuse: refusals.Refusals) -> None:
             text = f"The configuration is wrong, and nothing has changed: {error.message}"
             raise errors.TurnstreamError(text, code="configuration_error", status=422) from error
         return routing.respond(request, {"object": "reload", "reloaded": True, "needs_restart": fixed})
+
+    @route("GET", "/admin/runs", "The runs of all: those that this process executes, and those that are kept.")
+    async def recent(request: Request) -> Response:
+        query = request.query_params
+        found = await store.waiting.recent(
+            query.get("principal"),
+            query.get("agent"),
+            before=query.get("before"),
+            limit=routing.limit(query.get("limit")),
+        )
+        whose = query.get("principal")
+        now = [_show_live(handle) for handle in live.live.values() if whose in (None, handle.principal)]
+        return routing.respond(request, {"object": "list", "live": now, "data": [_show(state) for state in found]})
+
+    @route("POST", "/admin/runs/{run_id}/cancel", "End a run now, whoever's it is.")
+    async def cancel(request: Request) -> Response:
+        run_id = request.path_params["run_id"]
+        if not live.end(run_id) and not await _cancel_kept(store, run_id):
+            raise refusals.no_run(run_id)
+        return routing.respond(request, {"id": run_id, "object": "run", "status": "cancelled"})
+
+
+async def _cancel_kept(store: kept.KeptRuns, run_id: str) -> bool:
+    new = await store.waiting.request(run_id)
+    return new is not None and await store.waiting.cancel(new.principal, run_id)
+
+
+def _show(state: protocols.RunState) -> dict[str, Any]:
+    return {
+        "id": state.id,
+        "object": "run",
+        "principal": state.principal,
+        "agent": state.agent,
+        "status": state.status,
+        "created_at": state.created_at,
+        "ended_at": state.ended_at,
+    }
+
+
+def _show_live(handle: supervisor.Handle) -> dict[str, Any]:
+    return {"id": handle.id, "object": "run", "principal": handle.principal, "agent": handle.agent, "status": "running"}

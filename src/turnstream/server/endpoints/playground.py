@@ -16,7 +16,7 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from turnstream import __version__, errors, events, jsontext
+from turnstream import __version__, errors, events, jsontext, requests
 from turnstream.dialects import base, native
 from turnstream.server import addresses, refusals, replies, routes, scopes
 from turnstream.server import request as incoming
@@ -85,7 +85,7 @@ def add(
         ]
         kept, threads = state.keeper is not None, service.settings.store != "none"
         offered = {"version": __version__, "kept": kept, "threads": threads, "wires": wires}
-        offered["model"] = shows_model(service.settings)
+        offered["model"] = shows_model(service.settings, scopes.principal(request.scope))
         return replies.respond(request.scope, base.Reply(200, jsontext.encode(offered)))
 
     async def answer(
@@ -107,20 +107,23 @@ def add(
 
     api.add("/playground/settings", settings, "GET")
     api.add("/playground/wires/{name}", wire, "POST")
-    if shows_model(service.settings):
-        api.add("/playground/model", model, "POST")
+    api.add("/playground/model", model, "POST")
 
 
-def shows_model(settings: ServerSettings) -> bool:
-    """Instructions and tools are the operator's own: only who works on the machine itself sees what a model sees."""
-    return not settings.asks_who and addresses.is_loopback(settings.host)
+def shows_model(settings: ServerSettings, principal: requests.Principal) -> bool:
+    """Instructions and tools are the operator's own: who works on the machine itself sees what a model sees, and where
+    one must say who one is, an administrator."""
+    return principal.may("admin") if settings.asks_who else addresses.is_loopback(settings.host)
 
 
 async def _model_view(service: Service, client: base.ClientRequest) -> base.Reply:
+    if not shows_model(service.settings, client.principal):
+        raise refusals.not_routed(client.method, client.path, 404, "", None)
     exchange = cast("base.Exchange", native.Native().decode(client))
-    agent = service.agents.get(exchange.request.agent or next(iter(service.agents), ""))
+    agents = service.agents_of(client.principal)
+    agent = agents.get(exchange.request.agent or next(iter(agents), ""))
     if agent is None:
-        raise refusals.no_agent(exchange.request.agent or "", service.agents)
+        raise refusals.no_agent(exchange.request.agent or "", agents)
     asked = await agent.run(exchange.request).preview()
     preview = getattr(agent.model, "preview", None)
     sent = None if preview is None else preview(asked)

@@ -35,14 +35,16 @@ def add(
     @route("GET", "/v1/runs", "The runs that are kept, the newest first.")
     async def recent(request: Request) -> Response:
         query = request.query_params
+        principal = scopes.principal(request.scope)
         found = await store.runs.recent(
-            scopes.principal(request.scope).name,
+            principal.name,
             query.get("agent"),
             thread=query.get("thread"),
             before=query.get("before"),
             limit=routing.limit(query.get("limit")),
         )
-        return routing.respond(request, {"object": "list", "data": [native.show(state) for state in found]})
+        data = [native.show(state) for state in found if principal.may_use(state.agent)]
+        return routing.respond(request, {"object": "list", "data": data})
 
     @route("GET", "/v1/runs/{run_id}", "A run that is kept, with its tool calls as long as its events are stored.")
     async def get(request: Request) -> Response:
