@@ -21,6 +21,8 @@ from turnstream.events import (
     UserMessage,
     content_text,
 )
+from turnstream.tools import wrap
+from turnstream.tools.ask_user import AskUser
 
 END: list[ModelEvent] = [UsageReport(Usage(12, 7)), Finish("stop")]
 
@@ -62,6 +64,15 @@ class Storyteller:
                 yield [ToolCallDelta(0, '"Rome"}')]
                 yield [UsageReport(Usage(12, 7)), Finish("tool_calls")]
                 return
+            case "pay":
+                yield [ToolCallStart(0, "c1", "pay"), ToolCallDelta(0, '{"amount": 5}')]
+                yield [UsageReport(Usage(12, 7)), Finish("tool_calls")]
+                return
+            case "paint":
+                given = '{"question": "Which colour?", "choices": ["red", "blue"]}'
+                yield [ToolCallStart(0, "c1", "ask_user"), ToolCallDelta(0, given)]
+                yield [UsageReport(Usage(12, 7)), Finish("tool_calls")]
+                return
             case _:
                 yield [TextDelta(f"You said: {said[-1]}")]
         yield END
@@ -75,10 +86,18 @@ async def lookup(city: str, context: RunContext) -> str:
     return f"{city} is sunny"
 
 
+@tool
+async def pay(amount: int) -> str:
+    """Pay."""
+    return f"paid {amount}"
+
+
 def agents() -> dict[str, Agent]:
-    told = Agent(Storyteller(), [lookup], name="storyteller", description="Tells the stories of the tests.")
+    tools = [lookup, wrap.Approved(pay), AskUser()]
+    told = Agent(Storyteller(), tools, name="storyteller", description="Tells the stories of the tests.")
     return {"storyteller": told, "other": Agent(Storyteller(), name="other")}
 
 
 open_service = Service(agents())
+forgetful_service = Service(agents(), ServerSettings(store="memory"))
 closed_service = Service(agents(), ServerSettings(keys=("the-key-of-the-tests",)))

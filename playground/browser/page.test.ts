@@ -11,14 +11,20 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 let browser: Browser;
 let free: Served;
 let closed: Served;
+let forgetful: Served;
 
 beforeAll(async () => {
-  [browser, free, closed] = await Promise.all([launch(), serve("open_service"), serve("closed_service")]);
+  [browser, free, closed, forgetful] = await Promise.all([
+    launch(),
+    serve("open_service"),
+    serve("closed_service"),
+    serve("forgetful_service", "memory"),
+  ]);
 }, 60_000);
 
 afterAll(async () => {
   await browser?.close();
-  await Promise.all([free?.stop(), closed?.stop()]);
+  await Promise.all([free?.stop(), closed?.stop(), forgetful?.stop()]);
 });
 
 async function accessible(page: Page): Promise<void> {
@@ -186,6 +192,41 @@ for (const colorScheme of ["light", "dark"]) {
     }
   }, 60_000);
 }
+
+for (const kept of [true, false]) {
+  test(`a call that waits is approved with other arguments, where it is asked (${kept ? "kept" : "in memory"})`, async () => {
+    const { page, problems } = await open(browser, (kept ? free : forgetful).url);
+    await ask(page, "pay please");
+    const card = page.locator(".ask");
+    await card.getByLabel("Arguments of pay").fill('{"amount": }');
+    await card.getByText("must be a JSON object").waitFor();
+    await card.getByLabel("Arguments of pay").fill('{"amount": 7}');
+    await card.getByRole("button", { name: "Approve with these arguments" }).click();
+    await ended(page);
+    expect(await page.locator(".answer").innerText()).toContain("paid 7");
+    expect(await page.locator(".ask").count()).toBe(0);
+    expect(problems).toEqual([]);
+  });
+}
+
+test("a call is denied, and the model hears why", async () => {
+  const { page } = await open(browser, free.url);
+  await ask(page, "pay please");
+  await page.getByLabel("Reason, if you deny").fill("too dear");
+  await page.getByRole("button", { name: "Deny" }).click();
+  await ended(page);
+  expect(await page.locator(".answer").innerText()).toContain("too dear");
+});
+
+test("a question of the model is answered by a choice, and the card is accessible", async () => {
+  const { page } = await open(browser, free.url, { bypassCSP: true });
+  await ask(page, "paint it");
+  await page.getByText("Which colour?", { exact: true }).waitFor();
+  await accessible(page);
+  await page.getByRole("button", { name: "blue", exact: true }).click();
+  await ended(page);
+  expect(await page.locator(".answer").innerText()).toContain("The tool said: blue");
+});
 
 test("a question that is sent before the agents are known goes out when they are", async () => {
   const { page } = await open(browser, free.url, {}, async (page) => {

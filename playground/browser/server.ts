@@ -18,9 +18,9 @@ export interface Served {
   stop(): Promise<void>;
 }
 
-export async function serve(name: string): Promise<Served> {
+export async function serve(name: string, store = ""): Promise<Served> {
   const folder = mkdtempSync(join(tmpdir(), "turnstream-page-"));
-  const command = ["-m", "turnstream", "serve", `agents:${name}`, "--port", "0", "--store", `sqlite:${folder}/store.db`];
+  const command = ["-m", "turnstream", "serve", `agents:${name}`, "--port", "0", "--store", store || `sqlite:${folder}/store.db`];
   const child = spawn(PYTHON, command, { cwd: FOLDER, env: { ...process.env, LOG_FORMAT: "text" } });
   const url = await address(child);
   return {

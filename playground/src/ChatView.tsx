@@ -172,7 +172,7 @@ function Answer({ run, blocks }: { run: Run; blocks: Block[] }) {
   return (
     <div className="answer" aria-busy={!run.over}>
       {blocks.map((block) => (
-        <BlockView key={block.key} block={block} open={!run.over && block === blocks.at(-1)} />
+        <BlockView key={block.key} block={block} run={run.id} open={!run.over && block === blocks.at(-1)} />
       ))}
       {!run.over && (
         <p className="status" role="status">
@@ -205,7 +205,7 @@ function Answer({ run, blocks }: { run: Run; blocks: Block[] }) {
   );
 }
 
-const BlockView = memo(({ block, open }: { block: Block; open: boolean }) => {
+const BlockView = memo(({ block, run, open }: { block: Block; run: string; open: boolean }) => {
   switch (block.kind) {
     case "text":
       return <Prose text={block.text} />;
@@ -214,7 +214,7 @@ const BlockView = memo(({ block, open }: { block: Block; open: boolean }) => {
     case "reasoning":
       return <Reasoning text={block.text} open={open} />;
     case "call":
-      return <ToolCard call={block} />;
+      return <ToolCard call={block} run={run} />;
   }
 });
 

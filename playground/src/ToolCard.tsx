@@ -1,13 +1,21 @@
 import { Collapsible } from "@base-ui/react/collapsible";
-import { ChevronRight, CircleAlert, CircleCheck, LoaderCircle, PenLine, Share } from "lucide-react";
+import { ChevronRight, CircleAlert, CircleCheck, Hand, LoaderCircle, PenLine, Share } from "lucide-react";
 import { memo, useState } from "react";
 
+import { AskCard } from "./AskCard";
 import { Code, pretty } from "./Code";
 import type { CallBlock } from "./run";
 
-const ICONS = { writing: PenLine, running: LoaderCircle, done: CircleCheck, failed: CircleAlert, "handed over": Share };
+const ICONS = {
+  writing: PenLine,
+  running: LoaderCircle,
+  waiting: Hand,
+  done: CircleCheck,
+  failed: CircleAlert,
+  "handed over": Share,
+};
 
-export const ToolCard = memo(({ call }: { call: CallBlock }) => {
+export const ToolCard = memo(({ call, run }: { call: CallBlock; run: string }) => {
   const [open, setOpen] = useState(false);
   const Icon = ICONS[call.state];
   return (
@@ -24,6 +32,7 @@ export const ToolCard = memo(({ call }: { call: CallBlock }) => {
         <ChevronRight size={16} aria-hidden className="chevron" />
       </Collapsible.Trigger>
       {call.state === "running" && call.fraction !== null && <progress value={call.fraction} aria-label={call.progress} />}
+      {call.ask && <AskCard key={call.ask.code} ask={call.ask} call={call} run={run} />}
       <Collapsible.Panel className="detail">
         <Code label="arguments" language="json" text={pretty(call.arguments || "{}")} />
         {call.progress && <p className="hint">{call.progress}</p>}

@@ -108,6 +108,19 @@ export const settings = () => json<Settings>("GET", "playground/settings");
 export const agents = async () => (await json<{ data: Agent[] }>("GET", "v1/models")).data;
 export const cancel = (run: string) => call("POST", `v1/runs/${encodeURIComponent(run)}/cancel`);
 
+export interface Reply {
+  code: string;
+  action: "approve" | "deny" | "answer";
+  arguments?: unknown;
+  value?: unknown;
+  text?: string;
+  reason?: string;
+}
+
+/** To what a run that waits has asked. */
+export const answer = (run: string, reply: Reply) =>
+  call("POST", `v1/runs/${encodeURIComponent(run)}/answer`, { answers: [reply] });
+
 export const threads = async () => (await json<{ data: Thread[] }>("GET", "v1/threads?limit=100")).data;
 const at = (thread: Thread) => `v1/threads/${encodeURIComponent(thread.id)}?agent=${encodeURIComponent(thread.agent)}`;
 export const rename = (thread: Thread, title: string) => call("POST", at(thread), { title });
@@ -142,7 +155,7 @@ const ATTEMPTS = 6;
 
 /** Start a run and watch it to its end. Where runs are kept, a lost connection is taken up behind the last event. */
 export async function watch(body: RunBody, watcher: Watch): Promise<void> {
-  const progress = { id: "", seq: -1, over: false };
+  const progress: Progress = { id: "", seq: -1, over: false, waits: false };
   try {
     await read(await call("POST", "v1/runs", body, { signal: watcher.signal }), watcher, progress);
   } catch (error) {
@@ -150,8 +163,11 @@ export async function watch(body: RunBody, watcher: Watch): Promise<void> {
   }
   for (let attempt = 1; !progress.over && mayResume(null, body, progress, watcher); attempt++) {
     if (attempt > ATTEMPTS) throw new ApiError("The connection was lost, and could not be made again.", 0);
-    watcher.onReconnect(attempt);
-    await new Promise((resolve) => setTimeout(resolve, Math.min(250 * 2 ** attempt, 5000)));
+    if (!progress.waits) {
+      watcher.onReconnect(attempt);
+      await new Promise((resolve) => setTimeout(resolve, Math.min(250 * 2 ** attempt, 5000)));
+    }
+    progress.waits = false;
     try {
       const path = `v1/runs/${encodeURIComponent(progress.id)}/events`;
       const more = { signal: watcher.signal, headers: { "last-event-id": String(progress.seq) } };
@@ -165,15 +181,23 @@ export async function watch(body: RunBody, watcher: Watch): Promise<void> {
   if (!progress.over) throw new ApiError("The stream ended before the run did.", 0);
 }
 
-function mayResume(error: unknown, body: RunBody, progress: { id: string }, watcher: Watch): boolean {
+interface Progress {
+  id: string;
+  seq: number;
+  over: boolean;
+  /** Whether the last event said that the run waits: from then on it is kept in any case. */
+  waits: boolean;
+}
+
+function mayResume(error: unknown, body: RunBody, progress: Progress, watcher: Watch): boolean {
   const refused = error instanceof ApiError && error.status >= 400;
-  return body.on_disconnect === "go_on" && progress.id !== "" && !refused && !watcher.signal.aborted;
+  return (body.on_disconnect === "go_on" || progress.waits) && progress.id !== "" && !refused && !watcher.signal.aborted;
 }
 
 async function read(
   response: Response,
   watcher: Watch,
-  progress: { id: string; seq: number; over: boolean },
+  progress: Progress,
 ): Promise<void> {
   progress.id = response.headers.get("x-run-id") ?? progress.id;
   const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
@@ -187,7 +211,8 @@ async function read(
       const event = parse(frame.data);
       if (event === null) continue;
       const seq = frame.id === "" ? progress.seq + 1 : Number(frame.id);
-      if (seq <= progress.seq) continue;
+      progress.waits = event.type === "run_waiting";
+      if (seq <= progress.seq && !progress.waits) continue;
       progress.seq = seq;
       if (event.type === "run_started") progress.id = event.run_id;
       progress.over ||= isTerminal(event);

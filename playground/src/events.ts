@@ -15,6 +15,18 @@ export interface ToolCall {
   malformed?: string | null;
 }
 
+/** What a run waits for a person to say, about one of its calls. */
+export interface Ask {
+  tool_call_id: string;
+  kind: "approval" | "question" | "outcome";
+  code: string;
+  text?: string;
+  schema?: Record<string, unknown> | null;
+  url?: string | null;
+  source?: string;
+  by?: string;
+}
+
 export interface Source {
   id: string;
   title?: string;
@@ -59,7 +71,8 @@ export type RunEvent =
   | { type: "tools_executed"; step: number }
   | { type: "max_depth_reached"; step: number }
   | { type: "client_tool_calls"; step: number; tool_calls: ToolCall[] }
-  | { type: "run_waiting" }
+  | { type: "run_waiting"; step: number; tool_calls: ToolCall[]; asks?: Ask[] }
+  | { type: "run_answered"; results?: { tool_call_id: string }[]; decisions?: { tool_call_id: string }[] }
   | { type: "run_resumed"; attempt: number }
   | { type: "run_finished"; reason: string; usage: Usage; steps: number }
   | { type: "run_failed"; code: string; message: string; status: number; usage: Usage }

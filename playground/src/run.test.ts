@@ -69,3 +69,14 @@ test("a step tells its first token and its answer", () => {
     { step: 1, began: 10, firstToken: 20, answered: 30, model: "m", finish: "stop", usage: USAGE },
   ]);
 });
+
+test("a call that waits has its question until it is answered", () => {
+  const call = { id: "x", name: "pay", arguments: "{}" };
+  const ask = { tool_call_id: "x", kind: "approval" as const, code: "K7QF-M3P2" };
+  const waiting: RunEvent[] = [START, { type: "run_waiting", step: 1, tool_calls: [call], asks: [ask] }];
+  const asked = fold(...waiting);
+  expect(asked.blocks).toMatchObject([{ state: "waiting", ask: { code: "K7QF-M3P2" } }]);
+  expect(asked.status).toBe("waiting for you");
+  const answered = fold(...waiting, { type: "run_answered", decisions: [{ tool_call_id: "x" }] });
+  expect(answered.blocks).toMatchObject([{ state: "running", ask: null }]);
+});

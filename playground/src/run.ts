@@ -1,6 +1,6 @@
 /** One run as a person sees it: a fold over its events. */
 
-import { isTerminal, textOf, type RunEvent, type Seen, type Source, type Usage } from "./events";
+import { isTerminal, textOf, type Ask, type RunEvent, type Seen, type Source, type ToolCall, type Usage } from "./events";
 
 export interface TextBlock {
   kind: "text" | "reasoning" | "refusal";
@@ -14,7 +14,9 @@ export interface CallBlock {
   id: string;
   name: string;
   arguments: string;
-  state: "writing" | "running" | "done" | "failed" | "handed over";
+  state: "writing" | "running" | "waiting" | "done" | "failed" | "handed over";
+  /** What a person is asked about it. */
+  ask: Ask | null;
   progress: string;
   fraction: number | null;
   result: string;
@@ -135,6 +137,8 @@ export class Run {
       }
       case "tool_result":
         this.change(this.call(event.tool_call.id, event.tool_call.name), {
+          ask: null,
+          arguments: event.tool_call.arguments,
           state: event.output.is_error ? "failed" : "done",
           result: textOf(event.output),
           duration: event.duration,
@@ -158,6 +162,16 @@ export class Run {
       case "source":
         this.sources.push(event.source);
         break;
+      case "run_waiting":
+        this.wait(event.tool_calls, event.asks ?? []);
+        break;
+      case "run_answered":
+        for (const { tool_call_id: id } of [...(event.results ?? []), ...(event.decisions ?? [])]) {
+          const call = this.find(id);
+          if (call) this.change(call, { state: "running", ask: null });
+        }
+        this.status = "";
+        break;
       case "run_resumed":
         this.resumed += 1;
         break;
@@ -177,6 +191,14 @@ export class Run {
         break;
     }
     if (isTerminal(event)) this.settle();
+  }
+
+  private wait(calls: ToolCall[], asks: Ask[]): void {
+    for (const ask of asks) {
+      const asked = calls.find((call) => call.id === ask.tool_call_id);
+      if (asked) this.change(this.call(asked.id, asked.name), { arguments: asked.arguments, state: "waiting", ask });
+    }
+    if (asks.length > 0) this.status = "waiting for you";
   }
 
   private firstToken(at: number): void {
@@ -224,6 +246,7 @@ export class Run {
       result: "",
       duration: null,
       hosted: false,
+      ask: null,
     };
     this.blocks.push(call);
     return call;
@@ -237,8 +260,8 @@ export class Run {
   private settle(): void {
     this.status = "";
     for (const block of this.blocks) {
-      if (block.kind === "call" && (block.state === "writing" || block.state === "running")) {
-        this.change(block, { state: "failed", progress: "", result: block.result || "No result: the run ended." });
+      if (block.kind === "call" && ["writing", "running", "waiting"].includes(block.state)) {
+        this.change(block, { state: "failed", ask: null, progress: "", result: block.result || "No result: the run ended." });
       }
     }
   }

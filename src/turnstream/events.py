@@ -374,12 +374,14 @@ class RunCancelled(Struct, frozen=True, tag="run_cancelled"):
 
 class RunWaiting(Struct, frozen=True, omit_defaults=True, tag="run_waiting"):
     """The run holds nothing until somebody answers these calls. ``asks`` say what is asked of those that are the
-    agent's own; of the others the client gives the result. It is the last event that is shown, until then."""
+    agent's own; of the others the client gives the result. It is the last event that is shown, until then. ``seq`` is
+    its place in the log of a run that is kept only from now on, which has not all that was shown before."""
 
     step: int
     tool_calls: tuple[ToolCall, ...]
     asks: tuple[Ask, ...] = ()
     usage: Usage = Usage()
+    seq: int = 0
 
 
 TerminalEvent: TypeAlias = RunFinished | RunFailed | RunCancelled

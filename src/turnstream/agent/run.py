@@ -317,6 +317,7 @@ class Run:
         )
         waiting = events.RunWaiting(self._step, calls, asked, self.usage)
         if self._wait is not None and self._record is not None:
+            waiting = msgspec.structs.replace(waiting, seq=len(self._record.log) + 1)
             await self._wait(self.request, [*self._record.log, waiting])
         self.waiting = waiting
         return waiting

@@ -225,6 +225,7 @@ class Encoder(base.StreamEncoder):
 
     def __init__(self, seq: int = 0) -> None:
         self._seq = seq
+        self._waits = False
 
     def feed(self, batch: Sequence[events.LogEvent]) -> bytes:
         frames: list[bytes] = []
@@ -238,9 +239,16 @@ class Encoder(base.StreamEncoder):
                     text = jsontext.escape_line_separators(text)
                 frames.append(_TEXT % (self._seq, text))
                 continue
+            self._waits = isinstance(event, events.RunWaiting)
+            if isinstance(event, events.RunWaiting) and event.seq:
+                self._seq = event.seq
             frames.append(frame(self._seq, event))
             self.ended = isinstance(event, events.RunFinished | events.RunFailed | events.RunCancelled)
         return b"".join(frames)
+
+    def close(self) -> bytes:
+        """Whoever answers a run that waits goes on behind its last event."""
+        return b"" if self._waits else super().close()
 
     def heartbeat(self) -> bytes:
         return b"" if self.ended else b"event: heartbeat\ndata: {}\n\n"

@@ -99,6 +99,7 @@ class Application:
         self._exchanges = Exchanges(self._conversations)
         runs = store.runs or memory.Runs(self._threads)
         self._conversations.waiting = None if store.runs else runs
+        state.keeps_runs = store.runs is not None
         hooks = self._exchanges.show, self._meter, ONE_WAY
         self._keeper = state.keeper = Keeper(runs, store.threads, self, state.runs.watches, *hooks)
         state.triggers = self._triggers = triggers.Triggers(store, self._keeper)

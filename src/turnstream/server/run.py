@@ -206,7 +206,8 @@ class Server(uvicorn.Server):
             self.state.empty_queue()
             if self.state.triggers is not None and self.state.triggers.scheduler is not None:
                 await self.state.triggers.scheduler.stop()
-            if self.state.keeper is not None:  # another server goes on with kept runs, and need not wait
+            # Another server goes on with the runs of a store, and need not wait.
+            if self.state.keeper is not None and self.state.keeps_runs:
                 await self.state.keeper.leave()
         if self._until is not None and not (self.state.runs.live and time.monotonic() < self._until):
             self.state.end_all()

@@ -24,6 +24,7 @@ class State:
         self.runs = supervisor.Supervisor(watches)
         self.places = places.Places(settings.max_runs, settings.limits.queue, settings.limits.queue_timeout)
         self.keeper: keeper.Keeper | None = None
+        self.keeps_runs = False  # in a store: else the keeper has only those that wait
         self.triggers: triggers.Triggers | None = None
         self.bodies = budget.Budget(settings.max_bodies)
         self.sockets = sockets.Sockets(settings.max_connections, settings.max_held, settings.send_timeout)

@@ -83,7 +83,7 @@ def add(
         wires = [
             {"name": name, "method": route.method, "path": route.path} for name, (route, _) in _wires(table).items()
         ]
-        kept, threads = state.keeper is not None, service.settings.store != "none"
+        kept, threads = state.keeps_runs, service.settings.store != "none"
         offered = {"version": __version__, "kept": kept, "threads": threads, "wires": wires}
         offered["model"] = shows_model(service.settings, scopes.principal(request.scope))
         return replies.respond(request.scope, base.Reply(200, jsontext.encode(offered)))
