@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 _NAME = re.compile(
     r"(?:^|[^a-z])(?:api)?(?:key|token|secret|password|passwd|passphrase|pwd|pass|credential|authorization|auth|bearer"
-    r"|cookie|signature|sig|pat)s?[0-9]*$"
+    r"|cookie|signature|sig|pat|jwt)s?[0-9]*$"
 )
 _WORDS = re.compile(r"([a-z0-9])([A-Z])")
 _HARMLESS = re.compile(

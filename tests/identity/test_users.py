@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jwt as pyjwt
 import pytest
 from joserfc import jwk, jwt
 
@@ -27,6 +28,13 @@ def token(claims: dict[str, Any] | None = None, secret: str = SECRET, **header: 
 
 def identify(users: Users, *values: bytes, name: str | None = None) -> Principal:
     return users.identify(FRONT, [((name or users.header).encode(), value) for value in values])
+
+
+def test_what_open_webui_signs_by_its_own_library_is_read() -> None:
+    """Its `open_webui/utils/headers.py`, line by line."""
+    payload = {**CLAIMS, "iat": NOW, "exp": NOW + 300}
+    minted = pyjwt.encode(payload, SECRET, algorithm="HS256")
+    assert identify(SIGNED, minted.encode()).name == "webui/7f3"
 
 
 def test_a_signed_user_is_somebody_under_the_front_end_and_in_the_group_of_its_role() -> None:

@@ -195,3 +195,22 @@ async def test_an_issuer_that_is_away_is_not_the_clients_fault(monkeypatch: pyte
         status, _, answer = await served.get("/v1/models", authorization=bearer("alice"))
         assert (status, answer["error"]["code"]) == (503, "issuer_unavailable")
         assert (await served.get("/healthz", authorization=bearer("alice")))[0] == 200
+
+
+# ----------------------------------------------------------------------------------------------------------- what stays
+
+
+def read_all(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.glob("store.db*"))
+
+
+async def test_what_opens_doors_is_in_no_store(tmp_path: Path) -> None:
+    """A kept run remembers its request, for whoever goes on with it, without who asked having shown it."""
+    shown = {"x_api_key": "w-key", "x_openwebui_user_jwt": signed("7"), "cookie": "session=cookie-1"}
+    async with serving(agent(), keys=FRONT_ENDS, store=f"sqlite:{tmp_path / 'store.db'}") as served:
+        status, _, _ = await served.post({"input": "hi", "on_disconnect": "go_on"}, "/v1/runs", **shown)
+        assert status == 200
+        kept = read_all(tmp_path)
+    assert b"webui/7" in kept
+    for secret in (b"w-key", shown["x_openwebui_user_jwt"].encode(), b"cookie-1"):
+        assert secret not in kept

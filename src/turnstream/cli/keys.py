@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
-from turnstream import errors
+from turnstream import errors, requests
 from turnstream.cli.options import Json
 from turnstream.cli.text import printable
 
@@ -82,7 +82,6 @@ def keys(
 
 
 async def _add(kept: Store, name: str, expires: str | None, fields: dict[str, Any], as_json: bool) -> None:
-    from turnstream import requests
     from turnstream.identity import records
 
     if unknown := set(fields["scopes"] or ()) - requests.SCOPES:
@@ -90,7 +89,10 @@ async def _add(kept: Store, name: str, expires: str | None, fields: dict[str, An
     now = time.time()
     expires_at = None if expires is None else _read_time(expires, now)
     key, record = records.make(name, now, expires_at=expires_at, **fields)
+    is_first = not await kept.list_records()
     await kept.add(record)
+    if is_first:
+        typer.echo("The first one: a server that runs without keys asks for them when it is started again.", err=True)
     if as_json:
         typer.echo(_json({**_as_data(record, None), "key": key}))
     else:
@@ -175,6 +177,8 @@ def _read_time(text: str, now: float) -> float:
 def _require(name: str | None) -> str:
     if name is None or not name.strip():
         raise typer.BadParameter("say whose", param_hint="NAME")
+    if len(name) > requests.LONGEST_NAME or not name.isprintable():
+        raise typer.BadParameter("a name is printable, and at most 255 characters long", param_hint="NAME")
     return name
 
 

@@ -7,7 +7,7 @@ from typing import cast
 
 import msgspec
 
-from turnstream import errors, events, messages, protocols, requests
+from turnstream import errors, events, messages, protocols, redaction, requests
 from turnstream.dialects import DIALECTS, base
 from turnstream.runs import keeper, log
 from turnstream.runs.watch import Watch
@@ -20,8 +20,6 @@ RETRACTING = frozenset({"native", "openai_responses", "ag_ui", "vercel", "a2a"})
 ONE_WAY = frozenset(dialect.name for dialect in DIALECTS) - RETRACTING
 # Those of them whose answers a later request can name.
 _NAMING = frozenset({"openai_responses", "a2a"})
-# A request is stored without what opens doors.
-_SECRET = frozenset({"authorization", "cookie", "x-api-key", "api-key", "proxy-authorization"})
 
 
 class KeptRuns:
@@ -239,4 +237,5 @@ def _body(client: base.ClientRequest) -> bytes:
 
 
 def _without_secrets(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in headers.items() if name not in _SECRET}
+    """A request is stored without what opens doors."""
+    return {name: value for name, value in headers.items() if not redaction.is_secret_name(name)}
