@@ -262,7 +262,7 @@ class NewRun(Struct, frozen=True):
     with. ``key`` is the client's Idempotency-Key, unique for each principal. With ``history`` the messages of the
     thread, as it is when the run begins, come before those of the request. With ``waits`` the run waits for the results
     of calls that it leaves to the client, instead of ending with them. ``notify`` names those who are told when it ends
-    or waits (`Letter.target`).
+    or waits (`Letter.target`), ``pushes`` are those that its client wants to be told.
     """
 
     id: str
@@ -278,6 +278,7 @@ class NewRun(Struct, frozen=True):
     history: bool = False
     waits: bool = False
     notify: tuple[str, ...] = ()
+    pushes: tuple[requests.Push, ...] = ()
 
     @property
     def principal(self) -> str:
@@ -578,3 +579,15 @@ class Outbox(Protocol):
     async def wait(self, seconds: float) -> None:
         """Until a letter is posted, or so long."""
         ...
+
+
+class Pushes(Protocol):
+    """Whom clients want to be told of their runs. Whoever may see the run was asked before. Raises `StoreError`."""
+
+    async def put(self, run_id: str, push: requests.Push) -> bool:
+        """Add it, or put it in the place of the one with its id. False where no such run is stored."""
+        ...
+
+    async def list(self, run_id: str) -> list[requests.Push]: ...
+
+    async def remove(self, run_id: str, id: str) -> None: ...

@@ -64,17 +64,25 @@ class ThreadRef(Struct, frozen=True):
     stores: bool = True
 
 
+class Push(Struct, frozen=True):
+    """Whom a client wants to be told of its run. ``config`` is its dialect's own."""
+
+    id: str
+    config: bytes
+
+
 class Keep(Struct, frozen=True):
     """That the run is kept: it has a log and goes on without its client, who can come back to it.
 
     With ``background`` the client does not even wait for it. ``policy`` says what happens if another run of the thread
     has not ended: it waits for that one, is refused, or ends it. With ``waits`` the run waits for the results of the
-    client's own tools, instead of ending with their calls.
+    client's own tools, instead of ending with their calls. ``pushes`` are told when it ends or waits.
     """
 
     background: bool = False
     policy: Literal["queue", "reject", "interrupt"] = "queue"
     waits: bool = False
+    pushes: tuple[Push, ...] = ()
 
 
 class Progress(Protocol):

@@ -65,6 +65,7 @@ class ServerSettings:
     shutdown_grace: float = 30.0
     statuses: StatusMode = "extension"
     forward_headers: tuple[str, ...] = ()
+    push_allow_private: tuple[str, ...] = ()
     playground: bool = True
     workers: int = 1
     metrics: bool = False

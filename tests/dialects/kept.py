@@ -18,7 +18,7 @@ class Kept:
 
     def decode(
         self, request: base.ClientRequest, principal: str = "ann", agent: str = "helper"
-    ) -> base.Exchange | base.Reply | base.Cancellation | base.Listing | base.Attachment:
+    ) -> base.Exchange | base.Reply | base.Cancellation | base.Listing | base.Attachment | base.Subscription:
         decoded = self.dialect.decode(request)
         if isinstance(decoded, base.Lookup):
             decoded = decoded.then(asyncio.run(self.conversations.find(decoded, principal, agent, self.dialect.name)))

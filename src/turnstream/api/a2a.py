@@ -70,6 +70,36 @@ class ListParams(Struct, rename="camel"):
     include_artifacts: bool | None = None
 
 
+class PushAuthentication(Struct, rename="camel"):
+    """0.3 has a list of schemes, 1.0 one."""
+
+    schemes: list[str] | None = None
+    scheme: str | None = None
+    credentials: str | None = None
+
+
+class PushConfig(Struct, rename="camel"):
+    url: str
+    id: str | None = None
+    token: str | None = None
+    authentication: PushAuthentication | None = None
+
+
+class PushSetParams(Struct, rename="camel"):
+    """Of 1.0 too, whose members are those of `PushConfig`."""
+
+    task_id: str | None = None
+    push_notification_config: Any = None
+
+
+class PushParams(Struct, rename="camel"):
+    """``id`` is the task's in 0.3, the configuration's in 1.0."""
+
+    id: str | None = None
+    task_id: str | None = None
+    push_notification_config_id: str | None = None
+
+
 class RpcRequest(Struct):
     """The body of ``POST /a2a/{agent}``: JSON-RPC 2.0. ``params`` depend on the method. A call without ``id`` is a
     notification."""

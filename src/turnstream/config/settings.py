@@ -99,6 +99,8 @@ class ServerSection(Section):
     """Request headers that tools may see."""
     workers: PositiveInt = _DEFAULTS["workers"]
     """Processes that serve the address together; more than one needs the store PostgreSQL, or none."""
+    push_allow_private: StrList = Field(default_factory=list)
+    """Hosts, addresses or networks that clients of A2A may have told of their tasks although they are not public."""
     metrics: bool = _DEFAULTS["metrics"]
     """Serve `/metrics` for Prometheus, behind the keys."""
     metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = _DEFAULTS["metrics_port"]

@@ -14,7 +14,7 @@ from msgspec import UNSET, UnsetType
 
 from turnstream import errors, events, jsontext, messages, protocols, requests, usage
 from turnstream.api import a2a as api
-from turnstream.dialects import a2a_list, a2a_request, base, incoming, statuses
+from turnstream.dialects import a2a_list, a2a_push, a2a_request, base, incoming, statuses
 from turnstream.dialects import a2a_objects as objects
 from turnstream.dialects import body as bodies
 from turnstream.dialects.a2a_encoder import Ask, Encoder, JoinEncoder
@@ -65,7 +65,9 @@ class A2A:
 
 
 def _card(request: base.ClientRequest, agent: str) -> base.Reply:
-    card = objects.card(agent, request.agents[agent], request.base_url, secured=request.secured)
+    card = objects.card(
+        agent, request.agents[agent], request.base_url, secured=request.secured, pushes=request.can_keep
+    )
     body = jsontext.encode(card)
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     caching = {"cache-control": "max-age=60", "etag": tag}
@@ -95,6 +97,8 @@ class _Call:
             return self.error(_VERSION, f"A2A {asked[:20]} is not supported: 0.3 and 1.0 are.")
         if rpc.method in objects.NOT_OFFERED:
             return self.error(*objects.NOT_OFFERED[rpc.method])
+        if rpc.method in a2a_push.METHODS:
+            return self._push(*a2a_push.METHODS[rpc.method])
         if rpc.method not in objects.METHODS:
             return self.error(_NO_METHOD, f"Unknown method {rpc.method[:50]!r}.")
         if self._act in ("send", "stream"):
@@ -116,6 +120,14 @@ class _Call:
 
     def _missing(self) -> base.Reply:
         return self.error(_NOT_FOUND, "This server has no such task, or no longer.")
+
+    def _push(self, act: str, version: objects.Version) -> base.Decoded:
+        self._version = version
+        if not self._request.can_keep:
+            return self.error(_NO_PUSH, "Push notifications need a server that keeps runs.")
+        wanted = a2a_push.Call(act, version, self._id, self.error).decode(self._rpc.params, self._missing())
+        task = wanted.run_id
+        return base.Lookup(self._agent, (task,), lambda found: wanted if task in found else wanted.missing)
 
     def _get(self, task: objects.Task) -> base.Reply:
         return base.Reply(200, objects.rpc_result(self._id, objects.task_object(task, self._version)))
@@ -143,8 +155,9 @@ class _Call:
         message, wanted = params.message, params.configuration or api.SendConfiguration()
         _check_message(message)
         _check_length(wanted.history_length)
-        if wanted.push_notification_config is not None or wanted.task_push_notification_config is not None:
-            return self.error(_NO_PUSH, "Push notifications are not supported.")
+        pushes = self._read_pushes(wanted)
+        if pushes and not self._request.can_keep:
+            return self.error(_NO_PUSH, "Push notifications need a server that keeps runs.")
         if message.task_id:
             return self._with_task(message.task_id, lambda task: self._continue(message, task))
         context = incoming.name(message.context_id, "message.contextId") or f"context-{self._request.id}"
@@ -154,7 +167,7 @@ class _Call:
                 agent=self._agent,
                 thread_id=context,
                 context=incoming.values(message.metadata, "message.metadata"),
-                keep=self._keep(wanted),
+                keep=self._keep(wanted, pushes),
             )
         )
         return Exchange(request, self._ask, objects.Task(self._request.id, context))
@@ -163,10 +176,21 @@ class _Call:
     def _ask(self) -> Ask:
         return Ask(self._version, self._id, self._act == "stream", statuses.wanted(self._request))
 
-    def _keep(self, wanted: api.SendConfiguration) -> requests.Keep | None:
-        """A client that does not wait asks for the task later."""
-        at_once = wanted.return_immediately or wanted.blocking is False
-        return requests.Keep(background=True) if at_once and self._act == "send" and self._request.can_keep else None
+    def _keep(self, wanted: api.SendConfiguration, pushes: tuple[requests.Push, ...]) -> requests.Keep | None:
+        """A client that does not wait asks for the task later, or is told of it."""
+        at_once = (wanted.return_immediately or wanted.blocking is False) and self._act == "send"
+        if not self._request.can_keep or not (at_once or pushes):
+            return None
+        return requests.Keep(background=at_once, pushes=pushes)
+
+    def _read_pushes(self, wanted: api.SendConfiguration) -> tuple[requests.Push, ...]:
+        if wanted.push_notification_config is not None:
+            name = "configuration.pushNotificationConfig"
+            return (a2a_push.read(wanted.push_notification_config, "0.3", name),)
+        if wanted.task_push_notification_config is not None:
+            name = "configuration.taskPushNotificationConfig"
+            return (a2a_push.read(wanted.task_push_notification_config, "1.0", name),)
+        return ()
 
     def _continue(self, message: api.Message, task: objects.Task) -> Exchange | base.Reply:
         """A task is one run: it takes messages while it waits for one, and what follows it is a new task in the same

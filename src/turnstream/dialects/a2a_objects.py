@@ -94,9 +94,9 @@ def task_object(task: Task, version: Version) -> dict[str, Any]:
     return described
 
 
-def card(name: str, description: str, base_url: str, *, secured: bool = False) -> dict[str, Any]:
+def card(name: str, description: str, base_url: str, *, secured: bool = False, pushes: bool = False) -> dict[str, Any]:
     """A card that clients of both versions read: 1.0 looks at ``supportedInterfaces``, 0.3 at ``url``. ``secured`` says
-    that a key is asked."""
+    that a key is asked, ``pushes`` that others can be told of tasks."""
     url = f"{base_url.rstrip('/')}/a2a/{name}"
     versions = [{"url": url, "protocolBinding": "JSONRPC", "protocolVersion": version} for version in ("1.0", "0.3.0")]
     about = description or f"The agent {name}."
@@ -108,7 +108,7 @@ def card(name: str, description: str, base_url: str, *, secured: bool = False) -
         "url": url,
         "preferredTransport": "JSONRPC",
         "supportedInterfaces": versions,
-        "capabilities": {"streaming": True, "pushNotifications": False},
+        "capabilities": {"streaming": True, "pushNotifications": pushes},
         "defaultInputModes": ["text/plain", "image/*", "application/pdf"],
         "defaultOutputModes": ["text/plain"],
         "skills": [{"id": name, "name": name, "description": about, "tags": ["agent"]}],
@@ -132,7 +132,7 @@ _SECURITY = {
 }
 
 
-def rpc_result(id: RpcId, result: Mapping[str, Any]) -> bytes:
+def rpc_result(id: RpcId, result: Any) -> bytes:
     return jsontext.encode({"jsonrpc": "2.0", "id": id, "result": result})
 
 
@@ -182,14 +182,6 @@ METHODS: Mapping[str, tuple[str, Version]] = {
 # What an agent need not offer, with the code by which it says so.
 NOT_OFFERED: Mapping[str, tuple[int, str]] = {
     "tasks/list": (-32004, "Tasks are listed by ListTasks, of A2A 1.0."),
-    **dict.fromkeys(
-        (
-            *(f"tasks/pushNotificationConfig/{act}" for act in ("set", "get", "list", "delete")),
-            *(f"{act}TaskPushNotificationConfig" for act in ("Create", "Get", "Delete")),
-            "ListTaskPushNotificationConfigs",
-        ),
-        (-32003, "Push notifications are not supported."),
-    ),
     **dict.fromkeys(
         ("agent/getAuthenticatedExtendedCard", "GetExtendedAgentCard"),
         (-32007, "This agent has no card but the public one."),

@@ -150,7 +150,7 @@ class Lookup(Struct, frozen=True):
 
     agent: str | None
     run_ids: tuple[str, ...]
-    then: Callable[[Mapping[str, protocols.RunState]], Exchange | Reply | Cancellation | Attachment]
+    then: Callable[[Mapping[str, protocols.RunState]], Exchange | Reply | Cancellation | Attachment | Subscription]
 
 
 class Listing(Struct, frozen=True):
@@ -179,12 +179,25 @@ class Attachment(Struct, frozen=True):
     skips: bool = True
 
 
-Decoded: TypeAlias = Exchange | Reply | Cancellation | Lookup | Listing | Attachment
+class Subscription(Struct, frozen=True):
+    """A request about who is told of a kept run of the principal's: add ``put`` (of ``most`` at most), ``remove`` the
+    one of that id, or neither. ``then`` is told those that there are after that, and answers; ``missing`` is the answer
+    where the run is not kept."""
+
+    run_id: str
+    then: Callable[[Sequence[requests.Push]], Reply]
+    missing: Reply
+    put: requests.Push | None = None
+    remove: str | None = None
+    most: int = 10
+
+
+Decoded: TypeAlias = Exchange | Reply | Cancellation | Lookup | Listing | Attachment | Subscription
 
 
 def is_exchange(decoded: Decoded) -> TypeIs[Exchange]:
     """Whether the request asks for a run."""
-    return not isinstance(decoded, Reply | Cancellation | Lookup | Listing | Attachment)
+    return not isinstance(decoded, Reply | Cancellation | Lookup | Listing | Attachment | Subscription)
 
 
 class Dialect(Protocol):

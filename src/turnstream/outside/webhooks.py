@@ -175,8 +175,8 @@ class Postman:
         if state is None:  # deleted meanwhile
             return None
         body, seconds = show(letter, state), int(time.time())
-        headers = {**_headers(letter, seconds), "webhook-signature": webhook.sign(letter.id, seconds, body)}
-        return Message(webhook.url, body, headers, webhook.timeout, webhook.allow_private)
+        signed = {**headers(letter, seconds), "webhook-signature": webhook.sign(letter.id, seconds, body)}
+        return Message(webhook.url, body, signed, webhook.timeout, webhook.allow_private)
 
     async def _send(self, message: Message, posted: protocols.Posted) -> float | None:
         """Seconds until the next try; None if there shall be none."""
@@ -225,7 +225,7 @@ def show(letter: protocols.Letter, state: protocols.RunState) -> bytes:
     return body
 
 
-def _headers(letter: protocols.Letter, seconds: int) -> dict[str, str]:
+def headers(letter: protocols.Letter, seconds: int) -> dict[str, str]:
     return {"content-type": "application/json", "webhook-id": letter.id, "webhook-timestamp": str(seconds)}
 
 

@@ -317,11 +317,14 @@ class Runs:
             "status) values ($1, $2, $3, $4, $5, true, $6, $7, $8, $9, 'queued') "
             "on conflict (principal, key) do nothing returning id"
         )
-        request = codec.encode_new_run(replace(new, body=b""))
+        request = codec.encode_new_run(replace(new, body=b"", pushes=()))
         columns = new.id, new.principal, new.agent, new.request.thread_id, new.key, new.background, request
         if await db.fetchval(insert, *columns, new.dialect, new.body) is None:
             select = "select id from turnstream.run where principal = $1 and key = $2"
             return protocols.Submitted(await db.fetchval(select, new.principal, new.key), created=False), []
+        for push in new.pushes:
+            insert = "insert into turnstream.push (run_id, id, config) values ($1, $2, $3)"
+            await db.execute(insert, new.id, push.id, push.config)
         count = (
             "select (select count(*) from turnstream.run where status = 'queued') as queued, "
             f"(select count(*) from turnstream.run where principal = $1 and {_OPEN}) as open"

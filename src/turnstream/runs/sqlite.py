@@ -19,7 +19,7 @@ from msgspec.structs import astuple, replace
 
 from turnstream import errors, events, messages, protocols
 from turnstream.runs import feeds, log, rules
-from turnstream.storage import codec, outbox
+from turnstream.storage import codec, outbox, pushes
 from turnstream.storage.sqlite import Database
 from turnstream.threads import sqlite as threads
 
@@ -401,12 +401,14 @@ class Runs:
                 new.request.thread_id,
                 new.key,
                 new.background,
-                codec.encode_new_run(replace(new, body=b"")),
+                codec.encode_new_run(replace(new, body=b"", pushes=())),
                 new.dialect,
                 new.body,
                 time.time(),
             ),
         )
+        for push in new.pushes:
+            db.execute(pushes.UPSERT, (new.id, push.id, push.config))
         return protocols.Submitted(new.id), interrupted
 
 

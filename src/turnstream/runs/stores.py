@@ -45,6 +45,7 @@ class Store:
         firings: protocols.Firings | None = None,
         counters: protocols.Counters | None = None,
         outbox: protocols.Outbox | None = None,
+        pushes: protocols.Pushes | None = None,
     ) -> None:
         self.name = name
         self.counters = counters or MemoryCounters()
@@ -52,6 +53,7 @@ class Store:
         self.runs = runs
         self.firings = firings
         self.outbox = outbox
+        self.pushes = pushes
         self._resources = resources
         self._stack = AsyncExitStack()
 
@@ -155,7 +157,7 @@ def _why_not(file: Path) -> str | None:
 
 def _in_sqlite(file: Path, *, lazy: bool = False) -> Store:
     from turnstream.runs import sqlite as runs
-    from turnstream.storage import firings, outbox, sqlite
+    from turnstream.storage import firings, outbox, pushes, sqlite
     from turnstream.threads import sqlite as threads
 
     database = sqlite.Database(file, lazy=lazy)
@@ -169,13 +171,14 @@ def _in_sqlite(file: Path, *, lazy: bool = False) -> Store:
         firings=fired,
         counters=SqliteCounters(database),
         outbox=letters,
+        pushes=pushes.SqlitePushes(database),
     )
 
 
 def _in_postgres(url: str) -> Store:
     postgres = _postgres()
     from turnstream.runs import postgres as runs
-    from turnstream.storage import firings, outbox
+    from turnstream.storage import firings, outbox, pushes
     from turnstream.threads import postgres as threads
 
     database = postgres.Database(url)
@@ -190,6 +193,7 @@ def _in_postgres(url: str) -> Store:
         firings=fired,
         counters=PostgresCounters(database),
         outbox=letters,
+        pushes=pushes.PostgresPushes(database),
     )
 
 

@@ -102,7 +102,8 @@ class Application:
         state.keeps_runs = store.runs is not None
         hooks = self._exchanges.show, self._meter, ONE_WAY
         self._keeper = state.keeper = Keeper(runs, store.threads, self, state.runs.watches, *hooks)
-        state.triggers = self._triggers = triggers.Triggers(store, self._keeper)
+        shown = KeptRuns(self._keeper, self._conversations, self._exchanges, keeps=store.runs is not None)
+        state.triggers = self._triggers = triggers.Triggers(store, self._keeper, shown.show)
         self._versions = versions.Versions(self._build(service))
         self._lifespan = Starlette(lifespan=self._live)
 
@@ -165,7 +166,7 @@ class Application:
         refuse = refusals.Refusals(table, None if state.metrics is None else state.metrics.refused)
         admission = Admission(self._store.counters, settings.limits)
         keeps = self._store.runs is not None
-        kept = KeptRuns(self._keeper, self._conversations, self._exchanges, keeps=keeps)
+        kept = KeptRuns(self._keeper, self._conversations, self._exchanges, keeps=keeps, pushes=self._store.pushes)
         asked = People(self._keeper, service.agents)
         directory = identities.directory(settings, service.folder)
         api = self._api(service, kept, asked, table, refuse)

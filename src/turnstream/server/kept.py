@@ -26,9 +26,15 @@ class KeptRuns:
     """``keeps`` is False where the server's store keeps no runs: then ``keeper`` has only those that wait."""
 
     def __init__(
-        self, keeper: keeper.Keeper, kept: conversations.Conversations, exchanges: Exchanges, *, keeps: bool = True
+        self,
+        keeper: keeper.Keeper,
+        kept: conversations.Conversations,
+        exchanges: Exchanges,
+        *,
+        keeps: bool = True,
+        pushes: protocols.Pushes | None = None,
     ) -> None:
-        self._keeper, self.conversations, self.has_runs = keeper, kept, keeps
+        self._keeper, self.conversations, self.has_runs, self._pushes = keeper, kept, keeps, pushes
         self.exchanges = exchanges
 
     @property
@@ -84,7 +90,7 @@ class KeptRuns:
         new = protocols.NewRun(
             client.id,
             agent,
-            msgspec.structs.replace(wanted, thread_id=thread),
+            msgspec.structs.replace(wanted, thread_id=thread, keep=msgspec.structs.replace(wanted.keep, pushes=())),
             tuple(said),
             dialect,
             _body(client),
@@ -93,6 +99,7 @@ class KeptRuns:
             policy=wanted.keep.policy,
             history=history,
             waits=wanted.keep.waits,
+            pushes=wanted.keep.pushes,
         )
         submitted = await self._keeper.start(new)
         if submitted.id != client.id:
@@ -167,6 +174,21 @@ class KeptRuns:
         if state is None or state.dialect != dialect or not state.body:
             return None
         return await self.exchanges.read(state.agent, dialect, state.body)
+
+    async def subscribe(self, wanted: base.Subscription) -> base.Reply:
+        """Whoever asks may see the run: it was looked up."""
+        if self._pushes is None:
+            return wanted.missing
+        if wanted.put is not None:
+            before = {push.id for push in await self._pushes.list(wanted.run_id)}
+            if len(before | {wanted.put.id}) > wanted.most:
+                text = f"At most {wanted.most} addresses are told of one task."
+                raise errors.RequestError(text, code="too_many_pushes")
+            if not await self._pushes.put(wanted.run_id, wanted.put):
+                return wanted.missing
+        if wanted.remove is not None:
+            await self._pushes.remove(wanted.run_id, wanted.remove)
+        return wanted.then(await self._pushes.list(wanted.run_id))
 
     async def cancel(self, principal: str, run_id: str) -> bool:
         return await self.waiting.cancel(principal, run_id)

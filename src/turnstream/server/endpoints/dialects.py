@@ -110,6 +110,8 @@ class Dialects:
                 return then([await self._kept_runs.show(state) for state in states], total)
             case base.Attachment():
                 return await self._attach(decoded, principal, match.dialect.name)
+            case base.Subscription():
+                return await self._kept_runs.subscribe(decoded)
             case base.Lookup():
                 raise TypeError("a request names runs twice")
             case _:
