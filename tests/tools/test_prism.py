@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -20,12 +21,35 @@ from turnstream.tools.openapi.operations import Fixed
 PACKAGES = FOLDER / "node_modules"
 DOCUMENT = PACKAGES / "@readme" / "oas-examples" / "3.0" / "json" / "star-trek.json"
 PRISM = PACKAGES / "@stoplight" / "prism-cli" / "dist" / "index.js"
-SECONDS = 60.0
+SECONDS = 180.0
+# Node.js closes a connection that was idle for five seconds. Where this process gets no CPU for as long, it takes up
+# answers and sends the next requests on connections that are closed already.
+PATIENT = "data:text/javascript," + quote(
+    """
+    import http from "node:http";
+    import net from "node:net";
+    http.Server.prototype.listen = function (...where) {
+      this.keepAliveTimeout = 0;
+      return net.Server.prototype.listen.apply(this, where);
+    };
+    """
+)
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    command = [installed(), str(PRISM), "mock", str(DOCUMENT), "--port", "0", "--verboseLevel", "info"]
+    command = [
+        installed(),
+        "--import",
+        PATIENT,
+        str(PRISM),
+        "mock",
+        str(DOCUMENT),
+        "--port",
+        "0",
+        "--verboseLevel",
+        "info",
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         try:
             assert process.stdout is not None

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("turnstream.tools.http")
 
 _REDIRECTS = 5
+_IDLE_SECONDS = 4.0  # a connection is used again; servers on Node.js, uvicorn and Apache close theirs after five
 _BUSY = (429, 503)
 _FINAL = (501, 505)  # they will not change
 _FOLLOWED = (301, 302, 303, 307, 308)
@@ -255,7 +256,9 @@ class HttpClient:
             if self.options.ca is not None:
                 verified = ssl.create_default_context(cafile=self.options.ca)
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(resolver=Resolver(self._guard), ssl=verified, ttl_dns_cache=60),
+                connector=aiohttp.TCPConnector(
+                    resolver=Resolver(self._guard), ssl=verified, ttl_dns_cache=60, keepalive_timeout=_IDLE_SECONDS
+                ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None),
                 trust_env=False,
