@@ -282,7 +282,7 @@ def _unwrapped(text: str) -> str:
     if text.startswith('"'):
         try:
             inner = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return text
         return inner if inner.lstrip().startswith("{") else text
     return text

@@ -151,7 +151,7 @@ class ClientCredentials:
         try:
             token = msgspec.json.decode(response.body, type=_Token)
             lifetime = float(token.expires_in) if token.expires_in is not None else 3600.0
-        except (msgspec.DecodeError, ValueError):
+        except (msgspec.DecodeError, ValueError, RecursionError):
             raise errors.ToolError("Could not get an access token: the token server's answer has none.") from None
         return token.access_token, asked + max(lifetime - _EARLIER, lifetime / 2)
 
@@ -169,7 +169,7 @@ class ClientCredentials:
         """``error: error_description`` (RFC 6749, section 5.2), for the log."""
         try:
             refusal = msgspec.json.decode(response.body, type=_Refusal)
-        except (msgspec.DecodeError, UnicodeError):
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
             return "no reason"
         said = ": ".join(part for part in (refusal.error, refusal.error_description) if part)
         redacted = texts.Redactor([self._secret, self._id]).redact(" ".join(said.split()))

@@ -128,7 +128,7 @@ class _Reader:
             return None
         try:
             found = list(self._sources(json.loads(response.body)))[: self._top_k]
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise errors.ToolError("The search service gave an answer that cannot be read.") from None
         if not found:
             return toolspec.ToolOutput(_NOTHING, data=[])

@@ -220,7 +220,7 @@ class Decoder(frames.SseDecoder):
         if arguments:
             try:
                 data["input"] = msgspec.json.decode(arguments)
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, RecursionError):
                 data["input"] = {}
         else:
             arguments = msgspec.json.encode(data.get("input") or {}).decode()

@@ -214,7 +214,7 @@ class Decoder(frames.AwsDecoder):
         out.append(events.HostedToolCall(*self._hosted, arguments or "{}"))
         try:
             given = msgspec.json.decode(arguments or "{}")
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             given = {}
         whole = {"toolUseId": tool.toolUseId, "name": tool.name, "input": given, "type": "server_tool_use"}
         out.append(_item({"toolUse": whole}))

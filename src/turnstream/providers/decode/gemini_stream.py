@@ -109,7 +109,7 @@ class Decoder(frames.SseDecoder):
         """Without ``alt=sse`` the answer is one JSON list of the same chunks."""
         try:
             chunks = [bytes(chunk) for chunk in msgspec.json.decode(body, type=list[msgspec.Raw])]
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             chunks = [body]
             value = failures.parse(body)
             if isinstance(value, dict) and value.get("error"):

@@ -200,7 +200,7 @@ class Embeddings:
         """In the order of the texts, whatever that of the answer. Raises `EmbeddingsError`."""
         try:
             items = _DECODER.decode(answer).data
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, RecursionError) as error:
             if b'"error"' in answer[:200]:
                 raise EmbeddingsError(f"the embedding server {self._url}: {self._quoted(answer)}") from error
             raise EmbeddingsError("the embedding server's answer is not a list of embeddings") from error
