@@ -9,7 +9,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from statistics import mean, quantiles
+from statistics import median, quantiles
 from typing import Any
 
 from msgspec import Struct
@@ -60,19 +60,19 @@ class Paced:
 
 
 class Added(Struct, frozen=True):
-    """Microseconds, over pairs: the mean difference of on to off, and the interval that holds 95 % of the means which
-    a resampling of the pairs gives."""
+    """Microseconds, over pairs: the median difference of on to off, since others may be at work on the machine, and the
+    interval that holds 95 % of the medians which a resampling of the pairs gives."""
 
-    mean: float
+    middle: float
     low: float
     high: float
 
     @classmethod
     def of(cls, differences: list[float]) -> Added:
         chance = random.Random(1)
-        means = [mean(chance.choices(differences, k=len(differences))) for _ in range(2000)]
-        edges = quantiles(means, n=40)
-        return cls(mean(differences), edges[0], edges[-1])
+        medians = [median(chance.choices(differences, k=len(differences))) for _ in range(2000)]
+        edges = quantiles(medians, n=40)
+        return cls(median(differences), edges[0], edges[-1])
 
 
 def watches() -> dict[str, tuple[protocols.Watch, ...]]:
@@ -87,25 +87,26 @@ def measure(pairs: int, runs: int, tokens: int) -> dict[str, Added]:
     found: dict[str, list[float]] = {name: [] for name in watches()}
     supervisors = {name: Supervisor(watches=watch) for name, watch in watches().items()}
     off, agent = Supervisor(), Agent(Paced(tokens), name="bench")
-    asyncio.run(_runs(off, agent, runs))
     gc.disable()
     try:
-        for at in range(pairs):
-            for name, on in supervisors.items():
-                first, second = (off, on) if at % 2 else (on, off)
-                one, other = (_cpu(_runs(which, agent, runs)) for which in (first, second))
-                found[name].append((other - one if at % 2 else one - other) / runs * 1e6)
-            gc.collect()
+        with asyncio.Runner() as runner:
+            for which in (off, *supervisors.values()):
+                runner.run(_runs(which, agent, runs))
+            for at in range(pairs):
+                for name, on in supervisors.items():
+                    first, second = (off, on) if at % 2 else (on, off)
+                    one, other = (_cpu(runner, _runs(which, agent, runs)) for which in (first, second))
+                    found[name].append((other - one if at % 2 else one - other) / runs * 1e6)
+                gc.collect()
     finally:
         gc.enable()
     return {name: Added.of(differences) for name, differences in found.items()}
 
 
-def _cpu(work: Coroutine[Any, Any, None]) -> float:
-    with asyncio.Runner() as runner:
-        began = time.process_time()
-        runner.run(work)
-        return time.process_time() - began
+def _cpu(runner: asyncio.Runner, work: Coroutine[Any, Any, None]) -> float:
+    began = time.process_time()
+    runner.run(work)
+    return time.process_time() - began
 
 
 async def _runs(supervisor: Supervisor, agent: Agent, runs: int) -> None:
@@ -119,12 +120,12 @@ async def _runs(supervisor: Supervisor, agent: Agent, runs: int) -> None:
 
 def run(quick: bool) -> None:
     logging.getLogger("turnstream").setLevel(logging.WARNING)
-    pairs = 6 if quick else 40
+    pairs = 6 if quick else 200
     table = Table("watched by", "a token, µs", "of a paced token", "a request, µs", "of a request")
-    empty, full, tokens = measure(pairs, 60, 1), measure(pairs, 6, 400), 399
+    empty, full, tokens = measure(pairs, 20, 1), measure(pairs, 2, 400), 399
     for name in empty:
         request, whole = empty[name], full[name]
-        token = Added(*((getattr(whole, part) - request.mean) / tokens for part in ("mean", "low", "high")))
+        token = Added(*((getattr(whole, part) - request.middle) / tokens for part in ("middle", "low", "high")))
         table.add_row(name, _told(token), _share(token, PACED_TOKEN), _told(request), _share(request, REQUEST))
     console = wide_console()
     console.print(table)
@@ -132,8 +133,8 @@ def run(quick: bool) -> None:
 
 
 def _told(added: Added) -> str:
-    return f"{added.mean:.2f} ({added.low:.2f} to {added.high:.2f})"
+    return f"{added.middle:.2f} ({added.low:.2f} to {added.high:.2f})"
 
 
 def _share(added: Added, whole: float) -> str:
-    return f"{added.mean / whole:.1%}"
+    return f"{added.middle / whole:.1%}"

@@ -42,7 +42,11 @@ class Watching:
 
     async def _show(self, batches: AsyncGenerator[list[events.RunEvent]]) -> AsyncGenerator[list[events.RunEvent]]:
         async for batch in batches:
-            self._feed(batch)
+            for watcher in self._watchers:  # as `_feed` does, without a call for each token
+                try:
+                    watcher.feed(batch)
+                except Exception:
+                    self._give_up(watcher)
             yield batch
 
     def _feed(self, batch: list[events.RunEvent]) -> None:

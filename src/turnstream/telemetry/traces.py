@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from importlib.metadata import version
 
 import msgspec
 from opentelemetry import context as contexts
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from turnstream import events, protocols, tracing
+from turnstream.telemetry import spans
 
 SCHEMA = "https://opentelemetry.io/schemas/1.44.0"
 
@@ -37,7 +36,6 @@ _PROVIDERS = {
     "azure": "azure.ai.openai",
     "xai": "x_ai",
 }
-_PROPAGATOR = TraceContextTextMapPropagator()
 _DELTAS = frozenset({events.TextDelta, events.ReasoningDelta, events.RefusalDelta})
 
 
@@ -51,18 +49,18 @@ class Traces:
         content: bool = False,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
-        self._tracer = trace.get_tracer("turnstream", version("turnstream"), provider, SCHEMA)
+        self._spans = spans.Spans(provider, SCHEMA)
         self._content, self._clock = content, clock
 
     def watch(self, info: protocols.RunInfo) -> RunTrace:
-        return RunTrace(self._tracer, info, self._content, self._clock)
+        return RunTrace(self._spans, info, self._content, self._clock)
 
 
 class RunTrace:
     """A watcher of one run."""
 
-    def __init__(self, tracer: trace.Tracer, info: protocols.RunInfo, content: bool, clock: Callable[[], int]) -> None:
-        self._tracer, self._content, self._clock = tracer, content, clock
+    def __init__(self, made_by: spans.Spans, info: protocols.RunInfo, content: bool, clock: Callable[[], int]) -> None:
+        self._start, self._content, self._clock = made_by.below, content, clock
         attributes: dict[str, str | bool] = {
             "gen_ai.operation.name": "invoke_agent",
             "gen_ai.agent.name": info.agent,
@@ -72,19 +70,15 @@ class RunTrace:
         }
         if info.thread_id is not None:
             attributes["gen_ai.conversation.id"] = info.thread_id
-        parent = _PROPAGATOR.extract(info.trace)
-        self._run = tracer.start_span(f"invoke_agent {info.agent}", parent, SpanKind.INTERNAL, attributes)
+        self._run = made_by.root(f"invoke_agent {info.agent}", info.trace, attributes)
+        context = self._run.get_span_context()
+        self.trace_id = trace.format_trace_id(context.trace_id) if context.is_valid else ""
         self._step: trace.Span | None = None
         self._model: trace.Span | None = None
         self._asked = 0
         self._first = 0.0
         self._tools: dict[str, trace.Span] = {}
         self._entered = False
-
-    @property
-    def trace_id(self) -> str:
-        context = self._run.get_span_context()
-        return trace.format_trace_id(context.trace_id) if context.is_valid else ""
 
     def feed(self, batch: list[events.RunEvent]) -> None:
         if type(batch[0]) in _DELTAS and len(batch) == 1:
@@ -93,7 +87,8 @@ class RunTrace:
             return
         if not self._entered:
             self._entered = True
-            self._enter(self._run)
+            if type(batch[-1]) is not events.StepStarted:
+                self._enter(self._run)
             tracing.begin(self._inject)
             tracing.listen(self._note_failure)
         for event in batch:
@@ -104,12 +99,14 @@ class RunTrace:
                 case events.StepFinished():
                     self._finish_model(event)
                 case events.ToolCallsDetected(tool_calls=calls):
+                    self._enter(self._step or self._run)
                     for call in calls:
                         self._begin_tool(call.id, call.name, call.arguments)
                 case events.ToolResult():
                     self._finish_tool(event)
                 case events.ToolsExecuted():
                     self._end_step()
+                    self._enter(self._run)
                 case events.TextDelta() | events.ReasoningDelta() | events.RefusalDelta() if self._asked:
                     self._first_word()
                 case _:
@@ -122,12 +119,12 @@ class RunTrace:
         self._end_step("cancelled" if isinstance(ending, events.RunCancelled) else None)
         match ending:
             case events.RunFinished(reason=reason):
-                self._run.set_attribute("gen_ai.response.finish_reasons", [reason])
+                spans.put(self._run, {"gen_ai.response.finish_reasons": (reason,)})
                 _end(self._run, None)
             case events.RunFailed(code=code):
                 _end(self._run, code)
             case events.RunCancelled():
-                self._run.set_attribute("turnstream.cancelled", True)
+                spans.put(self._run, {"turnstream.cancelled": True})
                 self._run.end()
 
     def _note_failure(self, model: str, code: str, retried: bool) -> None:
@@ -137,19 +134,16 @@ class RunTrace:
     def _inject(self, tool_call_id: str) -> Mapping[str, str]:
         headers: dict[str, str] = {}
         span = self._tools.get(tool_call_id) or self._model or self._step or self._run
-        _PROPAGATOR.inject(headers, trace.set_span_in_context(span))
+        spans.PROPAGATOR.inject(headers, trace.set_span_in_context(span))
         return headers
-
-    def _start(self, name: str, parent: trace.Span, kind: SpanKind, attributes: Mapping[str, str]) -> trace.Span:
-        return self._tracer.start_span(name, trace.set_span_in_context(parent), kind, attributes)
 
     def _enter(self, span: trace.Span) -> None:
         """What else is traced in the task of the run, as users' own tools may be, stands below this span."""
         contexts.attach(trace.set_span_in_context(span))
 
     def _begin_step(self, step: int) -> None:
-        self._step = self._start(f"step {step}", self._run, SpanKind.INTERNAL, {})
-        self._model = self._start("chat", self._step, SpanKind.CLIENT, {})
+        self._step = self._start(self._run, f"step {step}", SpanKind.INTERNAL, {})
+        self._model = self._start(self._step, "chat", SpanKind.CLIENT, {})
         self._asked = self._clock()
         self._enter(self._model)
 
@@ -161,17 +155,16 @@ class RunTrace:
         span, self._model = self._model, None
         if span is None:  # a run of housekeeping has no steps
             began = self._clock() - int(event.duration * 1e9)
-            parent = trace.set_span_in_context(self._run)
-            span = self._tracer.start_span("chat", parent, SpanKind.CLIENT, start_time=began)
+            span = self._start(self._run, "chat", SpanKind.CLIENT, {}, began)
         provider, _, model = event.model.rpartition(":") if ":" in event.model else ("", "", event.model)
         provider = provider.partition(":")[0]
         used = event.usage
         span.update_name(f"chat {model}")
-        attributes: dict[str, str | int | float | list[str]] = {
+        attributes: dict[str, str | int | float | tuple[str, ...]] = {
             "gen_ai.operation.name": "chat",
             "gen_ai.provider.name": _PROVIDERS.get(provider, provider or "turnstream"),
             "gen_ai.request.model": model,
-            "gen_ai.response.finish_reasons": [event.finish],
+            "gen_ai.response.finish_reasons": (event.finish,),
             "gen_ai.usage.input_tokens": used.input,
             "gen_ai.usage.output_tokens": used.output,
         }
@@ -181,14 +174,13 @@ class RunTrace:
             ("gen_ai.usage.cache_creation.input_tokens", used.cache_write),
             ("gen_ai.usage.reasoning.output_tokens", used.reasoning),
         ):
-            if value:  # each attribute costs the SDK about as much as a token costs us
+            if value:
                 attributes[name] = value
         if self._content:
             attributes["gen_ai.output.messages"] = _output(event)
-        span.set_attributes(attributes)
+        spans.put(span, attributes)
         span.end()
         self._asked, self._first = 0, 0.0
-        self._enter(self._step or self._run)
 
     def _begin_tool(self, id: str, name: str, arguments: str) -> None:
         attributes = {
@@ -199,14 +191,14 @@ class RunTrace:
         }
         if self._content:
             attributes["gen_ai.tool.call.arguments"] = arguments
-        self._tools[id] = self._start(f"execute_tool {name}", self._step or self._run, SpanKind.INTERNAL, attributes)
+        self._tools[id] = self._start(self._step or self._run, f"execute_tool {name}", SpanKind.INTERNAL, attributes)
 
     def _finish_tool(self, event: events.ToolResult) -> None:
         span = self._tools.pop(event.tool_call.id, None)
         if span is None:
             return
         if self._content:
-            span.set_attribute("gen_ai.tool.call.result", event.output.shown_text)
+            spans.put(span, {"gen_ai.tool.call.result": event.output.shown_text})
         _end(span, None if event.ok else "tool_error")
 
     def _end_step(self, error: str | None = None) -> None:
@@ -214,13 +206,12 @@ class RunTrace:
             if span is not None:
                 _end(span, error)
         self._model = self._step = None
-        self._enter(self._run)
 
 
 def _end(span: trace.Span, error: str | None) -> None:
     """``error`` is the code of a failure."""
     if error is not None:
-        span.set_attribute("error.type", error)
+        spans.put(span, {"error.type": error})
         span.set_status(Status(StatusCode.ERROR, error))
     span.end()
 
