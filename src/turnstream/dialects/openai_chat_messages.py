@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -24,7 +25,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self.conversation: list[messages.Message] = []
-        self._open: list[messages.ToolCall] = []
+        self._open = _OpenCalls()
 
     def take(self, message: api.ChatMessage, index: int) -> None:
         role, content = message.role, message.content
@@ -40,7 +41,9 @@ class _Reader:
                 self.conversation.append(messages.SystemMessage(text))
             case "assistant":
                 parts = tuple(_assistant(message, path, index))
-                self._open += [part for part in parts if isinstance(part, messages.ToolCall)]
+                for part in parts:
+                    if isinstance(part, messages.ToolCall):
+                        self._open.add(part)
                 self.conversation.append(messages.AssistantMessage(parts))
             case "tool" | "function":
                 id = self._answered(message, path)
@@ -50,12 +53,12 @@ class _Reader:
 
     def _user(self, message: api.ChatMessage, path: str) -> None:
         """Anthropic's results stand in a user message, before what the user says."""
-        results = [part for part in _parts(message) if part.type == "tool_result"]
+        results = [part for part in _parts(message) if _is_result(part)]
         for part in results:
             result = _content(part.content if isinstance(part.content, str) else _converted(part.content, path), path)
-            self.conversation.append(messages.ToolMessage(self._close(part.tool_use_id or "", None), result))
+            self.conversation.append(messages.ToolMessage(self._open.close(part.tool_use_id or "", None), result))
         if results:
-            rest = [part for part in message.content or () if not (isinstance(part, api.Part) and part in results)]
+            rest = [part for part in message.content or () if not _is_result(part)]
             if not rest:
                 return
             message = api.ChatMessage("user", rest, message.name)
@@ -63,7 +66,7 @@ class _Reader:
 
     def _answered(self, message: api.ChatMessage, path: str) -> str:
         given = "" if message.tool_call_id is None else str(message.tool_call_id)
-        if id := self._close(given, message.name):
+        if id := self._open.close(given, message.name):
             return id
         if message.role == "function":
             return f"call_{message.name or ''}"
@@ -71,17 +74,38 @@ class _Reader:
         text = f"{where}: missing, and there is no open call that this tool message could answer."
         raise errors.RequestError(text, param=where, code="missing_field")
 
-    def _close(self, id: str, name: str | None) -> str:
-        """The id of the call that a result answers, "" for none."""
+
+class _OpenCalls:
+    """Calls without a result, each found at once, by its id or by its name: a client may send any number of them."""
+
+    def __init__(self) -> None:
+        self._calls: dict[int, messages.ToolCall] = {}
+        self._by_id: dict[str, list[int]] = {}
+        self._by_name: dict[str | None, deque[int]] = {None: deque()}  # None: all; those that are closed are skipped
+        self._count = 0
+
+    def add(self, call: messages.ToolCall) -> None:
+        self._count += 1
+        self._calls[self._count] = call
+        self._by_id.setdefault(call.id, []).append(self._count)
+        for name in (None, call.name):
+            self._by_name.setdefault(name, deque()).append(self._count)
+
+    def close(self, id: str, name: str | None) -> str:
+        """The id of the call that a result answers, "" for none: those of that id, or the first of that name."""
         if id:
-            if self._open:
-                self._open = [call for call in self._open if call.id != id]
+            for number in self._by_id.pop(id, ()):
+                self._calls.pop(number, None)
             return id
-        call = next((call for call in self._open if not name or call.name == name), None)
-        if call is None:
-            return ""
-        self._open.remove(call)
-        return call.id
+        numbers = self._by_name.get(name or None, deque())
+        while numbers:
+            if (call := self._calls.pop(numbers.popleft(), None)) is not None:
+                return call.id
+        return ""
+
+
+def _is_result(part: api.Part | str) -> bool:
+    return isinstance(part, api.Part) and part.type == "tool_result"
 
 
 def _parts(message: api.ChatMessage) -> list[api.Part]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,7 +24,7 @@ def read(given: str | Sequence[api.InputItem], path: str = "input") -> tuple[mes
     reader = _Reader()
     for index, item in enumerate(given):
         reader.take(item, f"{path}[{index}]")
-    return tuple(reader.conversation)
+    return reader.close()
 
 
 class _Reader:
@@ -31,17 +32,20 @@ class _Reader:
     ``call_id`` wherever they stand, which `agent.history` does; one without an id answers the next open call."""
 
     def __init__(self) -> None:
-        self.conversation: list[messages.Message] = []
-        self._calls: list[messages.ToolCall] = []
-        self._open: list[str] = []
+        self._conversation: list[messages.Message | list[messages.AssistantPart]] = []  # a list is being written
+        self._calls: set[str] = set()
+        self._open: OrderedDict[str, int] = OrderedDict()  # how many calls of that id have no result
+
+    def close(self) -> tuple[messages.Message, ...]:
+        return tuple(messages.AssistantMessage(tuple(e)) if isinstance(e, list) else e for e in self._conversation)
 
     def take(self, item: api.InputItem, path: str) -> None:
         match item.type or "message":
             case "message":
-                self.conversation.append(self._message(item, path))
+                self._conversation.append(self._message(item, path))
             case "compaction" | "compaction_summary":
                 if text := item.text or _words(item.summary) or _words(item.content):
-                    self.conversation.append(messages.UserMessage(text))
+                    self._conversation.append(messages.UserMessage(text))
             case kind if kind in _HOSTED:
                 pass
             case kind if kind.endswith("_call_output"):
@@ -60,7 +64,7 @@ class _Reader:
                 return messages.SystemMessage(messages.content_text(content))
             case "assistant":
                 text = messages.content_text(content)
-                if self.conversation and not isinstance(self.conversation[-1], messages.UserMessage):
+                if self._conversation and not isinstance(self._conversation[-1], messages.UserMessage):
                     text = text.removeprefix(paragraphs.GAP)  # which the answer had for its reader
                 return messages.AssistantMessage((messages.TextPart(text),))
             case role:
@@ -75,31 +79,37 @@ class _Reader:
             text = f"{path}.name: this field is required."
             raise errors.RequestError(text, param=f"{path}.name", code="missing_field")
         name = tools.qualified(item.name or kind.removesuffix("_call"), item.namespace)
-        call = messages.ToolCall(id, name, _arguments(item, path))
-        self._calls.append(call)
-        last = self.conversation[-1] if self.conversation else None
-        if isinstance(last, messages.AssistantMessage):
-            self.conversation[-1] = messages.AssistantMessage((*last.parts, call))
-        else:
-            self.conversation.append(messages.AssistantMessage((call,)))
+        self._calls.add(id)
+        self._add_call(messages.ToolCall(id, name, _arguments(item, path)))
         if kind not in _ANSWERED:
-            self._open.append(id)
+            self._open[id] = self._open.get(id, 0) + 1
         elif item.output is not None or item.error is not None:
             failed = item.error is not None
             result = _failure(item.error, path) if failed else _output(item.output, f"{path}.output")
-            self.conversation.append(messages.ToolMessage(id, result, is_error=failed))
+            self._conversation.append(messages.ToolMessage(id, result, is_error=failed))
+
+    def _add_call(self, call: messages.ToolCall) -> None:
+        last = self._conversation[-1] if self._conversation else None
+        if isinstance(last, list):
+            last.append(call)
+        elif isinstance(last, messages.AssistantMessage):
+            self._conversation[-1] = [*last.parts, call]
+        else:
+            self._conversation.append([call])
 
     def _output(self, item: api.InputItem, kind: str, path: str) -> None:
         id = item.call_id or (item.id if item.id in self._open else None) or next(iter(self._open), None)
         own = kind in ("function_call_output", "custom_tool_call_output")
-        if not own and id not in {call.id for call in self._calls}:
+        if not own and id not in self._calls:
             return  # of a hosted tool, whose call is not here either
         if id is None:
             text = f"{path}.call_id: missing, and there is no open call that this output could answer."
             raise errors.RequestError(text, param=f"{path}.call_id", code="missing_field")
         if id in self._open:
-            self._open.remove(id)
-        self.conversation.append(messages.ToolMessage(id, _output(item.output, f"{path}.output")))
+            self._open[id] -= 1
+            if not self._open[id]:
+                del self._open[id]
+        self._conversation.append(messages.ToolMessage(id, _output(item.output, f"{path}.output")))
 
 
 def _arguments(item: api.InputItem, path: str) -> str:

@@ -6,19 +6,22 @@ offered natively, and calls that still leak into the text are caught. What a nat
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
 from typing import Any
 
 import msgspec
 
-from turnstream import events, protocols, relay, requests
+from turnstream import events, protocols, requests
 from turnstream.parsing import text_calls
 from turnstream.prompts.chat_template import tool_object
 from turnstream.prompts.system_message import PROMPT, describe_tools
 
 _NO_RUN = requests.RunContext()
+SLICE = 4096
+"""Characters that are read in one stretch of the loop. As many of the worst kind take 20 ms."""
 
 
 class TextCalls:
@@ -128,6 +131,9 @@ class TextMode:
 
 
 class _Reading:
+    """Text that comes in one read is read for calls in slices, between which others have their turn: it costs some
+    microseconds a character where it is made to, and a read may be 256 kB."""
+
     def __init__(self, stream: protocols.ModelStream, calls: TextCalls) -> None:
         self._stream, self._calls = stream, calls
         self._closed = False
@@ -139,18 +145,55 @@ class _Reading:
         if self._closed:
             raise StopAsyncIteration
         try:
-            return self._calls.feed(await self._stream.__anext__())
+            return await self._read(await self._stream.__anext__())
         except StopAsyncIteration:
-            self._closed = True
-            return self._calls.close()
+            return self._close()
 
     async def relay(self, take: protocols.Take) -> list[events.ModelEvent]:
-        """As `turnstream.protocols.RelayStream` has it."""
+        """As `turnstream.protocols.RelayStream` has it. What is large is never offered from within its network read."""
         inner = protocols.relay_of(self._stream)
         if self._closed or inner is None:
             return await self.__anext__()
+        refused: list[events.ModelEvent] = []
+
+        def offer(batch: list[events.ModelEvent]) -> bool:
+            nonlocal refused
+            if _length(batch) > SLICE:
+                return False
+            refused = self._calls.feed(batch)
+            if refused and not take(refused):
+                return False
+            refused = []
+            return True
+
         try:
-            return await relay.through(inner, self._calls.feed, take)
+            batch = await inner(offer)
         except StopAsyncIteration:
-            self._closed = True
-            return self._calls.close()
+            return self._close()
+        return refused or await self._read(batch if _length(batch) > SLICE else [])
+
+    async def _read(self, batch: list[events.ModelEvent]) -> list[events.ModelEvent]:
+        if _length(batch) <= SLICE:
+            return self._calls.feed(batch)
+        given: list[events.ModelEvent] = []
+        for piece in _slices(batch):
+            given += self._calls.feed(piece)
+            await asyncio.sleep(0)
+        return given
+
+    def _close(self) -> list[events.ModelEvent]:
+        self._closed = True
+        return self._calls.close()
+
+
+def _length(batch: Sequence[events.ModelEvent]) -> int:
+    return sum(len(event.text) for event in batch if isinstance(event, events.TextDelta))
+
+
+def _slices(batch: Sequence[events.ModelEvent]) -> Iterator[list[events.ModelEvent]]:
+    for event in batch:
+        if isinstance(event, events.TextDelta):
+            for start in range(0, len(event.text), SLICE):
+                yield [events.TextDelta(event.text[start : start + SLICE])]
+        else:
+            yield [event]

@@ -11,11 +11,12 @@ from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope
 
-from turnstream import errors
+from turnstream import errors, messages, requests
 from turnstream.dialects import base
 from turnstream.server import addresses, budget, direct, scopes
 from turnstream.service import ServerSettings
 
+MOST_ITEMS = 20_000  # messages, parts of them, and tools
 _LONGEST_PREFER = 1000  # bytes
 BODY_TIMEOUT = 60.0  # seconds for the whole body to arrive
 
@@ -116,6 +117,18 @@ def headers(scope: Scope) -> dict[str, str]:
 def trace(scope: Scope) -> dict[str, str]:
     """The headers of W3C Trace Context, as they came."""
     return {name: value for name, value in headers(scope).items() if name in ("traceparent", "tracestate")}
+
+
+def check_size(wanted: requests.RunRequest) -> None:
+    """Raises `RequestError` for more messages, parts of them, and tools than a model takes: what a run does with each
+    of them it does while others wait."""
+    count = len(wanted.tools)
+    for message in wanted.messages:
+        parts = message.parts if isinstance(message, messages.AssistantMessage) else message.content
+        count += 1 if isinstance(parts, str) else 1 + len(parts)
+    if count > MOST_ITEMS:
+        text = f"The request has {count} messages, parts of messages and tools: at most {MOST_ITEMS} are allowed."
+        raise errors.RequestError(text, param="messages", code="too_many_messages", status=413)
 
 
 def patience(scope: Scope) -> float | None:

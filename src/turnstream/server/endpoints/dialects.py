@@ -149,6 +149,7 @@ class Dialects:
         self, exchange: base.Exchange, incoming: base.ClientRequest, dialect: str, scope: Scope, receive: Receive
     ) -> None:
         principal, run_id = incoming.principal, incoming.id
+        request.check_size(exchange.request)
         name, agent = self._agent(exchange.request.agent, principal)
         thread = exchange.request.thread_id if exchange.thread is None else exchange.thread.id
         admitted = await self._admission.admit(principal, name, thread)
