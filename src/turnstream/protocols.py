@@ -435,6 +435,10 @@ class Runs(Protocol):
         """Runs that wait, the newest first; None: of all principals, for whoever may answer them."""
         ...
 
+    async def secret(self, name: str) -> bytes:
+        """Random bytes, the same for all processes of the store."""
+        ...
+
     async def request(self, run_id: str) -> NewRun | None:
         """What a run was asked for, without its `NewRun.body`."""
         ...

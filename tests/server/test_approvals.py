@@ -243,3 +243,48 @@ async def test_a_group_answers_and_the_principal_of_the_run_does_not() -> None:
         assert (await served.post(body, path, authorization=f"Bearer {bob.key}"))[0] == 200
         await eventually(lambda: len(files.deleted) == 1)
         assert (await served.post(body, path, authorization=f"Bearer {bob.key}"))[0] == 404
+
+
+async def test_a_link_shows_the_question_and_its_form_answers_it(store: str) -> None:
+    files, _, agent = deleting()
+    async with serving(agent, store=store, keys=(Key("ann-key-0123456789", "ann"),)) as served:
+        await say(served, "delete it", key="ann-key-0123456789")
+        [found] = (await served.get("/v1/approvals", authorization="Bearer ann-key-0123456789"))[2]["data"]
+        path = found["link"].removeprefix(served.url)
+        status, headers, shown = await served.get(path)
+        assert (status, headers["cache-control"]) == (200, "no-store")
+        assert "May delete be called?" in shown
+        assert "/tmp/x" in shown
+        assert (await served.get(path.replace("&signature=", "&signature=A")))[0] == 404
+        assert (await served.get(path.replace("by=ann", "by=bob")))[0] == 404
+        assert not files.deleted  # looking does nothing
+        async with served.client.post(served.url + path, data={"action": "approve"}) as response:
+            assert (response.status, "Your answer is given." in await response.text()) == (200, True)
+        await eventually(lambda: len(files.deleted) == 1)
+        assert (await served.get(path))[0] == 404
+
+
+async def test_a_run_that_waits_is_cancelled_and_not_answered_after_that(store: str) -> None:
+    files, _, agent = deleting()
+    async with serving(agent, store=store) as served:
+        asked = await say(served, "delete it")
+        [found] = (await served.get("/v1/approvals"))[2]["data"]
+        assert (await served.post({}, f"/v1/runs/{found['run']}/cancel"))[0] == 200
+        assert (await say(served, "delete it", asked, f"approve {codes(asked)[0]}")).startswith("There is no open")
+        assert (await served.get(f"/v1/runs/{found['run']}"))[2]["status"] == "cancelled"
+    assert not files.deleted
+
+
+async def test_the_native_stream_of_a_run_that_nobody_kept_goes_on_behind_the_question(store: str) -> None:
+    files, _, agent = deleting()
+    async with serving(agent, store=store) as served:
+        _, headers, stream = await served.post({"input": "delete it", "stream": True}, "/v1/runs")
+        last = stream.strip().split("\n\n")[-1]
+        place, code = re.findall(r"id: (\d+)\nevent: run.waiting", last)[0], re.findall(r'"code":"([\w-]+)"', last)[0]
+        path = f"/v1/runs/{headers['x-run-id']}"
+        given = {"answers": [{"code": code, "action": "approve", "arguments": {"path": "/tmp/z"}}]}
+        assert (await served.post(given, f"{path}/answer"))[0] == 200
+        _, _, rest = await served.get(f"{path}/events?after={place}")
+        assert "event: run.answered" in rest
+        assert "event: run.finished" in rest
+    assert files.deleted == ['{"path":"/tmp/z"}']

@@ -113,6 +113,8 @@ CASES: dict[tuple[str, str], Case] = {
     ("GET", "/v1/approvals"): Case(),
     ("GET", "/v1/approvals/{code}"): Case(),
     ("POST", "/v1/approvals/{code}"): Case(lambda a: {"action": "approve"}),
+    ("GET", "/approve/{code}"): Case(),
+    ("POST", "/approve/{code}"): Case(lambda a: {"action": "approve"}),
     ("GET", "/v1/responses/{response_id}"): Case(),
     ("GET", "/v1/responses/{response_id}/input_items"): Case(),
     ("POST", "/v1/responses/{response_id}/cancel"): Case(),

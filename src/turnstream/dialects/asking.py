@@ -70,14 +70,14 @@ def _question(ask: asks.Ask, call: messages.ToolCall) -> str:
     match ask.kind:
         case "approval":
             head = f"**`{printable(call.name)}` waits for your approval.**"
-            parts = [head, quoted, shown_arguments(call), _APPROVAL, _lines(ask, "approve", "deny")]
+            parts = [head, quoted, _fence(arguments(call)), _APPROVAL, _lines(ask, "approve", "deny")]
         case "outcome":
             head = f"**Nobody knows what became of a call of `{printable(call.name)}`.**"
-            parts = [head, quoted, shown_arguments(call), _OUTCOME, _lines(ask, "approve", "deny")]
+            parts = [head, quoted, _fence(arguments(call)), _OUTCOME, _lines(ask, "approve", "deny")]
         case "question":
             who = f"`{printable(ask.source or call.name)}`"
             address = f"Open <{printable(ask.url)}>" if ask.url else ""
-            schema = _fence(_pretty(ask.schema)) if ask.schema and not asks.is_text(ask.schema) else _choices(ask)
+            schema = _fence(pretty(ask.schema)) if ask.schema and not asks.is_text(ask.schema) else _choices(ask)
             how = _URL if ask.url else _FORM if schema.startswith("`") else _TEXT
             parts = [f"**{who} asks you:**", quoted, address, schema, how, _lines(ask, "answer", "deny")]
     return "\n\n".join(part for part in parts if part)
@@ -103,16 +103,16 @@ def _lines(ask: asks.Ask, *words: str) -> str:
     return "  \n".join(f"`{word} {ask.code}`" for word in words)
 
 
-def shown_arguments(call: messages.ToolCall) -> str:
-    """All of them, in a fence."""
+def arguments(call: messages.ToolCall) -> str:
+    """All of them, for a person."""
     try:
         value = json.loads(call.arguments or "{}")
-    except ValueError:
-        return _fence(printable(call.arguments, keep="\n"), "text")
-    return _fence(_pretty(value))
+    except (ValueError, RecursionError):
+        return printable(call.arguments)
+    return pretty(value)
 
 
-def _pretty(value: Any) -> str:
+def pretty(value: Any) -> str:
     return printable(json.dumps(value, ensure_ascii=False, indent=2), keep="\n")
 
 

@@ -7,6 +7,7 @@ store, but that it is gone with the process. So there is a bound on how many the
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
@@ -92,6 +93,7 @@ class Runs:
         self._threads, self._clock = threads, clock
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._queue: asyncio.Queue[_Kept] = asyncio.Queue()
+        self._secrets: dict[str, bytes] = {}
 
     async def submit(self, new: protocols.NewRun, *, here: bool = False) -> Claim | protocols.Submitted:
         raise errors.RequestError("This server does not keep runs.", code="runs_not_kept", status=501)
@@ -147,6 +149,9 @@ class Runs:
     async def waiting(self, principal: str | None = None, limit: int = 1000) -> list[protocols.RunState]:
         found = [kept.state for kept in reversed(self._kept.values()) if kept.status == "waiting"]
         return [each for each in found if principal in (None, each.principal)][:limit]
+
+    async def secret(self, name: str) -> bytes:
+        return self._secrets.setdefault(name, secrets.token_bytes(32))
 
     async def request(self, run_id: str) -> protocols.NewRun | None:
         return self._kept[run_id].new if run_id in self._kept else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import suppress
@@ -239,6 +240,12 @@ class Runs:
         select = f"""select {threads.RUN_COLUMNS} from turnstream.run where status = 'waiting'
             and ($1::text is null or principal = $1) order by turnstream.run.created_at desc, id desc limit $2"""
         return [threads.run_state(row) for row in await self.database.fetch(select, principal, limit)]
+
+    async def secret(self, name: str) -> bytes:
+        insert = "insert into turnstream.secret (name, value) values ($1, $2) on conflict do nothing returning value"
+        await self.database.fetch(insert, name, secrets.token_bytes(32))
+        rows = await self.database.fetch("select value from turnstream.secret where name = $1", name)
+        return bytes(rows[0]["value"])
 
     async def request(self, run_id: str) -> protocols.NewRun | None:
         select = "select request from turnstream.run where id = $1 and kept"

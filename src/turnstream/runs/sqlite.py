@@ -7,6 +7,7 @@ queue is in memory, and the file says after a restart what was in it.
 from __future__ import annotations
 
 import asyncio
+import secrets
 import sqlite3
 import time
 import uuid
@@ -321,6 +322,14 @@ class Runs:
             and (:principal is null or principal = :principal) order by created_at desc, id desc limit :limit"""
         named = {"principal": principal, "limit": limit}
         return await self.database.call(lambda db: [threads.run_state(row) for row in db.execute(select, named)])
+
+    async def secret(self, name: str) -> bytes:
+        def job(db: sqlite3.Connection) -> bytes:
+            db.execute("insert or ignore into secret (name, value) values (?, ?)", (name, secrets.token_bytes(32)))
+            value: bytes = db.execute("select value from secret where name = ?", [name]).fetchone()[0]
+            return value
+
+        return await self.database.call(job, durable=True)
 
     async def request(self, run_id: str) -> protocols.NewRun | None:
         select = "select request from run where id = ? and kept"

@@ -213,7 +213,7 @@ class Application:
         openapi.add(api, table.rows)
         models.add(api, service, refuse)
         runs.add(api, state.runs, kept, asked, service.settings, refuse)
-        approvals.add(api, asked, refuse)
+        approvals.add(api, asked, service.settings, refuse)
         responses.add(api, service, kept, threads_store, refuse)
         conversation_items.add(api, service, kept.conversations, refuse)
         threads.add(api, service, threads_store, refuse)

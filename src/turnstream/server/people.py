@@ -112,6 +112,11 @@ class People:
                     return found
         return None
 
+    async def find_in(self, run_id: str, code: str) -> Found | None:
+        """The open question of that run, for whoever has a right to it by other means."""
+        found = [each for state in await self.runs.waiting() if state.id == run_id for each in questions(state)]
+        return next((each for each in found if each.ask.code == code), None)
+
     async def open_questions(self, principal: requests.Principal) -> list[Found]:
         """All that this principal may answer, the newest first."""
         states = (*await self.runs.waiting(principal.name), *(await self._others(principal)))

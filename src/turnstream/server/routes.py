@@ -16,6 +16,7 @@ HEALTH = frozenset({"/healthz", "/readyz", "/health"})  # answered also while th
 # What a principal needs for a path that begins so; for all others it is `runs`.
 _SCOPES = (("/metrics", "metrics"), ("/admin", "admin"), ("/v1/approvals", "approve"))
 _PUBLIC = HEALTH | {"/openapi.json"}
+_SIGNED = "/approve/"  # paths of links, which are their own key
 
 
 class Match(NamedTuple):
@@ -60,6 +61,8 @@ class Routes:
     def is_public(self, scope: Scope) -> bool:
         """Whether it is answered without a key: what a client reads before it knows how to authenticate."""
         path = scopes.path(scope)
+        if path.startswith(_SIGNED):
+            return True
         return path in self._public_paths or any(pattern.match(path) for pattern in self._public)
 
     def _matches(self, scope: Scope) -> Iterator[tuple[base.Route, Match]]:

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
+import html
 from typing import Any
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from turnstream import asks, errors
 from turnstream.api import runs as api_bodies
 from turnstream.dialects import asking
 from turnstream.dialects import body as bodies
-from turnstream.server import people, refusals, scopes
+from turnstream.server import links, people, refusals, scopes
 from turnstream.server.endpoints import routing
+from turnstream.service import ServerSettings
 
 
-def add(api: routing.Api, asked: people.People, refuse: refusals.Refusals) -> None:
+def add(api: routing.Api, asked: people.People, settings: ServerSettings, refuse: refusals.Refusals) -> None:
     route = routing.routes(api, refuse, "approvals")
+    signed = links.Links(asked.runs)
+
+    async def show_linked(request: Request, found: people.Found) -> dict[str, Any]:
+        base_url = settings.public_url or str(request.base_url)
+        return {**show(found), "link": await signed.make(found, base_url, scopes.principal(request.scope).name)}
 
     @route("GET", "/v1/approvals", "The open questions that you may answer, the newest first.")
     async def listed(request: Request) -> Response:
         found = await asked.open_questions(scopes.principal(request.scope))
-        shown = [show(each) for each in found[: routing.limit(request.query_params.get("limit"))]]
+        listed_now = found[: routing.limit(request.query_params.get("limit"))]
+        shown = [await show_linked(request, each) for each in listed_now]
         return routing.respond(request, {"object": "list", "data": shown})
 
     @route("GET", "/v1/approvals/{code}", "One open question.")
     async def get(request: Request) -> Response:
-        return routing.respond(request, show(await find(asked, request)))
+        return routing.respond(request, await show_linked(request, await find(asked, request)))
 
     @route("POST", "/v1/approvals/{code}", "Answer an open question.")
     async def answer(request: Request) -> Response:
@@ -36,6 +45,48 @@ def add(api: routing.Api, asked: people.People, refuse: refusals.Refusals) -> No
         if not await asked.answer(found, given, scopes.principal(request.scope).name):
             raise no_question(found.ask.code)
         return routing.respond(request, {"code": found.ask.code, "object": "approval", "answered": True})
+
+    async def open_link(request: Request) -> people.Found | None:
+        """The question that the link is for, if it is good and the question open."""
+        query, code = request.query_params, request.path_params["code"]
+        given = [query.get(name, "") for name in ("run", "by", "until", "signature")]
+        if not await signed.check(given[0], code, *given[1:]):
+            return None
+        return await asked.find_in(given[0], code)
+
+    @route("GET", links.PATH + "/{code}", "The page of a link: an open question, and a form that answers it.")
+    async def look(request: Request) -> Response:
+        found = await open_link(request)
+        if found is None:
+            return _page(request, links.told(_GONE), 404)
+        return _page(request, links.page(found))
+
+    @route("POST", links.PATH + "/{code}", "Answer by a link.")
+    async def act(request: Request) -> Response:
+        found = await open_link(request)
+        if found is None:
+            return _page(request, links.told(_GONE), 404)
+        form = dict(parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True))
+        if (action := form.get("action")) not in ("approve", "deny", "answer"):
+            return _page(request, links.page(found), 400)
+        answer = asks.Answer(
+            found.ask.code,
+            "decline" if action == "deny" else "accept",
+            text=form.get("text", "") if action == "answer" else "",
+            reason=form.get("reason", ""),
+        )
+        try:
+            given = await asked.answer(found, answer, request.query_params.get("by", ""))
+        except errors.RequestError as error:
+            return _page(request, links.told(html.escape(error.message)), 400)
+        return _page(request, links.told("Your answer is given." if given else _GONE), 200 if given else 404)
+
+
+_GONE = "There is nothing to answer here, or no longer."
+
+
+def _page(request: Request, text: str, status: int = 200) -> Response:
+    return HTMLResponse(text, status, {**scopes.ids(request.scope), **links.HEADERS})
 
 
 async def find(asked: people.People, request: Request) -> people.Found:
