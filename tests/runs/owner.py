@@ -2,7 +2,8 @@
 
 It claims what there is and tells a story of `STEPS` steps, each of `TOKENS` words, as a supervisor would: begin, put,
 release. With ``TURNSTREAM_FAULT=before:n`` or ``after:n`` in its environment it kills itself, with SIGKILL, before or
-after the n-th call of its database: between any two of them everything that a store does is atomic.
+after the n-th call of its database: between any two of them everything that a store does is atomic. ``within:n`` is
+before the n-th statement of PostgreSQL's transactions of several, ``commit:n`` behind the n-th of these.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from tests.stores import Place, Store, finished, started, step
@@ -95,8 +97,28 @@ def kill_at(place: str) -> None:
 
         return faulty
 
+    transaction = postgres.Database.transaction
+
+    @asynccontextmanager
+    async def faulty_transaction(database: postgres.Database) -> AsyncIterator[Any]:
+        async with transaction(database) as connection:
+            yield _Statements(connection, lambda: passed("within"))
+        passed("commit")
+
+    postgres.Database.transaction = faulty_transaction  # type: ignore[method-assign,assignment]
     sqlite.Database.call = with_faults(sqlite.Database.call)  # type: ignore[method-assign]
     postgres.Database.fetch = with_faults(postgres.Database.fetch)  # type: ignore[method-assign]
+
+
+class _Statements:
+    """A connection that tells of each statement before it is made."""
+
+    def __init__(self, connection: Any, tell: Callable[[], None]) -> None:
+        self._connection, self._tell = connection, tell
+
+    def __getattr__(self, name: str) -> Any:
+        self._tell()
+        return getattr(self._connection, name)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ from turnstream.runs import log, postgres_log
 SOAK = "SOAK" in os.environ
 PLACES = [f"{when}:{number}" for when in ("before", "after") for number in range(1, 19)]
 SAMPLE = PLACES if SOAK else sorted(random.Random(12).sample(PLACES, 5))
+WITHIN = [*(f"within:{number}" for number in range(1, 15)), "commit:1", "commit:2"]
+WITHIN_SAMPLE = WITHIN if SOAK else sorted(random.Random(3).sample(WITHIN, 3))
 
 
 @asynccontextmanager
@@ -64,7 +66,17 @@ async def check_run(store: Store, new: protocols.NewRun) -> log.Fold:
 
 @pytest.mark.parametrize("at", SAMPLE)
 async def test_a_run_goes_on_after_its_owner_was_killed_anywhere(place: Place, at: str) -> None:
-    """Rows 1 and 26: before and after each call of the database, in text, between steps, around the release."""
+    """Rows 1, 16 and 26: before and after each call of the database, in text, between steps, around the release."""
+    await tell_after_a_death(place, at)
+
+
+@pytest.mark.parametrize("at", WITHIN_SAMPLE)
+async def test_a_run_goes_on_after_its_owner_was_killed_within_a_transaction(shared: Place, at: str) -> None:
+    """Rows 1 and 16: before each statement of the transaction that ends a run with its messages, and behind it."""
+    await tell_after_a_death(shared, at)
+
+
+async def tell_after_a_death(place: Place, at: str) -> None:
     new, following = new_run(thread="t"), new_run(thread="t")
     async with place.open() as store:
         for each in (new, following):
