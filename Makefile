@@ -62,8 +62,8 @@ fuzz: install ## much more noise into every decoder and request than the tests h
 	FUZZ=50 $(BIN)/python -m pytest $(PYTEST_ARGS) --timeout=3600 tests/providers/test_fuzz.py tests/providers/test_request_noise.py tests/server/test_fuzz.py
 	$(BIN)/python -m tests.fuzz_text_calls --runs 10000
 
-soak-runs: install ## owners of kept runs are killed before and after every call of their database
-	SOAK=1 $(BIN)/python -m pytest $(PYTEST_ARGS) tests/runs
+soak-runs: install ## owners of kept runs are killed at every call of their database; writes the table of docs/kept-runs.md
+	SOAK=1 $(BIN)/python -m pytest $(PYTEST_ARGS) -p tests.fault_table tests/runs tests/server tests/clients
 
 docs: $(VENV)-docs/.installed install ## the documentation as a site that works offline, in site/; broken links are errors
 	NO_MKDOCS_2_WARNING=1 PYTHONPATH=src:$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') $(VENV)-docs/bin/mkdocs build --quiet

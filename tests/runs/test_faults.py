@@ -66,7 +66,7 @@ async def check_run(store: Store, new: protocols.NewRun) -> log.Fold:
 
 @pytest.mark.parametrize("at", SAMPLE)
 async def test_a_run_goes_on_after_its_owner_was_killed_anywhere(place: Place, at: str) -> None:
-    """Rows 1, 16 and 26: before and after each call of the database, in text, between steps, around the release."""
+    """Rows 1 and 16: before and after each call of the database, in text, between steps, around the release."""
     await tell_after_a_death(place, at)
 
 

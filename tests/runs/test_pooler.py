@@ -1,4 +1,4 @@
-"""Row 13: behind PgBouncer in transaction mode, where it is installed."""
+"""Behind PgBouncer in transaction mode, where it is installed."""
 
 from __future__ import annotations
 
@@ -63,6 +63,7 @@ def wait_for(path: Path) -> None:
 
 
 async def test_runs_are_kept_and_watched_by_polling(postgres_url: str, pooler: str) -> None:
+    """Row 13."""
     direct = await servers.new_database(postgres_url)
     place = Place("postgres", urlsplit(direct)._replace(query=pooler).geturl())
     runs = [new_run(thread=f"t{number}") for number in range(10)]

@@ -61,6 +61,7 @@ async def test_a_key_starts_one_run_for_each_principal(store: Store) -> None:
 
 
 async def test_one_key_at_many_submissions_at_once_is_one_run(store: Store) -> None:
+    """Row 14."""
     runs = [new_run(key="k", thread="t") for _ in range(8)]
     submitted = await asyncio.gather(*(store.runs.submit(new) for new in runs))
     assert len({each.id for each in submitted}) == 1
@@ -68,6 +69,7 @@ async def test_one_key_at_many_submissions_at_once_is_one_run(store: Store) -> N
 
 
 async def test_runs_of_a_thread_are_executed_one_after_another(store: Store) -> None:
+    """Row 15."""
     first, second, elsewhere = new_run(thread="t"), new_run(thread="t"), new_run(thread="t", user="bob")
     for new in (first, second, elsewhere):
         await store.runs.submit(new)
@@ -78,6 +80,7 @@ async def test_runs_of_a_thread_are_executed_one_after_another(store: Store) -> 
 
 
 async def test_reject_lets_one_of_many_submissions_into_a_thread(store: Store) -> None:
+    """Row 15."""
     runs = [new_run(thread="t", policy="reject") for _ in range(8)]
     results = await asyncio.gather(*(store.runs.submit(new) for new in runs), return_exceptions=True)
     assert sum(isinstance(result, protocols.Submitted) for result in results) == 1
@@ -85,6 +88,7 @@ async def test_reject_lets_one_of_many_submissions_into_a_thread(store: Store) -
 
 
 async def test_interrupt_ends_the_run_of_the_thread_that_is_executed(store: Store) -> None:
+    """Row 15."""
     owner = await store.runs.submit(new_run(thread="t"), here=True)
     await owner.append([started(owner.new)])
     last = new_run(thread="t", policy="interrupt")
@@ -122,6 +126,7 @@ async def test_one_principal_cannot_fill_the_queue_for_others(place: Place) -> N
 
 
 async def test_of_two_owners_that_write_at_one_place_one_is_fenced(store: Store) -> None:
+    """Row 6."""
     for new in [new_run() for _ in range(20)]:
         claim = await store.runs.submit(new, here=True)
         zombie = rival_of(claim)
@@ -131,6 +136,7 @@ async def test_of_two_owners_that_write_at_one_place_one_is_fenced(store: Store)
 
 
 async def test_a_fenced_run_keeps_no_other_from_being_stored(store: Store) -> None:
+    """Row 7."""
     claims = [await store.runs.submit(new_run(), here=True) for _ in range(10)]
     await rival_of(claims[3]).append([started(claims[3].new)])
     results = await asyncio.gather(*(claim.append([started(claim.new)]) for claim in claims), return_exceptions=True)
@@ -157,6 +163,7 @@ async def test_the_thread_gets_the_messages_with_the_end_of_the_run(store: Store
 
 
 async def test_a_queued_run_is_cancelled_without_an_owner(store: Store) -> None:
+    """Row 17."""
     new = new_run(thread="t")
     await store.runs.submit(new)
     assert await store.runs.cancel("ann", new.id)
@@ -168,6 +175,7 @@ async def test_a_queued_run_is_cancelled_without_an_owner(store: Store) -> None:
 
 
 async def test_the_owner_hears_that_its_run_shall_end(store: Store) -> None:
+    """Row 17."""
     claim = await store.runs.submit(new_run(), here=True)
     await claim.append([started(claim.new)])
     assert await store.runs.cancel("ann", claim.new.id)
@@ -175,6 +183,7 @@ async def test_the_owner_hears_that_its_run_shall_end(store: Store) -> None:
 
 
 async def test_a_waiting_run_holds_nothing_and_goes_on_when_it_is_answered_once(store: Store) -> None:
+    """Row 18."""
     claim = await store.runs.submit(new_run(), here=True)
     run_id = claim.new.id
     await claim.append([started(claim.new), step(1, "may I?"), WAITING])
@@ -190,6 +199,7 @@ async def test_a_waiting_run_holds_nothing_and_goes_on_when_it_is_answered_once(
 
 
 async def test_a_waiting_run_can_be_cancelled_and_not_answered_after_that(store: Store) -> None:
+    """Rows 17 and 18."""
     claim = await store.runs.submit(new_run("hi", thread="t"), here=True)
     await claim.append([started(claim.new), step(1, "may I?"), WAITING])
     await claim.release()
@@ -244,6 +254,7 @@ async def test_a_watcher_ends_at_once_behind_the_last_event(store: Store) -> Non
 
 
 async def test_a_position_behind_the_log_is_refused(store: Store) -> None:
+    """Row 11."""
     claim = await store.runs.submit(new_run(), here=True)
     await claim.append([started(claim.new)])
     with pytest.raises(errors.LogResetError):
@@ -251,6 +262,7 @@ async def test_a_position_behind_the_log_is_refused(store: Store) -> None:
 
 
 async def test_an_expired_log_is_gone_and_its_run_is_not(store: Store) -> None:
+    """Row 28."""
     claim = await store.runs.submit(new_run(), here=True)
     await finish(claim, started(claim.new))
     assert await store.runs.expire(3600) == 0

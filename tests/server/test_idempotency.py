@@ -25,6 +25,7 @@ BODIES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("path", BODIES)
 async def test_the_same_request_twice_is_one_run_with_one_answer(place: Place, path: str) -> None:
+    """Row 14."""
     model = Scripted(says("one"), says("two"))
     async with serving(Agent(model, name="a"), store=setting(place)) as served:
         answers = [await served.post(BODIES[path], path, idempotency_key="k") for _ in range(2)]

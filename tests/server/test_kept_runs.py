@@ -99,6 +99,7 @@ async def test_without_that_word_the_run_ends_with_its_client_and_is_not_kept(pl
 
 
 async def test_a_run_goes_on_at_a_server_that_starts_after_the_first_has_stopped(place: Place) -> None:
+    """Row 5."""
     first = Scripted(calls(("look", "{}")), [asyncio.Event()])
     async with serving(Agent(first, name="a", max_steps=5), store=setting(place), shutdown_grace=0) as served:
         run = await start(served)
@@ -124,7 +125,7 @@ async def test_another_server_shows_the_run_while_it_is_executed(postgres_url: s
 
 
 async def test_a_rolling_restart_of_two_servers_drops_nothing(postgres_url: str) -> None:
-    """Each is told to stop while it executes runs; a watcher goes from server to server with the last id it saw."""
+    """Row 5: each is told to stop while it executes runs; a watcher goes from one to the next with its last id."""
     url = await postgres.new_database(postgres_url)
     words = [[TextDelta(f"{number} ")] for number in range(40)]
 
@@ -175,6 +176,7 @@ def valid_text(log: list[tuple[int, str, dict[str, Any]]]) -> str:
 
 
 async def test_a_run_is_cancelled_by_its_id_at_another_server(postgres_url: str) -> None:
+    """Row 17."""
     url, gate = await postgres.new_database(postgres_url), asyncio.Event()
     model = slow(gate, "a")
     async with serving(Agent(model, name="a"), store=url) as one, serving(Agent(model, name="a"), store=url) as other:
@@ -218,6 +220,7 @@ async def test_a_run_that_failed_shows_its_events_and_one_that_expired_says_so(p
 
 
 async def test_a_log_that_expired_is_gone_and_the_run_is_not(place: Place) -> None:
+    """Row 28."""
     async with serving(Agent(Scripted(says("ok")), name="a"), store=setting(place)) as served:
         run = await start(served)
         await ended(served, run["id"])
@@ -228,6 +231,7 @@ async def test_a_log_that_expired_is_gone_and_the_run_is_not(place: Place) -> No
 
 
 async def test_nobody_else_finds_the_run(place: Place) -> None:
+    """Row 24."""
     async with serving(Agent(Scripted(says("secret")), name="a"), keys=KEYS, store=setting(place)) as served:
         _, _, run = await served.post({"input": "hi", "background": True}, "/v1/runs", **ALICE)
         path = f"/v1/runs/{run['id']}"

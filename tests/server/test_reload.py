@@ -178,6 +178,7 @@ async def waiting_run(served: Served) -> str:
 async def test_a_run_that_waits_goes_on_as_it_was_configured_also_after_a_restart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Row 27."""
     seen: list[str] = []
     original = demo.Model.stream
 

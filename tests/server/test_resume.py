@@ -56,6 +56,7 @@ def two(model: Any) -> tuple[Agent, Agent]:
 async def test_every_wire_is_resumed_at_every_frame_byte_by_byte_at_another_server(
     wire: Wire, postgres_url: str
 ) -> None:
+    """Row 25."""
     url = await postgres.new_database(postgres_url)
     agents = two(talker())
     async with serving(agents[0], store=url) as one, serving(agents[1], store=url) as other:
@@ -199,6 +200,7 @@ async def test_a_task_that_has_not_ended_is_listed_too() -> None:
 
 
 async def test_nobody_comes_back_to_another_principals_run(place: Place) -> None:
+    """Row 24."""
     gate = asyncio.Event()
     async with serving(Agent(slow(gate, "first", "x"), name="a"), store=setting(place), keys=KEYS) as served:
         vercel = await leave(served, WIRE["vercel"], **ALICE)
