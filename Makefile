@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check conformance bench bench-tests format fuzz soak-runs docs deploy dist release milvus clients coding-agents orchestrate open-webui playground page
+.PHONY: help install serve test check conformance bench bench-peers bench-tests format fuzz soak-runs docs deploy dist release milvus clients coding-agents orchestrate open-webui playground page
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
@@ -55,8 +55,13 @@ format: install ## rewrite the code in our format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: install $(VENV)-bench/.installed ## what a token costs: table, JSON and plot in bench/results
-	$(call with,bench) -m bench
+bench: install $(VENV)-bench/.installed ## what it costs: tables, bench/results, docs/performance.md; BENCH="stream --quick --write" takes 6 minutes
+	$(call with,bench) -m bench $(BENCH)
+
+PEERS := openai-agents pydantic-ai litellm
+
+bench-peers: install $(VENV)-bench/.installed $(PEERS:%=$(VENV)-peer-%/.installed) ## the same beside OpenAI's Agents SDK, pydantic-ai and LiteLLM, each in an environment of its own (700 MB)
+	$(call with,bench) -m bench $(or $(BENCH),stream) --peers
 
 fuzz: install ## much more noise into every decoder and request than the tests have time for; FUZZ_SEED makes it other noise
 	FUZZ=50 $(BIN)/python -m pytest $(PYTEST_ARGS) --timeout=3600 tests/providers/test_fuzz.py tests/providers/test_request_noise.py tests/server/test_fuzz.py

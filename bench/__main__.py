@@ -25,6 +25,10 @@ def suites() -> dict[str, ModuleType]:
 def main(
     names: Annotated[list[str] | None, typer.Argument(metavar="[SUITE]...", help="Which suites; default all.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer, shorter rounds; results are not kept.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Keep the results of quick rounds too.")] = False,
+    peers: Annotated[
+        bool, typer.Option("--peers", help="Measure the peers that are installed, in the same rounds.")
+    ] = False,
     only_list: Annotated[bool, typer.Option("--list", help="Say which suites there are.")] = False,
 ) -> None:
     """Measure what Turnstream costs. Tables are printed; JSON and plots go to bench/results."""
@@ -36,7 +40,10 @@ def main(
         module = known[name]
         console.print(f"[bold]{name}[/]  {(module.__doc__ or '').strip().splitlines()[0]}")
         if not only_list:
-            module.run(quick)
+            if name == "stream":
+                module.run(quick, write or not quick, peers)
+            else:
+                module.run(quick)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,11 @@ while the server is measured. ``python -m bench.rig.load JOB`` (a `Job` as JSON)
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import cast
 
 import msgspec
@@ -18,13 +19,15 @@ import orjson
 import uvloop
 from msgspec import Struct
 
-from bench.rig.plan import TOKEN, Mode, Plan, now
+from bench.rig.plan import PLAIN, TOKEN, TOOL, Mode, Plan, now, tool_answer
 from bench.rig.process import raise_file_limit
 
 
 class Job(Struct, frozen=True):
     """``requests`` go one after the other over each of ``connections``; connections start ``ramp`` seconds apart in
-    all. ``timeout`` is for the whole job.
+    all. Each request has ``history`` messages before its own. ``beside``, if it is not 0, is the history of requests
+    that are made one after the other while the others last, and that nothing is reported of. ``timeout`` is for the
+    whole job.
     """
 
     port: int
@@ -36,6 +39,9 @@ class Job(Struct, frozen=True):
     ramp: float = 0.0
     timeout: float = 120.0
     path: str = "/v1/chat/completions"
+    agent: str = PLAIN
+    history: int = 0
+    beside: int = 0
 
     @property
     def streams(self) -> int:
@@ -43,7 +49,8 @@ class Job(Struct, frozen=True):
 
 
 class Report(Struct, frozen=True):
-    """Latencies are in milliseconds, from the upstream's write to the client's read. ``errors`` counts by sentence."""
+    """Latencies are in milliseconds, from the upstream's write to the client's read; ``first`` and ``first_p99`` from
+    the request to the first token. ``errors`` counts by sentence."""
 
     tokens: int
     seconds: float
@@ -51,6 +58,9 @@ class Report(Struct, frozen=True):
     p99: float
     worst: float
     errors: dict[str, int]
+    first: float = 0.0
+    first_p99: float = 0.0
+    streams: int = 0
 
 
 class Answer(Struct):
@@ -60,6 +70,7 @@ class Answer(Struct):
     pieces: list[bytes]
     times: list[int]
     lost: bool = False
+    asked: int = 0
 
 
 class Client(asyncio.Protocol):
@@ -75,10 +86,10 @@ class Client(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
 
-    def ask(self, plan: Plan, path: str) -> asyncio.Future[None]:
-        self.answer = Answer(plan, [], [])
+    def ask(self, plan: Plan, job: Job, before: bytes) -> asyncio.Future[None]:
+        self.answer = Answer(plan, [], [], asked=now())
         self.done = asyncio.get_running_loop().create_future()
-        self.transport.write(post(plan, path))
+        self.transport.write(post(plan, job, before))
         return self.done
 
     def data_received(self, data: bytes) -> None:
@@ -102,23 +113,38 @@ class Client(asyncio.Protocol):
             self.done.set_result(None)
 
 
-def post(plan: Plan, path: str) -> bytes:
-    messages = [{"role": "user", "content": plan.encode()}]
-    body = orjson.dumps({"model": "bench", "messages": messages, "stream": True})
+def conversation(count: int) -> bytes:
+    """So many messages, a quarter of them calls and a quarter their results, as the start of a JSON list."""
+    messages: list[dict[str, object]] = []
+    for n in range(count // 4):
+        function = {"name": TOOL, "arguments": orjson.dumps({"key": f"k{n}"}).decode()}
+        messages += [
+            {"role": "user", "content": f"What is the value of k{n}? {'x' * 100}"},
+            {"role": "assistant", "tool_calls": [{"id": f"call_{n}", "type": "function", "function": function}]},
+            {"role": "tool", "tool_call_id": f"call_{n}", "content": f"{tool_answer(f'k{n}')} {'y' * 60}"},
+            {"role": "assistant", "content": f"It is {n}. {'z' * 150}"},
+        ]
+    return orjson.dumps(messages)[1:-1] + b"," if messages else b""
+
+
+def post(plan: Plan, job: Job, before: bytes = b"") -> bytes:
+    message = orjson.dumps({"role": "user", "content": plan.encode()})
+    body = b'{"model":"%b","messages":[%b%b],"stream":true}' % (job.agent.encode(), before, message)
     head = (
-        f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\naccept: text/event-stream\r\n"
+        f"POST {job.path} HTTP/1.1\r\nhost: 127.0.0.1\r\naccept: text/event-stream\r\n"
         f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
 
 
 async def connection(job: Job, number: int, answers: list[Answer]) -> None:
+    before = conversation(job.history)
     await asyncio.sleep(job.ramp * number / job.connections)
     _, client = await asyncio.get_running_loop().create_connection(Client, "127.0.0.1", job.port)
     try:
         for request in range(job.requests):
             plan = Plan(job.mode, f"s{number}-{request}", job.tokens, job.rate)
-            done = client.ask(plan, job.path)
+            done = client.ask(plan, job, before)
             assert client.answer is not None
             answers.append(client.answer)
             await done
@@ -137,12 +163,28 @@ async def perform(job: Job) -> Report:
     try:
         async with asyncio.timeout(job.timeout):
             running = (connection(job, number, answers) for number in range(job.connections))
-            failures = await asyncio.gather(*running, return_exceptions=True)
+            async with beside(job):
+                failures = await asyncio.gather(*running, return_exceptions=True)
     except TimeoutError as late:
         failures = [late]
     seconds = (now() - start) / 1e6
     gc.enable()
     return judge(job, answers, seconds, [failure for failure in failures if failure is not None])
+
+
+@contextlib.asynccontextmanager
+async def beside(job: Job) -> AsyncIterator[None]:
+    """Meanwhile somebody asks again and again with a long history."""
+    if not job.beside:
+        yield
+        return
+    other = msgspec.structs.replace(job, mode="burst", tokens=1, connections=1, requests=1_000_000, history=job.beside)
+    asking = asyncio.create_task(connection(other, 999_999, []))
+    try:
+        yield
+    finally:
+        asking.cancel()
+        await asyncio.wait([asking])
 
 
 def judge(job: Job, answers: list[Answer], seconds: float, failures: list[BaseException]) -> Report:
@@ -151,18 +193,34 @@ def judge(job: Job, answers: list[Answer], seconds: float, failures: list[BaseEx
     if len(answers) < job.streams:
         errors["never asked"] += job.streams - len(answers)
     latencies: list[int] = []
+    firsts: list[int] = []
     tokens = 0
     for answer in answers:
         try:
             found = latencies_of(answer)
+            firsts.append(first_token(answer) - answer.asked)
         except ValueError as error:
             errors[str(error)] += 1
         else:
             tokens += len(found)
             latencies += found
     latencies.sort()
-    at = [latencies[int((len(latencies) - 1) * share)] / 1000 if latencies else 0.0 for share in (0.5, 0.99, 1)]
-    return Report(tokens, seconds, at[0], at[1], at[2], dict(errors))
+    firsts.sort()
+    at = [share_of(latencies, share) for share in (0.5, 0.99, 1)]
+    first = [share_of(firsts, share) for share in (0.5, 0.99)]
+    return Report(tokens, seconds, at[0], at[1], at[2], dict(errors), first[0], first[1], len(firsts))
+
+
+def share_of(sorted_microseconds: list[int], share: float) -> float:
+    """In milliseconds, what that share of them is not above."""
+    if not sorted_microseconds:
+        return 0.0
+    return sorted_microseconds[int((len(sorted_microseconds) - 1) * share)] / 1000
+
+
+def first_token(answer: Answer) -> int:
+    """When it came."""
+    return next(arrived for arrived, data in events(answer) if TOKEN.search(data.decode()))
 
 
 def latencies_of(answer: Answer) -> list[int]:

@@ -1,12 +1,22 @@
-"""What other servers cost for the same work, measured once, elsewhere, on a slower machine.
+"""Other servers: those that are installed here (``make bench-peers``), and what was measured once of more of them,
+elsewhere, on a slower machine.
 
-Compare within this table only; the column that carries over to another machine is the one in units of the floor.
-Differences under a fifth are noise.
+Of the latter compare within this table only; the column that carries over to another machine is the one in units of
+the floor. Differences under a fifth are noise.
 """
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
 from msgspec import Struct
+
+from bench.rig.process import ROOT, Process, commanded, environment, started
 
 DATE = "November 2026"
 
@@ -37,3 +47,69 @@ PEERS = (
     FLOOR,
     Peer("nginx byte pass-through", 0.7, 28, 0.4, None, 16),
 )
+
+
+class Installed(Struct, frozen=True):
+    """A peer in an environment of its own: ``.venv-peer-NAME``. ``server`` is our module that serves it; None for one
+    that is a server itself."""
+
+    name: str
+    python: Path
+    server: str | None
+
+    @property
+    def is_agent(self) -> bool:
+        """Whether it runs tools; a gateway only passes their calls on."""
+        return self.server is not None
+
+    @contextlib.contextmanager
+    def serving(self, upstream: str, on: Iterable[int]) -> Iterator[Process]:
+        with environment(PYTHONPATH=""):  # it has one of its own
+            yield from self._start(upstream, on)
+
+    def _start(self, upstream: str, on: Iterable[int]) -> Iterator[Process]:
+        if self.server is not None:
+            with started(self.server, upstream, on=on, python=str(self.python)) as process:
+                yield process
+            return
+        with tempfile.TemporaryDirectory(prefix="bench-peer-") as name:
+            folder = Path(name)
+            (folder / "config.yaml").write_text(_LITELLM.format(upstream=upstream))
+            command = [str(self.python.parent / "litellm"), "--config", "config.yaml", "--host", "127.0.0.1"]
+            command += ["--port", str(_free_port()), "--num_workers", "1"]
+            with commanded(command, folder, r"Uvicorn running on http://[^:]+:(\d+)", on) as process:
+                yield process
+
+
+_LITELLM = """\
+model_list:
+  - model_name: bench
+    litellm_params: {{model: openai/bench, api_base: "{upstream}/v1", api_key: bench}}
+litellm_settings: {{telemetry: false}}
+general_settings: {{dangerously_permit_weak_or_unset_master_key: true}}
+"""
+_PEERS = (
+    ("openai-agents", "OpenAI Agents SDK", "bench.peers.openai_agents", "openai-agents"),
+    ("pydantic-ai", "pydantic-ai", "bench.peers.pydantic_ai", "pydantic-ai-slim"),
+    ("litellm", "LiteLLM proxy", None, "litellm"),
+)
+
+
+def available() -> list[Installed]:
+    """Those that are installed, with the versions that they have."""
+    return [
+        Installed(f"{title} {_version(python, package)}", python, server)
+        for name, title, server, package in _PEERS
+        if (python := ROOT / f".venv-peer-{name}" / "bin" / "python").exists()
+    ]
+
+
+def _version(python: Path, package: str) -> str:
+    script = f"from importlib.metadata import version; print(version({package!r}))"
+    return subprocess.run([python, "-c", script], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port

@@ -30,6 +30,8 @@ class Plan(Struct, frozen=True):
 
 
 TOOL = "look_up"
+PLAIN, MANY_TOOLS, KEPT = "bench", "many-tools", "kept"
+"""The agents of a server under test, which a request names as its model. Only Turnstream has all of them."""
 
 
 def tool_answer(key: str) -> str:

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from bench.rig import peers
 from bench.rig.tables import DIRECT, FLOOR, TURNSTREAM, Samples, ratio, spread
 
-OURS, THEIRS = "#1f6feb", "#b6bcc4"
+OURS, HERE, THEIRS = "#1f6feb", "#57606a", "#d0d7de"
 
 
 def draw(samples: Samples, path: Path) -> None:
@@ -27,17 +27,21 @@ def draw(samples: Samples, path: Path) -> None:
 
 
 def cost(axis: Axes, samples: Samples, phase: str, title: str) -> None:
-    bars = [(peer.name.partition(":")[0], theirs(peer, phase), THEIRS) for peer in peers.PEERS]
-    ours = ratio(samples, phase)
-    if ours is not None:
-        bars.append(("Turnstream", ours.median, OURS))
+    here = {name: found for name in samples.get(phase, {}) if (found := ratio(samples, phase, server=name)) is not None}
+    measured_here = {name.partition(" ")[0] for name in here}
+    bars = [
+        (peer.name.partition(":")[0], theirs(peer, phase), THEIRS)
+        for peer in peers.PEERS
+        if peer.name.partition(" ")[0] not in measured_here and not peer.name.startswith(FLOOR)
+    ]
+    bars += [(name, found.median, OURS if name == TURNSTREAM else HERE) for name, found in here.items()]
     bars.sort(key=lambda bar: bar[1], reverse=True)
     names, values, colours = zip(*bars, strict=True)
     drawn = axis.barh(range(len(bars)), values, color=colours)
     axis.bar_label(drawn, labels=[f"{value:.3g}" for value in values], padding=3, fontsize=8)
     axis.set(xscale="log", title=title, yticks=range(len(bars)), yticklabels=names)
     axis.margins(x=0.15)
-    axis.set_xlabel(f"grey: measured in {peers.DATE}, elsewhere", fontsize=8)
+    axis.set_xlabel(f"light: measured in {peers.DATE}, elsewhere", fontsize=8)
     axis.spines[["top", "right"]].set_visible(False)
 
 

@@ -1,44 +1,71 @@
-"""Turnstream as the bench runs it: one agent with one local tool, a vendor over HTTP, statuses in the stream.
+"""Turnstream as its users run it: the command ``turnstream serve`` on a folder of agents, with a tool in Python.
 
-The server is the product's own, with its own settings. ``python -m bench.rig.product URL``.
+The agents differ in what a phase wants to know: one with a single tool, one with two hundred, one whose runs are kept.
 """
 
 from __future__ import annotations
 
-import logging
+import contextlib
+import os
 import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
-from bench.rig.plan import TOOL, tool_answer
-from bench.rig.process import announce, raise_file_limit
-from turnstream.agent import Agent
-from turnstream.providers import openai
-from turnstream.providers.base import Settings
-from turnstream.providers.transport.http import HttpModel
-from turnstream.server.run import listen, server
-from turnstream.service import ServerSettings, Service
-from turnstream.tools.python import tool
+from bench.rig.plan import KEPT, MANY_TOOLS, PLAIN, TOOL
+from bench.rig.process import ROOT, Process, commanded, environment
+
+TOOLS = 200
+_MODEL = """\
+name: {name}
+model: {{provider: openai-compatible, name: bench, base_url: "{upstream}/v1", api_key: bench}}
+instructions: Answer in tokens.
+"""
+_LOOK_UP = f"""\
+from bench.rig.plan import tool_answer
 
 
-@tool(name=TOOL)
-async def look_up(key: str) -> str:
-    """The value of a key.
+async def {TOOL}(key: str) -> str:
+    \"\"\"The value of a key.
 
     Args:
         key: the key to look up
-    """
+    \"\"\"
     return tool_answer(key)
+"""
+_OTHER = '''
+
+async def find_{n}(place: str, most: int = {n}, exact: bool = False) -> str:
+    """What is found at place number {n}.
+
+    Args:
+        place: where to look
+        most: how much
+        exact: whether only what is called exactly so
+    """
+    return place
+'''
 
 
-def main(upstream: str) -> None:
-    logging.basicConfig(level=logging.WARNING)
-    raise_file_limit()
-    model = HttpModel("bench", openai.PROVIDER, Settings(model="bench", base_url=f"{upstream}/v1", api_key="bench"))
-    agent = Agent(model, name="bench", instructions="Answer in tokens.", tools=[look_up])
-    settings = ServerSettings(port=0)
-    listener = listen(settings)
-    announce(listener.getsockname()[1])
-    server(Service({"bench": agent}, settings)).run_on(listener)
+def write(folder: Path, upstream: str, several: bool) -> Path:
+    """The folder of agents, for that upstream: the plain one, or all."""
+    agents = folder / "agents"
+    agents.mkdir()
+    (agents / "tools.py").write_text(_LOOK_UP + "".join(_OTHER.format(n=n) for n in range(1, TOOLS)))
+    one = f"tools:\n  - tools.py:{TOOL}\n"
+    many = "".join(f"  - tools.py:find_{n}\n" for n in range(1, TOOLS))
+    described = {PLAIN: one, MANY_TOOLS: one + many, KEPT: f"{one}on_disconnect: go_on\n"}
+    for name, rest in described.items() if several else [(PLAIN, one)]:
+        (agents / f"{name}.yaml").write_text(_MODEL.format(name=name, upstream=upstream) + rest)
+    return agents
 
 
-if __name__ == "__main__":
-    main(sys.argv[1])
+@contextlib.contextmanager
+def serving(upstream: str, on: Iterable[int], *, several: bool = False) -> Iterator[Process]:
+    """With the settings that nobody has changed: conversations and runs are stored in SQLite beside the agents."""
+    with tempfile.TemporaryDirectory(prefix="turnstream-bench-") as name:
+        agents = write(Path(name), upstream, several)
+        command = [sys.executable, "-m", "turnstream", "serve", str(agents), "--port", "0", "--log-format", "text"]
+        path = os.pathsep.join([str(ROOT / "src"), str(ROOT), os.environ.get("PYTHONPATH", "")])
+        with environment(PYTHONPATH=path), commanded(command, Path(name), r"listening on http://\S+:(\d+)", on) as run:
+            yield run
