@@ -70,7 +70,8 @@ def _card(request: base.ClientRequest, agent: str) -> base.Reply:
     )
     body = jsontext.encode(card)
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    caching = {"cache-control": "max-age=60", "etag": tag}
+    changed = objects.http_date(request.began)
+    caching = {"cache-control": "max-age=60", "etag": tag, "last-modified": changed}
     if request.headers.get("if-none-match") == tag:
         return base.Reply(304, b"", headers=caching)
     return base.Reply(200, body, headers=caching)
@@ -86,7 +87,10 @@ class _Call:
 
     def error(self, code: int, message: str) -> base.Reply:
         modern = self._version == "1.0" or self._request.headers.get("a2a-version", "").strip().startswith("1.")
-        return base.Reply(200, objects.rpc_error(self._id, code, message, "1.0" if modern else "0.3"))
+        told = objects.rpc_error(self._id, code, message, "1.0" if modern else "0.3")
+        if self._act in ("stream", "join") and "text/event-stream" in self._request.headers.get("accept", ""):
+            return base.Reply(200, b"data: " + told + b"\n\n", "text/event-stream")  # as its client reads an answer
+        return base.Reply(200, told)
 
     def decode(self) -> base.Decoded:
         rpc = self._rpc

@@ -75,7 +75,7 @@ def _token(state: protocols.RunState) -> str:
 def _place(token: str) -> protocols.Place:
     try:
         return msgspec.json.decode(bytes.fromhex(token), type=tuple[float, str])
-    except (ValueError, msgspec.DecodeError):
+    except (ValueError, msgspec.DecodeError, RecursionError):
         raise _invalid("pageToken", "is not one of this server") from None
 
 

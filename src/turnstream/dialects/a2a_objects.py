@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any, Literal
 
 import msgspec
@@ -76,6 +77,10 @@ def status(task: Task, version: Version, sentence: str | None = None, message_id
 
 def timestamp(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def http_date(seconds: float) -> str:
+    return format_datetime(datetime.fromtimestamp(int(seconds), UTC), usegmt=True)
 
 
 def task_object(task: Task, version: Version) -> dict[str, Any]:

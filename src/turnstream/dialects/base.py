@@ -17,10 +17,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
-import msgspec
 from msgspec import Struct
 
-from turnstream import errors, events, messages, protocols, requests, usage
+from turnstream import errors, events, jsontext, messages, protocols, requests, usage
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
@@ -44,13 +43,14 @@ class Route(Struct, frozen=True):
 
 
 class ClientRequest(Struct, frozen=True):
-    """One HTTP request as data. Header names are in lower case. ``id`` is the run's id to be, ``request_id`` the
-    request's own, ``principal`` who asks, ``time`` the Unix time of its arrival; ``statuses`` is the server's default
-    for the dialects that let the client choose. ``agents`` are the descriptions of what the principal may use, by name,
-    the default one first; ``base_url``, of a GET alone, is where the client reached the server. With ``secured``
-    the server asks for a key. ``can_keep`` says that the server keeps runs for who asks that, ``kept`` that this run is
-    kept, whatever its body says of that: it may be taken over and shown again. ``stores`` is False where it keeps
-    nothing at all.
+    """One HTTP request as data. Header names are in lower case.
+
+    ``id`` is the run's id to be, ``request_id`` the request's own, ``principal`` who asks, ``time`` the Unix time of
+    its arrival; ``statuses`` is the server's default for the dialects that let the client choose. ``agents`` are the
+    descriptions of what the principal may use, by name, the default one first, ``began`` the Unix time since when they
+    are so; ``base_url``, of a GET alone, is where the client reached the server. With ``secured`` the server asks for a
+    key. ``can_keep`` says that the server keeps runs for who asks that, ``kept`` that this run is kept, whatever its
+    body says of that: it may be taken over and shown again. ``stores`` is False where it keeps nothing at all.
     """
 
     body: bytes
@@ -69,6 +69,7 @@ class ClientRequest(Struct, frozen=True):
     principal: requests.Principal = requests.ANONYMOUS
     can_keep: bool = False
     kept: bool = False
+    began: float = 0.0
     stores: bool = True
 
 
@@ -291,7 +292,5 @@ def texts_of(batch: Sequence[events.LogEvent]) -> list[str] | None:
 
 def arguments(call: messages.ToolCall) -> dict[str, Any]:
     """The arguments as an object, as most protocols want them; any other text is shown as it is."""
-    try:
-        return msgspec.json.decode(call.arguments or "{}", type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeEncodeError):
-        return {"arguments": call.arguments}
+    found = jsontext.decode_object(call.arguments)
+    return {"arguments": call.arguments} if found is None else found

@@ -27,10 +27,18 @@ class ChatCompletions:
             request=api.ChatRequest,
             event="SSEChunk",
         ),
+        base.Route(
+            "POST",
+            "/openai/deployments/{agent}/chat/completions",
+            summary="The same, as Azure's clients ask: the deployment is the agent.",
+            request=api.ChatRequest,
+            event="SSEChunk",
+        ),
     )
 
     def decode(self, request: base.ClientRequest) -> base.Decoded:
         body = bodies.decode(request.body, api.ChatRequest)
+        body.model = request.path_params.get("agent", body.model)
         return Exchange(request, body, openai_chat_request.run_request(body, request.headers))
 
     def error(self, error: errors.TurnstreamError, id: str) -> base.Reply:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, assert_never
 
-import msgspec
-
 from turnstream import events, jsontext, messages, toolspec, usage
 from turnstream.dialects import asking, base, openai_chat, paragraphs, responses_kept, statuses
 from turnstream.dialects import openai_responses_items as items
@@ -368,10 +366,7 @@ def _outcome(end: events.RunFinished | events.RunFailed | events.RunCancelled) -
 
 
 def _is_object(written: str) -> bool:
-    try:
-        return isinstance(msgspec.json.decode(written), dict)
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-        return False
+    return bool(written) and jsontext.decode_object(written) is not None
 
 
 def _tail(number: int) -> bytes:

@@ -118,5 +118,5 @@ def custom_input(arguments: str) -> str:
     """The text of a custom tool's call, from the arguments of the function that stands for it."""
     try:
         return msgspec.json.decode(arguments, type=dict[str, str]).get(tools.CUSTOM_INPUT, arguments)
-    except (msgspec.DecodeError, UnicodeEncodeError):
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         return arguments

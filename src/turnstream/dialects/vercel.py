@@ -160,7 +160,7 @@ class Encoder(blocks.BlockEncoder):
         named = {"toolCallId": call.id, "toolName": name, **members}
         try:
             given = msgspec.json.decode(call.arguments or "{}")
-        except (msgspec.DecodeError, UnicodeEncodeError):
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
             text = f"The arguments are not JSON: {call.arguments}"
         else:
             if call.malformed is None:

@@ -9,6 +9,7 @@ import msgspec
 
 from turnstream import asks, jsontext, messages, requests, toolspec
 from turnstream.api import vercel as api
+from turnstream.dialects import body as bodies
 from turnstream.dialects import incoming
 
 
@@ -66,7 +67,7 @@ def _messages(message: api.UIMessage, path: str) -> list[messages.Message]:
         case "system":
             return [messages.SystemMessage("".join(part.text or "" for part in parts if part.type == "text"))]
         case "assistant":
-            return _steps(parts)
+            return _steps(parts, path)
         case "data":  # the AI SDK 4's own, never meant for the model
             return []
         case role:
@@ -97,7 +98,7 @@ def _content(part: api.Part) -> messages.ContentPart:
     return incoming.media(part.media_type or "", part.url or "", part.filename)
 
 
-def _steps(parts: Sequence[api.Part]) -> list[messages.Message]:
+def _steps(parts: Sequence[api.Part], path: str) -> list[messages.Message]:
     """One UI message holds all steps of an answer: each becomes an assistant message and its tool messages."""
     conversation: list[messages.Message] = []
     spoken: list[messages.AssistantPart] = []
@@ -110,7 +111,7 @@ def _steps(parts: Sequence[api.Part]) -> list[messages.Message]:
         spoken.clear()
         results.clear()
 
-    for part in parts:
+    for at, part in enumerate(parts):
         if part.type == "step-start" or (part.type == "text" and results):
             end()
         if part.type == "text" and part.text:
@@ -119,17 +120,19 @@ def _steps(parts: Sequence[api.Part]) -> list[messages.Message]:
             continue  # a call that was never whole
         elif part.tool_call_id and (part.type == "dynamic-tool" or part.type.startswith("tool-")):
             name = part.tool_name or part.type.removeprefix("tool-")
-            spoken.append(messages.ToolCall(part.tool_call_id, name, _arguments(part.input)))
-            results += _result(part, part.tool_call_id, name)
+            spoken.append(
+                messages.ToolCall(part.tool_call_id, name, _arguments(part.input, f"{path}.parts[{at}].input"))
+            )
+            results += _result(part, part.tool_call_id, name, f"{path}.parts[{at}].output")
     end()
     return conversation
 
 
-def _arguments(value: Any) -> str:
-    return jsontext.encode(value if isinstance(value, dict) else {}).decode()
+def _arguments(value: Any, path: str) -> str:
+    return jsontext.encode(bodies.bounded(value, path) if isinstance(value, dict) else {}).decode()
 
 
-def _result(part: api.Part, id: str, name: str) -> list[messages.Message]:
+def _result(part: api.Part, id: str, name: str, path: str) -> list[messages.Message]:
     if part.state == "output-denied" or (part.approval or {}).get("approved") is False:
         reason = (part.approval or {}).get("reason")
         denied = reason if isinstance(reason, str) and reason else "The call was denied."
@@ -137,6 +140,7 @@ def _result(part: api.Part, id: str, name: str) -> list[messages.Message]:
     if part.error_text is not None:
         return [messages.ToolMessage(id, part.error_text, name, is_error=True)]
     if part.state == "output-available":
-        text = part.output if isinstance(part.output, str) else jsontext.encode(part.output).decode()
+        output = bodies.bounded(part.output, path)
+        text = output if isinstance(output, str) else jsontext.encode(output).decode()
         return [messages.ToolMessage(id, text, name)]
     return []

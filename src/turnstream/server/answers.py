@@ -9,6 +9,7 @@ import msgspec
 
 from turnstream import asks, errors, events, jsontext, messages
 from turnstream.api import runs as api
+from turnstream.dialects import body as bodies
 from turnstream.tools import schema_check
 
 
@@ -125,16 +126,17 @@ def _refuse(param: str, id: str, reason: str) -> errors.RequestError:
 
 
 def _message(call: messages.ToolCall, result: api.ToolResult) -> messages.ToolMessage:
-    output = result.output if isinstance(result.output, str) else msgspec.json.encode(result.output).decode()
+    output = bodies.bounded(result.output, "output")
+    output = output if isinstance(output, str) else msgspec.json.encode(output).decode()
     return messages.ToolMessage(call.id, output, call.name, result.is_error)
 
 
 def _decision(decision: api.Decision, by: str) -> events.Decision:
-    given = decision.arguments
+    given = bodies.bounded(decision.arguments, "decisions.arguments")
     arguments = given if given is None or isinstance(given, str) else msgspec.json.encode(given).decode()
     if isinstance(arguments, str):
         try:
             msgspec.json.decode(arguments, type=dict[str, msgspec.Raw])
-        except (msgspec.DecodeError, UnicodeEncodeError) as error:
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
             raise _refuse("decisions", decision.tool_call_id, "has arguments that are not a JSON object") from error
     return events.Decision(decision.tool_call_id, decision.action, decision.reason, arguments, by)

@@ -37,6 +37,7 @@ class Reader:
         agents: Mapping[str, str],
         can_keep: bool = False,
         stores: bool = True,
+        began: float = 0.0,
     ) -> base.ClientRequest:
         """``run_id`` is that of the run that it may ask for. The body of a GET is not read.
 
@@ -61,6 +62,7 @@ class Reader:
             path=self.scope["path"],
             secured=self.settings.asks_who,
             can_keep=can_keep,
+            began=began,
             stores=stores,
         )
 

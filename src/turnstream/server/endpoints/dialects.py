@@ -48,6 +48,7 @@ class Dialects:
         self._service, self._kept, self._kept_runs, self._refuse = service, conversations, kept_runs, refuse
         self._people, self._keys = people, idempotency.Keys()
         self._runs, self._bodies, self._places, self._admission = state.runs, state.bodies, state.places, admission
+        self._began = time.time()
         self._descriptions = {name: agent.description for name, agent in service.agents.items()}
 
     async def __call__(self, match: routes.Match, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,7 +58,7 @@ class Dialects:
                 principal = scopes.principal(scope)
                 parameters, agents = self._resolve(match.path_params, principal), self._descriptions_for(principal)
                 incoming = await reader.read(
-                    supervisor.new_id(), parameters, agents, self._kept_runs.has_runs, self._kept.keeps
+                    supervisor.new_id(), parameters, agents, self._kept_runs.has_runs, self._kept.keeps, self._began
                 )
                 incoming, decoded = await self._read(match, incoming)
                 if not isinstance(decoded, base.Reply | Response):

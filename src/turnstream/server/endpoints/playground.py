@@ -165,12 +165,13 @@ def _encode(table: routes.Routes, name: str, client: base.ClientRequest) -> base
         raise errors.RequestError(f"Unknown wire '{name[:100]}'.", code="not_found", status=404)
     try:
         asked = _decode(client.body)
-    except msgspec.DecodeError as error:
+        body = jsontext.encode(asked.body)
+    except (msgspec.DecodeError, RecursionError) as error:
         raise errors.RequestError(f"The request body is not as expected: {error}", code="invalid_json") from None
     route, dialect = wires[name]
     agent = asked.agent or next(iter(client.agents), "")
     shown = msgspec.structs.replace(
-        client, body=jsontext.encode(asked.body), path_params={"agent": agent}, path=route.path.format(agent=agent)
+        client, body=body, path_params={"agent": agent}, path=route.path.format(agent=agent)
     )
     exchange = dialect.decode(shown)
     if not hasattr(exchange, "encoder"):

@@ -1,5 +1,5 @@
-"""One spelling of a path: `/v1/models/` and `//v1/models` are `/v1/models`. Most clients do not follow a redirect with
-what they send."""
+"""One spelling of a path: `/v1/models/`, `//v1/models` and Azure's `/openai/v1/models` are `/v1/models`. Most clients
+do not follow a redirect with what they send."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Awaitable
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 _SLASHES = re.compile(r"//+")
+_AZURE = "/openai/v1/"
 
 
 class Spelling:
@@ -19,5 +20,7 @@ class Spelling:
         if scope["type"] == "http":
             path: str = scope["path"]
             if "//" in path or (path.endswith("/") and len(path) > 1):
-                scope["path"] = _SLASHES.sub("/", path).rstrip("/") or "/"
+                scope["path"] = path = _SLASHES.sub("/", path).rstrip("/") or "/"
+            if path.startswith(_AZURE):
+                scope["path"] = path.removeprefix("/openai")
         return self._app(scope, receive, send)
