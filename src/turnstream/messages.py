@@ -86,10 +86,12 @@ class UserMessage(Struct, frozen=True, gc=False, tag="user"):
     name: str | None = None
 
 
-class AssistantMessage(Struct, frozen=True, gc=False, tag="assistant"):
-    """One model answer, its parts in the order in which the model gave them."""
+class AssistantMessage(Struct, frozen=True, gc=False, tag="assistant", omit_defaults=True):
+    """One model answer, its parts in the order in which the model gave them. ``name`` tells assistants apart where a
+    conversation has several; few vendors take it."""
 
     parts: tuple[AssistantPart, ...]
+    name: str | None = None
 
     @property
     def text(self) -> str:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests import golden_files
 from tests.dialects.sequences import batched, runs
-from tests.dialects.stories import STORIES, Story
+from tests.dialects.stories import START, STORIES, USAGE, Story, text
 from turnstream.dialects.anthropic_messages import AnthropicMessages, Encoder
 from turnstream.dialects.base import ClientRequest, Exchange, compact, is_exchange
 from turnstream.events import (
@@ -22,6 +22,7 @@ from turnstream.events import (
     ReasoningPart,
     RequestError,
     RunEvent,
+    RunFinished,
     SystemMessage,
     TextPart,
     ToolCall,
@@ -256,3 +257,12 @@ def test_a_bad_body_is_the_clients_fault(body: bytes) -> None:
         AnthropicMessages().decode(ClientRequest(body, "x", 0.0))
     refusal = json.loads(AnthropicMessages().error(caught.value, "x").body)
     assert (refusal["type"], refusal["error"]["type"]) == ("error", "invalid_request_error")
+
+
+def test_the_beginning_of_a_stream_has_an_estimate_of_the_request_and_the_end_has_what_was_counted() -> None:
+    exchange = call({"role": "user", "content": "x" * 400}, stream=True)
+    stream = exchange.encoder("helper").feed([*START, *text("Hi."), RunFinished("stop", USAGE, 1)])
+    frames = [json.loads(line[6:]) for line in stream.decode().split("\n") if line.startswith("data: ")]
+    assert frames[0]["message"]["usage"]["input_tokens"] == 100
+    (end,) = [frame for frame in frames if frame["type"] == "message_delta"]
+    assert end["usage"]["input_tokens"] == USAGE.input - USAGE.cached

@@ -14,6 +14,7 @@ from turnstream.dialects.openai_chat import ChatCompletions
 from turnstream.dialects.vercel import Vercel
 from turnstream.events import (
     AssistantMessage,
+    ImagePart,
     Message,
     RequestError,
     RunEvent,
@@ -238,3 +239,47 @@ def test_a_run_that_fails_ends_what_is_open() -> None:
     types = [frame["type"] for frame in stream_of(ag_ui(USER), STORIES["written_and_failed"])]
     assert types.count("TOOL_CALL_START") == types.count("TOOL_CALL_END") == 1
     assert types[-1] == "RUN_ERROR"
+
+
+def ask(dialect: Dialect, body: dict[str, Any]) -> Exchange:
+    decoded = decode(dialect, body)
+    assert not isinstance(decoded, Reply)
+    return decoded
+
+
+PNG = "data:image/png;base64,QQ=="
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"content": "Here.", "images": [{"type": "image_url", "image_url": {"url": PNG}}]},
+        {"content": [{"type": "text", "text": "Here."}, {"type": "image_url", "image_url": {"url": PNG}}]},
+    ],
+)
+def test_what_the_assistant_drew_is_shown_with_the_users_next_words(answer: dict[str, Any]) -> None:
+    said = [
+        {"role": "user", "content": "Draw."},
+        {"role": "assistant", **answer},
+        {"role": "user", "content": "Bluer."},
+    ]
+    request = ask(ChatCompletions(), {"messages": said}).request
+    assert request.messages[1] == AssistantMessage((TextPart("Here."),))
+    shown = (TextPart("The assistant's images:"), ImagePart(PNG), TextPart("Bluer."))
+    assert request.messages[2] == UserMessage(shown)
+
+
+def test_what_the_assistant_drew_in_a_chat_of_the_ai_sdk_is_shown_too() -> None:
+    drawn = {"type": "file", "mediaType": "image/png", "url": PNG}
+    said = [
+        {"id": "1", "role": "user", "parts": [{"type": "text", "text": "Draw."}]},
+        {"id": "2", "role": "assistant", "parts": [{"type": "text", "text": "Here."}, drawn]},
+        {"id": "3", "role": "user", "parts": [{"type": "text", "text": "Bluer."}]},
+    ]
+    last = ask(Vercel(), {"id": "c", "messages": said}).request.messages[-1]
+    assert last == UserMessage((TextPart("The assistant's images:"), ImagePart(PNG), TextPart("Bluer.")))
+
+
+def test_the_name_of_an_assistant_is_kept() -> None:
+    said = [{"role": "assistant", "name": "ann", "content": "Hi."}, {"role": "user", "content": "Hello."}]
+    assert ask(ChatCompletions(), {"messages": said}).request.messages[0] == AssistantMessage((TextPart("Hi."),), "ann")

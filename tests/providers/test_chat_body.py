@@ -207,3 +207,11 @@ def test_what_a_vendor_rejects_is_left_out() -> None:
 def test_the_key_goes_where_the_vendor_reads_it() -> None:
     request = openai.request(Settings("m", "http://x", "k", quirks={"key_header": "api-key"}), ModelRequest(()))
     assert request.headers["api-key"] == "k"
+
+
+def test_the_name_of_an_assistant_goes_to_vendors_that_take_it_alone() -> None:
+    said = AssistantMessage((TextPart("Hi."),), "ann")
+    assert body(said, quirks={"assistant_name": True})["messages"] == [
+        {"role": "assistant", "content": "Hi.", "name": "ann"}
+    ]
+    assert body(said)["messages"] == [{"role": "assistant", "content": "Hi."}]

@@ -84,6 +84,9 @@ SERVER_HISTORY = {"x-thread-history": "server", "x-thread-id": SHARED}
 PAGE = Case(query=lambda asked: f"?before={asked.ref}&agent=helper")
 CASES: dict[tuple[str, str], Case] = {
     ("POST", "/v1/chat/completions"): Case(lambda a: {"messages": [user(a)]}, headers=SERVER_HISTORY),
+    ("POST", "/openai/deployments/{agent}/chat/completions"): Case(
+        lambda a: {"messages": [user(a)]}, headers=SERVER_HISTORY
+    ),
     ("POST", "/orchestrate/chat/completions"): Case(
         lambda a: {"messages": [user(a)], "thread_id": SHARED}, headers={"x-thread-history": "server"}
     ),

@@ -80,6 +80,7 @@ class ChatMessage(Struct):
     refusal: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
+    images: list[Part] | None = None
 
 
 class FunctionSpec(Struct):

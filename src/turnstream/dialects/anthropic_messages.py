@@ -55,9 +55,11 @@ class Exchange:
         self.thread = incoming.thread_ref(request, client.headers, body.metadata)
         self.headers: Mapping[str, str] = {ID_HEADER: client.request_id}
         self._id, self._beta, self._statuses = client.id, is_beta(client), statuses.wanted(client)
+        self._estimate = anthropic_messages_request.estimate(request) if self.stream else 0
 
     def encoder(self, agent: str) -> Encoder:
-        return Encoder(f"msg_{self._id}", self.request.agent or agent, shows_tools=self._beta, statuses=self._statuses)
+        name = self.request.agent or agent
+        return Encoder(f"msg_{self._id}", name, shows_tools=self._beta, statuses=self._statuses, tokens=self._estimate)
 
     def reply(self, agent: str, batch: Sequence[events.RunEvent]) -> base.Reply:
         encoder = self.encoder(agent)
@@ -77,8 +79,13 @@ def refusal(error: errors.TurnstreamError, request_id: str) -> base.Reply:
 class Encoder(blocks.BlockEncoder):
     delta_end = b"}}\n\n"
 
-    def __init__(self, message_id: str, model: str, *, shows_tools: bool, statuses: bool = True) -> None:
+    def __init__(
+        self, message_id: str, model: str, *, shows_tools: bool, statuses: bool = True, tokens: int = 0
+    ) -> None:
+        """``tokens`` is what the request is estimated at, for clients that look at the beginning alone; the end has
+        what the model counted."""
         super().__init__("")
+        self._tokens = tokens
         self._message_id, self._model = message_id, model
         self._shows_tools, self._statuses = shows_tools, statuses
         self._started = self._asks = False
@@ -183,10 +190,9 @@ class Encoder(blocks.BlockEncoder):
             return b""
         self._started = True
         head = {"id": self._message_id, "type": "message", "role": "assistant", "model": self._model, "content": []}
-        return _frame(
-            "message_start",
-            message={**head, "stop_reason": None, "stop_sequence": None, "usage": _usage(usage.Usage())},
-        )
+        estimate = _usage(usage.Usage(input=self._tokens))
+        message = {**head, "stop_reason": None, "stop_sequence": None, "usage": estimate}
+        return _frame("message_start", message=message)
 
     def _server_call(self, call: messages.ToolCall) -> bytes:
         if not self._shows_tools:

@@ -3,7 +3,7 @@ a message, housekeeping. One rule each, so that the same words mean the same on 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -146,6 +146,24 @@ def media(mime: str, url: str, filename: str | None = None) -> messages.ContentP
             data, mime.removeprefix("audio/").removeprefix("x-").partition(";")[0].replace("mpeg", "mp3")
         )
     return messages.FilePart(url=url, filename=filename)
+
+
+class Drawn:
+    """Images that the assistant has made. Models take none in an answer of theirs, so the next message of the user
+    shows them: else a model could not change what it has drawn."""
+
+    def __init__(self) -> None:
+        self._images: list[messages.ContentPart] = []
+
+    def add(self, images: Iterable[messages.ContentPart]) -> None:
+        self._images += images
+
+    def show(self, content: messages.Content) -> messages.Content:
+        """The content of the user's next message, behind them."""
+        if not self._images:
+            return content
+        shown, self._images = (messages.TextPart("The assistant's images:"), *self._images), []
+        return (*shown, messages.TextPart(content)) if isinstance(content, str) else (*shown, *content)
 
 
 def require_messages(given: Sequence[object] | None) -> None:

@@ -26,11 +26,12 @@ class _Reader:
     def __init__(self) -> None:
         self.conversation: list[messages.Message] = []
         self._open = _OpenCalls()
+        self._drawn = incoming.Drawn()
 
     def take(self, message: api.ChatMessage, index: int) -> None:
         role, content = message.role, message.content
         if role == "user" and content.__class__ is str:
-            self.conversation.append(messages.UserMessage(content, message.name))
+            self.conversation.append(messages.UserMessage(self._drawn.show(content), message.name))
             return
         path = f"messages[{index}]"
         match role:
@@ -44,7 +45,8 @@ class _Reader:
                 for part in parts:
                     if isinstance(part, messages.ToolCall):
                         self._open.add(part)
-                self.conversation.append(messages.AssistantMessage(parts))
+                self._drawn.add(_images(message, path))
+                self.conversation.append(messages.AssistantMessage(parts, message.name))
             case "tool" | "function":
                 id = self._answered(message, path)
                 self.conversation.append(messages.ToolMessage(id, _content(message.content, path), message.name or ""))
@@ -62,7 +64,8 @@ class _Reader:
             if not rest:
                 return
             message = api.ChatMessage("user", rest, message.name)
-        self.conversation.append(messages.UserMessage(_content(message.content, path), message.name))
+        content = self._drawn.show(_content(message.content, path))
+        self.conversation.append(messages.UserMessage(content, message.name))
 
     def _answered(self, message: api.ChatMessage, path: str) -> str:
         given = "" if message.tool_call_id is None else str(message.tool_call_id)
@@ -145,8 +148,18 @@ def _assistant(message: api.ChatMessage, path: str, index: int) -> list[messages
 
 
 def _is_apart(part: api.Part) -> bool:
-    """Whether it is no text of the assistant's: a thought, a call."""
-    return part.type in _THOUGHTS or part.type == "tool_use"
+    """Whether it is something else than a text of the assistant's: a thought, a call, an image."""
+    return part.type in _THOUGHTS or part.type == "tool_use" or part.type in _IMAGES
+
+
+_IMAGES = ("image_url", "image", "input_image")
+
+
+def _images(message: api.ChatMessage, path: str) -> list[messages.ContentPart]:
+    """In the content, or beside it, as OpenRouter has those that a model made."""
+    given = [*_parts(message), *(message.images or ())]
+    images = (_part(part, path) for part in given if part.type in _IMAGES)
+    return [image for image in images if image is not None]
 
 
 def _thought(part: api.Part) -> str:

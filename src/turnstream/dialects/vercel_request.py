@@ -15,7 +15,8 @@ from turnstream.dialects import incoming
 
 def run_request(body: api.ChatBody, agent: str | None) -> requests.RunRequest:
     system = (messages.SystemMessage(body.system),) if body.system else ()
-    several = [_messages(message, f"messages[{at}]") for at, message in enumerate(body.messages)]
+    drawn = incoming.Drawn()
+    several = [_messages(message, f"messages[{at}]", drawn) for at, message in enumerate(body.messages)]
     conversation = [message for given in several for message in given]
     incoming.require_messages(conversation)
     return incoming.mark_housekeeping(
@@ -57,16 +58,18 @@ def _tools(tools: Sequence[api.Tool] | dict[str, api.Tool] | None) -> Iterator[t
         yield incoming.client_tool(tool.name, tool.description, schema, f"{path}.parameters")
 
 
-def _messages(message: api.UIMessage, path: str) -> list[messages.Message]:
+def _messages(message: api.UIMessage, path: str, drawn: incoming.Drawn) -> list[messages.Message]:
     """A message without content is none."""
     parts = message.parts or list(_older_parts(message))
     match message.role:
         case "user":
             content = [_content(part) for part in parts if part.type in ("text", "file") and (part.text or part.url)]
-            return [messages.UserMessage(tuple(content))] if content else []
+            return [messages.UserMessage(drawn.show(tuple(content)))] if content else []
         case "system":
             return [messages.SystemMessage("".join(part.text or "" for part in parts if part.type == "text"))]
         case "assistant":
+            files = [_content(part) for part in parts if part.type == "file" and part.url]
+            drawn.add(file for file in files if isinstance(file, messages.ImagePart))
             return _steps(parts, path)
         case "data":  # the AI SDK 4's own, never meant for the model
             return []

@@ -77,7 +77,12 @@ PROVIDERS: dict[str, Row] = {
         "https://api.openai.com/v1",
         ("OPENAI_API_KEY",),
         ("OPENAI_BASE_URL",),
-        quirks={"output_limit": "max_completion_tokens", "late_system": True, "responses": True},
+        quirks={
+            "output_limit": "max_completion_tokens",
+            "late_system": True,
+            "responses": True,
+            "assistant_name": True,
+        },
         apis={"openai.chat": "decode.chat_stream"},
         automatic="gpt-5-mini",
     ),

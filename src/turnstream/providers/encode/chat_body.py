@@ -8,6 +8,7 @@ Quirks (``Settings.quirks``), each absent unless a vendor needs it:
   (``reasoning_content``, ``reasoning`` or ``reasoning_details``), or ``none`` if it refuses any.
 - ``thinking_switch``: the vendor knows ``thinking: {"type": "disabled"}``.
 - ``thought_signatures``: calls without Google's signature get the stand-in that Gemini 3 takes for one.
+- ``assistant_name``: the vendor takes the name of an assistant's message; some refuse it.
 - ``alternate``: the user and the assistant must take turns, the user first. Some models' templates want it anywhere.
 - ``empty_content``: ``""`` and not null beside calls.
 - ``late_system``: system messages are taken anywhere; for others a late one is the user's.
@@ -225,6 +226,8 @@ def _assistant(
     calls = [_call(part) for part in message.parts if part.__class__ is messages.ToolCall]
     nothing = None if calls and not quirks.get("empty_content") else ""
     whole: dict[str, Any] = {"role": "assistant", "content": message.text or nothing}
+    if message.name and quirks.get("assistant_name"):
+        whole["name"] = message.name
     if calls:
         whole["tool_calls"] = calls
         if quirks.get("thought_signatures") and _SIGNS_CALLS.search(model):
