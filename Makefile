@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check conformance bench bench-peers bench-tests format fuzz soak-runs docs deploy dist release milvus clients coding-agents orchestrate open-webui playground page
+.PHONY: help install serve test check conformance bench bench-peers bench-tests format fuzz fuzz-short audit faults soak soak-runs docs deploy dist release milvus clients coding-agents orchestrate open-webui playground page
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
@@ -63,9 +63,17 @@ PEERS := openai-agents pydantic-ai litellm
 bench-peers: install $(VENV)-bench/.installed $(PEERS:%=$(VENV)-peer-%/.installed) ## the same beside OpenAI's Agents SDK, pydantic-ai and LiteLLM, each in an environment of its own (700 MB)
 	$(call with,bench) -m bench $(or $(BENCH),stream) --peers
 
-fuzz: install ## much more noise into every decoder and request than the tests have time for; FUZZ_SEED makes it other noise
+FUZZ_SECONDS ?= 300
+fuzz: install $(VENV)-fuzz/.installed ## much more noise into every decoder and request than the tests have time for; FUZZ_SEED makes it other noise
 	FUZZ=50 $(BIN)/python -m pytest $(PYTEST_ARGS) --timeout=3600 tests/providers/test_fuzz.py tests/providers/test_request_noise.py tests/server/test_fuzz.py
 	$(BIN)/python -m tests.fuzz_text_calls --runs 10000
+	$(call with,fuzz) -m tests.fuzz_decoders $(FUZZ_SECONDS)
+
+fuzz-short: install $(VENV)-fuzz/.installed ## every decoder under atheris for 20 seconds
+	$(call with,fuzz) -m tests.fuzz_decoders 20
+
+audit: install $(VENV)-audit/.installed ## known vulnerabilities of what we install (asks a service on the network)
+	@for name in base dev; do $(VENV)-audit/bin/pip-audit --disable-pip --require-hashes -r requirements/$$name.txt || exit 1; done
 
 soak-runs: install ## owners of kept runs are killed at every call of their database; writes the table of docs/kept-runs.md
 	SOAK=1 $(BIN)/python -m pytest $(PYTEST_ARGS) -p tests.fault_table tests/runs tests/server tests/clients
