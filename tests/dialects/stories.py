@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from turnstream.events import (
+    Ask,
     ClientToolCalls,
     HostedToolCall,
     HostedToolResult,
@@ -16,6 +17,7 @@ from turnstream.events import (
     RunFailed,
     RunFinished,
     RunStarted,
+    RunWaiting,
     Source,
     SourceFound,
     StepStarted,
@@ -41,6 +43,10 @@ CLIENTS = ToolCall("call_3", "open_window", '{"room":"kitchen"}')
 
 SUNNY = ToolResult(1, WEATHER, ToolOutput("18 °C, sunny"), 0.25)
 LATE = ToolResult(1, CLOCK, ToolOutput("the clock is broken", is_error=True), 0.125)
+
+QUESTION = ToolCall("call_4", "ask_user", '{"question":"How warm?"}')
+APPROVAL = Ask("call_1", "approval", code="K7QF-M3P2", expires_at=1_800_000_000.0)
+ASKED = Ask("call_4", "question", "How warm\u202e?", {"type": "integer"}, code="W2XB-H4ZC", state={"own": 1})
 
 START: list[RunEvent] = [RunStarted("run1", "assistant"), StepStarted(1)]
 
@@ -68,6 +74,14 @@ STORIES: dict[str, Story] = {
         [ReasoningDelta("Let me "), ReasoningDelta("think.")],
         text("42"),
         [RunFinished("stop", USAGE, 1)],
+    ],
+    "waiting": [
+        START,
+        text("I must ask. "),
+        writes(WEATHER, '{"city":', '"Paris"}'),
+        [ToolCallsDetected(1, (WEATHER, CLOCK))],
+        [LATE],
+        [RunWaiting(1, (WEATHER, QUESTION), (APPROVAL, ASKED), USAGE)],
     ],
     "tool_round": [
         START,

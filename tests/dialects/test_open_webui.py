@@ -6,9 +6,20 @@ import pytest
 
 from tests.dialects.open_webui import Page, read
 from tests.dialects.stories import STORIES
+from turnstream.dialects import asking
 from turnstream.dialects.openai_chat import Encoder
 from turnstream.dialects.statuses import STOPPED
-from turnstream.events import RunEvent, RunFailed, Source, SourceFound, TextDelta, ToolCall, ToolCallsDetected, Usage
+from turnstream.events import (
+    RunEvent,
+    RunFailed,
+    RunWaiting,
+    Source,
+    SourceFound,
+    TextDelta,
+    ToolCall,
+    ToolCallsDetected,
+    Usage,
+)
 
 
 def page(name: str) -> Page:
@@ -21,6 +32,7 @@ def test_the_text_is_the_runs_and_nothing_is_ignored(name: str) -> None:
     events: list[RunEvent] = [event for batch in STORIES[name] for event in batch]
     shown = page(name)
     said = "".join(event.text for event in events if isinstance(event, TextDelta))
+    said += "".join(asking.message(event) for event in events if isinstance(event, RunWaiting))
     assert shown.text == (STOPPED if name == "max_steps_stop" else said)
     assert shown.ignored == []
 
@@ -32,6 +44,14 @@ def test_our_tools_are_shown_as_statuses_and_never_executed() -> None:
         ("Ran get_weather, get_time; failed: get_time", True),
     ]
     assert shown.executes == []
+
+
+def test_a_run_that_waits_for_a_person_does_not_keep_the_page_waiting() -> None:
+    assert page("waiting").of("status")[-1] | {"hidden": False} == {
+        "description": "Waiting for your answer",
+        "done": True,
+        "hidden": False,
+    }
 
 
 def test_a_tool_of_the_client_is_executed() -> None:

@@ -26,6 +26,11 @@ def stopped() -> dict[str, Any]:
     return _status("Stopped", done=True)
 
 
+def waiting() -> dict[str, Any]:
+    """The status of a run that waits for a person in the middle of its tools."""
+    return _status("Waiting for your answer", done=True)
+
+
 def source(source: toolspec.Source) -> dict[str, Any]:
     """A citation: documents and what is known of each, side by side. It opens ``url`` where there is one; with
     ``external`` it then shows the title and not that address."""

@@ -193,8 +193,9 @@ class Encoder(base.StreamEncoder):
                 return self._finish(event)
             case events.RunWaiting(step=step, usage=used):
                 said = self._paragraphs.begin(asking.message(event))
+                shown = self._extension({"event": open_webui.waiting()}) if self._tools_run else b""
                 asked = self._chunk(jsontext.encode({"content": said})) if said else b""
-                return asked + self._finish(events.RunFinished("stop", used, step))
+                return shown + asked + self._finish(events.RunFinished("stop", used, step))
             case events.RunFailed(code=code, message=message, status=status, param=param):
                 return self._fail(message, status, code, param)
             case events.RunCancelled():
