@@ -18,8 +18,8 @@ from turnstream.toolspec import ToolSpec
 SCOPES = frozenset({"runs", "approve", "metrics", "admin"})
 """What a principal may be allowed: to have runs and threads of its own, to approve calls of others' runs, to read the
 metrics, to see and end the runs of all."""
-
-
+USUAL_SCOPES = frozenset({"runs", "metrics"})
+"""Those of a key that says nothing of them: what concerns nobody but its principal, and what says nothing of any."""
 LONGEST_NAME = 255
 """Characters of a name that somebody else than the operator gives."""
 
@@ -35,7 +35,7 @@ class Principal(Struct, frozen=True):
     name: str
     agents: frozenset[str] | None = None
     limits: Limits | None = None
-    scopes: frozenset[str] = SCOPES - {"admin"}
+    scopes: frozenset[str] = USUAL_SCOPES
     groups: frozenset[str] = frozenset()
     user: str | None = None
 
@@ -46,7 +46,8 @@ class Principal(Struct, frozen=True):
         return scope in self.scopes
 
 
-ANONYMOUS = Principal("anonymous")
+ANONYMOUS = Principal("anonymous", scopes=USUAL_SCOPES | {"approve"})
+"""All where nobody is asked who it is: there is nobody else who could agree to a call."""
 
 
 class ThreadRef(Struct, frozen=True):

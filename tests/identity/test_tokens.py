@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from joserfc import jwk, jws
 from joserfc.util import urlsafe_b64encode
 
-from turnstream.identity import Issuer, jwks
+from turnstream.errors import ConfigurationError
+from turnstream.identity import Issuer, issuers, jwks
 from turnstream.identity.credentials import IdentityError
 from turnstream.identity.jwks import Document, IssuerUnavailableError, Jwks
 from turnstream.identity.tokens import Tokens
@@ -165,14 +166,14 @@ def test_noise_is_refused_and_nothing_else(noise: bytes) -> None:
 @pytest.mark.parametrize(
     ("fields", "claims", "scopes"),
     [
-        ({}, {"scope": "admin"}, {"runs", "approve"}),
+        ({}, {"scope": "admin"}, {"runs"}),
         ({"scopes": "scope"}, {"scope": "openid runs admin"}, {"runs", "admin"}),
         ({"scopes": "scp", "scope_prefix": "ts:"}, {"scp": ["ts:runs", "admin", "ts:root", 7]}, {"runs"}),
         ({"scopes": "realm_access.roles"}, {"realm_access": {"roles": ["metrics"]}}, {"metrics"}),
         ({"scopes": "https://x.test/scopes"}, {"https://x.test/scopes": ["runs"]}, {"runs"}),
         ({"scopes": "scope"}, {}, set()),
-        ({"by_group": {"ops": frozenset({"admin"})}}, {"groups": ["ops"]}, {"runs", "approve", "admin"}),
-        ({"by_group": {"ops": frozenset({"admin"})}}, {"groups": {"ops": True}}, {"runs", "approve"}),
+        ({"by_group": {"ops": frozenset({"admin"})}}, {"groups": ["ops"]}, {"runs", "admin"}),
+        ({"by_group": {"ops": frozenset({"admin"})}}, {"groups": {"ops": True}}, {"runs"}),
     ],
     ids=range(8),
 )
@@ -287,3 +288,11 @@ async def test_an_issuer_that_is_away_costs_a_key_nothing() -> None:
         with pytest.raises(IssuerUnavailableError):
             await checking.verify(sign())
     assert time.monotonic() - began < 5
+
+
+def test_two_issuers_that_could_not_be_told_apart_are_an_error() -> None:
+    for others in ([Issuer(URL, ("you",))], [Issuer("https://other.test", ("me",), prefix="corp:")]):
+        with pytest.raises(ConfigurationError):
+            issuers.check([issuer(prefix="corp:"), *others], [])
+    with pytest.raises(ConfigurationError, match="'nobody', but no agent has that name"):
+        issuers.check([issuer(agents=frozenset({"nobody"}))], ["helper"])

@@ -9,7 +9,7 @@ import pytest
 
 from tests import postgres
 from tests.agent.scripted import Scripted, says
-from tests.server.serving import ASK, STREAM, eventually, serving, until
+from tests.server.serving import ASK, STREAM, Served, eventually, serving, until
 from turnstream.agent import Agent
 from turnstream.events import TextDelta
 from turnstream.identity import Key
@@ -83,7 +83,13 @@ async def test_a_key_for_some_agents_lists_no_runs_of_others(tmp_path: Path) -> 
     async with serving(*agents, keys=CAROLS, store=f"sqlite:{tmp_path / 'store.db'}") as served:
         await served.post({**KEPT, "agent": "agent"}, "/v1/runs", x_api_key="c-key")
         counts = [len((await served.get("/v1/runs", x_api_key=key))[2]["data"]) for key in ("c-key", "h-key")]
-    assert counts == [1, 0]
+        erased = [(await erase(served, key)) for key in ("h-key", "c-key")]
+    assert (counts, erased) == ([1, 0], [403, 200])
+
+
+async def erase(served: Served, key: str) -> int:
+    async with served.client.delete(f"{served.url}/v1/threads", headers={"x-api-key": key}) as response:
+        return response.status
 
 
 async def test_what_a_model_is_asked_is_shown_to_an_administrator() -> None:

@@ -288,3 +288,15 @@ async def test_the_native_stream_of_a_run_that_nobody_kept_goes_on_behind_the_qu
         assert "event: run.answered" in rest
         assert "event: run.finished" in rest
     assert files.deleted == ['{"path":"/tmp/z"}']
+
+
+async def test_nobody_has_the_scope_to_approve_without_being_given_it() -> None:
+    files, _, agent = deleting(files=Files(by="scope:approve"))
+    ann = Key("ann-key-0123456789", "ann")
+    bob = Key("bob-key-0123456789", "bob", scopes=frozenset({"approve"}))
+    async with serving(agent, store="memory", keys=(ann, bob)) as served:
+        [code] = codes(await say(served, "delete it", key=ann.key))
+        path, body = f"/v1/approvals/{code}", {"action": "approve"}
+        assert (await served.post(body, path, authorization=f"Bearer {ann.key}"))[0] == 404
+        assert (await served.post(body, path, authorization=f"Bearer {bob.key}"))[0] == 200
+        await eventually(lambda: len(files.deleted) == 1)

@@ -179,6 +179,9 @@ SCOPED = (
         ("u-key", "/v1/models", 200),
         ("u-key", "/metrics", 200),
         ("u-key", "/admin/anything", 403),
+        ("u-key", "/v1/approvals", 200),
+        ("p-key", "/v1/approvals", 200),
+        ("m-key", "/v1/approvals", 403),
         ("u-key", "/%61dmin//anything/", 403),
     ],
 )

@@ -104,7 +104,8 @@ CASES: dict[tuple[str, str], Case] = {
     ("GET", "/vercel/{agent}/{chat}/stream"): Case(),
     ("POST", "/a2a/{agent}"): Case(rpc),
     ("POST", "/v1/runs"): Case(
-        lambda a: {"input": a.text, "thread": SHARED, "on_disconnect": "go_on"}, headers={"idempotency-key": SHARED}
+        lambda a: {"input": a.text, "thread": SHARED, "on_disconnect": "go_on", "policy": "reject"},
+        headers={"idempotency-key": SHARED},
     ),
     ("GET", "/v1/runs"): PAGE,
     ("GET", "/v1/runs/{run_id}"): Case(),

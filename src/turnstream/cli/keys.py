@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
-from turnstream import errors, requests
+from turnstream import errors, limits, requests
 from turnstream.cli.options import Json
 from turnstream.cli.text import printable
 
@@ -31,10 +31,16 @@ Expires = Annotated[
     str | None, typer.Option(metavar="WHEN", help="Until 2027-01-31, or for 90d, 12h.", show_default=False)
 ]
 Scopes = Annotated[
-    list[str] | None, typer.Option(help=f"What it may: {_SCOPES}; else all but admin.", show_default=False)
+    list[str] | None, typer.Option(help=f"What it may: {_SCOPES}; else runs and metrics.", show_default=False)
 ]
 Agents = Annotated[list[str] | None, typer.Option(help="An agent that it opens; else all.", show_default=False)]
 Groups = Annotated[list[str] | None, typer.Option(help="A group that it belongs to.", show_default=False)]
+Most = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--limit", metavar="NAME=N", help="The most that it may use: runs=4, tokens_per_day=100000.", show_default=False
+    ),
+]
 Config = Annotated[
     str | None,
     typer.Option("--config", "-c", metavar="FILE", help="Whose server: agent.yaml or a folder.", show_default=False),
@@ -55,6 +61,7 @@ def keys(
     scope: Scopes = None,
     agent: Agents = None,
     group: Groups = None,
+    limit: Most = None,
     config: Config = None,
     file: File = None,
     store: InStore = None,
@@ -73,7 +80,8 @@ def keys(
             case "list":
                 _show(await kept.list_records(), as_json)
             case "add":
-                fields = {"scopes": scope or None, "agents": agent or None, "groups": group or []}
+                fields: dict[str, Any] = {"scopes": scope or None, "agents": agent or None, "groups": group or []}
+                fields["limits"] = _read_limits(limit or [])
                 await _add(kept, _require(name), expires, fields, as_json)
             case _:
                 await _revoke(kept, _require(name))
@@ -172,6 +180,19 @@ def _read_time(text: str, now: float) -> float:
     if at <= now:
         raise errors.ConfigurationError("--expires: this time has passed")
     return at
+
+
+def _read_limits(given: Sequence[str]) -> limits.Limits | None:
+    import msgspec
+
+    named = {name: number for name, _, number in (each.partition("=") for each in given)}
+    if unknown := sorted(named.keys() - set(limits.Limits.__struct_fields__)):
+        known = ", ".join(limits.Limits.__struct_fields__)
+        raise errors.ConfigurationError(f"--limit: unknown '{unknown[0]}'; expected {known}")
+    try:
+        return msgspec.convert(named, limits.Limits, strict=False) if named else None
+    except msgspec.ValidationError:
+        raise errors.ConfigurationError("--limit: expected NAME=NUMBER, such as runs=4") from None
 
 
 def _require(name: str | None) -> str:

@@ -69,7 +69,7 @@ class KeySection(Section):
     """The agents that it opens. Without it: all."""
     scopes: Annotated[list[ScopeName], Field(min_length=1)] | None = None
     """What it may: have runs (`runs`), approve calls (`approve`), read the metrics (`metrics`), see and end the runs of
-    all (`admin`). Without it: all but `admin`."""
+    all (`admin`). Without it: `runs` and `metrics`."""
     groups: StrList = Field(default_factory=list)
     """Groups that it belongs to, for rules that name one."""
     limits: LimitsSection | None = None

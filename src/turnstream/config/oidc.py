@@ -61,7 +61,7 @@ class OidcSection(Section):
     prefix: str | None = None
     """What a principal's name begins with, before the subject. Without it: the issuer and `#`."""
     claims: ClaimsSection = Field(default_factory=ClaimsSection)
-    scopes: Scopes = Field(default_factory=lambda: list[ScopeName](("runs", "approve")))
+    scopes: Scopes = Field(default_factory=lambda: list[ScopeName](("runs",)))
     """What every token may, unless `claims.scopes` says where that is."""
     group_scopes: dict[NonEmpty, Scopes] = Field(default_factory=dict)
     """What the members of a group may besides."""

@@ -35,7 +35,7 @@ class Issuer:
     groups: str = "groups"
     scopes: str | None = None
     scope_prefix: str = ""
-    granted: frozenset[str] = requests.SCOPES - {"admin", "metrics"}
+    granted: frozenset[str] = frozenset({"runs"})
     by_group: Mapping[str, frozenset[str]] = field(default_factory=dict)
     agents: frozenset[str] | None = None
     limits: limits.Limits | None = None
@@ -60,8 +60,12 @@ class Issuer:
 
 def check(believed: Iterable[Issuer], agents: Iterable[str]) -> None:
     """Raises `ConfigurationError` for two that cannot be told apart, and for an agent that is not served."""
-    served, urls = set(agents), set[str]()
+    served, urls, prefixes = set(agents), set[str](), set[str | None]()
     for issuer in believed:
+        if issuer.prefix is not None and issuer.prefix in prefixes:
+            message = f"Two issuers have the prefix '{issuer.prefix}': a subject of one would be the other's too."
+            raise errors.ConfigurationError(message)
+        prefixes.add(issuer.prefix)
         if issuer.url in urls:
             raise errors.ConfigurationError(f"The issuer {issuer.url} is there twice.")
         urls.add(issuer.url)

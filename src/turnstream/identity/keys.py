@@ -17,7 +17,7 @@ from turnstream.identity import users
 class Key:
     """A key of the server's. ``name`` is the principal behind it; two keys may have one, so that a key can be changed
     without a gap. Without a name the principal's is made of the key's digest, which tells nothing of the key.
-    ``agents`` are the names of those that it opens, None: all. ``scopes`` are what it may, None: all but `admin`.
+    ``agents`` are the names of those that it opens, None: all. ``scopes`` are what it may, None: the usual.
 
     ``expires_at`` is in seconds since the epoch. Instead of ``key`` there may be a ``file`` with keys, one a line, or
     the SHA-256 of the key, ``digest``; then ``id`` says which of a store's keys it is. With ``users`` whoever has the
@@ -43,7 +43,7 @@ class Key:
     @property
     def principal(self) -> requests.Principal:
         name = self.name or f"key_{self.sha256.hex()[:12]}"
-        scopes = requests.SCOPES - {"admin"} if self.scopes is None else self.scopes
+        scopes = requests.USUAL_SCOPES if self.scopes is None else self.scopes
         return requests.Principal(name, self.agents, self.limits, scopes, self.groups)
 
 

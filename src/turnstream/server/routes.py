@@ -13,8 +13,13 @@ from turnstream.dialects import base
 from turnstream.server import scopes
 
 HEALTH = frozenset({"/healthz", "/readyz", "/health"})  # answered also while the server drains
-# What a principal needs for a path that begins so; for all others it is `runs`.
-_SCOPES = (("/metrics", "metrics"), ("/admin", "admin"), ("/v1/approvals", "approve"))
+# What a principal needs for a path that begins so, one of these; for all others it is `runs`.
+_SCOPES = (
+    ("/metrics", ("metrics",)),
+    ("/admin", ("admin",)),
+    ("/v1/approvals", ("approve", "runs")),  # those of its own runs, too
+)
+_USUAL = ("runs",)
 _PUBLIC = HEALTH | {"/openapi.json"}
 _SIGNED = "/approve/"  # paths of links, which are their own key
 
@@ -53,10 +58,10 @@ class Routes:
     def knows(self, path: str) -> bool:
         return path == "/v1/models" or any(pattern.match(path) for pattern, _, _ in self._patterns)
 
-    def scope_of(self, scope: Scope) -> str:
-        """Which of `requests.SCOPES` it needs, if it is not public."""
+    def scopes_of(self, scope: Scope) -> Sequence[str]:
+        """Of `requests.SCOPES`, one of which it needs if it is not public."""
         path = scopes.path(scope)
-        return next((wanted for start, wanted in _SCOPES if path == start or path.startswith(f"{start}/")), "runs")
+        return next((wanted for start, wanted in _SCOPES if path == start or path.startswith(f"{start}/")), _USUAL)
 
     def is_public(self, scope: Scope) -> bool:
         """Whether it is answered without a key: what a client reads before it knows how to authenticate."""

@@ -89,7 +89,11 @@ def add(api: routing.Api, service: Service, store: protocols.Threads, refuse: re
 
     @route("DELETE", "/v1/threads", "Forget all that is kept of whoever asks.")
     async def erase(request: Request) -> Response:
-        count = await store.erase(scopes.principal(request.scope).name)
+        principal = scopes.principal(request.scope)
+        if principal.agents is not None:
+            message = "This key opens some agents, and not what all of them have kept."
+            raise errors.TurnstreamError(message, code="forbidden", status=403)
+        count = await store.erase(principal.name)
         return routing.respond(request, {"object": "thread", "deleted": count})
 
 

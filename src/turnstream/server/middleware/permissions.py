@@ -18,8 +18,9 @@ class Permissions:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http":
             return self._app(scope, receive, send)
-        wanted = self._table.scope_of(scope)
-        if scopes.principal(scope).may(wanted) or self._table.is_public(scope):
+        wanted, *others = self._table.scopes_of(scope)
+        may = scopes.principal(scope).may
+        if may(wanted) or any(map(may, others)) or self._table.is_public(scope):
             return self._app(scope, receive, send)
         told = {"www-authenticate": f'Bearer error="insufficient_scope", scope="{wanted}"'}
         return self._refuse(scope, scopes.forbid(wanted), told)(scope, receive, send)
