@@ -46,36 +46,17 @@ def _messages(model: str, conversation: tuple[messages.Message, ...]) -> list[Bl
     ids = translate.Ids.of_word_characters()
     conversation = translate.readable_results(conversation, lambda part: _part(part, ""))
     signs = "claude" in model.lower()
-    converted: list[Block] = []
-    for at, message in enumerate(conversation):
+
+    def convert(message: messages.Message, where: str) -> list[Block]:
         match message:
-            case messages.SystemMessage():
-                continue
             case messages.AssistantMessage():
-                role, blocks = "assistant", _assistant(message, ids, signs=signs)
+                return _assistant(message, ids, signs=signs)
             case messages.ToolMessage():
-                role, blocks = "user", [_tool_result(message, ids, f"messages[{at}].content")]
-            case messages.UserMessage():
-                role, blocks = "user", _content(message.content, f"messages[{at}].content")
-        if not blocks:
-            continue
-        if converted and converted[-1]["role"] == role:
-            converted[-1]["content"] += blocks
-        else:
-            converted.append({"role": role, "content": blocks})
-    if not converted:
-        raise errors.RequestError("The conversation has no message for the model.", param="messages")
-    if converted[0]["role"] != "user":
-        converted.insert(0, {"role": "user", "content": [{"type": "text", "text": _OPENING}]})
-    _trim_end(converted)
-    return converted
+                return [_tool_result(message, ids, where)]
+            case _:
+                return _content(message.content, where)
 
-
-def _trim_end(converted: list[Block]) -> None:
-    """An answer to be continued must not end in white space."""
-    last = converted[-1]["content"][-1]
-    if converted[-1]["role"] == "assistant" and last["type"] == "text":
-        last["text"] = last["text"].rstrip()
+    return translate.alternate(conversation, convert, {"type": "text", "text": _OPENING})
 
 
 def _assistant(message: messages.AssistantMessage, ids: translate.Ids, *, signs: bool) -> list[Block]:

@@ -59,33 +59,19 @@ def _messages(conversation: tuple[messages.Message, ...]) -> list[Block]:
     """Roles alternate, the first is the user's, no text is blank, and a document has some text beside it."""
     ids = translate.Ids.of_word_characters()
     conversation = translate.readable_results(conversation, _result_part)
-    converted: list[Block] = []
-    for at, message in enumerate(conversation):
+
+    def convert(message: messages.Message, where: str) -> list[Block]:
         match message:
-            case messages.SystemMessage():
-                continue
             case messages.AssistantMessage():
-                role, blocks = "assistant", _answer(message, ids)
+                return _answer(message, ids)
             case messages.ToolMessage():
-                role, blocks = "user", [_tool_result(message, ids, f"messages[{at}].content")]
-            case messages.UserMessage():
-                role, blocks = "user", _content(message.content, f"messages[{at}].content")
-                if blocks and not any("text" in block for block in blocks):
-                    blocks.append({"text": "See above."})
-        if not blocks:
-            continue
-        if converted and converted[-1]["role"] == role:
-            converted[-1]["content"] += blocks
-        else:
-            converted.append({"role": role, "content": blocks})
-    if not converted:
-        raise errors.RequestError("The conversation has no message for the model.", param="messages")
-    if converted[0]["role"] != "user":
-        converted.insert(0, {"role": "user", "content": [{"text": _OPENING}]})
-    last = converted[-1]["content"][-1]
-    if converted[-1]["role"] == "assistant" and "text" in last:  # an answer to be continued must not end in white space
-        last["text"] = last["text"].rstrip()
-    return converted
+                return [_tool_result(message, ids, where)]
+            case _:
+                blocks = _content(message.content, where)
+                has_text = any("text" in block for block in blocks)
+                return blocks if has_text or not blocks else [*blocks, {"text": "See above."}]
+
+    return translate.alternate(conversation, convert, {"text": _OPENING})
 
 
 def _answer(message: messages.AssistantMessage, ids: translate.Ids) -> list[Block]:

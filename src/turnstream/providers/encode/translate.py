@@ -198,3 +198,35 @@ def close_objects(schema: Any) -> Any:
 def forced_tool(tool_choice: str | dict[str, Any] | None) -> str | None:
     """The tool that ``tool_choice`` names, None if it is one of the words."""
     return str(tool_choice["name"]) if isinstance(tool_choice, dict) else None
+
+
+Block = dict[str, Any]
+
+
+def alternate(
+    conversation: Iterable[messages.Message],
+    convert: Callable[[messages.Message, str], list[Block]],
+    opening: Block,
+) -> list[dict[str, Any]]:
+    """Messages as vendors want them who know two roles: they alternate, the first is the user's (``opening``, where the
+    assistant began), none is empty, and an answer to be continued does not end in white space. ``convert`` gives the
+    blocks of a message; it is told where that stands. Raises `RequestError` for a conversation without a message.
+    """
+    turns: list[dict[str, Any]] = []
+    for at, message in enumerate(conversation):
+        if isinstance(message, messages.SystemMessage):
+            continue
+        role = "assistant" if isinstance(message, messages.AssistantMessage) else "user"
+        blocks = convert(message, f"messages[{at}].content")
+        if blocks and turns and turns[-1]["role"] == role:
+            turns[-1]["content"] += blocks
+        elif blocks:
+            turns.append({"role": role, "content": blocks})
+    if not turns:
+        raise errors.RequestError("The conversation has no message for the model.", param="messages")
+    if turns[0]["role"] != "user":
+        turns.insert(0, {"role": "user", "content": [opening]})
+    last = turns[-1]["content"][-1]
+    if turns[-1]["role"] == "assistant" and isinstance(last.get("text"), str):
+        last["text"] = last["text"].rstrip()
+    return turns
