@@ -27,7 +27,7 @@ from bench.rig.measure import RESULTS, conditions
 from bench.rig.tables import wide_console
 from turnstream.tools.retrieval import Embeddings
 from turnstream.tools.retrieval.embeddings import Vector
-from turnstream.tools.retrieval.fusion import fused
+from turnstream.tools.retrieval.fusion import fuse
 from turnstream.tools.retrieval.indexing import update
 from turnstream.tools.retrieval.reading import Reader, by_words, chunks_of
 from turnstream.tools.retrieval.vectors import embed, nearest
@@ -110,7 +110,7 @@ def _recalls(index: Path, questions: Sequence[Question], vectors: Sequence[Vecto
         for question, vector in zip(questions, vectors, strict=True):
             words = by_words(connection, question.text, _CANDIDATES)
             near = nearest(connection, vector, _CANDIDATES)
-            for one, ranked in zip(rankings, (words, near, fused((words, near))), strict=True):
+            for one, ranked in zip(rankings, (words, near, fuse((words, near))), strict=True):
                 found = chunks_of(connection, [chunk.id for chunk in ranked[: max(_DEPTHS)]])
                 paths = [chunk.path for chunk in found]
                 place = paths.index(question.answer) if question.answer in paths else max(_DEPTHS)

@@ -15,7 +15,7 @@ from turnstream.tools.auth import Credentials
 from turnstream.tools.http_client import Request
 from turnstream.tools.http_tools import HttpTools
 from turnstream.tools.openapi import OpenApi
-from turnstream.tools.openapi.document import Document, parsed
+from turnstream.tools.openapi.document import Document, parse
 from turnstream.tools.openapi.operations import Choice, Fixed, operations
 
 SERVER = "https://api.example.com/v1"
@@ -225,6 +225,6 @@ def test_no_document_makes_the_reader_fail_otherwise_than_declared(parameters: A
 @settings(deadline=None, max_examples=200)
 def test_any_bytes_are_a_document_or_a_configuration_error(data: bytes) -> None:
     try:
-        parsed(data, "x")
+        parse(data, "x")
     except ConfigurationError:
         pass

@@ -16,7 +16,7 @@ from turnstream.tools.forwarding import Forwarding
 from turnstream.tools.http_client import Request
 from turnstream.tools.http_tools import HttpTools
 from turnstream.tools.openapi import OpenApi
-from turnstream.tools.openapi.document import Document, parsed
+from turnstream.tools.openapi.document import Document, parse
 from turnstream.tools.openapi.operations import Choice, Fixed, operations
 
 
@@ -54,18 +54,18 @@ def refuses(schema: Any, value: Any) -> bool:
     ],
 )  # fmt: skip
 def test_yaml_is_read_as_json_has_it(text: str, value: Any) -> None:
-    assert parsed(f"a: {text}", "x") == {"a": value}
+    assert parse(f"a: {text}", "x") == {"a": value}
 
 
 def test_every_key_is_a_text() -> None:
-    assert parsed("{on: 1, no: 2, 200: 3, null: 4, 1.0: 5, true: 6}", "x") == {
+    assert parse("{on: 1, no: 2, 200: 3, null: 4, 1.0: 5, true: 6}", "x") == {
         "on": 1, "no": 2, "200": 3, "null": 4, "1.0": 5, "true": 6,
     }  # fmt: skip
-    assert parsed("a: &a {x: 1}\nb: {<<: *a, y: 2}", "x")["b"] == {"x": 1, "y": 2}
+    assert parse("a: &a {x: 1}\nb: {<<: *a, y: 2}", "x")["b"] == {"x": 1, "y": 2}
 
 
 def test_a_version_without_quotes_is_understood() -> None:
-    assert Document("file:///a", parsed("openapi: 3.1\npaths: {}", "x")).is_30 is False
+    assert Document("file:///a", parse("openapi: 3.1\npaths: {}", "x")).is_30 is False
 
 
 # ------------------------------------------------------------------------------------------------------------ schemas

@@ -25,11 +25,11 @@ class Projection:
     def __init__(self, expression: str | Callable[[Any], Any] | None) -> None:
         self._function: Callable[[Any], Any] | None = None
         if isinstance(expression, str):
-            self._function = self._compiled(expression)
+            self._function = self._compile(expression)
         elif expression is not None:
             self._function = expression
 
-    def _compiled(self, expression: str) -> Callable[[Any], Any]:
+    def _compile(self, expression: str) -> Callable[[Any], Any]:
         try:
             import jmespath
         except ModuleNotFoundError:

@@ -55,7 +55,7 @@ class Arguments:
                 f"tool {self._tool}: its annotations cannot be resolved: {error}"
             ) from error
         parameters = dict(inspect.signature(function).parameters)
-        for name in _bound(function):
+        for name in _bound_arguments(function):
             parameters.pop(name, None)
         for name, parameter in list(parameters.items()):
             if parameter.kind is parameter.VAR_KEYWORD and (members := _members(hints.get(name))) is not None:
@@ -111,7 +111,7 @@ class Arguments:
         """
         from pydantic import ValidationError
 
-        text = _unwrapped(text)
+        text = _unwrap(text)
         try:
             model = self._model.model_validate_json(text.encode("utf-8", "replace"))
         except ValidationError as error:
@@ -232,7 +232,7 @@ def _bare(hint: Any) -> Any:
     return hint
 
 
-def _bound(function: Any) -> set[str]:
+def _bound_arguments(function: Any) -> set[str]:
     """The arguments that a partial already gives by name."""
     names: set[str] = set()
     while isinstance(function, functools.partial):
@@ -276,7 +276,7 @@ def _takes_context(annotation: Any) -> bool:
     return annotation is requests.RunContext or requests.RunContext in typing.get_args(annotation)
 
 
-def _unwrapped(text: str) -> str:
+def _unwrap(text: str) -> str:
     """Some models write nothing for no arguments, and some write the object as a JSON string."""
     text = text.strip() or "{}"
     if text.startswith('"'):

@@ -132,7 +132,7 @@ class ClientCredentials:
         """Raises `ToolError` if there is no token."""
         async with self._lock:
             if self._kept is None or self._clock() >= self._kept[1]:
-                self._kept = await self._fetched(client)
+                self._kept = await self._fetch(client)
             return bearer(self._kept[0]).given
 
     def refused(self, used: Credentials) -> bool:
@@ -141,7 +141,7 @@ class ClientCredentials:
             self._kept = None
         return True
 
-    async def _fetched(self, client: HttpClient) -> tuple[str, float]:
+    async def _fetch(self, client: HttpClient) -> tuple[str, float]:
         asked = self._clock()
         response = await client.send(self._request())
         if not response.ok:

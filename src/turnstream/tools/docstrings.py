@@ -88,7 +88,7 @@ def _begins_section(line: str, after: str) -> bool:
     return _NUMPY.fullmatch(line) is not None and _DASHES.fullmatch(after) is not None
 
 
-def _joined(text: str) -> str:
+def _join_lines(text: str) -> str:
     """On one line, but for the items of lists, each on its own, and what comes after a list."""
     made: list[str] = []
     column: int | None = None  # of the list's items
@@ -121,7 +121,7 @@ def _docs(sections: list[griffe.DocstringSection]) -> Docs:
                 texts.append(_under(section.title or "", section.value.contents))
             case "parameters" | "other parameters":
                 for item in section.value:
-                    arguments[item.name.lstrip("*")] = _joined(item.description)
+                    arguments[item.name.lstrip("*")] = _join_lines(item.description)
             case _:  # results, errors and examples are for readers of the code
                 pass
     return Docs("\n\n".join(texts).strip(), arguments)

@@ -152,7 +152,7 @@ class HttpClient:
         seconds = self.options.timeout if within is None else min(self.options.timeout, within)
         try:
             async with asyncio.timeout(seconds) as limit:
-                response = await self._tried(request, least, persistent, seconds)
+                response = await self._try_often(request, least, persistent, seconds)
         except TimeoutError as error:
             if not limit.expired():
                 raise errors.ToolError(f"{request.host} did not answer in time.") from error
@@ -161,13 +161,13 @@ class HttpClient:
             raise errors.ToolError(f"The answer of {request.host} is longer than {self.options.max_bytes} bytes.")
         return response
 
-    async def _tried(self, request: Request, least: int, persistent: bool, seconds: float) -> Response:
+    async def _try_often(self, request: Request, least: int, persistent: bool, seconds: float) -> Response:
         """After a pause that doubles, or as long as the server says."""
         tries = 1 + self.options.retries if request.repeatable else 1
         for attempt in range(tries - 1):
             response, wait = None, None
             try:
-                response = await self._followed(request, least)
+                response = await self._follow(request, least)
                 wait = retry_after(response.headers, time.time())
                 if not _may_help(response.status, wait, persistent):
                     return response
@@ -180,18 +180,18 @@ class HttpClient:
                     return response
                 break
             await asyncio.sleep(pause)
-        return await self._followed(request, least)
+        return await self._follow(request, least)
 
-    async def _followed(self, request: Request, least: int) -> Response:
+    async def _follow(self, request: Request, least: int) -> Response:
         for _ in range(_REDIRECTS + 1):
             response = await self._once(request, least)
             location = response.headers.get("location")
             if response.status not in _FOLLOWED or not location:
                 return response
-            request = self._redirected(request, location)
+            request = self._redirect(request, location)
         raise errors.ToolError(f"{request.host} redirects too often.")
 
-    def _redirected(self, request: Request, location: str) -> Request:
+    def _redirect(self, request: Request, location: str) -> Request:
         """To another origin no header goes along that could be a credential; a body never does."""
         here = URL(request.url, encoded=True)
         try:
@@ -213,7 +213,7 @@ class HttpClient:
         url, host, port = _parts(request.url)
         try:
             self._guard.check_literal(host, port)
-            return await self._answered(request, url, least)
+            return await self._exchange(request, url, least)
         except TimeoutError:
             raise
         except (aiohttp.ClientError, OSError) as error:
@@ -223,8 +223,8 @@ class HttpClient:
             log.warning("%s %s cannot be sent: %r", request.method, host, error)
             raise errors.ToolError(f"The request to {host} cannot be sent.") from error
 
-    async def _answered(self, request: Request, url: URL, least: int) -> Response:
-        async with self._opened().request(
+    async def _exchange(self, request: Request, url: URL, least: int) -> Response:
+        async with self._open_session().request(
             request.method,
             url,
             headers=request.headers,
@@ -248,7 +248,7 @@ class HttpClient:
                 return bytes(body[:most]), True
         return bytes(body), False
 
-    def _opened(self) -> aiohttp.ClientSession:
+    def _open_session(self) -> aiohttp.ClientSession:
         if not self._shared.is_open:
             raise RuntimeError("enter the toolbox before you use it")
         if self._session is None:

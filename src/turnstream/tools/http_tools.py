@@ -91,7 +91,7 @@ class HttpTools:
             raise errors.ToolError(f"There is no tool named {call.name!r}.")
         arguments = schema_check.coerce(arguments_of(call), operation.schema)
         self._check(operation, arguments)
-        response, used, added = await self._answered(operation, arguments, context)
+        response, used, added = await self._send(operation, arguments, context)
         answer = await self._hooks.after(response, context)
         if not isinstance(answer, Response):
             return results.output(answer)
@@ -101,7 +101,7 @@ class HttpTools:
             secrets += [*added.values(), *operation.perhaps_secrets]
         return answers.output(answer, operation.host, self._projection, secrets, self.client.options.max_bytes)
 
-    async def _answered(
+    async def _send(
         self, operation: Operation, arguments: Mapping[str, Any], context: requests.RunContext
     ) -> tuple[Response, Credentials, Mapping[str, str]]:
         """With what was sent to prove who asks, and which headers went along. With new credentials once more, if the

@@ -48,7 +48,7 @@ def _modern(schema: Any, own: str | None) -> Any:
     _tuples(schema, made, own)
     _dependencies(schema, made, own)
     _bounds(made)
-    _required(made)
+    _drop_unknown_required(made)
     return made
 
 
@@ -86,7 +86,7 @@ def _bounds(made: dict[str, Any]) -> None:
             made[excluded] = made.pop(bound)
 
 
-def _required(made: dict[str, Any]) -> None:
+def _drop_unknown_required(made: dict[str, Any]) -> None:
     if "required" not in made:
         return
     names, described = made["required"], made.get("properties")
@@ -107,16 +107,16 @@ def is_pattern(value: Any) -> bool:
 
 def unresolved(schema: Any) -> str | None:
     """A reference to what is not in the schema; None if each leads somewhere."""
-    return next(_unresolved(schema, schema), None)
+    return next(_find_unresolved(schema, schema), None)
 
 
-def _unresolved(schema: Any, root: Any) -> Iterator[str]:
+def _find_unresolved(schema: Any, root: Any) -> Iterator[str]:
     if isinstance(schema, dict):
         reference = schema.get("$ref")
         if isinstance(reference, str) and not _is_anchor(reference) and resolve(reference, root) is None:
             yield reference
     for inner in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
-        yield from _unresolved(inner, root)
+        yield from _find_unresolved(inner, root)
 
 
 def _is_anchor(reference: str) -> bool:

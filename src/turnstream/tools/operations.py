@@ -113,7 +113,7 @@ class Operation:
         sent = {"Cookie": "; ".join(f"{key}={value}" for key, value in cookies.items())} if cookies else {}
         if kind:
             sent["Content-Type"] = kind
-        headers = _merged(own, self._headers(given), self.fixed_headers, sent, credentials.headers)
+        headers = _merge(own, self._headers(given), self.fixed_headers, sent, credentials.headers)
         repeatable = self.effect != "once" and (self.method in _REPEATABLE or self.effect == "idempotent")
         return Request(self.method, self._address(given, credentials), headers, body, repeatable)
 
@@ -137,7 +137,7 @@ class Operation:
         for one, value in given:
             if one.place == "query":
                 sent = serialization.text(value) if not one.as_json else json.dumps(value, ensure_ascii=False)
-                style, explode = one.style or "form", _exploded(one)
+                style, explode = one.style or "form", _explodes(one)
                 form = serialization.in_query(one.name, value, style, explode, reserved=one.reserved)
                 pairs += [(one.name, sent)] if one.as_json else form
         query = "&".join(part for part in (after, serialization.query([*pairs, *credentials.query.items()])) if part)
@@ -189,7 +189,7 @@ def check_url(url: str) -> None:
         )
 
 
-def _merged(*parts: Mapping[str, str]) -> dict[str, str]:
+def _merge(*parts: Mapping[str, str]) -> dict[str, str]:
     """Later ones replace earlier ones, whatever the case of their names."""
     named = {name.lower(): (name, value) for part in parts for name, value in part.items()}
     return dict(named.values())
@@ -231,5 +231,5 @@ def _path_value(one: Parameter, value: Any) -> str:
     return serialization.in_path(one.name, value, one.style or "simple", bool(one.explode))
 
 
-def _exploded(one: Parameter) -> bool:
+def _explodes(one: Parameter) -> bool:
     return one.explode if one.explode is not None else (one.style or "form") == "form"

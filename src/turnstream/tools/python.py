@@ -192,9 +192,9 @@ class FunctionTool(Generic[P, R]):
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            return self._failed(error, context)  # something inside the function was cancelled, not this call
+            return self._fail(error, context)  # something inside the function was cancelled, not this call
         except (Exception, SystemExit) as error:  # the boundary to code that is not ours: nothing of it ends a run
-            return self._failed(error, context)
+            return self._fail(error, context)
 
     async def _execute(self, args: list[Any], kwargs: dict[str, Any]) -> Any:
         if self._is_async:
@@ -204,7 +204,7 @@ class FunctionTool(Generic[P, R]):
             value = await value if inspect.isawaitable(value) else value
         return await _collect(value) if hasattr(value, "__aiter__") else value
 
-    def _failed(self, error: BaseException, context: requests.RunContext) -> toolspec.ToolOutput:
+    def _fail(self, error: BaseException, context: requests.RunContext) -> toolspec.ToolOutput:
         log.error("tool %s failed in run %s", self.name, context.run_id, exc_info=error)
         return results.failure(error)
 

@@ -71,7 +71,7 @@ def _json(value: Any) -> toolspec.ToolOutput:
     from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
 
     try:
-        data = to_jsonable_python(value, fallback=_known)
+        data = to_jsonable_python(value, fallback=_convert_known)
         text = to_json(data, inf_nan_mode="null").decode()
     except (PydanticSerializationError, ValueError, TypeError, AttributeError, RecursionError):
         data = _plain(value)
@@ -79,15 +79,15 @@ def _json(value: Any) -> toolspec.ToolOutput:
     return toolspec.ToolOutput(text, data=data)
 
 
-def _known(value: Any) -> Any:
+def _convert_known(value: Any) -> Any:
     """What pydantic does not know, in a form that it knows. Raises `TypeError`."""
-    converted = _converted(value)
+    converted = _convert(value)
     if converted is value:
         raise TypeError(type(value).__name__)
     return converted
 
 
-def _converted(value: Any) -> Any:
+def _convert(value: Any) -> Any:
     """numpy and pandas are known by what they can do, so that neither is imported. ``value`` itself if it has no
     form."""
     match value:
@@ -140,7 +140,7 @@ def _plain(value: Any, depth: int = 0, above: tuple[int, ...] = ()) -> Any:
     if isinstance(value, list | tuple | Set):
         return [_plain(item, depth + 1, inside) for item in value]
     try:
-        if (converted := _converted(value)) is not value:
+        if (converted := _convert(value)) is not value:
             return _plain(converted, depth + 1, inside)
         return to_jsonable_python(value)
     except Exception:  # the boundary to values of all libraries: their methods may raise whatever they like

@@ -105,16 +105,16 @@ def coerce(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str,
 
 
 def allows_null(schema: Any, root: Mapping[str, Any] | None = None) -> bool:
-    wanted = _wanted(schema, root or {})
+    wanted = _wanted_types(schema, root or {})
     return not wanted or "null" in wanted
 
 
 def _coerce(value: Any, schema: Any, root: Mapping[str, Any], depth: int = 0) -> Any:
     if not isinstance(schema, dict | Mapping) or depth > 100:
         return value
-    wanted = _wanted(schema, root)
+    wanted = _wanted_types(schema, root)
     if isinstance(value, str) and wanted and "string" not in wanted:
-        value = _parsed(value, wanted)
+        value = _parse(value, wanted)
     if not isinstance(value, dict | list):
         return value
     for part in _branches(schema, root, value):
@@ -122,7 +122,7 @@ def _coerce(value: Any, schema: Any, root: Mapping[str, Any], depth: int = 0) ->
     return value
 
 
-def _parsed(written: str, wanted: frozenset[str]) -> Any:
+def _parse(written: str, wanted: frozenset[str]) -> Any:
     """``written`` itself, unless it is JSON of a wanted type."""
     try:
         value = json.loads(written)
@@ -146,7 +146,7 @@ def _inside(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any], dept
     made = {}
     for name, item in value.items():
         inner = described.get(name, rest)
-        wanted = _wanted(inner, root)
+        wanted = _wanted_types(inner, root)
         if item is None and name in described and name not in required and wanted and "null" not in wanted:
             continue
         made[name] = _coerce(item, inner, root, depth + 1)
@@ -155,13 +155,13 @@ def _inside(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any], dept
 
 def _branches(schema: Mapping[str, Any], root: Mapping[str, Any], value: Any) -> Iterator[Mapping[str, Any]]:
     """The schema and those in it that describe such a value: all of ``allOf``, the first that fits of the others."""
-    schema = _followed(schema, root)
+    schema = _follow(schema, root)
     yield schema
     for inner in schema.get("allOf") or ():
         yield from _branches(inner, root, value)
     for key in ("anyOf", "oneOf"):
         for inner in schema.get(key) or ():
-            wanted = _wanted(inner, root)
+            wanted = _wanted_types(inner, root)
             if (not wanted or _types_of(value) & wanted) and _fits(inner, root, value):
                 yield from _branches(inner, root, value)
                 break
@@ -169,7 +169,7 @@ def _branches(schema: Mapping[str, Any], root: Mapping[str, Any], value: Any) ->
 
 def _fits(schema: Mapping[str, Any], root: Mapping[str, Any], value: Any) -> bool:
     """The names are those that the branch describes; a constant of it is the same."""
-    schema = _followed(schema, root)
+    schema = _follow(schema, root)
     described = schema.get("properties")
     if not isinstance(value, dict) or not isinstance(described, dict):
         return True
@@ -181,7 +181,7 @@ def _fits(schema: Mapping[str, Any], root: Mapping[str, Any], value: Any) -> boo
     return same and all(name in value for name in schema.get("required") or ())
 
 
-def _followed(schema: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
+def _follow(schema: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
     for _ in range(_MOST_REFERENCES):
         if not isinstance(schema, dict) or not isinstance(schema.get("$ref"), str):
             break
@@ -191,9 +191,9 @@ def _followed(schema: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
     return schema if isinstance(schema, Mapping) else {}
 
 
-def _wanted(schema: Any, root: Mapping[str, Any], depth: int = 0) -> frozenset[str]:
+def _wanted_types(schema: Any, root: Mapping[str, Any], depth: int = 0) -> frozenset[str]:
     """The types of values that the schema takes; none if it does not say."""
-    schema = _followed(schema, root)
+    schema = _follow(schema, root)
     types = schema.get("type")
     if types is None and "const" in schema:
         found = _types_of(schema["const"])
@@ -204,12 +204,12 @@ def _wanted(schema: Any, root: Mapping[str, Any], depth: int = 0) -> frozenset[s
     if depth > 10:
         return found
     for key in ("anyOf", "oneOf"):
-        branches = [_wanted(inner, root, depth + 1) for inner in schema.get(key) or ()]
+        branches = [_wanted_types(inner, root, depth + 1) for inner in schema.get(key) or ()]
         if branches and not all(branches):
             return frozenset()
         found = found or frozenset().union(*branches)
     for inner in schema.get("allOf") or ():
-        found = found or _wanted(inner, root, depth + 1)
+        found = found or _wanted_types(inner, root, depth + 1)
     if "number" in found:
         found |= {"integer"}
     return found

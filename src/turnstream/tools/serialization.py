@@ -99,19 +99,19 @@ def in_query(
         case dict() | list() if style == "deepObject":
             pairs = _deep(name, value, is_outermost=True)
         case dict() if explode:
-            pairs = (pair for key, item in value.items() for pair in _repeated(key, item))
+            pairs = (pair for key, item in value.items() for pair in _repeat(key, item))
         case dict():
             return [(name, Encoded(between.join(encoded(text(part), safe) for pair in value.items() for part in pair)))]
         case list() if explode:
-            pairs = _repeated(name, value)
+            pairs = _repeat(name, value)
         case list():
             return [(name, Encoded(between.join(encoded(text(item), safe) for item in value)))]
         case _:
-            pairs = _repeated(name, value)
+            pairs = _repeat(name, value)
     return [(key, Encoded(encoded(item, safe))) for key, item in pairs] if safe else list(pairs)
 
 
-def _repeated(name: str, value: Any) -> Iterable[tuple[str, str]]:
+def _repeat(name: str, value: Any) -> Iterable[tuple[str, str]]:
     for item in value if isinstance(value, list) else [value]:
         yield name, text(item)
 
@@ -126,7 +126,7 @@ def _deep(name: str, value: Any, *, is_outermost: bool = False) -> Iterable[tupl
         for at, item in enumerate(value):
             yield from _deep(f"{name}[{at}]", item)
     else:
-        yield from _repeated(name, value)
+        yield from _repeat(name, value)
 
 
 def query(pairs: Iterable[tuple[str, str]]) -> str:

@@ -11,7 +11,7 @@ from bench.rig.embeddings import Server, serving
 from tests.tools.retrieval.folders import indexed, many, search, write
 from turnstream.tools.retrieval import Embeddings, Retrieval, SqliteStore, database
 from turnstream.tools.retrieval.embeddings import EmbeddingsError
-from turnstream.tools.retrieval.fusion import fused
+from turnstream.tools.retrieval.fusion import fuse
 from turnstream.tools.retrieval.reading import Ranked
 from turnstream.tools.retrieval.vectors import embed
 
@@ -43,11 +43,11 @@ async def ids(index: Path, query: str, embeddings: Embeddings) -> list[str]:
 
 def test_a_chunk_that_both_rankings_have_goes_first() -> None:
     words, vectors = [Ranked(1, 9.0), Ranked(2, 8.0)], [Ranked(3, 0.9), Ranked(2, 0.8)]
-    assert [one.id for one in fused((words, vectors))] == [2, 1, 3]
+    assert [one.id for one in fuse((words, vectors))] == [2, 1, 3]
 
 
 def test_one_ranking_alone_keeps_its_order() -> None:
-    assert [one.id for one in fused(([Ranked(5, 3.0), Ranked(4, 2.0)], []))] == [5, 4]
+    assert [one.id for one in fuse(([Ranked(5, 3.0), Ranked(4, 2.0)], []))] == [5, 4]
 
 
 async def test_a_misspelt_word_is_found_by_its_vector(birds: Path, server: Server) -> None:

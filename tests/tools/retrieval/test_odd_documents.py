@@ -116,10 +116,10 @@ async def test_an_encoding_can_be_named_and_another_name_reads_anew(tmp_path: Pa
 
 
 def test_words_cut_at_the_end_of_a_line_are_one_word() -> None:
-    from turnstream.tools.retrieval.pdf import _CUT_WORD, _joined
+    from turnstream.tools.retrieval.pdf import _CUT_WORD, _join
 
     given = "an acci-\ndental and Well-known\nfact, New-\nYork and co\u00ad\n  operation"
-    assert _CUT_WORD.sub(_joined, given) == "an accidental and Well-known\nfact, New-\nYork and cooperation"
+    assert _CUT_WORD.sub(_join, given) == "an accidental and Well-known\nfact, New-\nYork and cooperation"
 
 
 def test_letters_one_a_line_are_noticed() -> None:

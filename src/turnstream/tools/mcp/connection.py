@@ -59,7 +59,7 @@ class Connection:
         return self._clock() - self._used
 
     async def run(self, work: Work[T]) -> T:
-        session = await self._started()
+        session = await self._start()
         return await session.run(work)
 
     async def runs_tasks(self) -> bool:
@@ -147,17 +147,17 @@ class Connection:
                 raise
             return await self.run(work)
 
-    async def _started(self) -> Session:
+    async def _start(self) -> Session:
         session = self._session
         if session is None or not session.alive:
-            session = self._restarted()
+            session = self._restart()
         try:
             await asyncio.shield(session.ready)
         except LostError as error:
             raise LostError(error.reason, refused=True) from error
         return session
 
-    def _restarted(self) -> Session:
+    def _restart(self) -> Session:
         last = self._session
         if last is not None and not last.served:
             pause = min(_FIRST_PAUSE * 2**self._failures, _LONGEST_PAUSE)
@@ -168,7 +168,7 @@ class Connection:
         if last is not None:
             self._dismiss(last)
         self._fresh = False
-        self._session = Session(self.name, self._target, self._headers, self._seconds, self._changed)
+        self._session = Session(self.name, self._target, self._headers, self._seconds, self._note_change)
         return self._session
 
     def _dismiss(self, session: Session) -> None:
@@ -176,7 +176,7 @@ class Connection:
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
-    def _changed(self) -> None:
+    def _note_change(self) -> None:
         self._fresh = False
 
     async def close(self) -> None:

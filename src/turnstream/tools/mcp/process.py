@@ -56,7 +56,7 @@ class Process:
             raise NotStartedError(f"there is no folder {cwd}")
         try:
             process = await asyncio.create_subprocess_exec(
-                _found(command),
+                _find(command),
                 *args,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
@@ -79,11 +79,11 @@ class Process:
         lines = wire.Lines()
         while output is not None and (piece := await output.read(_PIECE)):
             for message in lines.feed(piece):
-                yield self._received(message)
+                yield self._receive(message)
         for message in lines.close():
-            yield self._received(message)
+            yield self._receive(message)
 
-    def _received(self, message: wire.Message) -> wire.Message:
+    def _receive(self, message: wire.Message) -> wire.Message:
         """An error that names no request belongs to the only one that waits, if there is one."""
         if wire.is_answer(message):
             if message.get("id") is None and len(self._waiting) == 1:
@@ -119,7 +119,7 @@ class Process:
 
     async def reason(self) -> str:
         """Why it closed its output: its exit status and the last line of its standard error."""
-        await self._exited(_SECONDS_OF_DEATH)
+        await self._wait_for_exit(_SECONDS_OF_DEATH)
         status = self._process.returncode
         if status is None or status in (-signal.SIGTERM, -getattr(signal, "SIGKILL", 9)):
             return "it closed the connection"
@@ -133,13 +133,13 @@ class Process:
         """It and whatever it started, also when it went before and left others behind."""
         if self._process.stdin is not None:
             self._process.stdin.close()
-        if await self._exited(_SECONDS_TO_END) and not self._has_group():
+        if await self._wait_for_exit(_SECONDS_TO_END) and not self._has_group():
             return
         self._signal(signal.SIGTERM)
-        if await self._gone(_SECONDS_TO_END):
+        if await self._wait_for_group(_SECONDS_TO_END):
             return
         self._signal(getattr(signal, "SIGKILL", signal.SIGTERM))
-        if not await self._exited(_SECONDS_TO_END):
+        if not await self._wait_for_exit(_SECONDS_TO_END):
             log.warning("MCP server %s: process %d cannot be ended", self.name, self._process.pid)
 
     async def close_pipes(self) -> None:
@@ -150,11 +150,11 @@ class Process:
                 transport.close()
         await asyncio.sleep(0)
 
-    async def _exited(self, seconds: float) -> bool:
+    async def _wait_for_exit(self, seconds: float) -> bool:
         """By asking: to wait for a process also waits for the end of pipes that its children hold."""
         return await _met(lambda: self._process.returncode is not None, seconds)
 
-    async def _gone(self, seconds: float) -> bool:
+    async def _wait_for_group(self, seconds: float) -> bool:
         return await _met(lambda: self._process.returncode is not None and not self._has_group(), seconds)
 
     def _has_group(self) -> bool:
@@ -237,7 +237,7 @@ async def _met(condition: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def _found(command: str) -> str:
+def _find(command: str) -> str:
     """On Windows, ``npx`` is ``npx.cmd``."""
     return shutil.which(command) or command if sys.platform == "win32" else command
 

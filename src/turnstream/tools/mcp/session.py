@@ -79,7 +79,7 @@ class Session:
         self._tasks: set[asyncio.Task[None]] = set()
         self._running: list[_Job] = []
         self._start = Attempt()
-        self._owner = asyncio.create_task(self._own(), context=contextvars.Context(), name=f"mcp {name}")
+        self._owner = asyncio.create_task(self._hold(), context=contextvars.Context(), name=f"mcp {name}")
 
     def lost(self, reason: str) -> None:
         """It takes no more calls; those that run end by themselves or with the owner."""
@@ -112,20 +112,20 @@ class Session:
             self._owner.cancel()
             await asyncio.wait([self._owner], timeout=_CLOSING_SECONDS)
 
-    async def _own(self) -> None:
+    async def _hold(self) -> None:
         try:
-            await self._connected()
+            await self._connect()
         except Exception as error:  # the boundary to the SDK and to the server: nothing of it ends anything else
-            self.lost(_innermost(error, self._start.status))
+            self.lost(_tell_cause(error, self._start.status))
             level = logging.DEBUG if self.ready.done() else logging.WARNING
             log.log(level, "MCP server %s: %s", self.name, self.reason, exc_info=error)
         finally:
             self.lost("the connection ended")
             if not self.ready.done():
                 self.ready.set_exception(LostError(self.reason, refused=True))
-            await self._left()
+            await self._leave()
 
-    async def _connected(self) -> None:
+    async def _connect(self) -> None:
         from mcp import Client
 
         CURRENT.set(self._start)
@@ -161,14 +161,14 @@ class Session:
             _settle(job.done, LostError(self.reason or "it was closed", refused=job.attempt.refused))
             raise
         except Exception as error:  # passed on to whoever asked
-            _settle(job.done, self._translated(error, job.attempt))
+            _settle(job.done, self._translate(error, job.attempt))
         else:
             if not job.done.done():
                 job.done.set_result(result)
         finally:
             self._running.remove(job)
 
-    def _translated(self, error: Exception, attempt: Attempt) -> Exception:
+    def _translate(self, error: Exception, attempt: Attempt) -> Exception:
         from mcp import MCPError
 
         if not isinstance(error, MCPError):
@@ -181,7 +181,7 @@ class Session:
             return StatusError(attempt.status, attempt.retry_after)
         return error
 
-    async def _left(self) -> None:
+    async def _leave(self) -> None:
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -236,7 +236,7 @@ def _settle(done: asyncio.Future[Any], error: Exception) -> None:
         done.set_exception(error)
 
 
-def _innermost(error: BaseException, status: int | None) -> str:
+def _tell_cause(error: BaseException, status: int | None) -> str:
     """Why a start failed, in words of ours: the error's own may hold an address with a secret. ``status`` is that of
     the server's last answer over HTTP."""
     from mcp import MCPError

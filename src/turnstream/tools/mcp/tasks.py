@@ -51,12 +51,12 @@ class TaskCalls:
         if not isinstance(task, dict) or not isinstance(task.get("taskId"), str):
             return created  # it answered at once
         try:
-            return await self._ended(task, report)
+            return await self._wait_for_end(task, report)
         except asyncio.CancelledError:
             self._cancel(task["taskId"])
             raise
 
-    async def _ended(self, task: dict[str, Any], report: Report) -> dict[str, Any]:
+    async def _wait_for_end(self, task: dict[str, Any], report: Report) -> dict[str, Any]:
         id, pause = task["taskId"], _FIRST_PAUSE
         while task.get("status") == "working":
             await asyncio.sleep(min(pause, _seconds(task.get("pollInterval"))))
@@ -110,7 +110,7 @@ async def _create(client: Client, name: str, arguments: dict[str, Any], meta: An
 
     task = types.TaskMetadata(ttl=_KEPT)
     params = types.CallToolRequestParams(name=name, arguments=arguments, task=task, _meta=meta)
-    return await _sent(client, types.CallToolRequest(params=params))
+    return await _send(client, types.CallToolRequest(params=params))
 
 
 def _ask(client: Client, method: str, id: str) -> Awaitable[dict[str, Any]]:
@@ -118,14 +118,14 @@ def _ask(client: Client, method: str, id: str) -> Awaitable[dict[str, Any]]:
 
     match method:
         case "tasks/get":
-            return _sent(client, types.GetTaskRequest(params=types.GetTaskRequestParams(task_id=id)))
+            return _send(client, types.GetTaskRequest(params=types.GetTaskRequestParams(task_id=id)))
         case "tasks/cancel":
-            return _sent(client, types.CancelTaskRequest(params=types.CancelTaskRequestParams(task_id=id)))
+            return _send(client, types.CancelTaskRequest(params=types.CancelTaskRequestParams(task_id=id)))
         case _:
-            return _sent(client, types.GetTaskPayloadRequest(params=types.GetTaskPayloadRequestParams(task_id=id)))
+            return _send(client, types.GetTaskPayloadRequest(params=types.GetTaskPayloadRequestParams(task_id=id)))
 
 
-async def _sent(client: Client, request: Any) -> dict[str, Any]:
+async def _send(client: Client, request: Any) -> dict[str, Any]:
     from pydantic import TypeAdapter
 
     anything: TypeAdapter[Any] = TypeAdapter(dict[str, Any])

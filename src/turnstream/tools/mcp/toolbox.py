@@ -124,7 +124,7 @@ class McpServer:
         caller = _Caller(connection, tool, arguments, meta or None, context)
         try:
             return await self._parked.run(
-                lambda: self._tried(caller, may_repeat=spec.effect != "once"), context, spec.effect
+                lambda: self._try_again(caller, may_repeat=spec.effect != "once"), context, spec.effect
             )
         except LostError as error:
             raise errors.ToolError(self._sentence(error)) from error
@@ -141,10 +141,10 @@ class McpServer:
                 f"The MCP server {self.name} gave an answer that breaks the protocol.{_PERHAPS}"
             ) from error
 
-    async def _tried(self, caller: _Caller, *, may_repeat: bool) -> dict[str, Any]:
+    async def _try_again(self, caller: _Caller, *, may_repeat: bool) -> dict[str, Any]:
         for left in reversed(range(_TRIES)):
             try:
-                return await self._called(caller)
+                return await self._call_once(caller)
             except StatusError as error:
                 wait = error.retry_after
                 if not may_repeat or error.status not in (429, 503) or wait is None or wait > _LONGEST_WAIT or not left:
@@ -154,7 +154,7 @@ class McpServer:
                 await asyncio.sleep(wait)
         raise AssertionError("the last try returns or raises")
 
-    async def _called(self, caller: _Caller) -> dict[str, Any]:
+    async def _call_once(self, caller: _Caller) -> dict[str, Any]:
         try:
             return await caller.call(self.name)
         except LostError as error:

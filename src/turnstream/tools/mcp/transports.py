@@ -93,19 +93,19 @@ class Http:
         if self.transport == "sse":
 
             def factory(headers: Any = None, timeout: Any = None, auth: Any = None) -> httpx2.AsyncClient:
-                return _client(everything, self._verified(), signed, watcher, posts_must_succeed=True)
+                return _client(everything, self._verify(), signed, watcher, posts_must_succeed=True)
 
             async with sse_client(self.url, httpx_client_factory=factory) as (read, write):
                 yield _Watched(read, watcher), write
         else:
             async with (
-                _client(everything, self._verified(), signed, watcher) as client,
+                _client(everything, self._verify(), signed, watcher) as client,
                 streamable_http_client(self.url, http_client=client, max_sse_event_size=_LARGEST_EVENT) as pair,
             ):
                 read, write = pair
                 yield _Watched(read, watcher), write
 
-    def _verified(self) -> ssl.SSLContext | bool:
+    def _verify(self) -> ssl.SSLContext | bool:
         return True if self.ca is None else ssl.create_default_context(cafile=self.ca)
 
 
@@ -146,7 +146,7 @@ def _client(
             attempt.retry_after = retry_after(response.headers, time.time())
             response = await http_answers.repaired(request, response, partial(_heard, watcher, attempt))
             if _SESSION_HEADER in request.headers and await http_answers.says_session_is_unknown(request, response):
-                _forgotten(watcher, attempt)
+                _forget(watcher, attempt)
             elif response.status_code == 401:
                 attempt.refused = True
                 watcher.lost("it refuses the credentials")
@@ -162,10 +162,10 @@ def _client(
 
 def _heard(watcher: Watcher, attempt: Attempt, message: wire.Message) -> None:
     if wire.says_session_is_unknown(message):
-        _forgotten(watcher, attempt)
+        _forget(watcher, attempt)
 
 
-def _forgotten(watcher: Watcher, attempt: Attempt) -> None:
+def _forget(watcher: Watcher, attempt: Attempt) -> None:
     attempt.refused = True
     watcher.lost("it has forgotten the session")
 

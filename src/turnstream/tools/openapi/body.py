@@ -28,9 +28,9 @@ class Body:
         content = body.get("content")
         if not isinstance(content, dict) or not content:
             return cls("", {})
-        kind = _preferred(content)
+        kind = _prefer(content)
         media = content[kind] if isinstance(content[kind], dict) else {}
-        schema, inside = document.followed(media.get("schema", {}), resolver)
+        schema, inside = document.follow(media.get("schema", {}), resolver)
         if kind in (bodies.FORM, bodies.MULTIPART):
             schema, files = _with_files(schema, document, inside, can_send=kind == bodies.MULTIPART)
             return cls(kind, schema, _encodings(media, files))
@@ -41,7 +41,7 @@ class Body:
         return cls(kind, media.get("schema", {}))
 
 
-def _preferred(content: Mapping[str, Any]) -> str:
+def _prefer(content: Mapping[str, Any]) -> str:
     kinds = [kind for kind in content if isinstance(kind, str)]
     plain = {kind: kind.partition(";")[0].strip().lower() for kind in kinds}
     kind = next((one for one in kinds if bodies.is_json(one)), None)
@@ -104,20 +104,20 @@ def _type_of(file: Mapping[str, Any]) -> str | None:
 
 
 def _file_argument(schema: Any, document: Document, resolver: Any) -> dict[str, Any]:
-    target, _ = document.followed(schema, resolver)
+    target, _ = document.follow(schema, resolver)
     one = {**bodies.FILE, **({"description": target["description"]} if target.get("description") else {})}
-    return one if _is_file(target) else {"type": "array", "items": bodies.FILE, **_kept(target)}
+    return one if _is_file(target) else {"type": "array", "items": bodies.FILE, **_keep(target)}
 
 
-def _kept(target: Mapping[str, Any]) -> dict[str, Any]:
+def _keep(target: Mapping[str, Any]) -> dict[str, Any]:
     return {key: target[key] for key in ("description", "minItems", "maxItems") if key in target}
 
 
 def _file_of(schema: Any, document: Document, resolver: Any) -> dict[str, Any] | None:
     """The schema of a file, or of the files in a list."""
-    target, inside = document.followed(schema, resolver)
+    target, inside = document.follow(schema, resolver)
     if isinstance(target, dict) and isinstance(target.get("items"), dict):
-        target = document.followed(target["items"], inside)[0]
+        target = document.follow(target["items"], inside)[0]
     return target if _is_file(target) else None
 
 

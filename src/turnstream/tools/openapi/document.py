@@ -21,7 +21,7 @@ class UnresolvableError(Exception):
     """A reference to what is not there."""
 
 
-def parsed(text: str | bytes, name: str, budget: Budget | None = None, *, aliases: bool = True) -> dict[str, Any]:
+def parse(text: str | bytes, name: str, budget: Budget | None = None, *, aliases: bool = True) -> dict[str, Any]:
     """JSON or YAML 1.2. Raises `ConfigurationError`."""
     import yaml
 
@@ -80,9 +80,9 @@ class Document:
         path, home = _path(uri), _path(self.uri).parent
         if urlsplit(self.uri).scheme != "file" or not path.is_relative_to(home) or not path.is_file():
             raise _nowhere(uri)
-        return parsed(path.read_bytes(), path.name, self.budget)
+        return parse(path.read_bytes(), path.name, self.budget)
 
-    def followed(self, value: Any, resolver: Any) -> tuple[Any, Any]:
+    def follow(self, value: Any, resolver: Any) -> tuple[Any, Any]:
         """What ``value`` refers to, if it is a reference, and the resolver for what is in it. Raises
         `UnresolvableError`."""
         self.budget.spend()

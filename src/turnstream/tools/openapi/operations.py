@@ -64,7 +64,7 @@ def operations(document: Document, base_url: str, choice: Choice, fixed: Fixed) 
     `SpentError`."""
     made: list[Operation] = []
     schemas = Schemas(document)
-    for listed in _listed(document, choice):
+    for listed in _list(document, choice):
         method, path = listed.method, listed.path
         try:
             made.append(_Reader(document, schemas, listed).operation(base_url, fixed))
@@ -91,20 +91,20 @@ class _Listed:
     own: Inside
 
 
-def _listed(document: Document, choice: Choice) -> Iterator[_Listed]:
+def _list(document: Document, choice: Choice) -> Iterator[_Listed]:
     for path, given in document.value.get("paths", {}).items():
         if not str(path).startswith("/"):  # after a server's address it could become a part of the host
             if not str(path).startswith("x-"):
                 log.warning("%s is left out: a path begins with a slash", path)
             continue
         try:
-            shared = _shared(document, given)
+            shared = _share(document, given)
         except UnresolvableError as error:
             log.warning("%s is left out: unresolved $ref %s", path, error)
             continue
         for method, operation, resolver in _methods(document, shared):
             try:
-                own = document.followed(operation, resolver)
+                own = document.follow(operation, resolver)
             except UnresolvableError as error:
                 log.warning("%s %s is left out: unresolved $ref %s", method.upper(), path, error)
                 continue
@@ -112,9 +112,9 @@ def _listed(document: Document, choice: Choice) -> Iterator[_Listed]:
                 yield _Listed(method, str(path), shared, own)
 
 
-def _shared(document: Document, given: Any) -> tuple[Inside, ...]:
+def _share(document: Document, given: Any) -> tuple[Inside, ...]:
     """A path item, and what it refers to; what stands beside a reference replaces what is there."""
-    item, resolver = document.followed(given, document.resolver)
+    item, resolver = document.follow(given, document.resolver)
     referred = (item if isinstance(item, dict) else {}, resolver)
     if item is given or not isinstance(given, dict):
         return (referred,)
@@ -141,7 +141,7 @@ class _Reader:
     def __init__(self, document: Document, schemas: Schemas, listed: _Listed) -> None:
         self._document, self._schemas = document, schemas
         self._method, self._path = listed.method, listed.path
-        self._shared, self._own = listed.shared, listed.own
+        self._share, self._own = listed.shared, listed.own
         self._properties: dict[str, Any] = {}
         self._required: list[str] = []
         self._defaults: dict[str, Any] = {}
@@ -149,7 +149,7 @@ class _Reader:
     def operation(self, base_url: str, fixed: Fixed) -> Operation:
         item, method = self._own[0], self._method.upper()
         parameters = [self._parameter(one, resolver) for one, resolver in self._parameters(fixed)]
-        parameters += self._unlisted(parameters)
+        parameters += self._add_unlisted(parameters)
         body = self._body(item.get("requestBody"))
         if body.content_type:
             parameters.append(Parameter(BODY, BODY, "body"))
@@ -189,7 +189,7 @@ class _Reader:
 
     def _description(self, item: Mapping[str, Any]) -> str:
         """Its own; else that of its path; else what it is."""
-        for holder in (item, *(one for one, _ in reversed(self._shared))):
+        for holder in (item, *(one for one, _ in reversed(self._share))):
             said = [str(holder[key]).strip() for key in ("summary", "description") if holder.get(key)]
             if text := "\n\n".join(dict.fromkeys(said)):
                 return text if len(text) <= _LONGEST_DESCRIPTION else f"{text[:_LONGEST_DESCRIPTION]}…"
@@ -197,7 +197,7 @@ class _Reader:
 
     def _server(self, base_url: str, fixed: Fixed) -> str:
         """A path or an operation may name a server of its own. One elsewhere is not trusted with credentials."""
-        holders = (self._own[0], *(item for item, _ in reversed(self._shared)))
+        holders = (self._own[0], *(item for item, _ in reversed(self._share)))
         servers = next((item["servers"] for item in holders if item.get("servers")), None)
         if not servers or fixed.base_url is not None:
             return base_url
@@ -212,9 +212,9 @@ class _Reader:
         """The operation's own replace those of its path. Those that are filled for it are not arguments."""
         named: dict[tuple[str, str], tuple[dict[str, Any], Any]] = {}
         filled = fixed.filled | {("header", name.lower()) for name in fixed.headers}
-        for holder, inside in (*self._shared, self._own):
+        for holder, inside in (*self._share, self._own):
             for given in holder.get("parameters") or []:
-                one, resolver = self._document.followed(given, inside)
+                one, resolver = self._document.follow(given, inside)
                 place, name = one["in"], str(one["name"])
                 if place == "querystring":
                     raise errors.ConfigurationError("its whole query is one parameter")
@@ -226,12 +226,12 @@ class _Reader:
     def _parameter(self, one: dict[str, Any], resolver: Any) -> Parameter:
         content: dict[str, dict[str, Any]] = one.get("content") or {}
         given = next(iter(content.values())).get("schema") if content else one.get("schema")
-        schema = self._schemas.converted(given, resolver)
+        schema = self._schemas.convert(given, resolver)
         name, place = str(one["name"]), one["in"]
         if place == "header":
             check_header(name)
         argument = self._free(name, place)
-        schema = _described(schema, one.get("description"), name if name not in argument and not name.isascii() else "")
+        schema = _describe(schema, one.get("description"), name if name not in argument and not name.isascii() else "")
         self._properties[argument] = schema
         if one.get("required") or place == "path":
             if isinstance(schema, dict) and "default" in schema:
@@ -249,7 +249,7 @@ class _Reader:
             argument += "_"
         return argument
 
-    def _unlisted(self, parameters: Sequence[Parameter]) -> list[Parameter]:
+    def _add_unlisted(self, parameters: Sequence[Parameter]) -> list[Parameter]:
         """A path may name what no parameter describes."""
         listed = {one.name for one in parameters if one.place == "path"}
         made = []
@@ -262,13 +262,13 @@ class _Reader:
         return made
 
     def _body(self, given: Any) -> Body:
-        body, resolver = self._document.followed(given, self._own[1])
+        body, resolver = self._document.follow(given, self._own[1])
         if not isinstance(body, dict):
             return Body("", {})
         read = Body.read(body, self._document, resolver)
         if not read.content_type:
             return read
-        schema = self._schemas.converted(read.schema, resolver)
+        schema = self._schemas.convert(read.schema, resolver)
         if isinstance(schema, dict) and body.get("description"):
             schema = {"description": str(body["description"]), **schema}
         self._properties[BODY] = schema
@@ -277,7 +277,7 @@ class _Reader:
         return replace(read, content_type="application/json" if read.content_type == "*/*" else read.content_type)
 
 
-def _described(schema: Any, description: Any, name: str) -> Any:
+def _describe(schema: Any, description: Any, name: str) -> Any:
     """With the description of its parameter, and its name where no argument can have that."""
     said = ": ".join(part for part in (name, str(description or "")) if part)
     return {**schema, "description": said} if isinstance(schema, dict) and said else schema

@@ -38,7 +38,7 @@ class Schemas:
         self._references: dict[str, frozenset[str]] = {}
         self._checked: set[bytes] = set()
 
-    def converted(self, schema: Any, resolver: Any, hidden: frozenset[str] = _NOTHING) -> Any:
+    def convert(self, schema: Any, resolver: Any, hidden: frozenset[str] = _NOTHING) -> Any:
         """``hidden`` are names that the schema around it describes as only read: a request requires none of them.
         Raises `UnresolvableError`."""
         if not isinstance(schema, dict):
@@ -46,8 +46,8 @@ class Schemas:
         resolver = self._document.within(schema, resolver)
         if isinstance(schema.get("$ref"), str):
             beside = {} if self._document.is_30 else {key: one for key, one in schema.items() if key != "$ref"}
-            return {**self._referred(schema, resolver, hidden), **self._converted(beside, resolver, hidden)}
-        return self._converted(schema, resolver, hidden)
+            return {**self._refer(schema, resolver, hidden), **self._convert(beside, resolver, hidden)}
+        return self._convert(schema, resolver, hidden)
 
     def check(self, schema: Any) -> None:
         """Once for all schemas that are the same: to check one takes milliseconds. Raises jsonschema's
@@ -93,17 +93,17 @@ class Schemas:
                 raise
         return self._references[name]
 
-    def _referred(self, schema: dict[str, Any], resolver: Any, hidden: frozenset[str]) -> dict[str, Any]:
-        target, inside = self._document.followed(schema, resolver)
+    def _refer(self, schema: dict[str, Any], resolver: Any, hidden: frozenset[str]) -> dict[str, Any]:
+        target, inside = self._document.follow(schema, resolver)
         if hidden and isinstance(target, dict) and hidden & set(_strings(target.get("required"))):
-            made: dict[str, Any] = self.converted(target, inside, hidden)  # here it requires less than elsewhere
+            made: dict[str, Any] = self.convert(target, inside, hidden)  # here it requires less than elsewhere
             return made
         key = id(target)  # the registry keeps the document, so no other object gets its id
         if key not in self._names:
             name = self._names[key] = self._free(schema["$ref"])
             self._definitions[name] = {}  # it may refer to itself
             try:
-                self._definitions[name] = self.converted(target, inside)
+                self._definitions[name] = self.convert(target, inside)
             except (UnresolvableError, RecursionError) as error:
                 self._faults[name] = error
         return {"$ref": f"{_REF}{self._names[key]}"}
@@ -115,7 +115,7 @@ class Schemas:
             name, number = f"{base}_{number}", number + 1
         return name
 
-    def _converted(self, schema: dict[str, Any], resolver: Any, hidden: frozenset[str]) -> dict[str, Any]:
+    def _convert(self, schema: dict[str, Any], resolver: Any, hidden: frozenset[str]) -> dict[str, Any]:
         self._spend(1 + len(schema))
         hidden = hidden | self.read_only(schema, resolver)
         made: dict[str, Any] = {}
@@ -125,15 +125,15 @@ class Schemas:
             if key == "pattern" and not json_schema.is_pattern(value):
                 continue
             if key in json_schema.MAPS and isinstance(value, dict):
-                shown = _shown(value, key, hidden)
-                made[key] = {name: self.converted(one, resolver) for name, one in shown}
+                shown = _select_shown(value, key, hidden)
+                made[key] = {name: self.convert(one, resolver) for name, one in shown}
             elif key in json_schema.DATA:
                 made[key] = value
             elif isinstance(value, list):
                 within = hidden if key == "allOf" else _NOTHING
-                made[key] = [self.converted(one, resolver, within) if isinstance(one, dict) else one for one in value]
+                made[key] = [self.convert(one, resolver, within) if isinstance(one, dict) else one for one in value]
             else:
-                made[key] = self.converted(value, resolver) if isinstance(value, dict) else value
+                made[key] = self.convert(value, resolver) if isinstance(value, dict) else value
         if isinstance(made.get("required"), list):
             made["required"] = [name for name in made["required"] if name not in hidden]
         return _from_30(made) if self._document.is_30 else made
@@ -150,18 +150,18 @@ class Schemas:
             if self._is_read_only(one, resolver):
                 found.add(str(name))
         for branch in schema.get("allOf") or () if isinstance(schema.get("allOf"), list) else ():
-            target, inside = self._document.followed(branch, resolver)
+            target, inside = self._document.follow(branch, resolver)
             found |= self.read_only(target, inside, depth + 1)
         return frozenset(found)
 
     def _is_read_only(self, schema: Any, resolver: Any) -> bool:
         if isinstance(schema, dict) and not self._document.is_30 and schema.get("readOnly") is True:
             return True
-        target, _ = self._document.followed(schema, resolver)
+        target, _ = self._document.follow(schema, resolver)
         return isinstance(target, dict) and target.get("readOnly") is True
 
 
-def _shown(members: Mapping[Any, Any], key: str, hidden: frozenset[str]) -> list[tuple[str, Any]]:
+def _select_shown(members: Mapping[Any, Any], key: str, hidden: frozenset[str]) -> list[tuple[str, Any]]:
     if key == "patternProperties":
         return [(name, one) for name, one in members.items() if isinstance(name, str) and json_schema.is_pattern(name)]
     left_out = hidden if key == "properties" else _NOTHING

@@ -17,7 +17,7 @@ from turnstream.tools.hooks import Hooks
 from turnstream.tools.http_client import HttpClient, HttpOptions, Request
 from turnstream.tools.http_tools import HttpTools
 from turnstream.tools.openapi.budget import Budget
-from turnstream.tools.openapi.document import Document, base_url, parsed
+from turnstream.tools.openapi.document import Document, base_url, parse
 from turnstream.tools.openapi.operations import Choice, Fixed, operations
 
 log = logging.getLogger("turnstream.tools.openapi")
@@ -70,9 +70,9 @@ class OpenApi(HttpTools):
             text = path.read_bytes()
         except OSError:
             raise errors.ConfigurationError(f"there is no file {path}") from None
-        self._offered(Document(path.resolve().as_uri(), parsed(text, path.name)))
+        self._offer(Document(path.resolve().as_uri(), parse(text, path.name)))
 
-    def _offered(self, document: Document) -> None:
+    def _offer(self, document: Document) -> None:
         found = operations(document, base_url(document, self._fixed.base_url), self._choice, self._fixed)
         if not found and not document.missing:
             raise errors.ConfigurationError("none of the document's operations is offered")
@@ -80,17 +80,17 @@ class OpenApi(HttpTools):
 
     async def tools(self, context: requests.RunContext) -> list[toolspec.ToolSpec]:
         """Raises `ToolError` while the document cannot be loaded."""
-        await self._loaded()
+        await self._load()
         return await super().tools(context)
 
     async def call(self, call: messages.ToolCall, context: requests.RunContext) -> toolspec.ToolOutput:
-        await self._loaded()
+        await self._load()
         return await super().call(call, context)
 
     def _has_operations(self) -> bool:
         return bool(self._operations)
 
-    async def _loaded(self) -> None:
+    async def _load(self) -> None:
         if self._has_operations():
             return
         async with self._loading:
@@ -100,12 +100,12 @@ class OpenApi(HttpTools):
                 raise errors.ToolError(f"Could not load {self.source}; will retry.")
             try:
                 async with self._fetching:
-                    await self._fetched(self._url)
+                    await self._fetch(self._url)
             except (errors.ToolError, errors.ConfigurationError) as error:
                 self._not_before = time.monotonic() + _PAUSE
                 raise errors.ToolError(f"Could not load {self.source}: {error.message}") from error
 
-    async def _fetched(self, url: str) -> None:
+    async def _fetch(self, url: str) -> None:
         """Documents that it refers to are fetched as they are found. Large ones take seconds: they are read in a
         thread, which stops when the request that waits for them is left."""
         budget = Budget()
@@ -114,7 +114,7 @@ class OpenApi(HttpTools):
             root = await self._document(url, budget)
             for _ in range(_MOST_DOCUMENTS):
                 document = Document(url, root, others, budget)
-                await asyncio.to_thread(self._offered, document)
+                await asyncio.to_thread(self._offer, document)
                 if not document.missing:
                     return
                 for uri in document.missing:
@@ -127,4 +127,4 @@ class OpenApi(HttpTools):
         response = await self._fetching.send(Request("GET", url, {"Accept": "application/json, */*"}, repeatable=True))
         if not response.ok:
             raise errors.ToolError(f"{urlsplit(url).hostname} answered with status {response.status}.")
-        return await asyncio.to_thread(parsed, response.body, url.partition("?")[0], budget, aliases=False)
+        return await asyncio.to_thread(parse, response.body, url.partition("?")[0], budget, aliases=False)

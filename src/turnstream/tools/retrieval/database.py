@@ -118,14 +118,14 @@ def _reader(path: Path) -> sqlite3.Connection:
         raise errors.ConfigurationError(f"{path}: there is no index")
     address = f"file:{quote(str(path.resolve()))}?mode=ro"
     try:
-        return _opened(address, path)
+        return _open(address, path)
     except library().OperationalError:
         if Path(f"{path}-wal").exists():
             raise
-        return _opened(f"{address}&immutable=1", path)
+        return _open(f"{address}&immutable=1", path)
 
 
-def _opened(address: str, path: Path) -> sqlite3.Connection:
+def _open(address: str, path: Path) -> sqlite3.Connection:
     connection = cast(
         "sqlite3.Connection",
         library().connect(address, uri=True, timeout=10, isolation_level=None, check_same_thread=False),

@@ -26,24 +26,24 @@ def decoded(data: bytes, *, html: bool = False, encoding: str | None = None) -> 
     Raises `SkippedError`."""
     for mark, marked in _BOMS:
         if data.startswith(mark):
-            return _checked(data[len(mark) :].decode(marked, "replace"))
+            return _check(data[len(mark) :].decode(marked, "replace"))
     if b"\0" in data[:_WHERE_CHARSET]:
-        return _checked(data.decode(guess(data), "replace"))
+        return _check(data.decode(guess(data), "replace"))
     try:
-        return _checked(data.decode("utf-8"))
+        return _check(data.decode("utf-8"))
     except UnicodeDecodeError:
         pass
     declared = _CHARSET.search(data[:_WHERE_CHARSET]) if html else None
     for named in (declared[1].decode() if declared else None, encoding):
         if named is not None:
             try:
-                return _checked(data.decode(named, "replace"))
+                return _check(data.decode(named, "replace"))
             except LookupError:  # no such encoding, or none of texts
                 pass
-    return _checked(data.decode(guess(data), "replace"))
+    return _check(data.decode(guess(data), "replace"))
 
 
-def _checked(text: str) -> str:
+def _check(text: str) -> str:
     if len(_UNUSED.findall(text)) + text.count("\ufffd") > max(3, _MOST_UNUSED * len(text)):
         raise SkippedError("it is not text")
     return _UNUSED.sub(" ", text).replace("\r\n", "\n").replace("\r", "\n")

@@ -77,7 +77,7 @@ class ElasticsearchStore:
         body = self._body(question, limit)
         answer = await self.ask(lambda client: client.search(index=self.index, body=body))
         try:
-            found = [self._found(hit) for hit in answer["hits"]["hits"][:limit]]
+            found = [self._read(hit) for hit in answer["hits"]["hits"][:limit]]
         except (KeyError, TypeError, AttributeError) as error:
             raise StoreError(f"{self.url}: its answer is not a list of hits") from error
         return self.fields.passages(found, question.text)
@@ -88,7 +88,7 @@ class ElasticsearchStore:
         body = template.filled({"query": question.text, "top_k": limit, "vector": vector})
         return {"size": limit, "_source": self.fields.named, **body}
 
-    def _found(self, hit: Mapping[str, Any]) -> Found:
+    def _read(self, hit: Mapping[str, Any]) -> Found:
         fragments = hit.get("highlight", {}).get(self.fields.text, ())
         highlight = " … ".join(fragments).replace("<em>", "").replace("</em>", "")
         document = {**hit.get("fields", {}), **hit.get("_source", {})}
@@ -124,7 +124,7 @@ class ElasticsearchStore:
 
         return AsyncElasticsearch(
             [_node(self.url, self._ca)],
-            node_class=_bounded(self._most_bytes),
+            node_class=_bound(self._most_bytes),
             api_key=self._api_key,
             basic_auth=self._login,
             request_timeout=self._timeout,
@@ -151,7 +151,7 @@ def _node(url: str, ca: str | None) -> NodeConfig:
     return NodeConfig(parts.scheme, parts.hostname or "", port, path_prefix=parts.path.rstrip("/"), ssl_context=context)
 
 
-def _bounded(most_bytes: int) -> type[AiohttpHttpNode]:
+def _bound(most_bytes: int) -> type[AiohttpHttpNode]:
     """The client's own connection, which leaves an answer that is too long."""
     import aiohttp
     from elastic_transport import AiohttpHttpNode

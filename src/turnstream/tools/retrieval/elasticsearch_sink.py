@@ -42,7 +42,7 @@ class ElasticsearchSink:
         members |= {name: {"type": "keyword"} for name in (fields.url, fields.id) if name}
         if self._vector is not None and dimensions is not None:
             members[self._vector] = {"type": "dense_vector", "dims": dimensions, "similarity": "cosine"}
-        mappings = {"properties": _nested(members)}
+        mappings = {"properties": _nest(members)}
         await self._store.ask(lambda client: client.indices.create(index=index, mappings=mappings))
 
     async def put(self, passages: Sequence[Passage], vectors: Sequence[Vector | None]) -> None:
@@ -81,7 +81,7 @@ def _vector_field(body: Any) -> str | None:
     return next((one for one in found if one is not None), None)
 
 
-def _nested(members: dict[str, Any]) -> dict[str, Any]:
+def _nest(members: dict[str, Any]) -> dict[str, Any]:
     """``meta.url`` is the field ``url`` in the object ``meta``."""
     made: dict[str, Any] = {}
     for name, mapping in members.items():

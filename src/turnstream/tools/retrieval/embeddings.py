@@ -175,7 +175,7 @@ class Embeddings:
                 if status in _REFUSALS and self._says_format and b"encoding_format" in answer:
                     self._says_format = False
                     return await self._ask(session, texts, retries)
-                problem = f"it answers with status {status}: {self._quoted(answer)}"
+                problem = f"it answers with status {status}: {self._quote(answer)}"
                 last = last or status not in _RETRIED or (asked or 0) > _LONGEST_WAIT
             except TimeoutError:
                 problem = f"it gave no answer within {self._timeout:g} seconds"
@@ -202,7 +202,7 @@ class Embeddings:
             items = _DECODER.decode(answer).data
         except (msgspec.MsgspecError, RecursionError) as error:
             if b'"error"' in answer[:200]:
-                raise EmbeddingsError(f"the embedding server {self._url}: {self._quoted(answer)}") from error
+                raise EmbeddingsError(f"the embedding server {self._url}: {self._quote(answer)}") from error
             raise EmbeddingsError("the embedding server's answer is not a list of embeddings") from error
         places = [item.index for item in items]
         if len(items) > 1 and len(set(places)) == 1:  # it does not say: they are in order
@@ -236,7 +236,7 @@ class Embeddings:
         except aiohttp.ClientError as error:
             raise OSError(str(error) or type(error).__name__) from error
 
-    def _quoted(self, answer: bytes) -> str:
+    def _quote(self, answer: bytes) -> str:
         """The beginning of what the server said, without the key."""
         said = " ".join(answer[:2_000].decode("utf-8", "replace").split())
         return texts.excerpt(texts.Redactor([self._secret]).redact(said), 200)

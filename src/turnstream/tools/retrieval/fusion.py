@@ -12,7 +12,7 @@ CANDIDATES = 50
 """How many each ranking gives at the least."""
 
 
-def fused(rankings: Iterable[Sequence[Ranked]], k: int = K) -> list[Ranked]:
+def fuse(rankings: Iterable[Sequence[Ranked]], k: int = K) -> list[Ranked]:
     """Best first. Of equals, the one with the lower id."""
     scores: dict[int, float] = {}
     for ranking in rankings:

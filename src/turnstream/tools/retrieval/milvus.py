@@ -77,7 +77,7 @@ class MilvusStore:
     async def find(self, question: Question, limit: int) -> list[Passage]:
         if not self._shared.is_open:
             raise errors.ConfigurationError("the search in Milvus is used before its agent is entered")
-        asked = self._asked(question)
+        asked = self._fill(question)
         if not asked:
             raise StoreError(f"{self.collection} is searched by vectors alone, and the question has none")
         hits = await self._search(asked, limit)
@@ -85,7 +85,7 @@ class MilvusStore:
         found = [Found(hit["entity"], hit.id, score) for hit, score in zip(hits, scores, strict=True)]
         return self.fields.passages(found, question.text)
 
-    def _asked(self, question: Question) -> dict[str, Any]:
+    def _fill(self, question: Question) -> dict[str, Any]:
         """What each field is asked with."""
         asked: dict[str, Any] = {}
         if self.vector is not None and question.vector is not None:
@@ -95,7 +95,7 @@ class MilvusStore:
         return asked
 
     async def _search(self, asked: dict[str, Any], limit: int) -> Sequence[Any]:
-        (hits,) = await self.ask(lambda client: self._sent(client, asked, limit), loads=True)
+        (hits,) = await self.ask(lambda client: self._send(client, asked, limit), loads=True)
         return list(hits)
 
     async def ask(self, request: Callable[[AsyncMilvusClient], Awaitable[Any]], *, loads: bool = False) -> Any:
@@ -105,7 +105,7 @@ class MilvusStore:
         pymilvus = await self._threads.run(_library)
         try:
             async with asyncio.timeout(self._timeout):
-                return await request(await self._connected(loads=loads))
+                return await request(await self._connect(loads=loads))
         except pymilvus.MilvusException as error:
             problem = error.message
         except grpc.aio.AioRpcError as error:
@@ -131,7 +131,7 @@ class MilvusStore:
         finally:
             client.close()
 
-    async def _sent(self, client: AsyncMilvusClient, asked: dict[str, Any], limit: int) -> Any:
+    async def _send(self, client: AsyncMilvusClient, asked: dict[str, Any], limit: int) -> Any:
         wanted = {"limit": limit, "output_fields": self.fields.named, "timeout": self._timeout}
         if len(asked) == 1:
             ((field, value),) = asked.items()
@@ -142,7 +142,7 @@ class MilvusStore:
         requests = [AnnSearchRequest([value], field, {}, many, self._filter) for field, value in asked.items()]
         return await client.hybrid_search(self.collection, requests, RRFRanker(K), **wanted)
 
-    async def _connected(self, *, loads: bool) -> AsyncMilvusClient:
+    async def _connect(self, *, loads: bool) -> AsyncMilvusClient:
         async with self._connecting:
             if self._client is None:
                 client = await self._threads.run(self._new_client)

@@ -57,10 +57,10 @@ def _text(page: Any) -> str:
     text = page.extract_text().replace("\x00", "")
     if pdf_layout.may_be_out_of_order(text):
         text = pdf_layout.read(text, page.extract_text(extraction_mode="layout").replace("\x00", ""))
-    return _CUT_WORD.sub(_joined, text)
+    return _CUT_WORD.sub(_join, text)
 
 
-def _joined(match: re.Match[str]) -> str:
+def _join(match: re.Match[str]) -> str:
     return match[1] + match[2] if match[2].islower() else match[0]
 
 

@@ -75,7 +75,7 @@ class Reader:
     @contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:
         """In one transaction, so that several questions see one state. Raises `ConfigurationError`."""
-        connection, file = self._taken()
+        connection, file = self._take()
         try:
             connection.execute("BEGIN")
             yield connection
@@ -90,7 +90,7 @@ class Reader:
         if not keep:
             connection.close()
 
-    def _taken(self) -> tuple[sqlite3.Connection, tuple[int, int]]:
+    def _take(self) -> tuple[sqlite3.Connection, tuple[int, int]]:
         file = _identity(self.path)
         while True:
             with self._lock:

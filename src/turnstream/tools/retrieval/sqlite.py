@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from turnstream import errors
 from turnstream.tools.retrieval import database
-from turnstream.tools.retrieval.fusion import CANDIDATES, fused
+from turnstream.tools.retrieval.fusion import CANDIDATES, fuse
 from turnstream.tools.retrieval.reading import Chunk, Ranked, Reader, by_words, chunks_of
 from turnstream.tools.retrieval.store import Passage, Question, StoreError
 from turnstream.tools.retrieval.vectors import nearest, space
@@ -60,22 +60,22 @@ class SqliteStore:
 
     async def find(self, question: Question, limit: int) -> list[Passage]:
         try:
-            found: list[Passage] = await self._threads.run(self._found, question, limit)
+            found: list[Passage] = await self._threads.run(self._find, question, limit)
         except (errors.ConfigurationError, database.library().Error) as error:
             raise StoreError(f"the index {self.index} cannot be read: {error}") from error
         return found
 
-    def _found(self, question: Question, limit: int) -> list[Passage]:
+    def _find(self, question: Question, limit: int) -> list[Passage]:
         with self._reader.connection() as connection:
-            ranked = self._ranked(connection, question, limit)[:limit]
+            ranked = self._rank(connection, question, limit)[:limit]
             chunks = chunks_of(connection, [one.id for one in ranked])
         return [_passage(chunk, one.score, question.text) for chunk, one in zip(chunks, ranked, strict=True)]
 
-    def _ranked(self, connection: sqlite3.Connection, question: Question, limit: int) -> list[Ranked]:
+    def _rank(self, connection: sqlite3.Connection, question: Question, limit: int) -> list[Ranked]:
         if question.vector is None or not self._comparable(connection, question):
             return by_words(connection, question.text, limit)
         many = max(CANDIDATES, limit)
-        return fused((by_words(connection, question.text, many), nearest(connection, question.vector, many)))
+        return fuse((by_words(connection, question.text, many), nearest(connection, question.vector, many)))
 
     def _comparable(self, connection: sqlite3.Connection, question: Question) -> bool:
         """The index has vectors of the same model as the question's."""

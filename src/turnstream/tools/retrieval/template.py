@@ -28,7 +28,7 @@ class Template:
 
     def filled(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """With a value for each of ``gaps``."""
-        return {key: _filled(value, values) for key, value in self.body.items()}
+        return {key: _fill(value, values) for key, value in self.body.items()}
 
     def _read(self, value: Any) -> None:
         match value:
@@ -57,12 +57,12 @@ class Template:
             self.gaps.add(name)
 
 
-def _filled(value: Any, values: Mapping[str, Any]) -> Any:
+def _fill(value: Any, values: Mapping[str, Any]) -> Any:
     match value:
         case dict():
-            return {key: _filled(item, values) for key, item in value.items()}
+            return {key: _fill(item, values) for key, item in value.items()}
         case list():
-            return [_filled(item, values) for item in value]
+            return [_fill(item, values) for item in value]
         case str():
             whole = _WHOLE.fullmatch(value)
             return values[whole[1]] if whole else _GAP.sub(lambda gap: _text(gap, values), value)

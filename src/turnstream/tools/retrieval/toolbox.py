@@ -43,7 +43,7 @@ class Retrieval(FunctionTool[[str], Awaitable[toolspec.ToolOutput]]):
         base_url: str | None = None,
         embeddings: Embeddings | None = None,
     ) -> None:
-        super().__init__(self._search, name=name, description=_described(description))
+        super().__init__(self._search, name=name, description=_describe(description))
         self.store = store
         self.top_k = top_k
         self.base_url = base_url
@@ -82,7 +82,7 @@ class Retrieval(FunctionTool[[str], Awaitable[toolspec.ToolOutput]]):
         if not found:
             return toolspec.ToolOutput("Nothing was found. Other words may find it.", data=[])
         sources = tuple(self._source(passage) for passage in found)
-        passages = [_shown(source, passage) for source, passage in zip(sources, found, strict=True)]
+        passages = [_show(source, passage) for source, passage in zip(sources, found, strict=True)]
         return toolspec.ToolOutput(
             "\n\n".join(passages), data=[msgspec.to_builtins(source) for source in sources], sources=sources
         )
@@ -114,11 +114,11 @@ class Retrieval(FunctionTool[[str], Awaitable[toolspec.ToolOutput]]):
         return f"Retrieval({self.name!r})"
 
 
-def _described(about: str | None) -> str:
+def _describe(about: str | None) -> str:
     return f"{(about or _ABOUT).strip()} {_RESULTS}"
 
 
-def _shown(source: toolspec.Source, passage: Passage) -> str:
+def _show(source: toolspec.Source, passage: Passage) -> str:
     title = f" {source.title}" if source.title != source.id else ""
     address = f" <{source.url}>" if source.url else ""
     return f"[{source.id}]{title}{address}\n{passage.text}"
