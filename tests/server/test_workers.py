@@ -86,8 +86,8 @@ class Served:
 
 
 @contextmanager
-def serving(*options: str, **environ: str) -> Iterator[Served]:
-    command = [sys.executable, "-m", "turnstream", "serve", AGENT, "--port", "0", "--workers", "2", *options]
+def serving(*options: str, target: str = AGENT, **environ: str) -> Iterator[Served]:
+    command = [sys.executable, "-m", "turnstream", "serve", target, "--port", "0", "--workers", "2", *options]
     environment = {**os.environ, "LOG_FORMAT": "text", **environ}
     with subprocess.Popen(
         command, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=environment, start_new_session=True
@@ -158,6 +158,25 @@ def test_metrics_are_sums_and_workers_that_have_lost_their_parent_finish_what_ru
         (tmp_path / "go").touch()
         assert response.read().endswith(b"data: [DONE]\n\n")
         wait(lambda: not any(map(lives, pids)))
+
+
+def test_all_workers_load_their_configuration_anew(tmp_path: Path) -> None:
+    file = tmp_path / "agent.yaml"
+    file.write_text("name: one\nmodel: demo\n")
+    with serving(target=str(file)) as served:
+        served.ready(2)
+        file.write_text("name: two\nmodel: demo\n")
+        served.process.send_signal(signal.SIGHUP)
+        wait(lambda: {read_agent(served) for _ in range(10)} == {"two"})
+        served.process.terminate()
+        assert served.process.wait(PATIENCE) == 0
+        with pytest.raises(AssertionError):  # the end of the log
+            served.until("(only a restart changes)")
+
+
+def read_agent(served: Served) -> str:
+    with urlopen(f"http://127.0.0.1:{served.port}/v1/models", timeout=PATIENCE) as response:
+        return str(json.load(response)["data"][0]["id"])
 
 
 def test_a_worker_that_cannot_start_ends_the_server_with_its_status() -> None:

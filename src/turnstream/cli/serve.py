@@ -53,11 +53,16 @@ def serve(
     """
     from turnstream.cli.target import Loader
 
-    loader = Loader(
-        target, model, lambda service: with_settings(service, host, port, allow_unauthenticated, store, workers)
-    )
+    keeps_nothing = False
+
+    def finish(service: Service) -> Service:
+        nonlocal keeps_nothing
+        service = with_settings(service, host, port, allow_unauthenticated, store, workers)
+        keeps_nothing = fit_store(service)
+        return service
+
+    loader = Loader(target, model, finish)
     service = loader.first()
-    keeps_nothing = fit_store(service)
     if worker is None and service.settings.workers > 1:
         from turnstream.cli import workers as parent
 

@@ -57,7 +57,7 @@ def server(
     configuration anew, on SIGHUP."""
     check(service.settings, service.agents)
     state = State(service.settings, serves_metrics=serves_metrics)
-    application = app(service, state, load, None if link is None else _hang_up_parent)
+    application = app(service, state, load, None if link is None else partial(_hang_up_parent, os.getppid()))
     config = uvicorn.Config(
         application,
         loop="uvloop" if importlib.util.find_spec("uvloop") else "asyncio",
@@ -74,9 +74,10 @@ def server(
     return Server(config, state, service.settings.shutdown_grace, link, application)
 
 
-def _hang_up_parent() -> None:
-    """It tells all of its workers."""
-    os.kill(os.getppid(), signal.SIGHUP)
+def _hang_up_parent(parent: int) -> None:
+    """It tells all of its workers. One that is gone has left them to another process."""
+    if os.getppid() == parent:
+        os.kill(parent, signal.SIGHUP)
 
 
 def _http(state: State) -> Callable[..., asyncio.Protocol] | Literal["h11"]:
