@@ -31,6 +31,8 @@ class ServerSettings:
 
     ``allowed_hosts`` are the names by which the server may be called, ``*`` for any. None means: with keys any, without
     keys those that nobody else can own. ``public_url`` is where clients reach it, if not where it listens.
+    ``root_path`` is the path below which a proxy has it, if that leaves it in the paths of requests; ``X-Forwarded-*``
+    of ``trusted_proxies``, which are addresses and networks, is believed.
 
     ``memory_limit`` bounds what the server remembers of threads and answers, ``max_bodies`` the bodies of all requests
     that are not answered yet, ``max_held`` the bytes that wait for clients which read slowly: beyond it the slowest is
@@ -50,6 +52,8 @@ class ServerSettings:
     cors_origins: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
     public_url: str | None = None
+    root_path: str = ""
+    trusted_proxies: tuple[str, ...] = ()
     max_body: int = 8 * 1024 * 1024
     store: str = field(default="auto", repr=False)
     memory_limit: int = 64 * 1024 * 1024

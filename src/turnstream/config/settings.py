@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -31,6 +32,14 @@ def _check_store(setting: str) -> str:
     except errors.ConfigurationError as error:
         raise ValueError(error.message) from error
     return setting
+
+
+def _check_network(value: str) -> str:
+    try:
+        ip_network(value, strict=False)
+    except ValueError:
+        raise ValueError("expected an address or a network, such as 10.0.0.0/8") from None
+    return value
 
 
 def _check_origin(value: str) -> str:
@@ -67,6 +76,10 @@ class ServerSection(Section):
     """Names by which the server may be called, `*` for any. None: with keys any, else those nobody else can own."""
     public_url: Annotated[NonEmpty, Field(pattern=r"^https?://[^/?#]+(/[^?#]*)?$")] | None = None
     """Where clients reach the server, for the addresses that it tells: `https://agents.example.com`."""
+    root_path: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~-]+)*$")] = _DEFAULTS["root_path"]
+    """The path below which a proxy has the server, if the proxy leaves it in the paths of requests: `/agents`."""
+    trusted_proxies: list[Annotated[NonEmpty, AfterValidator(_check_network)]] = Field(default_factory=list)
+    """Addresses and networks of proxies whose `X-Forwarded-Proto`, `-Host` and `-Prefix` are believed."""
     max_body: PositiveInt = _DEFAULTS["max_body"]
     """Bytes of a request's body."""
     store: Annotated[Secret, AfterValidator(_check_store)] = Field(default=_DEFAULTS["store"], repr=False)

@@ -112,6 +112,10 @@ class Application:
             await self._lifespan(scope, receive, send)
             return
         version = self._versions.enter()
+        if root := version.service.settings.root_path:
+            path = scope["path"]
+            if path == root or path.startswith(f"{root}/"):
+                scope["root_path"] = root
         try:
             await version.app(scope, receive, send)
         finally:

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from starlette.datastructures import QueryParams
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
 from turnstream import errors, messages, requests
 from turnstream.dialects import base
-from turnstream.server import addresses, budget, direct, scopes
+from turnstream.server import budget, direct, proxies, scopes
 from turnstream.service import ServerSettings
 
 MOST_ITEMS = 20_000  # messages, parts of them, and tools
@@ -67,15 +67,8 @@ class Reader:
         )
 
     def _base_url(self) -> str:
-        """Where clients reach the server. A proxy on this machine is believed that it speaks TLS to them."""
-        if self.settings.public_url is not None:
-            return self.settings.public_url
-        request = Request(self.scope)
-        url = request.base_url
-        peer = self.scope.get("client") or ("",)
-        if request.headers.get("x-forwarded-proto") == "https" and addresses.is_loopback(peer[0]):
-            url = url.replace(scheme="https")
-        return str(url)
+        """Where clients reach the server."""
+        return self.settings.public_url or proxies.base_url(self.scope, self.settings.trusted_proxies)
 
     async def _body(self, fields: Mapping[str, str]) -> bytes:
         limit = self.settings.max_body

@@ -20,7 +20,10 @@ class Spelling:
         if scope["type"] == "http":
             path: str = scope["path"]
             if "//" in path or (path.endswith("/") and len(path) > 1):
-                scope["path"] = path = _SLASHES.sub("/", path).rstrip("/") or "/"
-            if path.startswith(_AZURE):
-                scope["path"] = path.removeprefix("/openai")
+                path = _SLASHES.sub("/", path).rstrip("/")
+                # Below a path the page needs the slash: its files are beside it.
+                scope["path"] = path = f"{path}/" if path == scope.get("root_path", "") else path
+            root = scope.get("root_path", "")
+            if path.startswith(f"{root}{_AZURE}"):
+                scope["path"] = root + path.removeprefix(f"{root}/openai")
         return self._app(scope, receive, send)
