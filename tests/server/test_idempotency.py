@@ -104,3 +104,11 @@ async def test_a_key_whose_run_failed_may_be_used_again() -> None:
     async with serving(Agent(model, name="a"), store="memory") as served:
         answers = [(await served.post(ASK, idempotency_key="k"))[0] for _ in range(2)]
     assert answers == [500, 200]
+
+
+async def test_nothing_is_kept_of_a_request_that_forbids_it(place: Place) -> None:
+    async with serving(Agent(Scripted(says("ok")), name="a"), store=setting(place)) as served:
+        body = {"model": "a", "input": "hi", "store": False}
+        status, headers, _ = await served.post(body, "/v1/responses", idempotency_key="k")
+        assert (status, (await served.get(f"/v1/runs/{headers['x-run-id']}"))[0]) == (200, 404)
+        assert (await served.post(body, "/v1/responses", idempotency_key="k"))[0] == 409

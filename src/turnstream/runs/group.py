@@ -75,7 +75,9 @@ class Group:
         self._runs = runs
         self._pending: list[events.LogEvent] = []
         self._said: Sequence[messages.Message] = ()
-        self._something, self._urgent, self._stored = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._something, self._stored = asyncio.Event(), asyncio.Event()
+        self._urgent = False
+        self._waiting: asyncio.Future[None] | None = None
         self._stored.set()
         self._writer: asyncio.Task[None] | None = None
 
@@ -103,7 +105,9 @@ class Group:
 
     async def flush(self) -> None:
         """Until everything is stored."""
-        self._urgent.set()
+        self._urgent = True
+        if self._waiting is not None:
+            _wake(self._waiting)
         stored = asyncio.ensure_future(self._stored.wait())
         writer = self._writer
         assert writer is not None, "enter the group first"
@@ -123,17 +127,27 @@ class Group:
             await self._tick()
             batch, self._pending = coalesce(self._pending), []
             self._something.clear()
-            self._urgent.clear()
+            self._urgent = False
             await self._claim.append(batch, self._said)
             if not self._pending:
                 self._stored.set()
 
     async def _tick(self) -> None:
-        """Wait for the next tick, or for an event that must not wait."""
-        length = interval(self._runs())
-        now = asyncio.get_running_loop().time()
+        """Wait for the next tick, or for an event that must not wait. With a timer of its own: to be interrupted by a
+        time-out, each time, would cost more than the rest of an append."""
+        if self._urgent:
+            return
+        length, loop = interval(self._runs()), asyncio.get_running_loop()
+        now = loop.time()
+        self._waiting = loop.create_future()
+        timer = loop.call_at(now + length - now % length, _wake, self._waiting)
         try:
-            async with asyncio.timeout(length - now % length):
-                await self._urgent.wait()
-        except TimeoutError:
-            pass
+            await self._waiting
+        finally:
+            self._waiting = None
+            timer.cancel()
+
+
+def _wake(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)

@@ -80,12 +80,10 @@ class Dialects:
     ) -> tuple[base.ClientRequest, base.Exchange | base.Reply | Response]:
         """The request decoded, as that of a kept run if it or its agent wants that."""
         asked = self._kept_runs.asked(incoming.headers)
-        has_key = incoming.can_keep and kept.key_of(incoming.headers) is not None
-        if asked or has_key:  # who repeats a request with its key wants the run of the first
+        if asked:
             incoming = msgspec.structs.replace(incoming, kept=True)
         decoded = await self._decode(match, incoming)
-        decided = asked is not None or has_key or isinstance(decoded, base.Reply | Response)
-        if decided or not self._goes_on(cast("base.Exchange", decoded), incoming):
+        if asked or isinstance(decoded, base.Reply | Response) or not self._keeps(decoded, incoming, asked is None):
             return incoming, decoded
         incoming = msgspec.structs.replace(incoming, kept=True)
         return incoming, await self._decode(match, incoming)
@@ -128,12 +126,16 @@ class Dialects:
             return attachment.missing
         return deliver.Again(*again, self._service.settings, self._refuse)
 
-    def _goes_on(self, exchange: base.Exchange, incoming: base.ClientRequest) -> bool:
-        """Whether the agent's own setting keeps the run."""
+    def _keeps(self, exchange: base.Exchange, incoming: base.ClientRequest, is_open: bool) -> bool:
+        """Whether the run is kept although its request does not ask for that: who sends a request again with its key
+        wants the run of the first, and an agent may say it, where ``is_open`` leaves it to that. Nothing is kept of a
+        request that forbids it."""
         if not incoming.can_keep or exchange.request.keep is not None or exchange.request.housekeeping:
             return False
+        if kept.key_of(incoming.headers) is not None:
+            return exchange.thread is None or exchange.thread.stores
         _, agent = self._agent(exchange.request.agent, incoming.principal)
-        return agent.on_disconnect == "go_on"
+        return is_open and agent.on_disconnect == "go_on"
 
     def _resolve(self, path_params: Mapping[str, str], principal: requests.Principal) -> Mapping[str, str]:
         """An agent may stand in a path by an alias too."""
