@@ -319,3 +319,13 @@ async def test_an_answer_that_does_not_fit_what_is_asked_is_refused(
         _, _, run = await served.post({"input": "hi", "on_disconnect": "go_on"}, "/v1/runs")
         status, _, refused = await served.post(body, f"/v1/runs/{run['id']}/answer")
         assert (status, refused["error"]["message"]) == (400, said)
+
+
+@pytest.mark.parametrize(
+    "path", ["threads/a%00b", "runs/a%00b", "responses/resp_%00", "conversations/%00", "runs?before=%00"]
+)
+async def test_a_name_that_no_database_takes_is_the_clients_fault(place: Place, path: str) -> None:
+    async with serving(Agent(Scripted(says("ok")), name="a"), store=setting(place)) as served:
+        assert (await served.get(f"/v1/{path}"))[0] in (200, 400, 404)
+        status, _, _ = await served.post({"input": "hi", "thread": "a\0b", "background": True}, "/v1/runs")
+        assert status in (202, 400)

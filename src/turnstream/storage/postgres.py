@@ -138,6 +138,8 @@ class _Passing:
     ) -> None:
         if isinstance(error, _PASSING):
             raise errors.StoreError("The database does not answer or does not write.") from error
+        if isinstance(error, asyncpg.CharacterNotInRepertoireError):  # a client's name: what is said is stored as bytes
+            raise errors.RequestError("A name has the character U+0000.", code="invalid_value") from error
 
 
 @asynccontextmanager

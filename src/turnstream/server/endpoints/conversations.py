@@ -127,7 +127,7 @@ async def page_of(request: Request, id: str, given: Sequence[messages.Message]) 
 
 async def _page(request: Request, id: str, read: Read, length: int) -> dict[str, Any]:
     query = request.query_params
-    limit, after = routing.limit(query.get("limit")), query.get("after")
+    limit, after = routing.limit(query.get("limit")), query.get("after") or None
     if (order := query.get("order") or "desc") not in ("asc", "desc"):
         raise errors.RequestError("order: must be 'asc' or 'desc'.", param="order", code="invalid_value")
     if after is not None and items.place_of(after) is None:
