@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
+
+import pytest
 
 from tests.agent.scripted import Scripted, says
 from tests.server.serving import ASK, CHAT, STREAM, events, eventually, lower, serving, until
@@ -94,3 +97,12 @@ async def test_the_service_is_closed_at_the_end() -> None:
         await served.post(ASK)
         assert (model.entered, model.left) == (1, 0)
     assert (model.entered, model.left) == (1, 1)
+
+
+async def test_a_server_without_runs_ends_without_a_word_of_waiting(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "turnstream.server"):
+        async with serving(Agent(Scripted([]))) as served:
+            served.server.drain()
+            await eventually(lambda: served.server.should_exit)
+    assert "ending: no run goes on" in caplog.text
+    assert "draining" not in caplog.text

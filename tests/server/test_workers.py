@@ -154,7 +154,7 @@ def test_metrics_are_sums_and_workers_that_have_lost_their_parent_finish_what_ru
             assert 'turnstream_runs_running{agent="teller"} 0.0' in text
         response, _ = start_stream(served, tmp_path / "go")
         served.process.kill()
-        served.until("draining: (1) runs")
+        served.until("draining: (1) run")
         (tmp_path / "go").touch()
         assert response.read().endswith(b"data: [DONE]\n\n")
         wait(lambda: not any(map(lives, pids)))

@@ -203,7 +203,10 @@ class Server(uvicorn.Server):
             self._reloading = asyncio.create_task(self._reload())
         if self._until is not None and not self._draining_is_logged:
             self._draining_is_logged = True
-            log.info("draining: %d runs have %g seconds to finish", len(self.state.runs.live), self._grace)
+            if runs := len(self.state.runs.live):
+                log.info("draining: %d run%s %g seconds to finish", runs, "s have" if runs > 1 else " has", self._grace)
+            else:
+                log.info("ending: no run goes on")
             self.state.empty_queue()
             if self.state.triggers is not None and self.state.triggers.scheduler is not None:
                 await self.state.triggers.scheduler.stop()
