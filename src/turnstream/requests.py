@@ -185,7 +185,10 @@ class ModelOptions(Struct, frozen=True, omit_defaults=True):
         """These with what ``over`` sets. The two names of the output limit replace each other; mappings are merged."""
         if over == _NO_OPTIONS:
             return self
-        given = {name: value for name in over.__struct_fields__ if (value := getattr(over, name)) is not None}
+        if self == _NO_OPTIONS:
+            return over
+        pairs = zip(over.__struct_fields__, msgspec.structs.astuple(over), strict=True)
+        given = {name: value for name, value in pairs if value is not None}
         for name in ("extra", "openai"):
             if (own := getattr(self, name)) and name in given:
                 given[name] = {**own, **given[name]}

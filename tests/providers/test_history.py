@@ -37,7 +37,7 @@ def called(name: str, id: str = "c") -> AssistantMessage:
 
 
 def names(*offered: str, model: str = "m", rules: Rules = Rules()) -> Names:
-    return Names([ToolSpec(name, "", {}) for name in offered], model, rules)
+    return Names(offered, model, rules)
 
 
 def test_the_leading_system_messages_are_one() -> None:

@@ -32,7 +32,7 @@ def name(value: Any, path: str) -> str | None:
 def first_name(*candidates: tuple[str, Any]) -> str | None:
     """The first of these that is a name, each with its path. The rest is not looked at."""
     for path, value in candidates:
-        if found := name(value, path):
+        if value is not None and (found := name(value, path)):
             return found
     return None
 

@@ -4,6 +4,7 @@ docs/chat-completions.md."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from turnstream import errors, messages, requests, toolspec
@@ -127,8 +128,8 @@ def _options(body: api.ChatRequest, choice: str | dict[str, Any] | None) -> requ
 
 
 def _given(body: api.ChatRequest, names: Sequence[str]) -> Iterator[tuple[str, Any]]:
-    for name in names:
-        if (value := getattr(body, name)) is not None:
+    for name, value in zip(names, attrgetter(*names)(body), strict=True):
+        if value is not None:
             yield name, int(value) if name == "top_k" else value
 
 

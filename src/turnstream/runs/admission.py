@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec import Struct
 
 from turnstream import errors, limits, protocols, requests
@@ -96,6 +97,8 @@ class Admission:
     ) -> None:
         self._counters, self._server, self._clock = counters, server, clock
         self._ledger = Ledger(counters)
+        unlimited = limits.ServerLimits(queue=server.queue, queue_timeout=server.queue_timeout)
+        self._is_free = msgspec.structs.replace(server, each=limits.Limits(runs=server.each.runs)) == unlimited
         self._rates: Rates | None = None
 
     async def __aenter__(self) -> Self:
@@ -109,6 +112,8 @@ class Admission:
     async def admit(self, principal: requests.Principal, agent: str, thread: str | None) -> Admitted:
         """For a run that a client asks for. Raises `RateLimitError`. A store that does not answer stops nobody."""
         each = self._limits_of(principal)
+        if self._is_free and each is self._server.each:
+            return _FREELY
         rates: Sequence[limits.Rate] = ()
         try:
             if _has_rates(each) or _has_rates(self._server):

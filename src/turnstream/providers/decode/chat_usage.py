@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from turnstream import usage
+
+_CACHED = ("prompt_cache_hit_tokens", "cache_read_input_tokens", "cached_tokens")
 
 
 def read(raw: dict[str, Any]) -> usage.Usage:
@@ -15,10 +18,7 @@ def read(raw: dict[str, Any]) -> usage.Usage:
     return usage.Usage(
         input=prompt,
         output=max(completion, total - prompt) if prompt else completion,
-        cached=_number(prompts, "cached_tokens")
-        or _number(raw, "prompt_cache_hit_tokens")
-        or _number(raw, "cache_read_input_tokens")
-        or _number(raw, "cached_tokens"),
+        cached=_number(prompts, "cached_tokens") or _first(raw, _CACHED),
         cache_write=_number(prompts, "cache_write_tokens") or _number(raw, "cache_creation_input_tokens"),
         reasoning=_number(completions, "reasoning_tokens") or _number(raw, "reasoning_tokens"),
         raw=raw,
@@ -28,6 +28,14 @@ def read(raw: dict[str, Any]) -> usage.Usage:
 def _details(raw: dict[str, Any], name: str) -> dict[str, Any]:
     value = raw.get(name)
     return value if isinstance(value, dict) else {}
+
+
+def _first(raw: dict[str, Any], names: Sequence[str]) -> int:
+    """The first of these numbers that there is."""
+    for name in names:
+        if name in raw and (number := _number(raw, name)):
+            return number
+    return 0
 
 
 def _number(raw: dict[str, Any], name: str) -> int:

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 import msgspec
 from msgspec import Struct
@@ -43,11 +44,11 @@ class Rules(Struct, frozen=True):
 class Names:
     """The tools' names on the wire, and back."""
 
-    def __init__(self, tools: Sequence[toolspec.ToolSpec], model: str, rules: Rules) -> None:
+    def __init__(self, tools: Iterable[str], model: str, rules: Rules) -> None:
         self._legal = re.compile(rules.names)
         self._strict = _STRICT.search(model) is not None
         self._unchanged: set[str] = set()  # that are the wire's too
-        self._offered = {spec.name for spec in tools}
+        self._offered = set(tools)
         self._taken = {name for name in self._offered if self._is_legal(name)}
         self._wire: dict[str, str] = {}
         for name in sorted(self._offered - self._taken):
@@ -85,9 +86,12 @@ class Names:
         return bool(self._legal.fullmatch(name)) and not (self._strict and not _FIRST_LETTER.match(name))
 
 
+_names_of = lru_cache(128)(Names)  # most requests offer the tools of the one before
+
+
 def adapt(request: requests.ModelRequest, model: str, rules: Rules) -> tuple[requests.ModelRequest, Names]:
     """The request with its conversation and its names as that model's vendor takes them."""
-    names = Names(request.tools, model, rules)
+    names = _names_of(tuple(spec.name for spec in request.tools), model, rules)
     history = _place_system(request.messages, rules)
     history = tuple(_rename(message, names) for message in _with_unique_ids(history))
     if _SHORT_IDS.search(model):

@@ -29,5 +29,8 @@ class Cors:
         )
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        from_page = scope["type"] == "http" and any(name == b"origin" for name, _ in scope["headers"])
-        return (self._pages if from_page else self._app)(scope, receive, send)
+        if scope["type"] == "http":
+            for name, _ in scope["headers"]:
+                if name == b"origin":
+                    return self._pages(scope, receive, send)
+        return self._app(scope, receive, send)
