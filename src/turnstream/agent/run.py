@@ -23,7 +23,7 @@ from turnstream.agent.deadline import Deadline, TimeLeft, min_of
 from turnstream.agent.execution import Approve, Begin, Execution
 from turnstream.agent.record import Record
 from turnstream.agent.resumption import Resumption
-from turnstream.agent.step_calls import StepCalls
+from turnstream.agent.step_calls import StepCalls, has_calls
 from turnstream.agent.step_result import StepResult
 from turnstream.agent.toolset import Toolset
 from turnstream.messages import Message, ToolCall  # by name: a run has ``messages``
@@ -205,7 +205,7 @@ class Run:
                             break
                         visible: list[events.RunEvent]
                         visible = [event for event in batch if type(event) in _VISIBLE]  # type: ignore[misc]  # a union
-                        if len(visible) != len(batch) and not self._last_step:
+                        if len(visible) != len(batch) and not self._last_step and has_calls(batch):
                             batch, visible = calls.feed(batch)
                         collector.feed(batch)
                         if visible:

@@ -8,6 +8,12 @@ import msgspec
 
 from turnstream import events
 
+_CALLS = frozenset({events.ToolCallStart, events.ToolCallDelta, events.ToolCallMalformed})
+
+
+def has_calls(batch: Sequence[events.ModelEvent]) -> bool:
+    return not _CALLS.isdisjoint(map(type, batch))
+
 
 class StepCalls:
     """Model events in, run events out, no I/O. A call's id is the model's, if no call of the conversation has it yet,

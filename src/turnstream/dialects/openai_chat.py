@@ -15,6 +15,7 @@ from turnstream.dialects import body as bodies
 DONE = b"data: [DONE]\n\n"
 
 _string = msgspec.json.Encoder().encode
+_TEXT = frozenset({events.TextDelta})
 
 
 class ChatCompletions:
@@ -130,8 +131,13 @@ class Encoder(base.StreamEncoder):
     def feed(self, batch: Sequence[events.RunEvent]) -> bytes:
         if self.ended:
             return b""
-        pieces: list[bytes] = [] if self._opened else [self._open()]
         answer = self._paragraphs
+        if self._opened and answer.open and _TEXT.issuperset(map(type, batch)):
+            try:
+                return self._texts([event.text for event in batch])  # type: ignore[union-attr]  # see above
+            except UnicodeEncodeError:
+                pass
+        pieces: list[bytes] = [] if self._opened else [self._open()]
         for event in batch:
             if type(event) is events.TextDelta:
                 piece = event.text if answer.open else answer.begin(event.text)
@@ -147,6 +153,12 @@ class Encoder(base.StreamEncoder):
                 if isinstance(event, base.LAST):
                     break
         return b"".join(pieces)
+
+    def _texts(self, texts: list[str]) -> bytes:
+        """Pieces of one paragraph: a chunk each."""
+        encoded = (self._text_end + self._text).join(map(_string, texts))
+        self._paragraphs.last = next(filter(None, reversed(texts)), self._paragraphs.last)
+        return self._text + encoded + self._text_end if texts else b""
 
     def heartbeat(self) -> bytes:
         if self.ended:

@@ -22,10 +22,12 @@ class Collector:
         self.finish: events.Finish | None = None
 
     def feed(self, batch: Iterable[events.ModelEvent]) -> None:
+        text_delta = events.TextDelta
         for event in batch:
-            if type(event) is events.TextDelta and self._texts is not None:  # nearly all events
-                self._texts.append(event.text)
-                self.size += len(event.text)
+            if type(event) is text_delta and (texts := self._texts) is not None:  # nearly all events
+                text = event.text
+                texts.append(text)
+                self.size += len(text)
                 continue
             match event:
                 case events.TextDelta(text=text):

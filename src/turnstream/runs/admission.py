@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-import msgspec
 from msgspec import Struct
 
 from turnstream import errors, limits, protocols, requests
@@ -97,9 +96,10 @@ class Admission:
     ) -> None:
         self._counters, self._server, self._clock = counters, server, clock
         self._ledger = Ledger(counters)
-        unlimited = limits.ServerLimits(queue=server.queue, queue_timeout=server.queue_timeout)
-        self._is_free = msgspec.structs.replace(server, each=limits.Limits(runs=server.each.runs)) == unlimited
         self._rates: Rates | None = None
+        each = limits.Limits(runs=server.each.runs)
+        unlimited = limits.ServerLimits(queue=server.queue, queue_timeout=server.queue_timeout, each=each)
+        self._is_free = server == unlimited
 
     async def __aenter__(self) -> Self:
         return self

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -63,6 +63,39 @@ class Chunk(Struct, gc=False):
 
 
 strict = msgspec.json.Decoder(Chunk).decode
+
+
+class PlainDelta(Struct, gc=False, forbid_unknown_fields=True):
+    content: str
+    role: str | None = None
+    refusal: None = None
+    tool_calls: None = None
+    function_call: None = None
+    reasoning_content: None = None
+    reasoning: None = None
+    annotations: None = None
+    audio: None = None
+
+
+class PlainChoice(Struct, gc=False):
+    delta: PlainDelta
+    index: Literal[0] = 0
+    finish_reason: None = None
+    usage: None = None
+
+
+class PlainChunk(Struct, gc=False):
+    """A chunk that says text and nothing else; any other is refused."""
+
+    choices: tuple[PlainChoice]
+    usage: None = None
+    error: None = None
+    x_groq: None = None
+    citations: None = None
+    search_results: None = None
+
+
+plain = msgspec.json.Decoder(PlainChunk).decode
 
 
 def decode(data: bytes) -> Chunk:

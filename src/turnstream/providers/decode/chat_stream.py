@@ -30,6 +30,7 @@ _REASONS: dict[str, events.FinishReason] = {
     "safety": "content_filter",
     "recitation": "content_filter",
 }
+_MOST_ODD = 8
 _FAILED = ("error", "network_error", "server_error")
 
 
@@ -51,6 +52,32 @@ class Decoder(frames.SseDecoder):
         self._sources: set[str] = set()
         self._last_sources: tuple[bytes, bytes] = (b"", b"")
         self._settled = False
+        self._odd = 0  # reads in a row that were not plain text
+
+    def take_all(self, frames: list[Event], out: list[events.ModelEvent]) -> None:
+        """The first of them say text and nothing else, which is nearly always all: each is decoded as just that."""
+        if self._is_plain and not self.done:
+            plain, text_delta, before = chat_chunks.plain, events.TextDelta, 0
+            try:
+                for frame in frames:
+                    if frame.event:
+                        break
+                    if text := plain(frame.data).choices[0].delta.content:
+                        out.append(text_delta(text))
+                    before += 1
+            except (msgspec.DecodeError, UnicodeError, RecursionError):
+                pass
+            if before:
+                self._odd = 0
+                frames = frames[before:]
+            elif frames:
+                self._odd += 1
+        super().take_all(frames, out)
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether it is worth a try. A stream whose chunks were not plain for some reads is of another kind."""
+        return self._odd < _MOST_ODD and type(self).take is Decoder.take
 
     def take(self, event: Event, out: list[events.ModelEvent]) -> None:
         try:

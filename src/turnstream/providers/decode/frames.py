@@ -50,10 +50,7 @@ class FramedDecoder(Generic[Frame]):
             return []
         out: list[events.ModelEvent] = []
         try:
-            for frame in self._framing.feed(piece):
-                if self.done:
-                    break
-                self.take(frame, out)
+            self.take_all(self._framing.feed(piece), out)
         except (errors.ProviderError, *_NOT_UNDERSTOOD) as error:
             failure = self._failed(error)
             self.settle(out)
@@ -84,6 +81,13 @@ class FramedDecoder(Generic[Frame]):
         error.provider = self.provider
         self._error = error
         return error
+
+    def take_all(self, frames: list[Frame], out: list[events.ModelEvent]) -> None:
+        """The frames of one read. A subclass may have a shorter way for those that it knows well."""
+        for frame in frames:
+            if self.done:
+                break
+            self.take(frame, out)
 
     def take(self, frame: Frame, out: list[events.ModelEvent]) -> None:
         raise NotImplementedError
