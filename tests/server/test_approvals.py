@@ -18,6 +18,7 @@ from turnstream.guardrails.patterns import find_words
 from turnstream.guardrails.rules import LengthRule
 from turnstream.guardrails.tools import ToolGuard
 from turnstream.identity import Key
+from turnstream.runs import memory
 from turnstream.tools import wrap
 
 QUESTION = {"role": "user", "content": "delete /tmp/x"}
@@ -243,6 +244,7 @@ async def test_a_group_answers_and_the_principal_of_the_run_does_not() -> None:
         assert (await served.post(body, path, authorization=f"Bearer {bob.key}"))[0] == 200
         await eventually(lambda: len(files.deleted) == 1)
         assert (await served.post(body, path, authorization=f"Bearer {bob.key}"))[0] == 404
+        assert await say(served, "delete it", asked, "and now?", key=ann.key) == "It is gone."
 
 
 async def test_a_link_shows_the_question_and_its_form_answers_it(store: str) -> None:
@@ -300,3 +302,37 @@ async def test_nobody_has_the_scope_to_approve_without_being_given_it() -> None:
         assert (await served.post(body, path, authorization=f"Bearer {ann.key}"))[0] == 404
         assert (await served.post(body, path, authorization=f"Bearer {bob.key}"))[0] == 200
         await eventually(lambda: len(files.deleted) == 1)
+
+
+async def test_users_of_one_key_are_not_shown_each_others_questions() -> None:
+    _, model, agent = deleting()
+    async with serving(agent, store="memory") as served:
+        body = {"messages": [{"role": "user", "content": "delete it"}], "user": "ann"}
+        _, _, hers = await served.post(body)
+        _, _, his = await served.post({**body, "user": "bob"})
+        assert codes(str(hers)) != codes(str(his))
+    assert len(model.requests) == 2
+
+
+async def test_a_run_that_cannot_be_kept_fails_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "MOST_EACH", 0)
+    files, _, agent = deleting()
+    async with serving(agent, store="memory") as served:
+        status, _, answer = await served.post({"messages": [{"role": "user", "content": "delete it"}]})
+        assert (status, answer["error"]["code"]) == (429, "queue_full")
+    assert not files.deleted
+
+
+async def test_a_chat_of_the_ai_sdk_does_not_go_on_before_what_is_open() -> None:
+    files, model, agent = deleting()
+    question = {"id": "m1", "role": "user", "parts": [{"type": "text", "text": "delete it"}]}
+    async with serving(agent, store="memory") as served:
+        body = {"id": "chat-1", "messages": [question]}
+        _, _, asked = await served.post(body, "/vercel/helper")
+        code = re.findall(r'"approvalId":"([\w-]+)"', asked)[0]
+        body["messages"] = [question, {"id": "m2", "role": "assistant", "parts": []}, {**question, "id": "m3"}]
+        _, _, again = await served.post(body, "/vercel/helper")
+        assert "Nothing was done" in again
+        assert code in again
+    assert len(model.requests) == 1
+    assert not files.deleted

@@ -66,11 +66,13 @@ def sentence(ask: asks.Ask, call: messages.ToolCall) -> str:
 
 
 def _question(ask: asks.Ask, call: messages.ToolCall) -> str:
+    kind, _, name = ask.by.partition(":")
+    whose = f"It is for {printable(kind)} `{printable(name)}` to answer." if name else ""
     quoted = "\n".join(f"> {line}" for line in printable(ask.text).splitlines())
     match ask.kind:
         case "approval":
             head = f"**`{printable(call.name)}` waits for your approval.**"
-            parts = [head, quoted, _fence(arguments(call)), _APPROVAL, _lines(ask, "approve", "deny")]
+            parts = [head, quoted, _fence(arguments(call)), whose, _APPROVAL, _lines(ask, "approve", "deny")]
         case "outcome":
             head = f"**Nobody knows what became of a call of `{printable(call.name)}`.**"
             parts = [head, quoted, _fence(arguments(call)), _OUTCOME, _lines(ask, "approve", "deny")]

@@ -14,8 +14,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 
 from turnstream import errors, events, messages, protocols
 from turnstream.runs import feeds, log, rules
+from turnstream.storage import codec
 
 MOST, MOST_EACH = 1000, 100  # runs that have not ended: of all, of one principal
+MOST_BYTES = 64 * 1024 * 1024  # of what they were asked and have told, when they began to wait
 _MOST_ENDED = 1000
 
 
@@ -31,6 +33,7 @@ class _Kept:
         self.shown = b""
         self.claims = 0
         self.owner: Claim | None = None
+        self.size = 2 * len(new.body) + len(codec.encode_events(batch))
         self.status: protocols.Status = "running"
         self.ending: protocols.Ending | None = None
         self.see(batch)
@@ -101,9 +104,12 @@ class Runs:
     async def keep(self, new: protocols.NewRun, batch: Sequence[events.LogEvent]) -> None:
         open_runs = [kept for kept in self._kept.values() if kept.status not in log.ENDED]
         mine = sum(kept.new.principal == new.principal for kept in open_runs)
-        if len(open_runs) >= MOST or mine >= MOST_EACH:
+        kept = _Kept(new, batch, self._clock())
+        while self._size() + kept.size > MOST_BYTES and (ended := self._oldest_ended()) is not None:
+            del self._kept[ended]
+        if len(open_runs) >= MOST or mine >= MOST_EACH or self._size() + kept.size > MOST_BYTES:
             raise errors.QueueFullError("Too many runs wait for an answer: give it, or cancel some.", retry_after=10.0)
-        self._kept[new.id] = _Kept(new, batch, self._clock())
+        self._kept[new.id] = kept
 
     async def claims(self) -> AsyncGenerator[Claim]:
         while True:
@@ -219,6 +225,12 @@ class Runs:
             del self._kept[id]
 
     # -------------------------------------------------------------------------------------------------------- inside
+
+    def _size(self) -> int:
+        return sum(kept.size for kept in self._kept.values())
+
+    def _oldest_ended(self) -> str | None:
+        return next((id for id, kept in self._kept.items() if kept.status in log.ENDED), None)
 
     def _find(self, principal: str, run_id: str) -> _Kept | None:
         kept = self._kept.get(run_id)

@@ -95,10 +95,13 @@ class Turn:
         finally:
             self._conversations.open_turns.pop(self.id, None)
 
-    def hand_over(self, request: requests.RunRequest) -> tuple[str | None, tuple[messages.Message, ...]]:
-        """The run is kept from now on, and is stored by whoever ends it: its thread, and what is new to that."""
+    def hand_over(self) -> None:
+        """The run is kept from now on, and is stored by whoever ends it."""
         self._ended = True
         self._conversations.open_turns.pop(self.id, None)
+
+    def place(self, request: requests.RunRequest) -> tuple[str | None, tuple[messages.Message, ...]]:
+        """For a run that is kept from now on: its thread, and what is new to that."""
         if not self._ref.stores:
             return None, ()
         new = _split(request.messages)[1]

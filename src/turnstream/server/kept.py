@@ -18,6 +18,8 @@ MOST_KEY = 255  # characters of an Idempotency-Key
 # Dialects whose encoders know what a takeover makes void.
 RETRACTING = frozenset({"native", "openai_responses", "ag_ui", "vercel", "a2a"})
 ONE_WAY = frozenset(dialect.name for dialect in DIALECTS) - RETRACTING
+# Those in which a thread is the one chat of a front end.
+CHATS = frozenset({"ag_ui", "vercel"})
 # Those of them whose answers a later request can name.
 _NAMING = frozenset({"openai_responses", "a2a"})
 
@@ -60,7 +62,7 @@ class KeptRuns:
         batch: Sequence[events.LogEvent],
     ) -> None:
         """A run that was its client's so far and begins to wait. Raises as `Runs.keep` does."""
-        thread, said = (None, ()) if turn is None else turn.hand_over(wanted)
+        thread, said = (None, ()) if turn is None else turn.place(wanted)
         new = protocols.NewRun(
             client.id,
             agent,
@@ -70,6 +72,8 @@ class KeptRuns:
             _body(client),
         )
         await self._keeper.keep(new, batch)
+        if turn is not None:
+            turn.hand_over()
         numbered = list(enumerate(batch, 1))
         if shown := snapshot(exchange, agent, numbered):
             await self._keeper.runs.show(new.id, shown)

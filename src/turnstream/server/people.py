@@ -22,6 +22,7 @@ from turnstream.server import answers
 
 _STILL_OPEN = "Nothing was done: this question is still open."
 _MOST_CODES = 20
+_MOST_COMPARED = 20  # runs, the newest
 
 
 class Told:
@@ -83,10 +84,17 @@ class People:
         return asking.read_turn(_last_text(request)) is not None or bool(_shown_codes(request))
 
     async def take(
-        self, request: requests.RunRequest, principal: requests.Principal, agent: str, run_id: str, retracts: bool
+        self,
+        request: requests.RunRequest,
+        principal: requests.Principal,
+        agent: str,
+        run_id: str,
+        *,
+        retracts: bool = False,
+        one_chat: bool = False,
     ) -> Told | watch.Watch | None:
         """What the request is shown instead of a run of its own; None if it shall have one. ``retracts`` as in
-        `watch.Watch`."""
+        `watch.Watch`. With ``one_chat`` a thread is one chat, in which nothing goes on before what is open."""
         turn = asking.read_turn(_last_text(request))
         given = request.answers or (() if turn is None else (turn,))
         if given:
@@ -97,10 +105,13 @@ class People:
         for state in own:
             if state.id == request.follows or (codes and _codes(state).intersection(codes)):
                 return Told(run_id, agent, _tell_open(state, run_id))
-        for state in own:
+        for state in own[:_MOST_COMPARED]:
             if (new := await self.runs.request(state.id)) is not None and _is_same(new, request):
                 return Told(run_id, agent, await self._tell_again(state, run_id))
-        return None
+        for state in own if one_chat and request.thread_id is not None else ():
+            if state.thread == request.thread_id:
+                return Told(run_id, agent, _tell_open(state, run_id))
+        return await self._answered_meanwhile(codes, principal, agent, run_id, retracts) if codes else None
 
     async def find(self, code: str, principal: requests.Principal) -> Found | None:
         """The open question with that code, if this principal may answer it."""
@@ -166,11 +177,26 @@ class People:
             elif found.state.principal != principal.name:
                 refused.append(f"Your answer to {found.ask.code} is given. The run goes on for whoever asked for it.")
             elif watching is None:
-                started = events.RunStarted(run_id, agent, found.state.thread)
-                watching = watch.Watch(
-                    self.runs, found.state.id, agent, after=end, retracts=retracts, opening=started, pauses=True
-                )
+                watching = self._watch(found.state, agent, run_id, end, retracts)
         return watching or Told(run_id, agent, _say("\n\n".join(refused), run_id, agent))
+
+    async def _answered_meanwhile(
+        self, codes: Sequence[str], principal: requests.Principal, agent: str, run_id: str, retracts: bool
+    ) -> watch.Watch | None:
+        """What came of the question before the user's turn, if somebody has answered it elsewhere."""
+        for state in await self.runs.recent(principal.name, agent, limit=_MOST_COMPARED):
+            asked = [seq for seq, event in await self.runs.log(state.id) if _asks(event, codes)]
+            if asked and state.status != "waiting":
+                return self._watch(state, agent, run_id, asked[-1], retracts)
+        return None
+
+    def _watch(self, state: protocols.RunState, agent: str, run_id: str, after: int, retracts: bool) -> watch.Watch:
+        """From the answer on."""
+        started = events.RunStarted(run_id, agent, state.thread)
+        hold = self._keeper.holds(agent)
+        return watch.Watch(
+            self.runs, state.id, agent, after=after, retracts=retracts, hold=hold, opening=started, pauses=True
+        )
 
     async def _tell_again(self, state: protocols.RunState, run_id: str) -> list[events.RunEvent]:
         """All that the run has said up to its question."""
@@ -225,8 +251,16 @@ def _shown_codes(request: requests.RunRequest) -> list[str]:
 
 
 def _is_same(new: protocols.NewRun, request: requests.RunRequest) -> bool:
-    """Whether the request is the one that the run was started with, sent again."""
-    return not new.history and _said(new.request.messages) == _said(request.messages)
+    """Whether the request is the one that the run was started with, sent again: by the same user, in the same
+    thread, for a front end may have one key for all."""
+    asked = new.request
+    named = None if asked.thread_id == new.id else asked.thread_id
+    same_place = asked.user == request.user and (request.thread_id is None or named == request.thread_id)
+    return same_place and not new.history and _said(asked.messages) == _said(request.messages)
+
+
+def _asks(event: events.LogEvent, codes: Sequence[str]) -> bool:
+    return isinstance(event, events.RunWaiting) and any(ask.code in codes for ask in event.asks)
 
 
 def _said(conversation: Sequence[messages.Message]) -> list[messages.Message]:

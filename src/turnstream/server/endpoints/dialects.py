@@ -160,8 +160,14 @@ class Dialects:
             scopes.set_rate_headers(scope, rate_limits.headers(dialect, admitted.rates, incoming.time))
         client = deliver.Client(scope, receive, scopes.outgoing(scope), self._refuse, self._service.settings)
         if self._people.concerns(exchange.request, name):
-            retracts = dialect in kept.RETRACTING
-            told = await self._people.take(exchange.request, principal, name, run_id, retracts)
+            told = await self._people.take(
+                exchange.request,
+                principal,
+                name,
+                run_id,
+                retracts=dialect in kept.RETRACTING,
+                one_chat=dialect in kept.CHATS,
+            )
             if told is not None:
                 scopes.set_run_id(scope, told.id)
                 await deliver.deliver(told, exchange, client)
