@@ -75,6 +75,12 @@ fuzz-short: install $(VENV)-fuzz/.installed ## every decoder under atheris for 2
 audit: install $(VENV)-audit/.installed ## known vulnerabilities of what we install (asks a service on the network)
 	@for name in base dev; do $(VENV)-audit/bin/pip-audit --disable-pip --require-hashes -r requirements/$$name.txt || exit 1; done
 
+faults: install ## all faults at all places in all protocols (2,800 cells, 2 minutes); writes docs/faults.md
+	$(BIN)/python -m tests.faults
+
+soak: install ## a thousand streams, fifty thousand runs, a thousand readers of one byte a second: ten minutes
+	nice -n 10 $(BIN)/python -m tests.soak
+
 soak-runs: install ## owners of kept runs are killed at every call of their database; writes the table of docs/kept-runs.md
 	SOAK=1 $(BIN)/python -m pytest $(PYTEST_ARGS) -p tests.fault_table tests/runs tests/server tests/clients
 
