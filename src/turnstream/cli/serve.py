@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import gc
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
@@ -62,12 +64,23 @@ def serve(
         return service
 
     loader = Loader(target, model, finish)
-    service = loader.first()
+    with _uncollected():
+        service = loader.first()
     if worker is None and service.settings.workers > 1:
         from turnstream.cli import workers as parent
 
         parent.start(service, context, log_level, log_format, keeps_nothing=keeps_nothing)
     run(service, log_level=log_level, log_format=log_format, otel=otel, worker=worker, load=loader.again)
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """What is loaded here stays, so nothing is gained by looking for what does not."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def with_settings(
@@ -112,12 +125,13 @@ def run(
     configuration anew. Raises `ConfigurationError` if that is not safe or not possible."""
     import asyncio
 
-    from turnstream import redaction
-    from turnstream.runs import stores
-    from turnstream.server import worker as workers
-    from turnstream.server.run import listen, server
-    from turnstream.telemetry import logs
-    from turnstream.telemetry import otel as telemetry
+    with _uncollected():
+        from turnstream import redaction
+        from turnstream.runs import stores
+        from turnstream.server import worker as workers
+        from turnstream.server.run import listen, server
+        from turnstream.telemetry import logs
+        from turnstream.telemetry import otel as telemetry
 
     secrets = {*service.secrets, *redaction.of_url(service.settings.store)}
     is_json = logs.set_up(log_level, log_format, sys.stderr, secrets)
