@@ -259,6 +259,7 @@ async def test_a_link_shows_the_question_and_its_form_answers_it(store: str) -> 
         assert "/tmp/x" in shown
         assert (await served.get(path.replace("&signature=", "&signature=A")))[0] == 404
         assert (await served.get(path.replace("by=ann", "by=bob")))[0] == 404
+        assert (await served.get(path.replace("&signature=", "&signature=%C3%A9")))[0] == 404
         assert not files.deleted  # looking does nothing
         async with served.client.post(served.url + path, data={"action": "approve"}) as response:
             assert (response.status, "Your answer is given." in await response.text()) == (200, True)

@@ -188,6 +188,14 @@ async def works(served: Served) -> None:
     assert (await served.post(ASK))[2]["choices"][0]["message"]["content"] == "hello"
 
 
+@pytest.mark.parametrize("path", ["/v1/threads/t", "/v1/conversations", "/v1/runs/r/answer", "/nowhere"])
+async def test_a_body_for_our_own_endpoints_is_limited_as_any_other(path: str) -> None:
+    async with serving(agent(), max_body=1000) as served:
+        assert (await served.post(b" " * 1001, path))[0] == 413
+        assert (await served.post(b"", path, content_encoding="gzip"))[0] == 415
+        assert served.server.state.bodies.used == 0
+
+
 async def test_a_body_of_unknown_length_is_limited_too() -> None:
     async def endless() -> Any:
         for _ in range(100):

@@ -196,7 +196,7 @@ def paths(application: Any) -> set[tuple[str, str]]:
     while not hasattr(application, "_api"):
         application = application._app
     rows = {(route.method, route.path) for route, _ in application._table.rows}
-    own = {(method, route.path) for route in application._api.routes for method in route.methods}
+    own = {(method, route.path) for route in application._api.api.routes for method in route.methods}
     return {(method, path) for method, path in rows | own if method != "HEAD"}
 
 

@@ -21,17 +21,28 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from turnstream import agent as agents
-from turnstream import identity, protocols
+from turnstream import errors, identity, protocols
 from turnstream.dialects import DIALECTS
 from turnstream.runs import memory, stores
 from turnstream.runs.admission import Admission
 from turnstream.runs.keeper import Keeper
-from turnstream.server import checks, identities, insight, openapi, refusals, routes, scopes, triggers, versions
+from turnstream.server import (
+    checks,
+    identities,
+    insight,
+    openapi,
+    refusals,
+    request,
+    routes,
+    scopes,
+    triggers,
+    versions,
+)
 from turnstream.server.conversations import Conversations
 from turnstream.server.endpoints import (
     admin,
@@ -175,7 +186,7 @@ class Application:
         directory = identities.directory(settings, service.folder)
         api = self._api(service, kept, asked, table, refuse)
         dialects = Dialects(service, state, admission, self._conversations, kept, asked, refuse)
-        stack: ASGIApp = _Router(table, dialects, api)
+        stack: ASGIApp = _Router(table, dialects, _Bounded(api, settings, state, refuse))
         for layer, args, kwargs in reversed(_middleware(settings, state, directory, table, refuse)):
             stack = layer(stack, *args, **kwargs)
         return versions.Version(service, stack, directory, service, admission, meter=admission.meter_for)
@@ -251,6 +262,28 @@ def _middleware(
         else Middleware(Origin, settings, table, refuse),
         Middleware(Permissions, table, refuse),
     ]
+
+
+class _Bounded:
+    """Our own API, whose endpoints read a body as it is: it is read before, within the same bounds as a dialect's."""
+
+    def __init__(self, api: ASGIApp, settings: ServerSettings, state: State, refuse: refusals.Refusals) -> None:
+        self.api, self._settings, self._state, self._refuse = api, settings, state, refuse
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        has_body = scope["type"] == "http" and scope["method"] not in ("GET", "HEAD")
+        return (self._read if has_body else self.api)(scope, receive, send)
+
+    async def _read(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._state.bodies.share() as share:
+            try:
+                body = await request.Reader(scope, receive, self._settings, share).body()
+            except ClientDisconnect:
+                return
+            except errors.TurnstreamError as error:
+                await self._refuse(scope, error)(scope, receive, send)
+                return
+            await self.api(scope, request.replay(body, receive), send)
 
 
 class _Router:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive, Scope
+from starlette.types import Message, Receive, Scope
 
 from turnstream import errors, messages, requests
 from turnstream.dialects import base
@@ -66,6 +66,10 @@ class Reader:
             stores=stores,
         )
 
+    async def body(self) -> bytes:
+        """Of a request that is for no dialect. Raises as `read` does."""
+        return await self._body(headers(self.scope))
+
     def _base_url(self) -> str:
         """Where clients reach the server."""
         return self.settings.public_url or proxies.base_url(self.scope, self.settings.trusted_proxies)
@@ -102,6 +106,16 @@ class Reader:
             self.share.grow(size)
             pieces.append(piece)
         return b"".join(pieces)
+
+
+def replay(body: bytes, receive: Receive) -> Receive:
+    """A ``receive`` that gives the body, which was read already, and then what comes."""
+    left = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive_again() -> Message:
+        return left.pop() if left else await receive()
+
+    return receive_again
 
 
 def headers(scope: Scope) -> dict[str, str]:
