@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import jsonschema
@@ -13,6 +16,7 @@ import pytest
 import yaml
 
 from tests.cli.test_serve import running
+from turnstream import messages, requests
 from turnstream.cli.check import report
 from turnstream.config import load
 
@@ -62,3 +66,34 @@ def test_the_client_with_a_tool_of_its_own_gets_its_answer() -> None:
         )
     assert "[read_file ran here" in done.stdout
     assert "[build-system]" in done.stdout
+
+
+async def call(example: Path, name: str, **arguments: object) -> str:
+    """What the tool of the example gives whose name begins so."""
+    (agent,) = load(example, {}).agents.values()
+    context = requests.RunContext()
+    async with agent:
+        for toolbox in agent.toolboxes:
+            for spec in await toolbox.tools(context):
+                if spec.name.startswith(name):
+                    made = messages.ToolCall("c1", spec.name, json.dumps(arguments))
+                    return str((await toolbox.call(made, context)).content)
+    raise AssertionError(f"{example} has no tool {name}")
+
+
+def test_the_handbook_is_found_by_its_agent(tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLES / "handbook", tmp_path, dirs_exist_ok=True)
+    command = [sys.executable, "-m", "turnstream", "index", "docs"]
+    subprocess.run(command, check=True, capture_output=True, timeout=60, cwd=tmp_path)
+    assert "30 days" in asyncio.run(call(tmp_path / "agent.yaml", "search", query="How many days of holidays?"))
+
+
+async def test_the_notes_are_kept_by_a_real_server_of_mcp() -> None:
+    assert await call(EXAMPLES / "notes.yaml", "notes_add_note", text="milk") == "note 1 is kept"
+
+
+def test_the_reporter_reports_on_working_days() -> None:
+    service = load(EXAMPLES / "reporter.yaml", {})
+    moment = next(service.schedules["morning"].after(datetime(2026, 11, 27, 12, tzinfo=UTC)))
+    assert moment.isoformat() == "2026-11-30T07:30:00+01:00"
+    assert [hook.url for hook in service.webhooks] == ["https://ops.example.com/agents"]

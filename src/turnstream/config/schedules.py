@@ -39,7 +39,7 @@ class ScheduleSection(Section):
     """A conversation that each run goes on with. Without it each run begins a new one."""
     principal: Annotated[NonEmpty | None, Field(alias="as")] = None
     """Whom the runs work for: the name of a key, or any name. Required where the server has keys."""
-    grace: Annotated[float, Field(ge=60, allow_inf_nan=False)] = _DEFAULTS["grace"]
+    grace: Annotated[float, Field(ge=60, le=604_800)] = _DEFAULTS["grace"]
     """How many seconds late a run may start, after a time when no server was running."""
 
     @model_validator(mode="after")

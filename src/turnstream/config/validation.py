@@ -41,7 +41,6 @@ _PATTERNS = {
     "python": _REFERENCE,
     "ask": _REFERENCE,
     "public_url": "must be an address such as https://agents.example.com",
-    "url": "must be an address such as https://example.com/path, without a user, a password or a fragment",
     "root_path": "must be a path such as /agents, without a slash at its end",
     "prefix": "must be of letters, digits, '_' and '-', at most 32 of them",
 }

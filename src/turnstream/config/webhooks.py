@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, get_args
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from turnstream import errors
 from turnstream.config.document import Document, Path
@@ -13,12 +14,21 @@ from turnstream.outside import webhooks
 
 Event = Literal["run.finished", "run.failed", "run.cancelled", "run.waiting"]
 _DEFAULTS = defaults_of(webhooks.Webhook)
+_URL = re.compile(r"^https?://[^/?#@\s]+([/?][^#\s]*)?$")
+
+
+def _check_url(value: str) -> str:
+    if not _URL.match(value):
+        raise ValueError(
+            "must be an address such as https://example.com/path, without a user, a password or a fragment"
+        )
+    return value
 
 
 class WebhookSection(Section):
     """Who is told when kept runs end or wait, as Standard Webhooks has it."""
 
-    url: Annotated[str, Field(pattern=r"^https?://[^/?#@\s]+([/?][^#\s]*)?$", repr=False)]
+    url: Annotated[Secret, AfterValidator(_check_url)]
     """Where it is told. Addresses that are not public are refused, unless `allow_private` names them."""
     secret: Secret
     """What it is signed with: `whsec_` and the base64 of 24 to 64 random bytes."""
