@@ -120,8 +120,8 @@ playground: playground/node_modules/.installed ## build the page into the packag
 page: install playground/node_modules/.installed ## the page: is its build that of its source, and does it work in a real Chromium
 	cd playground && npm run check && node check-build.mjs && TURNSTREAM_PYTHON=$(CURDIR)/$(BIN)/python npm test
 
-conformance: install ## official suites against a running server; SUITES=PATH has those that exist as repositories (a2a-tck, JSONTestSuite)
-	$(BIN)/python -m tests.conformance $(SUITES)
+conformance: install $(VENV)-conformance/.installed ## official suites against a running server; SUITES=PATH has those that exist as repositories (a2a-tck, JSONTestSuite)
+	CONFORMANCE_PYTHON=$${CONFORMANCE_PYTHON:-$(CURDIR)/$(VENV)-conformance/bin/python} $(BIN)/python -m tests.conformance $(SUITES)
 
 clients: install $(VENV)-clients/.installed tests/clients/frameworks/node_modules/.installed ## agent frameworks of Python and Node.js against the server, in environments of their own (350 MB)
 	FRAMEWORKS_PYTHON=$(CURDIR)/$(VENV)-clients/bin/python $(BIN)/python -m pytest tests/clients/test_frameworks.py
