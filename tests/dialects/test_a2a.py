@@ -371,3 +371,11 @@ def test_what_is_no_call_is_an_error_of_json_rpc(body: bytes, code: int) -> None
 @pytest.mark.parametrize("path", ["/.well-known/agent-card.json", "/.well-known/agent.json"])
 def test_the_card_is_found_where_old_and_new_clients_look(path: str) -> None:
     assert [route.public for route in A2A.routes if route.path.endswith(path)] == [True, True]
+
+
+@pytest.mark.parametrize(("method", "kind"), [("tasks/resubscribe", "text/event-stream"), ("SubscribeToTask", "json")])
+def test_an_error_of_a_stream_is_a_stream_for_clients_of_0_3(method: str, kind: str) -> None:
+    refused = Kept(A2A()).decode(client_request(method, {"id": "x"}, accept="text/event-stream"))
+    assert isinstance(refused, Reply)
+    assert kind in refused.content_type
+    assert b"-32001" in refused.body

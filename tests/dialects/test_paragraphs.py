@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.dialects import test_a2a, test_openai_chat, test_orchestrate
 from tests.dialects.sequences import batched, runs
-from turnstream.dialects.paragraphs import joined
+from turnstream.dialects.paragraphs import join
 from turnstream.dialects.statuses import STOPPED
 from turnstream.events import (
     RefusalDelta,
@@ -74,4 +74,4 @@ def test_the_stream_adds_up_to_the_joined_text(
     finished: list[RunEvent] = [event for event in run if not isinstance(event, RefusalDelta)]
     if isinstance(finished[-1], RunFinished):
         stopped = finished[-1].reason == "max_steps"
-        assert read(batched(cuts, finished)) == joined(finished, STOPPED if stopped else "")
+        assert read(batched(cuts, finished)) == join(finished, STOPPED if stopped else "")

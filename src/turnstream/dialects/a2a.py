@@ -41,7 +41,7 @@ class A2A:
     )
 
     def decode(self, request: base.ClientRequest) -> base.Decoded:
-        agent = objects.known(request.agents, request.path_params.get("agent"))
+        agent = objects.find_agent(request.agents, request.path_params.get("agent"))
         if request.method == "GET":
             return _card(request, agent)
         try:
@@ -88,8 +88,9 @@ class _Call:
     def error(self, code: int, message: str) -> base.Reply:
         modern = self._version == "1.0" or self._request.headers.get("a2a-version", "").strip().startswith("1.")
         told = objects.rpc_error(self._id, code, message, "1.0" if modern else "0.3")
-        if self._act in ("stream", "join") and "text/event-stream" in self._request.headers.get("accept", ""):
-            return base.Reply(200, b"data: " + told + b"\n\n", "text/event-stream")  # as its client reads an answer
+        streams = self._act in ("stream", "join") and "text/event-stream" in self._request.headers.get("accept", "")
+        if streams and not modern:  # clients of 0.3 read an answer to these as a stream alone, those of 1.0 as either
+            return base.Reply(200, b"data: " + told + b"\n\n", "text/event-stream")
         return base.Reply(200, told)
 
     def decode(self) -> base.Decoded:
@@ -118,18 +119,18 @@ class _Call:
         """Go on with the task of that id, if whoever asks has one."""
 
         def go_on(found: _Found) -> _Answer:
-            return then(objects.read_task(found[id])) if id in found else self._missing()
+            return then(objects.read_task(found[id])) if id in found else self._refuse_unknown()
 
         return base.Lookup(self._agent, (id,), go_on)
 
-    def _missing(self) -> base.Reply:
+    def _refuse_unknown(self) -> base.Reply:
         return self.error(_NOT_FOUND, "This server has no such task, or no longer.")
 
     def _push(self, act: str, version: objects.Version) -> base.Decoded:
         self._version = version
         if not self._request.can_keep:
             return self.error(_NO_PUSH, "Push notifications need a server that keeps runs.")
-        wanted = a2a_push.Call(act, version, self._id, self.error).decode(self._rpc.params, self._missing())
+        wanted = a2a_push.Call(act, version, self._id, self.error).decode(self._rpc.params, self._refuse_unknown())
         task = wanted.run_id
         return base.Lookup(self._agent, (task,), lambda found: wanted if task in found else wanted.missing)
 
@@ -145,7 +146,7 @@ class _Call:
     def _join(self, task: objects.Task) -> base.Reply | base.Attachment:
         if task.state not in objects.OPEN:
             return self.error(_UNSUPPORTED, f"The task is {task.state}: ask for the task itself.")
-        ask = Ask(self._version, self._id, True, statuses.wanted(self._request))
+        ask = Ask(self._version, self._id, True, statuses.are_wanted(self._request))
         text = "This task ends with the stream that it was begun with, which cannot be joined: ask for the task itself."
         return base.Attachment(
             self._agent,
@@ -178,7 +179,7 @@ class _Call:
 
     @property
     def _ask(self) -> Ask:
-        return Ask(self._version, self._id, self._act == "stream", statuses.wanted(self._request))
+        return Ask(self._version, self._id, self._act == "stream", statuses.are_wanted(self._request))
 
     def _keep(self, wanted: api.SendConfiguration, pushes: tuple[requests.Push, ...]) -> requests.Keep | None:
         """A client that does not wait asks for the task later, or is told of it."""
@@ -246,15 +247,15 @@ class Exchange:
     def reply(self, agent: str, batch: Sequence[events.RunEvent]) -> base.Reply:
         encoder = self.encoder(agent)
         encoder.feed(batch)
-        return self._whole(encoder)
+        return self._reply_whole(encoder)
 
     def refuse(self, error: errors.TurnstreamError, request_id: str) -> base.Reply:
         """A run that failed is a failed task, as it would be later."""
         encoder = self.encoder("")
         frames = encoder.feed([events.RunFailed(error.code, error.message, error.status, usage.Usage())])
-        return base.Reply(200, frames, "text/event-stream") if self.stream else self._whole(encoder)
+        return base.Reply(200, frames, "text/event-stream") if self.stream else self._reply_whole(encoder)
 
-    def _whole(self, encoder: Encoder) -> base.Reply:
+    def _reply_whole(self, encoder: Encoder) -> base.Reply:
         """``SendMessage`` of 1.0 says by a member that the result is a task, 0.3 by its kind."""
         task = objects.task_object(encoder.task, self._ask.version)
         result = task if self._ask.version == "0.3" else {"task": task}

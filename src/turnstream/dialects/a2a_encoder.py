@@ -175,7 +175,7 @@ class Encoder(base.StreamEncoder):
         del self.task.texts[self._safe :]
         self._paragraphs = paragraphs.Paragraphs()
         self._paragraphs.last = self.task.texts[-1] if self.task.texts else ""
-        return self._whole(last=False) if void else b""
+        return self._replace_artifact(last=False) if void else b""
 
     def _thought(self) -> bytes:
         text = "".join(self._reasoning)
@@ -187,7 +187,7 @@ class Encoder(base.StreamEncoder):
         self.task.usage = objects.usage_object(usage)
         self.task.failure = failure
         # Some clients (google-adk) keep only what the last chunk holds, and by the protocol it replaces what was there.
-        whole = self._whole(last=True) if failure is None else b""
+        whole = self._replace_artifact(last=True) if failure is None else b""
         self.task.state = "canceled" if cancelled else "completed" if failure is None else "failed"
         return whole + self._update({"usage": self.task.usage}, failure, final=True)
 
@@ -198,7 +198,7 @@ class Encoder(base.StreamEncoder):
         self._paragraphs.open = False
         return self._update({"asks": asking.details(waiting)}, self.task.asked, final=True)
 
-    def _whole(self, last: bool) -> bytes:
+    def _replace_artifact(self, last: bool) -> bytes:
         """The artifact once more."""
         if not self.task.texts:
             return b""

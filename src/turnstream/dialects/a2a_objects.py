@@ -160,7 +160,7 @@ def rpc_error(id: RpcId, code: int, message: str, version: Version = "0.3") -> b
     return jsontext.encode({"jsonrpc": "2.0", "id": id, "error": error})
 
 
-def known(agents: Mapping[str, str], name: str | None) -> str:
+def find_agent(agents: Mapping[str, str], name: str | None) -> str:
     """The agent of that name, the first without one."""
     if name is None and agents:
         return next(iter(agents))

@@ -23,7 +23,7 @@ def answers(message: api.Message) -> tuple[asks.Answer, ...]:
         asks.Answer(
             str(data["code"]),
             "accept" if data.get("approve", "value" in data) is True else "decline",
-            bodies.bounded(data.get("value", data.get("arguments")), "message.parts"),
+            bodies.check_depth(data.get("value", data.get("arguments")), "message.parts"),
             reason=str(data.get("reason") or ""),
         )
         for data in given
@@ -34,7 +34,7 @@ def _part(part: api.Part, path: str) -> messages.ContentPart:
     if part.text is not None:
         return messages.TextPart(part.text)
     if part.data is not None:
-        return messages.TextPart(jsontext.encode(bodies.bounded(part.data, path)).decode())
+        return messages.TextPart(jsontext.encode(bodies.check_depth(part.data, path)).decode())
     file = part.file or api.File(part.raw, part.url, part.media_type, part.filename)
     mime = file.mime_type or "application/octet-stream"
     if file.bytes is not None:

@@ -55,7 +55,7 @@ class Exchange:
     headers: Mapping[str, str] = {}
 
     def __init__(self, body: api.RunAgentInput, client: base.ClientRequest) -> None:
-        self._body, self._statuses, self._client = body, statuses.wanted(client), client
+        self._body, self._statuses, self._client = body, statuses.are_wanted(client), client
         incoming.name(body.run_id, "runId")
         self.request = ag_ui_request.run_request(body, client.path_params.get("agent"))
         self.thread = incoming.thread_ref(self.request, client.headers)
@@ -100,7 +100,7 @@ class Encoder(blocks.BlockEncoder):
         self._messages = None if conversation is None else [*conversation]  # with those of finished steps
         self._unsafe = False  # in a step that the model has not finished
 
-    def opening(self, kind: blocks.Kind, id: str) -> bytes:
+    def open_block(self, kind: blocks.Kind, id: str) -> bytes:
         if kind == "text":
             self._text_id = id
             return _frame("TEXT_MESSAGE_START", messageId=id, role="assistant")
@@ -111,7 +111,7 @@ class Encoder(blocks.BlockEncoder):
         type = "TEXT_MESSAGE_CONTENT" if kind == "text" else "REASONING_MESSAGE_CONTENT"
         return _frame(type, messageId=id)[:-3] + b',"delta":'
 
-    def closing(self, kind: blocks.Kind, id: str) -> bytes:
+    def close_block(self, kind: blocks.Kind, id: str) -> bytes:
         if kind == "text":
             return _frame("TEXT_MESSAGE_END", messageId=id)
         return _frame("REASONING_MESSAGE_END", messageId=id) + _frame("REASONING_END", messageId=id)

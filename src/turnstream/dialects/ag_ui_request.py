@@ -25,7 +25,7 @@ def run_request(body: api.RunAgentInput, agent: str | None) -> requests.RunReque
             options=_options(body.forwarded_props),
             thread_id=incoming.name(body.thread_id, "threadId"),
             context=_context(body),
-            client_context=_shown(body.context or ()),
+            client_context=_describe_context(body.context or ()),
             answers=tuple(_answer(entry) for entry in body.resume or ()),
         )
     )
@@ -55,7 +55,7 @@ def show(message: messages.AssistantMessage, id: str) -> dict[str, Any]:
 
 def _answer(entry: api.ResumeEntry) -> asks.Answer:
     """``payload`` is what the interrupt's schema asks for; for an approval a bare true or false will do."""
-    payload = bodies.bounded(entry.payload, "resume")
+    payload = bodies.check_depth(entry.payload, "resume")
     if entry.status != "resolved":
         return asks.Answer(entry.interrupt_id, "cancel")
     if isinstance(payload, bool):
@@ -77,12 +77,12 @@ def _context(body: api.RunAgentInput) -> dict[str, Any]:
     context: dict[str, Any] = {item.description: item.value for item in body.context or ()}
     for name, value in (("state", body.state), ("forwarded_props", body.forwarded_props)):
         if value is not None:
-            context[name] = bodies.bounded(value, name)
-    bodies.bounded(context, "context")
+            context[name] = bodies.check_depth(value, name)
+    bodies.check_depth(context, "context")
     return context
 
 
-def _shown(context: Sequence[api.Context]) -> str:
+def _describe_context(context: Sequence[api.Context]) -> str:
     """For the model. CopilotKit's hooks and assistant-ui promise that it sees it."""
     if not context:
         return ""
@@ -116,7 +116,7 @@ def _number(value: Any) -> float | None:
 
 def _integer(value: Any, least: int | None = None) -> int | None:
     number = _number(value)
-    return None if number is None or number != int(number) else incoming.whole(number, "forwardedProps", least)
+    return None if number is None or number != int(number) else incoming.read_integer(number, "forwardedProps", least)
 
 
 def _tool_choice(choice: Any) -> str | dict[str, Any] | None:
@@ -159,7 +159,7 @@ def _content(content: Any, path: str) -> messages.Content:
     if isinstance(content, list) and all(isinstance(part, dict) and "type" in part for part in content):
         parts = [bodies.convert(part, api.Part, f"{path}.content[{at}]") for at, part in enumerate(content)]
         return incoming.content([_part(part) for part in parts])
-    return jsontext.encode(bodies.bounded(content, f"{path}.content")).decode()
+    return jsontext.encode(bodies.check_depth(content, f"{path}.content")).decode()
 
 
 def _part(part: api.Part) -> messages.ContentPart:

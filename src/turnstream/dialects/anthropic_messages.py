@@ -54,7 +54,7 @@ class Exchange:
         self.request, self.stream = request, bool(body.stream)
         self.thread = incoming.thread_ref(request, client.headers, body.metadata)
         self.headers: Mapping[str, str] = {ID_HEADER: client.request_id}
-        self._id, self._beta, self._statuses = client.id, is_beta(client), statuses.wanted(client)
+        self._id, self._beta, self._statuses = client.id, is_beta(client), statuses.are_wanted(client)
         self._estimate = anthropic_messages_request.estimate(request) if self.stream else 0
 
     def encoder(self, agent: str) -> Encoder:
@@ -63,7 +63,7 @@ class Exchange:
 
     def reply(self, agent: str, batch: Sequence[events.RunEvent]) -> base.Reply:
         encoder = self.encoder(agent)
-        message = whole(encoder.feed(batch) + encoder.close())
+        message = collect(encoder.feed(batch) + encoder.close())
         return base.Reply(200, jsontext.encode(message), headers=self.headers)
 
     def refuse(self, error: errors.TurnstreamError, request_id: str) -> base.Reply:
@@ -102,7 +102,7 @@ class Encoder(blocks.BlockEncoder):
             text = self._paragraphs.begin(text)
         return super()._say(kind, text)
 
-    def opening(self, kind: blocks.Kind, id: str) -> bytes:
+    def open_block(self, kind: blocks.Kind, id: str) -> bytes:
         begun = {
             "text": {"type": "text", "text": ""},
             "reasoning": {"type": "thinking", "thinking": "", "signature": ""},
@@ -114,7 +114,7 @@ class Encoder(blocks.BlockEncoder):
         inner = b'{"type":"text_delta","text":' if kind == "text" else b'{"type":"thinking_delta","thinking":'
         return _frame("content_block_delta", index=self._index)[:-3] + b',"delta":' + inner
 
-    def closing(self, kind: blocks.Kind, id: str) -> bytes:
+    def close_block(self, kind: blocks.Kind, id: str) -> bytes:
         return self._block_stop()
 
     def _block_start(self, block: dict[str, Any]) -> bytes:
@@ -285,7 +285,7 @@ def envelope(message: str, status: int) -> dict[str, Any]:
     return {"type": "error", "error": {"type": kind, "message": message}}
 
 
-def whole(stream: bytes) -> dict[str, Any]:
+def collect(stream: bytes) -> dict[str, Any]:
     """The message that the frames of a stream without an error add up to: the answer in one piece."""
     message: dict[str, Any] = {}
     for frame in stream.split(b"\n\n")[:-1]:

@@ -124,8 +124,8 @@ def _arguments(value: Any, path: str) -> str:
     """Proxies hand out an input as text, and their clients send it back. Text that is no object is not lost either."""
     if isinstance(value, str) and value.strip():
         found = jsontext.decode_object(value)
-        return jsontext.encode({"input": value} if found is None else bodies.bounded(found, path)).decode()
-    return jsontext.encode(bodies.bounded(value, path) if isinstance(value, dict) else {}).decode()
+        return jsontext.encode({"input": value} if found is None else bodies.check_depth(found, path)).decode()
+    return jsontext.encode(bodies.check_depth(value, path) if isinstance(value, dict) else {}).decode()
 
 
 def _result(block: api.Block, path: str) -> messages.ToolMessage:
@@ -133,7 +133,7 @@ def _result(block: api.Block, path: str) -> messages.ToolMessage:
     if not block.tool_use_id:
         where = f"{path}.tool_use_id"
         raise errors.RequestError(f"{where}: a result needs it.", param=where, code="missing_field")
-    content = bodies.bounded(block.content, f"{path}.content")
+    content = bodies.check_depth(block.content, f"{path}.content")
     return messages.ToolMessage(
         block.tool_use_id, _result_content(content, f"{path}.content"), is_error=bool(block.is_error)
     )
@@ -178,7 +178,7 @@ def _parts(block: api.Block, path: str) -> list[messages.ContentPart]:
         case api.Block(type="document", source=api.Source() as source):
             return _document(block, source, path)
         case api.Block(type="search_result", source=source):
-            found = _result_content(bodies.bounded(block.content, f"{path}.content"), f"{path}.content")
+            found = _result_content(bodies.check_depth(block.content, f"{path}.content"), f"{path}.content")
             words = f"{block.title or ''}\n{source or ''}\n{messages.content_text(found)}"
             return [messages.TextPart(words.strip())]
         case _:
@@ -190,7 +190,7 @@ def _document(block: api.Block, source: api.Source, path: str) -> list[messages.
         text = source.data
         if source.type == "content":
             where = f"{path}.source"
-            text = messages.content_text(_result_content(bodies.bounded(source.content, where), where))
+            text = messages.content_text(_result_content(bodies.check_depth(source.content, where), where))
         return [messages.TextPart("\n\n".join(filter(None, (block.title, block.context, text))))]
     about: list[messages.ContentPart] = [messages.TextPart(block.context)] if block.context else []
     if source.type == "file":
@@ -212,13 +212,13 @@ def _options(body: api.MessagesRequest) -> requests.ModelOptions:
     return requests.ModelOptions(
         temperature=body.temperature,
         top_p=body.top_p,
-        max_completion_tokens=incoming.whole(body.max_tokens, "max_tokens", 1),
+        max_completion_tokens=incoming.read_integer(body.max_tokens, "max_tokens", 1),
         stop=incoming.stops(body.stop_sequences),
         response_format=_format(body.output_config) or _format({"format": body.output_format}),
         reasoning_effort=_effort(body),
         tool_choice=None if choice is None else _tool_choice(choice),
         parallel_tool_calls=False if choice is not None and choice.disable_parallel_tool_use else None,
-        extra=None if body.top_k is None else {"top_k": incoming.whole(body.top_k, "top_k")},
+        extra=None if body.top_k is None else {"top_k": incoming.read_integer(body.top_k, "top_k")},
     )
 
 
@@ -252,7 +252,7 @@ def _effort(body: api.MessagesRequest) -> str | None:
 def _format(config: dict[str, Any] | None) -> dict[str, Any] | None:
     match config:
         case {"format": {"type": "json_schema", "schema": dict(schema)}}:
-            schema = bodies.bounded(schema, "output_config.format.schema")
+            schema = bodies.check_depth(schema, "output_config.format.schema")
             return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": True}}
         case _:
             return None

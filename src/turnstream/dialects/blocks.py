@@ -68,22 +68,22 @@ class BlockEncoder(base.StreamEncoder):
         self._count += 1
         self._kind, self._id = kind, f"{self._prefix}{self._count}"
         self._delta = self.delta(kind, self._id)
-        return closed + self.opening(kind, self._id)
+        return closed + self.open_block(kind, self._id)
 
     def _leave(self) -> bytes:
         if self._kind is None:
             return b""
         kind, self._kind = self._kind, None
-        return self.closing(kind, self._id)
+        return self.close_block(kind, self._id)
 
-    def opening(self, kind: Kind, id: str) -> bytes:
+    def open_block(self, kind: Kind, id: str) -> bytes:
         raise NotImplementedError
 
     def delta(self, kind: Kind, id: str) -> bytes:
         """A delta's frame up to its text, which ``delta_end`` follows."""
         raise NotImplementedError
 
-    def closing(self, kind: Kind, id: str) -> bytes:
+    def close_block(self, kind: Kind, id: str) -> bytes:
         raise NotImplementedError
 
     def event(self, event: events.RunEvent) -> bytes:

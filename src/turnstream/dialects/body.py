@@ -34,7 +34,7 @@ def decode(body: bytes, type: type[T]) -> T:
 def convert(value: Any, type: type[T], path: str) -> T:
     """A free-form part of a body, as the struct that it has to be."""
     try:
-        return msgspec.convert(bounded(value, path), type=type)
+        return msgspec.convert(check_depth(value, path), type=type)
     except msgspec.ValidationError as error:
         raise _invalid(error) from None
 
@@ -76,7 +76,7 @@ def _invalid(error: msgspec.ValidationError) -> errors.RequestError:
     return errors.RequestError(message, param=path or None, code="invalid_type" if not missing else "missing_field")
 
 
-def bounded(value: Any, path: str) -> Any:
+def check_depth(value: Any, path: str) -> Any:
     """``value``, if it is not nested deeper than `MAX_DEPTH`."""
     level: list[Any] = [value]
     for _ in range(MAX_DEPTH):

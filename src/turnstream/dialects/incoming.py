@@ -82,7 +82,7 @@ def mark_housekeeping(request: requests.RunRequest) -> requests.RunRequest:
 
 def values(metadata: Mapping[str, Any] | None, path: str = "metadata") -> dict[str, Any]:
     """What the client sends beside its messages, for tools (`RunContext.values`)."""
-    return dict(body.bounded(metadata, path)) if metadata else {}
+    return dict(body.check_depth(metadata, path)) if metadata else {}
 
 
 def client_tool(
@@ -92,11 +92,11 @@ def client_tool(
     if not name:
         where = f"{path.rpartition('.')[0]}.name"
         raise errors.RequestError(f"{where}: must not be empty.", param=where, code="invalid_value")
-    schema = body.bounded(parameters, path) or {"type": "object", "properties": {}}
+    schema = body.check_depth(parameters, path) or {"type": "object", "properties": {}}
     return toolspec.ToolSpec(name, description or "", schema, strict, source="client")
 
 
-def whole(value: float | None, path: str, least: int | None = None) -> int | None:
+def read_integer(value: float | None, path: str, least: int | None = None) -> int | None:
     """An integer, which JSON may write as 100.0. What is below ``least`` means no limit, as with llama.cpp: None."""
     if value is None:
         return None
@@ -126,7 +126,7 @@ def arguments(value: Any, path: str) -> str:
     """The arguments of a call in a history, however its client wrote them: an object, its JSON text, or nothing."""
     if isinstance(value, str):
         return value if value.strip() else "{}"
-    return "{}" if value is None else jsontext.encode(body.bounded(value, path)).decode()
+    return "{}" if value is None else jsontext.encode(body.check_depth(value, path)).decode()
 
 
 def content(parts: Sequence[messages.ContentPart]) -> messages.Content:

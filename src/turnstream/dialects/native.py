@@ -149,11 +149,11 @@ def run_object(
         "ended_at": ended_at,
         "usage": None if used is None else openai_chat.usage_object(used),
         "error": error,
-        "waiting": _waiting(ending) if status == "waiting" else None,
+        "waiting": _show_waiting(ending) if status == "waiting" else None,
     }
 
 
-def _waiting(ending: object) -> dict[str, Any] | None:
+def _show_waiting(ending: object) -> dict[str, Any] | None:
     """The calls that the run waits for, and what is asked about those that are the agent's own."""
     if not isinstance(ending, events.RunWaiting):
         return None

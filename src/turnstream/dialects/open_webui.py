@@ -21,7 +21,7 @@ def status(
             return _status(statuses.description(event), done=not isinstance(event, events.ToolCallsDetected))
 
 
-def stopped() -> dict[str, Any]:
+def show_stop() -> dict[str, Any]:
     """The status of a run that ends while its tools run: without it the page would wait for them for ever."""
     return _status("Stopped", done=True)
 

@@ -228,7 +228,7 @@ class Encoder(base.StreamEncoder):
             self._tools_run = isinstance(event, events.ToolCallsDetected)
             shown = {} if isinstance(event, events.StepStarted) else {"event": open_webui.status(event)}
             return self._extension({"agent": {"status": word, "details": details}, **shown})
-        delta = {"role": "system", "metadata": {"status": word, **_indexed(details)}}
+        delta = {"role": "system", "metadata": {"status": word, **_add_indexes(details)}}
         start = self._start("status_" + self._id.removeprefix("chatcmpl-"))
         return start + b',"choices":[{"index":0,"delta":' + jsontext.encode(delta) + self._unfinished + b"}\n\n"
 
@@ -272,7 +272,7 @@ class Encoder(base.StreamEncoder):
 
     def _fail(self, message: str, status: int, code: str, param: str | None = None) -> bytes:
         self.ended = True
-        shown = self._extension({"event": open_webui.stopped()}) if self._tools_run else b""
+        shown = self._extension({"event": open_webui.show_stop()}) if self._tools_run else b""
         return shown + b"data: " + jsontext.encode(envelope(message, status, code, param)) + b"\n\n"
 
 
@@ -284,7 +284,7 @@ def _choice(batch: Sequence[events.RunEvent]) -> dict[str, Any]:
     end = base.ending(batch)
     stopped = isinstance(end, events.RunFinished) and end.reason == "max_steps"
     asked = asking.message(end) if isinstance(end, events.RunWaiting) else ""
-    text = paragraphs.joined(batch, statuses.STOPPED if stopped else asked)
+    text = paragraphs.join(batch, statuses.STOPPED if stopped else asked)
     reasoning = "".join(event.text for event in batch if isinstance(event, events.ReasoningDelta))
     refusal = "".join(event.text for event in batch if isinstance(event, events.RefusalDelta))
     calls = [call for event in batch if isinstance(event, events.ClientToolCalls) for call in event.tool_calls]
@@ -318,7 +318,7 @@ def finish_reason(end: events.RunFinished, client_calls: bool) -> str:
             assert_never(end.reason)
 
 
-def _indexed(details: dict[str, Any]) -> dict[str, Any]:
+def _add_indexes(details: dict[str, Any]) -> dict[str, Any]:
     """With an index in each member of a list: openai-python's helper, which adds up deltas, fails on one without."""
     return {
         name: [{"index": index, **item} for index, item in enumerate(value)] if isinstance(value, list) else value

@@ -48,7 +48,7 @@ class _Reader:
                 self._drawn.add(_images(message, path))
                 self.conversation.append(messages.AssistantMessage(parts, message.name))
             case "tool" | "function":
-                id = self._answered(message, path)
+                id = self._find_answered(message, path)
                 self.conversation.append(messages.ToolMessage(id, _content(message.content, path), message.name or ""))
             case role:
                 raise incoming.unknown_role(role, f"{path}.role", "user, assistant, system, developer or tool")
@@ -57,7 +57,9 @@ class _Reader:
         """Anthropic's results stand in a user message, before what the user says."""
         results = [part for part in _parts(message) if _is_result(part)]
         for part in results:
-            result = _content(part.content if isinstance(part.content, str) else _converted(part.content, path), path)
+            result = _content(
+                part.content if isinstance(part.content, str) else _convert_parts(part.content, path), path
+            )
             self.conversation.append(messages.ToolMessage(self._open.close(part.tool_use_id or "", None), result))
         if results:
             rest = [part for part in message.content or () if not _is_result(part)]
@@ -67,7 +69,7 @@ class _Reader:
         content = self._drawn.show(_content(message.content, path))
         self.conversation.append(messages.UserMessage(content, message.name))
 
-    def _answered(self, message: api.ChatMessage, path: str) -> str:
+    def _find_answered(self, message: api.ChatMessage, path: str) -> str:
         given = "" if message.tool_call_id is None else str(message.tool_call_id)
         if id := self._open.close(given, message.name):
             return id
@@ -118,7 +120,7 @@ def _parts(message: api.ChatMessage) -> list[api.Part]:
     return [part for part in message.content if isinstance(part, api.Part)]
 
 
-def _converted(value: Any, path: str) -> list[api.Part | str]:
+def _convert_parts(value: Any, path: str) -> list[api.Part | str]:
     """The content of a part that is a message of its own."""
     given = value if isinstance(value, list) else [] if value is None else [jsontext.encode(value).decode()]
     return [item if isinstance(item, str) else bodies.convert(item, api.Part, path) for item in given]

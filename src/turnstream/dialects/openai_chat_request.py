@@ -107,27 +107,27 @@ def _tool(tool: api.Tool, path: str) -> toolspec.ToolSpec:
 
 
 def _options(body: api.ChatRequest, choice: str | dict[str, Any] | None) -> requests.ModelOptions:
-    incoming.whole(body.top_k, "top_k")
-    extra, openai = dict(_given(body, PASSED_ON)), dict(_given(body, OPENAI))
+    incoming.read_integer(body.top_k, "top_k")
+    extra, openai = dict(_read_given(body, PASSED_ON)), dict(_read_given(body, OPENAI))
     return requests.ModelOptions(
         temperature=body.temperature,
         top_p=body.top_p,
-        max_tokens=incoming.whole(body.max_tokens, "max_tokens", 1),
-        max_completion_tokens=incoming.whole(body.max_completion_tokens, "max_completion_tokens", 1),
+        max_tokens=incoming.read_integer(body.max_tokens, "max_tokens", 1),
+        max_completion_tokens=incoming.read_integer(body.max_completion_tokens, "max_completion_tokens", 1),
         stop=incoming.stops(body.stop),
-        seed=incoming.whole(body.seed, "seed"),
+        seed=incoming.read_integer(body.seed, "seed"),
         presence_penalty=body.presence_penalty,
         frequency_penalty=body.frequency_penalty,
-        response_format=bodies.bounded(body.response_format, "response_format"),
+        response_format=bodies.check_depth(body.response_format, "response_format"),
         reasoning_effort=_effort(body),
         tool_choice=choice,
         parallel_tool_calls=body.parallel_tool_calls,
-        extra=bodies.bounded(extra, "extra") if extra else None,
-        openai=bodies.bounded(openai, "extra") if openai else None,
+        extra=bodies.check_depth(extra, "extra") if extra else None,
+        openai=bodies.check_depth(openai, "extra") if openai else None,
     )
 
 
-def _given(body: api.ChatRequest, names: Sequence[str]) -> Iterator[tuple[str, Any]]:
+def _read_given(body: api.ChatRequest, names: Sequence[str]) -> Iterator[tuple[str, Any]]:
     for name, value in zip(names, attrgetter(*names)(body), strict=True):
         if value is not None:
             yield name, int(value) if name == "top_k" else value

@@ -79,7 +79,7 @@ class Exchange:
 
 
 def _server_calls(client: base.ClientRequest) -> ServerCalls:
-    if not statuses.wanted(client):
+    if not statuses.are_wanted(client):
         return "off"
     return "function" if any(name.startswith("x-openwebui-") for name in client.headers) else "mcp"
 
@@ -110,7 +110,7 @@ def _shell(
         "max_output_tokens": request.options.max_completion_tokens,
         "max_tool_calls": request.max_tool_calls,
         "tool_choice": body.tool_choice or "auto",
-        "tools": [tools.shown(spec, declared.forms[spec.name]) for spec in declared.specs if spec.name in offered],
+        "tools": [tools.show(spec, declared.forms[spec.name]) for spec in declared.specs if spec.name in offered],
         "truncation": body.truncation or "disabled",
         "text": {"format": {"type": "text"}, **(body.text or {})},
         "reasoning": body.reasoning,

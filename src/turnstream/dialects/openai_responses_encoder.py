@@ -247,7 +247,7 @@ class Encoder(base.StreamEncoder):
             if call.shape == "function" and call.client and _is_object(call.written):
                 del self._calls[id]
                 self._finished.add(id)
-                members = call.whole(messages.ToolCall(id, call.form.name, call.written))
+                members = call.describe_end(messages.ToolCall(id, call.form.name, call.written))
                 frames.append(self._frame(call.done, **call.place, **members))
                 frames.append(self._finish_item(call.index, call.object("completed", call.written)))
         return b"".join(frames)
@@ -261,7 +261,7 @@ class Encoder(base.StreamEncoder):
         call = self._calls.get(whole.id)
         if call is None:
             return opened
-        members = call.whole(whole)
+        members = call.describe_end(whole)
         text = members.get("input", members.get("arguments", ""))
         rest = text.removeprefix(call.written) if text.startswith(call.written) else ""
         delta = self._frame(call.delta, **call.place, delta=rest) if rest else b""

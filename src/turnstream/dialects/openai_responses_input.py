@@ -78,7 +78,7 @@ class _Reader:
         if kind in ("function_call", "custom_tool_call", "mcp_call") and not item.name:
             text = f"{path}.name: this field is required."
             raise errors.RequestError(text, param=f"{path}.name", code="missing_field")
-        name = tools.qualified(item.name or kind.removesuffix("_call"), item.namespace)
+        name = tools.qualify(item.name or kind.removesuffix("_call"), item.namespace)
         self._calls.add(id)
         self._add_call(messages.ToolCall(id, name, _arguments(item, path)))
         if kind not in _ANSWERED:
@@ -137,7 +137,7 @@ def _output(output: Any, path: str) -> messages.Content:
         return _content(output, path)
     if output is None or isinstance(output, str):
         return output or ""
-    return jsontext.encode(bodies.bounded(output, path)).decode()
+    return jsontext.encode(bodies.check_depth(output, path)).decode()
 
 
 def _failure(error: Any, path: str) -> messages.Content:

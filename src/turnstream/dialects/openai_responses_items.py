@@ -93,7 +93,7 @@ class Call:
     def _namespace(self) -> dict[str, str]:
         return {} if self.form.namespace is None else {"namespace": self.form.namespace}
 
-    def whole(self, call: messages.ToolCall) -> dict[str, Any]:
+    def describe_end(self, call: messages.ToolCall) -> dict[str, Any]:
         """The members of the event that says that the call is whole."""
         arguments = call.arguments or "{}"
         if self.shape == "custom":

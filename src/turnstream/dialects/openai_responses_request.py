@@ -36,7 +36,7 @@ def run_request(body: api.ResponsesRequest, headers: Mapping[str, str], declared
             ),
             user=incoming.user(headers, ("user", body.user), ("safety_identifier", body.safety_identifier)),
             context=incoming.values(metadata),
-            max_tool_calls=incoming.whole(body.max_tool_calls, "max_tool_calls"),
+            max_tool_calls=incoming.read_integer(body.max_tool_calls, "max_tool_calls"),
             notes=declared.notes,
             keep=requests.Keep(background=True) if body.background else None,
             answers=answers,
@@ -89,7 +89,7 @@ def _options(body: api.ResponsesRequest, choice: str | dict[str, Any] | None) ->
         top_p=body.top_p,
         presence_penalty=body.presence_penalty,
         frequency_penalty=body.frequency_penalty,
-        max_completion_tokens=incoming.whole(body.max_output_tokens, "max_output_tokens", 1),
+        max_completion_tokens=incoming.read_integer(body.max_output_tokens, "max_output_tokens", 1),
         response_format=_format((body.text or {}).get("format")),
         reasoning_effort=effort if isinstance(effort, str) and effort else None,
         tool_choice=choice,
@@ -102,7 +102,7 @@ def _format(format: Any) -> dict[str, Any] | None:
     """``text.format`` as chat completions' ``response_format``, which has the schema one level further down."""
     if not isinstance(format, dict) or format.get("type") in (None, "text"):
         return None
-    bodies.bounded(format, "text.format")
+    bodies.check_depth(format, "text.format")
     if format["type"] != "json_schema":
         return {"type": format["type"]}
     inner = {key: value for key, value in format.items() if key != "type"}

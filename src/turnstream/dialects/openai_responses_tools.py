@@ -59,11 +59,11 @@ def _specs(
 ) -> Iterator[tuple[toolspec.ToolSpec, Form]]:
     match tool.type:
         case "function":
-            name = qualified(tool.name or "", namespace)
+            name = qualify(tool.name or "", namespace)
             spec = incoming.client_tool(name, tool.description, tool.parameters, f"{path}.parameters", tool.strict)
             yield spec, Form(tool.name or "", namespace)
         case "custom":
-            name = qualified(tool.name or "", namespace)
+            name = qualify(tool.name or "", namespace)
             yield (
                 incoming.client_tool(name, tool.description, _CUSTOM_SCHEMA, f"{path}.parameters"),
                 Form(tool.name or "", namespace, custom=True),
@@ -75,7 +75,7 @@ def _specs(
             pass
 
 
-def qualified(name: str, namespace: str | None) -> str:
+def qualify(name: str, namespace: str | None) -> str:
     """The name of a tool of a namespace, in the characters that vendors take."""
     return f"{namespace}__{name}" if namespace and name else name
 
@@ -86,9 +86,9 @@ def choose(choice: str | dict[str, Any] | None, tools: Tools) -> tuple[str | dic
         case None | "auto" | "none" | "required":
             return choice, tools
         case {"type": "function" | "custom", "name": str(name), **rest} if name:
-            return {"name": _known(name, rest.get("namespace"), tools)}, tools
+            return {"name": _find_name(name, rest.get("namespace"), tools)}, tools
         case {"type": "allowed_tools", "mode": "auto" | "required" as mode, "tools": list(allowed)}:
-            names = [_known(each.get("name"), each.get("namespace"), tools) for each in allowed if _is_ours(each)]
+            names = [_find_name(each.get("name"), each.get("namespace"), tools) for each in allowed if _is_ours(each)]
             left = incoming.allow_tools(tools.specs, names, "tool_choice.tools")
             return mode, Tools(left, tools.forms, tools.notes)
         case _:
@@ -100,15 +100,15 @@ def _is_ours(tool: Any) -> bool:
     return isinstance(tool, dict) and tool.get("type", "function") in ("function", "custom")
 
 
-def _known(name: Any, namespace: Any, tools: Tools) -> Any:
+def _find_name(name: Any, namespace: Any, tools: Tools) -> Any:
     """The name that the model knows a tool by."""
-    wanted = qualified(name, namespace) if isinstance(name, str) else name
+    wanted = qualify(name, namespace) if isinstance(name, str) else name
     if wanted in tools.forms:
         return wanted
     return next((known for known, form in tools.forms.items() if form.name == name), name)
 
 
-def shown(spec: toolspec.ToolSpec, form: Form) -> dict[str, Any]:
+def show(spec: toolspec.ToolSpec, form: Form) -> dict[str, Any]:
     """The tool as the response object has it."""
     if form.custom:
         return {"type": "custom", "name": form.name, "description": spec.description}

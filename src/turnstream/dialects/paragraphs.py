@@ -37,7 +37,7 @@ class Paragraphs:
         return gap + text
 
 
-def joined(batch: Iterable[events.RunEvent], last: str = "") -> str:
+def join(batch: Iterable[events.RunEvent], last: str = "") -> str:
     """What the text deltas of a run add up to, and a ``last`` paragraph."""
     paragraphs, texts = Paragraphs(), []
     for event in batch:

@@ -60,7 +60,7 @@ def _is_cut(item: api.InputItem) -> bool:
 
 def _resolve(item: api.InputItem, path: str, found: Mapping[str, protocols.RunState]) -> api.InputItem:
     if item.type == "item_reference":
-        return _find(item.id or "", found) or _missing(path)
+        return _find(item.id or "", found) or _refuse_unknown(path)
     return (_find(item.id or "", found) or item) if _is_cut(item) else item
 
 
@@ -70,7 +70,7 @@ def _find(id: str, found: Mapping[str, protocols.RunState]) -> api.InputItem | N
     return next((msgspec.convert(item, api.InputItem) for item in output if item["id"] == id), None)
 
 
-def _missing(path: str) -> NoReturn:
+def _refuse_unknown(path: str) -> NoReturn:
     text = f"{path}.id: this server does not have that item, or no longer."
     raise errors.RequestError(text, param=f"{path}.id", code="item_not_found", status=404)
 

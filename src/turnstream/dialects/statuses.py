@@ -28,7 +28,7 @@ def mode(request: ClientRequest) -> StatusMode:
             raise errors.RequestError(message, param="X-Agent-Status", code="invalid_value")
 
 
-def wanted(request: ClientRequest) -> bool:
+def are_wanted(request: ClientRequest) -> bool:
     """For protocols that have one form of them."""
     return mode(request) != "off"
 

@@ -48,9 +48,9 @@ class Exchange:
     headers: Mapping[str, str] = {"x-vercel-ai-ui-message-stream": "v1"}
 
     def __init__(self, body: api.ChatBody, client: base.ClientRequest) -> None:
-        self._statuses, self._run_id = statuses.wanted(client), client.id
+        self._statuses, self._run_id = statuses.are_wanted(client), client.id
         self.request = vercel_request.run_request(body, client.path_params.get("agent"))
-        self._message_id = vercel_request.continued(body) or f"msg-{client.id}"
+        self._message_id = vercel_request.find_continued(body) or f"msg-{client.id}"
         self.thread = incoming.thread_ref(self.request, client.headers)
 
     def encoder(self, agent: str) -> Encoder:
@@ -81,13 +81,13 @@ class Encoder(blocks.BlockEncoder):
         self._client_failures: set[str] = set()
         self._sources = 0
 
-    def opening(self, kind: blocks.Kind, id: str) -> bytes:
+    def open_block(self, kind: blocks.Kind, id: str) -> bytes:
         return _frame(f"{kind}-start", id=id)
 
     def delta(self, kind: blocks.Kind, id: str) -> bytes:
         return _frame(f"{kind}-delta", id=id)[:-3] + b',"delta":'
 
-    def closing(self, kind: blocks.Kind, id: str) -> bytes:
+    def close_block(self, kind: blocks.Kind, id: str) -> bytes:
         return _frame(f"{kind}-end", id=id)
 
     def event(self, event: events.RunEvent) -> bytes:

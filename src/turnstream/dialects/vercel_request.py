@@ -41,7 +41,7 @@ def _answers(body: api.ChatBody) -> Iterator[asks.Answer]:
             yield asks.Answer(id, "accept" if approved else "decline", reason=words)
 
 
-def continued(body: api.ChatBody) -> str | None:
+def find_continued(body: api.ChatBody) -> str | None:
     """The id of the assistant's message that the answer continues: after its tools have run in the front end, useChat
     sends the conversation with it at the end, and a new id would make it a second message."""
     last = body.messages[-1]
@@ -132,7 +132,7 @@ def _steps(parts: Sequence[api.Part], path: str) -> list[messages.Message]:
 
 
 def _arguments(value: Any, path: str) -> str:
-    return jsontext.encode(bodies.bounded(value, path) if isinstance(value, dict) else {}).decode()
+    return jsontext.encode(bodies.check_depth(value, path) if isinstance(value, dict) else {}).decode()
 
 
 def _result(part: api.Part, id: str, name: str, path: str) -> list[messages.Message]:
@@ -143,7 +143,7 @@ def _result(part: api.Part, id: str, name: str, path: str) -> list[messages.Mess
     if part.error_text is not None:
         return [messages.ToolMessage(id, part.error_text, name, is_error=True)]
     if part.state == "output-available":
-        output = bodies.bounded(part.output, path)
+        output = bodies.check_depth(part.output, path)
         text = output if isinstance(output, str) else jsontext.encode(output).decode()
         return [messages.ToolMessage(id, text, name)]
     return []

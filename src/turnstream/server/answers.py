@@ -126,13 +126,13 @@ def _refuse(param: str, id: str, reason: str) -> errors.RequestError:
 
 
 def _message(call: messages.ToolCall, result: api.ToolResult) -> messages.ToolMessage:
-    output = bodies.bounded(result.output, "output")
+    output = bodies.check_depth(result.output, "output")
     output = output if isinstance(output, str) else msgspec.json.encode(output).decode()
     return messages.ToolMessage(call.id, output, call.name, result.is_error)
 
 
 def _decision(decision: api.Decision, by: str) -> events.Decision:
-    given = bodies.bounded(decision.arguments, "decisions.arguments")
+    given = bodies.check_depth(decision.arguments, "decisions.arguments")
     arguments = given if given is None or isinstance(given, str) else msgspec.json.encode(given).decode()
     if isinstance(arguments, str):
         try:
