@@ -38,6 +38,11 @@ class Process:
             found: list[dict[str, Any]] = (await response.json())["data"]
         return found
 
+    async def run(self, id: str) -> dict[str, Any]:
+        async with self._client.get(f"{self.url}/v1/runs/{id}") as response:
+            found: dict[str, Any] = await response.json()
+        return found
+
     async def answer(self, code: str, action: str) -> int:
         async with self._client.post(f"{self.url}/v1/approvals/{code}", json={"action": action}) as response:
             return response.status
@@ -89,8 +94,11 @@ async def test_killed_while_it_waits_it_goes_on_with_the_answer(sqlite: str, tmp
     file = tmp_path / "paid"
     async with server(sqlite, file) as first:
         asked = await first.say("pay")
+        id = (await first.questions())[0]["run"]
     async with server(sqlite, file) as second:
         assert await second.say("pay", asked, f"approve {codes(asked)[0]}") == "It is paid."
+        [call] = (await second.run(id))["calls"]
+        assert (call["effect"], call["outcome"]) == ("once", "ok")
     await paid(file)
 
 

@@ -318,9 +318,15 @@ class Run:
         waiting = events.RunWaiting(self._step, calls, asked, self.usage)
         if self._wait is not None and self._record is not None:
             waiting = msgspec.structs.replace(waiting, seq=len(self._record.log) + 1)
-            await self._wait(self.request, [*self._record.log, waiting])
+            await self._wait(self.request, [*map(self._complete, self._record.log), waiting])
         self.waiting = waiting
         return waiting
+
+    def _complete(self, event: events.LogEvent) -> events.LogEvent:
+        """As a run that is kept from its beginning tells it."""
+        if not isinstance(event, events.ToolCallsDetected):
+            return event
+        return msgspec.structs.replace(event, effects=self._effects(event.tool_calls))
 
     async def _ask_approval(self, call: ToolCall) -> bool:
         """Nothing is held while a person thinks."""
@@ -335,9 +341,12 @@ class Run:
     def _detect(self, calls: tuple[ToolCall, ...]) -> events.ToolCallsDetected:
         if self._progress is None:
             return events.ToolCallsDetected(self._step, calls)
+        return events.ToolCallsDetected(self._step, calls, self._effects(calls))
+
+    def _effects(self, calls: tuple[ToolCall, ...]) -> dict[str, toolspec.Effect]:
         effects: dict[str, toolspec.Effect] = {}
         effects |= {call.id: effect for call in calls if (effect := self._toolset.effect(call.name)) != "none"}
-        return events.ToolCallsDetected(self._step, calls, effects)
+        return effects
 
     async def preview(self) -> requests.ModelRequest:
         """What its first model call would ask. The model is not asked, and the run does not begin."""

@@ -137,7 +137,7 @@ class Handle:
             case events.RunFinished(reason=reason, steps=steps):
                 end = f"finished ({reason}), steps: {steps}"
             case None if run.waiting is not None:
-                end = f"waits for {len(run.waiting.asks)} answers"
+                end = f"waits, questions: {len(run.waiting.asks)}"
             case events.RunFailed(code=code):
                 end = f"failed ({code})" if self.failure is None else f"ended ({code})"
             case _:
