@@ -130,3 +130,15 @@ async def test_nobody_waits_for_a_server_that_goes() -> None:
         await waiting
     leave(place)
     assert places.in_use == 0
+
+
+async def test_those_that_wait_count_among_those_that_a_principal_may_have() -> None:
+    places = Places(1, queue=5)
+    place = places.take("ann", 2)
+    assert places.take("ann", 2) is None
+    waiting = ask(places, "ann")
+    await settle()
+    with pytest.raises(errors.RateLimitError, match="2 are allowed"):
+        places.take("ann", 2)
+    leave(place)
+    leave(await waiting)

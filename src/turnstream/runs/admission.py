@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 DAY = 86_400.0
 THREAD_LIFETIME = 90 * DAY
+WINDOW_LIFETIME = 120.0  # of a minute's number, which counts in the next minute too
 MICRO = 1_000_000
 _NOTHING = limits.Limits()
 
@@ -59,7 +60,7 @@ class Meter:
         for budget in self._budgets:
             self._ledger.charge({budget.name: used[budget.kind]}, budget.lifetime)
         if tokens and (names := self._tokens()):
-            self._ledger.charge(dict.fromkeys(names, tokens), DAY)
+            self._ledger.charge(dict.fromkeys(names, tokens), WINDOW_LIFETIME)
 
     def spent(self) -> str | None:
         budget = self.spent_budget()

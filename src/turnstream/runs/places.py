@@ -47,9 +47,9 @@ class Places:
         self._most, self._queue, self._timeout = most, queue, timeout
 
     def take(self, principal: str, most: int | None) -> Place | None:
-        """A place at once; None if there is none. ``most`` are those that the principal may have. Raises
-        `RateLimitError`, and `ServerBusyError` where nobody may wait."""
-        if most is not None and self.taken[principal] >= most:
+        """A place at once; None if there is none. ``most`` are those that the principal may have, those that
+        it waits for included. Raises `RateLimitError`, and `ServerBusyError` where nobody may wait."""
+        if most is not None and self.taken[principal] + len(self._lines.get(principal, ())) >= most:
             message = f"Too many runs at once: {most} are allowed. Try again when one of them has ended."
             raise errors.RateLimitError(message, retry_after=_RETRY_AFTER)
         if not self.waiting and self.in_use < self._most:

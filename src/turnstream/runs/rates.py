@@ -20,7 +20,6 @@ from limits.storage.base import TimestampedSlidingWindow
 from turnstream import errors, limits, protocols
 
 MINUTE = 60
-LIFETIME = 2.0 * MINUTE  # of a window's number, which counts in the next window too
 _EVERYBODY = "*"
 
 
@@ -112,9 +111,10 @@ class Rates:
         return [*_items(self._server, _EVERYBODY), *_items(each, name)]
 
     async def _rate(self, kind: limits.Kind, item: RateLimitItem, name: str) -> limits.Rate:
-        window = await self._storage.get_sliding_window(item.key_for(name), MINUTE)
         stats = await self._limiter.get_window_stats(item, name)
-        reset = max(0.0, stats.reset_time - time.time()) if stats.remaining else _wait(item.amount, *window)
+        reset = max(0.0, stats.reset_time - time.time())
+        if not stats.remaining:
+            reset = _wait(item.amount, *await self._storage.get_sliding_window(item.key_for(name), MINUTE))
         return limits.Rate(kind, item.amount, min(stats.remaining, item.amount), reset)
 
 
