@@ -15,7 +15,7 @@ from turnstream.limits import Limits
 
 
 def told(*words: str) -> str:
-    done = CliRunner().invoke(cli.app, ["keys", *words], catch_exceptions=False)
+    done = CliRunner().invoke(cli.make_app(), ["keys", *words], catch_exceptions=False)
     assert done.exit_code == 0, done.stderr
     return done.stdout
 

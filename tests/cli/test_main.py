@@ -10,7 +10,7 @@ from turnstream import __version__
 from turnstream.cli import COMMANDS, main
 
 HELP_CPU_SECONDS = 0.5
-NAMES = [command.__name__.rstrip("_") for command in COMMANDS]
+NAMES = list(COMMANDS)
 
 
 def run(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:

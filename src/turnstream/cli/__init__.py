@@ -6,71 +6,43 @@ A command's file imports nothing heavy at its top: ``turnstream --help`` reads t
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 
 from turnstream import errors
-from turnstream.cli import (
-    chat,
-    check,
-    decode,
-    dev,
-    doctor,
-    health,
-    import_,
-    index,
-    init,
-    keys,
-    migrate,
-    models,
-    parse,
-    ping,
-    schedules,
-    schema,
-    serve,
-    store,
-    tools,
-    version,
-)
+from turnstream.cli import version
 
-COMMANDS: Sequence[Callable[..., Any]] = (
-    dev.dev,
-    init.init,
-    serve.serve,
-    chat.chat,
-    check.check,
-    tools.tools,
-    import_.import_,
-    decode.decode,
-    doctor.doctor,
-    health.health,
-    models.models,
-    parse.parse,
-    ping.ping,
-    index.index,
-    migrate.migrate,
-    keys.keys,
-    store.runs,
-    store.threads,
-    schedules.schedules,
-    schema.schema,
-    version.version,
-)
+COMMANDS = {
+    "dev": "dev",
+    "init": "init",
+    "serve": "serve",
+    "chat": "chat",
+    "check": "check",
+    "tools": "tools",
+    "import": "import_",
+    "decode": "decode",
+    "doctor": "doctor",
+    "health": "health",
+    "models": "models",
+    "parse": "parse",
+    "ping": "ping",
+    "index": "index",
+    "migrate": "migrate",
+    "keys": "keys",
+    "runs": "store",
+    "threads": "store",
+    "schedules": "schedules",
+    "schema": "schema",
+    "version": "version",
+}
+"""The file of each command, in the order in which the help shows them."""
 
 INTERRUPTED = 130
 
-app = typer.Typer(
-    name="turnstream",
-    no_args_is_help=True,
-    rich_markup_mode=None,  # drawing the help with rich takes longer than all the rest of it
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
 
-
-@app.callback()
 def _all(
     context: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
@@ -85,8 +57,25 @@ def _all(
     context.obj = debug
 
 
-for _command in COMMANDS:
-    app.command(_command.__name__.rstrip("_"))(_command)
+def make_app(names: Iterable[str] = COMMANDS) -> typer.Typer:
+    """The command with these of its commands. One that is named at once need not load the others."""
+    app = typer.Typer(
+        name="turnstream",
+        no_args_is_help=True,
+        rich_markup_mode=None,  # drawing the help with rich takes longer than all the rest of it
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+    app.callback()(_all)
+    for name in names:
+        app.command(name)(load_command(name))
+    return app
+
+
+def load_command(name: str) -> Callable[..., Any]:
+    found = import_module(f"turnstream.cli.{COMMANDS[name]}")
+    command: Callable[..., Any] = getattr(found, name, None) or getattr(found, f"{name}_")
+    return command
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -94,8 +83,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     words = ["--debug"] * debug + [word for word in given if word != "--debug"]  # it may stand anywhere
+    first = next((word for word in words if not word.startswith("-")), "")
     try:
-        app(args=words, prog_name="turnstream")
+        make_app([first] if first in COMMANDS else COMMANDS)(args=words, prog_name="turnstream")
     except errors.TurnstreamError as error:
         if debug:
             raise
