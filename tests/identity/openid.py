@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import aiohttp
-import pytest
+
+from tests import node_packages
 
 FOLDER = Path(__file__).parent / "node"
 AUDIENCE = "https://turnstream.test"
-_INSTALL_SECONDS = 90
 
 
 class Provider:
@@ -47,7 +44,7 @@ class Provider:
 
 @contextmanager
 def running(algorithm: str = "RS256") -> Iterator[Provider]:
-    command = [_installed(), "provider.mjs", algorithm]
+    command = [node_packages.installed(FOLDER), "provider.mjs", algorithm]
     with subprocess.Popen(
         command, cwd=FOLDER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
@@ -55,30 +52,3 @@ def running(algorithm: str = "RS256") -> Iterator[Provider]:
             yield Provider(process)
         finally:
             process.kill()
-
-
-def _installed() -> str:
-    """The path of ``node``. Skips the test, with a reason, where the provider cannot be had."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        pytest.skip("Node.js or npm is not installed")
-    wanted = hashlib.sha256((FOLDER / "package-lock.json").read_bytes()).hexdigest()
-    stamp = FOLDER / "node_modules" / ".turnstream-stamp"
-    with (FOLDER / ".stamp-lock").open("w") as lock:  # test processes run side by side
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not stamp.exists() or stamp.read_text() != wanted:
-            _npm_ci(npm)
-            stamp.write_text(wanted)
-    return node
-
-
-def _npm_ci(npm: str) -> None:
-    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    try:
-        done = subprocess.run(
-            command, cwd=FOLDER, capture_output=True, text=True, timeout=_INSTALL_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired:
-        pytest.skip(f"npm ci did not end in {_INSTALL_SECONDS} s")
-    if done.returncode != 0:
-        pytest.skip(f"npm ci failed: {done.stderr.strip()[-400:]}")

@@ -124,7 +124,7 @@ class IssuerUnavailableError(errors.TurnstreamError):
 
 
 def read_keys(data: bytes) -> Sequence[PublicKey]:
-    """The keys of a JWK Set (RFC 7517, section 5) that can check signatures; others are none of ours. Raises
+    """The keys of a JWK Set (RFC 7517, section 5) that can check signatures; others are left out. Raises
     `ValueError`."""
     listed = _decode(data).get("keys")
     if not isinstance(listed, list):

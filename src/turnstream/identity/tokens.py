@@ -82,7 +82,7 @@ def read(token: bytes) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
 
 
 def check_header(header: Mapping[str, Any], algorithms: Sequence[str]) -> str:
-    """Its algorithm. Raises `IdentityError` for one that is not allowed, and for what is no token of access."""
+    """Its algorithm. Raises `IdentityError` for one that is not allowed, and for a token of another kind."""
     alg = header.get("alg")
     if alg not in algorithms:
         raise IdentityError("The token is signed by an algorithm that is not allowed.")

@@ -2,45 +2,21 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import shutil
 import socket
 import subprocess
 import time
 from pathlib import Path
 
-import pytest
+from tests import node_packages
 
 FOLDER = Path(__file__).parent.parent / "node"
 PACKAGES = FOLDER / "node_modules" / "@modelcontextprotocol"
-INSTALL_SECONDS = 90
 START_SECONDS = 20
 
 
 def installed() -> str:
     """The path of ``node``. Skips the test, with a reason, where the servers cannot be had."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        pytest.skip("Node.js or npm is not installed")
-    wanted = hashlib.sha256((FOLDER / "package-lock.json").read_bytes()).hexdigest()
-    stamp = FOLDER / "node_modules" / ".turnstream-stamp"
-    with (FOLDER / ".stamp-lock").open("w") as lock:  # test processes run side by side
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not stamp.exists() or stamp.read_text() != wanted:
-            _npm_ci(npm)
-            stamp.write_text(wanted)
-    return node
-
-
-def _npm_ci(npm: str) -> None:
-    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    try:
-        done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
-    except subprocess.TimeoutExpired:
-        pytest.skip(f"npm ci did not end in {INSTALL_SECONDS} s")
-    if done.returncode != 0:
-        pytest.skip(f"npm ci failed: {done.stderr.strip()[-400:]}")
+    return node_packages.installed(FOLDER)
 
 
 class Everything:
