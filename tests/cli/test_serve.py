@@ -14,7 +14,7 @@ from urllib.request import urlopen
 import pytest
 
 from turnstream import Agent, ServerSettings, Service
-from turnstream.cli.serve import banner
+from turnstream.cli.serve import _as_at_first, banner
 
 ROOT = Path(__file__).parents[2]
 AGENTS = "tests/cli/agents.py:agents"
@@ -135,3 +135,8 @@ def test_the_page_is_named_where_there_is_one() -> None:
     assert "http://127.0.0.1:8000/  chat in the browser" in banner(service, "127.0.0.1", 8000)
     closed = Service({"agent": Agent("demo")}, ServerSettings(playground=False))
     assert "chat in the browser" not in banner(closed, "127.0.0.1", 8000)
+
+
+def test_a_configuration_that_is_loaded_anew_has_the_store_of_several_workers() -> None:
+    again = _as_at_first(lambda: Service({}, ServerSettings(workers=2)))
+    assert again().settings.store == "none"

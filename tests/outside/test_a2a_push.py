@@ -171,3 +171,13 @@ async def test_a_server_that_keeps_nothing_says_that_it_cannot(tmp_path: Path) -
         assert card["capabilities"]["pushNotifications"] is False
         told = await rpc(server, "ListTaskPushNotificationConfigs", {"taskId": "x"})
         assert told["error"]["code"] == -32003
+
+
+async def test_a_client_that_reads_the_stream_is_told_too(tmp_path: Path) -> None:
+    async with Receiver().serving() as receiver, served(tmp_path, Scripted(says("Done."))) as server:
+        message = {"messageId": "m1", "role": "user", "parts": [{"kind": "text", "text": "Go."}]}
+        wanted = {"message": message, "configuration": {"pushNotificationConfig": {"url": receiver.url}}}
+        stream = await rpc(server, "message/stream", wanted)
+        await receiver.wait(1)
+        assert "completed" in stream
+        assert json.loads(receiver.got[0][1])["status"]["state"] == "completed"

@@ -140,7 +140,7 @@ def run(
     if otel or telemetry.is_wanted(os.environ):
         traces, send_last = telemetry.set_up(os.environ)
         service.watches += (traces.watch,)
-    again = None if load is None else _keeping_secrets(load)
+    again = None if load is None else _as_at_first(load)
     if worker is not None:
         number, listener, link = workers.place(worker)
         made = server(service, link, serves_metrics=number == 1, load=again)
@@ -154,13 +154,15 @@ def run(
         send_last()
 
 
-def _keeping_secrets(load: Callable[[], Service]) -> Callable[[], Service]:
-    """The same, and no line of the log has the secrets of what it loads."""
+def _as_at_first(load: Callable[[], Service]) -> Callable[[], Service]:
+    """The same, with what was done to the first configuration: the store of several workers, and no secret in a line
+    of the log."""
 
     def again() -> Service:
         from turnstream.telemetry import logs
 
         service = load()
+        fit_store(service)
         logs.redact_also(service.secrets)
         return service
 
