@@ -147,7 +147,7 @@ class Run:
                 async with aclosing(guard.feed(batch)) as batches:
                     async for shown in batches:
                         self._shown.feed(shown)
-                        self._altered.update(altered_calls(batch, shown))
+                        self._altered.update(codes.altered_calls(batch, shown))
                         if self._record is not None:
                             self._record.add(shown)
                         yield shown
@@ -307,7 +307,7 @@ class Run:
         if not execution.asks:
             return None
         until = None if self.agent.ask_lifetime is None else time.time() + self.agent.ask_lifetime
-        asked = tuple(name_ask(ask, until) for ask in execution.asks)
+        asked = tuple(codes.name_ask(ask, until) for ask in execution.asks)
         waits = {ask.tool_call_id for ask in asked}
         changed = {ask.tool_call_id: ask.arguments for ask in asked if ask.arguments is not None}
         calls = tuple(
@@ -500,23 +500,6 @@ class Run:
             return [events.MaxStepsReached(self._step), self.outcome]
         self._last_step = True
         return [events.MaxStepsReached(self._step)]
-
-
-def name_ask(ask: events.Ask, until: float | None) -> events.Ask:
-    if ask.code:
-        return ask
-    return msgspec.structs.replace(ask, code=codes.new_code(), expires_at=ask.expires_at or until)
-
-
-def altered_calls(batch: Sequence[events.RunEvent], shown: Sequence[events.RunEvent]) -> set[str]:
-    """Those whose arguments somebody who reads the run does not see as they are."""
-    given = _arguments(batch)
-    return {id for id, arguments in _arguments(shown).items() if id in given and given[id] != arguments}
-
-
-def _arguments(batch: Sequence[events.RunEvent]) -> dict[str, str]:
-    detected = [event for event in batch if isinstance(event, events.ToolCallsDetected)]
-    return {call.id: call.arguments for event in detected for call in event.tool_calls}
 
 
 def failure(error: errors.TurnstreamError, tokens: usage.Usage) -> events.RunFailed:

@@ -9,6 +9,7 @@ else, and for codes that nobody has, there is no such question.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -19,6 +20,8 @@ from turnstream import asks, errors, events, messages, protocols, requests, usag
 from turnstream.dialects import asking
 from turnstream.runs import keeper, log, watch
 from turnstream.server import answers
+
+logger = logging.getLogger(__name__)
 
 _STILL_OPEN = "Nothing was done: this question is still open."
 _MOST_CODES = 20
@@ -99,6 +102,21 @@ class People:
         given = request.answers or (() if turn is None else (turn,))
         if given:
             return await self._answer(given, principal, agent, run_id, retracts)
+        try:
+            return await self._find_open(request, principal, agent, run_id, retracts, one_chat)
+        except errors.StoreError:  # nothing is answered: the run that waits waits on
+            logger.warning("open questions could not be looked up", exc_info=True)
+            return None
+
+    async def _find_open(
+        self,
+        request: requests.RunRequest,
+        principal: requests.Principal,
+        agent: str,
+        run_id: str,
+        retracts: bool,
+        one_chat: bool,
+    ) -> Told | watch.Watch | None:
         open_runs = await self.runs.waiting(principal.name)
         own = [state for state in open_runs if state.agent == agent]
         codes = _shown_codes(request)
