@@ -124,7 +124,7 @@ class _Call:
         return base.Lookup(self._agent, (id,), go_on)
 
     def _refuse_unknown(self) -> base.Reply:
-        return self.error(_NOT_FOUND, "This server has no such task, or no longer.")
+        return self.error(_NOT_FOUND, "Task not found; it may have expired.")
 
     def _push(self, act: str, version: objects.Version) -> base.Decoded:
         self._version = version
