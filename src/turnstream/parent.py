@@ -96,6 +96,7 @@ class _Worker:
                 self.link.send(order)
 
     def _reopen(self) -> None:
+        """The worker listens when it is ready: no connection waits for one that may end before."""
         with self.listener as old:
             self.listener = socket.socket(old.family, socket.SOCK_STREAM)
         workers.bind(self.listener, self._address)

@@ -55,9 +55,8 @@ def replace_process(plan: Plan) -> None:
 
 
 def bind(listener: socket.socket, address: Any) -> None:
-    """One of several sockets of an address."""
+    """One of several sockets of an address. No connection comes to it until somebody listens."""
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     listener.bind(address)
-    listener.listen(BACKLOG)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)

@@ -113,6 +113,7 @@ def listen_for_workers(settings: ServerSettings) -> list[socket.socket]:
     for _ in range(settings.workers):
         listeners.append(socket.socket(first.family, socket.SOCK_STREAM))
         workers.bind(listeners[-1], address)
+        listeners[-1].listen(workers.BACKLOG)
     return listeners
 
 
