@@ -2,7 +2,8 @@
 
 SQLite writes for one at a time, and a commit costs as much for one row as for a hundred. So all calls go to one thread,
 which does everything that waits for it in one transaction (group commit), each call in a savepoint of its own: one that
-fails fails alone. Calls are answered after the commit.
+fails fails alone. Calls are answered after the commit. What is asked for in one turn of the event loop goes to the
+thread together, and its answers come back together: to wake a thread costs more than most of what it then does.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from turnstream import errors
 from turnstream.storage.migrations import migrations, missing
@@ -32,7 +33,10 @@ _MOST_AT_ONCE = 1000
 class _Call(NamedTuple):
     job: Job[Any]
     durable: bool
-    answer: Callable[[Any, BaseException | None], None]
+    done: asyncio.Future[Any]
+
+
+_Answer: TypeAlias = tuple[asyncio.Future[Any], Any, BaseException | None]
 
 
 class Database:
@@ -46,7 +50,8 @@ class Database:
         self.path = str(path)
         self._lazy = lazy
         self._opening = asyncio.Lock()
-        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[list[_Call] | None] = queue.SimpleQueue()
+        self._gathered: list[_Call] = []
         self._lock: IO[bytes] | None = None
         self._thread: threading.Thread | None = None
         self.posted = asyncio.Event()  # set by whoever has put letters into it (`turnstream.storage.outbox`)
@@ -67,6 +72,7 @@ class Database:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._thread is not None:
+            self._hand_over()
             self._calls.put(None)
             await asyncio.to_thread(self._thread.join)
 
@@ -80,9 +86,17 @@ class Database:
                 await self._start()
             except errors.ConfigurationError as error:  # the time to say so to the operator has passed
                 raise errors.StoreError(error.message) from error
-        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._calls.put(_Call(job, durable, _reply_to(done)))
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[T] = loop.create_future()
+        if not self._gathered:
+            loop.call_soon(self._hand_over)
+        self._gathered.append(_Call(job, durable, done))
         return await done
+
+    def _hand_over(self) -> None:
+        if self._gathered:
+            self._calls.put(self._gathered)
+            self._gathered = []
 
     async def _start(self) -> None:
         async with self._opening:
@@ -104,7 +118,7 @@ class Database:
         opened(None, None)
         try:
             while calls := self._next_calls():
-                _transaction(connection, calls)
+                _reply(_transaction(connection, calls))
         finally:
             connection.close()
             self._unlock()
@@ -135,36 +149,44 @@ class Database:
         calls: list[_Call] = []
         while len(calls) < _MOST_AT_ONCE:
             try:
-                call = self._calls.get(block=not calls)
+                more = self._calls.get(block=not calls)
             except queue.Empty:
                 break
-            if call is None:
+            if more is None:
                 self._calls.put(None)
                 break
-            calls.append(call)
+            calls += more
         return calls
 
 
 def _reply_to(future: asyncio.Future[T]) -> Callable[[T, BaseException | None], None]:
     loop = asyncio.get_running_loop()
 
-    def settle(result: T, error: BaseException | None) -> None:
+    def reply(result: T, error: BaseException | None) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
+            loop.call_soon_threadsafe(_settle, [(future, result, error)])
+
+    return reply
+
+
+def _reply(answers: list[_Answer]) -> None:
+    """From the thread, to the loop of those who wait."""
+    with contextlib.suppress(RuntimeError):
+        answers[0][0].get_loop().call_soon_threadsafe(_settle, answers)
+
+
+def _settle(answers: list[_Answer]) -> None:
+    for future, result, error in answers:
         if future.done():  # its caller was cancelled
-            return
+            continue
         if error is None:
             future.set_result(result)
         else:
             future.set_exception(error)
 
-    def reply(result: T, error: BaseException | None) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
-            loop.call_soon_threadsafe(settle, result, error)
 
-    return reply
-
-
-def _transaction(connection: sqlite3.Connection, calls: list[_Call]) -> None:
-    """All calls in one transaction, then their answers."""
+def _transaction(connection: sqlite3.Connection, calls: list[_Call]) -> list[_Answer]:
+    """All calls in one transaction; their answers."""
     results: list[tuple[Any, BaseException | None]] = []
     try:
         connection.execute(f"pragma synchronous = {'full' if any(call.durable for call in calls) else 'normal'}")
@@ -177,8 +199,7 @@ def _transaction(connection: sqlite3.Connection, calls: list[_Call]) -> None:
         refused = errors.StoreError("The database does not write.")
         refused.__cause__ = error
         results = [(None, refused)] * len(calls)
-    for call, (result, failure) in zip(calls, results, strict=True):
-        call.answer(result, failure)
+    return [(call.done, result, failure) for call, (result, failure) in zip(calls, results, strict=True)]
 
 
 def _in_savepoint(connection: sqlite3.Connection, job: Job[Any]) -> tuple[Any, BaseException | None]:
