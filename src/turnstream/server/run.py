@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 YOUNG = 10_000  # new objects before the collector looks at them; with the 700 of Python it looks once a request
 LAST_WORDS = 3  # seconds for the errors that end the last streams to be sent
+SWITCH = 0.001  # seconds after which a thread, of a tool or a long history, lets the loop go on
 KEEP_ALIVE = 75  # seconds; longer than load balancers keep their idle connections, so that they close first
 
 
@@ -146,6 +147,7 @@ class Server(uvicorn.Server):
         gc.collect()
         gc.freeze()
         gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
+        sys.setswitchinterval(SWITCH)
         self.heed_hangups()
         with listener:
             self.run(sockets=[listener])
