@@ -54,6 +54,30 @@ async def test_after_anything_that_can_be_seen_the_failure_stands(seen: str | mo
     assert isinstance(ending, events.RunFailed)
 
 
+class Continuing(ScriptedModel):
+    continues = True
+
+
+async def test_a_text_that_was_seen_is_continued_by_a_model_that_can() -> None:
+    failing, other = scripted("a", ["Half an", REPORT, BUSY]), scripted("b", "never")
+    third = Continuing([[" answer", BUSY]], name="c", repeat=True)
+    fourth = Continuing(["."], name="d", repeat=True)
+    text, answered, ending = await run(failing, other, third, fourth)
+    assert (text, answered, type(ending), other.requests) == ("Half an answer.", "d", events.RunFinished, [])
+    last = fourth.requests[0].messages[-1]
+    assert isinstance(last, messages.AssistantMessage)
+    assert last.text == "Half an answer"
+    assert failing.open == third.open == fourth.open == 0
+
+
+@pytest.mark.parametrize("end", [" ", models.call("f", "{}"), events.ReasoningDelta("Hm")])
+async def test_only_text_without_a_blank_at_its_end_is_continued(end: str | models.Item) -> None:
+    other = Continuing(["never"], name="b", repeat=True)
+    text, _, ending = await run(scripted("a", ["Half", end, BUSY]), other)
+    assert (text.strip(), other.requests) == ("Half", [])
+    assert isinstance(ending, events.RunFailed)
+
+
 async def test_what_is_wrong_with_the_request_is_wrong_for_all() -> None:
     other = scripted("b", "Hello")
     _, _, ending = await run(scripted("a", [WRONG]), other)

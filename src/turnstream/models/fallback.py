@@ -9,7 +9,9 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from turnstream import errors, events, protocols, requests, resources
+import msgspec
+
+from turnstream import errors, events, messages, protocols, relay, requests, resources
 from turnstream.models.breaker import Breaker, State
 
 if TYPE_CHECKING:
@@ -29,8 +31,9 @@ class Fallback:
     """``models`` in the order in which they are asked.
 
     The next is asked if one fails for a reason that another may not have (no connection, a rate limit, an overload, a
-    time-out), after its own tries, and before anything that can be seen: a failure after that stands, because what was
-    shown cannot be taken back. A model that goes on failing is spared for a while (`turnstream.models.breaker`): it is
+    time-out), after its own tries, and before anything that can be seen. What was shown cannot be taken back: after
+    that one that ``continues`` a text is asked to go on with it, where nothing but text was seen, and else the failure
+    stands. A model that goes on failing is spared for a while (`turnstream.models.breaker`): it is
     asked only after all others. ``clock`` gives seconds.
     """
 
@@ -57,7 +60,7 @@ class Fallback:
         return {member.name: member.breaker.state(now) for member in self._members}
 
     def stream(self, request: requests.ModelRequest, context: requests.RunContext = _NO_RUN) -> Stream:
-        return Stream(self._order(), lambda member: member.open_stream(request, context), self.clock)
+        return Stream(self._order(), request, lambda member, asked: member.open_stream(asked, context), self.clock)
 
     def _order(self) -> Iterator[_Member]:
         """Whether a model is to be spared is asked when its turn comes."""
@@ -93,6 +96,7 @@ class _Member:
     def __init__(self, model: protocols.AnyModel) -> None:
         self.name = model.name
         self.open_stream = protocols.opener(model)
+        self.continues = bool(getattr(model, "continues", False))
         self.breaker = Breaker()
 
     def succeed(self) -> None:
@@ -119,12 +123,15 @@ class Stream:
     def __init__(
         self,
         order: Iterator[_Member],
-        open_stream: Callable[[_Member], AbstractAsyncContextManager[protocols.ModelStream]],
+        request: requests.ModelRequest,
+        open_stream: Callable[[_Member, requests.ModelRequest], AbstractAsyncContextManager[protocols.ModelStream]],
         clock: Callable[[], float],
     ) -> None:
         self._clock = clock
         self._order = order
+        self._request = request
         self._open_stream = open_stream
+        self._said: list[str] | None = []  # all that was seen, while that is only text
         self._member = next(order)
         self._stack = AsyncExitStack()
         self._stream: protocols.ModelStream
@@ -157,21 +164,56 @@ class Stream:
         if self._failure is not None:
             raise self._failure
         if not self._begun:
-            batch = await self._begin()
+            batch = self._note(await self._begin())
             if take is None or not take(batch):
                 return batch
-        relay = None if take is None else protocols.relay_of(self._stream)
+        hand_on = None if take is None else protocols.relay_of(self._stream)
         try:
-            return await (self._stream.__anext__() if take is None or relay is None else relay(take))
+            if take is None or hand_on is None:
+                return self._note(await self._stream.__anext__())
+            return await relay.through(hand_on, self._note, take)
         except errors.ProviderError as error:
-            self._member.fail(error, self._clock())
-            raise
+            if not await self._continue_after(error):
+                raise
+        return await self._next(take)
+
+    def _note(self, batch: list[events.ModelEvent]) -> list[events.ModelEvent]:
+        if self._said is not None:
+            for event in batch:
+                if isinstance(event, events.TextDelta):
+                    self._said.append(event.text)
+                elif not isinstance(event, events.UsageReport):
+                    self._said = None
+                    break
+        return batch
+
+    async def _continue_after(self, error: errors.ProviderError) -> bool:
+        """Have another model go on with the text that was seen, if one can: none of it is said again."""
+        self._member.fail(error, self._clock())
+        text = "".join(self._said or ())
+        if error.code not in _ELSEWHERE or not text or text[-1].isspace():  # vendors drop the blank at its end
+            return False
+        begun = messages.AssistantMessage((messages.TextPart(text),))
+        request = msgspec.structs.replace(self._request, messages=(*self._request.messages, begun))
+        for member in self._order:
+            if not member.continues:
+                continue
+            log.warning("%s failed (%s): %s goes on with its answer", self._member.name, error.code, member.name)
+            self._member = member
+            await self._stack.aclose()
+            try:
+                self._stream = await self._stack.enter_async_context(self._open_stream(member, request))
+                return True
+            except errors.ProviderError as failure:
+                member.fail(failure, self._clock())
+        return False
 
     async def _open(self) -> None:
         """Raises what the last of the models met."""
         while True:
             try:
-                self._stream = await self._stack.enter_async_context(self._open_stream(self._member))
+                opening = self._open_stream(self._member, self._request)
+                self._stream = await self._stack.enter_async_context(opening)
                 return
             except errors.ProviderError as error:
                 if not self._move_on(error):
