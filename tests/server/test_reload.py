@@ -20,6 +20,8 @@ import pytest
 from tests.agent.scripted import Scripted, says
 from tests.cli.test_serve import running
 from tests.server.serving import CHAT, STREAM, Served, eventually, text, until
+from tests.server.test_stores import setting
+from tests.stores import Place
 from turnstream import Agent, errors, identity
 from turnstream.config import load
 from turnstream.events import Finish, ModelRequest, SystemMessage, TextDelta
@@ -160,12 +162,12 @@ async def test_what_only_a_restart_changes_is_named_and_stays(caplog: pytest.Log
 ASKS = {"input": "hi", "background": True, "tools": [{"type": "function", "function": {"name": "ask"}}]}
 
 
-def configured(folder: Path, instructions: str) -> Service:
+def configured(folder: Path, store: str, instructions: str) -> Service:
     """An agent of a file, whose model follows a script."""
     file = folder / "agent.yaml"
     file.write_text(f"name: a\nmodel: demo\ninstructions: {instructions}\n")
     found = load(file, {})
-    found.settings = ServerSettings(port=0, keys=KEYS, store=f"sqlite:{folder}/store.db")
+    found.settings = ServerSettings(port=0, keys=KEYS, store=store)
     return found
 
 
@@ -176,9 +178,10 @@ async def waiting_run(served: Served) -> str:
 
 
 async def test_a_run_that_waits_goes_on_as_it_was_configured_also_after_a_restart(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Row 27."""
+    store = setting(place)
     seen: list[str] = []
     original = demo.Model.stream
 
@@ -188,12 +191,12 @@ async def test_a_run_that_waits_goes_on_as_it_was_configured_also_after_a_restar
         return original(self, request, context)
 
     monkeypatch.setattr(demo.Model, "stream", recorded)
-    first = configured(tmp_path, "old")
-    async with serving(first, lambda: configured(tmp_path, "new")) as served:
+    first = configured(tmp_path, store, "old")
+    async with serving(first, lambda: configured(tmp_path, store, "new")) as served:
         run_id = await waiting_run(served)
         state = await waited(served, run_id)
         assert (await reload(served))[0] == 200
-    async with serving(configured(tmp_path, "newest")) as served:
+    async with serving(configured(tmp_path, store, "newest")) as served:
         call = state["waiting"]["tool_calls"][0]["id"]
         results = {"results": [{"tool_call_id": call, "output": "yes"}]}
         assert (await served.post(results, f"/v1/runs/{run_id}/answer"))[0] == 200
