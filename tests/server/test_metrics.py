@@ -1,15 +1,25 @@
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 
 import pytest
 
 from tests.server.serving import ASK, serving
-from turnstream import Agent, identity
+from turnstream import Agent, identity, tool
+from turnstream.server import insight
+from turnstream.testing import models
 from turnstream.testing.models import ScriptedModel
+from turnstream.tools import wrap
 
 KEYS = (identity.Key("all-of-it-1", "alice"), identity.Key("some-of-it-1", "bob", frozenset({"agent"})))
+
+
+@tool
+async def delete() -> str:
+    """Delete it all."""
+    return "gone"
 
 
 def helper() -> Agent:
@@ -79,3 +89,13 @@ async def test_a_run_has_one_line_and_no_other(caplog: pytest.LogCaptureFixture)
     assert run.fields["principal"] == "alice"
     assert run.fields["run"].startswith("run_")
     assert "Hello" not in caplog.text
+
+
+async def test_metrics_tell_of_the_runs_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(insight, "WAITING_SECONDS", 0.05)
+    agent = Agent(ScriptedModel([models.call("delete")], repeat=True), [wrap.Approved(delete)], name="agent")
+    async with serving(agent, metrics=True) as served:
+        assert "turnstream_runs_waiting 0.0" in (await served.get("/metrics"))[2]
+        await served.post(ASK)
+        while "turnstream_runs_waiting 1.0" not in (await served.get("/metrics"))[2]:  # noqa: ASYNC110  nothing tells
+            await asyncio.sleep(0.05)

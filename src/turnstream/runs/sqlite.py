@@ -318,6 +318,8 @@ class Runs:
         self.database.posted.set()
 
     async def waiting(self, principal: str | None = None, limit: int = 1000) -> list[protocols.RunState]:
+        if not self.database.is_open:  # nothing has been stored, and a question is no reason to make a file
+            return []
         select = f"""select {threads.RUN_COLUMNS} from run where status = 'waiting'
             and (:principal is null or principal = :principal) order by created_at desc, id desc limit :limit"""
         named = {"principal": principal, "limit": limit}

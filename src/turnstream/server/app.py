@@ -202,7 +202,14 @@ class Application:
             metrics.served(self._state.metrics, settings, self._state.metrics_port, self._measure),
         ):
             self._apply(self._versions.current.service)
-            yield
+            if self._state.metrics is None:
+                yield
+                return
+            watching = asyncio.create_task(insight.watch_waiting(self._keeper.runs, self._state.metrics))
+            try:
+                yield
+            finally:
+                watching.cancel()
 
     def _measure(self, metrics: Metrics) -> None:
         insight.measure(self._versions.current.service, self._state, metrics)

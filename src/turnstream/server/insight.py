@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
+from turnstream import errors, protocols
 from turnstream.models import fallback
 from turnstream.server import state as states
 from turnstream.service import Service
+
+WAITING_SECONDS = 15.0
+"""Between two looks at the runs that wait."""
 
 if TYPE_CHECKING:
     from turnstream.models.breaker import State
@@ -34,6 +39,16 @@ def describe(service: Service, state: states.State) -> dict[str, Any]:
         "held_bytes": state.sockets.held,
         "models": breakers(service),
     }
+
+
+async def watch_waiting(runs: protocols.Runs, metrics: Metrics) -> None:
+    """For ever: how many runs wait, of the whole store."""
+    while True:
+        try:
+            metrics.asked.set(len(await runs.waiting()))
+        except errors.StoreError:
+            pass  # /readyz tells that
+        await asyncio.sleep(WAITING_SECONDS)
 
 
 def measure(service: Service, state: states.State, metrics: Metrics) -> None:

@@ -84,6 +84,12 @@ class Metrics:
         self.owned = show("kept_runs_owned", "Runs with a log that are executed now.")
         self.connections = show("connections", "Open connections of clients.")
         self.held = show("held_bytes", "Bytes that wait for clients which read slowly.")
+        self.asked = Gauge(
+            "turnstream_runs_waiting",
+            "Runs that wait for a person or for their client, of the whole store; at most 1000 are counted.",
+            registry=self.registry,
+            multiprocess_mode="livemax",
+        )
         self.breakers = Gauge(
             "turnstream_breaker_open",
             "1 while a model is asked after all others because it goes on failing.",
