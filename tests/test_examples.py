@@ -88,7 +88,8 @@ def test_the_handbook_is_found_by_its_agent(tmp_path: Path) -> None:
     assert "30 days" in asyncio.run(call(tmp_path / "agent.yaml", "search", query="How many days of holidays?"))
 
 
-async def test_the_notes_are_kept_by_a_real_server_of_mcp() -> None:
+async def test_the_notes_are_kept_by_a_real_server_of_mcp(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")  # its `python`
     assert await call(EXAMPLES / "notes.yaml", "notes_add_note", text="milk") == "note 1 is kept"
 
 
