@@ -69,8 +69,8 @@ fuzz: install $(VENV)-fuzz/.installed ## much more noise into every decoder and 
 	$(BIN)/python -m tests.fuzz_text_calls --runs 10000
 	$(call with,fuzz) -m tests.fuzz_decoders $(FUZZ_SECONDS)
 
-fuzz-short: install $(VENV)-fuzz/.installed ## every decoder under atheris for 20 seconds
-	$(call with,fuzz) -m tests.fuzz_decoders 20
+fuzz-short: install $(VENV)-fuzz/.installed ## every decoder under atheris, 15,000 inputs that are the same each time
+	PYTHONHASHSEED=0 $(call with,fuzz) -m tests.fuzz_decoders 120 15000
 
 audit: install $(VENV)-audit/.installed ## known vulnerabilities of what we install (asks a service on the network)
 	@for name in base dev; do $(VENV)-audit/bin/pip-audit --disable-pip --require-hashes -r requirements/$$name.txt || exit 1; done

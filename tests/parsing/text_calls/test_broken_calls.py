@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from tests.parsing.text_calls.kinds import reading
+from tests.parsing.text_calls.kinds import TOOLS, reading
+from turnstream.parsing import text_calls
 
 WEATHER = ("weather", {"city": "Oslo"})
 NOW: tuple[str, Any] = ("now", {})
@@ -297,3 +299,23 @@ def test_a_bracket_too_few_or_too_many_is_mended(
     format: str, text: str, left: str, calls: list[tuple[str, Any]], malformed: int
 ) -> None:
     assert reading(text, format) == (left, calls, malformed)
+
+
+@pytest.mark.parametrize(
+    ("format", "text"),
+    [
+        ("glm47", '<tool_call>{"nlo. <tool_call>{"name": "now"<tool_call>{"name"now"<tool_call>{"a'),
+        ("granite3", '<tool_call>{"name<tool_call>{"name": "now",: "now", "arguments": {#x": "hi", "n": 0}}'),
+        ("openpangu1", 'Hm. [unused11]{"name": "no. [unused11]{ "arg": "now", "ar": "no. sed11]rgum.weather"un"x'),
+    ],
+)
+def test_where_a_call_with_an_open_string_ends_is_the_same_for_every_cut(format: str, text: str) -> None:
+    whole = text_calls.parse(text, format, TOOLS)
+    assert all(text_calls.parse(text, format, TOOLS, cut=size) == whole for size in range(1, len(text)))
+
+
+@pytest.mark.parametrize("space", ["\x1f", "\u00a0", "\u2028", "\u3000", "\x0b \n"])
+def test_white_space_that_is_none_in_json_stays_out_of_the_arguments(space: str) -> None:
+    call = '{"name" : "weather" , "arguments" : { "city" : "Oslo" , "days" : [ 1 , 2 ] } }'
+    [made] = text_calls.parse(f"<tool_call>{call.replace(' ', space)}</tool_call>", "hermes", TOOLS).tool_calls
+    assert json.loads(made.arguments) == {"city": "Oslo", "days": [1, 2]}

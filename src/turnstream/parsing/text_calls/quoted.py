@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from turnstream.parsing.text_calls import strings
 from turnstream.parsing.text_calls.reader import Parsing, Reader, Stops, stops
-from turnstream.parsing.text_calls.strings import BrokenError, Emit, TruncatedError, escaped
+from turnstream.parsing.text_calls.strings import BrokenError, Emit, TruncatedError, escaped, json_space
 
 COMMENTS = ("#", "//", "/*")
 # What goes on after a quote, if the quote closed the string and others before it did not.
@@ -60,7 +60,7 @@ class Quoted:
         emit('"')
         inside = False
         plain = not style.python and not style.quote
-        over = strings.Over(quote, self._ends) if self._ends.literals and plain else None
+        over = strings.Over(reader, quote, self._ends) if self._ends.literals and plain else None
         while True:
             yield from self._body(quote, raw=raw, inside=inside, over=over)
             if style.quote and quote in "\"'":
@@ -77,10 +77,10 @@ class Quoted:
                 quote = after  # adjacent strings are one in Python
                 continue
             if over is not None:
-                over.check(quote + space)
+                over.check(quote + space, reader.offset - len(quote + space))
             emit(escaped(quote + space))
             inside = True
-        emit('"' + space if style.verbatim else '"')
+        emit('"' + json_space(space) if style.verbatim else '"')
 
     def _is_over(self, after: str, inside: bool) -> Parsing[bool]:
         """Whether the quote at hand closed its string. ``inside``: others before it did not."""

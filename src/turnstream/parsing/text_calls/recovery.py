@@ -101,6 +101,9 @@ def resync(parse: Parse, ends: Stops, *, brackets: str, whole: bool = False) -> 
         yield from _read_on(parse, ends, None)
         return
     raw = reader.recorded()
+    if (held := ends.live(raw, parse.began)) < len(raw):  # what may be the beginning of a marker is read with its rest
+        reader.rewind(held)
+        raw = raw[:held]
     counted = Brackets(brackets)
     at = _end(raw, parse.began, ends, counted)
     if at < 0:

@@ -13,6 +13,7 @@ from turnstream.parsing.text_calls.reader import NEVER, Parsing, Reader, Stops, 
 
 Emit: TypeAlias = Callable[[str], object]
 
+_JSON_SPACE = re.compile(r"[ \t\n\r]*")
 _STOP = {'"': re.compile(r'["\\\x00-\x1f]').search, "'": re.compile(r"""["'\\\x00-\x1f]""").search}
 _SIMPLE = {"n": "\\n", "t": "\\t", "r": "\\r", "b": "\\b", "f": "\\f", "\\": "\\\\", '"': '\\"', "/": "\\/"}
 
@@ -23,6 +24,11 @@ class BrokenError(Exception):
 
 class TruncatedError(Exception):
     """The stream ended within a value."""
+
+
+def json_space(space: str) -> str:
+    """What of white space is such in JSON, too (RFC 8259, section 2): a no-break space is not, nor U+001F."""
+    return space if _JSON_SPACE.fullmatch(space) else "".join(_JSON_SPACE.findall(space))
 
 
 def escaped(text: str) -> str:
@@ -48,20 +54,22 @@ def _special(ends: tuple[str, ...]) -> Callable[[str], re.Match[str] | None]:
 
 
 class Over:
-    """A quote that closes nothing, behind an end of the call: the string was not closed, and the call is over."""
+    """A quote that closes nothing, behind an end of the call: the string was not closed, and the call is over. The
+    reader then stands before that end, however the text was cut."""
 
-    __slots__ = ("_ends", "_quote", "_seen", "_tail")
+    __slots__ = ("_at", "_ends", "_quote", "_reader", "_seen", "_tail")
 
-    def __init__(self, quote: str, ends: Stops) -> None:
-        self._quote, self._ends = quote, ends
-        self._tail, self._seen = "", False
+    def __init__(self, reader: Reader, quote: str, ends: Stops) -> None:
+        self._reader, self._quote, self._ends = reader, quote, ends
+        self._tail, self._seen, self._at = "", False, 0
 
     @property
     def clear(self) -> bool:
         """Whether nothing of an end was seen, and none may have begun."""
         return not self._seen and not self._tail
 
-    def check(self, piece: str) -> None:
+    def check(self, piece: str, offset: int) -> None:
+        """``offset`` is where the piece begins in what is recorded."""
         at = 0
         if not self._seen:
             if not self._tail and self._ends.first(piece) is None:
@@ -72,7 +80,9 @@ class Over:
                 self._tail = text[self._ends.live(text, 0) :]
                 return
             self._seen, at = True, max(0, found.end() - len(self._tail))
+            self._at = offset - len(self._tail) + found.start()
         if self._quote in piece[at:]:
+            self._reader.rewind(self._at)
             raise BrokenError
 
 
@@ -92,7 +102,7 @@ def short(
         if end > reader.pos:
             piece = reader.text[reader.pos : end]
             if over is not None:
-                over.check(piece)
+                over.check(piece, reader.offset)
             emit(piece if python else piece.replace('"', '\\"'))
             reader.pos = end
         if found is None:

@@ -22,7 +22,7 @@ from typing import Any
 from turnstream.parsing.text_calls import scalars, schema
 from turnstream.parsing.text_calls.quoted import COMMENTS, JSON, PYTHON, Quoted, Style
 from turnstream.parsing.text_calls.reader import NEVER, Parsing, Reader, Stops, stops
-from turnstream.parsing.text_calls.strings import BrokenError, Emit, TruncatedError, escaped
+from turnstream.parsing.text_calls.strings import BrokenError, Emit, TruncatedError, escaped, json_space
 
 __all__ = ["JSON", "NEVER", "PYTHON", "BrokenError", "Emit", "Style", "TruncatedError", "convert", "escaped", "ignore"]
 
@@ -108,7 +108,7 @@ def gap(reader: Reader, style: Style) -> Parsing[str]:
         kept += yield from reader.space()
         start = yield from reader.at(*COMMENTS)
         if not start:
-            return kept if style.verbatim else ""
+            return json_space(kept) if style.verbatim else ""
         reader.pos += len(start)
         if start == "/*":
             yield from reader.until(stops("*/"), ignore)
