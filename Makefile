@@ -69,7 +69,7 @@ fuzz: install $(VENV)-fuzz/.installed ## much more noise into every decoder and 
 	$(BIN)/python -m tests.fuzz_text_calls --runs 10000
 	$(call with,fuzz) -m tests.fuzz_decoders $(FUZZ_SECONDS)
 
-fuzz-short: install $(VENV)-fuzz/.installed ## every decoder under atheris, 15,000 inputs that are the same each time
+fuzz-short: install $(VENV)-fuzz/.installed ## every decoder under atheris, 15,000 inputs
 	PYTHONHASHSEED=0 $(call with,fuzz) -m tests.fuzz_decoders 120 15000
 
 audit: install $(VENV)-audit/.installed ## known vulnerabilities of what we install (asks a service on the network)
