@@ -18,12 +18,13 @@ from typing import Any
 
 from rich.table import Table
 
+from bench.rig.paced import Paced
 from bench.rig.tables import wide_console
 from tests import postgres as servers
 from turnstream import protocols
 from turnstream.agent import Agent
 from turnstream.dialects import base, openai_chat
-from turnstream.events import Finish, ModelEvent, ModelRequest, RunContext, RunRequest, TextDelta, Usage, UsageReport
+from turnstream.events import RunRequest
 from turnstream.messages import UserMessage
 from turnstream.runs import rules, stores
 from turnstream.runs.keeper import Keeper
@@ -34,25 +35,6 @@ PACE = 0.05
 ASK = base.ClientRequest(b'{"messages":[{"role":"user","content":"Go."}],"stream":true}', "run", 0.0)
 EXCHANGE: Any = openai_chat.ChatCompletions().decode(ASK)
 Round = Callable[[int], Awaitable[None]]
-
-
-class Paced:
-    """20 tokens a second."""
-
-    name = "paced"
-
-    def __init__(self, tokens: int) -> None:
-        self.tokens = tokens
-
-    @asynccontextmanager
-    async def stream(self, request: ModelRequest, context: RunContext) -> AsyncIterator[Any]:
-        yield self._batches()
-
-    async def _batches(self) -> AsyncIterator[list[ModelEvent]]:
-        for _ in range(self.tokens):
-            await asyncio.sleep(PACE)
-            yield [TextDelta(" token")]
-        yield [UsageReport(Usage(20, self.tokens)), Finish("stop")]
 
 
 async def read(handle: Any) -> None:
@@ -98,7 +80,7 @@ async def rounds(agent: Agent, folder: Path, url: str) -> AsyncIterator[dict[str
 async def measure(runs: int, seconds: float, times: int, folder: Path, server: str) -> dict[str, list[float]]:
     """Microseconds of CPU for each token, of each round."""
     tokens = round(seconds / PACE)
-    agent = Agent(Paced(tokens), name="bench", run_timeout=None)
+    agent = Agent(Paced(tokens, PACE), name="bench", run_timeout=None)
     url = await servers.new_database(server)
     async with rounds(agent, folder, url) as named:
         found: dict[str, list[float]] = {name: [] for name in named}

@@ -7,8 +7,7 @@ import gc
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine
 from statistics import median, quantiles
 from typing import Any
 
@@ -17,10 +16,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from rich.table import Table
 
+from bench.rig.paced import Paced
 from bench.rig.tables import wide_console
 from turnstream import protocols
 from turnstream.agent import Agent
-from turnstream.events import Finish, ModelEvent, ModelRequest, RunContext, RunRequest, TextDelta, Usage, UsageReport
+from turnstream.events import RunRequest
 from turnstream.messages import UserMessage
 from turnstream.runs.supervisor import Supervisor, new_id
 from turnstream.telemetry.metrics import Metrics
@@ -38,25 +38,6 @@ class Away(SpanExporter):
 
     def export(self, spans: Any) -> SpanExportResult:
         return SpanExportResult.SUCCESS
-
-
-class Paced:
-    """One token in each read, and the loop turns between two."""
-
-    name = "paced"
-
-    def __init__(self, tokens: int) -> None:
-        self.tokens = tokens
-
-    @asynccontextmanager
-    async def stream(self, request: ModelRequest, context: RunContext) -> AsyncIterator[Any]:
-        yield self._batches()
-
-    async def _batches(self) -> AsyncIterator[list[ModelEvent]]:
-        for _ in range(self.tokens):
-            await asyncio.sleep(0)
-            yield [TextDelta(" token")]
-        yield [UsageReport(Usage(20, self.tokens)), Finish("stop")]
 
 
 class Added(Struct, frozen=True):
