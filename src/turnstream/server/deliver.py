@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TypeAlias
 
 from starlette.responses import Response
@@ -58,17 +57,12 @@ def deliver(
     return deliver_whole(handle, exchange, client, turn)
 
 
-def leave_with(client: Client, handle: Followed) -> Callable[[], None]:
+def leave_with(client: Client, handle: Followed) -> Callable[[], object]:
     """End the run when its client goes. What is returned takes that back."""
     forget = direct.tell_when_left(client.outgoing.send, handle.leave)
     if forget is not None:
         return forget
-    watcher = asyncio.create_task(_leave_with(client.receive, handle))
-    return partial(_cancel, watcher)
-
-
-def _cancel(watcher: asyncio.Task[None]) -> None:
-    watcher.cancel()
+    return asyncio.create_task(_leave_with(client.receive, handle)).cancel
 
 
 async def _leave_with(receive: Receive, handle: Followed) -> None:

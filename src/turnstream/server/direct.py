@@ -38,22 +38,24 @@ class Writer:
         self._write(b"%x\r\n%b\r\n" % (len(data), data))
 
 
+def _cycle_of(method: Send | Receive) -> RequestResponseCycle | None:
+    """The object of uvicorn's that this ``send`` or ``receive`` is a method of."""
+    cycle = getattr(method, "__self__", None)
+    return cycle if RequestResponseCycle is not None and type(cycle) is RequestResponseCycle else None
+
+
 def writer(send: Send) -> Writer | None:
     """For a response that has begun; None where only ``send`` can write it."""
-    cycle = getattr(send, "__self__", None)
-    if RequestResponseCycle is None or type(cycle) is not RequestResponseCycle:
-        return None
-    return Writer(cycle) if cycle.response_started and cycle.chunked_encoding else None
+    cycle = _cycle_of(send)
+    return Writer(cycle) if cycle is not None and cycle.response_started and cycle.chunked_encoding else None
 
 
 def tell_when_left(send: Send, leave: Callable[[], None]) -> Callable[[], None] | None:
     """Have ``leave`` called when the client goes before the response's end. What is returned takes that back; None
     where only ``receive`` tells."""
-    cycle = getattr(send, "__self__", None)
-    if RequestResponseCycle is None or type(cycle) is not RequestResponseCycle:
-        return None
-    connection: Any = getattr(cycle.on_response, "__self__", None)
-    if not hasattr(connection, "when_left"):
+    cycle = _cycle_of(send)
+    connection: Any = None if cycle is None else getattr(cycle.on_response, "__self__", None)
+    if cycle is None or not hasattr(connection, "when_left"):
         return None
     connection.when_left = leave
     cycle.flow.resume_reading()  # as ``receive`` does: a connection that is not read does not tell
@@ -68,7 +70,5 @@ def tell_when_left(send: Send, leave: Callable[[], None]) -> Callable[[], None] 
 
 def has_whole_body(receive: Receive) -> bool:
     """Whether the request's body has arrived, so that to receive it waits for nothing."""
-    cycle = getattr(receive, "__self__", None)
-    if RequestResponseCycle is None or type(cycle) is not RequestResponseCycle:
-        return False
-    return not cycle.more_body and not cycle.disconnected
+    cycle = _cycle_of(receive)
+    return cycle is not None and not cycle.more_body and not cycle.disconnected
