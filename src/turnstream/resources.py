@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+
+
+async def enter_all(stack: AsyncExitStack, owned: Iterable[object]) -> None:
+    """Enter those that own something, which are async context managers, in this order."""
+    for each in owned:
+        if isinstance(each, AbstractAsyncContextManager):
+            await stack.enter_async_context(each)
+
+
+async def opened(owned: Iterable[object]) -> AsyncExitStack:
+    """What closes them. If one does not open, those before it are closed again."""
+    async with AsyncExitStack() as stack:
+        await enter_all(stack, owned)
+        return stack.pop_all()
 
 
 class Shared(Generic[T]):

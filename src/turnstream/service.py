@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
-from turnstream import identity, protocols, requests
+from turnstream import identity, protocols, requests, resources
 from turnstream.agent import Agent
 from turnstream.limits import ServerLimits  # by name: settings have ``limits``
 from turnstream.outside.schedules import Schedule
@@ -126,10 +126,7 @@ class Service:
         return None
 
     async def __aenter__(self) -> Service:
-        async with AsyncExitStack() as stack:
-            for agent in self.agents.values():
-                await stack.enter_async_context(agent)
-            self._stack = stack.pop_all()
+        self._stack = await resources.opened(self.agents.values())
         return self
 
     async def __aexit__(

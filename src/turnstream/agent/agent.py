@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -177,10 +177,7 @@ class Agent:
         await self._resources.__aexit__(kind, error, trace)
 
     async def _open(self, stack: AsyncExitStack) -> None:
-        owned: tuple[object, ...] = (*self.models, *self.toolboxes, self.guardrails)
-        for resource in owned:
-            if isinstance(resource, AbstractAsyncContextManager):
-                await stack.enter_async_context(resource)
+        await resources.enter_all(stack, (*self.models, *self.toolboxes, self.guardrails))
 
     def __repr__(self) -> str:
         return f"Agent({self.name!r}, model={self.model.name!r})"

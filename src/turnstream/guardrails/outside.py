@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -40,9 +40,7 @@ class Owner:
         await self._resources.__aexit__(kind, error, trace)
 
     async def _open(self, stack: AsyncExitStack) -> None:
-        for resource in self._owned:
-            if isinstance(resource, AbstractAsyncContextManager):
-                await stack.enter_async_context(resource)
+        await resources.enter_all(stack, self._owned)
 
 
 async def ask(question: Question, context: requests.RunContext) -> bool:

@@ -82,9 +82,7 @@ class Fallback:
         await self._resources.__aexit__(kind, error, trace)
 
     async def _open(self, stack: AsyncExitStack) -> None:
-        for model in self.models:
-            if isinstance(model, AbstractAsyncContextManager):
-                await stack.enter_async_context(model)
+        await resources.enter_all(stack, self.models)
 
     def __repr__(self) -> str:
         return f"Fallback([{', '.join(map(repr, self.models))}])"

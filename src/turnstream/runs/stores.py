@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from turnstream import errors, protocols
+from turnstream import errors, protocols, resources
 from turnstream.storage.counters import MemoryCounters, PostgresCounters, SqliteCounters
 from turnstream.threads.memory import MemoryThreads
 from turnstream.threads.none import NoThreads
@@ -41,7 +41,7 @@ class Store:
         name: str,
         threads: protocols.Threads,
         runs: protocols.Runs | None = None,
-        *resources: Any,
+        *owned: Any,
         firings: protocols.Firings | None = None,
         counters: protocols.Counters | None = None,
         outbox: protocols.Outbox | None = None,
@@ -54,14 +54,11 @@ class Store:
         self.firings = firings
         self.outbox = outbox
         self.pushes = pushes
-        self._resources = resources
+        self._resources = owned
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as stack:
-            for resource in self._resources:
-                await stack.enter_async_context(resource)
-            self._stack = stack.pop_all()
+        self._stack = await resources.opened(self._resources)
         return self
 
     async def __aexit__(

@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from turnstream import errors, protocols
+from turnstream import errors, protocols, resources
 from turnstream.dialects import a2a_push
 from turnstream.outside import schedules, webhooks
 from turnstream.runs import keeper, stores, supervisor
@@ -59,11 +58,7 @@ class Triggers:
         self._keeper.targets = lambda agent: tuple(hook.target for hook in hooks if hook.wants(agent))
 
     async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as stack:
-            for each in (self.postman, self.scheduler):
-                if each is not None:
-                    await stack.enter_async_context(each)
-            self._stack = stack.pop_all()
+        self._stack = await resources.opened((self.postman, self.scheduler))
         return self
 
     async def __aexit__(

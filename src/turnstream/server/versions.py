@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from turnstream import agent as agents
-from turnstream import errors, protocols
+from turnstream import errors, protocols, resources
 from turnstream.service import ServerSettings, Service
 
 if TYPE_CHECKING:
@@ -52,26 +52,23 @@ async def _nowhere(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 class Version:
-    """``resources`` are what its requests need open, in this order. ``meter`` gives what counts a kept run's use."""
+    """``owned`` is what its requests need open, in this order. ``meter`` gives what counts a kept run's use."""
 
     def __init__(
         self,
         service: Service,
         app: ASGIApp,
-        *resources: AbstractAsyncContextManager[object],
+        *owned: AbstractAsyncContextManager[object],
         meter: Callable[[protocols.NewRun], Awaitable[protocols.Meter | None]] | None = None,
     ) -> None:
         self.service, self.app = service, app
         self.meter = meter or _no_meter
         self.users = 0
-        self._resources = resources
+        self._resources = owned
         self._stack = AsyncExitStack()
 
     async def open(self) -> None:
-        async with AsyncExitStack() as stack:
-            for resource in self._resources:
-                await stack.enter_async_context(resource)
-            self._stack = stack.pop_all()
+        self._stack = await resources.opened(self._resources)
 
     async def close(self) -> None:
         await self._stack.aclose()

@@ -13,7 +13,7 @@ import logging
 import time
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Container, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AsyncExitStack
 from fnmatch import fnmatchcase
 from inspect import isawaitable, iscoroutinefunction
 from types import TracebackType
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import msgspec
 
-from turnstream import errors, messages, protocols, requests, toolspec
+from turnstream import errors, messages, protocols, requests, resources, toolspec
 from turnstream.protocols import Toolbox
 from turnstream.tools.threads import Threads
 
@@ -46,11 +46,7 @@ class _Owner:
         return self.boxes
 
     async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as stack:
-            for resource in self._owned():
-                if isinstance(resource, AbstractAsyncContextManager):
-                    await stack.enter_async_context(resource)
-            self._stack = stack.pop_all()
+        self._stack = await resources.opened(self._owned())
         return self
 
     async def __aexit__(
