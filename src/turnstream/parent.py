@@ -20,7 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 
-from turnstream import workers
+from turnstream import redaction, workers
 from turnstream.telemetry import logs
 
 log = logging.getLogger("turnstream.workers")
@@ -256,8 +256,8 @@ def _signals(selector: selectors.BaseSelector) -> Iterator[Callable[[], list[int
 
 def main(text: str) -> int:
     plan = workers.Plan(**json.loads(text))
-    logs.set_up(plan.level, plan.format, sys.stderr)
     environ = dict(os.environ)
+    logs.set_up(plan.level, plan.format, sys.stderr, {*redaction.collect(environ), *redaction.collect(plan.arguments)})
     folder = tempfile.mkdtemp(prefix="turnstream-metrics-") if plan.metrics and workers.METRICS not in environ else None
     if folder is not None:
         environ[workers.METRICS] = folder

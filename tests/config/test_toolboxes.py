@@ -54,6 +54,10 @@ async def specs(folder: Path, entry: str) -> list[ToolSpec]:
             "{ready: {name: wikipedia}, approve: {calls: [a], ask: 'os:getpid'}}",
             "tools[0]: approve.ask must name a function of the call and the run's context",
         ),
+        (
+            "{ready: {name: wikipedia}, approve: {calls: [a], by: {scope: aprove}}}",
+            "tools[0].approve.by.scope: must be 'runs', 'approve', 'metrics' or 'admin'",
+        ),
         ("mcp: {command: a, auth: {bearer: b}}", "tools[0].mcp: auth cannot be combined with command"),
         ("mcp: {url: https://b, auth: {api_key: {key: k, query: q}}}", "an MCP server takes its key in a header"),
         (

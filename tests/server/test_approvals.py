@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -265,6 +266,17 @@ async def test_a_link_shows_the_question_and_its_form_answers_it(store: str) -> 
             assert (response.status, "Your answer is given." in await response.text()) == (200, True)
         await eventually(lambda: len(files.deleted) == 1)
         assert (await served.get(path))[0] == 404
+
+
+async def test_a_link_ends_when_its_question_does() -> None:
+    files = Files()
+    files.box = wrap.Approved(files.box.box, ["delete"], expires=2_000_000)
+    _, _, agent = deleting(files=files)
+    async with serving(agent, store="memory") as served:
+        await say(served, "delete it")
+        [found] = (await served.get("/v1/approvals"))[2]["data"]
+        assert f"until={int(found['expires_at'])}&" in found["link"]
+        assert found["expires_at"] > time.time() + 1_900_000
 
 
 async def test_a_run_that_waits_is_cancelled_and_not_answered_after_that(store: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import http.client
 import json
 import os
@@ -212,6 +213,21 @@ def test_without_a_shared_store_workers_keep_nothing() -> None:
 def test_several_workers_need_the_command() -> None:
     with pytest.raises(ConfigurationError, match="turnstream serve"):
         serve(Service({"a": Agent("demo")}, ServerSettings(workers=2)))
+
+
+def test_no_line_of_the_parent_has_a_secret() -> None:
+    with run.listen(ServerSettings(port=0)) as listener:
+        plan = workers.Plan(["/no/secret-canary-1"], [], [listener.fileno()], 1, grace=0.1)
+        command = [sys.executable, "-m", "turnstream.parent", json.dumps(dataclasses.asdict(plan))]
+        environ = {**os.environ, "SHOP_API_KEY": "secret-canary-1"}
+        with subprocess.Popen(
+            command, stderr=subprocess.PIPE, text=True, env=environ, pass_fds=plan.listeners, cwd=ROOT
+        ) as process:
+            assert process.stderr is not None
+            line = process.stderr.readline()
+            process.terminate()
+    assert "worker 1 cannot be started: " in line
+    assert "/no/***" in line
 
 
 def test_a_worker_that_keeps_ending_is_started_less_and_less_often() -> None:

@@ -21,6 +21,7 @@ def advise(service: Service) -> list[str]:
     return [
         *_advise_on_keys(service),
         *_advise_on_issuers(service),
+        *_advise_on_approvers(service),
         *(line for agent in service.agents.values() for line in _advise_on(agent)),
         *_advise_on_effects(service),
     ]
@@ -87,6 +88,25 @@ def _advise_on_issuers(service: Service) -> Iterator[str]:
     for key in service.settings.keys:
         if isinstance(key, Key) and key.users is not None and key.users.secret is None:
             yield f"the key {key.name} names users by {key.users.header}, which nobody signs"
+
+
+def _advise_on_approvers(service: Service) -> Iterator[str]:
+    """Nobody could answer a question that is for a group or a scope which no key gives. Tokens and keys that are kept
+    elsewhere may give any."""
+    from turnstream.identity import Key
+    from turnstream.tools import wrap
+
+    settings = service.settings
+    if settings.oidc or settings.keys_file is not None or settings.keys_store or not settings.keys:
+        return
+    principals = [(key if isinstance(key, Key) else Key(key)).principal for key in settings.keys]
+    held = {f"group:{group}" for one in principals for group in one.groups}
+    held |= {f"scope:{scope}" for one in principals for scope in one.scopes}
+    for agent in service.agents.values():
+        rules = {one.by for box in agent.toolboxes for one in wrap.approvals(box)}
+        for rule in sorted(rules - held - {""}):
+            kind, _, name = rule.partition(":")
+            yield f"agent {agent.name} waits for the {kind} {name}, which no key has: nobody can answer"
 
 
 def _advise_on(agent: Agent) -> Iterator[str]:

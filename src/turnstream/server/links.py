@@ -19,7 +19,7 @@ from turnstream.dialects import asking
 from turnstream.server import people
 
 PATH = "/approve"
-LIFETIME = 604_800.0  # seconds
+LIFETIME = 604_800.0  # seconds, of a link to a question that can always be answered
 HEADERS = {
     "cache-control": "no-store",
     "referrer-policy": "no-referrer",
@@ -38,8 +38,8 @@ class Links:
         self._secret = b""
 
     async def make(self, found: people.Found, base_url: str, principal: str) -> str:
-        """For a question that ``principal`` may answer: the answer is theirs."""
-        until = int(min(found.ask.expires_at or time.time() + LIFETIME, time.time() + LIFETIME))
+        """For a question that ``principal`` may answer: the answer is theirs. The link ends with the question."""
+        until = int(found.ask.expires_at or time.time() + LIFETIME)
         signature = await self._sign(found.state.id, found.ask.code, principal, until)
         query = urlencode({"run": found.state.id, "by": principal, "until": until, "signature": signature})
         return f"{base_url.rstrip('/')}{PATH}/{quote(found.ask.code)}?{query}"

@@ -12,6 +12,7 @@ from pydantic import Field, create_model, model_validator
 
 from turnstream import errors
 from turnstream.config import context, document, foreign, references
+from turnstream.config.approvers import ApproverSection
 from turnstream.config.sections import Number, PositiveInt, Seconds, Section, StrList
 from turnstream.config.tools.kind import EffectName, Kind
 from turnstream.protocols import Toolbox
@@ -37,25 +38,6 @@ class RateLimitSection(Section):
     seconds: Seconds = 60.0
     wait: Number = 0.0
     """Seconds that one more call may wait for its turn; one that would wait longer is refused at once."""
-
-
-class ApproverSection(Section):
-    """Whoever has a scope, or is in a group: one of the two."""
-
-    scope: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")] = None
-    """`approve`, or another that keys and tokens give."""
-    group: Annotated[str | None, Field(min_length=1, max_length=200)] = None
-    """A group that keys or tokens name."""
-
-    @model_validator(mode="after")
-    def _one_of_them(self) -> ApproverSection:
-        if (self.scope is None) == (self.group is None):
-            raise ValueError("give scope or group")
-        return self
-
-    @property
-    def rule(self) -> str:
-        return f"scope:{self.scope}" if self.scope is not None else f"group:{self.group}"
 
 
 class ApproveSection(Section):
