@@ -51,6 +51,11 @@ class Progress(Struct, frozen=True):
         taken = {call.id for call in self.calls}
         return tuple(call for call in self.last.message.tool_calls if call.id not in taken)
 
+    @property
+    def has_results(self) -> bool:
+        """Whether a tool has answered in this run."""
+        return bool(self.results) or any(isinstance(message, ToolMessage) for message in self.messages)
+
 
 class Fold:
     """``messages`` are complete after the terminal event. ``unfinished`` is the text of the step that was broken off,

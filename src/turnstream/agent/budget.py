@@ -84,8 +84,19 @@ class Spending:
             self._meter.count(0, 0.0, executed)
 
 
-def mark_late(calls: Sequence[messages.ToolCall], left: int, why: str) -> Sequence[messages.ToolCall]:
-    """The calls, of which those after the first ``left`` are not executed: the model hears why."""
+def limit_calls(
+    calls: Sequence[messages.ToolCall], before: int, most: int, in_all: int | None, spending: Spending | None
+) -> Sequence[messages.ToolCall]:
+    """The calls of a step, of which those past a limit are not executed: the model hears why. ``most`` is that of one
+    step, ``in_all`` that of the request, of which ``before`` have been."""
+    limits = [(most, f"one step may have {most} tool calls")]
+    if in_all is not None:
+        limits.append((max(0, in_all - before), f"the request allows {in_all} tool calls"))
+    if spending is not None and (limit := spending.limit_calls(before, min(most, len(calls)))):
+        limits.append(limit)
+    left, why = min(limits)
+    if spending is not None:
+        spending.count_calls(min(left, len(calls)))
     if len(calls) <= left:
         return calls
     late = (msgspec.structs.replace(call, malformed=call.malformed or why) for call in calls[left:])

@@ -13,20 +13,19 @@ from contextlib import AsyncExitStack, aclosing
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from turnstream import conversation, errors, events, messages, protocols, requests, stretches, toolspec, usage
-from turnstream.agent import codes, history, options
-from turnstream.agent.budget import Spending, mark_late
+from turnstream import conversation, events, messages, protocols, requests, usage
+from turnstream.agent import failure, history, options
+from turnstream.agent.budget import Spending, limit_calls
 from turnstream.agent.context import context_of
 from turnstream.agent.deadline import Deadline, TimeLeft, min_of
 from turnstream.agent.execution import Approve, Begin, Execution
-from turnstream.agent.record import Record
+from turnstream.agent.preparation import prepare_history
 from turnstream.agent.resumption import Resumption
 from turnstream.agent.step_calls import StepCalls, has_calls
 from turnstream.agent.step_result import StepResult
 from turnstream.agent.toolset import Toolset
-from turnstream.messages import Message, ToolCall  # by name: a run has ``messages``
+from turnstream.agent.waiting import Pause
+from turnstream.messages import ToolCall  # by name: a run has ``messages``
 from turnstream.parsing.collect import Collector
 
 if TYPE_CHECKING:
@@ -73,11 +72,9 @@ class Run:
         self.outcome: events.TerminalEvent | None = None
         self.acted = False
         self.waiting: events.RunWaiting | None = None
-        self._can_wait = progress is not None or wait is not None
-        self._approve = self._ask_approval if self._can_wait else approve
-        self._wait = wait
-        self._record = None if wait is None else Record(events.RunStarted(self.id, agent.name, request.thread_id))
-        self._altered: set[str] = set()  # calls that a guard shows otherwise than they are
+        started = events.RunStarted(self.id, agent.name, request.thread_id)
+        self._pause = Pause(started, progress, wait, agent.ask_lifetime)
+        self._approve = self._pause.ask_approval if self._pause.possible else approve
         self._progress = progress
         self._begin = begin
         self._meter = meter
@@ -147,9 +144,8 @@ class Run:
                 async with aclosing(guard.feed(batch)) as batches:
                     async for shown in batches:
                         self._shown.feed(shown)
-                        self._altered.update(codes.altered_calls(batch, shown))
-                        if self._record is not None:
-                            self._record.add(shown)
+                        self._pause.note_altered(batch, shown)
+                        self._pause.add(shown)
                         yield shown
                 if guard.stopped is not None:
                     break
@@ -214,25 +210,20 @@ class Run:
                             break
                 result = self._result(collector, calls)
                 finished = self._finish_step(result, time.monotonic() - self._asked)
-                if result.server_calls:
-                    yield self._tell(finished, self._detect(result.server_calls))
-                    self._execution = self._start_tools(result.server_calls)
-                    while news := await self._next_of(self._execution):
-                        yield self._tell(*news)
-                    if waiting := await self._must_wait(self._execution):
-                        yield [waiting]
-                        return
-                    yield self._tell(self._tools_executed(self._execution))
-                    if ending := self._end_step(result):
-                        yield ending
-                else:
+                if not result.server_calls:
                     yield [finished, *self._end_step(result)]
+                    continue
+                yield self._tell(finished, self._detect(result.server_calls))
+                async with aclosing(self._use_tools(result, self._start_tools(result.server_calls))) as rest:
+                    async for news in rest:
+                        yield news
         except (asyncio.CancelledError, GeneratorExit):
             self._add_usage()
             self.outcome = events.RunCancelled(self.usage)
             raise
         except Exception as error:  # whatever it is, the run ends with one terminal event
-            self.outcome = self._fail(error)
+            self._add_usage()
+            self.outcome = failure.end_by(error, self.id, self.usage)
             yield [self.outcome]
         finally:
             self._is_spent()  # what the last model call used counts too
@@ -252,16 +243,6 @@ class Run:
         self._collector.feed(batch)
         return True
 
-    def _fail(self, error: Exception) -> events.RunFailed:
-        self._add_usage()
-        if isinstance(error, errors.TurnstreamError):
-            trace = error if isinstance(error, errors.ConfigurationError) else None
-            log.warning("run %s failed: %s %s", self.id, error.message, getattr(error, "detail", ""), exc_info=trace)
-            return failure(error, self.usage)
-        log.error("run %s failed", self.id, exc_info=error)
-        text = "The run failed because of an error in the server; its log has the details."
-        return events.RunFailed("internal_error", text, 500, self.usage)
-
     def _begin_step(self) -> StepCalls:
         self._step += 1
         self._collector = Collector()
@@ -277,76 +258,47 @@ class Run:
         self._step, self.usage, self._partial = progress.steps, progress.usage, progress.partial
         if progress.last is None:
             return
+        execution = None
         if progress.calls and not progress.executed:
             resumption = await Resumption.of(
                 progress, self._toolset, self._context, self._deadline, self._guard is None
             )
             if resumption.results:
                 yield [*resumption.results]
-            self._execution = self._start_tools(resumption.calls, resumption.known, resumption.asks)
-            while news := await self._next_of(self._execution):
-                yield news
-            if waiting := await self._must_wait(self._execution):
-                yield [waiting]
-                return
-            yield [self._tools_executed(self._execution)]
+            execution = self._start_tools(resumption.calls, resumption.known, resumption.asks)
         answered = progress.calls or progress.answered
         result = StepResult(progress.last.message, answered, progress.client_calls, progress.last.finish)
+        async with aclosing(self._use_tools(result, execution)) as rest:
+            async for news in rest:
+                yield news
+
+    async def _use_tools(
+        self, result: StepResult, execution: Execution | None
+    ) -> AsyncGenerator[list[events.RunEvent]]:
+        """The rest of a step: its tools, if they have not all answered yet, and what follows from their results."""
+        if execution is not None:
+            while news := await self._next_of(execution):
+                yield self._tell(*news)
+            if execution.asks:
+                self.waiting = await self._pause.begin(
+                    self.request, self._step, execution, self.usage, self._toolset.effects
+                )
+                yield [self.waiting]
+                return
+            yield self._tell(self._tools_executed(execution))
         if ending := self._end_step(result):
             yield ending
 
     def _tell(self, *batch: events.RunEvent) -> list[events.RunEvent]:
         """The batch. Behind a guard it is recorded as it is shown."""
-        if self._record is not None and self._guard is None:
-            self._record.add(batch)
+        if self._guard is None:
+            self._pause.add(batch)
         return [*batch]
-
-    async def _must_wait(self, execution: Execution) -> events.RunWaiting | None:
-        """What the run waits for, if some of the calls can only be answered with a word from outside. It is stored
-        before anybody sees it."""
-        if not execution.asks:
-            return None
-        until = None if self.agent.ask_lifetime is None else time.time() + self.agent.ask_lifetime
-        asked = tuple(codes.name_ask(ask, until) for ask in execution.asks)
-        waits = {ask.tool_call_id for ask in asked}
-        changed = {ask.tool_call_id: ask.arguments for ask in asked if ask.arguments is not None}
-        calls = tuple(
-            msgspec.structs.replace(call, arguments=changed.get(call.id, call.arguments))
-            for call in execution.calls
-            if call.id in waits
-        )
-        waiting = events.RunWaiting(self._step, calls, asked, self.usage)
-        if self._wait is not None and self._record is not None:
-            waiting = msgspec.structs.replace(waiting, seq=len(self._record.log) + 1)
-            await self._wait(self.request, [*map(self._complete, self._record.log), waiting])
-        self.waiting = waiting
-        return waiting
-
-    def _complete(self, event: events.LogEvent) -> events.LogEvent:
-        """As a run that is kept from its beginning tells it."""
-        if not isinstance(event, events.ToolCallsDetected):
-            return event
-        return msgspec.structs.replace(event, effects=self._effects(event.tool_calls))
-
-    async def _ask_approval(self, call: ToolCall) -> bool:
-        """Nothing is held while a person thinks."""
-        if self._progress is not None and call.id in self._progress.approved:
-            return True
-        if call.id in self._altered:
-            raise errors.ToolError(
-                f"The call of {call.name} needs approval, and a guardrail hides its arguments: it was not executed."
-            )
-        raise protocols.AskError(events.Ask(call.id, "approval"))
 
     def _detect(self, calls: tuple[ToolCall, ...]) -> events.ToolCallsDetected:
         if self._progress is None:
             return events.ToolCallsDetected(self._step, calls)
-        return events.ToolCallsDetected(self._step, calls, self._effects(calls))
-
-    def _effects(self, calls: tuple[ToolCall, ...]) -> dict[str, toolspec.Effect]:
-        effects: dict[str, toolspec.Effect] = {}
-        effects |= {call.id: effect for call in calls if (effect := self._toolset.effect(call.name)) != "none"}
-        return effects
+        return events.ToolCallsDetected(self._step, calls, self._toolset.effects(calls))
 
     async def preview(self) -> requests.ModelRequest:
         """What its first model call would ask. The model is not asked, and the run does not begin."""
@@ -363,22 +315,11 @@ class Run:
                 self.request = await self.agent.guardrails.admit(self.request, self._context)
         for note in self.request.notes:
             log.info("run %s: %s", self.id, note)
-        if self._housekeeping:
-            await self._prepare_history("", self.request.messages, None)
-            return
-        with self._deadline:
-            self._toolset = await Toolset.of(self.agent.toolboxes, self._context, self.agent.tool_timeout)
-        self._client_tools = self._toolset.names_left_to_client(self.request.tools)
-        shown = self.request.client_context if self.agent.context == "shown" else ""
-        conversation = history.with_context(self.request.messages, shown)
-        await self._prepare_history(self.agent.instructions, conversation, self.agent.history_limit)
-
-    async def _prepare_history(self, instructions: str, conversation: Sequence[Message], limit: int | None) -> None:
-        if len(conversation) < stretches.MANY:
-            self._history = history.prepare(instructions, conversation, limit)
-        else:
+        if not self._housekeeping:
             with self._deadline:
-                self._history = await stretches.run(history.prepare, instructions, conversation, limit)
+                self._toolset = await Toolset.of(self.agent.toolboxes, self._context, self.agent.tool_timeout)
+            self._client_tools = self._toolset.names_left_to_client(self.request.tools)
+        self._history = await prepare_history(self.agent, self.request, self._deadline, housekeeping=self._housekeeping)
 
     def _model_request(self) -> requests.ModelRequest:
         """The next model call. The last one after ``max_steps`` has no tools, so that the user gets an answer."""
@@ -445,37 +386,19 @@ class Run:
         known: Mapping[str, events.ToolResult] = MappingProxyType({}),
         asks: Sequence[events.Ask] = (),
     ) -> Execution:
-        calls = self._within_limit(calls)
+        before = sum(isinstance(message, messages.ToolMessage) for message in self._said.messages)
+        self._is_spent()
+        calls = limit_calls(calls, before, self.agent.max_calls, self.request.max_tool_calls, self._spending)
         self.acted = self.acted or any(self._toolset.effect(call.name) == "once" for call in calls)
         timeout = self.agent.tool_timeout
         hooks = self._approve, self._begin
         progress = self._progress or conversation.Progress()
-        context = dataclasses.replace(self._context, can_wait=self._can_wait, has_results=self._has_results)
+        context = dataclasses.replace(self._context, can_wait=self._pause.possible, has_results=progress.has_results)
         hidden = self.agent.redactor
-        return Execution(self._step, calls, self._toolset, context, timeout, *hooks, known, asks, progress, hidden)
-
-    @property
-    def _has_results(self) -> bool:
-        progress = self._progress
-        return progress is not None and (
-            bool(progress.results) or any(isinstance(message, messages.ToolMessage) for message in progress.messages)
+        self._execution = Execution(
+            self._step, calls, self._toolset, context, timeout, *hooks, known, asks, progress, hidden
         )
-
-    def _within_limit(self, calls: Sequence[ToolCall]) -> Sequence[ToolCall]:
-        """Those that the agent and the request leave to be executed; the model hears of the others that they were
-        not."""
-        most = self.agent.max_calls
-        limits = [(most, f"one step may have {most} tool calls")]
-        before = sum(isinstance(message, messages.ToolMessage) for message in self._said.messages)
-        if (in_all := self.request.max_tool_calls) is not None:
-            limits.append((max(0, in_all - before), f"the request allows {in_all} tool calls"))
-        self._is_spent()
-        if self._spending is not None and (limit := self._spending.limit_calls(before, min(most, len(calls)))):
-            limits.append(limit)
-        left, why = min(limits)
-        if self._spending is not None:
-            self._spending.count_calls(min(left, len(calls)))
-        return mark_late(calls, left, why)
+        return self._execution
 
     def _tools_executed(self, execution: Execution) -> events.ToolsExecuted:
         executed = events.ToolsExecuted(self._step, execution.results)
@@ -500,15 +423,3 @@ class Run:
             return [events.MaxStepsReached(self._step), self.outcome]
         self._last_step = True
         return [events.MaxStepsReached(self._step)]
-
-
-def failure(error: errors.TurnstreamError, tokens: usage.Usage) -> events.RunFailed:
-    """The terminal event of a run that ends by this error."""
-    match error:
-        case errors.ProviderError():
-            retryable = error.retryable or error.provider_status is None
-            return events.RunFailed(error.code, error.message, error.status, tokens, error.retry_after, retryable)
-        case errors.RequestError(param=param):
-            return events.RunFailed(error.code, error.message, error.status, tokens, None, False, param)
-        case _:
-            return events.RunFailed(error.code, error.message, error.status, tokens)

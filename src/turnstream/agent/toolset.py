@@ -58,6 +58,10 @@ class Toolset:
     def effect(self, name: str) -> toolspec.Effect:
         return self._tools[name][0].effect if name in self._tools else "none"
 
+    def effects(self, calls: Sequence[messages.ToolCall]) -> dict[str, toolspec.Effect]:
+        """Those of the calls' tools that have one, by the calls' ids."""
+        return {call.id: effect for call in calls if (effect := self.effect(call.name)) != "none"}
+
     def asks_first(self, name: str) -> bool:
         """Whether its toolbox says itself when a call is made."""
         return name in self._tools and self._tools[name][0].approval

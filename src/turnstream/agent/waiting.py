@@ -1,0 +1,85 @@
+"""How a run comes to wait for a word from outside: what it asks, and what it has told until then, kept before anybody
+sees that it waits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from turnstream import conversation, errors, events, messages, protocols, requests, toolspec, usage
+from turnstream.agent import codes
+from turnstream.agent.execution import Execution
+from turnstream.agent.record import Record
+
+Effects = Callable[[Sequence[messages.ToolCall]], dict[str, toolspec.Effect]]
+
+
+class Pause:
+    """``possible`` says whether the run can wait: it is kept (``progress``), or can be kept from then on (``wait``).
+    ``lifetime`` is how long its questions are answered, in seconds; None: for ever."""
+
+    def __init__(
+        self,
+        started: events.RunStarted,
+        progress: conversation.Progress | None,
+        wait: protocols.BeginWait | None,
+        lifetime: float | None,
+    ) -> None:
+        self.possible = progress is not None or wait is not None
+        self._approved = frozenset[str]() if progress is None else progress.approved
+        self._wait = wait
+        self._lifetime = lifetime
+        self._record = None if wait is None else Record(started)
+        self._altered: set[str] = set()
+
+    def add(self, batch: Iterable[events.RunEvent]) -> None:
+        """The run has told this, as its readers see it."""
+        if self._record is not None:
+            self._record.add(batch)
+
+    def note_altered(self, batch: Sequence[events.RunEvent], shown: Sequence[events.RunEvent]) -> None:
+        """A guard shows the batch so: nobody may approve a call whose arguments are hidden."""
+        self._altered |= codes.altered_calls(batch, shown)
+
+    async def ask_approval(self, call: messages.ToolCall) -> bool:
+        """Nothing is held while a person thinks: the call ends, and is made again when it is approved."""
+        if call.id in self._approved:
+            return True
+        if call.id in self._altered:
+            raise errors.ToolError(
+                f"The call of {call.name} needs approval, and a guardrail hides its arguments: it was not executed."
+            )
+        raise protocols.AskError(events.Ask(call.id, "approval"))
+
+    async def begin(
+        self, request: requests.RunRequest, step: int, execution: Execution, tokens: usage.Usage, effects: Effects
+    ) -> events.RunWaiting:
+        """What the run waits for from now on: it is stored before anybody sees it."""
+        until = None if self._lifetime is None else time.time() + self._lifetime
+        asked = tuple(codes.name_ask(ask, until) for ask in execution.asks)
+        waiting = events.RunWaiting(step, _waiting_calls(execution.calls, asked), asked, tokens)
+        if self._wait is None or self._record is None:
+            return waiting
+        told = [_with_effects(event, effects) for event in self._record.log]
+        waiting = msgspec.structs.replace(waiting, seq=len(told) + 1)
+        await self._wait(request, [*told, waiting])
+        return waiting
+
+
+def _waiting_calls(calls: Iterable[messages.ToolCall], asked: Sequence[events.Ask]) -> tuple[messages.ToolCall, ...]:
+    """The calls that are asked about, with the arguments that the questions are about."""
+    by_call = {ask.tool_call_id: ask.arguments for ask in asked}
+    waiting = (call for call in calls if call.id in by_call)
+    return tuple(
+        call if (changed := by_call[call.id]) is None else msgspec.structs.replace(call, arguments=changed)
+        for call in waiting
+    )
+
+
+def _with_effects(event: events.LogEvent, effects: Effects) -> events.LogEvent:
+    """As a run that is kept from its beginning tells it."""
+    if not isinstance(event, events.ToolCallsDetected):
+        return event
+    return msgspec.structs.replace(event, effects=effects(event.tool_calls))
