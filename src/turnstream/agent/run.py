@@ -117,6 +117,7 @@ class Run:
             if self.outcome is None and self.waiting is None:
                 self.outcome = events.RunCancelled(self.usage)
         finally:
+            self._give = None  # whoever gives holds the run: together they would be left to the collector
             await self.agent.__aexit__(kind, error, trace)
 
     async def __aiter__(self) -> AsyncIterator[events.RunEvent]:
@@ -230,6 +231,7 @@ class Run:
             self._deadline.close()
             if self._execution is not None:
                 await self._execution.cancel()
+                self._execution = None
 
     def _take(self, batch: list[events.ModelEvent]) -> bool:
         """Hand on what is nothing but text, as the loop would; it must see to all else."""

@@ -91,6 +91,12 @@ def set_outgoing(scope: Scope, outgoing: Outgoing) -> None:
     scope[_OUTGOING] = outgoing
 
 
+def forget_outgoing(scope: Scope) -> None:
+    """The server's ``send`` holds the scope: together they, and all that the request has made, would be left to the
+    collector."""
+    scope.pop(_OUTGOING, None)
+
+
 def outgoing(scope: Scope) -> Outgoing:
     found: Outgoing = scope[_OUTGOING]
     return found

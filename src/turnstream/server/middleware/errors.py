@@ -29,3 +29,5 @@ class Errors:
             log.exception("request %s failed", scopes.request_id(scope))
             if not outgoing.begun:
                 await self._refuse.fault(scope)(scope, receive, outgoing)
+        finally:
+            scopes.forget_outgoing(scope)
