@@ -14,16 +14,18 @@ import msgspec
 from rich.table import Table
 
 from bench.rig.tables import wide_console
-from tests.providers.stories import anthropic as anthropic_story
-from tests.providers.stories import bedrock as bedrock_story
-from tests.providers.stories import chat as chat_story
-from tests.providers.stories import cohere as cohere_story
-from tests.providers.stories import gemini as gemini_story
-from tests.providers.stories import mistral as mistral_story
-from tests.providers.stories import ollama as ollama_story
-from tests.providers.stories import openai_responses as responses_story
-from tests.providers.stories import watsonx as watsonx_story
-from tests.providers.stories import watsonx_generation as generation_story
+from tests.providers.stories import (
+    anthropic as anthropic_story,
+    bedrock as bedrock_story,
+    chat as chat_story,
+    cohere as cohere_story,
+    gemini as gemini_story,
+    mistral as mistral_story,
+    ollama as ollama_story,
+    openai_responses as responses_story,
+    watsonx as watsonx_story,
+    watsonx_generation as generation_story,
+)
 from turnstream.parsing import aws_event_stream, ndjson, sse
 from turnstream.providers import (
     anthropic,

@@ -10,12 +10,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from turnstream import events, messages, protocols, requests, usage
-from turnstream.runs import postgres as postgres_runs
-from turnstream.runs import rules
-from turnstream.runs import sqlite as sqlite_runs
+from turnstream.runs import postgres as postgres_runs, rules, sqlite as sqlite_runs
 from turnstream.storage import postgres, sqlite
-from turnstream.threads import postgres as postgres_threads
-from turnstream.threads import sqlite as sqlite_threads
+from turnstream.threads import postgres as postgres_threads, sqlite as sqlite_threads
 
 T = TypeVar("T")
 LEASE = 1

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -37,9 +39,10 @@ def test_every_public_name_is_the_one_of_its_module(name: str) -> None:
 
 
 def test_the_type_checker_sees_the_same_names_as_the_interpreter() -> None:
-    with open(turnstream.__file__, encoding="utf-8") as file:
-        declared = [line.split(" as ")[-1].strip() for line in file if line.startswith("    from turnstream.")]
-    assert sorted(declared) == sorted(turnstream._HOME)
+    tree = ast.parse(Path(turnstream.__file__).read_text(encoding="utf-8"))
+    imports = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
+    declared = [name.asname for node in imports if (node.module or "").startswith("turnstream.") for name in node.names]
+    assert sorted(filter(None, declared)) == sorted(turnstream._HOME)
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

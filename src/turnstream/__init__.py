@@ -9,49 +9,52 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from turnstream.agent import Agent as Agent
-    from turnstream.agent import Budget as Budget
-    from turnstream.agent import Run as Run
-    from turnstream.errors import ConfigurationError as ConfigurationError
-    from turnstream.errors import ProtocolError as ProtocolError
-    from turnstream.errors import ProviderError as ProviderError
-    from turnstream.errors import RequestError as RequestError
-    from turnstream.errors import RunTimeout as RunTimeout
-    from turnstream.errors import ToolError as ToolError
-    from turnstream.errors import TurnstreamError as TurnstreamError
-    from turnstream.events import ClientToolCalls as ClientToolCalls
-    from turnstream.events import MaxStepsReached as MaxStepsReached
-    from turnstream.events import ReasoningDelta as ReasoningDelta
-    from turnstream.events import RunCancelled as RunCancelled
-    from turnstream.events import RunEvent as RunEvent
-    from turnstream.events import RunFailed as RunFailed
-    from turnstream.events import RunFinished as RunFinished
-    from turnstream.events import RunStarted as RunStarted
-    from turnstream.events import StepFinished as StepFinished
-    from turnstream.events import StepStarted as StepStarted
-    from turnstream.events import TextDelta as TextDelta
-    from turnstream.events import ToolCallsDetected as ToolCallsDetected
-    from turnstream.events import ToolProgress as ToolProgress
-    from turnstream.events import ToolResult as ToolResult
-    from turnstream.events import ToolsExecuted as ToolsExecuted
-    from turnstream.messages import AssistantMessage as AssistantMessage
-    from turnstream.messages import Message as Message
-    from turnstream.messages import SystemMessage as SystemMessage
-    from turnstream.messages import ToolCall as ToolCall
-    from turnstream.messages import ToolMessage as ToolMessage
-    from turnstream.messages import UserMessage as UserMessage
-    from turnstream.protocols import Model as Model
-    from turnstream.protocols import Toolbox as Toolbox
+    from turnstream.agent import Agent as Agent, Budget as Budget, Run as Run
+    from turnstream.errors import (
+        ConfigurationError as ConfigurationError,
+        ProtocolError as ProtocolError,
+        ProviderError as ProviderError,
+        RequestError as RequestError,
+        RunTimeout as RunTimeout,
+        ToolError as ToolError,
+        TurnstreamError as TurnstreamError,
+    )
+    from turnstream.events import (
+        ClientToolCalls as ClientToolCalls,
+        MaxStepsReached as MaxStepsReached,
+        ReasoningDelta as ReasoningDelta,
+        RunCancelled as RunCancelled,
+        RunEvent as RunEvent,
+        RunFailed as RunFailed,
+        RunFinished as RunFinished,
+        RunStarted as RunStarted,
+        StepFinished as StepFinished,
+        StepStarted as StepStarted,
+        TextDelta as TextDelta,
+        ToolCallsDetected as ToolCallsDetected,
+        ToolProgress as ToolProgress,
+        ToolResult as ToolResult,
+        ToolsExecuted as ToolsExecuted,
+    )
+    from turnstream.messages import (
+        AssistantMessage as AssistantMessage,
+        Message as Message,
+        SystemMessage as SystemMessage,
+        ToolCall as ToolCall,
+        ToolMessage as ToolMessage,
+        UserMessage as UserMessage,
+    )
+    from turnstream.protocols import Model as Model, Toolbox as Toolbox
     from turnstream.providers import model as model
-    from turnstream.requests import ModelOptions as ModelOptions
-    from turnstream.requests import Principal as Principal
-    from turnstream.requests import RunContext as RunContext
-    from turnstream.requests import RunRequest as RunRequest
-    from turnstream.service import ServerSettings as ServerSettings
-    from turnstream.service import Service as Service
+    from turnstream.requests import (
+        ModelOptions as ModelOptions,
+        Principal as Principal,
+        RunContext as RunContext,
+        RunRequest as RunRequest,
+    )
+    from turnstream.service import ServerSettings as ServerSettings, Service as Service
     from turnstream.tools.python import tool as tool
-    from turnstream.toolspec import ToolOutput as ToolOutput
-    from turnstream.toolspec import ToolSpec as ToolSpec
+    from turnstream.toolspec import ToolOutput as ToolOutput, ToolSpec as ToolSpec
     from turnstream.usage import Usage as Usage
 
 __version__ = "0.1.0"

@@ -16,116 +16,50 @@ from msgspec import Struct
 
 from turnstream.asks import (
     Answer as Answer,
-)
-from turnstream.asks import (
     Ask as Ask,
-)
-from turnstream.asks import (
     Decision as Decision,
 )
 from turnstream.errors import (
     ConfigurationError as ConfigurationError,
-)
-from turnstream.errors import (
     ProtocolError as ProtocolError,
-)
-from turnstream.errors import (
     ProviderError as ProviderError,
-)
-from turnstream.errors import (
     RequestError as RequestError,
-)
-from turnstream.errors import (
     RunTimeout as RunTimeout,
-)
-from turnstream.errors import (
     ToolError as ToolError,
-)
-from turnstream.errors import (
     TurnstreamError as TurnstreamError,
 )
 from turnstream.messages import (
     AssistantMessage as AssistantMessage,
-)
-from turnstream.messages import (
     AssistantPart as AssistantPart,
-)
-from turnstream.messages import (
     AudioPart as AudioPart,
-)
-from turnstream.messages import (
     Content as Content,
-)
-from turnstream.messages import (
     ContentPart as ContentPart,
-)
-from turnstream.messages import (
     FilePart as FilePart,
-)
-from turnstream.messages import (
     ImagePart as ImagePart,
-)
-from turnstream.messages import (
     MediaPart as MediaPart,
-)
-from turnstream.messages import (
     Message as Message,
-)
-from turnstream.messages import (
     ProviderItem as ProviderItem,
-)
-from turnstream.messages import (
     ReasoningPart as ReasoningPart,
-)
-from turnstream.messages import (
     SystemMessage as SystemMessage,
-)
-from turnstream.messages import (
     TextPart as TextPart,
-)
-from turnstream.messages import (
     ToolCall as ToolCall,
-)
-from turnstream.messages import (
     ToolMessage as ToolMessage,
-)
-from turnstream.messages import (
     UserMessage as UserMessage,
-)
-from turnstream.messages import (
     content_text as content_text,
 )
 from turnstream.requests import (
     ANONYMOUS as ANONYMOUS,
-)
-from turnstream.requests import (
     ModelOptions as ModelOptions,
-)
-from turnstream.requests import (
     ModelRequest as ModelRequest,
-)
-from turnstream.requests import (
     Principal as Principal,
-)
-from turnstream.requests import (
     Progress as Progress,
-)
-from turnstream.requests import (
     RunContext as RunContext,
-)
-from turnstream.requests import (
     RunRequest as RunRequest,
 )
 from turnstream.toolspec import (
     Effect as Effect,
-)
-from turnstream.toolspec import (
     Source as Source,
-)
-from turnstream.toolspec import (
     ToolOutput as ToolOutput,
-)
-from turnstream.toolspec import (
     ToolSpec as ToolSpec,
 )
 from turnstream.usage import (

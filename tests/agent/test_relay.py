@@ -7,8 +7,7 @@ import itertools
 import re
 from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.agent.scripted import Batches, Box, Scripted, calls, echo, says
 from turnstream import Budget, events, protocols, requests

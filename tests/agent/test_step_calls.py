@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from turnstream.agent.step_calls import StepCalls
 from turnstream.events import ModelEvent, TextDelta, ToolCallArguments, ToolCallDelta, ToolCallStart, ToolCallStarted

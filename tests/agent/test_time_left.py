@@ -12,12 +12,9 @@ from aiohttp import web
 
 from tests.agent.scripted import Box, Scripted, calls, says
 from tests.providers.test_http import ASK, made
-from tests.providers.upstream import says as answers
-from tests.providers.upstream import upstream
-from tests.server.serving import ASK as BODY
-from tests.server.serving import serving
-from tests.tools.web import allowed
-from tests.tools.web import serving as site
+from tests.providers.upstream import says as answers, upstream
+from tests.server.serving import ASK as BODY, serving
+from tests.tools.web import allowed, serving as site
 from turnstream.agent import Agent
 from turnstream.errors import ProviderError, RunTimeout, ToolError
 from turnstream.events import RunContext, RunFailed, ToolCall, ToolOutput

@@ -6,11 +6,9 @@ from typing import Any
 
 import pytest
 from a2a.compat.v0_3 import types as v03
-from a2a.types import AgentCard, StreamResponse
-from a2a.types import Task as Task10
+from a2a.types import AgentCard, StreamResponse, Task as Task10
 from google.protobuf.json_format import ParseDict  # type: ignore[import-untyped]  # it has no types
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests import golden_files
 from tests.dialects.kept import Kept, finished

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 from ag_ui.core import Event
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from pydantic import TypeAdapter
 
 from tests import golden_files

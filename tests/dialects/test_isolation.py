@@ -6,8 +6,7 @@ import json
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.dialects.kept import Kept, finished
 from turnstream.dialects.a2a import A2A

@@ -6,8 +6,7 @@ import json
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.dialects import test_a2a, test_openai_chat, test_orchestrate
 from tests.dialects.sequences import batched, runs

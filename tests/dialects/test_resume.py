@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.dialects.sequences import batched, runs
 from tests.dialects.wires import WIRES, Wire

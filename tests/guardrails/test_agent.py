@@ -5,8 +5,7 @@ import threading
 
 import pytest
 
-from turnstream import agent as agents
-from turnstream import conversation, events, messages, requests, usage
+from turnstream import agent as agents, conversation, events, messages, requests, usage
 from turnstream.agent import Agent
 from turnstream.guardrails import patterns, texts
 from turnstream.guardrails.agent import Guardrails

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from turnstream.models import breaker
 from turnstream.models.breaker import FAILURES, OPEN_SECONDS, Breaker

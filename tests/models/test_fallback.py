@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.providers.upstream import HELLO, says, upstream
 from turnstream import errors, events, messages, providers, requests, usage

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.agent.scripted import Box, Scripted, Step, echo, says
 from turnstream.agent import Agent

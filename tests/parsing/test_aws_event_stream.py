@@ -5,8 +5,7 @@ import struct
 import zlib
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from turnstream.events import ProtocolError
 from turnstream.parsing import aws_event_stream

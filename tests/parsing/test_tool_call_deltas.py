@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from turnstream.events import ModelEvent, ToolCallDelta, ToolCallMalformed, ToolCallStart
 from turnstream.parsing.collect import Collector

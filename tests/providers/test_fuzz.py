@@ -11,16 +11,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.providers.stories import anthropic as anthropic_stories
-from tests.providers.stories import azure as azure_stories
-from tests.providers.stories import bedrock as bedrock_stories
-from tests.providers.stories import cohere as cohere_stories
-from tests.providers.stories import gemini as gemini_stories
-from tests.providers.stories import mistral as mistral_stories
-from tests.providers.stories import ollama as ollama_stories
-from tests.providers.stories import openai_responses as responses_stories
-from tests.providers.stories import watsonx as watsonx_stories
-from tests.providers.stories import watsonx_generation as generation_stories
+from tests.providers.stories import (
+    anthropic as anthropic_stories,
+    azure as azure_stories,
+    bedrock as bedrock_stories,
+    cohere as cohere_stories,
+    gemini as gemini_stories,
+    mistral as mistral_stories,
+    ollama as ollama_stories,
+    openai_responses as responses_stories,
+    watsonx as watsonx_stories,
+    watsonx_generation as generation_stories,
+)
 from tests.providers.streams import decoded
 from turnstream.events import ProtocolError, ProviderError
 from turnstream.providers import (

@@ -6,8 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.providers.streams import decoded
 from tests.providers.test_openai import DONE, STOP, collected, data, delta, events, failure

@@ -10,8 +10,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from turnstream import errors, events
 from turnstream.models.text_mode import TextCalls, _Reading

@@ -10,8 +10,7 @@ import pytest
 
 from tests.agent.scripted import Scripted, calls, says
 from tests.stores import Place, Store, event_of, new_run, soon, whole
-from turnstream import agent as agents
-from turnstream import events, messages, protocols, requests, toolspec
+from turnstream import agent as agents, events, messages, protocols, requests, toolspec
 from turnstream.runs import log
 from turnstream.runs.keeper import Keeper
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.stores import ANSWERED, WAITING, finished, new_run, started, step
 from turnstream import events, messages, protocols, toolspec

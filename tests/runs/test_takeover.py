@@ -7,8 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.agent.scripted import Scripted
 from tests.stores import Place, event_of, finished, new_run, step, whole

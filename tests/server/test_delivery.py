@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from turnstream.dialects.openai_chat import Encoder
 from turnstream.events import (

@@ -17,8 +17,7 @@ import pytest
 
 from tests.scripts import Conversation, Said, end
 from tests.server.serving import CHAT, Served, eventually, serving, text, until
-from tests.upstream import Upstream
-from tests.upstream import serve as vendor
+from tests.upstream import Upstream, serve as vendor
 from turnstream import RunContext, providers, tool
 from turnstream.agent import Agent, Run
 from turnstream.events import TextDelta, ToolCallDelta, ToolCallStart

@@ -11,8 +11,7 @@ import pytest
 
 from tests.scripts import Conversation, Said, Script, end
 from tests.server.serving import ASK, STREAM, events, serving, text
-from tests.upstream import Upstream
-from tests.upstream import serve as vendor
+from tests.upstream import Upstream, serve as vendor
 from turnstream import ToolError, providers, tool
 from turnstream.agent import Agent
 from turnstream.events import TextDelta, ToolCallDelta, ToolCallStart

@@ -10,12 +10,10 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 import pytest
-from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
+from hypothesis import Phase, given, settings, strategies as st
 
 from tests.server import two_users
-from tests.server.test_identity import ISSUER, bearer
-from tests.server.test_identity import issuer as issuer_fixture
+from tests.server.test_identity import ISSUER, bearer, issuer as issuer_fixture
 from tests.server.two_users import CASES, OPERATORS, PUBLIC, SHARED, Asked, Case
 from turnstream.identity import Key, Users
 from turnstream.server import app

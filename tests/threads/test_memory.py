@@ -5,8 +5,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from turnstream.messages import AssistantMessage, Message, ProviderItem, TextPart, ToolCall, ToolMessage, UserMessage
 from turnstream.protocols import MovedError, RunState, ThreadKey

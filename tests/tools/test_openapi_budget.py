@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.parsing.test_yaml12 import BOMB
 from tests.tools.test_openapi_documents import SERVER, document, offered

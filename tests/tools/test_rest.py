@@ -8,8 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from aiohttp import web
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 from yarl import URL
 
 from tests.tools.web import allowed, serving

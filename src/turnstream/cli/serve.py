@@ -130,8 +130,7 @@ def run(
         from turnstream.runs import stores
         from turnstream.server import worker as workers
         from turnstream.server.run import listen, server
-        from turnstream.telemetry import logs
-        from turnstream.telemetry import otel as telemetry
+        from turnstream.telemetry import logs, otel as telemetry
 
     secrets = {*service.secrets, *redaction.of_url(service.settings.store)}
     is_json = logs.set_up(log_level, log_format, sys.stderr, secrets)

@@ -11,10 +11,17 @@ from pydantic import Field, model_validator
 
 from turnstream import errors, protocols, requests
 from turnstream.agent import Agent, Budget
-from turnstream.config import context, document, files, foreign, models, settings
-from turnstream.config import guardrails as guarding
-from turnstream.config import schedules as scheduling
-from turnstream.config import webhooks as hooking
+from turnstream.config import (
+    context,
+    document,
+    files,
+    foreign,
+    guardrails as guarding,
+    models,
+    schedules as scheduling,
+    settings,
+    webhooks as hooking,
+)
 from turnstream.config.sections import NonEmpty, PositiveInt, Seconds, Section, defaults_of
 from turnstream.config.tools import entry
 from turnstream.config.validation import try_validate, validate

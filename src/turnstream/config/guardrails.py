@@ -14,8 +14,7 @@ from turnstream import errors
 from turnstream.agent import Agent
 from turnstream.config import context, document, files, models, references
 from turnstream.config.sections import JsonObject, NonEmpty, PositiveInt, Seconds, Section, StrList
-from turnstream.guardrails import agent as guarding
-from turnstream.guardrails import judges, matching, patterns, rules, texts
+from turnstream.guardrails import agent as guarding, judges, matching, patterns, rules, texts
 from turnstream.guardrails.tools import ToolGuard
 from turnstream.tools import wrap
 

@@ -21,11 +21,11 @@ from turnstream.config import (
     guardrails,
     outside,
     references,
+    schedules as scheduling,
     settings,
     sources,
+    webhooks as hooking,
 )
-from turnstream.config import schedules as scheduling
-from turnstream.config import webhooks as hooking
 from turnstream.config.sections import Section
 from turnstream.config.tools import entry
 from turnstream.config.validation import validate

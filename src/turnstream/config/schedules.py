@@ -13,8 +13,7 @@ from turnstream.api import chat_completions as api
 from turnstream.config import validation
 from turnstream.config.document import Document, Path
 from turnstream.config.sections import JsonObject, NonEmpty, Section, defaults_of
-from turnstream.dialects import body as bodies
-from turnstream.dialects import openai_chat_messages
+from turnstream.dialects import body as bodies, openai_chat_messages
 from turnstream.outside import schedules
 
 _DEFAULTS = defaults_of(schedules.Schedule)

@@ -10,9 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from turnstream import errors, service
-from turnstream.config import foreign
-from turnstream.config import guardrails as guarding
-from turnstream.config import limits as limiting
+from turnstream.config import foreign, guardrails as guarding, limits as limiting
 from turnstream.config.keys import KeyList
 from turnstream.config.oidc import OidcList
 from turnstream.config.sections import NonEmpty, Number, PositiveInt, Seconds, Secret, Section, StrList, defaults_of

@@ -13,8 +13,7 @@ from typing import Any
 
 import yaml
 
-from turnstream import errors, redaction
-from turnstream import text as text_module
+from turnstream import errors, redaction, text as text_module
 from turnstream.config import document, files
 from turnstream.config.tools import entry
 

@@ -14,9 +14,16 @@ from msgspec import UNSET, UnsetType
 
 from turnstream import errors, events, jsontext, messages, protocols, requests, usage
 from turnstream.api import a2a as api
-from turnstream.dialects import a2a_list, a2a_push, a2a_request, base, incoming, statuses
-from turnstream.dialects import a2a_objects as objects
-from turnstream.dialects import body as bodies
+from turnstream.dialects import (
+    a2a_list,
+    a2a_objects as objects,
+    a2a_push,
+    a2a_request,
+    base,
+    body as bodies,
+    incoming,
+    statuses,
+)
 from turnstream.dialects.a2a_encoder import Ask, Encoder, JoinEncoder
 
 _NOT_FOUND, _NOT_CANCELABLE, _NO_PUSH, _UNSUPPORTED, _VERSION = -32001, -32002, -32003, -32004, -32009

@@ -10,8 +10,7 @@ from msgspec import Struct
 
 from turnstream import events, jsontext, usage
 from turnstream.api import a2a as api
-from turnstream.dialects import a2a_objects as objects
-from turnstream.dialects import asking, base, paragraphs, statuses
+from turnstream.dialects import a2a_objects as objects, asking, base, paragraphs, statuses
 
 
 class Ask(Struct, frozen=True):

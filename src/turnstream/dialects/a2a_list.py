@@ -10,9 +10,7 @@ import msgspec
 
 from turnstream import errors, jsontext, protocols
 from turnstream.api import a2a as api
-from turnstream.dialects import a2a_objects as objects
-from turnstream.dialects import base, incoming
-from turnstream.dialects import body as bodies
+from turnstream.dialects import a2a_objects as objects, base, body as bodies, incoming
 
 _PAGE, _MOST = 50, 100
 _STATUSES: Mapping[str, tuple[protocols.Status, ...]] = {

@@ -16,9 +16,7 @@ from msgspec import Struct
 
 from turnstream import errors, jsontext, protocols, requests
 from turnstream.api import a2a as api
-from turnstream.dialects import a2a_objects as objects
-from turnstream.dialects import base
-from turnstream.dialects import body as bodies
+from turnstream.dialects import a2a_objects as objects, base, body as bodies
 
 MOST = 10  # of one task
 _LONGEST_URL, _LONGEST = 2048, 4096

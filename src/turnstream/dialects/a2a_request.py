@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from turnstream import asks, errors, jsontext, messages
 from turnstream.api import a2a as api
-from turnstream.dialects import body as bodies
-from turnstream.dialects import incoming
+from turnstream.dialects import body as bodies, incoming
 
 
 def content(message: api.Message) -> messages.Content:

@@ -11,8 +11,7 @@ from typing import Any, ClassVar, assert_never
 
 from turnstream import asks, errors, events, jsontext, messages, usage
 from turnstream.api import ag_ui as api
-from turnstream.dialects import ag_ui_request, asking, base, blocks, incoming, resume, statuses
-from turnstream.dialects import body as bodies
+from turnstream.dialects import ag_ui_request, asking, base, blocks, body as bodies, incoming, resume, statuses
 
 
 class AgUi:

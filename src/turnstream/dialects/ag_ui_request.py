@@ -9,8 +9,7 @@ import msgspec
 
 from turnstream import asks, errors, jsontext, messages, requests, text, toolspec
 from turnstream.api import ag_ui as api
-from turnstream.dialects import body as bodies
-from turnstream.dialects import incoming
+from turnstream.dialects import body as bodies, incoming
 
 _MOST_CONTEXT = 32_768  # characters of what the page shows; a longer value is cut
 

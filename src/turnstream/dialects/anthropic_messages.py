@@ -15,8 +15,16 @@ import msgspec
 
 from turnstream import errors, events, jsontext, messages, requests, toolspec, usage
 from turnstream.api import messages as api
-from turnstream.dialects import anthropic_messages_request, asking, base, blocks, incoming, paragraphs, statuses
-from turnstream.dialects import body as bodies
+from turnstream.dialects import (
+    anthropic_messages_request,
+    asking,
+    base,
+    blocks,
+    body as bodies,
+    incoming,
+    paragraphs,
+    statuses,
+)
 
 COUNT_PATH = "/v1/messages/count_tokens"
 ID_HEADER = "request-id"  # where Anthropic's clients look for it

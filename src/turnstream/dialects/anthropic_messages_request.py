@@ -7,8 +7,7 @@ from typing import Any
 
 from turnstream import errors, jsontext, messages, requests
 from turnstream.api import messages as api
-from turnstream.dialects import anthropic_tools, incoming, paragraphs
-from turnstream.dialects import body as bodies
+from turnstream.dialects import anthropic_tools, body as bodies, incoming, paragraphs
 
 
 def run_request(

@@ -13,8 +13,15 @@ import msgspec
 
 from turnstream import errors, events, jsontext, messages, protocols, requests, toolspec
 from turnstream.api import runs as api
-from turnstream.dialects import asking, base, incoming, openai_chat, openai_chat_messages, openai_chat_request
-from turnstream.dialects import body as bodies
+from turnstream.dialects import (
+    asking,
+    base,
+    body as bodies,
+    incoming,
+    openai_chat,
+    openai_chat_messages,
+    openai_chat_request,
+)
 
 # Events that change the state of a run have names of two words; the rest are named by their kind.
 _NAMES = {

@@ -9,8 +9,16 @@ import msgspec
 
 from turnstream import errors, events, jsontext, messages, requests, text, toolspec, usage
 from turnstream.api import chat_completions as api
-from turnstream.dialects import asking, base, incoming, open_webui, openai_chat_request, paragraphs, statuses
-from turnstream.dialects import body as bodies
+from turnstream.dialects import (
+    asking,
+    base,
+    body as bodies,
+    incoming,
+    open_webui,
+    openai_chat_request,
+    paragraphs,
+    statuses,
+)
 
 DONE = b"data: [DONE]\n\n"
 

@@ -8,8 +8,7 @@ from typing import Any
 
 from turnstream import errors, jsontext, messages
 from turnstream.api import chat_completions as api
-from turnstream.dialects import body as bodies
-from turnstream.dialects import incoming
+from turnstream.dialects import body as bodies, incoming
 
 
 def read(given: Sequence[api.ChatMessage]) -> tuple[messages.Message, ...]:

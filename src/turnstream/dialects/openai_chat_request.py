@@ -9,8 +9,7 @@ from typing import Any
 
 from turnstream import errors, messages, requests, toolspec
 from turnstream.api import chat_completions as api
-from turnstream.dialects import body as bodies
-from turnstream.dialects import incoming, openai_chat_messages, openai_responses_input
+from turnstream.dialects import body as bodies, incoming, openai_chat_messages, openai_responses_input
 
 # Parameters that mean nothing to us and something to some models: OpenAI's own words, and those for any vendor.
 OPENAI = (

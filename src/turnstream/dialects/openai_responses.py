@@ -15,9 +15,15 @@ import msgspec
 
 from turnstream import errors, events, protocols, requests
 from turnstream.api import responses as api
-from turnstream.dialects import base, openai_chat, openai_responses_request, responses_kept, statuses
-from turnstream.dialects import body as bodies
-from turnstream.dialects import openai_responses_tools as tools
+from turnstream.dialects import (
+    base,
+    body as bodies,
+    openai_chat,
+    openai_responses_request,
+    openai_responses_tools as tools,
+    responses_kept,
+    statuses,
+)
 from turnstream.dialects.openai_responses_encoder import Encoder, ServerCalls
 
 

@@ -6,9 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, assert_never
 
 from turnstream import events, jsontext, messages, toolspec, usage
-from turnstream.dialects import asking, base, openai_chat, paragraphs, responses_kept, statuses
-from turnstream.dialects import openai_responses_items as items
-from turnstream.dialects import openai_responses_tools as tools
+from turnstream.dialects import (
+    asking,
+    base,
+    openai_chat,
+    openai_responses_items as items,
+    openai_responses_tools as tools,
+    paragraphs,
+    responses_kept,
+    statuses,
+)
 
 ServerCalls = Literal["mcp", "function", "off"]
 """How calls that the server runs are shown."""

@@ -8,9 +8,7 @@ from typing import Any
 
 from turnstream import errors, jsontext, messages
 from turnstream.api import responses as api
-from turnstream.dialects import body as bodies
-from turnstream.dialects import incoming, paragraphs
-from turnstream.dialects import openai_responses_tools as tools
+from turnstream.dialects import body as bodies, incoming, openai_responses_tools as tools, paragraphs
 
 # Calls of tools that OpenAI runs: their vendor alone could say what they mean.
 _HOSTED = ("web_search_call", "file_search_call", "image_generation_call", "code_interpreter_call", "computer_call")

@@ -7,10 +7,13 @@ from typing import Any
 
 from turnstream import asks, errors, messages, requests
 from turnstream.api import responses as api
-from turnstream.dialects import body as bodies
-from turnstream.dialects import incoming, openai_responses_input
-from turnstream.dialects import openai_responses_items as items
-from turnstream.dialects import openai_responses_tools as tools
+from turnstream.dialects import (
+    body as bodies,
+    incoming,
+    openai_responses_input,
+    openai_responses_items as items,
+    openai_responses_tools as tools,
+)
 
 _OPENAI = ("service_tier", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "truncation")
 

@@ -16,8 +16,7 @@ import msgspec
 
 from turnstream import errors, events, jsontext, messages, requests
 from turnstream.api import chat_completions as api
-from turnstream.dialects import asking, base, openai_chat, openai_chat_request, paragraphs, statuses
-from turnstream.dialects import body as bodies
+from turnstream.dialects import asking, base, body as bodies, openai_chat, openai_chat_request, paragraphs, statuses
 
 _HANDED_OVER = "transfer_to_"
 _TEXT_END = b"}}]}\n\n"

@@ -14,8 +14,17 @@ import msgspec
 
 from turnstream import errors, events, jsontext, messages, toolspec, usage
 from turnstream.api import vercel as api
-from turnstream.dialects import asking, base, blocks, incoming, openai_chat, resume, statuses, vercel_request
-from turnstream.dialects import body as bodies
+from turnstream.dialects import (
+    asking,
+    base,
+    blocks,
+    body as bodies,
+    incoming,
+    openai_chat,
+    resume,
+    statuses,
+    vercel_request,
+)
 
 
 class Vercel:

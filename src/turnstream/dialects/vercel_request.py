@@ -9,8 +9,7 @@ import msgspec
 
 from turnstream import asks, jsontext, messages, requests, toolspec
 from turnstream.api import vercel as api
-from turnstream.dialects import body as bodies
-from turnstream.dialects import incoming
+from turnstream.dialects import body as bodies, incoming
 
 
 def run_request(body: api.ChatBody, agent: str | None) -> requests.RunRequest:

@@ -8,8 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from joserfc import errors as jose
-from joserfc import jws
+from joserfc import errors as jose, jws
 
 from turnstream import requests
 from turnstream.identity import issuers, jwks

@@ -24,8 +24,7 @@ from zoneinfo import ZoneInfo
 import cronsim
 from msgspec.structs import replace
 
-from turnstream import agent as agents
-from turnstream import errors, messages, protocols, requests
+from turnstream import agent as agents, errors, messages, protocols, requests
 
 if TYPE_CHECKING:
     from typing import Self

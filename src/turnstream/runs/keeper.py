@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 from msgspec.structs import replace
 
-from turnstream import agent as agents
-from turnstream import errors, events, messages, protocols, requests
+from turnstream import agent as agents, errors, events, messages, protocols, requests
 from turnstream.runs import log, rules
 from turnstream.runs.group import Group
 from turnstream.runs.watching import Watching

@@ -21,8 +21,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-from turnstream import agent as agents
-from turnstream import events, messages, protocols, requests, usage
+from turnstream import agent as agents, events, messages, protocols, requests, usage
 from turnstream.runs.watching import Watching
 
 log = logging.getLogger(__name__)

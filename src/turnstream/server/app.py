@@ -25,8 +25,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from turnstream import agent as agents
-from turnstream import errors, identity, protocols
+from turnstream import agent as agents, errors, identity, protocols
 from turnstream.dialects import DIALECTS
 from turnstream.runs import memory, stores
 from turnstream.runs.admission import Admission
@@ -47,6 +46,7 @@ from turnstream.server.conversations import Conversations
 from turnstream.server.endpoints import (
     admin,
     approvals,
+    conversations as conversation_items,
     health,
     metrics,
     models,
@@ -56,7 +56,6 @@ from turnstream.server.endpoints import (
     runs,
     threads,
 )
-from turnstream.server.endpoints import conversations as conversation_items
 from turnstream.server.endpoints.dialects import Dialects
 from turnstream.server.kept import ONE_WAY, Exchanges, KeptRuns
 from turnstream.server.middleware.auth import Auth

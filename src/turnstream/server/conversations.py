@@ -17,8 +17,7 @@ import msgspec
 
 from turnstream import errors, events, messages, protocols, requests
 from turnstream.dialects import base
-from turnstream.threads import listing as lists
-from turnstream.threads import none
+from turnstream.threads import listing as lists, none
 
 log = logging.getLogger(__name__)
 

@@ -15,8 +15,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-from turnstream import agent as agents
-from turnstream import asks, errors, events, messages, protocols, requests, usage
+from turnstream import agent as agents, asks, errors, events, messages, protocols, requests, usage
 from turnstream.dialects import asking
 from turnstream.runs import keeper, log, watch
 from turnstream.server import answers

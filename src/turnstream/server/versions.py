@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from turnstream import agent as agents
-from turnstream import errors, protocols, resources
+from turnstream import agent as agents, errors, protocols, resources
 from turnstream.service import ServerSettings, Service
 
 if TYPE_CHECKING:

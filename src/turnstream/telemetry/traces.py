@@ -13,8 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 
 import msgspec
-from opentelemetry import context as contexts
-from opentelemetry import trace
+from opentelemetry import context as contexts, trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from turnstream import events, protocols, tracing

@@ -6,8 +6,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from turnstream import errors, messages, toolspec
-from turnstream import text as texts
+from turnstream import errors, messages, text as texts, toolspec
 from turnstream.parsing import media
 from turnstream.tools import bounds, fitting
 from turnstream.tools.http_client import Response

@@ -13,8 +13,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from turnstream import errors
-from turnstream import text as texts
+from turnstream import errors, text as texts
 from turnstream.tools.http_client import HttpClient, Request, Response
 
 log = logging.getLogger("turnstream.tools.http")

@@ -14,8 +14,7 @@ from hashlib import sha256
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from turnstream import errors, redaction, toolspec
-from turnstream import text as texts
+from turnstream import errors, redaction, text as texts, toolspec
 from turnstream.tools import bodies, serialization
 from turnstream.tools.auth import Credentials
 from turnstream.tools.forwarding import is_name, is_value

@@ -12,8 +12,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from turnstream import errors
-from turnstream import text as texts
+from turnstream import errors, text as texts
 from turnstream.tools import json_schema
 
 _MOST_PROBLEMS = 3

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.flood_text_calls import slow
 from tests.fuzz_text_calls import MARKERS, WORDS, failure

@@ -4,8 +4,7 @@ import sys
 import time
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.tools.retrieval.folders import pdf
 from turnstream.tools.retrieval import html

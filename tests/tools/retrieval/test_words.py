@@ -3,8 +3,7 @@ from __future__ import annotations
 import sqlite3
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from turnstream.tools.retrieval.words import MOST_WORDS, excerpt, expression, spaced, words
 

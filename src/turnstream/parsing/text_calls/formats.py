@@ -21,8 +21,7 @@ from turnstream.parsing.text_calls import (
 )
 from turnstream.parsing.text_calls.families import STEP3, with_auto
 from turnstream.parsing.text_calls.format import THINK, Format
-from turnstream.parsing.text_calls.json_calls import KEYED
-from turnstream.parsing.text_calls.json_calls import PYTHON as PYTHON_OBJECT
+from turnstream.parsing.text_calls.json_calls import KEYED, PYTHON as PYTHON_OBJECT
 from turnstream.parsing.text_calls.messages import (
     Messages,
     atem_route,

@@ -11,8 +11,7 @@ from starlette.responses import HTMLResponse, Response
 
 from turnstream import asks, errors
 from turnstream.api import runs as api_bodies
-from turnstream.dialects import asking
-from turnstream.dialects import body as bodies
+from turnstream.dialects import asking, body as bodies
 from turnstream.server import links, people, refusals, scopes
 from turnstream.server.endpoints import routing
 from turnstream.service import ServerSettings

@@ -12,11 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from turnstream import errors, messages, protocols
-from turnstream.api import conversations as api_bodies
-from turnstream.api import responses as api_responses
-from turnstream.dialects import body as bodies
-from turnstream.dialects import conversation_items as items
-from turnstream.dialects import openai_responses_input
+from turnstream.api import conversations as api_bodies, responses as api_responses
+from turnstream.dialects import body as bodies, conversation_items as items, openai_responses_input
 from turnstream.server import conversations, refusals, scopes
 from turnstream.server.endpoints import routing
 from turnstream.service import Service

@@ -12,8 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from turnstream import agent as agents
-from turnstream import errors, events, protocols, requests, stretches
+from turnstream import agent as agents, errors, events, protocols, requests, stretches
 from turnstream.dialects import base, native, rate_limits
 from turnstream.runs import admission, places, supervisor
 from turnstream.server import (
@@ -27,8 +26,8 @@ from turnstream.server import (
     request,
     routes,
     scopes,
+    state as states,
 )
-from turnstream.server import state as states
 from turnstream.service import Service
 
 

@@ -12,8 +12,7 @@ from starlette.responses import Response
 
 from turnstream import errors, jsontext, protocols, requests
 from turnstream.dialects import base
-from turnstream.server import insight, replies, scopes
-from turnstream.server import state as states
+from turnstream.server import insight, replies, scopes, state as states
 from turnstream.server.endpoints import metrics, routing
 from turnstream.service import Service
 

@@ -18,9 +18,7 @@ from starlette.responses import FileResponse, Response
 
 from turnstream import __version__, errors, events, jsontext, requests
 from turnstream.dialects import base, native
-from turnstream.server import addresses, refusals, replies, routes, scopes
-from turnstream.server import request as incoming
-from turnstream.server import state as states
+from turnstream.server import addresses, refusals, replies, request as incoming, routes, scopes, state as states
 from turnstream.server.endpoints import routing
 from turnstream.service import ServerSettings, Service
 

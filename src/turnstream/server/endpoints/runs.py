@@ -7,8 +7,7 @@ from starlette.responses import Response
 
 from turnstream import errors, protocols
 from turnstream.api import runs as api_bodies
-from turnstream.dialects import body as bodies
-from turnstream.dialects import native, resume
+from turnstream.dialects import body as bodies, native, resume
 from turnstream.runs import supervisor
 from turnstream.server import answers, deliver, kept, people, refusals, scopes
 from turnstream.server.endpoints import approvals, routing

@@ -7,8 +7,7 @@ from collections.abc import Awaitable
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from turnstream import errors
-from turnstream.server import refusals, routes, scopes
-from turnstream.server import state as states
+from turnstream.server import refusals, routes, scopes, state as states
 
 
 class Drain:

@@ -4,5 +4,4 @@
 """
 
 from turnstream.tools.mcp.toolbox import McpServer as McpServer
-from turnstream.tools.mcp.transports import Http as Http
-from turnstream.tools.mcp.transports import Stdio as Stdio
+from turnstream.tools.mcp.transports import Http as Http, Stdio as Stdio

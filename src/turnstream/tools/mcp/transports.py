@@ -16,8 +16,7 @@ from turnstream import errors
 from turnstream.tools.auth import Auth
 from turnstream.tools.http_client import HttpOptions, retry_after
 from turnstream.tools.mcp import http_answers, wire
-from turnstream.tools.mcp.process import Process
-from turnstream.tools.mcp.process import streams as process_streams
+from turnstream.tools.mcp.process import Process, streams as process_streams
 from turnstream.tools.mcp.signing import signing
 
 if TYPE_CHECKING:

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
-from turnstream import errors, http_semantics, resources
-from turnstream import text as texts
+from turnstream import errors, http_semantics, resources, text as texts
 from turnstream.parsing import media
 
 if TYPE_CHECKING:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from turnstream import errors
-from turnstream import text as texts
+from turnstream import errors, text as texts
 from turnstream.tools.retrieval.embeddings import Vector
 
 if TYPE_CHECKING:
