@@ -327,6 +327,8 @@ def several(parse: Parse, shape: Shape = USUAL, *, ends: tuple[str, ...] = (), w
     while True:
         yield from reader.run(_NOT_BETWEEN if seen else _NOT_SPACE)
         if ends and (yield from reader.at(*ends)):
+            if depth and not seen:
+                raise NotACallError
             return
         char = yield from reader.peek()
         if char == "{":

@@ -53,9 +53,8 @@ class _Machine:
             if fresh and form.start is not None:
                 parse.inline = False
                 yield from self._attempt(form.start, "")
-            plain = None if parse.holding else events.TextDelta
             cut = (form.tails, self._is_cut_marker)
-            found = yield from parse.reader.until(form.text_marks, parse.out.text, plain=plain, cut=cut)
+            found = yield from parse.reader.until(form.text_marks, parse.out.text, plain=events.TextDelta, cut=cut)
             if found:
                 fresh = yield from self._marker(found)
             elif parse.holding and self._is_closed_within():
@@ -182,9 +181,8 @@ class _Machine:
         marks = stops(*closes, *breaks, *again, *form.noises, *form.over)
         while True:
             out = parse.out
-            plain = None if parse.holding else events.ReasoningDelta
             cut = (marks, lambda tail: len(tail) > 1)
-            found = yield from reader.until(marks, out.reasoning, plain=plain, cut=cut)
+            found = yield from reader.until(marks, out.reasoning, plain=events.ReasoningDelta, cut=cut)
             if not found:
                 return ""
             quoted = out.line.endswith("`")
@@ -212,7 +210,7 @@ class _Machine:
         parse = self._parse
         parse.hold(len(marker))
         parse.inline = True
-        return (yield from self._attempt(self._form.opens[marker], marker))
+        return (yield from self._attempt(self._form.opens[marker], marker, held=True))
 
     def _untold_thoughts(self) -> Parsing[None]:
         """An answer that begins with the thoughts' own word: thoughts whose opener got lost, if they are closed."""
@@ -233,10 +231,11 @@ class _Machine:
 
     # --------------------------------------------------------------------------------------------------------- calls
 
-    def _attempt(self, engine: Engine, marker: str, *, search_it: bool = False) -> Parsing[bool]:
+    def _attempt(self, engine: Engine, marker: str, *, search_it: bool = False, held: bool = False) -> Parsing[bool]:
         """Read what may be a call. What is not is given back (False); what is broken is reported.
 
-        With ``search_it`` another marker may begin where this one does.
+        With ``search_it`` another marker may begin where this one does. ``held`` says that it is held as it stands
+        within thoughts: what is no call is a thought.
         """
         parse, reader = self._parse, self._parse.reader
         parse.call = None
@@ -248,12 +247,12 @@ class _Machine:
             parse.out.marker()
         except NotACallError:
             called = parse.out.calls > before
-            self._give_back("" if called else marker, search_it)
+            self._give_back("" if called else marker, search_it, held)
             return called
         reader.forget()
         return True
 
-    def _give_back(self, marker: str, search_it: bool) -> None:
+    def _give_back(self, marker: str, search_it: bool, held: bool) -> None:
         """What was recorded is text: it is given, and searched for other markers."""
         parse, reader = self._parse, self._parse.reader
         raw = reader.recorded()
@@ -262,7 +261,7 @@ class _Machine:
             raw = marker
         start = len(marker) if raw.startswith(marker) and not search_it else 0
         sink = parse.out.text
-        if marker and parse.holding:
+        if marker and held:
             parse.take_back()
             sink = parse.out.reasoning
         if len(raw) > RESCANNED or parse.reread + len(raw) - start > recovery.REREAD or (start and raw == marker):

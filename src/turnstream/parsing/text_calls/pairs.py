@@ -153,7 +153,7 @@ def _name(parse: Parse, pairs: Pairs, *, weak: bool) -> Parsing[str]:
     if parse.inline and mark in pairs.ends and mark not in seps and not known:
         raise NotACallError
     if mark not in seps and mark != ">":
-        reader.pos -= len(mark)
+        reader.rewind(reader.offset - len(mark))
     return name
 
 

@@ -63,13 +63,12 @@ class Quoted:
         over = strings.Over(reader, quote, self._ends) if self._ends.literals and plain else None
         while True:
             yield from self._body(quote, raw=raw, inside=inside, over=over)
-            if style.quote and quote in "\"'":
-                yield from reader.take(style.quote)
+            doubled = (yield from reader.take(style.quote)) if style.quote and quote in "\"'" else ""
             space = yield from reader.space()
             after = yield from reader.peek()
             if (yield from self._is_over(after, inside)):
                 break
-            if style.quote or raw or (after in "\"'" and not style.python) or after in "+*%":
+            if (style.quote and quote != '"') or raw or (after in "\"'" and not style.python) or after in "+*%":
                 raise BrokenError
             if style.python and _OPERATOR.match((yield from reader.peek(8))):
                 raise BrokenError
@@ -78,7 +77,7 @@ class Quoted:
                 continue
             if over is not None:
                 over.check(quote + space, reader.offset - len(quote + space))
-            emit(escaped(quote + space))
+            emit(escaped(quote + doubled + space))
             inside = True
         emit('"' + json_space(space) if style.verbatim else '"')
 
@@ -116,7 +115,8 @@ class Quoted:
                 if not (yield from reader.until(stops(quote), lambda piece: emit(escaped(piece)))):
                     raise TruncatedError
                 return
-        yield from strings.short(reader, emit, quote, raw=raw, python=style.python, ends=self._ends, over=over)
+        ends = stops(*self._ends.literals, style.quote) if style.quote else self._ends
+        yield from strings.short(reader, emit, quote, raw=raw, python=style.python, ends=ends, over=over)
 
     def _read_quoted(self) -> Parsing[None]:
         """Between a family's own quotation marks. One that was not closed before the call's end is closed there.

@@ -256,8 +256,8 @@ class Reader:
         """Give everything before the next marker to ``sink`` as it comes; consume the marker and return it.
 
         "" is returned at the end of the stream. Only a tail that may become a marker is held back. ``plain`` is
-        what the sink makes of its pieces: while nothing is held back, `idle` finds out which need no parsing. ``cut``
-        are markers and a question: whether a piece of one with which the stream ends is dropped.
+        what the sink makes of its pieces: while nothing is held back (what is kept is), `idle` finds out which need no
+        parsing. ``cut`` are markers and a question: whether a piece of one with which the stream ends is dropped.
         """
         while True:
             at, marker = marks.find(self.text, self.pos, self.ended)
@@ -277,7 +277,7 @@ class Reader:
                 return ""
             if self.pos < len(self.text):
                 yield
-            elif plain is None:
+            elif plain is None or self._kept is not None:
                 yield from self.rest(marks.first, sink)
             else:
                 self.idle, self.plain = marks.first, plain

@@ -13,7 +13,7 @@ import re
 from collections.abc import Generator
 
 from turnstream.parsing.text_calls.reader import Parsing, Stops, T, stops
-from turnstream.parsing.text_calls.state import CUT_OFF, NOT_JSON, MalformedError, Parse
+from turnstream.parsing.text_calls.state import CUT_OFF, LOST, NOT_JSON, MalformedError, NotACallError, Parse
 from turnstream.parsing.text_calls.strings import BrokenError, TruncatedError
 
 REREAD = 65_536
@@ -80,6 +80,10 @@ def recovering(parse: Parse, engine: Generator[None, None, T], ends: Stops, *, b
         reason = NOT_JSON
     except TruncatedError:
         reason = CUT_OFF
+    except NotACallError:
+        if parse.call is None or parse.call.done:
+            raise
+        reason = LOST  # a call has begun, so it is not text
     yield from resync(parse, ends, brackets=brackets)
     parse.malformed(reason)
     return None

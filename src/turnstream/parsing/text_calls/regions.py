@@ -93,7 +93,8 @@ class Region:
             if found is False:
                 yield from json_calls.closers(reader)
                 if self.closes and not (yield from self._read_closer(parse, True)):
-                    reader.pos += len((yield from pairs.misspelt(parse)))
+                    other = yield from pairs.misspelt(parse)
+                    reader.pos += len(other)
                 return
             reader.record()
 
@@ -120,7 +121,8 @@ class Region:
         if char in _PROSE or self.weak or parse.inline or not self.closes or self._is_word(parse):
             raise NotACallError  # somebody writes about the marker
         said, mark = yield from reader.before_within(WORDS, stops(*self.closes, marker, *parse.reasoning))
-        if mark not in self.closes and self._looks_like_a_call(reader.text[reader.pos : reader.pos + WORDS]):
+        ahead = said if mark else reader.text[reader.pos : reader.pos + WORDS]
+        if mark not in self.closes and self._looks_like_a_call(ahead):
             mark = yield from reader.before(stops(*self.closes, marker, *parse.reasoning), ignore)
             reader.pos += len(mark) if mark in self.closes else 0
             parse.malformed(NO_CALL)

@@ -68,6 +68,7 @@ class Parse:
         if self.policy.unoffered == "text" and not self.tools.offers(name):
             raise NotACallError
         self.call = Call(self.out, name)
+        self.inline = False
         return self.call
 
     def typed_value(
@@ -139,7 +140,9 @@ class Call:
             self._out.arguments(piece)
 
     def member(self, key: str) -> None:
-        """A parameter begins; its value is to be emitted next."""
+        """A parameter begins; its value is to be emitted next. Raises MalformedError if all arguments are there."""
+        if self.given and not self._open:
+            raise MalformedError(LOST)
         self.keys.append(key)
         self.emit((", " if self._open else "{") + '"' + escaped(key) + '": ')
         self._open = True

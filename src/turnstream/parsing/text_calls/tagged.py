@@ -136,7 +136,7 @@ def _head(parse: Parse) -> Parsing[tuple[str, str]]:
             break  # the quote that is left open is damaged
         head += mark
     if mark == "<":
-        reader.pos -= 1
+        reader.rewind(reader.offset - 1)
     return head, mark
 
 

@@ -318,7 +318,7 @@ class _Value(Quoted):
         types = self._types
         if scalars.leads_with_zero(word) and not types & {"integer", "number"}:
             if types in _STRING_ONLY:
-                return f'"{word}"'
+                return f'"{escaped(word)}"'
             if not self._style.python and not self._style.bare:
                 return None
         return scalars.number(word)

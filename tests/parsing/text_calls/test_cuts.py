@@ -1,0 +1,78 @@
+"""The law of cuts where a text is damaged: what is read does not depend on how the stream was cut, nor is it lost."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.parsing.text_calls.kinds import TOOLS
+from turnstream.events import ModelEvent
+from turnstream.parsing.text_calls import Decoder, Parsed, parse
+from turnstream.parsing.text_calls.decoder import gathered
+
+
+def cut_at(text: str, format: str, *at: int) -> tuple[Any, ...]:
+    decoder = Decoder(format, TOOLS)
+    said: list[ModelEvent] = []
+    for start, end in zip((0, *at), (*at, len(text)), strict=True):
+        said += decoder.feed(text[start:end])
+    return _compared(gathered(said + decoder.close()))
+
+
+def _compared(found: Parsed) -> tuple[Any, ...]:
+    return found.text, found.reasoning, found.tool_calls, tuple((one.name, one.reason) for one in found.malformed)
+
+
+@pytest.mark.parametrize(
+    ("format", "text"),
+    [
+        ("qwen3_coder_xml", "<tool_call>x<tool_call><parameter="),
+        ("deepseek_v4_dsml", "<｜DSML｜tool_calls>x<｜DSML｜tool_calls><｜DSML｜parameter"),
+        ("minimax_m2", '<minimax:tool_call><invoke "<minimax:tool_call>Hello'),
+        ("hermes", '<tool_call>{""""}\n]<|Over to you'),
+        ("gemma4", '<|tool_call>call:save{file:""r", body:"x"}<tool_call|>'),
+        ("gemma4", '<|tool_call>call:save{file:"a"<|"|>, body:"x"}<tool_call|>'),
+        ("fenced_json", "Look:\n```json\n[\n```\nso."),
+        ("auto", "<think>So <|channel|>final<|message|>Hello there"),
+    ],
+)
+def test_it_does_not_matter_where_damaged_text_is_cut(format: str, text: str) -> None:
+    whole = _compared(parse(text, format, TOOLS))
+    assert [cut_at(text, format, at) for at in range(1, len(text))] == [whole] * (len(text) - 1)
+    assert cut_at(text, format, *range(1, len(text))) == whole
+
+
+@pytest.mark.parametrize("after", ["[see] the clock", "<b>soon</b>", '{"a": 1}', "<tool_call> is the tag"])
+def test_a_call_in_thoughts_that_never_close_outlives_what_looks_like_another(after: str) -> None:
+    text = '<think>So <tool_call>{"name": "now", "arguments": {}}</tool_call>\n' + after
+    for found in (parse(text, "auto", TOOLS, cut=1), parse(text, "auto", cut=1)):
+        assert (found.text, found.reasoning, [call.name for call in found.tool_calls]) == (after, "So", ["now"])
+
+
+def test_text_behind_a_call_in_thoughts_keeps_its_order() -> None:
+    text = "<think>So <|channel|>final<|message|>Hello there"
+    assert parse(text, "auto", TOOLS, cut=1).text == "Hello there"
+
+
+@pytest.mark.parametrize("open", ["<think>Let me look. ", "I use "])
+def test_a_call_within_a_line_that_is_cut_off_is_not_left_open(open: str) -> None:
+    found = parse(f'{open}<invoke name="weather"><parameter na', "auto", TOOLS)
+    assert ([one.name for one in found.malformed], found.tool_calls) == (["weather"], ())
+
+
+def test_a_parameter_behind_the_whole_arguments_makes_the_call_malformed() -> None:
+    text = '<function=save>\n{"file": "a"}\n<parameter=body>x</parameter>\n</function>'
+    found = parse(text, "qwen3_coder_xml", TOOLS)
+    assert ([one.name for one in found.malformed], found.tool_calls) == (["save"], ())
+
+
+def test_a_declared_string_without_quotes_is_valid_json_whatever_stands_in_it() -> None:
+    (call,) = parse('[TOOL_CALLS]dial[ARGS]{"number": 003\\}', "mistral_v11", TOOLS).tool_calls
+    assert json.loads(call.arguments) == {"number": "003\\"}
+
+
+def test_a_list_that_a_fence_closes_before_a_call_begins_is_text() -> None:
+    text = "Look:\n```json\n[\n```\nso."
+    assert parse(text, "fenced_json", TOOLS).text == text
