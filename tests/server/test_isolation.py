@@ -21,6 +21,8 @@ from tests.upstream import Upstream, serve as vendor
 from turnstream import RunContext, providers, tool
 from turnstream.agent import Agent, Run
 from turnstream.events import TextDelta, ToolCallDelta, ToolCallStart
+from turnstream.runs.supervisor import Handle
+from turnstream.server.deliver import Stream
 
 USERS = 200
 VISITORS = 20
@@ -148,6 +150,34 @@ def frozen_heap() -> Iterator[None]:
     gc.freeze()
     yield
     gc.unfreeze()
+
+
+KINDS = ("round of tools", "whole round", "second round", "broken answer", "refusal", "client that leaves")
+
+
+@pytest.mark.parametrize("number", range(len(KINDS)), ids=KINDS)
+@pytest.mark.usefixtures("frozen_heap")
+async def test_what_a_request_held_is_freed_without_the_collector(number: int) -> None:
+    async with (
+        vendor({"said": said, "broken": broken}) as upstream,
+        serving(agent(upstream), agent(upstream, "broken")) as served,
+    ):
+        await visit(served, number)
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(3):
+                await visit(served, number)
+            await eventually(lambda: not served.server.state.runs.live)
+            await eventually(lambda: not held())
+        finally:
+            gc.enable()
+
+
+def held() -> list[str]:
+    """What leads to all that one request had."""
+    kinds = (Run, Stream, Handle)
+    return [type(thing).__name__ for thing in gc.get_objects() if isinstance(thing, kinds)]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

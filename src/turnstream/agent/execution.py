@@ -95,6 +95,7 @@ class Execution:
             task.cancel()
         if running:
             await asyncio.wait(running, timeout=_GRACE_ON_CANCEL)
+        self._tasks = {task for task in running if not task.done()}  # how one ended has a traceback, that leads to us
 
     async def _run(self, at: int, call: messages.ToolCall, context: requests.RunContext) -> None:
         timeout = self._toolset.timeout(call.name, self._timeout)

@@ -189,8 +189,7 @@ class FunctionTool(Generic[P, R]):
         except errors.ToolError:
             raise
         except asyncio.CancelledError as error:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
+            if _is_cancelled():
                 raise
             return self._fail(error, context)  # something inside the function was cancelled, not this call
         except (Exception, SystemExit) as error:  # the boundary to code that is not ours: nothing of it ends a run
@@ -210,6 +209,12 @@ class FunctionTool(Generic[P, R]):
 
     def __repr__(self) -> str:
         return f"FunctionTool({self.name!r})"
+
+
+def _is_cancelled() -> bool:
+    """Apart from `FunctionTool.call`: its frame, which the error's traceback has, must not lead to the task."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 async def _collect(items: AsyncIterable[Any]) -> list[Any]:
