@@ -47,6 +47,8 @@ from turnstream.protocols.runs import (
     Claim as Claim,
     FencedError as FencedError,
     Runs as Runs,
+    Tail as Tail,
+    TakeNumbered as TakeNumbered,
 )
 from turnstream.protocols.threads import (
     MovedError as MovedError,

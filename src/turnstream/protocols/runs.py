@@ -62,6 +62,25 @@ class Claim(Protocol):
         ...
 
 
+TakeNumbered: TypeAlias = Callable[[kept.NumberedEvents], bool]
+"""Takes events of a log at once, or says that it does not: then they come as a batch. Never raises."""
+
+
+class Tail(Protocol):
+    """The events of a log, an async iterator of batches."""
+
+    def __aiter__(self) -> AsyncIterator[kept.NumberedEvents]: ...
+
+    def __anext__(self) -> Awaitable[kept.NumberedEvents]: ...
+
+    async def aclose(self) -> None: ...
+
+    def relay(self, take: TakeNumbered) -> None:
+        """From now on ``take`` is offered what comes while the next batch is waited for, and what it takes is in none.
+        It must not take the end of the run."""
+        ...
+
+
 class Runs(Protocol):
     """Kept runs: their logs, their queue, who owns each. An async context manager."""
 
@@ -74,7 +93,7 @@ class Runs(Protocol):
         """For ever: new runs, answered runs, runs whose owner died; as many as this process has slots for."""
         ...
 
-    def tail(self, run_id: str, after: int = 0) -> AsyncIterator[kept.NumberedEvents]:
+    def tail(self, run_id: str, after: int = 0) -> Tail:
         """The events behind ``after``, from the log and then live, to the terminal one. Raises `LogExpiredError`, and
         `LogResetError` where the log is shorter than ``after``. Whoever may see the run was asked before (`get`)."""
         ...

@@ -2,17 +2,21 @@
 
 A feed has the last events of one run for all who watch it in this process. Its run's owner fills it, if that is this
 process, or else a poll of the store. A watcher who comes late, or who was too slow for the feed, reads from the log
-until it has caught up: whoever reads slowly costs a query more, and loses nothing.
+until it has caught up: whoever reads slowly costs a query more, and loses nothing. One who has caught up, and waits,
+may be handed what comes without being woken (`Tail.relay`).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from turnstream import errors, protocols
 from turnstream.runs import log
+
+if TYPE_CHECKING:
+    from typing import Self
 
 _MOST_RECENT = 1000
 # A silent log is asked for this often, in seconds, whether its run still exists.
@@ -39,9 +43,8 @@ class Feed:
     ask only for what is behind that."""
 
     def __init__(self) -> None:
-        self.watchers = 0
+        self.watchers: list[Tail] = []
         self.position = 0
-        self.changed = asyncio.Event()
         self._recent: protocols.NumberedEvents = []
 
     def publish(self, numbered: protocols.NumberedEvents) -> None:
@@ -55,8 +58,8 @@ class Feed:
         if len(self._recent) > 2 * _MOST_RECENT:
             del self._recent[:-_MOST_RECENT]
         self.reached(fresh[-1][0])
-        self.changed.set()
-        self.changed = asyncio.Event()
+        for watcher in tuple(self.watchers):
+            watcher.offer(fresh)
 
     def reached(self, position: int) -> None:
         self.position = max(self.position, position)
@@ -84,29 +87,22 @@ class Feeds:
         if (feed := self._feeds.get(run_id)) is not None:
             feed.publish(numbered)
 
-    async def tail(self, run_id: str, after: int) -> AsyncGenerator[protocols.NumberedEvents]:
+    def tail(self, run_id: str, after: int) -> Tail:
+        return Tail(self, run_id, after)
+
+    def enter(self, run_id: str, watcher: Tail) -> Feed:
         feed = self._feeds.setdefault(run_id, Feed())
-        feed.watchers += 1
-        try:
-            state = await self.check(run_id, after)
-            while not (state.ended and after >= state.end):
-                changed = feed.changed
-                batch = feed.behind(after)
-                if batch is None:
-                    batch = await self._read(run_id, after)
-                    feed.reached(after)
-                    feed.publish(batch)
-                if batch:
-                    after = batch[-1][0]
-                    yield batch
-                    if isinstance(batch[-1][1], log.Terminal):
-                        return
-                elif not await _set_within(changed, _SILENCE):
-                    state = await self.check(run_id, after)
-        finally:
-            feed.watchers -= 1
-            if not feed.watchers:
-                self._feeds.pop(run_id, None)
+        feed.watchers.append(watcher)
+        return feed
+
+    def leave(self, run_id: str, watcher: Tail) -> None:
+        feed = self._feeds[run_id]
+        feed.watchers.remove(watcher)
+        if not feed.watchers:
+            del self._feeds[run_id]
+
+    async def read(self, run_id: str, after: int) -> protocols.NumberedEvents:
+        return await self._read(run_id, after)
 
     async def check(self, run_id: str, after: int) -> LogState:
         """Raises `LogExpiredError` and `LogResetError` where a tail from there would."""
@@ -119,10 +115,72 @@ class Feeds:
         return state
 
 
-async def _set_within(event: asyncio.Event, seconds: float) -> bool:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return False
-    return True
+class Tail:
+    """See `protocols.Tail`."""
+
+    def __init__(self, feeds: Feeds, run_id: str, after: int) -> None:
+        self._feeds, self._run_id, self._after = feeds, run_id, after
+        self._take: protocols.TakeNumbered | None = None
+        self._waiter: asyncio.Future[bool] | None = None
+        self._batches = self._follow()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    def __anext__(self) -> Awaitable[protocols.NumberedEvents]:
+        return self._batches.__anext__()
+
+    async def aclose(self) -> None:
+        await self._batches.aclose()
+
+    def relay(self, take: protocols.TakeNumbered) -> None:
+        self._take = take
+
+    def offer(self, fresh: protocols.NumberedEvents) -> None:
+        """What is new in the feed. Whoever does not wait for it finds it there."""
+        if self._waiter is None or self._waiter.done():
+            return
+        if self._take is not None and fresh[0][0] == self._after + 1 and self._take(fresh):
+            self._after = fresh[-1][0]
+        else:
+            self._waiter.set_result(True)
+
+    async def _follow(self) -> AsyncGenerator[protocols.NumberedEvents]:
+        feeds, run_id = self._feeds, self._run_id
+        feed = feeds.enter(run_id, self)
+        try:
+            state = await feeds.check(run_id, self._after)
+            while not (state.ended and self._after >= state.end):
+                after = self._after
+                batch = feed.behind(after)
+                if batch is None:
+                    batch = await feeds.read(run_id, after)
+                    feed.reached(after)
+                    feed.publish(batch)
+                if batch:
+                    self._after = batch[-1][0]
+                    yield batch
+                    if isinstance(batch[-1][1], log.Terminal):
+                        return
+                elif not await self._wait() and self._after == after:
+                    state = await feeds.check(run_id, after)
+        finally:
+            self._take = None
+            feeds.leave(run_id, self)
+
+    async def _wait(self) -> bool:
+        """Until there is something that was not taken. False: not for long."""
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[bool] = loop.create_future()
+        self._waiter = waiter
+        timer = loop.call_later(_SILENCE, _end_wait, waiter)
+        try:
+            return await waiter
+        finally:
+            self._waiter = None
+            timer.cancel()
+
+
+def _end_wait(waiter: asyncio.Future[bool]) -> None:
+    if not waiter.done():
+        waiter.set_result(False)

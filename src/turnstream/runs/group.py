@@ -103,6 +103,15 @@ class Group:
         if any(isinstance(event, _RELIED_ON) for event in batch) or len(self._pending) >= MOST_PENDING:
             await self.flush()
 
+    def offer(self, batch: Sequence[events.LogEvent]) -> bool:
+        """`put` for pieces of text, from within a callback. False where only `put` can see to it."""
+        if self._writer is None or self._writer.done() or len(self._pending) + len(batch) >= MOST_PENDING:
+            return False
+        self._pending += batch
+        self._stored.clear()
+        self._something.set()
+        return True
+
     async def flush(self) -> None:
         """Until everything is stored."""
         self._urgent = True

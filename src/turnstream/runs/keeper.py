@@ -215,6 +215,7 @@ class Keeper:
         meter = None if self._meter is None else await self._meter(new)
         run = agent.resume(await self._request(new), folded.progress, run_id=new.id, begin=begin, meter=meter)
         watching = Watching(self._watches, _info(claim) if self._watches else protocols.RunInfo(new.id, new.agent))
+        run.relay(watching.relay(pending.offer))
         end: Sequence[events.RunEvent] = ()
         try:
             async with asyncio.timeout(None) as limit, run:

@@ -10,7 +10,7 @@ import asyncio
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 from turnstream import errors, events, messages, protocols
 from turnstream.runs import feeds, log, rules
@@ -120,7 +120,7 @@ class Runs:
             claim = kept.owner = Claim(self, kept)
             yield claim
 
-    def tail(self, run_id: str, after: int = 0) -> AsyncIterator[protocols.NumberedEvents]:
+    def tail(self, run_id: str, after: int = 0) -> feeds.Tail:
         return self.feeds.tail(run_id, after)
 
     async def get(self, principal: str, run_id: str, agent: str | None = None) -> protocols.RunState | None:

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import secrets
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -160,7 +160,7 @@ class Runs:
             if not rows:
                 await _within(self._wake, self._poll)
 
-    def tail(self, run_id: str, after: int = 0) -> AsyncIterator[protocols.NumberedEvents]:
+    def tail(self, run_id: str, after: int = 0) -> feeds.Tail:
         self._news.set()
         return self.feeds.tail(run_id, after)
 

@@ -12,7 +12,7 @@ import sqlite3
 import time
 import uuid
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -227,7 +227,7 @@ class Runs:
             if (claim := await self._claim(*taken)) is not None:
                 yield claim
 
-    def tail(self, run_id: str, after: int = 0) -> AsyncIterator[protocols.NumberedEvents]:
+    def tail(self, run_id: str, after: int = 0) -> feeds.Tail:
         return self.feeds.tail(run_id, after)
 
     async def get(self, principal: str, run_id: str, agent: str | None = None) -> protocols.RunState | None:

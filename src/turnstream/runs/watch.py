@@ -8,7 +8,7 @@ from contextlib import aclosing, asynccontextmanager
 from typing import cast
 
 from turnstream import errors, events, protocols, usage
-from turnstream.runs import takeover
+from turnstream.runs import log, takeover
 
 
 class Watch:
@@ -17,7 +17,8 @@ class Watch:
 
     ``retracts`` says that the client is told what a takeover makes void. A protocol that cannot take anything back is
     never sent a silent repetition; with ``hold`` it is shown each step when that is finished. ``opening`` is told
-    before anything else, and with ``pauses`` the stream ends where the run begins to wait.
+    before anything else, and with ``pauses`` the stream ends where the run begins to wait. To whoever gives a `relay`
+    pieces of text go as they are stored, and all else as batches.
     """
 
     acted = True
@@ -35,13 +36,15 @@ class Watch:
         opening: events.RunStarted | None = None,
         pauses: bool = False,
     ) -> None:
-        self._runs = runs
         self.id, self.agent = run_id, agent
         self._past = past or []
         self._after = after
         self._one_way = None if retracts else takeover.OneWay(hold=hold)
         self._opening, self._pauses = opening, pauses
         self._limit: asyncio.Timeout | None = None
+        self._give: protocols.Give | None = None
+        self._refused: list[events.RunEvent] = []
+        self._tail = runs.tail(run_id, after)
         self.failure: events.RunFailed | None = None
         self.left = False
 
@@ -57,10 +60,21 @@ class Watch:
             if self.failure is None and not self.left:
                 raise
         finally:
-            self._limit = None
+            self._limit = self._give = None
 
     def relay(self, give: protocols.Give) -> None:
-        """What comes of a log comes in batches."""
+        self._give = give
+        self._tail.relay(self._take)
+
+    def _take(self, numbered: protocols.NumberedEvents) -> bool:
+        for _, event in numbered:
+            if type(event) not in log.TEXTS:
+                return False
+        batch = self._show(numbered)
+        if not batch or self._give is None or self._give(batch):
+            return True
+        self._after, self._refused = numbered[-1][0], batch
+        return False
 
     def leave(self) -> None:
         self.left = self.failure is None
@@ -82,17 +96,27 @@ class Watch:
         try:
             if self._past and (past := self._show(self._past)):
                 yield past
-            async for numbered in self._runs.tail(self.id, self._after):
-                fresh = [(seq, event) for seq, event in numbered if not (self._opening and _voids_nothing(seq, event))]
-                if batch := self._show(fresh):
-                    yield batch
-                if self._pauses and isinstance(numbered[-1][1], events.RunWaiting):
-                    return
+            async with aclosing(self._tail):
+                async for numbered in self._tail:
+                    if batch := self._unshown(numbered):
+                        yield batch
+                    if self._pauses and isinstance(numbered[-1][1], events.RunWaiting):
+                        return
         except takeover.LostCallError:
             text = "The run went on elsewhere, and repeats a tool call that was shown. Ask for its result again."
             self.failure = events.RunFailed("run_taken_over", text, 503, usage.Usage())
         except errors.TurnstreamError as error:
             self.failure = events.RunFailed(error.code, error.message, error.status, usage.Usage())
+
+    def _unshown(self, numbered: protocols.NumberedEvents) -> list[events.RunEvent]:
+        """What can be shown of it, behind what a relay has refused, which is the first of it."""
+        refused, self._refused = self._refused, []
+        fresh = [
+            (seq, event)
+            for seq, event in numbered
+            if seq > self._after and not (self._opening and _voids_nothing(seq, event))
+        ]
+        return [*refused, *self._show(fresh)]
 
     def _show(self, numbered: protocols.NumberedEvents) -> list[events.RunEvent]:
         if self._one_way is not None:
