@@ -12,6 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from turnstream import jsontext
 from turnstream.dialects import openai_chat
+from turnstream.server.gathering import Gathering
 from turnstream.server.middleware.fields import MOST_FIELDS
 from turnstream.server.sockets import Sockets
 
@@ -82,9 +83,10 @@ class Connection(HttpToolsProtocol):
     _advanced = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        super().connection_made(transport)
-        if self._sockets.add(transport):
-            self._timer = self.loop.call_later(HEAD_TIMEOUT, transport.close)
+        self._gathering = Gathering(transport, self.loop)
+        super().connection_made(self._gathering)
+        if self._sockets.add(self.transport):
+            self._timer = self.loop.call_later(HEAD_TIMEOUT, self.transport.close)
         else:
             self._refuse(503, "The server is busy: too many connections.", "server_busy")
 
@@ -102,6 +104,10 @@ class Connection(HttpToolsProtocol):
         self._answered = cycle
         is_old = cycle.scope["http_version"] == "1.0"
         super()._start_asgi_task(cycle, _without_chunks(app, cycle) if is_old else app)
+
+    def on_response_complete(self) -> None:
+        self._gathering.flush()
+        super().on_response_complete()
 
     def pause_writing(self) -> None:
         super().pause_writing()

@@ -162,6 +162,8 @@ class Stream:
                             await self._store(batch)
                         if self._aside is not None:
                             await asyncio.shield(self._aside)
+                        if self._writer is not None:  # it is no text, which is relayed: more is to follow soon
+                            direct.gather(send)
                         # `_write`, written out: this is done for every network read
                         self._sending = True
                         await send({"type": "http.response.body", "body": data, "more_body": True})

@@ -13,6 +13,8 @@ from typing import Any
 
 from starlette.types import Receive, Send
 
+from turnstream.server import gathering
+
 try:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 except ImportError:  # without httptools
@@ -42,6 +44,13 @@ def _cycle_of(method: Send | Receive) -> RequestResponseCycle | None:
     """The object of uvicorn's that this ``send`` or ``receive`` is a method of."""
     cycle = getattr(method, "__self__", None)
     return cycle if RequestResponseCycle is not None and type(cycle) is RequestResponseCycle else None
+
+
+def gather(send: Send) -> None:
+    """What is sent until this turn of the loop ends, or the response, goes out together."""
+    cycle = _cycle_of(send)
+    if cycle is not None and isinstance(cycle.transport, gathering.Gathering):
+        cycle.transport.gather()
 
 
 def writer(send: Send) -> Writer | None:

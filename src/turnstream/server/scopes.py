@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Mapping
 from starlette.types import Message, Scope, Send
 
 from turnstream import errors, requests
+from turnstream.server import direct
 
 _REQUEST_ID = "turnstream.request_id"
 _RUN_ID = "turnstream.run_id"
@@ -33,6 +34,7 @@ class Outgoing:
             if self.begun:
                 raise RuntimeError("a response that has begun cannot begin again")
             self.begun = True
+            direct.gather(self.send)  # the head goes out with what follows it
         return self.send(message)
 
 

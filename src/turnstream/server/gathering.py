@@ -1,0 +1,69 @@
+"""A client's transport that can let a few writes go out together.
+
+Each write is a system call, which costs a short answer as much as encoding it: a head, a text, a finish and the end
+come one after the other, from different hands, within one turn of the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+MOST = 64 * 1024  # bytes that are held; more go out at once
+
+
+class Gathering(asyncio.Transport):
+    """The ``transport``. After `gather`, what is written goes out when this turn of the loop ends, or at `flush`;
+    nothing that is written is lost, changes its place, or waits for what comes in a later turn.
+
+    Whoever writes hears in the next turn that the client is slow (`asyncio.Protocol.pause_writing`).
+    """
+
+    __slots__ = ("_held", "_loop", "_size", "_transport", "_write")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop = transport, loop
+        self._write = transport.write
+        self._held: list[bytes | bytearray | memoryview] | None = None
+        self._size = 0
+
+    def gather(self) -> None:
+        if self._held is None:
+            self._held, self._size = [], 0
+            self._loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        held, self._held = self._held, None
+        if held and not self._transport.is_closing():
+            self._write(b"".join(held))
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        if self._held is None:
+            self._write(data)
+            return
+        self._held.append(data)
+        self._size += len(data)
+        if self._size > MOST:
+            self.flush()
+
+    def close(self) -> None:
+        self.flush()
+        self._transport.close()
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def pause_reading(self) -> None:
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._transport.resume_reading()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self._transport.get_extra_info(name, default)
+
+    def get_write_buffer_size(self) -> int:
+        return self._transport.get_write_buffer_size()
