@@ -18,6 +18,7 @@ _HARMLESS = re.compile(
     r"(?:^|[^a-z])(?:(?:max|min)[^a-z].*"
     r"|(?:public|sort|order|primary|foreign|partition|cache|row|idempotency)[-_ .]?keys?)$"
 )
+_FOLDERS = frozenset({"PWD", "OLDPWD"})  # of the shell, which tells them to whatever it starts
 _URL = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 LONGEST_NAME = 200
 
@@ -25,7 +26,7 @@ LONGEST_NAME = 200
 def is_secret_name(name: str) -> bool:
     """Whether what has this name is a secret: ``X-API-Key``, ``accessToken``, ``DB_PASSWORD``; not ``max_tokens``."""
     words = _WORDS.sub(r"\1_\2", name[:LONGEST_NAME]).lower()
-    return _NAME.search(words) is not None and _HARMLESS.search(words) is None
+    return _NAME.search(words) is not None and _HARMLESS.search(words) is None and name not in _FOLDERS
 
 
 def of_header(name: str, value: str) -> list[str]:
