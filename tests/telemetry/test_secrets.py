@@ -268,7 +268,18 @@ def test_a_secret_has_a_name_like_this(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["max_tokens", "monkey", "Accept", "sort_key", "keyboard", "tokenizer", "Idempotency-Key", "author", "PWD", "OLDPWD"],
+    [
+        "max_tokens",
+        "monkey",
+        "Accept",
+        "sort_key",
+        "keyboard",
+        "tokenizer",
+        "Idempotency-Key",
+        "author",
+        "PWD",
+        "OLDPWD",
+    ],
 )
 def test_what_is_named_like_this_is_no_secret(name: str) -> None:
     assert not redaction.is_secret_name(name)
