@@ -264,6 +264,12 @@ async def test_a_call_cut_off_by_the_length_limit_says_so() -> None:
     assert "truncated by the output token limit" in str(result.output.content)
 
 
+async def test_a_call_cut_off_before_its_arguments_is_not_executed_without_them() -> None:
+    step: Step = [[ToolCallStart(0, "x", "echo"), Finish("length", "max_tokens")]]
+    [result] = results(await collect(Agent(Scripted(step, says("ok")), [Box(echo=echo)]).run("hi")))
+    assert "truncated by the output token limit" in str(result.output.content)
+
+
 async def test_a_call_without_arguments_gets_an_empty_object() -> None:
     model = Scripted(calls(("echo", "")), says("done"))
     [result] = results(await collect(Agent(model, [Box(echo=echo)]).run("hi")))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from hypothesis import given, settings, strategies as st
 
 from tests.agent.scripted import Box, Scripted, Step, echo, says
@@ -77,6 +78,21 @@ async def test_without_tools_text_that_looks_like_a_call_is_text() -> None:
 async def test_a_call_that_is_cut_off_is_told_to_the_model_and_not_executed() -> None:
     model = Scripted(says('<tool_call>{"name": "echo", "arguments": {"a', Finish("length")), says("Sorry."))
     events = await run(TextMode(model, "hermes"))
+    [executed] = [event for event in events if isinstance(event, ToolsExecuted)]
+    assert "not executed" in str(executed.results[0].output.content)
+
+
+@pytest.mark.parametrize(
+    ("format", "text"),
+    [
+        ("glm45", "<tool_call>echo\n<arg_key>a</arg_key>\n<arg_value>x</arg_value>\n"),
+        ("hermes", f"<think>I might {CALL} but then"),
+    ],
+)
+async def test_at_the_length_limit_a_call_that_nothing_but_the_end_ended_is_not_executed(
+    format: str, text: str
+) -> None:
+    events = await run(TextMode(Scripted(says(text, Finish("length")), says("Sorry.")), format))
     [executed] = [event for event in events if isinstance(event, ToolsExecuted)]
     assert "not executed" in str(executed.results[0].output.content)
 

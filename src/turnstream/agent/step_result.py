@@ -33,11 +33,13 @@ class StepResult(Struct, frozen=True):
         finish = collector.finish.reason if collector.finish else "unknown"
         parts: list[messages.AssistantPart] = []
         calls: list[messages.ToolCall] = []
-        for part in collector.message().parts:
+        said = collector.message().parts
+        for part in said:
             if not isinstance(part, messages.ToolCall):
                 parts.append(part)
             elif with_calls:
-                call = _check(msgspec.structs.replace(part, id=step_calls.id_of(part.id)), finish)
+                named = msgspec.structs.replace(part, id=step_calls.id_of(part.id))
+                call = _check(named, finish, is_last=part is said[-1])
                 calls.append(call)
                 parts.append(_for_history(call))
         left = tuple(call for call in calls if call.malformed is None and call.name in client_tools)
@@ -51,11 +53,14 @@ def _final_reason(finish: events.FinishReason, calls: list[messages.ToolCall], w
     return "stop" if finish == "tool_calls" and not (calls and with_calls) else finish
 
 
-def _check(call: messages.ToolCall, finish: events.FinishReason) -> messages.ToolCall:
-    """A call without parameters has the arguments ``{}``; one whose arguments are not a JSON object is malformed."""
+def _check(call: messages.ToolCall, finish: events.FinishReason, *, is_last: bool) -> messages.ToolCall:
+    """A call without parameters has the arguments ``{}``, unless the answer was cut off before they came; one whose
+    arguments are not a JSON object is malformed."""
     if call.malformed is not None:
         return call
     if not call.arguments.strip():
+        if is_last and finish == "length":
+            return msgspec.structs.replace(call, malformed=_TRUNCATED)
         return msgspec.structs.replace(call, arguments="{}")
     try:
         msgspec.json.decode(call.arguments, type=dict[str, msgspec.Raw])

@@ -52,7 +52,10 @@ class TextCalls:
 
     def close(self) -> list[events.ModelEvent]:
         given: list[events.ModelEvent] = []
-        self._read(self._decoder.close(), given)
+        rest = self._decoder.close()
+        if self._finish is not None and self._finish.reason == "length":
+            rest += _cut_off(rest)
+        self._read(rest, given)
         if self._finish is not None:
             ended = self._called and self._finish.reason in ("stop", "unknown")
             given.append(events.Finish("tool_calls", self._finish.raw) if ended else self._finish)
@@ -70,6 +73,14 @@ class TextCalls:
     ) -> events.ModelEvent:
         number = self._numbers.setdefault((native, event.index), len(self._numbers))
         return event if number == event.index else msgspec.structs.replace(event, index=number)
+
+
+def _cut_off(rest: Sequence[events.ModelEvent]) -> list[events.ModelEvent]:
+    """The calls that only the end of the answer ended, which was not the model's own: nobody knows what was to come."""
+    broken = {event.index for event in rest if isinstance(event, events.ToolCallMalformed)}
+    parts = (event for event in rest if isinstance(event, events.ToolCallStart | events.ToolCallDelta))
+    open_calls = dict.fromkeys(event.index for event in parts if event.index not in broken)
+    return [events.ToolCallMalformed(index, text_calls.CUT_OFF, "") for index in open_calls]
 
 
 class TextMode:

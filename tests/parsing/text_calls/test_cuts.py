@@ -62,6 +62,26 @@ def test_a_call_within_a_line_that_is_cut_off_is_not_left_open(open: str) -> Non
     assert ([one.name for one in found.malformed], found.tool_calls) == (["weather"], ())
 
 
+@pytest.mark.parametrize(
+    ("format", "text", "shown"),
+    [
+        ("deepseek_v31", "Let me see. <｜tool▁calls▁begin｜>", "Let me see."),
+        ("gigachat3", "Yes.<|message_sep|>\n\nfunction ca", "Yes."),
+        ("gemma4", "<|tool_call>call:now{}<tool_call|><|tool_response>resp", ""),
+        ("inkling", "<|message_model|>weath", ""),
+        ("muse_atem", ' to=dial<|message|><atem:function_calls>\n<atem:invoke name="dial">\n<atem:para', ""),
+    ],
+)
+def test_no_word_of_the_protocol_with_which_an_answer_breaks_off_is_shown(format: str, text: str, shown: str) -> None:
+    assert parse(text, format, TOOLS).text == shown
+
+
+def test_a_call_that_breaks_off_in_its_next_parameter_is_not_a_call() -> None:
+    text = ' to=dial<|message|><atem:invoke name="dial">\n<atem:parameter name="number">1</atem:parameter>\n<a'
+    found = parse(text, "muse_atem", TOOLS)
+    assert ([one.name for one in found.malformed], found.tool_calls) == (["dial"], ())
+
+
 def test_a_parameter_behind_the_whole_arguments_makes_the_call_malformed() -> None:
     text = '<function=save>\n{"file": "a"}\n<parameter=body>x</parameter>\n</function>'
     found = parse(text, "qwen3_coder_xml", TOOLS)

@@ -8,6 +8,7 @@ from turnstream.parsing.text_calls import tags
 from turnstream.parsing.text_calls.reader import Parsing, stops
 from turnstream.parsing.text_calls.regions import Engine, Region
 from turnstream.parsing.text_calls.state import NotACallError, Parse
+from turnstream.parsing.text_calls.strings import TruncatedError
 from turnstream.parsing.text_calls.values import ignore
 
 
@@ -48,10 +49,15 @@ class SkipTo:
             parse.reader.pos -= len(found)
 
 
+_GIGACHAT = "function call<|role_sep|>"
+
+
 def gigachat(parse: Parse, marker: str) -> Parsing[None]:
     yield from parse.reader.space()
-    if (yield from parse.reader.take("function call<|role_sep|>")):
+    if (yield from parse.reader.take(_GIGACHAT)):
         yield from Region(())(parse, marker)
+    elif parse.reader.cut_in(_GIGACHAT):
+        raise TruncatedError
 
 
 def drop_to(close: str, word: str) -> Engine:
@@ -63,7 +69,7 @@ def drop_to(close: str, word: str) -> Engine:
             raise NotACallError  # a tag of ordinary characters may be written about
         if not parse.out.fresh:
             return
-        if not word or (yield from parse.reader.at(word)):
+        if not word or (yield from parse.reader.at(word)) or parse.reader.cut_in(word):
             yield from parse.reader.until(stops(close), ignore)
 
     return engine

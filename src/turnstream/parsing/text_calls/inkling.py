@@ -31,8 +31,11 @@ class _Header:
 
     def __call__(self, parse: Parse, marker: str) -> Parsing[None]:
         """``<|message_model|>``, a name or none, and what the message is."""
-        head, mark = yield from parse.reader.collect_within(LONGEST, *KINDS, END, "<|message_model|>")
-        parse.reader.pos -= len(mark)
+        reader = parse.reader
+        head, mark = yield from reader.collect_within(LONGEST, *KINDS, END, "<|message_model|>")
+        reader.pos -= len(mark)
+        if not mark and reader.ended and not _NAME_END.search(reader.text, reader.pos):
+            reader.pos = len(reader.text)  # the stream ended within the header's name
         parse.header = head.strip() if mark in KINDS else None
 
 

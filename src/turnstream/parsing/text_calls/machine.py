@@ -17,7 +17,7 @@ from turnstream.parsing.text_calls import recovery
 from turnstream.parsing.text_calls.format import Format
 from turnstream.parsing.text_calls.reader import Parsing, stops
 from turnstream.parsing.text_calls.regions import Engine
-from turnstream.parsing.text_calls.state import NotACallError, Parse
+from turnstream.parsing.text_calls.state import CUT_OFF, NotACallError, Parse
 from turnstream.parsing.text_calls.strings import Emit
 
 RESCANNED = 4_096
@@ -264,6 +264,11 @@ class _Machine:
         if marker and held:
             parse.take_back()
             sink = parse.out.reasoning
+        if raw == marker and _is_token(marker) and len(marker) > 3 and reader.ended and reader.pos == len(reader.text):
+            if not held:
+                parse.malformed(CUT_OFF)  # nobody ends a text with a token
+            reader.forget()
+            return
         if len(raw) > RESCANNED or parse.reread + len(raw) - start > recovery.REREAD or (start and raw == marker):
             sink(raw)
             reader.forget()

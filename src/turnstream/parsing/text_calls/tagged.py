@@ -197,7 +197,7 @@ def members(parse: Parse, tags: Tags, call: Call) -> Parsing[None]:
                 reader.pos -= len(found)
                 raise MalformedError(LOST)
             if not found:
-                pass
+                whole_without_closer(parse, call, first)
             elif found not in tags.call_end:
                 reader.pos -= len(found)
             call.end()
@@ -206,7 +206,9 @@ def members(parse: Parse, tags: Tags, call: Call) -> Parsing[None]:
 
 def _cut(tail: str, tags: Tags) -> bool:
     """Whether the stream ended within the call's closer."""
-    return len(tail) > 1 and any(closer.startswith(tail) for closer in (*tags.call_end, *tags.wraps))
+    if len(tail) < 2 or any(opener.startswith(tail) for opener in tags.param):
+        return False
+    return any(closer.startswith(tail) for closer in (*tags.call_end, *tags.wraps))
 
 
 def _is_lost(stray: str, first: bool) -> bool:
