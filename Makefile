@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check conformance bench bench-peers bench-tests format fuzz fuzz-short audit faults soak soak-runs docs deploy dist release milvus clients coding-agents orchestrate open-webui playground page
+.PHONY: help install serve test check conformance bench bench-peers bench-tests format fuzz fuzz-short audit faults soak soak-runs docs deploy image dist release milvus clients coding-agents nextjs orchestrate open-webui playground page
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
@@ -87,10 +87,12 @@ soak-runs: install ## owners of kept runs are killed at every call of their data
 docs: $(VENV)-docs/.installed install ## the documentation as a site that works offline, in site/; broken links are errors
 	NO_MKDOCS_2_WARNING=1 PYTHONPATH=src:$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') $(VENV)-docs/bin/mkdocs build --quiet
 
-deploy: install $(VENV)-deploy/.installed ## lint what stands in deploy/ with the tools that install here
+deploy: install $(VENV)-deploy/.installed ## lint and render what stands in deploy/: hadolint, Helm's own library, Kubernetes' schemas
 	$(VENV)-deploy/bin/hadolint deploy/Dockerfile
-	$(VENV)-deploy/bin/kubernetes-validate --strict deploy/kubernetes/turnstream.yaml
-	$(BIN)/python -m pytest tests/deploy
+	$(call with,deploy) -m pytest tests/deploy
+
+image: install ## build deploy/Dockerfile with buildah on a Debian made by debootstrap, run it, weigh it (as root, two minutes)
+	IMAGE=1 $(BIN)/python -m pytest tests/deploy/test_image.py
 
 dist: install $(VENV)-deploy/.installed ## a wheel and a source archive in dist/, looked through
 	rm -rf dist
@@ -136,6 +138,13 @@ coding-agents: install tests/clients/coding/node_modules/.installed ## Codex and
 # Each is a program for one platform, so there is no lock file: the packages of the others need not be there.
 tests/clients/coding/node_modules/.installed: tests/clients/coding/package.json
 	cd tests/clients/coding && npm install --no-package-lock --no-audit --no-fund --loglevel=error
+	@touch $@
+
+nextjs: install examples/nextjs/node_modules/.installed ## the chat of examples/nextjs: types, build, and a question by way of its route (400 MB)
+	NEXTJS=1 $(BIN)/python -m pytest tests/clients/test_nextjs.py
+
+examples/nextjs/node_modules/.installed: examples/nextjs/package-lock.json
+	cd examples/nextjs && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 orchestrate: install $(VENV)-orchestrate/.installed ## IBM's own validator and discovery of agents, in an environment of its own (380 MB)

@@ -14,7 +14,7 @@ PLACES = (
     ("src/turnstream/__init__.py", r'(?<=__version__ = ")[^"]+(?=")'),
     ("deploy/helm/turnstream/Chart.yaml", r"(?m)(?<=^version: ).+$"),
     ("deploy/helm/turnstream/Chart.yaml", r"(?m)(?<=^appVersion: ).+$"),
-    ("deploy/kubernetes/turnstream.yaml", r"(?<=image: turnstream:).+"),
+    ("deploy/kubernetes/turnstream.yaml", r"(?<=image: &image turnstream:).+"),
 )
 UNRELEASED = "## Unreleased\n"
 

@@ -46,7 +46,7 @@ def test_what_is_heavy_is_not_in_the_development_environment() -> None:
     assert {*pins("milvus"), *pins("bench")} >= HEAVY
 
 
-@pytest.mark.parametrize("name", ["base", "milvus", "bench"])
+@pytest.mark.parametrize("name", ["base", "bench", "deploy", "image", "milvus"])
 def test_an_environment_that_is_put_before_another_has_its_versions(name: str) -> None:
     dev = pins("dev")
     assert [package for package, found in pins(name).items() if not found <= dev.get(package, found)] == []

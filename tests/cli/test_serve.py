@@ -12,8 +12,10 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+import typer
 
-from turnstream import Agent, ServerSettings, Service
+from turnstream import Agent, ServerSettings, Service, cli
+from turnstream.cli import workers
 from turnstream.cli.serve import _as_at_first, banner
 
 ROOT = Path(__file__).parents[2]
@@ -140,3 +142,21 @@ def test_the_page_is_named_where_there_is_one() -> None:
 def test_a_configuration_that_is_loaded_anew_has_the_store_of_several_workers() -> None:
     again = _as_at_first(lambda: Service({}, ServerSettings(workers=2)))
     assert again().settings.store == "none"
+
+
+def test_a_password_that_came_by_the_environment_is_not_put_on_the_workers_command_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[str] = []
+
+    def start(service: Service, context: typer.Context, *_: object, **__: object) -> None:
+        told.extend([service.settings.store, *workers._words(context)])
+        sys.exit()
+
+    monkeypatch.setattr(workers, "start", start)
+    monkeypatch.setenv("TURNSTREAM_STORE", "postgres://u:secret@host/database")
+    with pytest.raises(SystemExit):
+        cli.main(["serve", AGENTS, "--workers", "2"])
+    store, *words = told
+    assert store == "postgres://u:secret@host/database"
+    assert words == ["--workers", "2", "--log-level", "info", "--log-format", "auto", "--", AGENTS]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from typing import Annotated
 
 import typer
@@ -13,14 +12,9 @@ from turnstream import errors
 
 def migrate(
     store: Annotated[
-        str | None,
-        typer.Option(
-            "--store",
-            metavar="URL",
-            help="postgres://…; else TURNSTREAM_STORE.",
-            show_default=False,
-        ),
-    ] = None,
+        str,
+        typer.Option("--store", metavar="URL", envvar="TURNSTREAM_STORE", help="postgres://…", show_default=False),
+    ] = "",
 ) -> None:
     """Make or bring up to date the tables of a PostgreSQL store. SQLite files do that by themselves.
 
@@ -28,11 +22,10 @@ def migrate(
     """
     from turnstream.runs import stores
 
-    url = store or os.environ.get("TURNSTREAM_STORE", "")
-    if not stores.is_postgres(url):
+    if not stores.is_postgres(store):
         raise errors.ConfigurationError("name a PostgreSQL database: --store postgres://…, or TURNSTREAM_STORE")
     try:
-        count = asyncio.run(stores.migrate(url))
+        count = asyncio.run(stores.migrate(store))
     except errors.StoreError as error:
         raise errors.ConfigurationError(f"cannot reach the database: {error.__cause__}") from error
     typer.echo(f"Ran {count} files." if count else "Nothing to do: the schema is up to date.")

@@ -49,6 +49,7 @@ StoreUrl = Annotated[
     typer.Option(
         "--store",
         metavar="STORE",
+        envvar="TURNSTREAM_STORE",
         help="Where conversations and runs are kept: auto, sqlite:PATH, postgres://…, memory or none.",
         show_default=False,
     ),

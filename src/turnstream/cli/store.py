@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -144,10 +143,8 @@ async def _pages(
 def _with_store(setting: str | None, act: Callable[[Store], Awaitable[None]]) -> None:
     from turnstream.runs import stores
 
-    setting = setting or os.environ.get("TURNSTREAM_STORE") or "auto"
-
     async def run() -> None:
-        async with stores.make(setting, Path()) as store:
+        async with stores.make(setting or "auto", Path()) as store:
             if store.name in ("memory", "none"):
                 raise errors.ConfigurationError("no persistent store configured: name one with --store")
             await act(store)

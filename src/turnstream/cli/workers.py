@@ -59,14 +59,20 @@ def start(
 
 
 def _words(context: typer.Context) -> Iterator[str]:
-    """The command's options and arguments, as they were understood."""
+    """The command's options and arguments, as they were understood. What came from the environment stays there: the
+    address of a store has a password, and everybody on the machine may read a command line."""
     arguments = []
     for parameter in context.command.params:
         value: Any = context.params.get(parameter.name or "")
-        if value is None or value is False or parameter.name == OWN:
+        if value is None or value is False or parameter.name == OWN or _is_inherited(context, parameter.name):
             continue
         if parameter.param_type_name == "argument":
             arguments.append(str(value))
         else:
             yield from (parameter.opts[0],) if value is True else (parameter.opts[0], str(value))
     yield from ("--", *arguments) if arguments else ()
+
+
+def _is_inherited(context: typer.Context, name: str | None) -> bool:
+    source = context.get_parameter_source(name or "")
+    return source is not None and source.name == "ENVIRONMENT"
