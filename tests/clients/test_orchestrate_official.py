@@ -36,3 +36,10 @@ def test_the_official_discovery_reads_our_agent_card(server: str) -> None:
     assert found["provider"] == "external_chat/A2A/0.3.0"
     assert found["api_url"].startswith(f"{base}/a2a/")
     assert found["name"] == found["api_url"].rpartition("/")[2]
+
+
+def test_the_official_import_takes_the_file_of_the_example() -> None:
+    found = run("orchestrate_spec.py", str(HERE.parents[1] / "examples/orchestrate/external-agent.yaml"))
+    assert (found["kind"], found["provider"], found["auth_scheme"]) == ("external", "external_chat", "BEARER_TOKEN")
+    assert found["api_url"].endswith("/orchestrate/chat/completions")
+    assert found["chat_params"] == {"stream": True}
