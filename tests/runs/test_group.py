@@ -38,6 +38,11 @@ class Log:
         self.said = said
         return sum(map(len, self.appends))
 
+    def begin_append(
+        self, batch: Sequence[events.LogEvent], said: Sequence[messages.Message] = ()
+    ) -> asyncio.Future[int]:
+        return asyncio.ensure_future(self.append(batch, said))
+
     async def release(self) -> None: ...
 
     async def give_back(self) -> None: ...
@@ -125,4 +130,4 @@ async def test_an_agent_stops_while_its_events_cannot_be_stored(monkeypatch: pyt
 
 
 def test_the_more_runs_the_fewer_appends_of_each() -> None:
-    assert [group.interval(runs) for runs in (1, 100, 1000)] == [0.025, 0.025, 0.25]
+    assert [group.interval(runs) for runs in (1, 100, 1000)] == [0.0001, 0.01, 0.1]

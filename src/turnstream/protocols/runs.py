@@ -53,6 +53,12 @@ class Claim(Protocol):
         """
         ...
 
+    def begin_append(
+        self, batch: Sequence[events.LogEvent], said: Sequence[messages.Message] = ()
+    ) -> asyncio.Future[int]:
+        """`append`, under way before anybody waits for it, and to its end even if nobody does."""
+        ...
+
     async def release(self) -> None:
         """The run has ended or waits, and its log says so: nobody else shall claim it."""
         ...

@@ -7,12 +7,15 @@ appends a second instead of one for each token, and who watches live sees the ve
 One append is under way at a time. What comes meanwhile waits for the next one, which begins with the next tick: all
 runs of a process have the same ticks, so that their appends meet in one statement of the database. The end of a step, a
 tool call and a terminal event do not wait for the tick: what follows them may rely on them being stored.
+
+Text is handed over, stored and shown without a task being woken for it: by callbacks from the network read to the tick,
+and from the answer of the database to whoever watches.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from types import TracebackType
 from typing import TYPE_CHECKING, cast
@@ -38,13 +41,15 @@ MOST_PENDING = 4096
 
 
 def interval(runs: int) -> float:
-    """Seconds between two ticks of a process that owns so many runs: 4,000 appends a second at most."""
-    return max(0.025, 0.00025 * runs)
+    """Seconds from one tick to the next of a process that owns so many runs: 10,000 appends a second at most."""
+    return 0.0001 * runs
 
 
-def coalesce(batch: Iterable[events.LogEvent]) -> list[events.LogEvent]:
+def coalesce(batch: Sequence[events.LogEvent]) -> list[events.LogEvent]:
     """Neighbouring pieces of one text, or of the arguments of one call, as one event."""
     result: list[events.LogEvent] = []
+    if len(batch) == 1:
+        return [*batch]
     for kind, group in groupby(batch, _kind):
         pieces = list(group)
         match pieces[0]:
@@ -64,99 +69,118 @@ def _kind(event: events.LogEvent) -> tuple[type, str]:
     return type(event), event.tool_call_id if isinstance(event, events.ToolCallArguments) else ""
 
 
+class Ticks:
+    """When the groups of a process append what has no hurry: all at once, and not before an `interval` has passed since
+    they did so before. ``runs`` gives the number of runs that this process owns."""
+
+    def __init__(self, runs: Callable[[], int] = lambda: 1) -> None:
+        self._runs = runs
+        self._appends: list[Callable[[], None]] = []
+        self._last = 0.0
+
+    def at_next(self, append: Callable[[], None]) -> None:
+        self._appends.append(append)
+        if len(self._appends) == 1:
+            asyncio.get_running_loop().call_at(self._last + interval(self._runs()), self._tick)
+
+    def _tick(self) -> None:
+        self._last = asyncio.get_running_loop().time()
+        appends, self._appends = self._appends, []
+        for append in appends:
+            append()
+
+
 class Group:
-    """``async with`` it for as long as the claim is held. ``runs`` gives the number of runs that this process owns.
+    """``async with`` it for as long as the claim is held.
 
     ``put`` and ``flush`` raise what the last append raised: `FencedError` when the run is another's.
     """
 
-    def __init__(self, claim: protocols.Claim, runs: Callable[[], int] = lambda: 1) -> None:
+    def __init__(self, claim: protocols.Claim, ticks: Ticks | None = None) -> None:
         self._claim = claim
-        self._runs = runs
+        self._ticks = ticks or Ticks()
         self._pending: list[events.LogEvent] = []
         self._said: Sequence[messages.Message] = ()
-        self._something, self._stored = asyncio.Event(), asyncio.Event()
-        self._urgent = False
-        self._waiting: asyncio.Future[None] | None = None
+        self._stored = asyncio.Event()
+        self._appending: asyncio.Future[int] | None = None
+        self._urgent = self._ticking = self._left = False
+        self._failure: BaseException | None = None
         self._stored.set()
-        self._writer: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        self._writer = asyncio.create_task(self._write())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._writer is not None and not self._writer.done():
-            self._writer.cancel()
-            await asyncio.wait([self._writer])
+        self._left = True
 
     async def put(self, batch: Sequence[events.LogEvent], said: Sequence[messages.Message] = ()) -> None:
         """Hand over events. Returns at once for text; what the rest of the run relies on is stored on return. With the
         terminal event come the messages for the run's thread."""
         self._check()
-        self._pending += batch
         self._said = said
-        self._stored.clear()
-        self._something.set()
-        if any(isinstance(event, _RELIED_ON) for event in batch) or len(self._pending) >= MOST_PENDING:
+        self._add(batch)
+        if len(self._pending) >= MOST_PENDING or any(isinstance(event, _RELIED_ON) for event in batch):
             await self.flush()
 
     def offer(self, batch: Sequence[events.LogEvent]) -> bool:
         """`put` for pieces of text, from within a callback. False where only `put` can see to it."""
-        if self._writer is None or self._writer.done() or len(self._pending) + len(batch) >= MOST_PENDING:
+        if self._failure is not None or len(self._pending) + len(batch) >= MOST_PENDING:
             return False
-        self._pending += batch
-        self._stored.clear()
-        self._something.set()
+        self._add(batch)
         return True
 
     async def flush(self) -> None:
         """Until everything is stored."""
         self._urgent = True
-        if self._waiting is not None:
-            _wake(self._waiting)
-        stored = asyncio.ensure_future(self._stored.wait())
-        writer = self._writer
-        assert writer is not None, "enter the group first"
-        try:
-            await asyncio.wait([stored, writer], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stored.cancel()
+        self._append()
+        await self._stored.wait()
         self._check()
 
     def _check(self) -> None:
-        if self._writer is not None and self._writer.done():
-            self._writer.result()
+        if self._failure is not None:
+            raise self._failure
 
-    async def _write(self) -> None:
-        while True:
-            await self._something.wait()
-            await self._tick()
-            batch, self._pending = coalesce(self._pending), []
-            self._something.clear()
-            self._urgent = False
-            await self._claim.append(batch, self._said)
-            if not self._pending:
-                self._stored.set()
+    def _add(self, batch: Sequence[events.LogEvent]) -> None:
+        self._pending += batch
+        self._stored.clear()
+        self._append_soon()
 
-    async def _tick(self) -> None:
-        """Wait for the next tick, or for an event that must not wait. With a timer of its own: to be interrupted by a
-        time-out, each time, would cost more than the rest of an append."""
-        if self._urgent:
+    def _append_soon(self) -> None:
+        if self._appending is None and not self._ticking:
+            self._ticking = True
+            self._ticks.at_next(self._tick)
+
+    def _tick(self) -> None:
+        self._ticking = False
+        self._append()
+
+    def _append(self) -> None:
+        """Begin to, if there is something and nothing is under way."""
+        if self._appending is not None or not self._pending or self._left or self._failure is not None:
             return
-        length, loop = interval(self._runs()), asyncio.get_running_loop()
-        now = loop.time()
-        self._waiting = loop.create_future()
-        timer = loop.call_at(now + length - now % length, _wake, self._waiting)
+        batch, self._pending = coalesce(self._pending), []
         try:
-            await self._waiting
-        finally:
-            self._waiting = None
-            timer.cancel()
+            self._appending = self._claim.begin_append(batch, self._said)
+        except Exception as error:  # what cannot be encoded
+            self._fail(error)
+        else:
+            self._appending.add_done_callback(self._go_on)
 
+    def _go_on(self, appended: asyncio.Future[int]) -> None:
+        self._appending = None
+        failure = asyncio.CancelledError() if appended.cancelled() else appended.exception()
+        if failure is not None:
+            self._fail(failure)
+        elif not self._pending:
+            self._urgent = False
+            self._stored.set()
+        elif self._urgent:
+            self._append()
+        else:
+            self._append_soon()
 
-def _wake(waiting: asyncio.Future[None]) -> None:
-    if not waiting.done():
-        waiting.set_result(None)
+    def _fail(self, failure: BaseException) -> None:
+        self._failure = failure
+        self._stored.set()

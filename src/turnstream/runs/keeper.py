@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from turnstream import agent as agents, errors, events, messages, protocols, requests
 from turnstream.runs import log, rules
-from turnstream.runs.group import Group
+from turnstream.runs.group import Group, Ticks
 from turnstream.runs.watching import Watching
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ class Keeper:
         self._agents = _Fixed(agents) if isinstance(agents, Mapping) else agents
         self._tasks: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
+        self._ticks = Ticks(lambda: self.owned)
 
     async def __aenter__(self) -> Self:
         self._loops = [asyncio.create_task(loop()) for loop in (self._claim, self._expire)]
@@ -170,7 +171,7 @@ class Keeper:
             folded = await rules.begin(claim, start, continues=self._continues(new))
             if folded is None:
                 return
-            async with Group(claim, lambda: len(self._tasks)) as pending:
+            async with Group(claim, self._ticks) as pending:
                 await self._answer(claim, folded, pending)
             if self._show is not None and (shown := await self._show(new, await claim.log())):
                 await self.runs.show(new.id, shown)

@@ -188,23 +188,20 @@ def without_void(numbered: protocols.NumberedEvents) -> protocols.NumberedEvents
     return [(seq, event) for seq, event in numbered if not any(start <= seq < stop for start, stop in ranges)]
 
 
+_STATUS: dict[type, protocols.Status] = {
+    events.RunStarted: "running",
+    events.RunResumed: "running",
+    events.RunWaiting: "waiting",
+    events.RunAnswered: "queued",
+    events.RunFinished: "finished",
+    events.RunFailed: "failed",
+    events.RunCancelled: "cancelled",
+}
+
+
 def status(batch: Iterable[events.LogEvent]) -> protocols.Status | None:
     """The status of a run after these events, None if they do not change it."""
     found: protocols.Status | None = None
     for event in batch:
-        match event:
-            case events.RunStarted() | events.RunResumed():
-                found = "running"
-            case events.RunWaiting():
-                found = "waiting"
-            case events.RunAnswered():
-                found = "queued"
-            case events.RunFinished():
-                found = "finished"
-            case events.RunFailed():
-                found = "failed"
-            case events.RunCancelled():
-                found = "cancelled"
-            case _:
-                pass
+        found = _STATUS.get(type(event), found)
     return found

@@ -78,6 +78,11 @@ class Claim:
             raise protocols.FencedError(self.new.id)
         return await self._runs.append(self._kept, batch, said)
 
+    def begin_append(
+        self, batch: Sequence[events.LogEvent], said: Sequence[messages.Message] = ()
+    ) -> asyncio.Future[int]:
+        return asyncio.ensure_future(self.append(batch, said))
+
     async def release(self) -> None:
         if self._kept.owner is self:
             self._kept.owner = None

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec.structs import astuple, replace
 
-from turnstream import errors, events, messages, protocols
-from turnstream.runs import feeds, rules
-from turnstream.runs.postgres_log import Append, LogWriter, read_log
+from turnstream import errors, events, protocols
+from turnstream.runs import appends, feeds, rules
+from turnstream.runs.appends import Append
+from turnstream.runs.postgres_log import LogWriter, read_log, store
 from turnstream.storage import codec
 from turnstream.storage.postgres import CHANNEL, Connection, Database, Row
 from turnstream.threads import postgres as threads
@@ -47,38 +48,20 @@ _TELL = "select pg_notify($1, $2)"
 _WATCH_EVERY, _WATCH_FOR = 30.0, 75.0
 
 
-class Claim:
+class Claim(appends.Owner):
     """See `protocols.Claim`. ``reads`` is the queue's count of deliveries: another count, and the run is another's."""
 
     def __init__(self, runs: Runs, message: int, reads: int, new: protocols.NewRun) -> None:
-        self.new = new
-        self.attempt = max(reads, 1)
-        self.lost, self.cancelled = asyncio.Event(), asyncio.Event()
+        super().__init__(new, max(reads, 1), uuid.uuid4(), runs.writer, runs.feeds)
         self.message, self.reads = message, reads
         self._runs = runs
-        self._owner = uuid.uuid4()
-        self._first = rules.FirstAppend()
-        self._over = False
-        self._end = 0
 
     async def log(self) -> protocols.NumberedEvents:
-        numbered = await self._runs.persistently(lambda: read_log(self._runs.database, self.new.id, 0))
-        self._end = numbered[-1][0] if numbered else 0
-        return numbered
+        return self._know(await self._runs.persistently(lambda: read_log(self._runs.database, self.new.id, 0)))
 
-    async def append(self, batch: Sequence[events.LogEvent], said: Sequence[messages.Message] = ()) -> int:
-        if self._over:
-            raise protocols.FencedError(self.new.id)
-        append = Append(self.new, self._end + 1, self._owner, batch, said)
-        if not await self._runs.writer.store(append):
-            if self._first.refused():
-                self.lost.set()
-                self._runs.forget(self)
-            raise protocols.FencedError(self.new.id)
-        self._first.stored()
-        self._end += len(batch)
-        self._runs.feeds.publish(self.new.id, list(enumerate(batch, append.seq)))
-        return self._end
+    def lose(self) -> None:
+        super().lose()
+        self._runs.forget(self)
 
     async def release(self) -> None:
         self._over = True
@@ -127,6 +110,7 @@ class Runs:
         for task in self._tasks:
             task.cancel()
         await asyncio.wait(self._tasks)
+        await self.writer.close()
 
     async def submit(self, new: protocols.NewRun, *, here: bool = False) -> Claim | protocols.Submitted:
         here = here and not self._left and len(self._claims) < self.limits.slots
@@ -222,7 +206,7 @@ class Runs:
             batch = rules.answer(last if isinstance(last, events.RunWaiting) else None, answered)
             if batch is None:
                 return False
-            if not await Append(new, end + 1, uuid.uuid4(), batch).store(db):
+            if not await store(db, Append(new, end + 1, uuid.uuid4(), batch)):
                 return None
             if len(batch) == 1:
                 await db.execute(_SEND, run_id, rules.group(new), 0)
@@ -234,7 +218,7 @@ class Runs:
     async def keep(self, new: protocols.NewRun, batch: Sequence[events.LogEvent]) -> None:
         async with self.database.transaction() as db:
             await self._insert(db, new)
-            await Append(new, 1, uuid.uuid4(), batch).store(db)
+            await store(db, Append(new, 1, uuid.uuid4(), batch))
 
     async def waiting(self, principal: str | None = None, limit: int = 1000) -> list[protocols.RunState]:
         select = f"""select {threads.RUN_COLUMNS} from turnstream.run where status = 'waiting'
@@ -384,7 +368,7 @@ class Runs:
         numbered = await read_log(db, new.id, 0)
         end, said = rules.cancelled(new, numbered)
         append = Append(new, 1 + (numbered[-1][0] if numbered else 0), uuid.uuid4(), [end], said)
-        stored = await append.store(db)
+        stored = await store(db, append)
         await db.execute(_TELL, CHANNEL, f"log {new.id}")
         return stored
 

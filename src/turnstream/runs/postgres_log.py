@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import uuid
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 
-from turnstream import errors, events, messages, protocols
-from turnstream.runs import log
+from turnstream import errors, protocols
+from turnstream.runs.appends import Append, Settle
 from turnstream.storage import codec, outbox
 from turnstream.storage.postgres import CHANNEL, Connection, Database
 from turnstream.threads import postgres as threads
@@ -48,57 +47,31 @@ with moved as (select $1::text as id, $2::text as principal, $3::text as status,
   $5::text as notify),
 posted as ({outbox.POST})
 select count(pg_notify($6, 'letter')::text) from posted"""
+_Written: TypeAlias = tuple[Append, Settle]
 # A payload of NOTIFY has less than 8,000 bytes.
 _MOST_NAMED = 150
 
 
-class Append:
-    """Some events of one run, at one place of its log. ``ends`` says that they end the run."""
-
-    def __init__(
-        self,
-        new: protocols.NewRun,
-        seq: int,
-        owner: uuid.UUID,
-        batch: Sequence[events.LogEvent],
-        said: Sequence[messages.Message] = (),
-    ) -> None:
-        self.new, self.seq = new, seq
-        self.status = log.status(batch)
-        self.ends = self.status in log.ENDED
-        self.stored: asyncio.Future[bool] | None = None
-        self._said = said
-        last = batch[-1]
-        self._ending = codec.encode_ending(last) if isinstance(last, protocols.Ending) else None
-        self._row = new.id, seq, len(batch), owner, codec.encode_events(batch)
-        self._notify = json.dumps(new.notify)
-
-    @property
-    def row(self) -> tuple[Any, ...]:
-        return (*self._row, self.status, self._ending, self._notify)
-
-    async def store(self, db: Connection) -> bool:
-        """In a transaction of its caller's. With the end of a run its thread gets the run's messages; if the same
-        append was stored before, they are there already."""
-        if await db.fetchrow(_APPEND, *self._row) is None:
-            return False
-        if self.status is None:
-            return True
-        update = (
-            "update turnstream.run set status = $2, ending = $3, ended_at = case when $4 then clock_timestamp() end "
-            f"where id = $1 and status in {_OPEN} returning id"
-        )
-        changed = await db.fetchrow(update, self.new.id, self.status, self._ending, self.ends)
-        if changed and self.ends and (key := self.new.thread) is not None:
-            length = await threads.append_messages(db, key, self._said, self.new.id)
-            outputs = max(0, len(self._said) - len(self.new.said))
-            await db.execute(
-                "update turnstream.run set length = $2, outputs = $3 where id = $1", self.new.id, length, outputs
-            )
-        if changed and (self.ends or self.status == "waiting"):
-            last = self.seq + self._row[2] - 1
-            await db.execute(_POST, self.new.id, self.new.principal, self.status, last, self._notify, CHANNEL)
+async def store(db: Connection, append: Append) -> bool:
+    """In a transaction of its caller's. With the end of a run its thread gets the run's messages; if the same append
+    was stored before, they are there already."""
+    new, status = append.new, append.status
+    if await db.fetchrow(_APPEND, *append.row) is None:
+        return False
+    if status is None:
         return True
+    update = (
+        "update turnstream.run set status = $2, ending = $3, ended_at = case when $4 then clock_timestamp() end "
+        f"where id = $1 and status in {_OPEN} returning id"
+    )
+    changed = await db.fetchrow(update, new.id, status, append.ending, append.ends)
+    if changed and append.ends and (key := new.thread) is not None:
+        length = await threads.append_messages(db, key, append.said, new.id)
+        update = "update turnstream.run set length = $2, outputs = $3 where id = $1"
+        await db.execute(update, new.id, length, append.outputs)
+    if changed and append.posts:
+        await db.execute(_POST, new.id, new.principal, status, append.last, json.dumps(new.notify), CHANNEL)
+    return True
 
 
 class LogWriter:
@@ -106,9 +79,10 @@ class LogWriter:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._waiting: list[Append] = []
+        self._waiting: list[_Written] = []
         self._something = asyncio.Event()
-        self._alone: list[Append] = []
+        self._alone: list[_Written] = []
+        self._tasks: set[asyncio.Task[None]] = set()
         self._watched: dict[str, float] = {}
 
     def watch(self, run_id: str, seconds: float) -> None:
@@ -118,14 +92,14 @@ class LogWriter:
     def unwatch(self, run_id: str) -> None:
         self._watched.pop(run_id, None)
 
-    async def store(self, append: Append) -> bool:
-        """Whether it is stored; False: it is fenced. As long as the database is away it is tried again."""
+    def write(self, append: Append, settle: Settle) -> None:
         if append.ends:
-            return await self._end(append)
-        append.stored = asyncio.get_running_loop().create_future()
-        self._waiting.append(append)
+            task = asyncio.create_task(self._end(append, settle))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            return
+        self._waiting.append((append, settle))
         self._something.set()
-        return await append.stored
 
     async def run(self) -> None:
         while True:
@@ -133,7 +107,7 @@ class LogWriter:
             if not (batch := self._next()):
                 continue
             try:
-                stored = await self._flush(batch)
+                stored = await self._flush([append for append, _ in batch])
             except (errors.StoreError, asyncpg.IntegrityConstraintViolationError):
                 self._waiting = batch + self._waiting  # the database is away, or a run was deleted at this moment
                 self._something.set()
@@ -141,45 +115,59 @@ class LogWriter:
                 continue
             except asyncpg.PostgresError as error:  # one that will not pass: the run fails, and the others go on
                 if len(batch) == 1:
-                    _settle(batch[0], error)
+                    append, settle = batch[0]
+                    settle(append, error)
                 else:
                     self._alone = batch
                     self._something.set()
                 continue
-            for append in batch:
-                _settle(append, append.new.id in stored)
+            for append, settle in batch:
+                settle(append, append.new.id in stored)
 
-    def _next(self) -> list[Append]:
+    def _next(self) -> list[_Written]:
         """One append of each run: two owners of one run may both be here. One alone, after a statement that failed."""
         if self._alone:
             return [self._alone.pop()]
-        batch: dict[str, Append] = {}
-        later: list[Append] = []
-        for append in self._waiting:
-            if append.new.id in batch:
-                later.append(append)
+        batch: dict[str, _Written] = {}
+        later: list[_Written] = []
+        for written in self._waiting:
+            run_id = written[0].new.id
+            if run_id in batch:
+                later.append(written)
             else:
-                batch[append.new.id] = append
+                batch[run_id] = written
         self._waiting = later
         if not later:
             self._something.clear()
         return list(batch.values())
 
     async def _flush(self, batch: Sequence[Append]) -> set[str]:
-        columns = list(zip(*(append.row for append in batch), strict=True))
+        columns = list(zip(*(_row(append) for append in batch), strict=True))
         named = self._payload(append.new.id for append in batch)
         return {row["run_id"] for row in await self._database.fetch(_FLUSH, *columns, CHANNEL, named)}
 
-    async def _end(self, append: Append) -> bool:
+    async def _end(self, append: Append, settle: Settle) -> None:
+        stored: bool | BaseException
         while True:
             try:
                 async with self._database.transaction() as db:
-                    stored = await append.store(db)
+                    stored = await store(db, append)
                     if payload := self._payload([append.new.id]):
                         await db.execute("select pg_notify($1, $2)", CHANNEL, payload)
-                    return stored
+                break
             except errors.StoreError:
                 await asyncio.sleep(0.1)
+            except Exception as error:
+                stored = error
+                break
+        settle(append, stored)
+
+    async def close(self) -> None:
+        """What the database has refused until now is not tried again."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
     def _payload(self, run_ids: Any) -> str | None:
         now = asyncio.get_running_loop().time()
@@ -189,13 +177,8 @@ class LogWriter:
         return " ".join(["log", *watched[:_MOST_NAMED]])
 
 
-def _settle(append: Append, result: bool | BaseException) -> None:
-    if append.stored is None or append.stored.done():
-        return
-    if isinstance(result, BaseException):
-        append.stored.set_exception(result)
-    else:
-        append.stored.set_result(result)
+def _row(append: Append) -> tuple[Any, ...]:
+    return (*append.row, append.status, append.ending, json.dumps(append.new.notify))
 
 
 async def read_log(

@@ -6,71 +6,25 @@ queue is in memory, and the file says after a restart what was in it.
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import sqlite3
 import time
 import uuid
-from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import astuple, replace
 
-from turnstream import errors, events, messages, protocols
-from turnstream.runs import feeds, log, rules
-from turnstream.storage import codec, outbox, pushes
+from turnstream import events, protocols
+from turnstream.runs import appends, feeds, rules, sqlite_log
+from turnstream.runs.local_queue import LocalQueue
+from turnstream.storage import codec, pushes
 from turnstream.storage.sqlite import Database
 from turnstream.threads import sqlite as threads
 
 if TYPE_CHECKING:
     from typing import Self
-
-_OPEN = "status in ('queued', 'running', 'waiting')"
-# Seconds until a statement that the database refused is tried again.
-_PAUSE = 0.5
-
-
-class _Queue:
-    """Ids of runs that nobody executes, and of those that are executed: one at a time of each group."""
-
-    def __init__(self) -> None:
-        self._groups: dict[str, deque[str]] = {}
-        self._ready: deque[tuple[str, str]] = deque()
-        self.changed = asyncio.Event()
-
-    def add(self, group: str, run_id: str) -> None:
-        waiting = self._groups.setdefault(group, deque())
-        waiting.append(run_id)
-        if len(waiting) == 1:
-            self._offer(group)
-
-    def take(self) -> tuple[str, str] | None:
-        return self._ready.popleft() if self._ready else None
-
-    def take_this(self, group: str, run_id: str) -> bool:
-        """Whether the run is the next of its group; then it is taken."""
-        if (group, run_id) not in self._ready:
-            return False
-        self._ready.remove((group, run_id))
-        return True
-
-    def done(self, group: str) -> None:
-        """The taken run of that group is not executed any more, and will not be."""
-        waiting = self._groups[group]
-        waiting.popleft()
-        if waiting:
-            self._offer(group)
-        else:
-            del self._groups[group]
-
-    def give_back(self, group: str) -> None:
-        self._offer(group)
-
-    def _offer(self, group: str) -> None:
-        self._ready.append((group, self._groups[group][0]))
-        self.changed.set()
 
 
 class _Taken(NamedTuple):
@@ -80,47 +34,20 @@ class _Taken(NamedTuple):
     wanted: str | None
 
 
-class Claim:
+class Claim(appends.Owner):
     """See `protocols.Claim`."""
 
     def __init__(self, runs: Runs, group: str, taken: _Taken) -> None:
-        self.new = taken.new
-        self.attempt = taken.claims
-        self.lost, self.cancelled = asyncio.Event(), asyncio.Event()
+        super().__init__(taken.new, taken.claims, uuid.uuid4().hex, runs.writer, runs.feeds)
         self.group = group
         self._runs = runs
-        self._owner = uuid.uuid4().hex
-        self._first = rules.FirstAppend()
-        self._over = False
-        self._end = 0
 
     async def log(self) -> protocols.NumberedEvents:
-        numbered = await self._runs.read(self.new.id, 0, whole=True)
-        self._end = numbered[-1][0] if numbered else 0
-        return numbered
+        return self._know(await self._runs.read(self.new.id, 0, whole=True))
 
-    async def append(self, batch: Sequence[events.LogEvent], said: Sequence[messages.Message] = ()) -> int:
-        if self._over:
-            raise protocols.FencedError(self.new.id)
-        append = _Append(self.new, self._end + 1, self._owner, batch, said)
-        once = any(isinstance(event, events.ToolBegan) for event in batch)
-        while True:
-            try:
-                stored = await self._runs.database.call(append, durable=once or append.ends)
-                break
-            except errors.StoreError:
-                await asyncio.sleep(_PAUSE)
-        if not stored:
-            if self._first.refused():
-                self.lost.set()
-                self._runs.forget(self)
-            raise protocols.FencedError(self.new.id)
-        self._first.stored()
-        self._end += len(batch)
-        self._runs.feeds.publish(self.new.id, list(enumerate(batch, append.seq)))
-        if append.posts:
-            self._runs.database.posted.set()
-        return self._end
+    def lose(self) -> None:
+        super().lose()
+        self._runs.forget(self)
 
     async def release(self) -> None:
         self._over = True
@@ -131,51 +58,6 @@ class Claim:
         self._runs.forget(self, give_back=True)
 
 
-class _Append:
-    """One append, as a job of the database: whether it was stored."""
-
-    def __init__(
-        self,
-        new: protocols.NewRun,
-        seq: int,
-        owner: str,
-        batch: Sequence[events.LogEvent],
-        said: Sequence[messages.Message],
-    ) -> None:
-        self._new, self.seq, self._owner, self._said = new, seq, owner, said
-        self._count, self._data = len(batch), codec.encode_events(batch)
-        self._status = log.status(batch)
-        last = batch[-1]
-        self._ending = last if isinstance(last, protocols.Ending) else None
-        self.ends = self._status in log.ENDED
-        self.posts = self.ends or self._status == "waiting"
-
-    def __call__(self, db: sqlite3.Connection) -> bool:
-        run_id = self._new.id
-        insert = (
-            "insert into run_event (run_id, seq, count, owner, events) select id, ?, ?, ?, ? from run where id = ? "
-            "on conflict do update set count = excluded.count where owner = excluded.owner"
-        )
-        if not db.execute(insert, (self.seq, self._count, self._owner, self._data, run_id)).rowcount:
-            return False
-        if self._status is not None:
-            self._change_status(db, self._status)
-        return True
-
-    def _change_status(self, db: sqlite3.Connection, status: protocols.Status) -> None:
-        ending = None if self._ending is None else codec.encode_ending(self._ending)
-        claims = ", claims = 0" if status == "waiting" else ""
-        update = f"update run set status = ?, ending = ?, ended_at = ?{claims} where id = ? and {_OPEN}"
-        ended_at = time.time() if self.ends else None
-        changed = db.execute(update, (status, ending, ended_at, self._new.id)).rowcount
-        if changed and self.ends and (key := self._new.thread) is not None:
-            length = threads.append_messages(db, key, self._said, self._new.id)
-            outputs = max(0, len(self._said) - len(self._new.said))
-            db.execute("update run set length = ?, outputs = ? where id = ?", (length, outputs, self._new.id))
-        if changed and self.posts:
-            outbox.post(db, self._new, status, self.seq + self._count - 1)
-
-
 class Runs:
     """See `protocols.Runs`. The database belongs to whoever opened it."""
 
@@ -183,7 +65,8 @@ class Runs:
         self.database = database
         self.limits = limits or rules.Limits()
         self.feeds = feeds.Feeds(self.read, self._log_state)
-        self._queue = _Queue()
+        self.writer = sqlite_log.LogWriter(database)
+        self._queue = LocalQueue()
         self._claims: dict[str, Claim] = {}
         self._left = False
 
@@ -203,6 +86,7 @@ class Runs:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.leave()
+        await self.writer.close()
 
     async def submit(self, new: protocols.NewRun, *, here: bool = False) -> Claim | protocols.Submitted:
         submitted, interrupted = await self.database.call(lambda db: self._insert(db, new), durable=True)
@@ -266,18 +150,17 @@ class Runs:
     async def cancel(self, principal: str, run_id: str) -> bool:
         def job(db: sqlite3.Connection) -> protocols.NumberedEvents | None:
             """None: the run does not exist. Otherwise what it adds to the log, if nobody executes it."""
-            update = (
-                f"update run set wanted = 'cancel' where principal = ? and id = ? and {_OPEN} returning status, request"
-            )
+            update = f"""update run set wanted = 'cancel'
+                where principal = ? and id = ? and {sqlite_log.OPEN} returning status, request"""
             if (row := db.execute(update, (principal, run_id)).fetchone()) is None:
                 return None
             status, request = row
             if status == "running":
                 return []
-            new, numbered = codec.decode_new_run(request), _read(db, run_id, 0)
+            new, numbered = codec.decode_new_run(request), sqlite_log.read_log(db, run_id, 0)
             end, said = rules.cancelled(new, numbered)
             seq = 1 + (numbered[-1][0] if numbered else 0)
-            _Append(new, seq, uuid.uuid4().hex, [end], said)(db)
+            sqlite_log.store(db, appends.Append(new, seq, uuid.uuid4().hex, [end], said))
             return [(seq, end)]
 
         added = await self.database.call(job, durable=True)
@@ -295,8 +178,8 @@ class Runs:
             new, batch = codec.decode_new_run(row[0]), rules.answer(codec.decode_ending(row[1]), answered)
             if batch is None:
                 return None
-            seq = 1 + _log_end(db, run_id)
-            _Append(new, seq, uuid.uuid4().hex, batch, ())(db)
+            seq = 1 + sqlite_log.log_end(db, run_id)
+            sqlite_log.store(db, appends.Append(new, seq, uuid.uuid4().hex, batch, ()))
             return new, seq, batch
 
         if (accepted := await self.database.call(job, durable=True)) is None:
@@ -312,7 +195,7 @@ class Runs:
     async def keep(self, new: protocols.NewRun, batch: Sequence[events.LogEvent]) -> None:
         def job(db: sqlite3.Connection) -> None:
             self._insert(db, new)
-            _Append(new, 1, uuid.uuid4().hex, batch, ())(db)
+            sqlite_log.store(db, appends.Append(new, 1, uuid.uuid4().hex, batch, ()))
 
         await self.database.call(job, durable=True)
         self.database.posted.set()
@@ -357,7 +240,7 @@ class Runs:
             await claim.give_back()
 
     async def read(self, run_id: str, after: int, *, whole: bool = False) -> protocols.NumberedEvents:
-        return await self.database.call(lambda db: _read(db, run_id, after, -1 if whole else 200))
+        return await self.database.call(lambda db: sqlite_log.read_log(db, run_id, after, -1 if whole else 200))
 
     def forget(self, claim: Claim, *, give_back: bool = False) -> None:
         """The claim is over; without ``give_back`` nobody else shall have its run."""
@@ -388,7 +271,7 @@ class Runs:
     async def _log_state(self, run_id: str) -> feeds.LogState | None:
         def job(db: sqlite3.Connection) -> feeds.LogState | None:
             row = db.execute("select status from run where id = ? and kept", [run_id]).fetchone()
-            return None if row is None else feeds.LogState(row[0], _log_end(db, run_id))
+            return None if row is None else feeds.LogState(row[0], sqlite_log.log_end(db, run_id))
 
         return await self.database.call(job)
 
@@ -399,7 +282,9 @@ class Runs:
             if row is not None:
                 return protocols.Submitted(row[0], created=False), []
         queued = db.execute("select count(*) from run where status = 'queued'").fetchone()[0]
-        mine = db.execute(f"select count(*) from run where principal = ? and {_OPEN}", [new.principal]).fetchone()[0]
+        mine = db.execute(
+            f"select count(*) from run where principal = ? and {sqlite_log.OPEN}", [new.principal]
+        ).fetchone()[0]
         self.limits.check(queued, mine)
         interrupted = [] if new.thread is None else _enter_thread(db, new.thread, new.policy)
         db.execute(
@@ -426,7 +311,7 @@ class Runs:
 def _enter_thread(db: sqlite3.Connection, key: protocols.ThreadKey, policy: protocols.Policy) -> list[str]:
     """Begin the thread if it is new. The open runs of the thread that the policy ends."""
     threads.begin_thread(db, key)
-    select = f"select id from run where principal = ? and agent = ? and thread = ? and {_OPEN}"
+    select = f"select id from run where principal = ? and agent = ? and thread = ? and {sqlite_log.OPEN}"
     others = [row[0] for row in db.execute(select, astuple(key))]
     if others and policy == "reject":
         raise rules.busy(key.id)
@@ -442,16 +327,3 @@ def _take(db: sqlite3.Connection, run_id: str) -> _Taken | None:
         return None
     request, body, status, claims, wanted = row
     return _Taken(replace(codec.decode_new_run(request), body=body), status, claims, wanted)
-
-
-def _read(db: sqlite3.Connection, run_id: str, after: int, limit: int = -1) -> protocols.NumberedEvents:
-    select = "select seq, events from run_event where run_id = ? and seq + count > ? + 1 order by seq limit ?"
-    rows: list[Any] = db.execute(select, (run_id, after, limit)).fetchall()
-    numbered = [each for seq, data in rows for each in codec.decode_events(seq, data)]
-    return [each for each in numbered if each[0] > after]
-
-
-def _log_end(db: sqlite3.Connection, run_id: str) -> int:
-    select = "select coalesce(max(seq + count - 1), 0) from run_event where run_id = ?"
-    end: int = db.execute(select, [run_id]).fetchone()[0]
-    return end

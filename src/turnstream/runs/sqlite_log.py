@@ -1,0 +1,128 @@
+"""The logs of kept runs in a SQLite file: reading them, and the one place that writes them.
+
+What all runs of the process append in one turn of its loop is one statement of one transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from turnstream import errors, protocols
+from turnstream.runs.appends import Append, Settle
+from turnstream.storage import codec, outbox
+from turnstream.storage.sqlite import Database
+from turnstream.threads import sqlite as threads
+
+OPEN = "status in ('queued', 'running', 'waiting')"
+# Seconds until a statement that the database refused is tried again.
+_PAUSE = 0.5
+_INSERT = "insert into run_event (run_id, seq, count, owner, events) values (?, ?, ?, ?, ?)"
+_INSERT_ONE = (
+    "insert into run_event (run_id, seq, count, owner, events) select id, ?2, ?3, ?4, ?5 from run where id = ?1 "
+    "on conflict do update set count = excluded.count where owner = excluded.owner"
+)
+
+
+class LogWriter:
+    """Stores what is appended in this process."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._gathered: list[tuple[Append, Settle]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def write(self, append: Append, settle: Settle) -> None:
+        if append.status is not None:  # it changes more than the log, and may fail alone
+            self._store_soon([(append, settle)])
+            return
+        if not self._gathered:
+            asyncio.get_running_loop().call_soon(self._hand_over)
+        self._gathered.append((append, settle))
+
+    def _hand_over(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        self._store_soon(gathered)
+
+    def _store_soon(self, gathered: Sequence[tuple[Append, Settle]]) -> None:
+        task = asyncio.create_task(self._store(gathered))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _store(self, gathered: Sequence[tuple[Append, Settle]]) -> None:
+        appends = [append for append, _ in gathered]
+        durable = any(append.durable for append in appends)
+        stored: Sequence[bool | BaseException]
+        while True:
+            try:
+                stored = await self._database.call(partial(store_all, appends=appends), durable=durable)
+                break
+            except errors.StoreError:
+                await asyncio.sleep(_PAUSE)
+            except Exception as error:
+                stored = [error] * len(appends)
+                break
+        for (append, settle), outcome in zip(gathered, stored, strict=True):
+            settle(append, outcome)
+        if any(append.posts for append in appends):
+            self._database.posted.set()
+
+    async def close(self) -> None:
+        """What the database has refused until now is not tried again."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+
+def store_all(db: sqlite3.Connection, appends: Sequence[Append]) -> list[bool]:
+    """Which of them were stored. Those of one statement are, if all can be; else each is tried alone."""
+    if len(appends) == 1:
+        return [store(db, appends[0])]
+    db.execute("savepoint appends")
+    try:
+        db.executemany(_INSERT, [append.row for append in appends])
+    except sqlite3.IntegrityError:  # some are fenced, or their runs were deleted
+        db.execute("rollback to appends")
+        return [store(db, append) for append in appends]
+    finally:
+        db.execute("release appends")
+    return [True] * len(appends)
+
+
+def store(db: sqlite3.Connection, append: Append) -> bool:
+    if not db.execute(_INSERT_ONE, append.row).rowcount:
+        return False
+    if append.status is not None:
+        _change_status(db, append)
+    return True
+
+
+def _change_status(db: sqlite3.Connection, append: Append) -> None:
+    claims = ", claims = 0" if append.status == "waiting" else ""
+    update = f"update run set status = ?, ending = ?, ended_at = ?{claims} where id = ? and {OPEN}"
+    ended_at = time.time() if append.ends else None
+    changed = db.execute(update, (append.status, append.ending, ended_at, append.new.id)).rowcount
+    if changed and append.ends and (key := append.new.thread) is not None:
+        length = threads.append_messages(db, key, append.said, append.new.id)
+        db.execute("update run set length = ?, outputs = ? where id = ?", (length, append.outputs, append.new.id))
+    if changed and append.posts and append.status is not None:
+        outbox.post(db, append.new, append.status, append.last)
+
+
+def read_log(db: sqlite3.Connection, run_id: str, after: int, limit: int = -1) -> protocols.NumberedEvents:
+    """The events behind ``after``, of at most so many appends."""
+    select = "select seq, events from run_event where run_id = ? and seq + count > ? + 1 order by seq limit ?"
+    rows: list[Any] = db.execute(select, (run_id, after, limit)).fetchall()
+    numbered = [each for seq, data in rows for each in codec.decode_events(seq, data)]
+    return [each for each in numbered if each[0] > after]
+
+
+def log_end(db: sqlite3.Connection, run_id: str) -> int:
+    select = "select coalesce(max(seq + count - 1), 0) from run_event where run_id = ?"
+    end: int = db.execute(select, [run_id]).fetchone()[0]
+    return end
