@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,6 +98,62 @@ async def test_a_body_without_a_length_ends_with_its_connection() -> None:
 async def test_a_body_that_is_cut_off_is_an_error() -> None:
     with pytest.raises(OSError, match="before the answer's end"):
         await body_of(HEAD + b"content-length: 5\r\n\r\nhel", close=True)
+
+
+async def test_a_host_is_found_by_its_name_and_by_its_address() -> None:
+    async with upstream(raw(HEAD + b"content-length: 2\r\n\r\nok")) as vendor, pool() as connections:
+        for host in ("127.0.0.1", "localhost"):
+            asked = ask(vendor.base_url.replace("127.0.0.1", host))
+            assert await read(await connections.request(asked, Timeouts(connect=5))) == b"ok"
+        assert vendor.connections == 2
+
+
+async def test_many_who_look_for_a_name_at_once_ask_for_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, asked = asyncio.get_running_loop(), []
+
+    async def resolve(host: str, port: int, **_: object) -> list[object]:
+        asked.append(host)
+        await asyncio.sleep(0)
+        return [(2, 1, 6, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(loop, "getaddrinfo", resolve)
+    async with upstream(raw(HEAD + b"content-length: 2\r\n\r\nok")) as vendor, pool() as connections:
+        wanted = ask(vendor.base_url.replace("127.0.0.1", "vendor.example"))
+        one, *others = [asyncio.create_task(connections.request(wanted, Timeouts(connect=5))) for _ in range(5)]
+        await asyncio.sleep(0)
+        one.cancel()  # whoever asked first does not take the answer along
+        assert [await read(await other) for other in others] == [b"ok"] * 4
+    assert asked == ["vendor.example"]
+
+
+async def test_a_name_that_nobody_knows_is_an_error_for_each_who_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def resolve(*_: object, **__: object) -> list[object]:
+        raise OSError("no such name")
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
+    async with pool() as connections:
+        asking = (connections.request(ask("http://vendor.example"), Timeouts(connect=5)) for _ in range(2))
+        failures = await asyncio.gather(*asking, return_exceptions=True)
+    assert [str(failure) for failure in failures] == ["no such name"] * 2
+
+
+@pytest.mark.parametrize(
+    ("timeouts", "error"),
+    [
+        (Timeouts(connect=0.01), pytest.raises(ConnectionError, match="no connection within")),
+        (Timeouts(connect=5, first_token=0.01), pytest.raises(TimeoutError)),
+    ],
+)
+async def test_a_connection_that_does_not_come_ends_in_time(
+    timeouts: Timeouts, error: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def resolve(*_: object, **__: object) -> None:
+        await asyncio.get_running_loop().create_future()
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
+    async with pool() as connections:
+        with error:
+            await connections.request(ask("http://vendor.example"), timeouts)
 
 
 async def test_a_connection_is_used_again_only_after_a_whole_answer() -> None:

@@ -152,12 +152,9 @@ def frozen_heap() -> Iterator[None]:
     gc.unfreeze()
 
 
-KINDS = ("round of tools", "whole round", "second round", "broken answer", "refusal", "client that leaves")
-
-
-@pytest.mark.parametrize("number", range(len(KINDS)), ids=KINDS)
+@pytest.mark.parametrize("number", [3, 4, 5], ids=["broken answer", "refusal", "client that leaves"])
 @pytest.mark.usefixtures("frozen_heap")
-async def test_what_a_request_held_is_freed_without_the_collector(number: int) -> None:
+async def test_what_a_failed_request_held_is_freed_without_the_collector(number: int) -> None:
     async with (
         vendor({"said": said, "broken": broken}) as upstream,
         serving(agent(upstream), agent(upstream, "broken")) as served,

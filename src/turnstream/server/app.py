@@ -130,7 +130,6 @@ class Application:
             await version.app(scope, receive, send)
         finally:
             self._versions.leave(version)
-            scopes.end(scope)
 
     async def reload(self, *, spread: bool = False) -> list[str]:
         """Load the configuration anew, and answer by it from now on. The names of settings that only a restart changes.

@@ -104,12 +104,6 @@ def outgoing(scope: Scope) -> Outgoing:
     return found
 
 
-def end(scope: Scope) -> None:
-    """The request is answered. Without the way back to uvicorn's own objects, all of it is freed at once, and waits for
-    no collector."""
-    scope.pop(_OUTGOING, None)
-
-
 def path(scope: Scope) -> str:
     """The path below the place where the application is mounted."""
     whole: str = scope["path"]
