@@ -6,13 +6,13 @@ from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
 
-AskKind: TypeAlias = Literal["outcome", "approval", "question"]
+AskKind: TypeAlias = Literal["outcome", "approval", "question", "review"]
 
 
 class Ask(Struct, frozen=True, omit_defaults=True):
     """Why a call waits. ``outcome``: it was begun, must not happen twice, and nobody knows whether it had its effect.
     ``approval``: whether it may be made. ``question``: its result is what somebody answers, by ``schema`` or at ``url``
-    if there is one.
+    if there is one. ``review``: whether what a guardrail (``source``) holds back may go on; the call stands for that.
 
     ``text`` is for the person, who may answer with ``code`` where nothing else says which ask is meant. ``expires_at``
     is in seconds since the epoch. ``by`` says who may answer: "" is the run's principal, else ``scope:NAME`` or

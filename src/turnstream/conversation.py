@@ -24,8 +24,9 @@ class Progress(Struct, frozen=True):
     one by one, ``executed`` says that all of them are. ``begun`` are the ids of calls that must not happen twice and
     may have happened. ``answered`` are the client's calls that it has answered since. ``replies`` and ``decisions`` are
     what was answered, by the ids of the agent's calls that waited for it, and ``states`` what their asks held;
-    ``approved`` are the calls that may be made. ``partial`` is the text of the next step that was shown and stays: the
-    model goes on with it.
+    ``approved`` are the calls that may be made, each with who had to say so (`asks.Ask.by`). ``partial`` is the text of
+    the next step that was shown and stays: the model goes on with it. ``reviews`` is what was said of what a guardrail
+    held back: the rest of the next step, which is ``held``, or the request, where nothing is.
     """
 
     messages: tuple[Message, ...] = ()
@@ -40,8 +41,10 @@ class Progress(Struct, frozen=True):
     replies: Mapping[str, ToolMessage] = {}
     decisions: Mapping[str, asks.Decision] = {}
     states: Mapping[str, Any] = {}
-    approved: frozenset[str] = frozenset()
+    approved: frozenset[tuple[str, str]] = frozenset()
     partial: str = ""
+    reviews: tuple[asks.Decision, ...] = ()
+    held: Any = None
 
     @property
     def client_calls(self) -> tuple[ToolCall, ...]:

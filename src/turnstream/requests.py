@@ -127,7 +127,7 @@ class RunContext:
     headers: Mapping[str, str] = field(default_factory=dict)
     tool_call_id: str = ""
     progress: Progress = _no_progress
-    approve: Callable[[], Awaitable[bool]] | None = None
+    approve: Callable[..., Awaitable[bool]] | None = None
     untimed: Callable[[], AbstractContextManager[object]] = nullcontext
     principal: Principal = ANONYMOUS
     agent: str = ""

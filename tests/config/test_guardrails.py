@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,22 @@ async def test_a_request_is_refused(tmp_path: Path) -> None:
     assert (shown, reason(end)) == ("", "content_filter")
 
 
+async def test_a_person_is_asked_whom_the_configuration_names(tmp_path: Path) -> None:
+    agent = build(tmp_path, "output:\n- {find: [cards], action: ask, by: {group: reviewers}, expires: 60}")
+    agent.model = ScriptedModel(["It is 4111 1111 1111 1111."])
+    asked: list[events.LogEvent] = []
+
+    async def wait(request: object, told: Sequence[events.LogEvent]) -> None:
+        asked.extend(told)
+
+    async with agent.run("hi", wait=wait) as run:
+        shown = [event async for event in run]
+    assert agent.asks
+    assert run.waiting == shown[-1] == asked[-1]
+    assert "4111" not in repr(shown[:-1])
+    assert [(ask.by, ask.source) for ask in run.waiting.asks] == [("group:reviewers", "cards")]
+
+
 async def test_guardrails_of_tools_stand_around_each_of_them(tmp_path: Path) -> None:
     tools = f"def leak() -> str:\n    return '{KEY}'\n"
     guardrails = "tools:\n- find: [secrets]\n- mark_as_data: ['*']"
@@ -103,7 +120,9 @@ async def test_guardrails_of_the_server_stand_around_those_of_all_agents(tmp_pat
     ("guardrails", "why"),
     [
         ("output:\n- {words: [a], length: 3}", r"guardrails.output\[0\]: give exactly one of: find, expressions"),
-        ("output:\n- {words: [a], action: ask}", "'action: ask' is for 'tools'"),
+        ("tools:\n- {moderation: {model: demo}, action: ask}", "'action: ask' needs one of: find, expressions, words"),
+        ("output:\n- {words: [a], by: {scope: approve}}", "'by' and 'expires' are for 'action: ask'"),
+        ("input:\n- {words: [a], action: ask, by: {scope: boss}}", "by.scope: must be 'runs', 'approve'"),
         ("output:\n- {length: 3, action: mask}", "'action: mask' needs one of"),
         ("input:\n- {python: 'a.py:b', action: replace, text: x}", "'action: replace' needs one of: find, expr"),
         ("output:\n- {words: [a], action: replace}", "'action: replace' and 'text' need each other"),

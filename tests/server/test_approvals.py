@@ -268,6 +268,22 @@ async def test_a_link_shows_the_question_and_its_form_answers_it(store: str) -> 
         assert (await served.get(path))[0] == 404
 
 
+async def test_the_yes_of_one_is_not_that_of_another() -> None:
+    asking = ToolGuard(asking=[LengthRule("length", 5)])
+    files, _, agent = deleting(files=Files(by="group:finance"))
+    agent.toolboxes = (wrap.Checked(files.box, asking),)
+    ann = Key("ann-key-0123456789", "ann")
+    bob = Key("bob-key-0123456789", "bob", groups=frozenset({"finance"}))
+    async with serving(agent, store="memory", keys=(ann, bob)) as served:
+        asked = await say(served, "delete it", key=ann.key)
+        again = await say(served, "delete it", asked, f"approve {codes(asked)[0]}", key=ann.key)
+        assert "It is for group `finance` to answer." in again
+        assert files.deleted == []
+        path = f"/v1/approvals/{codes(again)[0]}"
+        assert (await served.post({"action": "approve"}, path, authorization=f"Bearer {bob.key}"))[0] == 200
+        await eventually(lambda: len(files.deleted) == 1)
+
+
 async def test_a_link_ends_when_its_question_does() -> None:
     files = Files()
     files.box = wrap.Approved(files.box.box, ["delete"], expires=2_000_000)

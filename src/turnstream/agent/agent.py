@@ -113,8 +113,8 @@ class Agent:
 
     @property
     def asks(self) -> bool:
-        """Whether some of its tools are known to wait for a person."""
-        return any(getattr(box, "asks", False) for box in self.toolboxes)
+        """Whether some of its tools or guardrails are known to wait for a person."""
+        return any(getattr(each, "asks", False) for each in (*self.toolboxes, self.guardrails))
 
     def model_for(self, request: requests.RunRequest) -> RunModel:
         if not request.housekeeping or self._housekeeping is False:

@@ -25,6 +25,10 @@ class Record:
     def __init__(self, started: events.RunStarted) -> None:
         self.log: list[events.LogEvent] = [started]
 
+    def add_unfinished(self, message: messages.AssistantMessage) -> None:
+        """What was shown of a step that is not finished."""
+        self.log += _words(message)
+
     def add(self, batch: Iterable[events.RunEvent]) -> None:
         for event in batch:
             if isinstance(event, events.StepFinished):

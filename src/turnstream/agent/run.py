@@ -13,8 +13,10 @@ from contextlib import AsyncExitStack, aclosing
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from turnstream import conversation, events, messages, protocols, requests, usage
-from turnstream.agent import failure, history, options
+from turnstream.agent import failure, history, options, reviews
 from turnstream.agent.budget import Spending, limit_calls
 from turnstream.agent.context import context_of
 from turnstream.agent.deadline import Deadline, TimeLeft, min_of
@@ -98,6 +100,7 @@ class Run:
         self._stream: protocols.ModelStream | None = None
         self._execution: Execution | None = None
         self._generator: AsyncGenerator[list[events.RunEvent]] | None = None
+        self._agreed: list[events.RunEvent] | None = None  # it is shown as it is: a person has seen to it
         self._give: protocols.Give | None = None
 
     @property
@@ -142,20 +145,58 @@ class Run:
         """What of the run may be read. A guard that stops it ends the model call and the tools at once."""
         async with aclosing(self._events()) as unguarded:
             async for batch in unguarded:
+                if batch is self._agreed:
+                    yield self._note(batch, batch)
+                    continue
                 async with aclosing(guard.feed(batch)) as batches:
                     async for shown in batches:
-                        self._shown.feed(shown)
-                        self._pause.note_altered(batch, shown)
-                        self._pause.add(shown)
-                        yield shown
+                        yield self._note(batch, shown)
+                if guard.reviews and self._can_wait:
+                    break
+                if guard.reviews:
+                    yield self._note(batch, guard.decide(await self._ask_now(guard.reviews, reviews.ANSWER)))
                 if guard.stopped is not None:
                     break
             else:
                 return
+            held = reviews.hold(guard, batch) if guard.reviews else None
             ending = self._unfinished_step(guard)
+        if held is not None:
+            self._pause.add_unfinished(held.before)
+            self.outcome, self.waiting = None, await self._wait_for(guard.reviews, reviews.ANSWER, held)
+            yield [self.waiting]
+            return
+        assert guard.stopped is not None
         self.outcome = events.RunFinished(guard.stopped, self.usage, self._step)
         self._shown.feed(ending)
         yield [*ending, self.outcome]
+
+    def _note(self, batch: list[events.RunEvent], shown: list[events.RunEvent]) -> list[events.RunEvent]:
+        self._shown.feed(shown)
+        self._pause.note_altered(batch, shown)
+        self._pause.add(shown)
+        return shown
+
+    @property
+    def _can_wait(self) -> bool:
+        """A front end's own questions about a conversation cannot: their answers are read by no person."""
+        return self._pause.possible and not self._housekeeping
+
+    async def _wait_for(
+        self, asked: Sequence[protocols.Review], name: str, held: reviews.Held | None = None
+    ) -> events.RunWaiting:
+        calls, asks = reviews.questions(asked, name, self._step, time.time(), held)
+        step, effects = max(1, self._step), self._toolset.effects
+        return await self._pause.begin(self.request, step, calls, asks, self.usage, effects)
+
+    async def _ask_now(self, asked: Sequence[protocols.Review], name: str) -> bool:
+        """Where the run cannot wait: whoever is there, or nobody, and then the answer is no."""
+        if self._approve is None or self._pause.possible:
+            return False
+        for review in asked:
+            if await self._approve(reviews.call_for(review, name, self._step)) is not True:
+                return False
+        return True
 
     def _unfinished_step(self, guard: protocols.Guard) -> list[events.RunEvent]:
         message = guard.unfinished()
@@ -170,11 +211,15 @@ class Run:
         self._deadline = Deadline(min_of(self.agent.run_timeout, self.request.timeout))
         self._time_left.deadline = self._deadline
         if self.agent.budget is not None or self._meter is not None:
-            before = None if self._progress is None else self._progress.usage
+            before = None if self._progress is None else reviews.used(self._progress)
             self._spending = Spending(self.agent.budget, time.monotonic(), self._meter, before)
         try:
             if self._progress is None:
                 yield [events.RunStarted(self.id, self.agent.name, self.request.thread_id)]
+            await self._admit()
+            if pausing := await self._review_request():
+                yield pausing
+                return
             await self._prepare()
             if self._progress is not None:
                 async with aclosing(self._resume(self._progress)) as rest:
@@ -258,6 +303,11 @@ class Run:
         for fold in {id(fold): fold for fold in (self._said, self._shown)}.values():
             fold.messages.extend(progress.messages)
         self._step, self.usage, self._partial = progress.steps, progress.usage, progress.partial
+        if (held := reviews.read_held(progress)) is not None:
+            async with aclosing(self._resume_held(held, bool(reviews.is_approved(progress)))) as rest:
+                async for news in rest:
+                    yield news
+            return
         if progress.last is None:
             return
         execution = None
@@ -274,6 +324,25 @@ class Run:
             async for news in rest:
                 yield news
 
+    async def _resume_held(self, held: reviews.Held, approved: bool) -> AsyncGenerator[list[events.RunEvent]]:
+        """Go on behind a step whose rest a guardrail has held."""
+        self._step = held.step.step
+        self.usage += held.step.usage
+        if not approved:
+            self.outcome = events.RunFinished("content_filter", self.usage, self._step)
+            self._agreed = [held.denied(), self.outcome]
+            yield self._agreed
+            return
+        self._said.feed([held.step])
+        self._agreed = self._pause.with_effects(held.shown, self._toolset.effects)
+        self._pause.note_altered([self._detect(held.calls)], self._agreed)
+        yield self._agreed
+        result = StepResult(held.step.message, held.calls, held.client_calls, held.step.finish)
+        execution = self._start_tools(held.calls) if held.calls else None
+        async with aclosing(self._use_tools(result, execution)) as rest:
+            async for news in rest:
+                yield news
+
     async def _use_tools(
         self, result: StepResult, execution: Execution | None
     ) -> AsyncGenerator[list[events.RunEvent]]:
@@ -283,7 +352,7 @@ class Run:
                 yield self._tell(*news)
             if execution.asks:
                 self.waiting = await self._pause.begin(
-                    self.request, self._step, execution, self.usage, self._toolset.effects
+                    self.request, self._step, execution.calls, execution.asks, self.usage, self._toolset.effects
                 )
                 yield [self.waiting]
                 return
@@ -306,15 +375,39 @@ class Run:
         """What its first model call would ask. The model is not asked, and the run does not begin."""
         self._deadline = Deadline(self.agent.run_timeout)
         try:
+            await self._admit()
             await self._prepare()
             return self._model_request()
         finally:
             self._deadline.close()
 
-    async def _prepare(self) -> None:
+    async def _admit(self) -> None:
         if self.agent.guardrails is not None:
             with self._deadline:
                 self.request = await self.agent.guardrails.admit(self.request, self._context)
+
+    async def _review_request(self) -> list[events.RunEvent]:
+        """What the run tells in place of an answer, where a person has to agree to its request first; nothing where it
+        goes on. Once it has begun, somebody has."""
+        progress, guardrails = self._progress or conversation.Progress(), self.agent.guardrails
+        if guardrails is None or progress.last is not None:
+            return []
+        approved = reviews.is_approved(progress) if progress.held is None else True
+        if approved is None:
+            with self._deadline:
+                asked = await guardrails.review(self.request, self._context)
+            if asked and self._can_wait:
+                self.waiting = await self._wait_for(asked, reviews.REQUEST)
+                return [self.waiting]
+            if asked and not await self._ask_now(asked, reviews.REQUEST):
+                raise reviews.refusal()
+        if approved is not False:
+            return []
+        self.request = msgspec.structs.replace(self.request, messages=())  # no thread may have them
+        self.outcome = events.RunFinished("content_filter", self.usage, 0)
+        return [self.outcome]
+
+    async def _prepare(self) -> None:
         for note in self.request.notes:
             log.info("run %s: %s", self.id, note)
         if not self._housekeeping:

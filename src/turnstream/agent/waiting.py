@@ -5,14 +5,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 import msgspec
 
 from turnstream import conversation, errors, events, messages, protocols, requests, toolspec, usage
 from turnstream.agent import codes
-from turnstream.agent.execution import Execution
 from turnstream.agent.record import Record
 
+E = TypeVar("E", bound=events.LogEvent)
 Effects = Callable[[Sequence[messages.ToolCall]], dict[str, toolspec.Effect]]
 
 
@@ -28,7 +29,7 @@ class Pause:
         lifetime: float | None,
     ) -> None:
         self.possible = progress is not None or wait is not None
-        self._approved = frozenset[str]() if progress is None else progress.approved
+        self._approved = frozenset[tuple[str, str]]() if progress is None else progress.approved
         self._wait = wait
         self._lifetime = lifetime
         self._record = None if wait is None else Record(started)
@@ -39,13 +40,19 @@ class Pause:
         if self._record is not None:
             self._record.add(batch)
 
+    def add_unfinished(self, message: messages.AssistantMessage) -> None:
+        """What was shown of a step whose rest waits."""
+        if self._record is not None:
+            self._record.add_unfinished(message)
+
     def note_altered(self, batch: Sequence[events.RunEvent], shown: Sequence[events.RunEvent]) -> None:
         """A guard shows the batch so: nobody may approve a call whose arguments are hidden."""
         self._altered |= codes.altered_calls(batch, shown)
 
-    async def ask_approval(self, call: messages.ToolCall) -> bool:
-        """Nothing is held while a person thinks: the call ends, and is made again when it is approved."""
-        if call.id in self._approved:
+    async def ask_approval(self, call: messages.ToolCall, by: str = "") -> bool:
+        """Nothing is held while a person thinks: the call ends, and is made again when it is approved. ``by`` is who
+        has to say so (`asks.Ask.by`); where nobody is named, whoever has."""
+        if any(id == call.id and by in ("", who) for id, who in self._approved):
             return True
         if call.id in self._altered:
             raise errors.ToolError(
@@ -53,13 +60,22 @@ class Pause:
             )
         raise protocols.AskError(events.Ask(call.id, "approval"))
 
+    def with_effects(self, batch: Iterable[events.RunEvent], effects: Effects) -> list[events.RunEvent]:
+        return [_with_effects(event, effects) for event in batch]
+
     async def begin(
-        self, request: requests.RunRequest, step: int, execution: Execution, tokens: usage.Usage, effects: Effects
+        self,
+        request: requests.RunRequest,
+        step: int,
+        calls: Iterable[messages.ToolCall],
+        asks: Iterable[events.Ask],
+        tokens: usage.Usage,
+        effects: Effects,
     ) -> events.RunWaiting:
         """What the run waits for from now on: it is stored before anybody sees it."""
         until = None if self._lifetime is None else time.time() + self._lifetime
-        asked = tuple(codes.name_ask(ask, until) for ask in execution.asks)
-        waiting = events.RunWaiting(step, _waiting_calls(execution.calls, asked), asked, tokens)
+        asked = tuple(codes.name_ask(ask, until) for ask in asks)
+        waiting = events.RunWaiting(step, _waiting_calls(calls, asked), asked, tokens)
         if self._wait is None or self._record is None:
             return waiting
         told = [_with_effects(event, effects) for event in self._record.log]
@@ -78,7 +94,7 @@ def _waiting_calls(calls: Iterable[messages.ToolCall], asked: Sequence[events.As
     )
 
 
-def _with_effects(event: events.LogEvent, effects: Effects) -> events.LogEvent:
+def _with_effects(event: E, effects: Effects) -> E:
     """As a run that is kept from its beginning tells it."""
     if not isinstance(event, events.ToolCallsDetected):
         return event

@@ -8,13 +8,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
+import msgspec
 from pydantic import Field, model_validator
 
 from turnstream import errors
 from turnstream.agent import Agent
 from turnstream.config import context, document, files, models, references
+from turnstream.config.approvers import ApproverSection
 from turnstream.config.sections import JsonObject, NonEmpty, PositiveInt, Seconds, Section, StrList
-from turnstream.guardrails import agent as guarding, judges, matching, patterns, rules, texts
+from turnstream.guardrails import agent as guarding, judges, matching, patterns, review, rules, texts
 from turnstream.guardrails.tools import ToolGuard
 from turnstream.tools import wrap
 
@@ -41,7 +43,7 @@ class ModerationSection(Section):
 class RuleSection(Section):
     """One guardrail: what it looks for, under exactly one key, and what is done about it."""
 
-    asks: ClassVar[bool] = False
+    asking: ClassVar[Sequence[str]] = (*_FINDING, "length", *_JUDGING)
     kinds: ClassVar[Sequence[str]] = ("find", "expressions", "words", "words_file", "length", "python", "moderation")
 
     name: NonEmpty | None = None
@@ -61,9 +63,13 @@ class RuleSection(Section):
     moderation: ModerationSection | None = None
     """A model that is asked whether the text is safe."""
     action: Literal["mask", "replace", "stop", "ask"] | None = None
-    """`mask` what was found (the default where something can be found), `replace` it by `text`, or `stop` (the default
-    for all else). In `tools` also `ask`: a person is asked before a call whose arguments have it; a result that has it
-    is withheld."""
+    """`mask` what was found (the default where something can be found), `replace` it by `text`, `stop` (the default for
+    all else), or `ask` a person: before the model sees the request, before the rest of the answer is shown, before the
+    call is made (a result that has it is withheld)."""
+    by: ApproverSection | None = None
+    """Whom `ask` asks, if not the user that the run works for."""
+    expires: Seconds | None = None
+    """Seconds after which what nobody has answered counts as a no; a week without it."""
     text: str | None = None
     """What stands for what was found, or for an answer that may not be shown."""
     on_error: Literal["stop", "pass"] = "stop"
@@ -79,8 +85,10 @@ class RuleSection(Section):
     def _fits_together(self) -> RuleSection:
         if sum(getattr(self, kind) is not None for kind in self.kinds) != 1:
             raise ValueError(f"give exactly one of: {', '.join(self.kinds)}")
-        if self.action == "ask" and not (self.asks and self.kind in (*_FINDING, "length")):
-            raise ValueError("'action: ask' is for 'tools', with something that finds or 'length'")
+        if self.action == "ask" and self.kind not in self.asking:
+            raise ValueError(f"'action: ask' needs one of: {', '.join(self.asking)}")
+        if self.action != "ask" and (self.by is not None or self.expires is not None):
+            raise ValueError("'by' and 'expires' are for 'action: ask'")
         if self.action == "mask" and self.kind not in _FINDING:
             raise ValueError(f"'action: mask' needs one of: {', '.join(_FINDING)}")
         if self.action == "replace" and self.kind not in self.replaceable():
@@ -95,12 +103,13 @@ class RuleSection(Section):
 
 
 class InputSection(RuleSection):
-    """A guardrail of requests, before the run starts; 'stop' refuses the request."""
+    """A guardrail of requests, before the model sees them; 'stop' refuses the request."""
 
 
 class OutputSection(RuleSection):
     """A guardrail of what clients are shown: answers, reasoning, arguments and results of tools."""
 
+    asking: ClassVar[Sequence[str]] = (*RuleSection.asking, "json_schema")
     kinds: ClassVar[Sequence[str]] = (*RuleSection.kinds, "json_schema")
 
     json_schema: NonEmpty | JsonObject | None = None
@@ -117,14 +126,14 @@ class OutputSection(RuleSection):
     @model_validator(mode="after")
     def _every_fits(self) -> OutputSection:
         if self.every is not None and (self.kind not in _JUDGING or self.action == "replace"):
-            raise ValueError("'every' is for 'python' and 'moderation', with 'action: stop'")
+            raise ValueError("'every' is for 'python' and 'moderation', with 'action: stop' or 'ask'")
         return self
 
 
 class ToolsSection(RuleSection):
     """A guardrail between the agent and its tools; 'stop' refuses the call or withholds the result."""
 
-    asks: ClassVar[bool] = True
+    asking: ClassVar[Sequence[str]] = (*_FINDING, "length")
     kinds: ClassVar[Sequence[str]] = (*RuleSection.kinds, "mark_as_data")
 
     mark_as_data: StrList | None = None
@@ -169,6 +178,8 @@ def build(
         output_rules=outgoing.rules,
         answer_rules=outgoing.lengths,
         answer_judges=outgoing.judges,
+        input_asking=incoming.asking,
+        output_asking=outgoing.asking,
     )
     marked = [name for one in section.tools for name in one.mark_as_data or ()]
     tools = None
@@ -188,7 +199,7 @@ class _Rules:
         where: context.ConfigContext,
     ) -> None:
         self.rules: list[texts.Rule] = []
-        self.asking: list[texts.Rule] = []
+        self.asking: list[review.AskingRule] = []
         self.lengths: list[texts.Rule] = []
         self.judges: list[rules.Judge] = []
         for index, section in enumerate(sections):
@@ -201,20 +212,29 @@ class _Rules:
     def _add(self, section: RuleSection, where: context.ConfigContext) -> None:
         asks = section.action == "ask"
         if section.kind == "length":
-            lengths = self.asking if asks else self.lengths
-            lengths.append(rules.LengthRule(section.name or "length", section.length or 0))
+            length = rules.LengthRule(section.name or "length", section.length or 0)
+            if asks:
+                self.asking.append(review.AskingRule(length, _reviewer(section)))
+            else:
+                self.lengths.append(length)
+        elif section.kind in _FINDING and asks:
+            self.asking += [
+                review.AskingRule(msgspec.structs.replace(mask, replacement=None), _reviewer(section), mask)
+                for mask in _build_patterns(section, where)
+            ]
         elif section.kind in _FINDING:
-            found = self.asking if asks else self.rules
-            found += _build_patterns(section, where)
+            self.rules += _build_patterns(section, where)
         elif section.kind != "mark_as_data":
             self.judges.append(_build_judge(section, where))
 
 
+def _reviewer(section: RuleSection) -> review.Reviewer:
+    return review.Reviewer("" if section.by is None else section.by.rule, section.expires)
+
+
 def _build_patterns(section: RuleSection, where: context.ConfigContext) -> Iterator[matching.PatternRule]:
     def rule(name: str, pattern: matching.Pattern, label: str) -> matching.PatternRule:
-        replacement = (
-            None if section.action in ("stop", "ask") else section.text if section.action == "replace" else label
-        )
+        replacement = None if section.action == "stop" else section.text if section.action == "replace" else label
         return matching.PatternRule(section.name or name, pattern, replacement)
 
     for name in section.find or ():
@@ -232,7 +252,13 @@ def _build_patterns(section: RuleSection, where: context.ConfigContext) -> Itera
 def _build_judge(section: RuleSection, where: context.ConfigContext) -> rules.Judge:
     every = section.every if isinstance(section, OutputSection) else None
     return rules.Judge(
-        section.name or section.kind, _build_ask(section, where), section.text, every, section.on_error, section.timeout
+        section.name or section.kind,
+        _build_ask(section, where),
+        section.text,
+        every,
+        section.on_error,
+        section.timeout,
+        _reviewer(section) if section.action == "ask" else None,
     )
 
 

@@ -252,13 +252,13 @@ _APPROVED = {
 
 def _interrupt(ask: asks.Ask, call: messages.ToolCall) -> dict[str, Any]:
     """The call's arguments are told in words too: the page may show the question without the call."""
-    question = ask.kind == "question"
+    question, review = ask.kind == "question", ask.kind == "review"
     shown = {"name": call.name, "arguments": base.arguments(call)}
     interrupt: dict[str, Any] = {
         "id": ask.code,
-        "reason": "input_required" if question else "tool_call",
+        "reason": "input_required" if question else "confirmation" if review else "tool_call",
         "message": asking.sentence(ask, call),
-        "toolCallId": call.id,
+        **({} if review else {"toolCallId": call.id}),
         "metadata": {"kind": ask.kind, "toolCall": shown, **({"url": ask.url} if ask.url else {})},
     }
     schema = ask.schema if question else _APPROVED

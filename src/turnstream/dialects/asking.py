@@ -48,7 +48,9 @@ def shown_codes(text: str) -> list[str]:
     return list(dict.fromkeys(_SHOWN.findall(text)))
 
 
-KINDS: Sequence[asks.AskKind] = ("approval", "question", "outcome")
+KINDS: Sequence[asks.AskKind] = ("approval", "question", "outcome", "review")
+WORDS: Sequence[asks.AskKind] = ("question", "outcome", "review")
+"""Those for which no protocol has a form of its own."""
 
 
 def message(waiting: events.RunWaiting, kinds: Sequence[asks.AskKind] = KINDS) -> str:
@@ -76,6 +78,8 @@ def _question(ask: asks.Ask, call: messages.ToolCall) -> str:
         case "outcome":
             head = f"**Nobody knows what became of a call of `{printable(call.name)}`.**"
             parts = [head, quoted, _fence(arguments(call)), _OUTCOME, _lines(ask, "approve", "deny")]
+        case "review":
+            parts = ["**A guardrail holds something back.**", quoted, whose, _REVIEW, _lines(ask, "approve", "deny")]
         case "question":
             who = f"`{printable(ask.source or call.name)}`"
             address = f"Open <{printable(ask.url)}>" if ask.url else ""
@@ -95,6 +99,7 @@ _APPROVAL = (
     "the second are your reason."
 )
 _OUTCOME = "The first calls it once more. The second does not; say behind it what you know of the outcome."
+_REVIEW = "Only an answer that begins with one of these counts; words behind the second are your reason."
 _TEXT = "Only an answer that begins with one of these counts; what you say stands behind the first."
 _FORM = "Only an answer that begins with one of these counts; JSON by this schema stands behind the first."
 _URL = "When you are done there, answer with the first of these; the second declines."

@@ -353,7 +353,7 @@ class Encoder(base.StreamEncoder):
                 left += self._finish_item(open_call.index, open_call.object("incomplete", open_call.written))
             item = items.approval_request(ask, calls[ask.tool_call_id], self._label)
             left += self._add(item) + self._finish_item(self._next - 1, item)
-        words = asking.message(waiting, ("question", "outcome") if self._server_calls == "mcp" else asking.KINDS)
+        words = asking.message(waiting, asking.WORDS if self._server_calls == "mcp" else asking.KINDS)
         said = self._say(items.OUTPUT, self._paragraphs.begin(words))
         return left + said + self._end(events.RunFinished("stop", waiting.usage, waiting.step))
 

@@ -200,7 +200,7 @@ class Encoder(blocks.BlockEncoder):
             for ask in waiting.asks
             if ask.kind == "approval"
         ]
-        words = asking.message(waiting, ("question", "outcome"))
+        words = asking.message(waiting, asking.WORDS)
         return b"".join(asked) + self._say("text", words) + self._leave()
 
     def _end_step(self) -> bytes:

@@ -22,12 +22,13 @@ class Gate:
     """Where the text of an answer waits for its judges."""
 
     def __init__(self, judges: Sequence[Judge]) -> None:
-        self._judges = tuple(judges)
+        self._all = tuple(judges)
         every = [judge.every for judge in judges if judge.every is not None]
         self._every = min(every) if every and len(every) == len(judges) else None
         self.begin()
 
     def begin(self) -> None:
+        self._judges = [*self._all]  # those who are still asked
         self._pieces: list[str] = []
         self._length = 0
         self._passed = 0  # characters that may be shown
@@ -60,19 +61,22 @@ class Gate:
         """What may be shown now."""
         assert self._until is not None
         judge = self._judges[self._asked]
-        if not allowed:
+        if not allowed and judge.reviewer is not None:  # a person has the last word, and the others have theirs
+            self._judges.remove(judge)
+        elif not allowed:
             self._until = None
             if judge.replacement is None:
                 raise texts.StoppedError(judge.name)
             self._passed = self._length
             return judge.replacement
-        self._asked += 1
+        else:
+            self._asked += 1
         if self._asked < len(self._judges):
             return ""
         shown = self._text()[self._passed : self._until]
         self._passed, self._asked, self._until = self._until, 0, None
         self._ask()
-        return shown
+        return shown if self._judges else shown + self.release()
 
     def release(self) -> str:
         rest, self._passed = self._text()[self._passed :], self._length

@@ -32,7 +32,8 @@ class Output:
     """``rules`` are for all that is shown, ``answer_rules`` and ``judges`` for the text of answers alone.
 
     ``stopped`` is why the run ends, None while it goes on: then nothing more is fed, and `message` is what was shown of
-    the step, if `StepFinished` has not told it yet (``in_step``).
+    the step, if `StepFinished` has not told it yet (``in_step``). ``flagged`` are the judges that would have a person
+    asked about what is given from their last answer on; whoever reads them empties the list.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Output:
         self._channels: dict[type[Delta], Channel] = {}
         self._arguments: dict[str, list[str]] = {}
         self.stopped: texts.StoppedError | None = None
+        self.flagged: list[Judge] = []
         self.in_step = False
 
     @property
@@ -58,6 +60,9 @@ class Output:
     def answer(self, allowed: bool) -> list[events.RunEvent]:
         """To the question."""
         shown: list[events.RunEvent] = []
+        assert self.question is not None
+        if not allowed and self.question.judge.reviewer is not None:
+            self.flagged.append(self.question.judge)
         try:
             self._show(shown, events.TextDelta, self._gate.answer(allowed))
         except texts.StoppedError as stopped:
@@ -126,7 +131,7 @@ class Output:
         try:
             return self._change(text)
         except texts.StoppedError as stopped:
-            return withheld(stopped)
+            return texts.withheld(stopped.rule)
 
     def _take_run(self, kind: type[Delta]) -> str:
         """The text of all deltas of one kind that come now: they are searched once."""
@@ -224,10 +229,6 @@ class Output:
                 case messages.ProviderItem():
                     pass
         return messages.AssistantMessage(tuple(parts))
-
-
-def withheld(stopped: texts.StoppedError) -> str:
-    return f"Withheld by the guardrail {stopped.rule!r}."
 
 
 def without_items(message: messages.AssistantMessage) -> messages.AssistantMessage:

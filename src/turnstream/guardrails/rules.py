@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from turnstream import requests
 from turnstream.guardrails import texts
+from turnstream.guardrails.review import Reviewer
 
 
 class LengthRule(Struct, frozen=True):
@@ -49,7 +50,8 @@ class Judge(Struct, frozen=True):
 
     It is shown the answer so far every ``every`` characters, and whole at the end; None asks at the end only, so that
     nothing is shown before. ``replacement`` stands for an answer that may not be shown, which then must not have been
-    shown in part; None stops it. ``on_error`` says what an answer is that nobody could judge in ``timeout`` seconds.
+    shown in part; None stops it. With a ``reviewer`` a person has the last word instead. ``on_error`` says what an
+    answer is that nobody could judge in ``timeout`` seconds.
     """
 
     name: str
@@ -58,3 +60,4 @@ class Judge(Struct, frozen=True):
     every: int | None = None
     on_error: Literal["stop", "pass"] = "stop"
     timeout: float = 30.0
+    reviewer: Reviewer | None = None

@@ -75,6 +75,10 @@ class Chain:
         return text
 
 
+def withheld(rule: str) -> str:
+    return f"Withheld by the guardrail {rule!r}."
+
+
 def apply(rules: Sequence[Rule], text: str) -> str:
     """To a text that is whole. Raises `StoppedError`."""
     for rule in rules:

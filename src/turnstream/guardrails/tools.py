@@ -6,14 +6,15 @@ A rule that stops refuses the call, or withholds the result; the model is told s
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from hashlib import sha256
 
 import msgspec
 
-from turnstream import errors, messages, protocols, requests, toolspec
-from turnstream.guardrails import outside, texts, values
+from turnstream import asks, errors, messages, protocols, requests, toolspec
+from turnstream.guardrails import outside, review, texts, values
 from turnstream.guardrails.gate import Question
 from turnstream.guardrails.rules import Judge
 
@@ -28,16 +29,16 @@ class ToolGuard(outside.Owner):
         rules: Sequence[texts.Rule] = (),
         judges: Sequence[Judge] = (),
         marked: Sequence[str] = (),
-        asking: Sequence[texts.Rule] = (),
+        asking: Sequence[texts.Rule | review.AskingRule] = (),
     ) -> None:
         super().__init__(judges)
-        self._asking = tuple(asking)
+        self._asking = [rule if isinstance(rule, review.AskingRule) else review.AskingRule(rule) for rule in asking]
         self._rules, self._judges, self._marked = tuple(rules), tuple(judges), tuple(marked)
 
     async def arguments(self, call: messages.ToolCall, context: requests.RunContext) -> messages.ToolCall:
         """Raises `ToolError`, and `AskError` where a person is to be asked."""
-        if self._asking:
-            await self._ask(call, context)
+        for rule in self._asking:
+            await self._ask(rule, call, context)
         try:
             return await outside.search(len(call.arguments), values.change_call, call, self._change)
         except texts.StoppedError as stopped:
@@ -46,20 +47,18 @@ class ToolGuard(outside.Owner):
                 f"The call of {call.name} was refused by the guardrail {stopped.rule!r}: it was not executed."
             ) from None
 
-    async def _ask(self, call: messages.ToolCall, context: requests.RunContext) -> None:
+    async def _ask(self, rule: review.AskingRule, call: messages.ToolCall, context: requests.RunContext) -> None:
         try:
-            await outside.search(
-                len(call.arguments), values.change_call, call, lambda text: texts.apply(self._asking, text)
-            )
+            await outside.search(len(call.arguments), values.change_call, call, rule.rule.apply)
         except texts.StoppedError as stopped:
             outside.report(context, stopped.rule, f"asks about a call of {call.name}")
             text = f"The guardrail '{stopped.rule}' found something in the arguments of {call.name}"
             if context.approve is None:
                 raise errors.ToolError(f"{text}, and nobody can be asked: it was not executed.") from None
             try:
-                approved = await context.approve()
+                approved = await protocols.ask_person(context, rule.reviewer.by)
             except protocols.AskError as error:
-                raise protocols.AskError(msgspec.structs.replace(error.ask, text=f"{text}.")) from None
+                raise protocols.AskError(_reword(error.ask, f"{text}.", rule.reviewer)) from None
             if approved is not True:
                 raise errors.ToolError(f"The call of {call.name} was not approved: it was not executed.") from None
 
@@ -81,10 +80,15 @@ class ToolGuard(outside.Owner):
         return mark(call, output, context) if any(fnmatchcase(call.name, name) for name in self._marked) else output
 
     def _change_result(self, text: str) -> str:
-        return texts.apply((*self._rules, *self._asking), text)
+        return texts.apply((*self._rules, *(rule.rule for rule in self._asking)), text)
 
     def _change(self, text: str) -> str:
         return texts.apply(self._rules, text)
+
+
+def _reword(ask: asks.Ask, text: str, reviewer: review.Reviewer) -> asks.Ask:
+    until = None if reviewer.expires is None else time.time() + reviewer.expires
+    return msgspec.structs.replace(ask, text=text, by=reviewer.by, expires_at=until)
 
 
 def mark(call: messages.ToolCall, output: toolspec.ToolOutput, context: requests.RunContext) -> toolspec.ToolOutput:

@@ -3,6 +3,7 @@
 from turnstream.protocols.guards import (
     Guard as Guard,
     Guardrails as Guardrails,
+    Review as Review,
 )
 from turnstream.protocols.kept import (
     Ending as Ending,
@@ -49,6 +50,7 @@ from turnstream.protocols.runs import (
     Runs as Runs,
     Tail as Tail,
     TakeNumbered as TakeNumbered,
+    ask_person as ask_person,
 )
 from turnstream.protocols.threads import (
     MovedError as MovedError,

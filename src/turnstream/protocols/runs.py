@@ -25,6 +25,13 @@ class AskError(BaseException):
         self.ask = ask
 
 
+async def ask_person(context: requests.RunContext, by: str) -> bool:
+    """``by`` has to agree (`asks.Ask.by`): somebody else's yes is not theirs. Where the run cannot wait, whoever is
+    there is asked. Raises `AskError`."""
+    assert context.approve is not None
+    return await (context.approve(by) if by and context.can_wait else context.approve())
+
+
 BeginWait: TypeAlias = Callable[[requests.RunRequest, Sequence[events.LogEvent]], Awaitable[None]]
 """Keeps a run that begins to wait: what it answers, and all that it has told up to that."""
 

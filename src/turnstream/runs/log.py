@@ -56,7 +56,9 @@ class Fold:
         self._replies: dict[str, ToolMessage] = {}
         self._decisions: dict[str, asks.Decision] = {}
         self._states: dict[str, Any] = {}
-        self._approved: set[str] = set()
+        self._approved: set[tuple[str, str]] = set()
+        self._reviews: dict[str, asks.Decision] = {}
+        self._held: Any = None
         self._unsafe: int | None = None
         self._texts: list[str] = []
         self._plain = True
@@ -88,6 +90,8 @@ class Fold:
             self._states,
             frozenset(self._approved),
             "".join(self._texts),
+            tuple(self._reviews.values()),
+            self._held,
         )
 
     def feed(self, numbered: Iterable[tuple[int, events.LogEvent]]) -> None:
@@ -119,6 +123,7 @@ class Fold:
                 self._forget_step()
                 self._last, self._calls, self._results, self._executed, self._answered = event, (), {}, False, ()
                 self._replies, self._decisions, self._states, self._approved = {}, {}, {}, set()
+                self._reviews, self._held = {}, None
                 self._said.feed([event])
             case events.ToolCallsDetected(tool_calls=calls):
                 self._calls = calls
@@ -138,6 +143,8 @@ class Fold:
                 for ask in asked:
                     if ask.kind != "outcome":  # it stopped before the call was made
                         self._begun.discard(ask.tool_call_id)
+                    if ask.kind == "review" and ask.state is not None:
+                        self._begin_review(ask.state)
             case events.RunFinished() | events.RunFailed() | events.RunCancelled():
                 self.ending = event
             case _ if isinstance(event, _SHOWN_IN_STEP):
@@ -148,6 +155,14 @@ class Fold:
                     self._plain = False
             case _:
                 pass
+
+    def _begin_review(self, state: dict[str, Any]) -> None:
+        """The rest of the step waits too, so what was shown of it stays. What is asked about one thing may be answered
+        one by one."""
+        held = state.get("held")
+        if held is not None and held != self._held:
+            self._reviews, self._held = {}, held
+        self._forget_step()
 
     def _forget_step(self) -> None:
         self._unsafe, self._texts, self._plain = None, [], True
@@ -168,12 +183,18 @@ class Fold:
                 self._begun.discard(decision.tool_call_id)
 
     def _decide(self, decision: asks.Decision, ask: asks.Ask | None) -> None:
-        """A call may ask again: what was approved before, and with which arguments, still holds then."""
+        """A call may ask again: what was approved before, and with which arguments, still holds then. Other arguments
+        are for all to approve."""
+        if ask is not None and ask.kind == "review":
+            self._reviews[decision.tool_call_id] = decision
+            return
         id, before = decision.tool_call_id, self._decisions.get(decision.tool_call_id)
         arguments = before.arguments if before is not None and decision.arguments is None else decision.arguments
         self._decisions[id] = msgspec.structs.replace(decision, arguments=arguments)
         if decision.action == "call" and ask is not None and ask.kind == "approval":
-            self._approved.add(id)
+            if decision.arguments is not None:
+                self._approved = {each for each in self._approved if each[0] != id}
+            self._approved.add((id, ask.by))
 
 
 def fold(numbered: Iterable[tuple[int, events.LogEvent]]) -> Fold:

@@ -84,7 +84,9 @@ def answer(
     if any(each.code not in ("", codes.get(each.tool_call_id)) for each in answered.decisions):
         return None  # it answers what the call asked before
     calls = tuple(call for call in waiting.tool_calls if call.id not in given)
-    if not calls:
+    kinds = {ask.tool_call_id: ask.kind for ask in waiting.asks}
+    denied = any(kinds.get(each.tool_call_id) == "review" and each.action != "call" for each in answered.decisions)
+    if not calls or denied:  # one no is enough
         return [answered]
     asks = tuple(ask for ask in waiting.asks if ask.tool_call_id not in given)
     return [answered, msgspec.structs.replace(waiting, tool_calls=calls, asks=asks)]

@@ -21,6 +21,8 @@ _HELD = (
     | events.ToolCallStarted
     | events.ToolCallArguments
 )
+# Behind these nothing that was shown becomes void: a run that waits goes on where it was.
+_SETTLING = events.StepFinished | events.RunWaiting | events.RunFailed | events.RunCancelled | events.RunFinished
 
 
 class LostCallError(Exception):
@@ -50,7 +52,7 @@ class OneWay:
         return shown
 
     def _pass_on(self, event: events.RunEvent) -> list[events.RunEvent]:
-        if not isinstance(event, events.StepFinished | events.RunFailed | events.RunCancelled | events.RunFinished):
+        if not isinstance(event, _SETTLING):
             return [event]
         held = [each for _, each in self._step] if self._hold else []
         self._step = []

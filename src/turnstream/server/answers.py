@@ -31,8 +31,11 @@ def read(body: api.AnswerBody, ending: object, *, by: str) -> events.RunAnswered
         raise _refuse("results", missing[0], "has no result")
     for id in decisions.keys() - asks.keys():
         raise _refuse("decisions", id, "is the client's own: give its result")
-    for id in (id for id in results if id in asks and asks[id].kind == "approval"):
+    for id in (id for id in results if id in asks and asks[id].kind in ("approval", "review")):
         raise _refuse("results", id, "waits for a decision")
+    for id, given in decisions.items():
+        if asks[id].kind == "review" and given.arguments is not None:
+            raise _refuse("decisions", id, "has no arguments that could be changed")
     if not results and not decisions:
         raise errors.RequestError("results: nothing is answered.", param="results", code="invalid_value")
     return events.RunAnswered(
@@ -48,6 +51,9 @@ def decide(ask: asks.Ask, call: messages.ToolCall, answer: asks.Answer, by: str)
         return _reply(ask, call, answer, by)
     if answer.action != "accept":
         return events.RunAnswered((), (events.Decision(call.id, "deny", answer.reason, by=by, code=ask.code),))
+    if ask.kind == "review" and (answer.value is not None or answer.text):
+        message = "There is nothing to change here: only a yes or a no can be said. Nothing was done."
+        raise errors.RequestError(message, param="arguments", code="invalid_value")
     arguments = _edited(answer)
     return events.RunAnswered((), (events.Decision(call.id, "call", "", arguments, by, code=ask.code),))
 

@@ -70,6 +70,10 @@ def page(found: people.Found) -> str:
             parts.append(f"<pre>{html.escape(asking.pretty(ask.schema))}</pre>")
         field = '<p><label>Answer<br><textarea name="text" rows="3" cols="60"></textarea></label></p>'
         return _document(title, "".join(parts) + _form(field, "answer", "Answer"))
+    if ask.kind == "review":
+        if held := people.held_text(found):
+            parts.append(f"<pre>{_escape(held)}</pre>")
+        return _document("A guardrail asks", "".join(parts) + _form("", "approve", "Approve"))
     title = f"May {_escape(call.name)} be called?"
     parts.append(f"<pre>{html.escape(asking.arguments(call))}</pre>")
     return _document(title, "".join(parts) + _form("", "approve", "Approve"))

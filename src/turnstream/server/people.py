@@ -249,6 +249,14 @@ def may_answer(found: Found, principal: requests.Principal) -> bool:
             return principal.name == found.state.principal
 
 
+def held_text(found: Found) -> str | None:
+    """What a guardrail holds back, for somebody else than its reader to judge: the reader is not shown it before."""
+    ask = found.ask
+    if ask.kind != "review" or not ask.by or not isinstance(ask.state, dict):
+        return None
+    return str(ask.state.get("text", ""))
+
+
 def _codes(state: protocols.RunState) -> set[str]:
     return {found.ask.code for found in questions(state)}
 

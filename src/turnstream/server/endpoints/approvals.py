@@ -117,4 +117,5 @@ def show(found: people.Found) -> dict[str, Any]:
         "principal": state.principal,
         "created_at": state.created_at,
         **asking.detail(ask, call),
+        **({} if (held := people.held_text(found)) is None else {"held": held}),
     }

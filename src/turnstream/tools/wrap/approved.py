@@ -100,7 +100,7 @@ class Approved(base.Wrapper):
     async def _answer(self, call: messages.ToolCall, context: requests.RunContext) -> object:
         if self.ask is None:
             try:
-                return context.approve is not None and await context.approve()
+                return context.approve is not None and await protocols.ask_person(context, self.by)
             except protocols.AskError as error:
                 until = None if self._expires is None else time.time() + self._expires
                 raise protocols.AskError(msgspec.structs.replace(error.ask, by=self.by, expires_at=until)) from None
