@@ -10,7 +10,7 @@ import pytest
 
 from tests.tools.test_openapi_documents import SERVER, document, offered, request
 from turnstream.events import RunContext, ToolCall, ToolError
-from turnstream.tools import auth, schema_check
+from turnstream.tools import auth, coercion, schema_check
 from turnstream.tools.auth import Credentials
 from turnstream.tools.forwarding import Forwarding
 from turnstream.tools.http_client import Request
@@ -36,7 +36,7 @@ def body_schema(schema: Any, version: str = "3.1.0", **components: Any) -> Any:
 def refuses(schema: Any, value: Any) -> bool:
     given = {"type": "object", "properties": {"a": schema}}
     try:
-        schema_check.check(schema_check.validator(given), schema_check.coerce({"a": value}, given), "tool")
+        schema_check.check(schema_check.validator(given), coercion.coerce({"a": value}, given), "tool")
     except ToolError:
         return True
     return False
@@ -302,12 +302,12 @@ def test_methods_of_32_are_offered_and_a_query_that_is_one_parameter_is_not() ->
 )
 def test_json_in_a_string_is_taken_where_no_string_is_wanted(schema: Any, given: Any, taken: Any) -> None:
     whole = {"type": "object", "properties": {"a": schema}, "required": ["a"], "$defs": {"N": {"type": "integer"}}}
-    assert schema_check.coerce({"a": given}, whole) == {"a": taken}
+    assert coercion.coerce({"a": given}, whole) == {"a": taken}
 
 
 def test_null_for_what_may_be_left_out_counts_as_left_out() -> None:
     schema = {"properties": {"a": {"type": "string"}, "b": {"type": ["string", "null"]}, "c": {}}, "required": []}
-    assert schema_check.coerce({"a": None, "b": None, "c": None}, schema) == {"b": None, "c": None}
+    assert coercion.coerce({"a": None, "b": None, "c": None}, schema) == {"b": None, "c": None}
 
 
 async def test_a_call_with_a_bad_argument_is_told_what_is_wrong() -> None:

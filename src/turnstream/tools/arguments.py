@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typing_extensions
 
 from turnstream import errors, requests
-from turnstream.tools import docstrings, schema_check, schemas
+from turnstream.tools import coercion, docstrings, schemas
 from turnstream.tools.complaints import complaint
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ class Arguments:
 
         try:
             given = json.loads(text)
-            coerced = schema_check.coerce(given, self.schema) if isinstance(given, dict) else given
+            coerced = coercion.coerce(given, self.schema) if isinstance(given, dict) else given
             return None if coerced == given else self._model.model_validate_json(json.dumps(coerced))
         except (ValueError, RecursionError, ValidationError):
             return None

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from turnstream import errors, messages, redaction, requests, toolspec, tracing
-from turnstream.tools import answers, results, schema_check
+from turnstream.tools import answers, coercion, results, schema_check
 from turnstream.tools.answers import Projection
 from turnstream.tools.auth import Auth, Credentials, Fixed
 from turnstream.tools.forwarding import Forwarding
@@ -89,7 +89,7 @@ class HttpTools:
         operation = self._operations.get(call.name)
         if operation is None:
             raise errors.ToolError(f"There is no tool named {call.name!r}.")
-        arguments = schema_check.coerce(arguments_of(call), operation.schema)
+        arguments = coercion.coerce(arguments_of(call), operation.schema)
         self._check(operation, arguments)
         response, used, added = await self._send(operation, arguments, context)
         answer = await self._hooks.after(response, context)

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from turnstream import errors, messages, requests, toolspec
-from turnstream.tools import json_schema, schema_check
+from turnstream.tools import coercion, json_schema, schema_check
 from turnstream.tools.json_arguments import arguments_of
 from turnstream.tools.python import FunctionTool, Verify
 
@@ -75,6 +75,6 @@ class _Declared:
 
     def bind(self, text: str, context: requests.RunContext) -> tuple[list[Any], dict[str, Any]]:
         """Raises `ToolError`."""
-        arguments = schema_check.coerce(arguments_of(messages.ToolCall("", self._tool, text)), self.schema)
+        arguments = coercion.coerce(arguments_of(messages.ToolCall("", self._tool, text)), self.schema)
         schema_check.check(self._validator, arguments, self._tool)
         return [], ({_CONTEXT: context, **arguments} if self._takes_context else arguments)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, cast
 
 from turnstream import errors, toolspec
-from turnstream.tools import json_schema, names, schema_check
+from turnstream.tools import coercion, json_schema, names, schema_check
 from turnstream.tools.answers import Projection
 from turnstream.tools.auth import Auth
 from turnstream.tools.forwarding import Forwarding
@@ -94,7 +94,7 @@ def _parameter(argument: str, given: dict[str, Any], url: str, method: str) -> P
         raise errors.ConfigurationError(f"parameter {argument}: the path of the url has no {{{name}}}")
     if place == "body" and argument == BODY:
         raise errors.ConfigurationError(f"parameter {argument}: give it another name")
-    return Parameter(argument, name, cast("Place", place), nullable=schema_check.allows_null(given))
+    return Parameter(argument, name, cast("Place", place), nullable=coercion.allows_null(given))
 
 
 def _schema(parameters: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -99,7 +99,7 @@ def fault_of_output(tool: types.Tool, structure: Any) -> str | None:
     if not isinstance(schema, dict) or structure is None:
         return None
     try:
-        error = next(schema_check.validator(json_schema.modern(schema)).iter_errors(structure), None)
+        error = next(schema_check.find_errors(schema_check.validator(json_schema.modern(schema)), structure), None)
     except Exception:  # the boundary to a schema that others wrote: it may be nonsense
         log.debug("the output schema of the MCP tool %r cannot be used", tool.name, exc_info=True)
         return None

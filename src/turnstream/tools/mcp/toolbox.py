@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from turnstream import errors, messages, requests, resources, toolspec, tracing
-from turnstream.tools import bounds, fitting, schema_check
+from turnstream.tools import bounds, coercion, fitting
 from turnstream.tools.forwarding import Forwarding
 from turnstream.tools.json_arguments import arguments_of
 from turnstream.tools.mcp import elicitation, results, tasks, wire
@@ -117,7 +117,7 @@ class McpServer:
         from mcp import MCPError
 
         spec = results.spec(tool, call.name, "", self._effect)
-        arguments = schema_check.coerce(arguments_of(call), spec.parameters)
+        arguments = coercion.coerce(arguments_of(call), spec.parameters)
         meta: Any = dict(tracing.headers(context.tool_call_id))
         if spec.effect == "once":
             meta["turnstream/idempotencyKey"] = context.idempotency_key
