@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import msgspec
 
 from turnstream import text
 
+T = TypeVar("T")
+
+_TOO_DEEP = "nested too deeply"
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -48,6 +51,23 @@ def escape_line_separators(encoded: bytes) -> bytes:
     return encoded.replace(b"\xc2\x85", b"\\u0085")
 
 
+@overload
+def decode(data: bytes | str) -> Any: ...
+
+
+@overload
+def decode(data: bytes | str, kind: type[T]) -> T: ...
+
+
+def decode(data: bytes | str, kind: Any = Any) -> Any:
+    """The JSON value of that kind. Raises `ValueError` for anything else: what is not JSON, of another kind, not UTF-8,
+    or nested too deeply."""
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+
+
 def decode_leniently(data: bytes | str) -> Any:
     """Any JSON value. Bytes that are not UTF-8 and lone surrogates become U+FFFD; NaN and the infinities, which Python
     reads and JSON does not have, are refused. Raises `ValueError`, for a value that is nested too deeply too."""
@@ -56,14 +76,14 @@ def decode_leniently(data: bytes | str) -> Any:
     try:
         return text.join_surrogates_in(json.loads(data, parse_constant=_refuse_constant))
     except RecursionError:
-        raise ValueError("nested too deeply") from None
+        raise ValueError(_TOO_DEEP) from None
 
 
 def decode_object(data: str) -> dict[str, Any] | None:
     """The JSON object that ``data`` is; {} for nothing but white space, None for anything else."""
     try:
-        return msgspec.json.decode(data.strip() or "{}", type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return decode(data.strip() or "{}", dict[str, Any])
+    except ValueError:
         pass
     try:
         value = decode_leniently(data)

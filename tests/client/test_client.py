@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from aiohttp import web
 
 from tests.agent.scripted import Scripted, calls, says
 from tests.server.serving import serving
 from tests.server.test_kept_runs import slow
 from tests.server.test_stores import setting
 from tests.stores import Place, soon
+from tests.tools.web import serving as web_serving
 from turnstream import Agent, events
 from turnstream.client import Client, RefusedError
 
@@ -88,4 +90,14 @@ async def test_what_the_server_refuses_is_raised(place: Place) -> None:
 async def test_a_server_that_stays_away_is_a_connection_error(unused_tcp_port: int) -> None:
     async with Client(f"http://127.0.0.1:{unused_tcp_port}", patience=0.2) as client:
         with pytest.raises(ConnectionError):
+            await client.start("hi")
+
+
+@pytest.mark.parametrize(("status", "error"), [(200, ValueError), (400, RefusedError)])
+async def test_an_answer_that_is_nested_too_deeply_is_an_error(status: int, error: type[Exception]) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(body=b"[" * 100_000, status=status)
+
+    async with web_serving(answer) as url, Client(url) as client:
+        with pytest.raises(error):
             await client.start("hi")

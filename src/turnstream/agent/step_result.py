@@ -63,8 +63,8 @@ def _check(call: messages.ToolCall, finish: events.FinishReason, *, is_last: boo
             return msgspec.structs.replace(call, malformed=_TRUNCATED)
         return msgspec.structs.replace(call, arguments="{}")
     try:
-        msgspec.json.decode(call.arguments, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        jsontext.decode(call.arguments, dict[str, msgspec.Raw])
+    except ValueError:
         whole = jsontext.decode_object(call.arguments)
         if whole is not None:  # half of a surrogate pair was all that was wrong
             return msgspec.structs.replace(call, arguments=json.dumps(whole, ensure_ascii=False))

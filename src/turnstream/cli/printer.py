@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from rich.console import Console
 
-from turnstream import events, messages
+from turnstream import events, jsontext, messages
 
 EXCERPT = 120
 _CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
@@ -155,11 +155,11 @@ def log_to_terminal(*, tracebacks: bool) -> None:
 
 def spell(call: messages.ToolCall, most: int | None = EXCERPT) -> str:
     """``weather(city="Paris")``."""
-    try:
-        arguments = json.loads(call.arguments or "{}")
-        inside = ", ".join(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in arguments.items())
-    except (ValueError, AttributeError):
+    arguments = jsontext.decode_object(call.arguments)
+    if arguments is None:
         inside = call.arguments
+    else:
+        inside = ", ".join(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in arguments.items())
     return f"{call.name}({excerpt(inside, most)})"
 
 

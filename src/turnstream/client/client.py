@@ -12,7 +12,7 @@ import aiohttp
 import msgspec
 from msgspec import Struct
 
-from turnstream import events, protocols
+from turnstream import events, jsontext, protocols
 from turnstream.events import LogEvent  # by name: a client has ``events``
 from turnstream.parsing import sse
 
@@ -50,7 +50,6 @@ class _AwayError(Exception):
     """No answer, or one that another try may better."""
 
 
-_run = msgspec.json.Decoder(KeptRun).decode
 _event: Callable[[bytes], LogEvent] = msgspec.json.Decoder(LogEvent).decode
 _terminal = events.RunFinished | events.RunFailed | events.RunCancelled
 
@@ -91,10 +90,10 @@ class Client:
         said = {"input": input} if isinstance(input, str) else {"messages": list(input)}
         body = {**said, "agent": agent, "thread": thread, "background": True, **more}
         headers = {"idempotency-key": key or uuid.uuid4().hex}
-        return _run(await self._ask("POST", "/runs", body, headers))
+        return _read_run(await self._ask("POST", "/runs", body, headers))
 
     async def get(self, run_id: str) -> KeptRun:
-        return _run(await self._ask("GET", f"/runs/{run_id}"))
+        return _read_run(await self._ask("GET", f"/runs/{run_id}"))
 
     async def cancel(self, run_id: str) -> None:
         await self._ask("POST", f"/runs/{run_id}/cancel")
@@ -102,7 +101,7 @@ class Client:
     async def answer(self, run_id: str, results: Mapping[str, Any]) -> KeptRun:
         """Give a run that waits the results of its calls, by their ids."""
         given = [{"tool_call_id": id, "output": output} for id, output in results.items()]
-        return _run(await self._ask("POST", f"/runs/{run_id}/answer", {"results": given}))
+        return _read_run(await self._ask("POST", f"/runs/{run_id}/answer", {"results": given}))
 
     async def events(self, run_id: str, after: int = 0) -> AsyncIterator[tuple[int, LogEvent]]:
         """The events behind ``after`` with their numbers, to the terminal one, each once: a connection that breaks is
@@ -123,7 +122,7 @@ class Client:
                 await trying.pause(error)
 
     async def _follow(self, run_id: str, after: int) -> AsyncIterator[tuple[int, LogEvent | None]]:
-        """One connection's worth. An event that this version does not know is None."""
+        """One connection's worth. An event that this version does not know or cannot read is None."""
         assert self._session is not None, "enter the client first"
         decoder = sse.Decoder()
         try:
@@ -174,14 +173,18 @@ async def _check(response: aiohttp.ClientResponse) -> None:
     if response.status in _PASSING:
         raise _AwayError
     try:
-        error = msgspec.json.decode(await response.read())["error"]
+        error = jsontext.decode(await response.read())["error"]
         raise RefusedError(response.status, str(error.get("code")), str(error.get("message")))
-    except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise RefusedError(response.status, "", f"The server answers with status {response.status}.") from None
+
+
+def _read_run(data: bytes) -> KeptRun:
+    return jsontext.decode(data, KeptRun)
 
 
 def _known(data: bytes) -> LogEvent | None:
     try:
         return _event(data)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, RecursionError):
         return None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
 
+from turnstream import jsontext
 from turnstream.providers import catalogue
 
 KEYS = tuple(
@@ -33,7 +33,7 @@ def ollama_models(base_url: str) -> list[str] | None:
     """The models that an Ollama server has pulled, None if it does not answer at once."""
     try:
         with build_opener(ProxyHandler({})).open(f"{base_url}/api/tags", timeout=PROBE_SECONDS) as answer:
-            listed: Any = json.loads(answer.read(4 * 1024 * 1024))
+            listed: Any = jsontext.decode_leniently(answer.read(4 * 1024 * 1024))
             return [str(model["name"]) for model in listed["models"]]
     except (URLError, OSError, ValueError, LookupError, TypeError):
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
@@ -11,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 from pydantic import Field, model_validator
 
-from turnstream import errors
+from turnstream import errors, jsontext
 from turnstream.agent import Agent
 from turnstream.config import context, document, files, models, references
 from turnstream.config.approvers import ApproverSection
@@ -281,7 +280,7 @@ def _build_ask(section: RuleSection, where: context.ConfigContext) -> rules.Ask:
 
 def _read_schema(file: str, where: context.ConfigContext) -> dict[str, Any]:
     try:
-        schema = json.loads(files.read_text(where.folder / file))
+        schema = jsontext.decode_leniently(files.read_text(where.folder / file))
     except ValueError:
         schema = None
     if not isinstance(schema, dict):

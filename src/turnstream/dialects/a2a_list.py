@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
-
 from turnstream import errors, jsontext, protocols
 from turnstream.api import a2a as api
 from turnstream.dialects import a2a_objects as objects, base, body as bodies, incoming
@@ -72,8 +70,8 @@ def _token(state: protocols.RunState) -> str:
 
 def _place(token: str) -> protocols.Place:
     try:
-        return msgspec.json.decode(bytes.fromhex(token), type=tuple[float, str])
-    except (ValueError, msgspec.DecodeError, RecursionError):
+        return jsontext.decode(bytes.fromhex(token), tuple[float, str])
+    except ValueError:
         raise _invalid("pageToken", "is not one of this server") from None
 
 

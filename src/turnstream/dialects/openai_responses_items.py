@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import msgspec
-
 from turnstream import asks, jsontext, messages
 from turnstream.dialects import openai_responses_tools as tools
 
@@ -117,6 +115,6 @@ def _execution_error(text: str) -> dict[str, Any]:
 def custom_input(arguments: str) -> str:
     """The text of a custom tool's call, from the arguments of the function that stands for it."""
     try:
-        return msgspec.json.decode(arguments, type=dict[str, str]).get(tools.CUSTOM_INPUT, arguments)
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return jsontext.decode(arguments, dict[str, str]).get(tools.CUSTOM_INPUT, arguments)
+    except ValueError:
         return arguments

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, assert_never
 
-import msgspec
-
 from turnstream import errors, events, jsontext, messages, toolspec, usage
 from turnstream.api import vercel as api
 from turnstream.dialects import (
@@ -168,8 +166,8 @@ class Encoder(blocks.BlockEncoder):
         name, members = self._written.pop(call.id)
         named = {"toolCallId": call.id, "toolName": name, **members}
         try:
-            given = msgspec.json.decode(call.arguments or "{}")
-        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+            given = jsontext.decode(call.arguments or "{}")
+        except ValueError:
             text = f"The arguments are not JSON: {call.arguments}"
         else:
             if call.malformed is None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from turnstream import errors
+from turnstream import errors, jsontext
 from turnstream.identity import keys, records
 
 LARGEST = 16 * 1024 * 1024  # bytes of a file
@@ -72,8 +72,8 @@ class KeyFile:
         if os.name == "posix" and self.path.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             raise errors.ConfigurationError(f"{self.path}: others may write to it: chmod 600 {self.path}")
         try:
-            content = msgspec.json.decode(data, type=_Content)
-        except msgspec.DecodeError as error:
+            content = jsontext.decode(data, _Content)
+        except ValueError as error:
             raise errors.ConfigurationError(f"{self.path}: not a file of keys: {error}") from None
         if content.version != 1:
             raise errors.ConfigurationError(f"{self.path}: written by a newer version of Turnstream")
@@ -92,8 +92,8 @@ class KeyFile:
 
     def _load_uses(self) -> dict[str, float]:
         try:
-            return msgspec.json.decode(_read(self._uses, LARGEST), type=dict[str, float])
-        except (OSError, msgspec.DecodeError, errors.ConfigurationError):
+            return jsontext.decode(_read(self._uses, LARGEST), dict[str, float])
+        except (OSError, ValueError, errors.ConfigurationError):
             return {}
 
     def _save_uses(self, uses: Mapping[str, float]) -> None:

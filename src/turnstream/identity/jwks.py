@@ -14,11 +14,10 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
-import msgspec
 from joserfc import jwk
 from joserfc.errors import JoseError
 
-from turnstream import errors
+from turnstream import errors, jsontext
 from turnstream.identity import issuers
 
 log = logging.getLogger(__name__)
@@ -156,8 +155,8 @@ def _read_life(cache_control: str) -> float:
 
 def _decode(data: bytes) -> dict[str, Any]:
     try:
-        return msgspec.json.decode(data, type=dict[str, Any])
-    except msgspec.DecodeError:
+        return jsontext.decode(data, dict[str, Any])
+    except ValueError:
         raise ValueError("its document is not a JSON object") from None
 
 

@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from joserfc import errors as jose, jws
 
-from turnstream import requests
+from turnstream import jsontext, requests
 from turnstream.identity import issuers, jwks
 from turnstream.identity.credentials import IdentityError
 
@@ -74,8 +73,8 @@ def read(token: bytes) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """Header and claims, which nobody has checked yet. Raises `IdentityError`."""
     try:
         found = jws.extract_compact(token, registry=_registry())
-        claims = msgspec.json.decode(found.payload or b"", type=dict[str, Any])
-    except (jose.JoseError, msgspec.DecodeError, ValueError, TypeError, RecursionError):
+        claims = jsontext.decode(found.payload or b"", dict[str, Any])
+    except (jose.JoseError, ValueError, TypeError):
         raise IdentityError("The token cannot be read.") from None
     return found.headers(), claims
 

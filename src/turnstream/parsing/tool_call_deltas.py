@@ -12,9 +12,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import msgspec
-
-from turnstream import events
+from turnstream import events, jsontext
 
 _MARKS = re.compile(r'["{}\[\]]|\\(?:.|\Z)', re.DOTALL)  # an escaped character is not a mark
 
@@ -199,7 +197,7 @@ class _Value:
 
 def _is_json(text: str) -> bool:
     try:
-        msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        jsontext.decode(text)
+    except ValueError:
         return False
     return True

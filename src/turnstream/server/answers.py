@@ -118,7 +118,7 @@ def schema_problem(value: Any, schema: dict[str, Any]) -> str | None:
     from jsonschema.exceptions import best_match
 
     try:
-        found = best_match(schema_check.validator(schema).iter_errors(value))
+        found = best_match(schema_check.find_errors(schema_check.validator(schema), value))
     except Exception:  # the schema comes from outside
         return None
     if found is None:
@@ -142,7 +142,7 @@ def _decision(decision: api.Decision, by: str) -> events.Decision:
     arguments = given if given is None or isinstance(given, str) else msgspec.json.encode(given).decode()
     if isinstance(arguments, str):
         try:
-            msgspec.json.decode(arguments, type=dict[str, msgspec.Raw])
-        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
+            jsontext.decode(arguments, dict[str, msgspec.Raw])
+        except ValueError as error:
             raise _refuse("decisions", decision.tool_call_id, "has arguments that are not a JSON object") from error
     return events.Decision(decision.tool_call_id, decision.action, decision.reason, arguments, by)

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from turnstream import errors, text as texts
+from turnstream import errors, jsontext, text as texts
 from turnstream.tools.http_client import HttpClient, Request, Response
 
 log = logging.getLogger("turnstream.tools.http")
@@ -148,9 +148,9 @@ class ClientCredentials:
             log.warning("no access token: %s answered with status %d: %s", self._url, response.status, reason)
             raise errors.ToolError(f"Could not get an access token: the token server answered {response.status}.")
         try:
-            token = msgspec.json.decode(response.body, type=_Token)
+            token = jsontext.decode(response.body, _Token)
             lifetime = float(token.expires_in) if token.expires_in is not None else 3600.0
-        except (msgspec.DecodeError, ValueError, RecursionError):
+        except ValueError:
             raise errors.ToolError("Could not get an access token: the token server's answer has none.") from None
         return token.access_token, asked + max(lifetime - _EARLIER, lifetime / 2)
 
@@ -167,8 +167,8 @@ class ClientCredentials:
     def _reason(self, response: Response) -> str:
         """``error: error_description`` (RFC 6749, section 5.2), for the log."""
         try:
-            refusal = msgspec.json.decode(response.body, type=_Refusal)
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            refusal = jsontext.decode(response.body, _Refusal)
+        except ValueError:
             return "no reason"
         said = ": ".join(part for part in (refusal.error, refusal.error_description) if part)
         redacted = texts.Redactor([self._secret, self._id]).redact(" ".join(said.split()))

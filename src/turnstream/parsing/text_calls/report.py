@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
+from turnstream import jsontext
 from turnstream.parsing.text_calls.decoder import Decoder, Parsed, parse
 
 
@@ -17,7 +17,7 @@ def tools_of(text: str) -> list[dict[str, Any]] | None:
     Raises ValueError, with a sentence that says what is wrong.
     """
     try:
-        found = json.loads(text)
+        found = jsontext.decode_leniently(text)
     except ValueError as error:
         raise ValueError(f"not JSON: {error}") from None
     if found is None:

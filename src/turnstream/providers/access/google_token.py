@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from turnstream import errors
+from turnstream import errors, jsontext
 from turnstream.providers import base
 from turnstream.providers.access import federation
 from turnstream.providers.decode import failures
@@ -46,8 +46,8 @@ def key_files(named: Any, environ: Mapping[str, str]) -> list[tuple[str, bool]]:
 def credentials(content: bytes) -> dict[str, Any]:
     """The content of a key file. Raises `ConfigurationError` if it is not one."""
     try:
-        return msgspec.json.decode(content, type=dict[str, Any])
-    except msgspec.DecodeError:
+        return jsontext.decode(content, dict[str, Any])
+    except ValueError:
         raise errors.ConfigurationError("The Google key file is not a JSON object.") from None
 
 

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from turnstream import errors
+from turnstream import errors, jsontext
 from turnstream.providers import base
 from turnstream.providers.decode import failures
 
@@ -128,7 +128,7 @@ def _expiry(token: str) -> float | None:
     """The ``exp`` of a JWT (RFC 7519, section 4.1.4), which is all that Cloud Pak for Data says of it."""
     payload = token.split(".")[1:2]
     try:
-        claims = msgspec.json.decode(base64.urlsafe_b64decode(payload[0] + "=" * (-len(payload[0]) % 4)))
+        claims = jsontext.decode(base64.urlsafe_b64decode(payload[0] + "=" * (-len(payload[0]) % 4)))
         return float(claims["exp"])
     except (IndexError, KeyError, TypeError, ValueError):
         return None

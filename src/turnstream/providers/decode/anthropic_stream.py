@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from turnstream import errors, events, messages, toolspec, usage
+from turnstream import errors, events, jsontext, messages, toolspec, usage
 from turnstream.parsing import sse
 from turnstream.providers.decode import failures, frames, lenient
 from turnstream.providers.encode import anthropic_body
@@ -219,8 +219,8 @@ class Decoder(frames.SseDecoder):
         arguments = "".join(block.pieces)
         if arguments:
             try:
-                data["input"] = msgspec.json.decode(arguments)
-            except (msgspec.DecodeError, RecursionError):
+                data["input"] = jsontext.decode(arguments)
+            except ValueError:
                 data["input"] = {}
         else:
             arguments = msgspec.json.encode(data.get("input") or {}).decode()

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from turnstream import errors, text
+from turnstream import errors, jsontext, text
 
 ABSENT = msgspec.Raw()
 
@@ -217,8 +217,8 @@ def message_delta(choice: Choice) -> Delta | None:
     if raw[:1] != b"{":
         return None
     try:
-        return msgspec.json.decode(raw, type=Delta)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return jsontext.decode(raw, Delta)
+    except ValueError:
         return read_leniently(b'{"choices":[{"delta":' + raw + b"}]}").choices[0].delta  # type: ignore[index]
 
 

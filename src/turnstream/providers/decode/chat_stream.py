@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from turnstream import events, messages, toolspec
+from turnstream import events, jsontext, messages, toolspec
 from turnstream.parsing.sse import Event
 from turnstream.parsing.tool_call_deltas import Assembler
 from turnstream.providers.decode import chat_chunks, chat_reasoning, chat_usage, failures, frames
@@ -270,8 +270,8 @@ def _separate_lines(data: bytes) -> list[bytes]:
 
 def _is_object(data: bytes) -> bool:
     try:
-        msgspec.json.decode(data, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        jsontext.decode(data, dict[str, msgspec.Raw])
+    except ValueError:
         return False
     return True
 

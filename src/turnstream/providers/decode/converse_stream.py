@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from turnstream import errors, events, messages, toolspec, usage
+from turnstream import errors, events, jsontext, messages, toolspec, usage
 from turnstream.parsing.aws_event_stream import Message
 from turnstream.providers.decode import failures, frames, lenient
 from turnstream.providers.encode import converse_body
@@ -213,8 +213,8 @@ class Decoder(frames.AwsDecoder):
         self._hosted = (tool.toolUseId or "", tool.name or "")
         out.append(events.HostedToolCall(*self._hosted, arguments or "{}"))
         try:
-            given = msgspec.json.decode(arguments or "{}")
-        except (msgspec.DecodeError, RecursionError):
+            given = jsontext.decode(arguments or "{}")
+        except ValueError:
             given = {}
         whole = {"toolUseId": tool.toolUseId, "name": tool.name, "input": given, "type": "server_tool_use"}
         out.append(_item({"toolUse": whole}))

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
-from turnstream import errors, events
+from turnstream import errors, events, jsontext
 from turnstream.providers.decode import verdicts
 
 _RETRYABLE = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
@@ -77,8 +75,8 @@ def from_body(provider: str, status: int | None, body: bytes) -> errors.Provider
 def parse(body: bytes) -> Any:
     """The JSON value of a body, or its text."""
     try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return jsontext.decode(body)
+    except ValueError:
         return body[:2000].decode("utf-8", "replace")
 
 

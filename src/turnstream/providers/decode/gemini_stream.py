@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from turnstream import errors, events, messages, toolspec, usage
+from turnstream import errors, events, jsontext, messages, toolspec, usage
 from turnstream.parsing import sse
 from turnstream.providers.decode import failures, frames, gemini_arguments, lenient
 from turnstream.providers.encode import gemini_body
@@ -108,8 +108,8 @@ class Decoder(frames.SseDecoder):
     def document(self, body: bytes, out: list[events.ModelEvent]) -> None:
         """Without ``alt=sse`` the answer is one JSON list of the same chunks."""
         try:
-            chunks = [bytes(chunk) for chunk in msgspec.json.decode(body, type=list[msgspec.Raw])]
-        except (msgspec.DecodeError, RecursionError):
+            chunks = [bytes(chunk) for chunk in jsontext.decode(body, list[msgspec.Raw])]
+        except ValueError:
             chunks = [body]
             value = failures.parse(body)
             if isinstance(value, dict) and value.get("error"):

@@ -12,8 +12,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
 from msgspec import Struct
+
+from turnstream import jsontext
 
 _STATUSES = (400, 600)
 _LONGEST_TEXT = 8000
@@ -204,8 +205,8 @@ def _codes(value: Any, depth: int = 0) -> Iterator[str]:
             yield from _codes(value.get(key), depth + 1)
     elif isinstance(value, str) and value[:1] == "{" and depth < 8:  # a gateway quotes the body of its own vendor
         try:
-            yield from _codes(msgspec.json.decode(value), depth + 1)
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            yield from _codes(jsontext.decode(value), depth + 1)
+        except ValueError:
             return
 
 

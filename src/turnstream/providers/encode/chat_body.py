@@ -30,7 +30,7 @@ from typing import Any, assert_never
 
 import msgspec
 
-from turnstream import errors, messages, requests, toolspec
+from turnstream import errors, jsontext, messages, requests, toolspec
 from turnstream.providers import base
 from turnstream.providers.encode import chat_thinking, data_urls, model_rules, translate
 
@@ -248,9 +248,9 @@ def _call(call: messages.ToolCall) -> dict[str, Any]:
 def _arguments(text: str) -> str:
     """Many a server parses the arguments of the history, and fails if they are not a JSON object."""
     try:
-        if isinstance(msgspec.json.decode(text or "{}"), dict):
+        if isinstance(jsontext.decode(text or "{}"), dict):
             return text or "{}"
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+    except ValueError:
         pass
     return json.dumps({"invalid_json": text})
 

@@ -50,8 +50,8 @@ def arguments_text(call: messages.ToolCall) -> str:
     """The arguments as the text of a JSON object, for vendors that parse those of the history."""
     text = call.arguments.strip() or "{}"
     try:
-        msgspec.json.decode(text, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        jsontext.decode(text, dict[str, Any])
+    except ValueError:
         return json.dumps({"arguments": call.arguments})
     return text
 

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from turnstream import errors, messages, requests, toolspec
+from turnstream import errors, jsontext, messages, requests, toolspec
 from turnstream.protocols import Toolbox
 from turnstream.tools.wrap import base
 
@@ -49,8 +49,8 @@ class Cached(base.Wrapper):
 def _key(call: messages.ToolCall, context: requests.RunContext) -> bytes:
     """The arguments count as JSON: their order and spacing do not matter."""
     try:
-        arguments = msgspec.json.decode(call.arguments or "{}")
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        arguments = jsontext.decode(call.arguments or "{}")
+    except ValueError:
         arguments = call.arguments.encode("utf-8", "surrogatepass")
     seen = [call.name, arguments, *_who(context), dict(context.values), dict(context.headers)]
     return msgspec.json.encode(seen, order="deterministic", enc_hook=repr)
