@@ -21,6 +21,7 @@ from turnstream.events import (
     UsageReport,
     UserMessage,
 )
+from turnstream.tools.ask_user import AskUser
 from turnstream.tools.wrap import Approved
 
 
@@ -70,3 +71,34 @@ def halve(number: int) -> float:
 
 careful = Agent(Scripted(), [Approved(tool(double))], name="careful", tool_timeout=0.05)
 broken = Agent(Scripted(), [tool(name="double")(halve)], name="broken")
+
+
+class Asking:
+    """Calls ``ask_user`` with what the user wrote as its arguments, then tells what it heard."""
+
+    name = "asking"
+
+    @asynccontextmanager
+    async def stream(self, request: ModelRequest) -> AsyncIterator[AsyncIterator[list[ModelEvent]]]:
+        yield self._answer(request)
+
+    async def _answer(self, request: ModelRequest) -> AsyncIterator[list[ModelEvent]]:
+        last = request.messages[-1]
+        if isinstance(last, ToolMessage):
+            yield [TextDelta(f"Heard: {last.content}"), Finish("stop")]
+        else:
+            assert isinstance(last, UserMessage)
+            yield [ToolCallStart(0, "c1", "ask_user"), ToolCallDelta(0, str(last.content)), Finish("tool_calls")]
+
+
+FORM = {
+    "type": "object",
+    "properties": {
+        "nights": {"type": "integer", "minimum": 1},
+        "breakfast": {"type": "boolean", "default": False},
+        "room": {"type": "string", "enum": ["single", "double"]},
+    },
+    "required": ["nights", "room"],
+}
+asking = Agent(Asking(), [AskUser()], name="asking")
+form = Agent(Asking(), [AskUser(FORM)], name="form")

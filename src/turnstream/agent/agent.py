@@ -137,7 +137,8 @@ class Agent:
 
         ``approve`` asks the person at the other end about a call that needs approval; without it nobody can be asked.
         With ``wait`` the run may end at a question, when that has kept it: whoever has the answer goes on with it
-        (`resume`). ``meter`` is told what the run uses, and says when it has used enough.
+        (`resume`). A question that ``approve`` can answer goes to that. ``meter`` is told what the run uses, and says
+        when it has used enough.
         """
         if isinstance(messages, requests.RunRequest):
             return Run(self, messages, run_id=run_id, approve=approve, meter=meter, wait=wait)
@@ -159,12 +160,13 @@ class Agent:
         progress: conversation.Progress,
         *,
         run_id: str,
+        approve: Callable[[ToolCall], Awaitable[bool]] | None = None,
         begin: Callable[[ToolCall], Awaitable[None]] | None = None,
         meter: protocols.Meter | None = None,
     ) -> Run:
         """A run that is kept, from where it is. ``begin`` is awaited before a call whose effect must not happen twice;
         one that was begun before and has no result is not made again: the model hears that its outcome is unknown."""
-        return Run(self, request, run_id=run_id, progress=progress, begin=begin, meter=meter)
+        return Run(self, request, run_id=run_id, approve=approve, progress=progress, begin=begin, meter=meter)
 
     async def __aenter__(self) -> Self:
         """Open what the model and the tools own. Entered more than once, the last to leave closes it."""

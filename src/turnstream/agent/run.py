@@ -76,7 +76,7 @@ class Run:
         self.waiting: events.RunWaiting | None = None
         started = events.RunStarted(self.id, agent.name, request.thread_id)
         self._pause = Pause(started, progress, wait, agent.ask_lifetime)
-        self._approve = self._pause.ask_approval if self._pause.possible else approve
+        self._approve = approve or (self._pause.ask_approval if self._pause.possible else None)
         self._progress = progress
         self._begin = begin
         self._meter = meter

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from turnstream.agent import Agent
     from turnstream.cli.printer import Printer
 
-_YES = ("y", "yes")
-
 
 class Terminal:
     """Asks the person at the terminal, one question at a time; the event loop runs on meanwhile. The whole call is
@@ -29,15 +27,28 @@ class Terminal:
     async def __call__(self, call: messages.ToolCall) -> bool:
         from turnstream.cli.printer import spell
 
+        line = await self.read(f"Call {printable(spell(call, most=None))}? [y/N] ")
+        return line is not None and is_yes(line)
+
+    def say(self, text: str) -> None:
+        """Even if only the answers are shown otherwise."""
+        self._printer.tell(text)
+
+    async def read(self, question: str) -> str | None:
+        """The line that is typed after the question. None for the end of the input (Ctrl-D)."""
         async with self._lock:
             _forget_what_was_typed()
-            self._printer.ask(f"Call {printable(spell(call, most=None))}? [y/N] ")
+            self._printer.ask(question)
             line = ""
             try:
                 line = await _line()
             finally:
                 self._printer.answered(by_a_line=line.endswith("\n"))
-            return line.strip().lower() in _YES
+            return line.strip() if line else None
+
+
+def is_yes(line: str) -> bool:
+    return line.lower() in ("y", "yes")
 
 
 def _forget_what_was_typed() -> None:

@@ -13,12 +13,17 @@ from turnstream.cli.options import ModelName, Target
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable, Iterable
 
-    from turnstream import messages
-    from turnstream.agent import Agent
+    from turnstream import events, messages, requests
+    from turnstream.agent import Agent, Run
     from turnstream.cli.printer import Printer
     from turnstream.service import Service
 
+NOBODY = (
+    "The input is not a terminal, so nobody is asked: calls that need approval are not made, and questions have no "
+    "answer. Chat in a terminal, or with --url, where `approve CODE` and `answer CODE …` are messages like others."
+)
 HELP = "/new begins a new conversation, /agent NAME asks another agent, /quit or Ctrl-D ends. Ctrl-C stops an answer."
 
 
@@ -105,6 +110,8 @@ class Conversation:
         self.agent = self._agent(agent) if agent else next(iter(service.agents.values()))
         self.messages: list[messages.Message] = []
         self.approve = Terminal(printer) if sys.stdin.isatty() else None
+        if self.approve is None and self.agent.asks:
+            printer.note(NOBODY)
 
     def _agent(self, name: str) -> Agent:
         from turnstream import errors
@@ -141,16 +148,36 @@ class Conversation:
 
     async def ask(self, text: str) -> bool:
         """Print the answer as it comes. False if the run failed."""
-        from turnstream import events, messages
+        from turnstream import events, messages, requests
 
         question = [*self.messages, messages.UserMessage(text)]
         try:
-            async with self.agent.run(question, approve=self.approve) as run:
-                async for batch in run.batches():
-                    self.printer.show(batch)
+            run = await self._answer(requests.RunRequest(tuple(question)))
         finally:
             self.printer.end()
         if not isinstance(run.outcome, events.RunFinished):
             return False
         self.messages = [*question, *run.messages]
         return True
+
+    async def _answer(self, request: requests.RunRequest) -> Run:
+        """The run, at its end. Where it waits for the person, they are asked, and it goes on."""
+        from turnstream.cli.questions import Questions
+
+        if self.approve is None:
+            return await self._show(self.agent.run(request))
+        asked = Questions(self.approve)
+        run = await self._show(self.agent.run(request, approve=self.approve, wait=asked.keep))
+        while run.waiting is not None:
+            progress = await asked.answer()
+            resumed = self.agent.resume(request, progress, run_id=run.id, approve=self.approve)
+            run = await self._show(resumed, asked.keep_on)
+        return run
+
+    async def _show(self, run: Run, keep: Callable[[Iterable[events.RunEvent]], None] | None = None) -> Run:
+        async with run:
+            async for batch in run.batches():
+                if keep is not None:
+                    keep(batch)
+                self.printer.show(batch)
+        return run

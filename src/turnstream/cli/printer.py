@@ -32,6 +32,11 @@ class Printer:
             self.end()
             self._line(text, "dim")
 
+    def tell(self, text: str) -> None:
+        """A line to whoever is asked something, even if quiet."""
+        self.end()
+        self._line(text, "bold")
+
     def ask(self, text: str) -> None:
         """A question, to which the answer is typed on the same line. It is asked even if quiet, and again after
         whatever is shown before it is answered."""
