@@ -96,3 +96,38 @@ def test_a_declared_string_without_quotes_is_valid_json_whatever_stands_in_it() 
 def test_a_list_that_a_fence_closes_before_a_call_begins_is_text() -> None:
     text = "Look:\n```json\n[\n```\nso."
     assert parse(text, "fenced_json", TOOLS).text == text
+
+
+@pytest.mark.parametrize(
+    ("format", "call"),
+    [
+        ("hermes", '<tool_call>{"name": "now", "arguments": {}}</tool_call'),
+        ("qwen3_coder_xml", "<tool_call><function=now></function></tool_"),
+        (
+            "kimi_k2",
+            "<|tool_calls_section_begin|><|tool_call_begin|>now:0<|tool_call_argument_begin|>{}<|tool_call_end|><|tool_calls_sec",
+        ),
+        (
+            "deepseek_v31",
+            "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>now<｜tool▁sep｜>{}<｜tool▁call▁end｜><｜tool▁calls▁e",
+        ),
+        ("k2_horizon", "<ifm|tool_calls><ifm|tool_call>now</ifm|tool_call>"),
+        ("gemma4", "<|tool_call>call:now{}"),
+        ("json_array", '[{"name": "now", "arguments": {}}'),
+        ("mistral_json_array", '[TOOL_CALLS] {"name": "now", "arguments": {}}'),
+    ],
+)
+def test_text_behind_a_call_whose_closer_is_damaged_or_missing_is_given_and_no_more(format: str, call: str) -> None:
+    found = parse(call + "\n\nDone: it is 1 < 2.", format, TOOLS, cut=1)
+    assert (found.text, [one.name for one in found.tool_calls], found.malformed) == ("Done: it is 1 < 2.", ["now"], ())
+
+
+def test_calls_behind_a_second_marker_are_calls_as_well() -> None:
+    text = '[TOOL_CALLS] {"name": "now", "arguments": {}}\n[TOOL_CALLS] {"name": "dial", "arguments": {}}'
+    assert [call.name for call in parse(text, "mistral_json_array", TOOLS, cut=1).tool_calls] == ["now", "dial"]
+
+
+def test_a_tag_of_thoughts_that_is_text_has_a_closer_that_is_text() -> None:
+    text = "The words<think>are</think> a tag."
+    found = parse('<tool_call>{"name": "now", "arguments": {}}</tool_call>' + text, "hermes", TOOLS, cut=1)
+    assert (found.text, found.reasoning) == (text, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -38,6 +39,9 @@ GUARDS = {
 }
 
 
+_END = re.compile(r"<[|｜].*end")
+
+
 @dataclass(frozen=True)
 class Format:
     """How one family writes its answers.
@@ -67,6 +71,12 @@ class Format:
         """All closers that may come once too often."""
         engines = (close for engine in self.opens.values() for close in getattr(engine, "closes", ()))
         return frozenset((*self.closes, *engines))
+
+    @cached_property
+    def ends(self) -> frozenset[str]:
+        """All that ends a call, or what stands around calls, in a tag."""
+        marks = (mark for engine in self.opens.values() for mark in getattr(engine, "marks", ()))
+        return frozenset(mark for mark in (*self.strays, *marks) if mark.startswith("</") or _END.match(mark))
 
     @cached_property
     def closers(self) -> frozenset[str]:

@@ -82,7 +82,8 @@ class Gemma:
         ends = stops(*self.closes)
         yield from values.value(reader, call.emit, self.style, opened="}", ends=ends, declared=declared)
         head = yield from reader.ahead(_AFTER, 0, 100)
-        if head[-1:] == ":" and head.strip(" ,") not in ("call:", ":"):
+        apart = head[:1].isspace() and "," not in head  # as a text stands
+        if head[-1:] == ":" and not apart and head.strip(" ,") not in ("call:", ":"):
             raise BrokenError  # a bracket closed the arguments before their end
         call.done = True
         yield from json_calls.closers(reader)

@@ -26,6 +26,7 @@ NOT_AN_OBJECT = "The arguments are not a JSON object."
 _AFTER_OBJECT = re.compile(r"[^\s,]")
 _NOT_SPACE = re.compile(r"\S")
 _NOT_BETWEEN = re.compile(r"[^\s,;}]")
+_SECOND = re.compile(r"(?<=\[)\s*\S")
 _LIKE_ARGUMENTS = re.compile(r"(?:\w+_)?(?:arg(?:ument)?s?|param(?:eter)?s?|inputs?|kwargs)", re.IGNORECASE)
 _FIRST_KEY = re.compile(r"""\{\s*(?:"([^"\\]{0,80})"|'([^'\\]{0,80})'|([\w.\-]+)\s*[:=]|[^"'\w\s])""")
 _SCHEMAS = frozenset(("type", "properties", "required", "$schema", "$defs", "additionalProperties"))
@@ -325,7 +326,7 @@ def several(parse: Parse, shape: Shape = USUAL, *, ends: tuple[str, ...] = (), w
     depth = passed = 0
     seen = False
     while True:
-        yield from reader.run(_NOT_BETWEEN if seen else _NOT_SPACE)
+        between = yield from reader.run(_NOT_BETWEEN if seen else _NOT_SPACE)
         if ends and (yield from reader.at(*ends)):
             if depth and not seen:
                 raise NotACallError
@@ -338,7 +339,7 @@ def several(parse: Parse, shape: Shape = USUAL, *, ends: tuple[str, ...] = (), w
             reader.record()
             if not depth:
                 yield from closers(reader)
-        elif char == "[" and not depth:
+        elif char == "[" and not depth and (not seen or (yield from reader.ahead(_SECOND)).endswith("{")):
             depth = 1
             reader.pos += 1
         elif char == "]" and depth:
@@ -347,7 +348,7 @@ def several(parse: Parse, shape: Shape = USUAL, *, ends: tuple[str, ...] = (), w
             reader.pos += 1
             yield from closers(reader)
             return
-        elif char and depth and seen and char not in "]}" and passed < PASSED:
+        elif char and depth and seen and char not in "]}" and "," in between and passed < PASSED:
             passed += 1
             yield from values.value(reader, values.ignore)  # a list of calls may hold something else, too
         elif char == "" and depth and not seen:

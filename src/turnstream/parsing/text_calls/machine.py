@@ -27,6 +27,7 @@ _QUOTES = "\"'`([{*_/|=“‘«,:、，：（「"
 _BEFORE_MENTION = _QUOTES + " \t\u00a0"
 _VISIBLE = re.compile(r"[^\ufeff\u200b\u200c\u200d\u2060]")
 _NOT_SPACE = re.compile(r"\S")
+_SPACE = re.compile(r"\s")
 
 
 def read(parse: Parse, form: Format, reasoning_open: bool) -> Parsing[None]:
@@ -35,11 +36,12 @@ def read(parse: Parse, form: Format, reasoning_open: bool) -> Parsing[None]:
 
 
 class _Machine:
-    __slots__ = ("_form", "_parse", "_thinks")
+    __slots__ = ("_form", "_parse", "_thinks", "_written")
 
     def __init__(self, parse: Parse, form: Format) -> None:
         self._parse, self._form = parse, form
         self._thinks = dict(form.thinks)
+        self._written = ""  # the closer of the tag that was given as text
 
     def read(self, reasoning_open: bool) -> Parsing[None]:
         parse, form = self._parse, self._form
@@ -115,6 +117,7 @@ class _Machine:
         line = out.line
         if out.fenced or not (out.fresh or not line.strip() or (yield from self._opens_thoughts(tag, line[-1]))):
             out.text(tag)
+            self._written = self._thinks[tag]
             return False
         out.marker()
         closed = yield from self._thoughts((self._thinks[tag],))
@@ -134,8 +137,9 @@ class _Machine:
         if parse.holding and tag in parse.reasoning:
             self._take_back(tag)
             return True
-        if tag == "</think>" and out.plain and (not out.calls or out.fenced):
+        if tag == self._written or (tag == "</think>" and out.plain and (not out.calls or out.fenced)):
             out.text(tag)  # it closes nothing: somebody writes about it
+            self._written = ""
             return False
         if out.plain and out.line and out.line[-1].isspace() and not out.calls and out.line.strip():
             out.text(tag)
@@ -250,7 +254,22 @@ class _Machine:
             self._give_back("" if called else marker, search_it, held)
             return called
         reader.forget()
+        if parse.out.calls > before and not parse.out.broken:
+            yield from self._pass_cut_closer()
         return True
+
+    def _pass_cut_closer(self) -> Parsing[None]:
+        """A closer that was begun and not ended, on a line's end behind the call, is not text."""
+        reader = self._parse.reader
+        reader.record()
+        yield from reader.space()
+        begun = yield from reader.at("</", "<|", "<｜")
+        piece = (yield from reader.ahead(_SPACE, 0, 40)).rstrip() if begun else ""
+        if len(piece) > 3 and any(end.startswith(piece) and end != piece for end in self._form.ends):
+            reader.pos += len(piece)
+        else:
+            reader.rewind(0)
+        reader.forget()
 
     def _give_back(self, marker: str, search_it: bool, held: bool) -> None:
         """What was recorded is text: it is given, and searched for other markers."""

@@ -73,9 +73,12 @@ class Region:
                 return
             if passed and (yield from reader.take(*passed)):
                 parse.inline, opened = False, True
+                if seen:
+                    reader.record()  # what follows may be text, this is not
                 continue
             if seen:
                 if tag_ends and (yield from reader.take(*tag_ends)):
+                    reader.record()
                     continue
                 if self.closes and (other := (yield from pairs.misspelt(parse))):
                     reader.pos += len(other)
