@@ -35,6 +35,7 @@ def _compared(found: Parsed) -> tuple[Any, ...]:
         ("gemma4", '<|tool_call>call:save{file:""r", body:"x"}<tool_call|>'),
         ("gemma4", '<|tool_call>call:save{file:"a"<|"|>, body:"x"}<tool_call|>'),
         ("fenced_json", "Look:\n```json\n[\n```\nso."),
+        ("xlam", '{"name":"",""""""}```\nso'),
         ("auto", "<think>So <|channel|>final<|message|>Hello there"),
     ],
 )
@@ -131,3 +132,15 @@ def test_a_tag_of_thoughts_that_is_text_has_a_closer_that_is_text() -> None:
     text = "The words<think>are</think> a tag."
     found = parse('<tool_call>{"name": "now", "arguments": {}}</tool_call>' + text, "hermes", TOOLS, cut=1)
     assert (found.text, found.reasoning) == (text, "")
+
+
+def test_under_auto_a_call_in_a_fence_without_a_language_is_a_call_and_the_fence_is_not_shown() -> None:
+    text = 'So.\n```\n{"name": "now", "arguments": {}}\n```\nDone.'
+    found = parse(text, "auto", TOOLS, cut=1)
+    assert (found.text, [call.name for call in found.tool_calls]) == ("So.\n\nDone.", ["now"])
+
+
+def test_the_end_of_a_fence_begins_no_call() -> None:
+    text = 'So:\n```js\nf()\n```\n{"name": "now", "arguments": {}}'
+    assert parse(text, "auto", TOOLS, cut=1).text == "So:\n```js\nf()\n```"
+    assert parse(text, "fenced_json", TOOLS, cut=1).text == text

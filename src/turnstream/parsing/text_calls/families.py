@@ -125,6 +125,17 @@ _WEAK = frozenset(
 _PROSE = frozenset({"Here is my thought process:", "Here are my reasoning steps:\n", "<|channel>"})
 
 
+class _Choice:
+    """An engine that hands over to one of some others."""
+
+    def __init__(self, engine: Engine, *others: Engine) -> None:
+        self._engine = engine
+        self.marks = tuple(mark for other in others for mark in getattr(other, "marks", ()))
+
+    def __call__(self, parse: Parse, marker: str) -> Parsing[None]:
+        return self._engine(parse, marker)
+
+
 def _known(engine: Engine) -> Engine:
     """Only where the offered tools are known."""
 
@@ -133,7 +144,7 @@ def _known(engine: Engine) -> Engine:
             raise NotACallError
         yield from engine(parse, marker)
 
-    return guarded
+    return _Choice(guarded, engine)
 
 
 def _body(parse: Parse, route: messages.Route, ends: tuple[str, ...]) -> Parsing[None]:
@@ -204,8 +215,8 @@ STEP3 = Region(
 )
 
 _SHARED: Mapping[str, Engine] = {
-    "<tool_call>": _tool_call,
-    "<｜tool_calls_begin｜>": _tool_calls_begin,
+    "<tool_call>": _Choice(_tool_call, _TELECHAT, _TOOL_CALL),
+    "<｜tool_calls_begin｜>": _Choice(_tool_calls_begin, STEP3, tags.DEEPSEEK),
     "\nAction:": _known(_action),
     "<tool_calls>": Region(("</tool_calls>",), pairs=tags.HUNYUAN, inner=("<tool_call>", "</tool_call>")),
     "<|channel|>": _hand_over,
@@ -215,6 +226,7 @@ _SHARED: Mapping[str, Engine] = {
     "\n[": _known(starts.any_list),
     "\n<": _known(starts.element),
     "```json": _known(prose.fence),
+    "```": _known(prose.fence),
 }
 
 

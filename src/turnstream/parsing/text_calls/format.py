@@ -96,7 +96,8 @@ class Format:
     def text_marks(self) -> Stops:
         """What is looked for in text."""
         tags = (tag for pair in self.thinks for tag in pair)
-        return Stops((*self.opens, *tags, *self.strays, *self.noises, *self.over), GUARDS)
+        guards = {mark: guard for mark, guard in GUARDS.items() if mark in self.opens}
+        return Stops((*self.opens, *tags, *self.strays, *self.noises, *self.over), guards)
 
     @cached_property
     def breaks(self) -> frozenset[str]:

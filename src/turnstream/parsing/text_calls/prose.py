@@ -28,6 +28,8 @@ class FenceEngine:
 
     def __call__(self, parse: Parse, marker: str) -> Parsing[None]:
         reader = parse.reader
+        if parse.out.fenced or (marker == "```" and parse.inline):
+            raise NotACallError  # the end of another fence, or code within a line
         yield from reader.space()
         char = yield from reader.peek()
         if not char or char not in "{[":
