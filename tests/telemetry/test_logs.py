@@ -6,6 +6,7 @@ import logging
 import sys
 
 import pytest
+from hypothesis import given, strategies as st
 
 from turnstream.telemetry import logs
 
@@ -42,6 +43,16 @@ def test_a_traceback_is_a_field() -> None:
     except RuntimeError:
         told = json.loads(logs.JsonFormatter().format(record("x", exc_info=sys.exc_info())))
     assert told["exception"].endswith("RuntimeError: broken")
+
+
+LIBRARY = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+
+@given(st.floats(0, 4e9), st.floats(0, 999.999), st.text(), st.booleans())
+def test_a_line_of_text_is_the_librarys(created: float, msecs: float, said: str, failed: bool) -> None:
+    error = (RuntimeError, RuntimeError("broken"), None) if failed else None
+    made = record("run %s", said, created=created, msecs=msecs, exc_info=error)
+    assert logs.TextFormatter().format(made) == LIBRARY.format(made)
 
 
 class Terminal(io.StringIO):

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
+from contextlib import AbstractAsyncContextManager
 from types import TracebackType
+from typing import Generic, TypeVar
 
 from turnstream import errors
+
+T = TypeVar("T")
 
 
 class Deadline:
@@ -58,6 +63,25 @@ class Deadline:
         if self._waiting is not None and not self._interrupting:
             self._interrupting = True
             self._waiting.cancel()
+
+
+class Entering(Generic[T]):
+    """``async with`` it: what the ``manager`` owns, opened within the ``deadline``. To close it takes the time that it
+    takes."""
+
+    __slots__ = ("_deadline", "_manager")
+
+    def __init__(self, deadline: Deadline, manager: AbstractAsyncContextManager[T]) -> None:
+        self._deadline, self._manager = deadline, manager
+
+    async def __aenter__(self) -> T:
+        with self._deadline:
+            return await self._manager.__aenter__()
+
+    def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> Awaitable[bool | None]:
+        return self._manager.__aexit__(kind, error, trace)
 
 
 def min_of(*limits: float | None) -> float | None:

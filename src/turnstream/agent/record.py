@@ -9,13 +9,15 @@ from collections.abc import Iterable
 
 from turnstream import events, messages
 
-_TOLD = (
-    events.StepStarted
-    | events.ToolCallsDetected
-    | events.ToolResult
-    | events.SourceFound
-    | events.ToolsExecuted
-    | events.MaxStepsReached
+_TOLD = frozenset(
+    {
+        events.StepStarted,
+        events.ToolCallsDetected,
+        events.ToolResult,
+        events.SourceFound,
+        events.ToolsExecuted,
+        events.MaxStepsReached,
+    }
 )
 
 
@@ -34,7 +36,7 @@ class Record:
             if isinstance(event, events.StepFinished):
                 self.log += _words(event.message)
                 self.log.append(event)
-            elif isinstance(event, _TOLD):
+            elif type(event) in _TOLD:
                 self.log.append(event)
 
 

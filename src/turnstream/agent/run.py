@@ -9,7 +9,7 @@ import sys
 import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing
+from contextlib import aclosing
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from turnstream import conversation, events, messages, protocols, requests, usag
 from turnstream.agent import failure, history, options, reviews
 from turnstream.agent.budget import Spending, limit_calls
 from turnstream.agent.context import context_of
-from turnstream.agent.deadline import Deadline, TimeLeft, min_of
+from turnstream.agent.deadline import Deadline, Entering, TimeLeft, min_of
 from turnstream.agent.execution import Approve, Begin, Execution
 from turnstream.agent.preparation import prepare_history
 from turnstream.agent.resumption import Resumption
@@ -231,11 +231,9 @@ class Run:
                 if not self._housekeeping and not self._partial:
                     yield self._tell(events.StepStarted(self._step))
                 self._asked = time.monotonic()
-                async with AsyncExitStack() as stack:
-                    with self._deadline:
-                        answer = self._model.open_stream(self._model_request(), self._context)
-                        stream = self._stream = await stack.enter_async_context(answer)
-                    relay = protocols.relay_of(stream)
+                answer = self._model.open_stream(self._model_request(), self._context)
+                async with Entering(self._deadline, answer) as stream:
+                    self._stream, relay = stream, protocols.relay_of(stream)
                     while True:
                         try:
                             with self._deadline:

@@ -214,7 +214,7 @@ class Dialect(Protocol):
         ...
 
 
-LAST = events.RunFinished | events.RunFailed | events.RunCancelled | events.RunWaiting
+LAST = frozenset({events.RunFinished, events.RunFailed, events.RunCancelled, events.RunWaiting})
 """After any of these a stream ends; only the native one goes on behind a wait."""
 
 
@@ -269,8 +269,11 @@ def outcome(batch: Sequence[events.RunEvent]) -> events.TerminalEvent | None:
 
 def ending(batch: Sequence[events.RunEvent]) -> events.TerminalEvent | events.RunWaiting | None:
     """The terminal event, or what the run waits for, if it is the last."""
-    last = batch[-1] if batch else None
-    return last if isinstance(last, LAST) else None
+    match batch[-1] if batch else None:
+        case events.RunFinished() | events.RunFailed() | events.RunCancelled() | events.RunWaiting() as last:
+            return last
+        case _:
+            return None
 
 
 def as_failure(end: events.RunFailed | events.RunCancelled) -> events.RunFailed:

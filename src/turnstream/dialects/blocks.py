@@ -51,7 +51,7 @@ class BlockEncoder(base.StreamEncoder):
                 pieces += (self._leave(), self.abandon())
             elif isinstance(event, events.RunEvent):
                 pieces += (self._leave(), self.event(event))
-                if isinstance(event, base.LAST):
+                if type(event) in base.LAST:
                     break
         return b"".join(pieces)
 

@@ -158,7 +158,7 @@ class Encoder(base.StreamEncoder):
             else:
                 answer.see(event)
                 pieces.append(self._event(event))
-                if isinstance(event, base.LAST):
+                if type(event) in base.LAST:
                     break
         return b"".join(pieces)
 
@@ -185,7 +185,11 @@ class Encoder(base.StreamEncoder):
         return self._head + delta + tail + extension + b"}\n\n"
 
     def _event(self, event: events.RunEvent) -> bytes:
-        match event:
+        match event:  # what every run has is first
+            case events.RunStarted() | events.StepFinished() | events.ToolCallArguments():
+                return b""
+            case events.RunFinished():
+                return self._finish(event)
             case events.TextDelta(text=text):
                 return self._chunk(jsontext.encode({"content": text}))
             case events.ReasoningDelta(text=text):
@@ -207,10 +211,6 @@ class Encoder(base.StreamEncoder):
                 if self._statuses != "extension":
                     return b""
                 return self._extension({"tool_call": {"index": index, "id": id, "name": name}})
-            case events.RunStarted() | events.StepFinished() | events.ToolCallArguments():
-                return b""
-            case events.RunFinished():
-                return self._finish(event)
             case events.RunWaiting(step=step, usage=used):
                 said = self._paragraphs.begin(asking.message(event))
                 shown = self._extension({"event": open_webui.waiting()}) if self._tools_run else b""

@@ -104,7 +104,7 @@ class Encoder(base.StreamEncoder):
                 pieces.append(self._thought())
             self._paragraphs.see(event)
             pieces.append(self._event(event))
-            if isinstance(event, base.LAST):
+            if type(event) in base.LAST:
                 break
         return b"".join(pieces)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from turnstream import events
 
 GAP = "\n\n"
+_BREAKS = frozenset({events.StepStarted, events.HostedToolCall, events.MaxStepsReached, events.RunWaiting})
 
 
 class Paragraphs:
@@ -24,7 +25,7 @@ class Paragraphs:
 
     def see(self, event: events.LogEvent) -> None:
         """Any event but text."""
-        if isinstance(event, events.StepStarted | events.HostedToolCall | events.MaxStepsReached | events.RunWaiting):
+        if type(event) in _BREAKS:
             self.open = False
 
     def begin(self, text: str) -> str:

@@ -141,25 +141,22 @@ class Handle:
                 end = f"failed ({code})" if self.failure is None else f"ended ({code})"
             case _:
                 end = "ended: client disconnected"
-        info = self._watching.info
-        used = f"{run.usage.input} + {run.usage.output} tokens"
-        trace = f", trace {self._watching.trace_id}" if self._watching.trace_id else ""
-        whose = f"for {self.principal}, request {info.request_id or '-'}{trace}"
+        info, used, trace = self._watching.info, run.usage, self._watching.trace_id
+        whose = f"for {info.principal}, request {info.request_id or '-'}{f', trace {trace}' if trace else ''}"
         fields = {
             "run": run.id,
-            "agent": self.agent,
+            "agent": info.agent,
             "dialect": info.dialect,
             "thread": info.thread_id,
-            "principal": self.principal,
+            "principal": info.principal,
             "request": info.request_id,
-            "trace": self._watching.trace_id,
+            "trace": trace,
             "seconds": round(seconds, 3),
-            "input_tokens": run.usage.input,
-            "output_tokens": run.usage.output,
+            "input_tokens": used.input,
+            "output_tokens": used.output,
         }
-        log.info(
-            "run %s of %s %s, %s, %.2f s, %s", run.id, self.agent, end, used, seconds, whose, extra={"fields": fields}
-        )
+        told = f"{end}, {used.input} + {used.output} tokens"
+        log.info("run %s of %s %s, %.2f s, %s", run.id, info.agent, told, seconds, whose, extra={"fields": fields})
 
 
 class Supervisor:

@@ -20,7 +20,10 @@ class Watching:
 
     @property
     def trace_id(self) -> str:
-        return next((watcher.trace_id for watcher in self._watchers if watcher.trace_id), "")
+        for watcher in self._watchers:
+            if watcher.trace_id:
+                return watcher.trace_id
+        return ""
 
     def watch(
         self, batches: AsyncGenerator[list[events.RunEvent]]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from starlette.datastructures import Headers
 from starlette.routing import compile_path
 from starlette.types import Scope
 
@@ -15,9 +14,9 @@ from turnstream.server import scopes
 HEALTH = frozenset({"/healthz", "/readyz", "/health"})  # answered also while the server drains
 # What a principal needs for a path that begins so, one of these; for all others it is `runs`.
 _SCOPES = (
-    ("/metrics", ("metrics",)),
-    ("/admin", ("admin",)),
-    ("/v1/approvals", ("approve", "runs")),  # those of its own runs, too
+    ("/metrics/", ("metrics",)),
+    ("/admin/", ("admin",)),
+    ("/v1/approvals/", ("approve", "runs")),  # those of its own runs, too
 )
 _USUAL = ("runs",)
 _PUBLIC = HEALTH | {"/openapi.json"}
@@ -60,8 +59,11 @@ class Routes:
 
     def scopes_of(self, scope: Scope) -> Sequence[str]:
         """Of `requests.SCOPES`, one of which it needs if it is not public."""
-        path = scopes.path(scope)
-        return next((wanted for start, wanted in _SCOPES if path == start or path.startswith(f"{start}/")), _USUAL)
+        path = f"{scopes.path(scope)}/"
+        for start, wanted in _SCOPES:
+            if path.startswith(start):
+                return wanted
+        return _USUAL
 
     def is_public(self, scope: Scope) -> bool:
         """Whether it is answered without a key: what a client reads before it knows how to authenticate."""
@@ -78,4 +80,4 @@ class Routes:
 
 
 def _fits(route: base.Route, scope: Scope) -> bool:
-    return route.header is None or route.header in Headers(scope=scope)
+    return route.header is None or scopes.header(scope, route.header.encode()) is not None

@@ -38,6 +38,14 @@ class Outgoing:
         return self.send(message)
 
 
+def header(scope: Scope, name: bytes) -> str | None:
+    """The first header of that name, which is in lower case."""
+    for found, value in scope["headers"]:
+        if found == name:
+            return str(value, "latin-1")
+    return None
+
+
 def set_request_id(scope: Scope, id: str) -> None:
     scope[_REQUEST_ID] = id
 

@@ -8,7 +8,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from turnstream.dialects import rate_limits
-from turnstream.server import addresses
+from turnstream.server import addresses, scopes
 from turnstream.service import ServerSettings
 
 
@@ -29,8 +29,6 @@ class Cors:
         )
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        if scope["type"] == "http":
-            for name, _ in scope["headers"]:
-                if name == b"origin":
-                    return self._pages(scope, receive, send)
+        if scope["type"] == "http" and scopes.header(scope, b"origin") is not None:
+            return self._pages(scope, receive, send)
         return self._app(scope, receive, send)
