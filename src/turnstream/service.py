@@ -42,7 +42,8 @@ class ServerSettings:
 
     ``workers`` are processes that serve the address together, each with these limits; `turnstream serve` starts them.
 
-    ``metrics`` are for Prometheus, behind the keys, or without them on a ``metrics_port`` of their own.
+    ``metrics`` are for Prometheus, behind the keys, or without them on a ``metrics_port`` of their own. None: nothing
+    is counted before somebody asks for them, and nothing at all by several workers.
     """
 
     host: str = "127.0.0.1"
@@ -72,7 +73,7 @@ class ServerSettings:
     push_allow_private: tuple[str, ...] = ()
     playground: bool = True
     workers: int = 1
-    metrics: bool = False
+    metrics: bool | None = None
     metrics_port: int | None = None
     keys_file: Path | None = None
     keys_store: bool = False

@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -37,9 +39,47 @@ async def test_metrics_tell_of_runs_and_of_refused_requests() -> None:
     assert 'turnstream_requests_refused_total{code="not_found",status="404"} 1.0' in told
 
 
-async def test_without_the_setting_there_are_none() -> None:
+async def test_nothing_is_counted_before_somebody_asks_and_all_from_then_on() -> None:
     async with serving(helper()) as served:
-        assert (await served.get("/metrics"))[0] == 404
+        await served.post(ASK)
+        assert served.server.state.runs.watches == ()
+        status, _, told = await served.get("/metrics")
+        assert (status, "turnstream_runs_total{" in told) == (200, False)
+        await served.post(ASK)
+        await served.get("/nowhere")
+        told = (await served.get("/metrics"))[2]
+        assert 'turnstream_runs_total{agent="agent",dialect="openai_chat",outcome="stop"} 1.0' in told
+        assert 'turnstream_requests_refused_total{code="not_found",status="404"} 1.0' in told
+        assert len(served.server.state.runs.watches) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "hint"),
+    [({"metrics": False}, "set server.metrics"), ({"workers": 2}, "set server.metrics"), ({}, "turnstream[metrics]")],
+)
+async def test_where_there_are_no_metrics_it_says_what_to_do(
+    settings: dict[str, object], hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "turnstream.telemetry.metrics", None)
+    async with serving(helper(), **settings) as served:
+        status, _, told = await served.get("/metrics")
+    assert status == 404
+    assert hint in told["error"]["message"]
+
+
+async def test_without_the_setting_metrics_need_the_scope() -> None:
+    keys = (*KEYS, identity.Key("no-metrics-12", "carol", scopes=frozenset({"runs"})))
+    async with serving(helper(), keys=keys) as served:
+        assert (await served.get("/metrics"))[0] == 401
+        assert (await served.get("/metrics", authorization="Bearer no-metrics-12"))[0] == 403
+        assert (await served.get("/metrics", authorization="Bearer all-of-it-1"))[0] == 200
+
+
+async def test_runs_that_are_kept_are_counted_too(tmp_path: Path) -> None:
+    async with serving(helper(), store=f"sqlite:{tmp_path / 'store.db'}") as served:
+        await served.get("/metrics")
+        assert (await served.post(ASK, X_On_Disconnect="go_on"))[0] == 200
+        assert 'turnstream_kept_runs_total{agent="agent"} 1.0' in (await served.get("/metrics"))[2]
 
 
 @pytest.mark.parametrize(("key", "status"), [("all-of-it-1", 200), ("some-of-it-1", 403), ("wrong", 401)])

@@ -53,7 +53,7 @@ def start(
         grace=settings.shutdown_grace,
         level=level,
         format="json" if is_json else "text",
-        metrics=settings.metrics or settings.metrics_port is not None,
+        metrics=bool(settings.metrics) or settings.metrics_port is not None,
     )
     workers.replace_process(plan)
 

@@ -112,8 +112,8 @@ class ServerSection(Section):
     """Processes that serve the address together; more than one needs the store PostgreSQL, or none."""
     push_allow_private: StrList = Field(default_factory=list)
     """Hosts, addresses or networks that clients of A2A may have told of their tasks although they are not public."""
-    metrics: bool = _DEFAULTS["metrics"]
-    """Serve `/metrics` for Prometheus, behind the keys."""
+    metrics: bool | None = _DEFAULTS["metrics"]
+    """Serve `/metrics` for Prometheus, behind the keys. Without it nothing is counted before somebody asks for them."""
     metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = _DEFAULTS["metrics_port"]
     """Serve the metrics on this port too, without keys."""
     guardrails: guarding.GuardrailsSection | None = None

@@ -87,7 +87,7 @@ class Keeper:
         self._one_way = frozenset(one_way)
         self.targets: Callable[[str], tuple[str, ...]] = lambda agent: ()
         self.runs = runs
-        self._watches = tuple(watches)
+        self.watches = tuple(watches)
         self._threads = threads
         self._agents = _Fixed(agents) if isinstance(agents, Mapping) else agents
         self._tasks: set[asyncio.Task[None]] = set()
@@ -215,7 +215,7 @@ class Keeper:
 
         meter = None if self._meter is None else await self._meter(new)
         run = agent.resume(await self._request(new), folded.progress, run_id=new.id, begin=begin, meter=meter)
-        watching = Watching(self._watches, _info(claim) if self._watches else protocols.RunInfo(new.id, new.agent))
+        watching = Watching(self.watches, _info(claim) if self.watches else protocols.RunInfo(new.id, new.agent))
         run.relay(watching.relay(pending.offer))
         end: Sequence[events.RunEvent] = ()
         try:

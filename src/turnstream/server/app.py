@@ -177,7 +177,7 @@ class Application:
         triggers.check(service, self._store)
         settings, state = service.settings, self._state
         table = routes.Routes([dialect() for dialect in DIALECTS], playground.paths(settings))
-        refuse = refusals.Refusals(table, None if state.metrics is None else state.metrics.refused)
+        refuse = refusals.Refusals(table, state.count_refusal)
         admission = Admission(self._store.counters, settings.limits)
         keeps = self._store.runs is not None
         kept = KeptRuns(self._keeper, self._conversations, self._exchanges, keeps=keeps, pushes=self._store.pushes)
@@ -201,14 +201,22 @@ class Application:
             metrics.served(self._state.metrics, settings, self._state.metrics_port, self._measure),
         ):
             self._apply(self._versions.current.service)
-            if self._state.metrics is None:
-                yield
-                return
-            watching = asyncio.create_task(insight.watch_waiting(self._keeper.runs, self._state.metrics))
+            watching = asyncio.create_task(self._watch(settings))
             try:
                 yield
             finally:
                 watching.cancel()
+                await asyncio.wait([watching])
+
+    async def _watch(self, settings: ServerSettings) -> None:
+        """What no run tells, for the metrics: from the start, or from when somebody asks for them."""
+        if (counted := self._state.metrics) is not None:
+            await insight.watch_waiting(self._keeper.runs, counted)
+            return
+        await self._state.counting.wait()
+        async with metrics.served(self._state.metrics, settings, None, self._measure):
+            assert self._state.metrics is not None
+            await insight.watch_waiting(self._keeper.runs, self._state.metrics)
 
     def _measure(self, metrics: Metrics) -> None:
         insight.measure(self._versions.current.service, self._state, metrics)
@@ -241,8 +249,7 @@ class Application:
         health.add(api, service, state, threads_store)
         playground.add(api, service, state, table, refuse)
         admin.add(api, state.runs, kept, self.reload, refuse)
-        if state.metrics is not None and service.settings.metrics:
-            metrics.add(api, state.metrics, service.settings, refuse)
+        metrics.add(api, state, service.settings, refuse)
         handlers = {HTTPException: http_error, Exception: fault}
         return Starlette(routes=api.routes(), exception_handlers=handlers)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib
 from typing import TYPE_CHECKING
 
 from turnstream import errors, events, usage
@@ -20,6 +22,8 @@ class State:
         self.draining = False
         self.metrics_port = settings.metrics_port if serves_metrics else None
         self.metrics = _metrics(settings)
+        self.counting = asyncio.Event()
+        """Somebody has asked for metrics that nobody had wanted before."""
         watches = () if self.metrics is None else (self.metrics.watch,)
         self.runs = supervisor.Supervisor(watches)
         self.places = places.Places(settings.max_runs, settings.limits.queue, settings.limits.queue_timeout)
@@ -28,6 +32,22 @@ class State:
         self.triggers: triggers.Triggers | None = None
         self.bodies = budget.Budget(settings.max_bodies)
         self.sockets = sockets.Sockets(settings.max_connections, settings.max_held, settings.send_timeout)
+
+    async def count(self) -> Metrics:
+        """From now on, unless it was done from the start. Raises `ImportError`."""
+        if self.metrics is None:
+            metrics = (await asyncio.to_thread(importlib.import_module, "turnstream.telemetry.metrics")).Metrics()
+            if self.metrics is None:  # nobody else has asked meanwhile
+                self.metrics = metrics
+                self.runs.watches += (metrics.watch,)
+                if self.keeper is not None:
+                    self.keeper.watches += (metrics.watch,)
+                self.counting.set()
+        return self.metrics
+
+    def count_refusal(self, status: int, code: str) -> None:
+        if self.metrics is not None:
+            self.metrics.refused(status, code)
 
     def empty_queue(self) -> None:
         """Whoever waits for a place will not get one here."""
