@@ -21,6 +21,11 @@ from turnstream.events import (
     UsageReport,
     UserMessage,
 )
+from turnstream.guardrails import patterns
+from turnstream.guardrails.agent import Guardrails
+from turnstream.guardrails.matching import PatternRule
+from turnstream.guardrails.review import AskingRule
+from turnstream.testing.models import ScriptedModel
 from turnstream.tools.ask_user import AskUser
 from turnstream.tools.wrap import Approved
 
@@ -102,3 +107,8 @@ FORM = {
 }
 asking = Agent(Asking(), [AskUser()], name="asking")
 form = Agent(Asking(), [AskUser(FORM)], name="form")
+WORDS = AskingRule(
+    PatternRule("words", patterns.find_words(["sesame"]), None),
+    mask=PatternRule("words", patterns.find_words(["sesame"]), "**"),
+)
+guarded = Agent(ScriptedModel(["Say sesame, it opens."]), name="guarded", guardrails=Guardrails(output_asking=[WORDS]))

@@ -95,3 +95,12 @@ def test_without_a_terminal_it_is_said_where_one_can_answer() -> None:
     done = subprocess.run(command, input="Oslo\n", capture_output=True, text=True, check=False, timeout=60, cwd=ROOT)
     assert "nobody is asked" in done.stderr
     assert "Heard: The user cannot be asked here." in done.stdout
+
+
+@pytest.mark.parametrize(("answer", "told"), [("y", "sesame, it opens."), ("n", "ended by content_filter")])
+@pytest.mark.parametrize("talk", [("tests/cli/agents.py:guarded", "--message", "hi")], indirect=True)
+def test_a_guardrail_asks_before_the_rest_of_an_answer_is_shown(talk: Talk, answer: str, told: str) -> None:
+    talk.until("holds the rest of the answer back. May it be shown? [y/N] ")
+    assert "opens" not in talk.shown
+    talk.type(f"{answer}\n")
+    talk.until(told)

@@ -166,11 +166,11 @@ class Conversation:
 
         if self.approve is None:
             return await self._show(self.agent.run(request))
-        asked = Questions(self.approve)
+        asked = Questions(self.approve, request)
         run = await self._show(self.agent.run(request, approve=self.approve, wait=asked.keep))
         while run.waiting is not None:
             progress = await asked.answer()
-            resumed = self.agent.resume(request, progress, run_id=run.id, approve=self.approve)
+            resumed = self.agent.resume(asked.request, progress, run_id=run.id, approve=self.approve)
             run = await self._show(resumed, asked.keep_on)
         return run
 

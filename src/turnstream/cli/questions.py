@@ -17,12 +17,14 @@ _PRINCIPAL = "anonymous"
 class Questions:
     """Of one run. What it has told is kept here for as long as it goes on."""
 
-    def __init__(self, terminal: Terminal) -> None:
+    def __init__(self, terminal: Terminal, request: requests.RunRequest) -> None:
+        self.request = request  # as the run answers it: guardrails may have changed it
         self._terminal = terminal
         self._kept = log.Fold()
 
     async def keep(self, request: requests.RunRequest, told: Sequence[events.LogEvent]) -> None:
         """It begins to wait (`protocols.BeginWait`)."""
+        self.request = request
         self.keep_on(told)
 
     def keep_on(self, told: Iterable[events.LogEvent]) -> None:
@@ -50,19 +52,21 @@ class Questions:
     async def _read(self, ask: asks.Ask, call: messages.ToolCall) -> asks.Answer:
         text = _lines(ask.text)
         if ask.kind == "approval":
-            return _yes_or_no(ask, await self._terminal(call))
-        if ask.kind == "outcome":
-            line = await self._terminal.read(f"{text} [y/N] ")
-            return _yes_or_no(ask, line is not None and is_yes(line))
+            return _said(ask, await self._terminal(call))
+        if ask.kind != "question":
+            return await self._yes_or_no(ask, text)
         if ask.url is not None:
-            line = await self._terminal.read(f"{text}\n{printable(ask.url)}\nHave you been there? [y/N] ")
-            return _yes_or_no(ask, line is not None and is_yes(line))
+            return await self._yes_or_no(ask, f"{text}\n{printable(ask.url)}\nHave you been there?")
         fields = _fields(ask.schema)
         if fields is None:
             line = await self._terminal.read(f"{text}{_hint(ask.schema)} (an empty line is no answer) ")
             return _given(ask, text=_chosen(line, ask.schema)) if line else _cancelled(ask)
         self._terminal.say(text)
         return await self._fill(ask, fields)
+
+    async def _yes_or_no(self, ask: asks.Ask, question: str) -> asks.Answer:
+        line = await self._terminal.read(f"{question} [y/N] ")
+        return _said(ask, line is not None and is_yes(line))
 
     async def _fill(self, ask: asks.Ask, fields: Mapping[str, Mapping[str, Any]]) -> asks.Answer:
         """A form, field by field. One that is left empty is not in the answer."""
@@ -148,5 +152,5 @@ def _cancelled(ask: asks.Ask) -> asks.Answer:
     return asks.Answer(ask.code, "cancel")
 
 
-def _yes_or_no(ask: asks.Ask, is_yes: bool) -> asks.Answer:
-    return asks.Answer(ask.code, "accept" if is_yes else "decline")
+def _said(ask: asks.Ask, yes: bool) -> asks.Answer:
+    return asks.Answer(ask.code, "accept" if yes else "decline")

@@ -11,17 +11,20 @@ from starlette.requests import Request
 from starlette.types import Scope
 
 from turnstream.server import addresses
+from turnstream.service import ServerSettings
 
 _HOST = re.compile(r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?$")
 _PREFIX = re.compile(r"^(/[A-Za-z0-9._~-]+)+$")
 
 
-def base_url(scope: Scope, trusted: Sequence[str]) -> str:
-    """Where the client reaches the server: by what it asked, and by what the proxy says if that is one of the
-    ``trusted`` addresses or networks. A proxy on this machine is believed that it speaks TLS to them."""
+def base_url(scope: Scope, settings: ServerSettings) -> str:
+    """Where the client reaches the server: by what the configuration says, else by what it asked, and by what the
+    proxy says if that is a trusted one. A proxy on this machine is believed that it speaks TLS to them."""
+    if settings.public_url:
+        return settings.public_url
     url = Request(scope).base_url
     peer, headers = (scope.get("client") or ("",))[0], Headers(scope=scope)
-    if trusts(peer, trusted):
+    if trusts(peer, settings.trusted_proxies):
         return str(_as_forwarded(url, headers))
     if headers.get("x-forwarded-proto") == "https" and addresses.is_loopback(peer):
         url = url.replace(scheme="https")

@@ -58,7 +58,7 @@ class Reader:
             statuses=self.settings.statuses,
             method=method,
             agents=agents,
-            base_url=self._base_url() if is_get else "",
+            base_url=proxies.base_url(self.scope, self.settings) if is_get else "",
             path=self.scope["path"],
             secured=self.settings.asks_who,
             can_keep=can_keep,
@@ -69,10 +69,6 @@ class Reader:
     async def body(self) -> bytes:
         """Of a request that is for no dialect. Raises as `read` does."""
         return await self._body(headers(self.scope))
-
-    def _base_url(self) -> str:
-        """Where clients reach the server."""
-        return self.settings.public_url or proxies.base_url(self.scope, self.settings.trusted_proxies)
 
     async def _body(self, fields: Mapping[str, str]) -> bytes:
         limit = self.settings.max_body

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, Response
 from turnstream import asks, errors
 from turnstream.api import runs as api_bodies
 from turnstream.dialects import asking, body as bodies
-from turnstream.server import links, people, refusals, scopes
+from turnstream.server import links, people, proxies, refusals, scopes
 from turnstream.server.endpoints import routing
 from turnstream.service import ServerSettings
 
@@ -22,7 +22,7 @@ def add(api: routing.Api, asked: people.People, settings: ServerSettings, refuse
     signed = links.Links(asked.runs)
 
     async def show_linked(request: Request, found: people.Found) -> dict[str, Any]:
-        base_url = settings.public_url or str(request.base_url)
+        base_url = proxies.base_url(request.scope, settings)
         return {**show(found), "link": await signed.make(found, base_url, scopes.principal(request.scope).name)}
 
     @route("GET", "/v1/approvals", "The open questions that you may answer, the newest first.")
