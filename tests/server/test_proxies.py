@@ -42,6 +42,12 @@ async def test_below_a_path_all_is_found_and_addresses_have_it() -> None:
         assert (await served.get("/ai/agentsv1/models"))[0] == 404
 
 
+async def test_the_document_of_the_api_says_that_the_api_is_beside_it() -> None:
+    async with serving(agent(), root_path="/ai") as served:
+        for path in ("/ai/openapi.json", "/openapi.json"):
+            assert (await served.get(path))[2]["servers"] == [{"url": "."}]
+
+
 async def test_a_key_is_asked_below_a_path_too() -> None:
     async with serving(agent(), root_path="/ai", keys=("key-one-1",)) as served:
         assert (await served.get("/ai/v1/models"))[0] == 401

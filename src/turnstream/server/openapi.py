@@ -115,6 +115,7 @@ def document(rows: Sequence[routing.Row], routes: Iterable[base.Route]) -> dict[
         "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     }
     made["security"] = [{}, {"bearer": []}, {"key": []}]
+    made["servers"] = [{"url": "."}]  # beside the document, also where a proxy has both below a path
     return made
 
 
