@@ -65,7 +65,8 @@ class Runs:
         self.database = database
         self.limits = limits or rules.Limits()
         self.feeds = feeds.Feeds(self.read, self._log_state)
-        self.writer = sqlite_log.LogWriter(database)
+        self._log = sqlite_log.Log(database)
+        self.writer = sqlite_log.LogWriter(database, self._log)
         self._queue = LocalQueue()
         self._claims: dict[str, Claim] = {}
         self._left = False
@@ -157,10 +158,10 @@ class Runs:
             status, request = row
             if status == "running":
                 return []
-            new, numbered = codec.decode_new_run(request), sqlite_log.read_log(db, run_id, 0)
+            new, numbered = codec.decode_new_run(request), self._log.read(db, run_id)
             end, said = rules.cancelled(new, numbered)
             seq = 1 + (numbered[-1][0] if numbered else 0)
-            sqlite_log.store(db, appends.Append(new, seq, uuid.uuid4().hex, [end], said))
+            self._log.store(db, appends.Append(new, seq, uuid.uuid4().hex, [end], said))
             return [(seq, end)]
 
         added = await self.database.call(job, durable=True)
@@ -178,8 +179,8 @@ class Runs:
             new, batch = codec.decode_new_run(row[0]), rules.answer(codec.decode_ending(row[1]), answered)
             if batch is None:
                 return None
-            seq = 1 + sqlite_log.log_end(db, run_id)
-            sqlite_log.store(db, appends.Append(new, seq, uuid.uuid4().hex, batch, ()))
+            seq = 1 + self._log.end(db, run_id)
+            self._log.store(db, appends.Append(new, seq, uuid.uuid4().hex, batch, ()))
             return new, seq, batch
 
         if (accepted := await self.database.call(job, durable=True)) is None:
@@ -195,7 +196,7 @@ class Runs:
     async def keep(self, new: protocols.NewRun, batch: Sequence[events.LogEvent]) -> None:
         def job(db: sqlite3.Connection) -> None:
             self._insert(db, new)
-            sqlite_log.store(db, appends.Append(new, 1, uuid.uuid4().hex, batch, ()))
+            self._log.store(db, appends.Append(new, 1, uuid.uuid4().hex, batch, ()))
 
         await self.database.call(job, durable=True)
         self.database.posted.set()
@@ -229,8 +230,7 @@ class Runs:
         def job(db: sqlite3.Connection) -> int:
             now = time.time()
             db.execute("update run set key = null where key is not null and created_at < ?", [now - rules.KEY_LIFETIME])
-            expired = "select id from run where ended_at < ?"
-            return db.execute(f"delete from run_event where run_id in ({expired})", [now - older_than]).rowcount
+            return self._log.expire(db, now - older_than)
 
         return await self.database.call(job)
 
@@ -240,7 +240,7 @@ class Runs:
             await claim.give_back()
 
     async def read(self, run_id: str, after: int, *, whole: bool = False) -> protocols.NumberedEvents:
-        return await self.database.call(lambda db: sqlite_log.read_log(db, run_id, after, -1 if whole else 200))
+        return await self.database.call(lambda db: self._log.read(db, run_id, after, -1 if whole else 200))
 
     def forget(self, claim: Claim, *, give_back: bool = False) -> None:
         """The claim is over; without ``give_back`` nobody else shall have its run."""
@@ -271,7 +271,7 @@ class Runs:
     async def _log_state(self, run_id: str) -> feeds.LogState | None:
         def job(db: sqlite3.Connection) -> feeds.LogState | None:
             row = db.execute("select status from run where id = ? and kept", [run_id]).fetchone()
-            return None if row is None else feeds.LogState(row[0], sqlite_log.log_end(db, run_id))
+            return None if row is None else feeds.LogState(row[0], self._log.end(db, run_id))
 
         return await self.database.call(job)
 

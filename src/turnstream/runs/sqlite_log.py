@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from turnstream import errors, protocols
+from turnstream.runs import sqlite_appends
 from turnstream.runs.appends import Append, Settle
 from turnstream.storage import codec, outbox
 from turnstream.storage.sqlite import Database
@@ -22,17 +23,63 @@ OPEN = "status in ('queued', 'running', 'waiting')"
 # Seconds until a statement that the database refused is tried again.
 _PAUSE = 0.5
 _INSERT = "insert into run_event (run_id, seq, count, owner, events) values (?, ?, ?, ?, ?)"
-_INSERT_ONE = (
-    "insert into run_event (run_id, seq, count, owner, events) select id, ?2, ?3, ?4, ?5 from run where id = ?1 "
-    "on conflict do update set count = excluded.count where owner = excluded.owner"
-)
+_HOLDER = "select owner from run_event where run_id = ? and seq <= ? order by seq desc limit 1"
+
+
+class Log:
+    """The logs of all runs, in the thread of the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._recent = sqlite_appends.RecentAppends()
+        database.when_undone(self._recent.forget)
+
+    def store_all(self, db: sqlite3.Connection, appends: Sequence[Append]) -> list[bool]:
+        """Which of them were stored. The others are fenced, or their runs were deleted."""
+        if all(append.status is None for append in appends) and self._recent.add(db, appends):
+            return [True] * len(appends)
+        return [self.store(db, append) for append in appends]
+
+    def store(self, db: sqlite3.Connection, append: Append) -> bool:
+        """Nothing is stored in a place that is taken. If it is its own owner's, this is the append whose answer was
+        lost: an owner has one at a time."""
+        self._recent.move(db, append.new.id)
+        if (end := sqlite_appends.log_end(db, append.new.id)) is None:
+            return False
+        if append.seq <= end:
+            (owner,) = db.execute(_HOLDER, (append.new.id, append.seq)).fetchone()
+            if owner != append.owner:
+                return False
+        else:
+            db.execute(_INSERT, append.row)
+        if append.status is not None:
+            _change_status(db, append)
+        return True
+
+    def read(self, db: sqlite3.Connection, run_id: str, after: int = 0, limit: int = -1) -> protocols.NumberedEvents:
+        """The events behind ``after``, of at most so many appends."""
+        self._recent.move(db, run_id)
+        select = "select seq, events from run_event where run_id = ? and seq + count > ? + 1 order by seq limit ?"
+        rows: list[Any] = db.execute(select, (run_id, after, limit)).fetchall()
+        numbered = [each for seq, data in rows for each in codec.decode_events(seq, data)]
+        return [each for each in numbered if each[0] > after]
+
+    def end(self, db: sqlite3.Connection, run_id: str) -> int:
+        """The seq of the last event, 0 before the first."""
+        self._recent.move(db, run_id)
+        return sqlite_appends.log_end(db, run_id) or 0
+
+    def expire(self, db: sqlite3.Connection, ended_before: float) -> int:
+        """Forget the logs of runs that ended before. The number of appends that they had."""
+        self._recent.move_all(db)
+        expired = "select id from run where ended_at < ?"
+        return db.execute(f"delete from run_event where run_id in ({expired})", [ended_before]).rowcount
 
 
 class LogWriter:
     """Stores what is appended in this process."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, log: Log) -> None:
+        self._database, self._log = database, log
         self._gathered: list[tuple[Append, Settle]] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -59,7 +106,7 @@ class LogWriter:
         stored: Sequence[bool | BaseException]
         while True:
             try:
-                stored = await self._database.call(partial(store_all, appends=appends), durable=durable)
+                stored = await self._database.call(partial(self._log.store_all, appends=appends), durable=durable)
                 break
             except errors.StoreError:
                 await asyncio.sleep(_PAUSE)
@@ -79,29 +126,6 @@ class LogWriter:
             await asyncio.wait(self._tasks)
 
 
-def store_all(db: sqlite3.Connection, appends: Sequence[Append]) -> list[bool]:
-    """Which of them were stored. Those of one statement are, if all can be; else each is tried alone."""
-    if len(appends) == 1:
-        return [store(db, appends[0])]
-    db.execute("savepoint appends")
-    try:
-        db.executemany(_INSERT, [append.row for append in appends])
-    except sqlite3.IntegrityError:  # some are fenced, or their runs were deleted
-        db.execute("rollback to appends")
-        return [store(db, append) for append in appends]
-    finally:
-        db.execute("release appends")
-    return [True] * len(appends)
-
-
-def store(db: sqlite3.Connection, append: Append) -> bool:
-    if not db.execute(_INSERT_ONE, append.row).rowcount:
-        return False
-    if append.status is not None:
-        _change_status(db, append)
-    return True
-
-
 def _change_status(db: sqlite3.Connection, append: Append) -> None:
     claims = ", claims = 0" if append.status == "waiting" else ""
     update = f"update run set status = ?, ending = ?, ended_at = ?{claims} where id = ? and {OPEN}"
@@ -112,17 +136,3 @@ def _change_status(db: sqlite3.Connection, append: Append) -> None:
         db.execute("update run set length = ?, outputs = ? where id = ?", (length, append.outputs, append.new.id))
     if changed and append.posts and append.status is not None:
         outbox.post(db, append.new, append.status, append.last)
-
-
-def read_log(db: sqlite3.Connection, run_id: str, after: int, limit: int = -1) -> protocols.NumberedEvents:
-    """The events behind ``after``, of at most so many appends."""
-    select = "select seq, events from run_event where run_id = ? and seq + count > ? + 1 order by seq limit ?"
-    rows: list[Any] = db.execute(select, (run_id, after, limit)).fetchall()
-    numbered = [each for seq, data in rows for each in codec.decode_events(seq, data)]
-    return [each for each in numbered if each[0] > after]
-
-
-def log_end(db: sqlite3.Connection, run_id: str) -> int:
-    select = "select coalesce(max(seq + count - 1), 0) from run_event where run_id = ?"
-    end: int = db.execute(select, [run_id]).fetchone()[0]
-    return end

@@ -73,6 +73,15 @@ encode_ending, decode_ending = _ending.encode, _ending.decode
 encode_new_run, decode_new_run = _new_run.encode, _new_run.decode
 
 
+_EVENTS_OPEN, _EVENTS_CLOSE = encode_events(()).split(b"[]")
+
+
+def join_events(encoded: Sequence[bytes]) -> bytes:
+    """The events of several values as one value; none of them may be empty."""
+    start, stop = len(_EVENTS_OPEN) + 1, -len(_EVENTS_CLOSE) - 1
+    return b"%b[%b]%b" % (_EVENTS_OPEN, b",".join([each[start:stop] for each in encoded]), _EVENTS_CLOSE)
+
+
 def decode_events(seq: int, data: bytes) -> protocols.NumberedEvents:
     """The events of one append, numbered from its ``seq`` on."""
     return list(enumerate(_events.decode(data), seq))

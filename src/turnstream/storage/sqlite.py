@@ -14,7 +14,7 @@ import os
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
@@ -54,6 +54,7 @@ class Database:
         self._gathered: list[_Call] = []
         self._lock: IO[bytes] | None = None
         self._thread: threading.Thread | None = None
+        self._undo: list[Callable[[], None]] = []
         self.posted = asyncio.Event()  # set by whoever has put letters into it (`turnstream.storage.outbox`)
 
     def _exists(self) -> bool:
@@ -93,6 +94,10 @@ class Database:
         self._gathered.append(_Call(job, durable, done))
         return await done
 
+    def when_undone(self, forget: Callable[[], None]) -> None:
+        """Have this called, in the thread, when what jobs did is taken back: for those that remember what it was."""
+        self._undo.append(forget)
+
     def _hand_over(self) -> None:
         if self._gathered:
             self._calls.put(self._gathered)
@@ -116,9 +121,10 @@ class Database:
             opened(None, error)
             return
         opened(None, None)
+        transactions = _Transactions(connection, self._undo)
         try:
             while calls := self._next_calls():
-                _reply(_transaction(connection, calls))
+                _reply(transactions.perform(calls))
         finally:
             connection.close()
             self._unlock()
@@ -185,35 +191,69 @@ def _settle(answers: list[_Answer]) -> None:
             future.set_exception(error)
 
 
-def _transaction(connection: sqlite3.Connection, calls: list[_Call]) -> list[_Answer]:
-    """All calls in one transaction; their answers."""
-    results: list[tuple[Any, BaseException | None]] = []
-    try:
-        connection.execute(f"pragma synchronous = {'full' if any(call.durable for call in calls) else 'normal'}")
-        connection.execute("begin immediate")
-        results = [_in_savepoint(connection, call.job) for call in calls]
-        connection.execute("commit")
-    except sqlite3.Error as error:
-        if connection.in_transaction:
-            connection.execute("rollback")
-        refused = errors.StoreError("The database does not write.")
-        refused.__cause__ = error
-        results = [(None, refused)] * len(calls)
-    return [(call.done, result, failure) for call, (result, failure) in zip(calls, results, strict=True)]
+class _Transactions:
+    """Of one connection. ``undo`` is called after what was done is taken back."""
 
+    def __init__(self, connection: sqlite3.Connection, undo: Sequence[Callable[[], None]]) -> None:
+        self._connection, self._undo = connection, undo
+        self._synchronous = ""
 
-def _in_savepoint(connection: sqlite3.Connection, job: Job[Any]) -> tuple[Any, BaseException | None]:
-    connection.execute("savepoint call")
-    try:
-        result = job(connection)
-    except sqlite3.OperationalError:
-        raise  # the disk is full or broken: the whole transaction fails
-    except Exception as error:
-        connection.execute("rollback to call")
-        connection.execute("release call")
-        return None, error
-    connection.execute("release call")
-    return result, None
+    def perform(self, calls: list[_Call]) -> list[_Answer]:
+        """All calls in one transaction; their answers."""
+        execute = self._connection.execute
+        results: list[tuple[Any, BaseException | None]] = []
+        try:
+            self._synchronize(full=any(call.durable for call in calls))
+            execute("begin immediate")
+            if len(calls) == 1:
+                results = [self._perform_alone(calls[0].job)]
+            else:
+                results = [self._perform_in_savepoint(call.job) for call in calls]
+            if self._connection.in_transaction:
+                execute("commit")
+        except sqlite3.Error as error:
+            if self._connection.in_transaction:
+                execute("rollback")
+            self._take_back()
+            refused = errors.StoreError("The database does not write.")
+            refused.__cause__ = error
+            results = [(None, refused)] * len(calls)
+        return [(call.done, result, failure) for call, (result, failure) in zip(calls, results, strict=True)]
+
+    def _synchronize(self, *, full: bool) -> None:
+        wanted = "full" if full else "normal"
+        if wanted != self._synchronous:
+            self._connection.execute(f"pragma synchronous = {wanted}")
+            self._synchronous = wanted
+
+    def _perform_alone(self, job: Job[Any]) -> tuple[Any, BaseException | None]:
+        try:
+            return job(self._connection), None
+        except sqlite3.OperationalError:
+            raise  # the disk is full or broken
+        except Exception as error:
+            self._connection.execute("rollback")
+            self._take_back()
+            return None, error
+
+    def _perform_in_savepoint(self, job: Job[Any]) -> tuple[Any, BaseException | None]:
+        execute = self._connection.execute
+        execute("savepoint call")
+        try:
+            result = job(self._connection)
+        except sqlite3.OperationalError:
+            raise  # the whole transaction fails
+        except Exception as error:
+            execute("rollback to call")
+            execute("release call")
+            self._take_back()
+            return None, error
+        execute("release call")
+        return result, None
+
+    def _take_back(self) -> None:
+        for forget in self._undo:
+            forget()
 
 
 def _migrate(connection: sqlite3.Connection, place: str) -> None:

@@ -1,0 +1,141 @@
+"""Appends to many logs of a SQLite file at once, for the price of one.
+
+The table of the logs is ordered by run: a hundred runs that append at once write a hundred pages there. So what runs
+append together while they stream becomes one row of another table, a journal, and is remembered here. When there is
+much of it, it goes to the logs, where all that a run has appended meanwhile is one row, and the journal is emptied.
+Whoever reads a log, or ends it, has its part written first.
+
+The journal and the logs are written in the same transactions as all else. What is remembered is in the journal, and is
+read from there when the program starts and whenever a transaction was taken back; what of it is in the logs already is
+passed over. Only the thread of the database comes here.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from itertools import groupby
+
+import msgspec
+from msgspec import Struct
+
+from turnstream.runs.appends import Append
+from turnstream.storage import codec
+
+# Of appends and of bytes: then they go to the logs.
+MOST, MOST_BYTES = 2000, 2**20
+
+
+class _Row(Struct, frozen=True, array_like=True, gc=False):
+    """As an append has it (`Append.row`)."""
+
+    run_id: str
+    seq: int
+    count: int
+    owner: str
+    events: bytes
+
+    @property
+    def last(self) -> int:
+        return self.seq + self.count - 1
+
+
+class _Place:
+    """Where the log of a run ends, and what of it is not among the logs yet."""
+
+    __slots__ = ("end", "rows")
+
+    def __init__(self, end: int) -> None:
+        self.end = end
+        self.rows: list[_Row] = []
+
+
+_decoder = msgspec.msgpack.Decoder(list[_Row])
+
+
+class RecentAppends:
+    def __init__(self) -> None:
+        self._places: dict[str, _Place] = {}
+        self._count = self._bytes = 0
+        self._known = False
+
+    def forget(self) -> None:
+        """What was done last is taken back."""
+        self._known = False
+
+    def add(self, db: sqlite3.Connection, appends: Sequence[Append]) -> bool:
+        """Whether all are stored. None is if one is not the next of its log, or if its run was deleted."""
+        self._read(db)
+        if self._count >= MOST or self._bytes >= MOST_BYTES:
+            self.move_all(db)
+        places: dict[str, _Place] = {}
+        for append in appends:
+            run_id = append.new.id
+            place = self._place(db, run_id)
+            if place is None or append.seq != place.end + 1 or run_id in places:
+                return False
+            places[run_id] = place
+        rows = [_Row(*append.row) for append in appends]
+        db.execute("insert into recent_append (appends) values (?)", [msgspec.msgpack.encode(rows)])
+        for row, place in zip(rows, places.values(), strict=True):
+            self._remember(place, row)
+        return True
+
+    def move(self, db: sqlite3.Connection, run_id: str) -> None:
+        """Let the log of the run be complete, for whoever reads it, or appends to it by other means."""
+        self._read(db)
+        if (place := self._places.pop(run_id, None)) is not None:
+            _write(db, place.rows)
+
+    def move_all(self, db: sqlite3.Connection) -> None:
+        self._read(db)
+        for run_id in sorted(self._places):
+            _write(db, self._places[run_id].rows)
+        db.execute("delete from recent_append")
+        self._places, self._count, self._bytes = {}, 0, 0
+
+    def _place(self, db: sqlite3.Connection, run_id: str) -> _Place | None:
+        """None for a run that is not there."""
+        if (place := self._places.get(run_id)) is None and (end := log_end(db, run_id)) is not None:
+            place = self._places[run_id] = _Place(end)
+        return place
+
+    def _remember(self, place: _Place, row: _Row) -> None:
+        place.end = row.last
+        place.rows.append(row)
+        self._count += 1
+        self._bytes += len(row.events)
+
+    def _forget_log(self, run_id: str) -> None:
+        self._places.pop(run_id, None)
+
+    def _read(self, db: sqlite3.Connection) -> None:
+        if self._known:
+            return
+        db.create_function("forget_log", 1, self._forget_log)
+        db.execute(
+            "create temp trigger if not exists forget_log after delete on main.run begin select forget_log(old.id); end"
+        )
+        self._places, self._count, self._bytes = {}, 0, 0
+        for (appends,) in db.execute("select appends from recent_append order by number").fetchall():
+            for row in _decoder.decode(appends):
+                place = self._place(db, row.run_id)
+                if place is not None and row.seq > place.end:
+                    self._remember(place, row)
+        self._known = True
+
+
+def _write(db: sqlite3.Connection, rows: Sequence[_Row]) -> None:
+    """The rows of one run, which follow each other: as one, for each of its owners."""
+    insert = "insert into run_event (run_id, seq, count, owner, events) select id, ?, ?, ?, ? from run where id = ?"
+    for owner, group in groupby(rows, lambda row: row.owner):
+        own = list(group)
+        count, events = sum(row.count for row in own), codec.join_events([row.events for row in own])
+        db.execute(insert, (own[0].seq, count, owner, events, own[0].run_id))
+
+
+def log_end(db: sqlite3.Connection, run_id: str) -> int | None:
+    """The seq of the last event that is among the logs, 0 before the first; None for a run that is not there."""
+    last = "select seq + count - 1 from run_event where run_id = ? order by seq desc limit 1"
+    row = db.execute(f"select coalesce(({last}), 0) from run where id = ?", (run_id, run_id)).fetchone()
+    return None if row is None else int(row[0])
