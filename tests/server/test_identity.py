@@ -12,12 +12,13 @@ import pytest
 from joserfc import jwk, jwt
 
 from tests.agent.scripted import Box, Scripted, calls, says
-from tests.server.serving import ASK, Served, serving
+from tests.server.serving import ASK, CHAT, STREAM, Served, serving, until
 from tests.server.test_refusals import DIALECTS
 from turnstream.agent import Agent
 from turnstream.events import RunContext, ToolCall, ToolOutput
 from turnstream.identity import Issuer, Key, Users, directory, jwks, records
 from turnstream.identity.files import KeyFile
+from turnstream.testing.models import ScriptedModel
 
 KEYS = (Key("a-key", "alice"), Key("b-key", "bob"), Key("a-new-key", "alice"), Key("late", "carol", expires_at=1.0))
 
@@ -79,6 +80,32 @@ async def test_a_revoked_key_opens_nothing_without_a_restart(tmp_path: Path, mon
         await file.revoke("alice", 2.0)
         await asyncio.wait_for(answers(served, 401), 20)
     assert (await file.list_records())[0][1] is not None, "and when it was used last is known"
+
+
+@pytest.mark.parametrize("headers", [{}, {"x-on-disconnect": "go_on"}])
+async def test_the_runs_of_a_revoked_key_end(
+    headers: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(directory, "EVERY", 0.02)
+    file = KeyFile(tmp_path / "keys.json")
+    made = [records.make(name, 1.0) for name in ("alice", "bob", "bob")]
+    for _, record in made:
+        await file.add(record)
+    endless = Agent(ScriptedModel([["Once upon", asyncio.Event()]], repeat=True), name="agent")
+    store = f"sqlite:{tmp_path / 'store.db'}"
+    async with serving(endless, keys_file=file.path, store=store) as served:
+        streams = []
+        for key, _ in made[:2]:
+            named = {"authorization": f"Bearer {key}", **headers}
+            stream = await served.client.post(f"{served.url}{CHAT}", json=STREAM, headers=named)
+            await until(stream.content, b"Once")
+            streams.append(stream)
+        await file.revoke(made[1][1].id, 2.0)  # bob has another
+        await file.revoke("alice", 2.0)
+        await until(streams[0].content, b"cancelled" if headers else b"key_revoked")
+        assert [handle.principal for handle in served.server.state.runs.live.values()] == ([] if headers else ["bob"])
+        for stream in streams:
+            stream.close()
 
 
 async def test_a_server_whose_last_key_was_revoked_stays_closed(tmp_path: Path) -> None:

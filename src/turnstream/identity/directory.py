@@ -31,7 +31,8 @@ _NOTE_EVERY = 60.0  # seconds between two notes of when keys were used last
 
 class Directory:
     """``async with`` it: until then it knows the keys of the configuration alone. ``tokens`` are those who can check
-    them, if the server believes any issuer."""
+    them, if the server believes any issuer. ``tell_gone`` hears the names of principals whose last key was revoked, or
+    has expired."""
 
     def __init__(
         self,
@@ -40,7 +41,9 @@ class Directory:
         tokens: Tokens | None = None,
         clock: Callable[[], float] = time.time,
         every: float | None = None,
+        tell_gone: Callable[[frozenset[str]], None] = lambda names: None,
     ) -> None:
+        self._tell_gone = tell_gone
         named = [key if isinstance(key, keys.Key) else keys.Key(key) for key in configured]
         self._fixed = [key for key in named if key.file is None]
         self._sources = [*(files.SecretFile(key) for key in named if key.file is not None), *sources]
@@ -64,7 +67,7 @@ class Directory:
             if self.tokens is not None:
                 await stack.enter_async_context(self.tokens)
             self._stack = stack.pop_all()
-        if self._sources:
+        if self._sources or any(key.expires_at is not None for key in self._fixed):
             self._task = asyncio.create_task(self._follow())
         return self
 
@@ -84,6 +87,10 @@ class Directory:
             self._uses[found[0].id] = self._clock()
         return found
 
+    def names(self) -> frozenset[str]:
+        """The principals that have a key now."""
+        return self._keys.names()
+
     async def _load(self, at: int) -> None:
         source = self._sources[at]
         version = await source.version()
@@ -94,11 +101,14 @@ class Directory:
         self._keys = keys.Keys([*self._fixed, *(key for found in self._found for key in found)], self._clock)
 
     async def _follow(self) -> None:
-        noted = self._clock()
+        noted, names = self._clock(), self.names()
         while True:
             await asyncio.sleep(self._every)
             for at in range(len(self._sources)):
                 await self._try(self._load(at))
+            before, names = names, self.names()
+            if gone := before - names:
+                self._tell_gone(gone)
             if self._clock() - noted >= _NOTE_EVERY:
                 noted = self._clock()
                 await self._try(self._note_uses())

@@ -67,6 +67,12 @@ class Keys:
         expires_at = found[0].expires_at
         return found if expires_at is None or self._clock() < expires_at else None
 
+    def names(self) -> frozenset[str]:
+        """The principals of all that have not expired."""
+        now = self._clock()
+        found = self._keys.values()
+        return frozenset(who.name for key, who in found if key.expires_at is None or now < key.expires_at)
+
     def principal(self, shown: Iterable[bytes]) -> requests.Principal | None:
         """Whose the first key is that is one of these; None if none is."""
         return next((found[1] for candidate in shown if (found := self.find(candidate)) is not None), None)

@@ -90,7 +90,7 @@ class Keeper:
         self.watches = tuple(watches)
         self._threads = threads
         self._agents = _Fixed(agents) if isinstance(agents, Mapping) else agents
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], protocols.Claim] = {}
         self._loops: list[asyncio.Task[None]] = []
         self._ticks = Ticks(lambda: self.owned)
 
@@ -139,6 +139,14 @@ class Keeper:
             await asyncio.wait(tasks)
         await self.runs.leave()
 
+    async def cancel_of(self, principals: Callable[[requests.Principal], bool]) -> None:
+        """Those that this process executes for them."""
+        for claim in [claim for claim in self._tasks.values() if principals(claim.new.request.principal)]:
+            try:
+                await self.runs.cancel(claim.new.principal, claim.new.id)
+            except errors.StoreError:
+                logger.warning("run %s could not be cancelled", claim.new.id, exc_info=True)
+
     async def _claim(self) -> None:
         async for claim in self.runs.claims():
             self._execute_soon(claim)
@@ -161,8 +169,8 @@ class Keeper:
 
     def _execute_soon(self, claim: protocols.Claim) -> None:
         task = asyncio.create_task(self._execute(claim))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = claim
+        task.add_done_callback(self._tasks.pop)
 
     async def _execute(self, claim: protocols.Claim) -> None:
         new, began = claim.new, time.monotonic()

@@ -101,6 +101,7 @@ class Application:
     ) -> None:
         self._state, self._load, self._spread = state, load, spread
         self._loading = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
         state.runs.watches += service.watches
         settings = service.settings
         self._store = store = stores.make(settings.store, service.folder, settings.memory_limit)
@@ -142,7 +143,10 @@ class Application:
             service = await asyncio.to_thread(self._load)
             fixed = versions.keep_fixed(service, self._versions.current.service.settings)
             checks.check(service.settings, service.agents)
+            before = self._versions.current.names()
             await self._versions.replace(self._build(service))
+            if gone := before - self._versions.current.names():
+                self._end_runs_of(gone)
             self._apply(service)
         log.info("the configuration was loaded anew; agents: %s", ", ".join(service.agents))
         if fixed:
@@ -182,13 +186,24 @@ class Application:
         keeps = self._store.runs is not None
         kept = KeptRuns(self._keeper, self._conversations, self._exchanges, keeps=keeps, pushes=self._store.pushes)
         asked = People(self._keeper, service.agents)
-        directory = identities.directory(settings, service.folder)
+        directory = identities.directory(settings, service.folder, self._end_runs_of)
         api = self._api(service, kept, asked, table, refuse)
         dialects = Dialects(service, state, admission, self._conversations, kept, asked, refuse)
         stack: ASGIApp = _Router(table, dialects, _Bounded(api, settings, state, refuse))
         for layer, args, kwargs in reversed(_middleware(settings, state, directory, table, refuse)):
             stack = layer(stack, *args, **kwargs)
-        return versions.Version(service, stack, directory, service, admission, meter=admission.meter_for)
+        return versions.Version(
+            service, stack, directory, service, admission, meter=admission.meter_for, names=directory.names
+        )
+
+    def _end_runs_of(self, names: frozenset[str]) -> None:
+        """Their keys are gone, unless the configuration of now has others for them."""
+        if not (names := names - self._versions.current.names()):
+            return
+        log.info("a key of %s was revoked or has expired: their runs end", ", ".join(sorted(names)))
+        task = asyncio.create_task(self._state.end_runs_of(names))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     @asynccontextmanager
     async def _live(self, _: Starlette) -> AsyncIterator[None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from turnstream.identity.tokens import Tokens
 
 
-def directory(settings: ServerSettings, folder: Path | None) -> identity.Directory:
+def directory(
+    settings: ServerSettings, folder: Path | None, tell_gone: Callable[[frozenset[str]], None] = lambda names: None
+) -> identity.Directory:
     """Raises `ConfigurationError` where tokens cannot be checked."""
-    return identity.Directory(settings.keys, list(_sources(settings, folder)), _tokens(settings))
+    return identity.Directory(settings.keys, list(_sources(settings, folder)), _tokens(settings), tell_gone=tell_gone)
 
 
 def _tokens(settings: ServerSettings) -> Tokens | None:

@@ -6,7 +6,7 @@ import asyncio
 import importlib
 from typing import TYPE_CHECKING
 
-from turnstream import errors, events, usage
+from turnstream import errors, events, requests, usage
 from turnstream.runs import keeper, places, supervisor
 from turnstream.server import budget, sockets, triggers
 from turnstream.service import ServerSettings
@@ -52,6 +52,19 @@ class State:
     def empty_queue(self) -> None:
         """Whoever waits for a place will not get one here."""
         self.places.refuse_all(errors.ServerBusyError("The server is shutting down.", code="server_shutdown"))
+
+    async def end_runs_of(self, names: frozenset[str]) -> None:
+        """Of principals that may use the server no more; a front end's users are gone with it."""
+
+        def is_gone(principal: requests.Principal) -> bool:
+            return principal.name in names or (principal.user is not None and principal.name.split("/")[0] in names)
+
+        text = "The key of this request was revoked, or has expired."
+        failure = events.RunFailed("key_revoked", text, 401, usage.Usage(), None, False)
+        for handle in [each for each in self.runs.live.values() if is_gone(each.request.principal)]:
+            handle.end(failure)
+        if self.keeper is not None:
+            await self.keeper.cancel_of(is_gone)
 
     def end_all(self) -> None:
         """The grace is over."""

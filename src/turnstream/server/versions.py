@@ -51,7 +51,8 @@ async def _nowhere(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 class Version:
-    """``owned`` is what its requests need open, in this order. ``meter`` gives what counts a kept run's use."""
+    """``owned`` is what its requests need open, in this order. ``meter`` gives what counts a kept run's use,
+    ``names`` the principals that have a key."""
 
     def __init__(
         self,
@@ -59,8 +60,9 @@ class Version:
         app: ASGIApp,
         *owned: AbstractAsyncContextManager[object],
         meter: Callable[[protocols.NewRun], Awaitable[protocols.Meter | None]] | None = None,
+        names: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
-        self.service, self.app = service, app
+        self.service, self.app, self.names = service, app, names
         self.meter = meter or _no_meter
         self.users = 0
         self._resources = owned
