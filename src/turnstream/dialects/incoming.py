@@ -39,7 +39,10 @@ def first_name(*candidates: tuple[str, Any]) -> str | None:
 
 def thread_id(headers: Mapping[str, str], *candidates: tuple[str, Any]) -> str | None:
     """The thread that a header names, else the first of the body's candidates."""
-    return first_name(*((header, headers.get(header)) for header in THREAD_HEADERS), *candidates)
+    for header in THREAD_HEADERS:
+        if (value := headers.get(header)) is not None and (found := name(value, header)):
+            return found
+    return first_name(*candidates)
 
 
 def user(headers: Mapping[str, str], *candidates: tuple[str, Any]) -> str | None:

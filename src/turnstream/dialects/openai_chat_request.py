@@ -3,7 +3,7 @@ docs/chat-completions.md."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -29,6 +29,7 @@ PASSED_ON = (
     "enable_thinking",
     "thinking",
 )
+_openai, _passed_on = attrgetter(*OPENAI), attrgetter(*PASSED_ON)
 
 
 def run_request(body: api.ChatRequest, headers: Mapping[str, str]) -> requests.RunRequest:
@@ -70,7 +71,7 @@ def _conversation(body: api.ChatRequest) -> tuple[messages.Message, ...]:
 
 def _thread_id(body: api.ChatRequest, headers: Mapping[str, str]) -> str | None:
     places = (("metadata", body.metadata), ("extra_body", body.extra_body), ("context", body.context))
-    named = ((f"{path}.thread_id", (place or {}).get("thread_id")) for path, place in places)
+    named = ((f"{path}.thread_id", place.get("thread_id")) for path, place in places if place)
     return incoming.thread_id(headers, ("thread_id", body.thread_id), *named)
 
 
@@ -107,7 +108,9 @@ def _tool(tool: api.Tool, path: str) -> toolspec.ToolSpec:
 
 def _options(body: api.ChatRequest, choice: str | dict[str, Any] | None) -> requests.ModelOptions:
     incoming.read_integer(body.top_k, "top_k")
-    extra, openai = dict(_read_given(body, PASSED_ON)), dict(_read_given(body, OPENAI))
+    extra, openai = _given(PASSED_ON, _passed_on(body)), _given(OPENAI, _openai(body))
+    if body.top_k is not None:
+        extra["top_k"] = int(body.top_k)
     return requests.ModelOptions(
         temperature=body.temperature,
         top_p=body.top_p,
@@ -126,10 +129,11 @@ def _options(body: api.ChatRequest, choice: str | dict[str, Any] | None) -> requ
     )
 
 
-def _read_given(body: api.ChatRequest, names: Sequence[str]) -> Iterator[tuple[str, Any]]:
-    for name, value in zip(names, attrgetter(*names)(body), strict=True):
-        if value is not None:
-            yield name, int(value) if name == "top_k" else value
+def _given(names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
+    """Most requests give none of these."""
+    if values.count(None) == len(values):
+        return {}
+    return {name: value for name, value in zip(names, values, strict=True) if value is not None}
 
 
 def _effort(body: api.ChatRequest) -> str | None:

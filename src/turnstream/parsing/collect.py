@@ -29,9 +29,13 @@ class Collector:
                 texts.append(text)
                 self.size += len(text)
                 continue
-            match event:
+            match event:  # what every answer has is first
                 case events.TextDelta(text=text):
                     self._append("text", text)
+                case events.UsageReport(usage=usage):
+                    self.usage = usage
+                case events.Finish():
+                    self.finish = event
                 case events.ReasoningDelta(text=text):
                     self._append("reasoning", text)
                 case events.RefusalDelta(text=text):
@@ -49,10 +53,6 @@ class Collector:
                 case events.ItemAdded(item=item):
                     self._parts.append(_Piece("item", [], item))
                     self._texts = None
-                case events.UsageReport(usage=usage):
-                    self.usage = usage
-                case events.Finish():
-                    self.finish = event
                 case _:  # hosted tools and sources are shown, not kept: the vendor keeps them in its own items
                     pass
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect
@@ -21,8 +21,7 @@ _LONGEST_PREFER = 1000  # bytes
 BODY_TIMEOUT = 60.0  # seconds for the whole body to arrive
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(NamedTuple):
     """Reads one request. ``share`` is what its body may take of the bytes for all."""
 
     scope: Scope

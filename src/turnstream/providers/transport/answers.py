@@ -77,10 +77,11 @@ class Answer:
                 self._state = "closing"
                 return []
             batch = decoder.feed(piece)
-            if decoder.finished:
+            if decoder.finished and not decoder.done:
                 watchdog.finish(more=bool(batch))
             if batch:
-                watchdog.begin()
+                if not decoder.done:
+                    watchdog.begin()
                 return batch
             watchdog.last_read = watchdog.now()
 
