@@ -94,16 +94,19 @@ deploy: install $(VENV)-deploy/.installed ## lint and render what stands in depl
 image: install ## build deploy/Dockerfile with buildah on a Debian made by debootstrap, run it, weigh it (as root, two minutes)
 	IMAGE=1 $(BIN)/python -m pytest tests/deploy/test_image.py
 
-dist: install $(VENV)-deploy/.installed ## a wheel and a source archive in dist/, looked through
+dist: install $(VENV)-deploy/.installed ## a wheel and a source archive of what is committed, in dist/, looked through; REPOSITORY=https://… makes the README's links absolute
 	rm -rf dist
-	$(BIN)/python -m hatchling build
+	$(BIN)/python scripts/dist.py $(REPOSITORY)
 	$(VENV)-deploy/bin/twine check --strict dist/*
 
-release: ## make release VERSION=x.y.z sets the version and the changelog, checks, builds, and makes the commit and its tag
+# The commit comes before the archives, which have what is committed; the tag comes last.
+release: ## make release VERSION=x.y.z REPOSITORY=https://… sets the version and the changelog, checks, commits, builds, tags
 	$(if $(VERSION),,$(error say which version: make release VERSION=x.y.z))
+	git diff --quiet HEAD
 	$(PYTHON) scripts/release.py $(VERSION)
-	$(MAKE) check test dist
+	$(MAKE) check test
 	git commit --all --message "Release $(VERSION)"
+	$(MAKE) dist
 	git tag --annotate "v$(VERSION)" --message "Turnstream $(VERSION)"
 
 bench-tests: install $(VENV)-bench/.installed ## the bench's own tests, where they need its plots

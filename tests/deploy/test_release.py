@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import datetime
-import importlib.util
 import shutil
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from tests.deploy.test_dist import script
 
 ROOT = Path(__file__).resolve().parents[2]
 DAY = datetime.date(2027, 1, 2)
@@ -14,12 +15,7 @@ DAY = datetime.date(2027, 1, 2)
 
 @pytest.fixture
 def release() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("release", ROOT / "scripts/release.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("release")
 
 
 @pytest.fixture
