@@ -102,7 +102,7 @@ dist: install $(VENV)-deploy/.installed ## a wheel and a source archive of what 
 # The commit comes before the archives, which have what is committed; the tag comes last.
 release: ## make release VERSION=x.y.z REPOSITORY=https://… sets the version and the changelog, checks, commits, builds, tags
 	$(if $(VERSION),,$(error say which version: make release VERSION=x.y.z))
-	git diff --quiet HEAD
+	@git diff --quiet HEAD || { echo "there are uncommitted changes: commit them first"; exit 1; }
 	$(PYTHON) scripts/release.py $(VERSION)
 	$(MAKE) check test
 	git commit --all --message "Release $(VERSION)"

@@ -15,6 +15,8 @@ PLACES = (
     ("deploy/helm/turnstream/Chart.yaml", r"(?m)(?<=^version: ).+$"),
     ("deploy/helm/turnstream/Chart.yaml", r"(?m)(?<=^appVersion: ).+$"),
     ("deploy/kubernetes/turnstream.yaml", r"(?<=image: &image turnstream:).+"),
+    ("docs/agent.schema.json", r'(?<="urn:turnstream:agent:)[^"]+'),
+    ("docs/deployment.md", r"(?<=turnstream:)\d+\.\d+\.\d+[a-z0-9]*"),
 )
 UNRELEASED = "## Unreleased\n"
 
@@ -32,8 +34,8 @@ def set_version(root: Path, version: str, day: datetime.date) -> None:
     for name, pattern in PLACES:
         path = root / name
         changed, count = re.subn(pattern, version, path.read_text("utf-8"))
-        if count != 1:
-            raise ValueError(f"{name}: the version was found {count} times")
+        if not count:
+            raise ValueError(f"{name}: the version was not found")
         path.write_text(changed, "utf-8")
 
 
