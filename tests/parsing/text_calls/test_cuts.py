@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -144,3 +145,11 @@ def test_the_end_of_a_fence_begins_no_call() -> None:
     text = 'So:\n```js\nf()\n```\n{"name": "now", "arguments": {}}'
     assert parse(text, "auto", TOOLS, cut=1).text == "So:\n```js\nf()\n```"
     assert parse(text, "fenced_json", TOOLS, cut=1).text == text
+
+
+@pytest.mark.parametrize("flood", [" ", ")", " )"])
+def test_a_flood_behind_a_bracket_or_a_quote_costs_each_character_once(flood: str) -> None:
+    decoder, began = Decoder("lfm2_pythonic", TOOLS), time.thread_time()
+    decoder.feed("<|tool_call_start|>[" + "weather(city='a'" * (flood != " ") + flood * 400_000)
+    decoder.close()
+    assert time.thread_time() - began < 2  # it was half a minute

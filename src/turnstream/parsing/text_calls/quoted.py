@@ -20,6 +20,7 @@ COMMENTS = ("#", "//", "/*")
 # What goes on after a quote, if the quote closed the string and others before it did not.
 _AFTER_QUOTE = re.compile(r"\s*(?:,\s*(?:[A-Za-z_]\w*\s*=|\*\*|[)\]}])|[)\]}]+\s*(?:[,;<\n\]\[]|[A-Za-z_]|\Z)|\Z)")
 _OPERATOR = re.compile(r"(?:if|else|and|or|in|not|is|for)\b|[.\[(]")
+_NOT_CLOSERS = re.compile(r"[^)\]} \t\n]")
 _INNER = re.compile(r"\s*[)\]}]+\s*[\"']")
 _PIECE = re.compile(r"""\|"|"\||<\||\|>|</?escape|escape>""")
 _NOT_CLOSING = re.compile(r"[^}\]\s]")
@@ -94,12 +95,8 @@ class Quoted:
 
     def _is_inner(self) -> Parsing[bool]:
         """Whether brackets and then another quote follow, which no call has."""
-        count = 2
-        while True:
-            ahead = yield from self._reader.peek(count)
-            if len(ahead) < count or ahead[-1] not in ")]} \t\n":
-                return _INNER.fullmatch(ahead) is not None
-            count += 1
+        ahead = yield from self._reader.ahead(_NOT_CLOSERS)
+        return _INNER.fullmatch(ahead) is not None
 
     def _body(self, quote: str, *, raw: bool, inside: bool, over: strings.Over | None) -> Parsing[None]:
         reader, style, emit = self._reader, self._style, self._emit

@@ -30,6 +30,7 @@ _PROSE = "`,.;:!?)*|"
 _STRUCTURE = re.compile(r"[{}<>\[\]=\n]")
 _BLANKS = (" ", ".", ",", ";", ":", ")")
 _NOT_BLANK = re.compile(r"[^ \t]")
+_NOT_SPACE = re.compile(r"\S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +164,8 @@ class Region:
             return True
         char = yield from reader.peek()
         if self.python and char == "[" and self.json is not None:
-            pair = yield from _after_bracket(parse)
-            if pair in ("{", "]"):
+            pair = yield from reader.ahead(_NOT_SPACE, 1)
+            if pair[-1:] in ("{", "]"):
                 yield from json_calls.several(parse, self.json, ends=ends)
                 return True
         if self.python and (char == "[" or char.isalpha() or char == "_"):
@@ -185,13 +186,3 @@ class Region:
 
 def recovering(parse: Parse, engine: Parsing[bool], ends: tuple[str, ...]) -> Parsing[bool | None]:
     return (yield from recovery.recovering(parse, engine, stops(*ends)))
-
-
-def _after_bracket(parse: Parse) -> Parsing[str]:
-    """The first character after "[" and white space; nothing is consumed."""
-    count = 2
-    while True:
-        ahead = yield from parse.reader.peek(count)
-        if len(ahead) < count or not ahead[-1].isspace():
-            return ahead[-1]
-        count += 1
