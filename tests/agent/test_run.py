@@ -264,6 +264,32 @@ async def test_a_call_cut_off_by_the_length_limit_says_so() -> None:
     assert "truncated by the output token limit" in str(result.output.content)
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        *(
+            ("null", {}),
+            ("[]", {}),
+            ('{"a": 1}{"a": 1}', {"a": 1}),
+            (r'"{\"a\": 1}"', {"a": 1}),
+            ('{}{"a": 1}', {"a": 1}),
+        ),
+        *(('{"a": 1}</tool_call>', {"a": 1}), ('{"a": 1}\n<|tool_call_end|><|im_end|>', {"a": 1})),
+    ],
+)
+async def test_arguments_that_certainly_mean_an_object_are_that_object(written: str, meant: object) -> None:
+    model = Scripted(calls(("echo", written)), says("done"))
+    [result] = results(await collect(Agent(model, [Box(echo=echo)]).run("hi")))
+    assert (result.ok, json.loads(str(result.output.content))) == (True, meant)
+
+
+@pytest.mark.parametrize("written", ["[1]", "5", '"text"', '{"a": 1}{"b": 2}', '{"a": 1} and', '{"a": NaN}', "{}}"])
+async def test_arguments_that_may_mean_something_else_are_told_to_the_model(written: str) -> None:
+    model = Scripted(calls(("echo", written)), says("done"))
+    [result] = results(await collect(Agent(model, [Box(echo=echo)]).run("hi")))
+    assert "its arguments are not a JSON object" in str(result.output.content)
+
+
 async def test_a_call_cut_off_before_its_arguments_is_not_executed_without_them() -> None:
     step: Step = [[ToolCallStart(0, "x", "echo"), Finish("length", "max_tokens")]]
     [result] = results(await collect(Agent(Scripted(step, says("ok")), [Box(echo=echo)]).run("hi")))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -14,6 +16,8 @@ from turnstream.parsing.collect import Collector
 
 _TRUNCATED = "it was truncated by the output token limit"
 _NAMELESS = "unreadable_call"
+_DECODER = json.JSONDecoder()
+_MARKERS = re.compile(r"(?:\s|</?[\w:]{1,60}>|<[|｜][^|｜<>]{1,60}[|｜]>)*+")
 _NOT_JSON = "its arguments are not a JSON object"
 
 
@@ -65,11 +69,31 @@ def _check(call: messages.ToolCall, finish: events.FinishReason, *, is_last: boo
     try:
         jsontext.decode(call.arguments, dict[str, msgspec.Raw])
     except ValueError:
-        whole = jsontext.decode_object(call.arguments)
-        if whole is not None:  # half of a surrogate pair was all that was wrong
+        whole = _read_object(call.arguments)
+        if whole is not None:
             return msgspec.structs.replace(call, arguments=json.dumps(whole, ensure_ascii=False))
         return msgspec.structs.replace(call, malformed=_TRUNCATED if finish == "length" else _NOT_JSON)
     return call
+
+
+def _read_object(arguments: str) -> dict[str, Any] | None:
+    """The object that arguments mean which are not just one: with half of a surrogate pair, encoded twice, empty,
+    behind a placeholder, said twice, or with the markers of the model's own format left behind them."""
+    text = arguments.strip()
+    if text.startswith("{}"):
+        text = text[2:].lstrip() or text
+    try:
+        value, end = _DECODER.raw_decode(text)
+    except (ValueError, RecursionError):
+        return None
+    first = text[:end]
+    while text.startswith(first, end):
+        end += len(first)
+    if not _MARKERS.fullmatch(text, end):
+        return None
+    if isinstance(value, str):
+        return jsontext.decode_object(value) or None
+    return {} if value in (None, []) else jsontext.decode_object(first)
 
 
 def _for_history(call: messages.ToolCall) -> messages.ToolCall:

@@ -158,6 +158,8 @@ def _delta(raw: dict[str, Any]) -> Delta:
     if isinstance(calls, dict):
         calls = [calls]
     content = raw.get("content")
+    if isinstance(content, dict):
+        content = [content]
     call = raw.get("function_call")
     return Delta(
         content=content if isinstance(content, str | list) else None,

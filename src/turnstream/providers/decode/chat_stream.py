@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from turnstream import events, jsontext, messages, toolspec
+from turnstream import errors, events, jsontext, messages, toolspec
 from turnstream.parsing.sse import Event
 from turnstream.parsing.tool_call_deltas import Assembler
 from turnstream.providers.decode import chat_chunks, chat_reasoning, chat_usage, failures, frames
@@ -29,9 +29,12 @@ _REASONS: dict[str, events.FinishReason] = {
     "sensitive": "content_filter",
     "safety": "content_filter",
     "recitation": "content_filter",
+    "refusal": "content_filter",
+    "model_context_window_exceeded": "length",
 }
 _MOST_ODD = 8
-_FAILED = ("error", "network_error", "server_error")
+_FAILED = ("error", "network_error", "server_error", "insufficient_system_resource")
+_UNREADABLE = ("function_call_filter", "malformed_function_call")  # Gemini could not read its model's call
 
 
 class Decoder(frames.SseDecoder):
@@ -109,20 +112,33 @@ class Decoder(frames.SseDecoder):
     def _read_odd(self, event: Event, out: list[events.ModelEvent]) -> chat_chunks.Chunk | None:
         """What is not JSON as it should be: the end, nothing, several events in one, or JSON that can be mended."""
         rest = event.data.strip()
-        if rest == b"[DONE]":
+        if rest.lower() in frames.DONE:
             self._end(out)
+        elif frames.says_nothing(rest):
+            return None
         elif len(lines := _separate_lines(rest)) > 1:
             for line in lines:
                 if not self.done:
                     self.take(Event(line, event.event), out)
-        elif rest:
-            return chat_chunks.read_leniently(self.surrogates.join(event.data))
+        elif event.event == "error" and rest[:1] != b"{":
+            raise failures.from_status(self.provider, None, failures.parse(rest))
+        else:
+            return self._read_leniently(rest.removeprefix(b"data:"))
         return None
 
+    def _read_leniently(self, data: bytes) -> chat_chunks.Chunk | None:
+        try:
+            return chat_chunks.read_leniently(self.surrogates.join(data))
+        except errors.ProtocolError:
+            if not self.finished:
+                raise
+            return None  # the answer is whole: what follows it does not count
+
     def _without_choices(self, chunk: chat_chunks.Chunk, data: bytes) -> None:
-        """vLLM: the error is the whole chunk. MiniMax: it is in a member of its own."""
-        if chunk.object == "error" or chat_chunks.failed(chunk.base_resp):
-            raise failures.from_status(self.provider, None, failures.parse(data))
+        """vLLM, DashScope: the error is the whole chunk. MiniMax: it is in a member of its own."""
+        value = failures.parse(data)
+        if chunk.object == "error" or chat_chunks.failed(chunk.base_resp) or _is_failure(value):
+            raise failures.from_status(self.provider, None, value)
 
     def _named(self, event: Event, out: list[events.ModelEvent]) -> None:
         """An event with a name, after its chunk was read."""
@@ -256,10 +272,25 @@ class Decoder(frames.SseDecoder):
         if self._usage is not None:
             out.append(events.UsageReport(chat_usage.read(self._usage)))
         if self._finish is not None:
-            reason = _REASONS.get(self._finish.lower(), "unknown")
+            reason = _reason(self._finish)
+            if not called and self._finish.lower().startswith(_UNREADABLE):
+                out.append(events.ToolCallMalformed(0, "it could not be read"))
+                called = True
             if called and reason in ("stop", "unknown"):
                 reason = "tool_calls"
             out.append(events.Finish(reason, self._finish))
+
+
+def _is_failure(value: Any) -> bool:
+    """Whether an event without choices is a code that is not a good one, and words about it."""
+    if not isinstance(value, dict) or not isinstance(value.get("message"), str):
+        return False
+    return value.get("code") not in (None, "", 0, 200, "0", "200", "success", "Success", "ok", "OK")
+
+
+def _reason(finish: str) -> events.FinishReason:
+    """Gemini's own word may stand behind the usual one: ``content_filter: SAFETY``."""
+    return _REASONS.get(finish.lower().partition(":")[0], "unknown")
 
 
 def _separate_lines(data: bytes) -> list[bytes]:
@@ -310,6 +341,8 @@ def _parts(parts: Any, out: list[events.ModelEvent]) -> None:
 
 def _text(part: dict[str, Any]) -> str:
     text = part.get("text")
+    if isinstance(text, dict):
+        text = text.get("value")
     return text if isinstance(text, str) else ""
 
 

@@ -13,8 +13,15 @@ from turnstream.providers.decode import failures, lenient
 
 Frame = TypeVar("Frame")
 Decoded = TypeVar("Decoded")
-_IGNORED = (b"", b"[DONE]")  # imitators put these into streams whose protocol has no such thing
+DONE = frozenset({b"[done]", b'"[done]"'})
+_NOTHING = DONE | {b"", b'""', b"null", b"[]", b"ping", b"pong", b"keep-alive", b"keepalive", b"heartbeat"}
 _NOT_UNDERSTOOD = (msgspec.DecodeError, UnicodeError, RecursionError)
+
+
+def says_nothing(data: bytes) -> bool:
+    """Whether an event is but a sign of life or of the end, which imitators and gateways put where JSON is due."""
+    rest = data.strip()
+    return rest[:1] == b":" or (len(rest) < 16 and rest.lower() in _NOTHING)
 
 
 class Framing(Protocol[Frame]):
@@ -139,7 +146,7 @@ class SseDecoder(FramedDecoder[sse.Event]):
         try:
             return decode(data, self.surrogates)
         except msgspec.DecodeError:
-            if data.strip() in _IGNORED:
+            if says_nothing(data):
                 return None
             raise
 

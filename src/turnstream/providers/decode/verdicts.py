@@ -47,7 +47,15 @@ _STATUS_OF_CODE = {
         *("rate_limit_error", "rate_limit_exceeded", "rate_limit_reached", "too_many_requests", "resource_exhausted"),
         *("throttlingexception", "throttling", "rate_limited", "1302", "1303", "1305", "1312"),
     ),
-    500: ("api_error", "server_error", "internal_error", "internal_server_error", "internal", "internalservererror"),
+    500: (
+        "api_error",
+        "server_error",
+        "internal_error",
+        "internal_server_error",
+        "internal",
+        "internalservererror",
+        "internalerror",
+    ),
     503: (
         *("service_unavailable", "service_unavailable_error", "unavailable", "server_is_overloaded", "slow_down"),
         *("server_overloaded", "overloaded", "engine_overloaded", "serviceunavailableexception", "over_capacity"),
@@ -77,6 +85,7 @@ _SPENT_WORDS = re.compile(
     r"|account is (in arrears|overdue)"
 )
 _LIMIT_WORDS = re.compile(r"rate.?limit|too many requests|throttl|tokens per (min|day)|requests per (min|day)")
+_OVERLOAD_WORDS = re.compile(r"\b(overloaded|at capacity|temporarily unavailable|service unavailable)\b")
 _MALFORMED_CODES = ("tool_use_failed",)  # Groq's
 _FILTER_CODES = re.compile(
     r".*content_?filter.*|.*content_policy.*|.*responsibleaipolicy.*|data_?inspection_?failed|.*sensitivecontent.*"
@@ -129,10 +138,20 @@ def judge(status: int | None, body: Any, text: str) -> Verdict:
     """``status`` is that of the response, None inside a stream; ``body`` is the JSON value, ``text`` its words."""
     codes = list(_codes(body))
     known = status if status is not None else _inner_status(body, codes)
+    if known is None and not codes:
+        known = _status_of(text)
     if known == 400 and any(_BY_CODE.get(code) == 429 for code in codes):  # as AWS and some relays word a limit
         known = 429
     wait = _wait(body, text) if known in (429, 503, 529) else None
     return Verdict(_kind(known, codes, body, text), known, wait)
+
+
+def _status_of(text: str) -> int | None:
+    """What the words alone say, of an error in a stream that has nothing else."""
+    words = _without_quotations(text[:_LONGEST_TEXT].lower())
+    if _LIMIT_WORDS.search(words):
+        return 429
+    return 503 if _OVERLOAD_WORDS.search(words) else None
 
 
 def _kind(status: int | None, codes: list[str], body: Any, text: str) -> str:
@@ -181,7 +200,8 @@ def _inner_status(body: Any, codes: list[str]) -> int | None:
     for code in codes:
         if code.isdecimal() and _STATUSES[0] <= int(code) < _STATUSES[1]:
             return int(code)
-    return next((_BY_CODE[code] for code in codes if code in _BY_CODE), None)
+    named = (_BY_CODE.get(code) or _BY_CODE.get(code.partition(".")[0]) for code in codes)  # Throttling.RateQuota
+    return next((status for status in named if status), None)
 
 
 def _base_resp(body: Any) -> int:
