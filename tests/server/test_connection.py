@@ -53,13 +53,20 @@ def agent() -> Agent:
     ],
     ids=["text", "tls", "negative length", "two lengths"],
 )
-async def test_what_is_no_http_is_refused_in_the_envelope(said: bytes) -> None:
+async def test_what_is_no_http_is_refused_in_the_envelope(said: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     async with serving(agent()) as served, connected(served) as (reader, writer):
         writer.write(said)
         head, _, body = (await all_of(reader)).partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 400 ")
         assert json.loads(body)["error"]["code"] == "invalid_http"
         assert (await served.post(ASK))[0] == 200
+        assert caplog.text.count("refused a connection: 400 invalid_http, The request is not valid HTTP.") == 1
+        assert 'requests_refused_total{code="invalid_http"' not in (await served.get("/metrics"))[2]
+        async with connected(served) as (again, more):
+            more.write(said)
+            await all_of(again)
+        assert 'requests_refused_total{code="invalid_http",status="400"} 1.0' in (await served.get("/metrics"))[2]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 
@@ -10,9 +11,13 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from tests.server.serving import serving
+from tests.server.serving import Served, eventually, serving
 from tests.server.test_guardrails import WIRES
 from turnstream import Agent, errors, identity
+from turnstream.guardrails import patterns
+from turnstream.guardrails.agent import Guardrails
+from turnstream.guardrails.matching import PatternRule
+from turnstream.guardrails.review import AskingRule
 from turnstream.telemetry.traces import Traces
 from turnstream.testing.models import ScriptedModel, Step, call
 
@@ -61,6 +66,49 @@ async def test_nothing_that_was_said_is_seen_by_the_operator(wire: str, caplog: 
     assert KEY not in seen + metrics
     assert f"trace {PARENT[3:35]}" in seen
     assert "for alice" in seen
+
+
+@pytest.mark.parametrize("wire", WIRES)
+async def test_nothing_that_waits_for_a_person_is_seen_by_the_operator(
+    wire: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A request and an answer that guardrails hold, arguments of a call, a key that does not fit, words of a no."""
+    path, body, headers = WIRES[wire]
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    names = {name.replace("_", "-"): value for name, value in headers.items()} | {"authorization": f"Bearer {KEY}"}
+    found = AskingRule(PatternRule("canaries", patterns.find_words([CANARY]), None))
+    guardrails = Guardrails(input_asking=[found], output_asking=[found])
+    agent = Agent(ScriptedModel(STEPS), [look], name="agent", guardrails=guardrails)
+    asked = json.loads(json.dumps(body).replace('"hi"', f'"{CANARY}"'))
+    seen = ""
+    with caplog.at_level(logging.DEBUG, "turnstream"):
+        async with serving(agent, keys=(identity.Key(KEY, "alice"),), watches=(Traces(provider).watch,)) as served:
+            await served.get("/metrics", authorization=f"Bearer {KEY}")
+            async with served.client.post(served.url + path, json=asked, headers=names) as response:
+                await response.read()
+            for action in ("approve", "deny"):  # the request, the first step
+                async with asyncio.timeout(10):
+                    while not (questions := await open_questions(served)):
+                        pass
+                answer = {"action": action, "reason": CANARY} if action == "deny" else {"action": action}
+                code = questions[0]["code"]
+                assert (await served.post(answer, f"/v1/approvals/{code}", authorization=f"Bearer {KEY}"))[0] == 200
+            await eventually(lambda: "content_filter" in caplog.text or len(exporter.get_finished_spans()) > 5)
+            seen += (await served.get("/metrics", authorization=f"Bearer {KEY}"))[2]
+    lines = [record for record in caplog.records if record.name.startswith("turnstream")]
+    spans = exporter.get_finished_spans()
+    seen += " ".join([*(span.to_json() for span in spans), *(f"{line.getMessage()} {line.__dict__}" for line in lines)])
+    assert "the guardrail canaries holds the answer" in seen
+    assert "turnstream_runs_total" in seen
+    assert CANARY not in seen
+    assert KEY not in seen
+
+
+async def open_questions(served: Served) -> list[dict[str, str]]:
+    questions: list[dict[str, str]] = (await served.get("/v1/approvals", authorization=f"Bearer {KEY}"))[2]["data"]
+    return questions
 
 
 @pytest.mark.parametrize("wire", WIRES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -15,6 +16,8 @@ from turnstream.dialects import openai_chat
 from turnstream.server.gathering import Gathering
 from turnstream.server.middleware.fields import MOST_FIELDS
 from turnstream.server.sockets import Sockets
+
+log = logging.getLogger(__name__)
 
 HEAD_TIMEOUT = 30.0  # seconds for a request's head to arrive, and of silence before the first request
 LARGEST_HEAD = 256 * 1024
@@ -153,7 +156,13 @@ class Connection(HttpToolsProtocol):
         self._refuse(refusal.status, refusal.message, refusal.code)
 
     def _refuse(self, status: int, message: str, code: str) -> None:
-        if self._is_idle() and not self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        log.info(
+            "refused a connection: %d %s, %s", status, code, message, extra={"fields": {"status": status, "code": code}}
+        )
+        self._sockets.refused(status, code)
+        if self._is_idle():
             body = jsontext.encode(openai_chat.envelope(message, status, code))
             head = f"HTTP/1.1 {status} \r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
             self.transport.write(head.encode() + b"connection: close\r\n\r\n" + body)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 log = logging.getLogger(__name__)
@@ -27,9 +27,17 @@ class _Mark(NamedTuple):
 
 
 class Sockets:
-    """The open connections of a server, by their transports."""
+    """The open connections of a server, by their transports. ``refused`` hears the status and code of what was refused
+    on one before there was a request."""
 
-    def __init__(self, most: int, most_held: int, send_timeout: float) -> None:
+    def __init__(
+        self,
+        most: int,
+        most_held: int,
+        send_timeout: float,
+        refused: Callable[[int, str], None] = lambda status, code: None,
+    ) -> None:
+        self.refused = refused
         self._most, self._most_held, self._send_timeout = most, most_held, send_timeout
         self._open: dict[asyncio.Transport, _Mark | None] = {}
         self._full: dict[asyncio.Transport, int] = {}  # those whose writers wait, the longest first, and their bytes

@@ -31,7 +31,9 @@ class State:
         self.keeps_runs = False  # in a store: else the keeper has only those that wait
         self.triggers: triggers.Triggers | None = None
         self.bodies = budget.Budget(settings.max_bodies)
-        self.sockets = sockets.Sockets(settings.max_connections, settings.max_held, settings.send_timeout)
+        self.sockets = sockets.Sockets(
+            settings.max_connections, settings.max_held, settings.send_timeout, self.count_refusal
+        )
 
     async def count(self) -> Metrics:
         """From now on, unless it was done from the start. Raises `ImportError`."""

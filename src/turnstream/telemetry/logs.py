@@ -86,9 +86,15 @@ def set_up(level: str, format: Format, stream: IO[str], secrets: Iterable[str] =
     formatter = JsonFormatter() if is_json else TextFormatter()
     handler.setFormatter(Redacting(formatter, secrets))
     logging.basicConfig(level=level.upper(), handlers=[handler])
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
     return is_json
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Why a request is not HTTP is in a line of ours."""
+    return record.msg != "Invalid HTTP request received."
 
 
 def redact_also(secrets: Iterable[str]) -> None:
