@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import json
 import threading
 
 import pytest
@@ -20,6 +22,26 @@ async def test_an_answer_fits_its_schema_or_not(text: str, fits: bool) -> None:
 def test_a_schema_that_is_not_valid_is_refused() -> None:
     with pytest.raises(errors.ConfigurationError, match="not a valid JSON schema"):
         judges.fits_schema({"type": "nonsense"})
+
+
+async def test_a_pattern_of_a_schema_takes_time_in_proportion_to_the_answer() -> None:
+    fits = judges.fits_schema({"type": "string", "pattern": "^(a+)+$"})
+    async with asyncio.timeout(10):
+        assert await fits('"' + "a" * 50_000 + 'b"', RUN) is False
+        assert await fits('"aaa"', RUN) is True
+
+
+async def test_items_that_must_differ_are_told_apart_in_linear_time() -> None:
+    fits = judges.fits_schema({"uniqueItems": True, "patternProperties": {"^n": {"type": "integer"}}})
+    async with asyncio.timeout(10):
+        assert await fits(json.dumps([{"a": n} for n in range(20_000)]), RUN) is True
+        assert await fits('[{"a": 1}, {"a": 1.0}]', RUN) is False
+        assert await fits('{"name": "x"}', RUN) is False
+
+
+def test_a_pattern_that_cannot_be_bounded_is_refused() -> None:
+    with pytest.raises(errors.ConfigurationError, match="not one that RE2 can run"):
+        judges.fits_schema({"properties": {"a": {"pattern": "(a)\\1"}}})
 
 
 async def test_nothing_but_true_is_a_yes_of_a_function() -> None:

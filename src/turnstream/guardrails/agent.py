@@ -151,7 +151,7 @@ class Guard:
         return machine.message() if machine.in_step else None
 
     async def feed(self, batch: Sequence[events.RunEvent]) -> AsyncGenerator[list[events.RunEvent]]:
-        shown = await outside.search(sum(map(_result_size, batch)), self._output.feed, batch)
+        shown = await outside.search(sum(map(_event_size, batch)), self._output.feed, batch)
         while (question := self._output.question) is not None:
             if shown := await self._hold(shown):
                 yield shown
@@ -184,9 +184,11 @@ def _size(message: messages.Message) -> int:
             return len(messages.content_text(message.content))
 
 
-def _result_size(event: events.RunEvent) -> int:
+def _event_size(event: events.RunEvent) -> int:
+    if isinstance(event, events.TextDelta | events.ReasoningDelta | events.RefusalDelta):
+        return len(event.text)
     if isinstance(event, events.ToolsExecuted):
-        return sum(map(_result_size, event.results))
+        return sum(map(_event_size, event.results))
     return len(messages.content_text(event.output.content)) if isinstance(event, events.ToolResult) else 0
 
 

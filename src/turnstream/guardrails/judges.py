@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from turnstream import errors, jsontext, messages, protocols, requests
+from turnstream import jsontext, messages, protocols, requests
+from turnstream.guardrails import schemas
 from turnstream.guardrails.rules import Ask
 from turnstream.parsing.collect import Collector
 
@@ -19,16 +22,12 @@ QUESTION = (
 )
 
 
+_MOST_CALLS = 8  # of one function that is not async, at a time
+
+
 def fits_schema(schema: dict[str, Any]) -> Ask:
     """Whether a text is JSON that fits. Raises `ConfigurationError` for a schema that is not valid."""
-    import jsonschema  # only those who have a schema pay for it
-
-    kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
-    try:
-        kind.check_schema(schema)
-    except jsonschema.SchemaError as error:
-        raise errors.ConfigurationError(f"not a valid JSON schema: {error.message}") from None
-    validator = kind(schema)
+    validator = schemas.validator(schema)
 
     def fits(text: str) -> bool:
         try:
@@ -44,15 +43,17 @@ def fits_schema(schema: dict[str, Any]) -> Ask:
 
 def calls(function: Callable[..., Any]) -> Ask:
     """A function of the text, or of the text and the run's context, that says True or False; nothing but True is a
-    yes. One that is not async runs in a thread."""
+    yes. One that is not async runs in a thread of a few that are its own: if it hangs, nobody else waits for one."""
     with_context = len(inspect.signature(function).parameters) > 1
     is_async = inspect.iscoroutinefunction(function)
+    pool = None if is_async else ThreadPoolExecutor(_MOST_CALLS, "guardrail")
 
     async def ask(text: str, context: requests.RunContext) -> bool:
         arguments = (text, context) if with_context else (text,)
         if is_async:
             return await function(*arguments) is True
-        return await asyncio.to_thread(function, *arguments) is True
+        within = contextvars.copy_context().run
+        return await asyncio.get_running_loop().run_in_executor(pool, within, function, *arguments) is True
 
     return ask
 

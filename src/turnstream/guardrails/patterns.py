@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 
 from turnstream import errors
@@ -33,8 +34,9 @@ _PRIVATE_KEY = (
     r"[A-Za-z0-9+/=\s:,.\\-]*-----END [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----"
 )
 _EMAIL = r"[A-Za-z0-9_%+'-]{1,64}(?:\.[A-Za-z0-9_%+'-]{1,64}){0,4}@(?:[A-Za-z0-9-]{1,63}\.){1,5}[A-Za-z]{2,24}"
-_CARD = r"[0-9](?:[ -]?[0-9]){12,18}"
-_CARD_LENGTHS = range(13, 20)
+_BETWEEN = r"[ -\x{a0}\x{2009}\x{202f}\x{2010}-\x{2015}\x{2212}]"  # blanks and dashes, as type has them too
+_CARD = rf"[0-9](?:{_BETWEEN}?[0-9]){{12,18}}"
+_SHORTEST_CARD, _LONGEST_CARD = 13, 19  # digits
 _LONGEST_KEY = 16_384  # bytes
 
 
@@ -76,8 +78,9 @@ def find_words(words: Sequence[str]) -> Pattern:
         raise errors.ConfigurationError("a word is empty")
     if len(wanted) > MOST_WORDS:
         raise errors.ConfigurationError(f"a list may have {MOST_WORDS} words")
-    forms = "|".join(r"\s{1,20}".join(re.escape(part) for part in word.split()) for word in wanted)
-    known = frozenset(word.lower() for word in wanted)
+    spelled = dict.fromkeys(unicodedata.normalize(form, word) for word in wanted for form in ("NFC", "NFD"))
+    forms = "|".join(r"\s{1,20}".join(re.escape(part) for part in word.split()) for word in spelled)
+    known = frozenset(map(_fold, wanted))
 
     def narrow(before: str, match: str, after: str) -> tuple[int, int] | None:
         """RE2's own ``\\b`` knows the letters of ASCII alone."""
@@ -85,7 +88,7 @@ def find_words(words: Sequence[str]) -> Pattern:
             return None
         for end in range(len(match), 0, -1):
             following = match[end] if end < len(match) else after
-            if " ".join(match[:end].lower().split()) in known and not _is_in_word(match[end - 1], following):
+            if " ".join(_fold(match[:end]).split()) in known and not _is_in_word(match[end - 1], following):
                 return 0, end
         return None
 
@@ -97,18 +100,25 @@ def _is_in_word(one: str, other: str) -> bool:
     return bool(one and other) and _is_letter(one) and _is_letter(other)
 
 
+def _fold(text: str) -> str:
+    """Whatever is the same but for case, or for how an accent is written."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+
+
 def _is_letter(character: str) -> bool:
-    return character.isalnum() or character == "_"
+    return character.isalnum() or character == "_" or unicodedata.category(character).startswith("M")
 
 
 def _narrow_to_card(before: str, match: str, after: str) -> tuple[int, int] | None:
     """The longest number of a card that begins here. Digits beside it may belong to another number."""
     if before.isdecimal():
         return None
-    ends = [end for end in range(len(match), 0, -1) if not (match[end] if end < len(match) else after).isdecimal()]
-    for end in ends:
-        digits = [int(character) for character in match[:end] if character.isdecimal()]
-        if match[end - 1].isdecimal() and len(digits) in _CARD_LENGTHS and _has_check_digit(digits):
+    places = [at for at, character in enumerate(match) if character.isdecimal()]
+    digits = [int(match[at]) for at in places]
+    for count in range(min(len(digits), _LONGEST_CARD), _SHORTEST_CARD - 1, -1):
+        end = places[count - 1] + 1
+        following = match[end] if end < len(match) else after
+        if not following.isdecimal() and _has_check_digit(digits[:count]):
             return 0, end
     return None
 

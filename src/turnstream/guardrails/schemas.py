@@ -1,0 +1,97 @@
+"""JSON schemas that the texts of strangers are held against: in linear time, and without asking anybody.
+
+The schema is the operator's, the text is not. So what jsonschema leaves to Python's `re`, which some texts keep busy
+for ever while it holds the whole process, RE2 does; a list is told to be of different items by a set, and a reference
+to another document is fetched from nowhere.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from turnstream import errors
+
+
+def validator(schema: Mapping[str, Any]) -> Any:
+    """Of jsonschema's, with ``is_valid``. Raises `ConfigurationError` for a schema that is not valid."""
+    import jsonschema  # only those who have a schema pay for it
+    from referencing import Registry
+
+    kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
+    try:
+        kind.check_schema(dict(schema))
+    except jsonschema.SchemaError as error:
+        raise errors.ConfigurationError(f"not a valid JSON schema: {error.message}") from None
+    for pattern in _patterns(schema):
+        _compile(pattern)
+    bounded = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
+        kind, {"pattern": _match, "patternProperties": _match_names, "uniqueItems": _differ}
+    )
+    return bounded(schema, registry=Registry())
+
+
+def _patterns(schema: Any) -> Iterator[str]:
+    if isinstance(schema, list | tuple):
+        for item in schema:
+            yield from _patterns(item)
+    elif isinstance(schema, Mapping):
+        for name, item in schema.items():
+            if name == "pattern" and isinstance(item, str):
+                yield item
+            elif name == "patternProperties" and isinstance(item, Mapping):
+                yield from item
+            yield from _patterns(item)
+
+
+@lru_cache(1024)
+def _compile(pattern: str) -> Any:
+    try:
+        import re2
+    except ImportError:
+        message = "a `pattern` in a schema needs google-re2: pip install 'turnstream[guardrails]'"
+        raise errors.ConfigurationError(message) from None
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        return re2.compile(pattern, options)
+    except re2.error:
+        raise errors.ConfigurationError(f"the schema's pattern {pattern!r} is not one that RE2 can run") from None
+
+
+def _fault(message: str) -> Exception:
+    import jsonschema
+
+    return jsonschema.ValidationError(message)
+
+
+def _match(validator: Any, pattern: str, value: Any, schema: Any) -> Iterator[Exception]:
+    if validator.is_type(value, "string") and _compile(pattern).search(value) is None:
+        yield _fault("does not match the pattern")
+
+
+def _match_names(validator: Any, patterns: Mapping[str, Any], value: Any, schema: Any) -> Iterator[Exception]:
+    if not validator.is_type(value, "object"):
+        return
+    for pattern, inner in patterns.items():
+        for name, item in value.items():
+            if _compile(pattern).search(name) is not None:
+                yield from validator.descend(item, inner, path=name, schema_path=pattern)
+
+
+def _differ(validator: Any, wanted: bool, value: Any, schema: Any) -> Iterator[Exception]:
+    if not wanted or not validator.is_type(value, "array"):
+        return
+    if len({json.dumps(_plain(item), sort_keys=True) for item in value}) < len(value):
+        yield _fault("has non-unique elements")
+
+
+def _plain(value: Any) -> Any:
+    """Numbers that are equal are the same: 1 and 1.0."""
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
