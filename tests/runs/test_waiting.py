@@ -11,7 +11,8 @@ import pytest
 
 from tests.agent.scripted import Box, Scripted, calls, says
 from tests.runs.test_keeper import keeping
-from tests.stores import Place, Store, event_of, new_run, soon, whole
+from tests.server.serving import eventually
+from tests.stores import Place, Store, event_of, new_run, soon, started, whole
 from turnstream import Agent, events, messages, protocols, requests, tool, toolspec
 from turnstream.tools import wrap
 
@@ -177,6 +178,15 @@ async def test_a_question_in_the_middle_of_a_call_is_asked_again_with_what_was_a
         assert result_of(await whole(store, new.id), "book") == "Monday from page 2"
 
 
+async def test_that_a_run_waits_is_told_once(store: Store) -> None:
+    async with keeping(store, {"helper": approving(Scripted(calls(("send", "{}"))), [])}) as keeper:
+        new = new_run()
+        await keeper.start(new)
+        await event_of(store, new.id, events.RunWaiting)
+        await eventually(lambda: keeper.owned == 0)
+        assert [type(event) for _, event in await store.runs.log(new.id)].count(events.RunWaiting) == 1
+
+
 async def test_a_waiting_run_that_is_cancelled_calls_nothing(store: Store) -> None:
     done: list[str] = []
     async with keeping(store, {"helper": approving(Scripted(calls(("send", "{}"))), done)}) as keeper:
@@ -188,3 +198,16 @@ async def test_a_waiting_run_that_is_cancelled_calls_nothing(store: Store) -> No
         assert not await store.runs.answer("ann", new.id, yes)
         assert isinstance((await whole(store, new.id))[-1][1], events.RunCancelled)
     assert done == []
+
+
+async def test_a_code_finds_the_run_that_asks_as_long_as_it_asks(store: Store) -> None:
+    call = messages.ToolCall("c1", "pay", "{}")
+    waiting = events.RunWaiting(1, (call,), (events.Ask("c1", "approval", code="K7Q2"),))
+    claim = await store.runs.submit(new_run(), here=True)
+    await claim.append([started(claim.new), waiting])
+    await claim.release()
+    assert [state.id for state in await store.runs.find_asking("K7Q2")] == [claim.new.id]
+    assert (await store.runs.find_asking("OTHER"), await store.runs.count_waiting()) == ([], 1)
+    decided = events.RunAnswered((), (events.Decision("c1", "call", code="K7Q2"),))
+    assert await store.runs.answer("ann", claim.new.id, decided)
+    assert (await store.runs.find_asking("K7Q2"), await store.runs.count_waiting()) == ([], 0)

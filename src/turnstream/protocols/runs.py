@@ -155,6 +155,14 @@ class Runs(Protocol):
         """Runs that wait, the newest first; None: of all principals, for whoever may answer them."""
         ...
 
+    async def count_waiting(self) -> int:
+        """How many runs wait, of all principals."""
+        ...
+
+    async def find_asking(self, code: str) -> list[kept.RunState]:
+        """The runs of all principals that wait with a question of that code."""
+        ...
+
     async def secret(self, name: str) -> bytes:
         """Random bytes, the same for all processes of the store."""
         ...

@@ -50,6 +50,12 @@ class Append:
         return codec.encode_ending(last) if isinstance(last, protocols.Ending) else None
 
     @property
+    def codes(self) -> list[str]:
+        """Of the questions that the run waits with."""
+        last = self.batch[-1]
+        return sorted({ask.code for ask in last.asks if ask.code}) if isinstance(last, events.RunWaiting) else []
+
+    @property
     def durable(self) -> bool:
         return self.ends or any(isinstance(event, events.ToolBegan) for event in self.batch)
 

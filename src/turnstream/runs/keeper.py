@@ -232,8 +232,8 @@ class Keeper:
                 try:
                     async with watching.watch(run.batches()) as batches:
                         async for batch in batches:
-                            if isinstance(batch[-1], log.Terminal):
-                                end = batch
+                            if isinstance(batch[-1], log.Terminal | events.RunWaiting):
+                                end = batch  # appended once, when the run is left
                             else:
                                 await pending.put(batch)
                 finally:

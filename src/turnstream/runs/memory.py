@@ -43,6 +43,11 @@ class _Kept:
         self.ending = batch[-1] if isinstance(batch[-1], protocols.Ending) else None
 
     @property
+    def codes(self) -> list[str]:
+        """Of the questions that it waits with."""
+        return [ask.code for ask in self.ending.asks] if isinstance(self.ending, events.RunWaiting) else []
+
+    @property
     def state(self) -> protocols.RunState:
         new = self.new
         return protocols.RunState(
@@ -160,6 +165,12 @@ class Runs:
     async def waiting(self, principal: str | None = None, limit: int = 1000) -> list[protocols.RunState]:
         found = [kept.state for kept in reversed(self._kept.values()) if kept.status == "waiting"]
         return [each for each in found if principal in (None, each.principal)][:limit]
+
+    async def count_waiting(self) -> int:
+        return sum(kept.status == "waiting" for kept in self._kept.values())
+
+    async def find_asking(self, code: str) -> list[protocols.RunState]:
+        return [kept.state for kept in self._kept.values() if code in kept.codes]
 
     async def secret(self, name: str) -> bytes:
         return self._secrets.setdefault(name, secrets.token_bytes(32))

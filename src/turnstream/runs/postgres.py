@@ -225,6 +225,15 @@ class Runs:
             and ($1::text is null or principal = $1) order by turnstream.run.created_at desc, id desc limit $2"""
         return [threads.run_state(row) for row in await self.database.fetch(select, principal, limit)]
 
+    async def count_waiting(self) -> int:
+        rows = await self.database.fetch("select count(*) from turnstream.run where status = 'waiting'")
+        return int(rows[0]["count"])
+
+    async def find_asking(self, code: str) -> list[protocols.RunState]:
+        select = f"""select {threads.RUN_COLUMNS} from turnstream.run
+            where id in (select run_id from turnstream.question where code = $1) and status = 'waiting'"""
+        return [threads.run_state(row) for row in await self.database.fetch(select, code)]
+
     async def secret(self, name: str) -> bytes:
         insert = "insert into turnstream.secret (name, value) values ($1, $2) on conflict do nothing returning value"
         await self.database.fetch(insert, name, secrets.token_bytes(32))

@@ -30,15 +30,12 @@ where exists (select from turnstream.run where run.id = a.run_id)
 on conflict (run_id, seq) do update set count = run_event.count where run_event.owner = excluded.owner
 returning run_id, seq"""
 _FLUSH = f"""
-with a as (select * from unnest($1::text[], $2::bigint[], $3::int[], $4::uuid[], $5::bytea[], $6::text[], $7::bytea[],
-  $8::text[]) as x(run_id, seq, count, owner, events, status, ending, notify)),
+with a as (select * from unnest($1::text[], $2::bigint[], $3::int[], $4::uuid[], $5::bytea[], $6::text[])
+  as x(run_id, seq, count, owner, events, status)),
 stored as ({_STORE}),
-moved as (update turnstream.run set status = a.status, ending = a.ending from a join stored using (run_id, seq)
-  where a.status is not null and run.id = a.run_id and run.status in {_OPEN}
-  returning run.id, run.principal, a.status, a.seq + a.count - 1 as last, a.notify),
-posted as ({outbox.POST} where moved.status = 'waiting')
-select run_id, (select pg_notify($9, $10::text) where $10::text is not null),
-  (select count(pg_notify($9, 'letter')::text) from posted) from stored"""
+moved as (update turnstream.run set status = a.status, ending = null from a join stored using (run_id, seq)
+  where a.status is not null and run.id = a.run_id and run.status in {_OPEN})
+select run_id, (select pg_notify($7, $8::text) where $8::text is not null) from stored"""
 _APPEND = f"""
 with a as (select $1::text as run_id, $2::bigint as seq, $3::int as count, $4::uuid as owner, $5::bytea as events)
 {_STORE}"""
@@ -65,6 +62,10 @@ async def store(db: Connection, append: Append) -> bool:
         f"where id = $1 and status in {_OPEN} returning id"
     )
     changed = await db.fetchrow(update, new.id, status, append.ending, append.ends)
+    await db.execute("delete from turnstream.question where run_id = $1", new.id)
+    if changed and append.codes:
+        ask = "insert into turnstream.question (code, run_id) select unnest($2::text[]), $1"
+        await db.execute(ask, new.id, append.codes)
     if changed and append.ends and (key := new.thread) is not None:
         length = await threads.append_messages(db, key, append.said, new.id)
         update = "update turnstream.run set length = $2, outputs = $3 where id = $1"
@@ -93,7 +94,7 @@ class LogWriter:
         self._watched.pop(run_id, None)
 
     def write(self, append: Append, settle: Settle) -> None:
-        if append.ends:
+        if append.posts:  # it changes more than the log
             task = asyncio.create_task(self._end(append, settle))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -178,7 +179,7 @@ class LogWriter:
 
 
 def _row(append: Append) -> tuple[Any, ...]:
-    return (*append.row, append.status, append.ending, json.dumps(append.new.notify))
+    return (*append.row, append.status)
 
 
 async def read_log(

@@ -209,6 +209,20 @@ class Runs:
         named = {"principal": principal, "limit": limit}
         return await self.database.call(lambda db: [threads.run_state(row) for row in db.execute(select, named)])
 
+    async def count_waiting(self) -> int:
+        if not self.database.is_open:
+            return 0
+        count = "select count(*) from run where status = 'waiting'"
+        found: int = await self.database.call(lambda db: db.execute(count).fetchone()[0])
+        return found
+
+    async def find_asking(self, code: str) -> list[protocols.RunState]:
+        if not self.database.is_open:
+            return []
+        select = f"""select {threads.RUN_COLUMNS} from run
+            where id in (select run_id from question where code = ?) and status = 'waiting'"""
+        return await self.database.call(lambda db: [threads.run_state(row) for row in db.execute(select, [code])])
+
     async def secret(self, name: str) -> bytes:
         def job(db: sqlite3.Connection) -> bytes:
             db.execute("insert or ignore into secret (name, value) values (?, ?)", (name, secrets.token_bytes(32)))

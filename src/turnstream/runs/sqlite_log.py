@@ -131,6 +131,9 @@ def _change_status(db: sqlite3.Connection, append: Append) -> None:
     update = f"update run set status = ?, ending = ?, ended_at = ?{claims} where id = ? and {OPEN}"
     ended_at = time.time() if append.ends else None
     changed = db.execute(update, (append.status, append.ending, ended_at, append.new.id)).rowcount
+    db.execute("delete from question where run_id = ?", [append.new.id])
+    codes = append.codes if changed else []
+    db.executemany("insert into question (code, run_id) values (?, ?)", [(code, append.new.id) for code in codes])
     if changed and append.ends and (key := append.new.thread) is not None:
         length = threads.append_messages(db, key, append.said, append.new.id)
         db.execute("update run set length = ?, outputs = ? where id = ?", (length, append.outputs, append.new.id))

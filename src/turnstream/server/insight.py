@@ -45,7 +45,7 @@ async def watch_waiting(runs: protocols.Runs, metrics: Metrics) -> None:
     """For ever: how many runs wait, of the whole store."""
     while True:
         try:
-            metrics.asked.set(len(await runs.waiting()))
+            metrics.asked.set(await runs.count_waiting())
         except errors.StoreError:
             pass  # /readyz tells that
         await asyncio.sleep(WAITING_SECONDS)

@@ -133,8 +133,10 @@ class People:
     async def find(self, code: str, principal: requests.Principal) -> Found | None:
         """The open question with that code, if this principal may answer it."""
         wanted = code.strip().upper()
-        mine = await self.runs.waiting(principal.name)
-        for state in (*mine, *(await self._others(principal))):
+        states = await self.runs.find_asking(wanted) if wanted else []
+        mine = [state for state in states if state.principal == principal.name]
+        others = [state for state in states if state.principal != principal.name]
+        for state in (*mine, *(others if principal.groups or principal.scopes else [])):
             for found in questions(state):
                 if found.ask.code == wanted and may_answer(found, principal):
                     return found
@@ -142,7 +144,8 @@ class People:
 
     async def find_in(self, run_id: str, code: str) -> Found | None:
         """The open question of that run, for whoever has a right to it by other means."""
-        found = [each for state in await self.runs.waiting() if state.id == run_id for each in questions(state)]
+        states = await self.runs.find_asking(code)
+        found = [each for state in states if state.id == run_id for each in questions(state)]
         return next((each for each in found if each.ask.code == code), None)
 
     async def open_questions(self, principal: requests.Principal) -> list[Found]:

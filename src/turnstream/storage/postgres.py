@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import asyncpg
 
 from turnstream import errors
-from turnstream.storage.migrations import migrations, missing
+from turnstream.storage.migrations import migrations, missing, up_to
 
 if TYPE_CHECKING:
     from typing import Self
@@ -61,8 +61,9 @@ class Database:
     async def __aenter__(self) -> Self:
         async with _connection(self.url) as connection:
             self.pooled = await is_pooled(connection)
-            version = await _version(connection)
-            if missing(migrations("postgres_schema"), version, "The database"):
+            applied = await _applied(connection)
+            if missing(migrations("postgres_schema"), applied, "The database"):
+                version = max(applied, default=0)
                 text = "has no tables of Turnstream" if not version else f"has the schema {version}, which is older"
                 raise errors.ConfigurationError(f"The database {text}. Run: turnstream migrate --store postgres://…")
         self._pool = await asyncpg.create_pool(
@@ -180,10 +181,13 @@ async def is_pooled(connection: Connection) -> bool:
     return bool(await connection.fetchval("select pg_backend_pid()") != connection.get_server_pid())
 
 
-async def _version(connection: Connection) -> int:
+async def _applied(connection: Connection) -> set[int]:
+    """The numbers of the files that were run in it."""
+    if await connection.fetchval("select to_regclass('turnstream.schema_file')") is not None:
+        return {row["number"] for row in await connection.fetch("select number from turnstream.schema_file")}
     if await connection.fetchval("select to_regclass('turnstream.schema_version')") is None:
-        return 0
-    return int(await connection.fetchval("select version from turnstream.schema_version"))
+        return set()
+    return up_to(await connection.fetchval("select version from turnstream.schema_version") or 0)
 
 
 async def migrate(url: str) -> int:
@@ -191,17 +195,24 @@ async def migrate(url: str) -> int:
     async with _connection(url) as connection, connection.transaction():
         await connection.execute("select pg_advisory_xact_lock(7788170)")
         await connection.execute("create schema if not exists turnstream")
-        await connection.execute("create table if not exists turnstream.schema_version (version int not null)")
-        version = await connection.fetchval("select version from turnstream.schema_version") or 0
-        left = missing(migrations("postgres_schema"), version, "The database")
-        if left:
-            await _install_pgmq(connection)
+        applied = await _applied(connection)
+        left = missing(migrations("postgres_schema"), applied, "The database")
+        if not left:
+            return 0
+        await _install_pgmq(connection)
         for migration in left:
             await connection.execute(migration.sql)
-        if left:
-            await connection.execute("delete from turnstream.schema_version")
-            await connection.execute("insert into turnstream.schema_version values ($1)", left[-1].number)
+        await _record(connection, applied | {migration.number for migration in left})
         return len(left)
+
+
+async def _record(connection: Connection, applied: set[int]) -> None:
+    await connection.execute("create table if not exists turnstream.schema_file (number int primary key)")
+    insert = "insert into turnstream.schema_file select unnest($1::int[]) on conflict do nothing"
+    await connection.execute(insert, sorted(applied))
+    await connection.execute("create table if not exists turnstream.schema_version (version int not null)")
+    await connection.execute("delete from turnstream.schema_version")
+    await connection.execute("insert into turnstream.schema_version values ($1)", max(applied))
 
 
 async def _install_pgmq(connection: Connection) -> None:

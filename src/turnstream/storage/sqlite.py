@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from turnstream import errors
-from turnstream.storage.migrations import migrations, missing
+from turnstream.storage.migrations import migrations, missing, up_to
 
 if TYPE_CHECKING:
     from typing import Self
@@ -257,15 +257,29 @@ class _Transactions:
 
 
 def _migrate(connection: sqlite3.Connection, place: str) -> None:
-    version = connection.execute("pragma user_version").fetchone()[0]
-    for migration in missing(migrations("sqlite_schema"), version, place):
-        connection.executescript(f"begin immediate; {migration.sql}; pragma user_version = {migration.number}; commit")
+    applied = _applied(connection)
+    left = missing(migrations("sqlite_schema"), applied, place)
+    if not left:
+        return
+    connection.execute("create table if not exists schema_file (number integer primary key)")
+    connection.executemany("insert or ignore into schema_file values (?)", [(number,) for number in applied])
+    for number, _, sql in left:
+        applied.add(number)
+        seen = f"insert into schema_file values ({number}); pragma user_version = {max(applied)}"
+        connection.executescript(f"begin immediate; {sql}; {seen}; commit")
+
+
+def _applied(connection: sqlite3.Connection) -> set[int]:
+    """The numbers of the files that were run in it."""
+    if connection.execute("select true from sqlite_master where name = 'schema_file'").fetchone():
+        return {number for (number,) in connection.execute("select number from schema_file")}
+    return up_to(connection.execute("pragma user_version").fetchone()[0])
 
 
 def prepare(path: Path) -> None:
     """Make the file and its tables, if nobody works with it: whoever does has made them."""
     try:
-        if path.exists() and _version(path) >= migrations("sqlite_schema")[-1].number:
+        if path.exists() and _is_complete(path):
             return
         _make(path)
         with lock(path), contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
@@ -275,9 +289,9 @@ def prepare(path: Path) -> None:
         raise errors.ConfigurationError(f"Cannot open the database {path}: {error}") from error
 
 
-def _version(path: Path) -> int:
+def _is_complete(path: Path) -> bool:
     with contextlib.closing(sqlite3.connect(path)) as connection:
-        return int(connection.execute("pragma user_version").fetchone()[0])
+        return _applied(connection) >= {migration.number for migration in migrations("sqlite_schema")}
 
 
 def _make(path: Path) -> None:
