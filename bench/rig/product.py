@@ -62,10 +62,14 @@ def write(folder: Path, upstream: str, several: bool) -> Path:
 
 @contextlib.contextmanager
 def serving(upstream: str, on: Iterable[int], *, several: bool = False) -> Iterator[Process]:
-    """With the settings that nobody has changed: conversations and runs are stored in SQLite beside the agents."""
+    """With the settings that nobody has changed: conversations and runs are stored in SQLite beside the agents. Its
+    modules are compiled once, as an installation does it, and not at each start."""
     with tempfile.TemporaryDirectory(prefix="turnstream-bench-") as name:
         agents = write(Path(name), upstream, several)
         command = [sys.executable, "-m", "turnstream", "serve", str(agents), "--port", "0", "--log-format", "text"]
         path = os.pathsep.join([str(ROOT / "src"), str(ROOT), os.environ.get("PYTHONPATH", "")])
-        with environment(PYTHONPATH=path), commanded(command, Path(name), r"listening on http://\S+:(\d+)", on) as run:
+        with (
+            environment(PYTHONPATH=path, PYTHONDONTWRITEBYTECODE=""),
+            commanded(command, Path(name), r"listening on http://\S+:(\d+)", on) as run,
+        ):
             yield run

@@ -5,6 +5,7 @@ A command's file imports nothing heavy at its top: ``turnstream --help`` reads t
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
@@ -54,6 +55,9 @@ def _all(
 
     Begin with "turnstream dev", which needs no file, no key and no network; or with "turnstream init".
     """
+    if not gc.isenabled():  # by `main`
+        gc.freeze()
+        gc.enable()
     context.obj = debug
 
 
@@ -84,6 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     debug = "--debug" in given
     words = ["--debug"] * debug + [word for word in given if word != "--debug"]  # it may stand anywhere
     first = next((word for word in words if not word.startswith("-")), "")
+    gc.disable()  # until the command begins: what is loaded by then stays, and need not be looked through
     try:
         make_app([first] if first in COMMANDS else COMMANDS)(args=words, prog_name="turnstream")
     except errors.TurnstreamError as error:
@@ -99,6 +104,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if debug:
             raise
         _fail(f"unexpected error: {type(error).__name__}: {error}. Run it again with --debug to see where.")
+    finally:
+        gc.enable()
 
 
 def _fail(message: str) -> None:

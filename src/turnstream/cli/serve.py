@@ -75,11 +75,12 @@ def serve(
 
 @contextlib.contextmanager
 def _uncollected() -> Iterator[None]:
-    """What is loaded here stays, so nothing is gained by looking for what does not."""
+    """What is loaded here stays, so nothing is gained by looking for what does not, now or later."""
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         gc.enable()
 
 

@@ -40,6 +40,7 @@ def serve(service: Service) -> None:
     if service.settings.workers > 1:
         raise errors.ConfigurationError("workers: several processes need the command: turnstream serve module:object")
     made = server(service)
+    gc.collect()  # what the program that serves has left
     listener = listen(service.settings)
     if not logging.getLogger().hasHandlers():  # nobody would see the line of the log
         host, port = listener.getsockname()[:2]
@@ -144,7 +145,6 @@ class Server(uvicorn.Server):
             host, port = listener.getsockname()[:2]
             log.info("listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
         # What is loaded by now stays. Without it, each full collection stops all streams for tens of milliseconds.
-        gc.collect()
         gc.freeze()
         gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
         sys.setswitchinterval(SWITCH)
