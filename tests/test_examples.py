@@ -18,6 +18,7 @@ import yaml
 
 from tests.cli.test_serve import running
 from turnstream import messages, requests
+from turnstream.cli import templates
 from turnstream.cli.check import report
 from turnstream.config import load
 
@@ -96,6 +97,10 @@ def test_the_handbook_is_found_by_its_agent(tmp_path: Path) -> None:
 async def test_the_notes_are_kept_by_a_real_server_of_mcp(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")  # its `python`
     assert await call(EXAMPLES / "notes.yaml", "notes_add_note", text="milk") == "note 1 is kept"
+
+
+def test_the_server_of_notes_is_the_one_that_init_writes() -> None:
+    assert (EXAMPLES / "notes_server.py").read_text() == templates.read("mcp")["server.py"]
 
 
 def test_the_reporter_reports_on_working_days() -> None:

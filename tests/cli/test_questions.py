@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -104,3 +105,18 @@ def test_a_guardrail_asks_before_the_rest_of_an_answer_is_shown(talk: Talk, answ
     assert "opens" not in talk.shown
     talk.type(f"{answer}\n")
     talk.until(told)
+
+
+@pytest.mark.parametrize("protocol", ["new", "old"])
+def test_an_mcp_server_asks_in_the_middle_of_a_call(protocol: str, tmp_path: Path) -> None:
+    command = {"command": sys.executable, "args": [f"{ROOT}/tests/tools/mcp/asking_server.py", protocol]}
+    (tmp_path / "agent.yaml").write_text(json.dumps({"name": "shop", "model": "demo", "tools": [{"mcp": command}]}))
+    talk = Talk(str(tmp_path / "agent.yaml"), "--message", "buy what: boat")
+    try:
+        pass_by(talk, "agreed [boolean]: ")
+        talk.type("y\n")
+        pass_by(talk, "most [integer] [optional]: ")
+        talk.type("\n")
+        talk.until('accept: {"agreed": true}')
+    finally:
+        talk.close()

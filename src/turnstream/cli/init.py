@@ -46,4 +46,4 @@ def _next_steps(folder: Path, template: str) -> list[str]:
         lines.append("pip install 'turnstream[mcp]'")
     if template == "retrieval":
         lines += ["pip install 'turnstream[retrieval]'", "turnstream index docs"]
-    return [*lines, "turnstream dev", "pytest"]
+    return [*lines, "turnstream dev", "pip install pytest && pytest"]
