@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from turnstream import messages
 from turnstream.events import ModelEvent, ProviderError, TextDelta, ToolCallMalformed
 from turnstream.parsing.collect import Collector
-from turnstream.providers import gemini, openai
+from turnstream.providers import anthropic, gemini, openai
+from turnstream.providers.base import Decoder
 
 
 def chunk(delta: Any, finish: str | None = None) -> str:
@@ -20,8 +23,8 @@ def event(value: Any) -> str:
     return f"data: {json.dumps(value)}\n\n"
 
 
-def read(body: str) -> tuple[str, str, list[ModelEvent]]:
-    decoder, collector = openai.PROVIDER.decoder(), Collector()
+def read(body: str, new: Callable[[], Decoder] = openai.PROVIDER.decoder) -> tuple[str, str, list[ModelEvent]]:
+    decoder, collector = new(), Collector()
     given = decoder.feed(body.encode())
     while rest := decoder.close():
         given += rest
@@ -90,3 +93,35 @@ def test_an_error_of_another_shape_is_what_it_says(body: str, status: int, retry
 def test_content_as_an_object_is_text() -> None:
     parts = [{"type": "text", "text": {"value": "H"}}, {"type": "output_text", "text": "i"}]
     assert read(chunk({"content": parts}) + chunk({"content": {"type": "text", "text": "!"}}, "stop"))[0] == "Hi!"
+
+
+CALL = {"type": "tool_use", "id": "t", "name": "now", "input": {}}
+
+
+def calls_of(given: list[ModelEvent]) -> list[messages.ToolCall]:
+    collector = Collector()
+    collector.feed(given)
+    return list(collector.tool_calls)
+
+
+@pytest.mark.parametrize(("stop", "arguments"), [("tool_use", "{}"), ("max_tokens", "")])
+def test_a_call_that_the_limit_cut_off_before_its_input_has_none(stop: str, arguments: str) -> None:
+    block = event({"type": "content_block_start", "index": 0, "content_block": CALL})
+    ended = event({"type": "content_block_stop", "index": 0})
+    body = block + ended + event({"type": "message_delta", "delta": {"stop_reason": stop}})
+    given = read(body + event({"type": "message_stop"}), anthropic.PROVIDER.decoder)[2]
+    assert [call.arguments for call in calls_of(given)] == [arguments]
+
+
+def test_an_answer_of_messages_that_was_not_streamed_is_read() -> None:
+    content = [{"type": "text", "text": "Hi"}, {**CALL, "input": {"a": 1}}]
+    body = json.dumps({"type": "message", "content": content, "stop_reason": "tool_use", "usage": {"output_tokens": 2}})
+    text, reason, given = read(body, anthropic.PROVIDER.decoder)
+    assert (text, reason, [call.arguments for call in calls_of(given)]) == ("Hi", "tool_calls", ['{"a":1}'])
+
+
+def test_an_event_of_messages_may_have_its_type_as_its_name_alone() -> None:
+    body = 'event: error\ndata: {"error": {"type": "overloaded_error", "message": "x"}}\n\n'
+    with pytest.raises(ProviderError) as raised:
+        read(body, anthropic.PROVIDER.decoder)
+    assert raised.value.status == 503

@@ -86,17 +86,32 @@ class Decoder(frames.SseDecoder):
         self._usage: dict[str, Any] = {}
         self._finish: events.Finish | None = None
         self._hosted: dict[str, str] = {}
+        self._empty = -1  # the call that ended without input: by itself, or was it cut off?
 
     def take(self, event: sse.Event, out: list[events.ModelEvent]) -> None:
         data = event.data
         decoded = self.read(_decode, data)
         if decoded is None:
             return
+        if not decoded.type and event.event:  # imitators name it nowhere else
+            decoded.type = event.event
         delta = decoded.delta
         if delta is not None and delta.type == "text_delta" and delta.text:  # nearly all events
             out.append(events.TextDelta(delta.text))
         else:
             self.message(decoded, data, out)
+
+    def document(self, body: bytes, out: list[events.ModelEvent]) -> None:
+        """An error, or the whole answer of a gateway that does not stream."""
+        value = failures.parse(body)
+        if not isinstance(value, dict) or value.get("type") != "message" or not isinstance(value.get("content"), list):
+            super().document(body, out)
+        for number, block in enumerate(value["content"]):
+            if isinstance(block, dict):
+                self._start(Event(index=number, content_block=block), len(body), out)
+        ended = {"delta": {"stop_reason": value.get("stop_reason") or "end_turn"}, "usage": value.get("usage")}
+        self._message_delta(msgspec.convert(ended, Event), out)
+        self._conclude(out)
 
     def message(self, event: Event, data: bytes, out: list[events.ModelEvent]) -> None:
         """One event of the protocol, whatever frame it came in."""
@@ -129,6 +144,7 @@ class Decoder(frames.SseDecoder):
         data = event.content_block or {}
         if (open_one := self._blocks.pop(event.index, None)) is not None:  # imitators leave its stop out
             self._stop(open_one, out)
+        self._settle_empty(out)
         block = _Block(data, -1)
         self._keep(block, size)
         self._blocks[event.index] = block
@@ -198,8 +214,11 @@ class Decoder(frames.SseDecoder):
             case "text":
                 return
             case "tool_use":
-                if not block.said:  # the whole input came with the start, or there is none
-                    out.append(events.ToolCallDelta(block.call, msgspec.json.encode(data.get("input") or {}).decode()))
+                if not block.said and data.get("input"):  # all of it came with the start
+                    out.append(events.ToolCallDelta(block.call, msgspec.json.encode(data["input"]).decode()))
+                elif not block.said:
+                    self._settle_empty(out)
+                    self._empty = block.call
                 return
             case "thinking":
                 data["thinking"] = "".join(block.pieces)
@@ -213,6 +232,12 @@ class Decoder(frames.SseDecoder):
             case _:
                 pass
         out.append(events.ItemAdded(messages.ProviderItem(anthropic_body.NAME, data)))
+
+    def _settle_empty(self, out: list[events.ModelEvent]) -> None:
+        """The answer went on behind a call without input, or ended by itself: the tool takes none."""
+        if self._empty >= 0:
+            out.append(events.ToolCallDelta(self._empty, "{}"))
+        self._empty = -1
 
     def _hosted_call(self, block: _Block, out: list[events.ModelEvent]) -> None:
         data = block.data
@@ -258,6 +283,8 @@ class Decoder(frames.SseDecoder):
         for block in self._blocks.values():
             self._stop(block, out)
         self._blocks.clear()
+        if self._finish is None or self._finish.reason != "length":
+            self._settle_empty(out)
         if self._usage:
             out.append(events.UsageReport(usage_of(self._usage)))
         out.append(self._finish or events.Finish("unknown"))

@@ -108,6 +108,7 @@ class Decoder(frames.AwsDecoder):
         self._blocks: dict[int, _Block] = {}
         self._calls = 0
         self._hosted = ("", "")
+        self._empty = -1  # the call that ended without input: by itself, or was it cut off?
         self._stop_reason: str | None = None
         self._usage: dict[str, Any] | None = None
 
@@ -158,6 +159,7 @@ class Decoder(frames.AwsDecoder):
         if tool is not None and tool.type == "server_tool_use":
             block.hosted = tool
         elif tool is not None and block.call < 0:
+            self._settle_empty(out)
             block.call, self._calls = self._calls, self._calls + 1
             out.append(events.ToolCallStart(block.call, tool.toolUseId or "", tool.name or ""))
         if start.toolResult is not None:
@@ -198,7 +200,8 @@ class Decoder(frames.AwsDecoder):
     def _stop(self, block: _Block, out: list[events.ModelEvent]) -> None:
         self.release(block.size)
         if block.call >= 0 and not block.said:
-            out.append(events.ToolCallDelta(block.call, "{}"))
+            self._settle_empty(out)
+            self._empty = block.call
         elif block.signature:
             text = {"text": "".join(block.text), "signature": "".join(block.signature)}
             out.append(_item({"reasoningContent": {"reasoningText": text}}))
@@ -208,6 +211,12 @@ class Decoder(frames.AwsDecoder):
             self._hosted_call(block.hosted, "".join(block.text), out)
         elif block.result is not None or block.results:
             self._hosted_result(block, out)
+
+    def _settle_empty(self, out: list[events.ModelEvent]) -> None:
+        """The answer went on behind a call without input, or ended by itself: the tool takes none."""
+        if self._empty >= 0:
+            out.append(events.ToolCallDelta(self._empty, "{}"))
+        self._empty = -1
 
     def _hosted_call(self, tool: ToolUse, arguments: str, out: list[events.ModelEvent]) -> None:
         self._hosted = (tool.toolUseId or "", tool.name or "")
@@ -230,9 +239,11 @@ class Decoder(frames.AwsDecoder):
         for block in self._blocks.values():
             self._stop(block, out)
         self._blocks.clear()
+        raw = self._stop_reason or ""
+        if _REASONS.get(raw) != "length":
+            self._settle_empty(out)
         if self._usage:
             out.append(events.UsageReport(usage_of(self._usage)))
-        raw = self._stop_reason or ""
         if raw == "malformed_tool_use" and not self._calls:  # there is no call to see, but the model can try again
             out.append(events.ToolCallMalformed(0, "it could not be read"))
         out.append(events.Finish(_REASONS.get(raw, "unknown"), raw))
