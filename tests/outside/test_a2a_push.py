@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import contextlib
 import json
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -181,3 +184,19 @@ async def test_a_client_that_reads_the_stream_is_told_too(tmp_path: Path) -> Non
         await receiver.wait(1)
         assert "completed" in stream
         assert json.loads(receiver.got[0][1])["status"]["state"] == "completed"
+
+
+@VERSIONS
+async def test_what_opens_the_receiver_is_stored_apart_from_the_request(tmp_path: Path, version: str) -> None:
+    gate = asyncio.Event()
+    async with Receiver().serving() as receiver, served(tmp_path, slow(gate)) as server:
+        async with talk(server, version) as client:
+            await send(client, config(receiver.url))
+        gate.set()
+        await receiver.wait(1)
+    with contextlib.closing(sqlite3.connect(tmp_path / "store.db")) as connection:
+        [(body, request)] = connection.execute("select body, request from run").fetchall()
+        [(push,)] = connection.execute("select config from push").fetchall()
+    stored = base64.b64decode(json.loads(body)["body"]) + request
+    assert [secret in push for secret in (b"push-secret", b"my-token")] == [True, True]
+    assert [said in stored for said in (b"Go.", b"push-secret", b"my-token")] == [True, False, False]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import cast
+from typing import NamedTuple, cast
 
 import msgspec
 
 from turnstream import errors, events, messages, protocols, redaction, requests
-from turnstream.dialects import DIALECTS, base
+from turnstream.dialects import DIALECTS, a2a_push, base
 from turnstream.runs import keeper, log
 from turnstream.runs.watch import Watch
 from turnstream.server import conversations
@@ -22,6 +22,22 @@ ONE_WAY = frozenset(dialect.name for dialect in DIALECTS) - RETRACTING
 CHATS = frozenset({"ag_ui", "vercel"})
 # Those of them whose answers a later request can name.
 _NAMING = frozenset({"openai_responses", "a2a"})
+
+
+class Asked(NamedTuple):
+    """What a run answers: the request as its dialect reads it and as it came, and the agent that it is for."""
+
+    exchange: base.Exchange
+    client: base.ClientRequest
+    agent: str
+    dialect: str
+
+    @property
+    def stored(self) -> base.ClientRequest:
+        """What is stored of it: not what opens doors, neither in its headers nor in its body, where pushes have it."""
+        keep, client = self.exchange.request.keep, self.client
+        body = a2a_push.without_pushes(client.body) if keep is not None and keep.pushes else client.body
+        return msgspec.structs.replace(client, headers=_without_secrets(client.headers), body=body)
 
 
 class KeptRuns:
@@ -53,15 +69,13 @@ class KeptRuns:
 
     async def keep(
         self,
-        exchange: base.Exchange,
-        client: base.ClientRequest,
-        agent: str,
-        dialect: str,
+        asked: Asked,
         turn: conversations.Turn | None,
         wanted: requests.RunRequest,
         batch: Sequence[events.LogEvent],
     ) -> None:
         """A run that was its client's so far and begins to wait. Raises as `Runs.keep` does."""
+        exchange, client, agent, dialect = asked
         thread, said = (None, ()) if turn is None else turn.place(wanted)
         new = protocols.NewRun(
             client.id,
@@ -69,7 +83,7 @@ class KeptRuns:
             msgspec.structs.replace(wanted, thread_id=thread, answers=(), follows=None),
             said,
             dialect,
-            _body(client),
+            msgspec.json.encode(asked.stored),
         )
         await self._keeper.keep(new, batch)
         if turn is not None:
@@ -78,10 +92,9 @@ class KeptRuns:
         if shown := snapshot(exchange, agent, numbered):
             await self._keeper.runs.show(new.id, shown)
 
-    async def start(
-        self, exchange: base.Exchange, client: base.ClientRequest, agent: str, dialect: str, wanted: requests.RunRequest
-    ) -> str:
+    async def start(self, asked: Asked, wanted: requests.RunRequest) -> str:
         """The id of the run that was accepted, or of the one that its key has started before."""
+        exchange, client, agent, dialect = asked
         if not self.has_runs:
             raise _not_kept()
         assert wanted.keep is not None
@@ -97,7 +110,7 @@ class KeptRuns:
             msgspec.structs.replace(wanted, thread_id=thread, keep=msgspec.structs.replace(wanted.keep, pushes=())),
             tuple(said),
             dialect,
-            _body(client),
+            msgspec.json.encode(asked.stored),
             background=wanted.keep.background,
             key=key_of(client.headers),
             policy=wanted.keep.policy,
@@ -107,16 +120,16 @@ class KeptRuns:
         )
         submitted = await self._keeper.start(new)
         if submitted.id != client.id:
-            await self._check_same(client, submitted.id)
+            await self._check_same(asked, submitted.id)
         return submitted.id
 
-    async def _check_same(self, client: base.ClientRequest, run_id: str) -> None:
+    async def _check_same(self, asked: Asked, run_id: str) -> None:
         """Refuse a key that has started the run of another request."""
-        state = await self.runs.get(client.principal.name, run_id)
+        state = await self.runs.get(asked.client.principal.name, run_id)
         if state is None or not state.body:
             return
         first = msgspec.json.decode(state.body, type=base.ClientRequest)
-        if (first.body, first.path) != (client.body, client.path):
+        if (first.body, first.path) != (asked.stored.body, asked.client.path):
             text = "Idempotency-Key: another request was sent with this key before. Use another key for this one."
             raise errors.RequestError(text, param="Idempotency-Key", code="idempotency_key_reused", status=422)
 
@@ -256,10 +269,6 @@ def key_of(headers: Mapping[str, str]) -> str | None:
         text = f"Idempotency-Key: longer than {MOST_KEY} characters."
         raise errors.RequestError(text, param="Idempotency-Key", code="invalid_value")
     return key
-
-
-def _body(client: base.ClientRequest) -> bytes:
-    return msgspec.json.encode(msgspec.structs.replace(client, headers=_without_secrets(client.headers)))
 
 
 def _without_secrets(headers: Mapping[str, str]) -> dict[str, str]:

@@ -171,34 +171,32 @@ class Dialects:
                 scopes.set_run_id(scope, told.id)
                 await deliver.deliver(told, exchange, client)
                 return
+        asked = kept.Asked(exchange, incoming, name, dialect)
         if exchange.request.keep is not None or (incoming.kept and not exchange.request.housekeeping):
             scopes.set_run_id(scope, run_id)
-            await self._run_in_store(exchange, incoming, name, agent, dialect, client)
+            await self._run_in_store(asked, agent, client)
             return
         key = None if exchange.request.housekeeping else kept.key_of(incoming.headers)
         with await self._place(principal, receive), self._keys.use(principal.name, key) as use:
             scopes.set_run_id(scope, run_id)
             if exchange.thread is not None:
                 turn = conversations.Turn(self._kept, exchange, principal.name, name, run_id, dialect)
-                await self._run_kept(turn, agent, client, admitted.meter, incoming, use)
+                await self._run_kept(turn, agent, client, admitted.meter, asked, use)
             else:
-                wait = partial(self._keep, exchange, incoming, name, dialect, None)
+                wait = partial(self._keep, asked, None)
                 use.handle = self._start(name, exchange.request, run_id, dialect, scope, admitted.meter, wait)
                 await deliver.deliver(use.handle, exchange, client)
 
     async def _keep(
         self,
-        exchange: base.Exchange,
-        incoming: base.ClientRequest,
-        name: str,
-        dialect: str,
+        asked: kept.Asked,
         turn: conversations.Turn | None,
         wanted: requests.RunRequest,
         batch: Sequence[events.LogEvent],
     ) -> None:
         """A run begins to wait: from now on it is the store's."""
-        self._people.has_asked(name)
-        await self._kept_runs.keep(exchange, incoming, name, dialect, turn, wanted, batch)
+        self._people.has_asked(asked.agent)
+        await self._kept_runs.keep(asked, turn, wanted, batch)
 
     async def _place(self, principal: requests.Principal, receive: Receive) -> places.Place:
         most = self._admission.most_runs(principal) or self._service.settings.max_runs_each
@@ -207,20 +205,13 @@ class Dialects:
             raise ClientDisconnect
         return place
 
-    async def _run_in_store(
-        self,
-        exchange: base.Exchange,
-        incoming: base.ClientRequest,
-        name: str,
-        agent: agents.Agent,
-        dialect: str,
-        client: deliver.Client,
-    ) -> None:
+    async def _run_in_store(self, asked: kept.Asked, agent: agents.Agent, client: deliver.Client) -> None:
         """The run is owned by the store's keeper; the response only watches it."""
+        exchange, incoming, name, dialect = asked
         keep = exchange.request.keep or requests.Keep()
-        asked = msgspec.structs.replace(exchange.request, keep=keep)
-        wanted = await agent.admit(self._for(asked, client.scope), incoming.id)
-        run_id = await self._kept_runs.start(exchange, incoming, name, dialect, wanted)
+        keeping = msgspec.structs.replace(exchange.request, keep=keep)
+        wanted = await agent.admit(self._for(keeping, client.scope), incoming.id)
+        run_id = await self._kept_runs.start(asked, wanted)
         scopes.set_run_id(client.scope, run_id)
         if run_id != incoming.id:  # its Idempotency-Key has started it before, with other ids
             exchange = await self._kept_runs.first(incoming.principal.name, run_id, dialect) or exchange
@@ -250,11 +241,11 @@ class Dialects:
         agent: agents.Agent,
         client: deliver.Client,
         meter: protocols.Meter | None,
-        incoming: base.ClientRequest,
+        asked: kept.Asked,
         use: idempotency.Use,
     ) -> None:
         await turn.begin(agent.history)
-        wait = partial(self._keep, turn.exchange, incoming, turn.key.agent, turn.dialect, turn)
+        wait = partial(self._keep, asked, turn)
         try:
             handle = self._start(turn.key.agent, turn.request, turn.id, turn.dialect, client.scope, meter, wait)
             use.handle = handle
