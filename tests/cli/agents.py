@@ -107,6 +107,7 @@ FORM = {
 }
 asking = Agent(Asking(), [AskUser()], name="asking")
 form = Agent(Asking(), [AskUser(FORM)], name="form")
+confirming = Agent(Asking(), [AskUser({"type": "object", "properties": {}})], name="confirming")
 WORDS = AskingRule(
     PatternRule("words", patterns.find_words(["sesame"]), None),
     mask=PatternRule("words", patterns.find_words(["sesame"]), "**"),

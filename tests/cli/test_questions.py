@@ -66,19 +66,28 @@ def test_what_is_no_choice_leaves_the_question_open(talk: Talk) -> None:
     talk.until("Heard: by train")
 
 
+@pytest.mark.parametrize("breakfast", ["y", ""])
 @pytest.mark.parametrize("talk", [(FORM, "--quiet", "--message", WHERE)], indirect=True)
-def test_a_form_is_asked_field_by_field_and_each_is_checked(talk: Talk) -> None:
+def test_a_form_is_asked_field_by_field_and_each_is_checked(talk: Talk, breakfast: str) -> None:
     pass_by(talk, "nights [integer]: ")
     talk.type("many\n")
     pass_by(talk, "is not of type 'integer'")
     talk.until("nights [integer]: ")
     talk.type("2\n")
-    talk.until("breakfast [boolean] [optional]: ")
-    talk.type("y\n")
+    talk.until("breakfast [boolean] [false]: ")
+    talk.type(f"{breakfast}\n")
     talk.until("2 double")
     talk.until("number or words: ")
     talk.type("2\n")
-    talk.until('Heard: {"nights":2,"breakfast":true,"room":"double"}')
+    talk.until(f'Heard: {{"nights":2,"breakfast":{"true" if breakfast else "false"},"room":"double"}}')
+
+
+@pytest.mark.parametrize(("answer", "heard"), [("y", "Heard: {}"), ("", "Heard: The user did not answer.")])
+@pytest.mark.parametrize("talk", [("tests/cli/agents.py:confirming", "--message", WHERE)], indirect=True)
+def test_a_form_without_fields_wants_a_yes_and_is_not_given_one(talk: Talk, answer: str, heard: str) -> None:
+    talk.until("Where to? [y/N] ")
+    talk.type(f"{answer}\n")
+    talk.until(heard)
 
 
 @pytest.mark.parametrize("talk", [(ASKING,)], indirect=True)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.telemetry.test_deploy import known
 from turnstream import __version__
 from turnstream.config import load
 
@@ -83,6 +84,13 @@ def test_every_value_that_the_chart_uses_is_there() -> None:
         for name in dotted.split("."):
             assert name in found, dotted
             found = found[name]
+
+
+def test_the_autoscaler_asks_for_a_metric_that_the_server_has_and_serves_there() -> None:
+    values = documents("helm/turnstream/values.yaml")[0]
+    assert values["autoscaling"]["metric"] in known()
+    for text in agent_files()[:2]:
+        assert yaml.safe_load(text)["server"]["metrics_port"] == values["metricsPort"]
 
 
 def test_the_image_runs_as_nobody_in_particular_and_checks_its_health() -> None:

@@ -61,6 +61,9 @@ class Questions:
         if fields is None:
             line = await self._terminal.read(f"{text}{_hint(ask.schema)} (an empty line is no answer) ")
             return _given(ask, text=_chosen(line, ask.schema)) if line else _cancelled(ask)
+        if not fields:  # there is nothing to say but yes
+            agreed = await self._yes_or_no(ask, text)
+            return _given(ask, value={}) if agreed.action == "accept" else agreed
         self._terminal.say(text)
         return await self._fill(ask, fields)
 
@@ -69,7 +72,7 @@ class Questions:
         return _said(ask, line is not None and is_yes(line))
 
     async def _fill(self, ask: asks.Ask, fields: Mapping[str, Mapping[str, Any]]) -> asks.Answer:
-        """A form, field by field. One that is left empty is not in the answer."""
+        """A form, field by field. One that is left empty has its default, or is not in the answer."""
         required = (ask.schema or {}).get("required") or ()
         value: dict[str, Any] = {}
         for name, schema in fields.items():
@@ -78,20 +81,20 @@ class Questions:
                 return _cancelled(ask)
             if line:
                 value[name] = _parse(line, schema)
+            elif "default" in schema:
+                value[name] = schema["default"]
         return _given(ask, value=value)
 
     async def _field(self, name: str, schema: Mapping[str, Any], is_required: bool) -> str | None:
         """What is typed; None if the person does not want to answer."""
         from turnstream.server import answers
 
-        about = schema.get("title") or schema.get("description") or ""
-        question = f"{printable(name)}{f' ({_lines(str(about))})' if about else ''}{_hint(schema)}"
         while True:
-            line = await self._terminal.read(f"{question}{'' if is_required else ' [optional]'}: ")
+            line = await self._terminal.read(_prompt(name, schema, is_required))
             if line is None:
                 return None
             if not line and not is_required:
-                return str(schema["default"]) if "default" in schema else ""
+                return ""
             line = _chosen(line, schema)
             problem = answers.schema_problem(_parse(line, schema), dict(schema)) if line else "an answer is needed"
             if problem is None:
@@ -105,6 +108,15 @@ def _fields(schema: Mapping[str, Any] | None) -> dict[str, Mapping[str, Any]] | 
     if not isinstance(properties, dict) or not all(isinstance(each, dict) for each in properties.values()):
         return None
     return properties
+
+
+def _prompt(name: str, schema: Mapping[str, Any], is_required: bool) -> str:
+    about = schema.get("title") or schema.get("description") or ""
+    label = f"{printable(name)}{f' ({_lines(str(about))})' if about else ''}{_hint(schema)}"
+    if is_required:
+        return f"{label}: "
+    default = printable(json.dumps(schema["default"])) if "default" in schema else "optional"
+    return f"{label} [{default}]: "
 
 
 def _choices(schema: Mapping[str, Any] | None) -> list[Any]:
