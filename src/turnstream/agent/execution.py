@@ -66,11 +66,11 @@ class Execution:
         waiting = {ask.tool_call_id for ask in self.asks}
         self._reported = len(self._results) + len(waiting)
         self._started = self._loop.time()
-        self._tasks: set[asyncio.Task[toolspec.ToolOutput] | asyncio.Task[None]] = {
-            asyncio.create_task(self._run(at, call, context))
-            for at, call in enumerate(self.calls)
-            if at not in self._results and call.id not in waiting
-        }
+        self._tasks: set[asyncio.Task[toolspec.ToolOutput]] = set()
+        self._limits: dict[int, PausableTimeout] = {}  # of the calls that have neither ended nor run out of time
+        for at, call in enumerate(self.calls):
+            if at not in self._results and call.id not in waiting:
+                self._start(at, call, context)
 
     @property
     def results(self) -> tuple[events.ToolResult, ...]:
@@ -89,7 +89,10 @@ class Execution:
         return []
 
     async def cancel(self) -> None:
-        """Cancel what still runs, and wait for it a moment."""
+        """Cancel what still runs, and wait for it a moment. Nothing is told of it any more."""
+        for limit in self._limits.values():
+            limit.close()
+        self._limits.clear()
         running = [task for task in self._tasks if not task.done()]
         for task in running:
             task.cancel()
@@ -97,21 +100,30 @@ class Execution:
             await asyncio.wait(running, timeout=_GRACE_ON_CANCEL)
         self._tasks = {task for task in running if not task.done()}  # how one ended has a traceback, that leads to us
 
-    async def _run(self, at: int, call: messages.ToolCall, context: requests.RunContext) -> None:
-        timeout = self._toolset.timeout(call.name, self._timeout)
-        limit = PausableTimeout(timeout)
+    def _start(self, at: int, call: messages.ToolCall, context: requests.RunContext) -> None:
+        limit = self._limits[at] = PausableTimeout(self._toolset.timeout(call.name, self._timeout))
         task = asyncio.create_task(self._output(call, self._context(call, context, limit)))
         self._tasks.add(task)
-        try:
-            await asyncio.wait((task, limit.over), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            limit.close()
-            in_time = task.done()
+        settle = partial(self._settle, at, call, context, task)
+        task.add_done_callback(settle)
+        limit.over.add_done_callback(settle)
+
+    def _settle(
+        self,
+        at: int,
+        call: messages.ToolCall,
+        context: requests.RunContext,
+        task: asyncio.Task[toolspec.ToolOutput],
+        _: object,
+    ) -> None:
+        """The call has ended or its time is over, whichever comes first."""
+        if (limit := self._limits.pop(at, None)) is None:
+            return
+        limit.close()
+        if not task.done():
             task.cancel()
-        if not in_time:
-            output = toolspec.ToolOutput(
-                f"The tool {call.name} gave no result within {timeout:g} seconds.", is_error=True
-            )
+            text = f"The tool {call.name} gave no result within {limit.seconds:g} seconds."
+            output = toolspec.ToolOutput(text, is_error=True)
         elif task.cancelled():
             output = toolspec.ToolOutput(f"The tool {call.name} was cancelled.", is_error=True)
         elif isinstance(error := task.exception(), protocols.AskError):

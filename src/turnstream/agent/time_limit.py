@@ -15,7 +15,7 @@ class PausableTimeout:
     def __init__(self, seconds: float | None) -> None:
         self._loop = asyncio.get_running_loop()
         self.over: asyncio.Future[None] = self._loop.create_future()
-        self._left = seconds
+        self.seconds = self._left = seconds
         self._holders = 0
         self._since = 0.0
         self._timer: asyncio.TimerHandle | None = None

@@ -185,19 +185,19 @@ class Encoder(base.StreamEncoder):
         return self._head + delta + tail + extension + b"}\n\n"
 
     def _event(self, event: events.RunEvent) -> bytes:
-        match event:  # what every run has is first
+        match event:  # what comes most often is first
+            case events.ReasoningDelta(text=text):
+                return self._chunk(jsontext.encode({"reasoning_content": text, "reasoning": text}))
             case events.RunStarted() | events.StepFinished() | events.ToolCallArguments():
                 return b""
+            case events.StepStarted() | events.ToolCallsDetected() | events.ToolsExecuted() | events.MaxStepsReached():
+                return self._status(event)
             case events.RunFinished():
                 return self._finish(event)
             case events.TextDelta(text=text):
                 return self._chunk(jsontext.encode({"content": text}))
-            case events.ReasoningDelta(text=text):
-                return self._chunk(jsontext.encode({"reasoning_content": text, "reasoning": text}))
             case events.RefusalDelta(text=text):
                 return self._chunk(jsontext.encode({"refusal": text}))
-            case events.StepStarted() | events.ToolCallsDetected() | events.ToolsExecuted() | events.MaxStepsReached():
-                return self._status(event)
             case events.ToolProgress() | events.ToolResult() | events.HostedToolCall() | events.HostedToolResult():
                 return self._activity(event)
             case events.ClientToolCalls(tool_calls=calls):

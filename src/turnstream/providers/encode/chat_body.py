@@ -25,7 +25,8 @@ from __future__ import annotations
 
 import json
 import re
-from functools import partial
+from functools import lru_cache, partial
+from operator import attrgetter
 from typing import Any, assert_never
 
 import msgspec
@@ -50,6 +51,7 @@ _PLAIN = (
     "response_format",
     "reasoning_effort",
 )
+_plain = attrgetter(*_PLAIN)
 
 
 def encode(settings: base.Settings, request: requests.ModelRequest, notes: list[str]) -> bytes:
@@ -94,7 +96,7 @@ def body(settings: base.Settings, request: requests.ModelRequest, notes: list[st
 
 
 def _options(options: requests.ModelOptions, *, with_tools: bool) -> dict[str, Any]:
-    given = {name: getattr(options, name) for name in _PLAIN if getattr(options, name) is not None}
+    given = {name: value for name, value in zip(_PLAIN, _plain(options), strict=True) if value is not None}
     if options.stop is not None:
         given["stop"] = list(options.stop)
     if with_tools:  # vendors reject these two where there are no tools
@@ -118,7 +120,8 @@ def tool(spec: toolspec.ToolSpec) -> dict[str, Any]:
 
 def message_list(history: tuple[messages.Message, ...], quirks: dict[str, Any], model: str) -> list[dict[str, Any]]:
     """A tool message can only hold text, so images that tools gave follow their tool messages, as the user's."""
-    history = translate.readable_results(history, partial(_result_part, quirks))
+    if any(message.__class__ is messages.ToolMessage for message in history):
+        history = translate.readable_results(history, partial(_result_part, quirks))
     whole: list[dict[str, Any]] = []
     shown: list[dict[str, Any]] = []
     loop = _current_loop(history)
@@ -140,7 +143,12 @@ def message_list(history: tuple[messages.Message, ...], quirks: dict[str, Any], 
                 assert_never(message)
     if shown:
         whole.append({"role": "user", "content": shown})
-    return _take_turns(whole) if quirks.get("alternate") or _ALTERNATE.search(model) else whole
+    return _take_turns(whole) if quirks.get("alternate") or _alternates(model) else whole
+
+
+@lru_cache(256)
+def _alternates(model: str) -> bool:
+    return _ALTERNATE.search(model) is not None
 
 
 def _take_turns(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -171,7 +179,10 @@ def _join(first: Any, second: Any) -> Any:
 
 def _current_loop(history: tuple[messages.Message, ...]) -> int:
     """Where the messages after the last user message begin."""
-    return max((at for at, message in enumerate(history) if isinstance(message, messages.UserMessage)), default=-1) + 1
+    for at in reversed(range(len(history))):
+        if isinstance(history[at], messages.UserMessage):
+            return at + 1
+    return 0
 
 
 def _content(content: messages.Content, quirks: dict[str, Any]) -> str | list[dict[str, Any]]:

@@ -8,6 +8,7 @@ back to it as it came. https://api-docs.deepseek.com/guides/thinking_mode
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from turnstream import messages
@@ -47,6 +48,7 @@ def members(message: messages.AssistantMessage, field: str, model: str, *, in_lo
     return result
 
 
+@lru_cache(256)
 def demands(model: str) -> bool:
     return _DEMANDS.search(model.lower()) is not None
 

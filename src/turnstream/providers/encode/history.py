@@ -86,6 +86,11 @@ class Names:
         return bool(self._legal.fullmatch(name)) and not (self._strict and not _FIRST_LETTER.match(name))
 
 
+@lru_cache(256)
+def _has_short_ids(model: str) -> bool:
+    return _SHORT_IDS.search(model) is not None
+
+
 _names_of = lru_cache(128)(Names)  # most requests offer the tools of the one before
 
 
@@ -94,7 +99,7 @@ def adapt(request: requests.ModelRequest, model: str, rules: Rules) -> tuple[req
     names = _names_of(tuple(spec.name for spec in request.tools), model, rules)
     history = _place_system(request.messages, rules)
     history = tuple(_rename(message, names) for message in _with_unique_ids(history))
-    if _SHORT_IDS.search(model):
+    if _has_short_ids(model):
         history = families.with_short_ids(history)
     history = _end(history, model)
     return (

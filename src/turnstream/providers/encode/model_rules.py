@@ -6,6 +6,7 @@ A name that tells nothing gets everything, and what the operator puts into ``ext
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ _BIAS = "logit_bias"
 _O_EFFORTS = {"minimal": "low", "xhigh": "high", "max": "high"}
 
 
+@lru_cache(256)  # a server has few models, and asks for each of them with each request
 def generation(model: str) -> tuple[int, int] | None:
     """(0, 0) for OpenAI's o-series, (5, 4) for gpt-5.4, None for models that do not reason."""
     found = _OPENAI.search(model.lower())
@@ -69,6 +71,7 @@ def fit(
     return msgspec.structs.replace(options, **changed) if changed else options
 
 
+@lru_cache(256)
 def _refused(model: str, effort: str | None) -> tuple[str, ...]:
     lower, number = model.lower(), generation(model)
     if number is not None:
