@@ -52,12 +52,13 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 # What only other configurations, other commands or the OpenAPI document need.
 SELDOM = """
-    aiohttp asyncpg cryptography elasticsearch fastapi genai_prices httpx httpx2 jinja2 joserfc jsonschema limits lxml
-    mcp numpy opentelemetry pandas prometheus_client pymilvus rich turnstream.config.schema turnstream.config.tools.mcp
-    turnstream.config.tools.openapi turnstream.config.tools.rest turnstream.config.tools.retrieval
-    turnstream.providers.anthropic turnstream.providers.gemini turnstream.runs.postgres turnstream.storage.postgres
-    turnstream.telemetry.metrics turnstream.telemetry.traces turnstream.testing turnstream.tools.http_client
-    turnstream.tools.mcp turnstream.tools.openapi turnstream.tools.retrieval
+    aiohttp asyncpg cryptography elasticsearch fastapi genai_prices griffe httpx httpx2 jinja2 joserfc jsonschema
+    limits lxml mcp numpy opentelemetry pandas prometheus_client pymilvus rich turnstream.config.schema
+    turnstream.config.tools.mcp turnstream.config.tools.openapi turnstream.config.tools.rest
+    turnstream.config.tools.retrieval turnstream.providers.anthropic turnstream.providers.gemini
+    turnstream.runs.postgres turnstream.storage.postgres turnstream.telemetry.metrics turnstream.telemetry.traces
+    turnstream.testing turnstream.tools.http_client turnstream.tools.mcp turnstream.tools.openapi
+    turnstream.tools.retrieval
 """
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import inspect
+
 import pytest
 from hypothesis import given, settings, strategies as st
 
@@ -163,3 +165,39 @@ def test_a_list_in_the_description_of_an_argument_stays_a_list(text: str) -> Non
 def test_no_line_of_a_list_becomes_an_argument(lines: list[str]) -> None:
     docs = docstrings.read("\n".join(["Do.", "", *lines]), ["a"])
     assert not [name for name in docs.arguments if name.startswith("-")]
+
+
+TEXTS = st.sampled_from(
+    ["", "Find books.", "Two\nlines.", "", "Note: mind it.", "- a\n- b", "It is `so`.", "Args", "a "]
+)
+TITLES = st.sampled_from(["Args:", "Returns:", "Raises:", "Parameters:", "Note:", "Args: all", "Text:", "args:"])
+ITEMS = st.sampled_from(
+    [
+        "    title: the title",
+        "    title (str, optional): it,\n        or a part: that",
+        "    limit: ",
+        "    limit: the\n      most",
+        "    limit: one of\n        - a\n        - b",
+        "    limit: - a",
+        "    - limit: most",
+        "    nothing more",
+        "    **kwargs: more",
+        "    ",
+        "  title: the title",
+        "        title: deep",
+        "title: none",
+    ]
+)
+SECTIONS = st.tuples(TITLES, st.lists(ITEMS, max_size=4)).map(lambda parts: "\n".join([parts[0], *parts[1]]))
+
+
+@given(st.lists(TEXTS | SECTIONS, max_size=5), st.sampled_from(["\n\n", "\n", "\n\n\n"]))
+@settings(max_examples=300, deadline=None)
+def test_what_is_read_without_the_parser_is_what_the_parser_reads(blocks: list[str], between: str) -> None:
+    text = inspect.cleandoc(between.join(["Begin.", *blocks]))
+    plain = docstrings._read_plain(text)
+    assert plain is None or plain == docstrings._parse(text, ["title", "limit"])
+
+
+def test_the_usual_docstring_needs_no_parser() -> None:
+    assert docstrings._read_plain(inspect.cleandoc(GOOGLE)) == docstrings.read(GOOGLE, ["title", "limit"])

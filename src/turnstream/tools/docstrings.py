@@ -22,6 +22,11 @@ _GOOGLE = re.compile(rf"(?:{_SECTIONS})\s*:\s*", re.IGNORECASE)
 _NUMPY = re.compile(rf"(?:{_SECTIONS})\s*", re.IGNORECASE)
 _DASHES = re.compile(r"-{3,}\s*")
 _ITEM = re.compile(r"(?:[-*+•]|\d+[.)])\s")
+_MARKED = re.compile(r"`|^[\s:>=-]|[\s:]$", re.MULTILINE)  # what may be more than text, in some style
+_PLAIN_ITEM = re.compile(r"    (\w+)(?: \([^():\n]+\))?: (\S.*(?:\n {8}\S.*)*)\n?")
+_PLAIN_ITEMS = re.compile(rf"(?:{_PLAIN_ITEM.pattern})+")
+_LISTED = re.compile(rf"(?:^|: )\s*{_ITEM.pattern}", re.MULTILINE)
+_INDENTED = re.compile(r" {4}\S.*(?:\n {4,}\S.*)*")
 _STYLES: tuple[Literal["google", "numpy", "sphinx"], ...] = ("google", "numpy", "sphinx")
 
 
@@ -35,8 +40,35 @@ class Docs(Struct, frozen=True):
 def read(docstring: str | None, names: Collection[str]) -> Docs:
     """Read a docstring in the Google, NumPy or Sphinx style: the one that tells most about the arguments ``names``."""
     text = inspect.cleandoc(docstring or "")
-    if "\n" not in text:  # one line has no sections; most tools then never load the parser
+    plain = _read_plain(text)
+    return _parse(text, names) if plain is None else plain
+
+
+def _read_plain(text: str) -> Docs | None:
+    """Nearly all are a text and ``Args:`` with an item a line or two, which needs no parser: to load that takes a
+    tenth of a server's start and 3 MiB. None for what is not as plain as that."""
+    if "\n" not in text:
         return Docs(text)
+    if _LISTED.search(text):
+        return None
+    texts: list[str] = []
+    arguments: dict[str, str] = {}
+    titles: list[str] = []
+    for block in text.split("\n\n"):
+        title, _, lines = block.partition("\n")
+        if title == "Args:" and _PLAIN_ITEMS.fullmatch(lines):
+            arguments.update((item[1], " ".join(item[2].split())) for item in _PLAIN_ITEM.finditer(lines))
+            titles.append(title)
+        elif title in ("Returns:", "Raises:") and _INDENTED.fullmatch(lines):
+            titles.append(title)
+        elif block and not titles and not _MARKED.search(block):
+            texts.append(block)
+        else:
+            return None
+    return Docs("\n\n".join(texts), arguments)
+
+
+def _parse(text: str, names: Collection[str]) -> Docs:
     import griffe
 
     text = _with_lists_below(_with_blank_lines(text))
