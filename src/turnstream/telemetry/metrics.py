@@ -6,13 +6,15 @@ Where several workers serve one address, any of them tells the sums of all: each
 from __future__ import annotations
 
 import os
+import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, exposition, multiprocess
+from prometheus_client.metrics_core import Metric
 
 from turnstream import events, protocols, tracing, workers
+from turnstream.telemetry import tallies
 from turnstream.telemetry.labels import Labels
 
 _MOST_TOOLS = 200
@@ -23,23 +25,18 @@ _LONG = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320, 640)
 _DELTAS = frozenset({events.TextDelta, events.ReasoningDelta, events.RefusalDelta})
 
 
-M = TypeVar("M", Counter, Gauge, Histogram)
+class _Registry(CollectorRegistry):
+    """Enters what was counted before it is read, where that is done by the thread that counts. Another one, of a port
+    of its own, reads what was entered last."""
 
+    def __init__(self, enter: Callable[[], None]) -> None:
+        super().__init__()
+        self._enter, self._thread = enter, threading.get_ident()
 
-class Labelled(Generic[M]):
-    """Finds the child for its labels at a tenth of what the metric itself takes. There are as many as label values."""
-
-    __slots__ = ("_children", "_metric")
-
-    def __init__(self, metric: M) -> None:
-        self._metric: M = metric
-        self._children: dict[tuple[object, ...], M] = {}
-
-    def labels(self, *values: object) -> M:
-        child = self._children.get(values)
-        if child is None:
-            child = self._children[values] = self._metric.labels(*values)
-        return child
+    def collect(self) -> Iterable[Metric]:
+        if threading.get_ident() == self._thread:
+            self._enter()
+        return super().collect()
 
 
 class Metrics:
@@ -47,14 +44,17 @@ class Metrics:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
-        self.registry = CollectorRegistry()
+        self._shared = workers.METRICS in os.environ
+        self._tallies: list[tallies.Counts | tallies.Levels | tallies.Times] = []
+        self.registry = _Registry(self.enter)
         ProcessCollector(namespace="turnstream", registry=self.registry)
         self.working_tools = Labels(_MOST_TOOLS)
         self.broken_tools = Labels(_MOST_BROKEN_TOOLS)
         self.codes = Labels(_MOST_CODES)
         count, time_, show = self._counter, self._histogram, self._gauge
         self.runs = count("runs", "Runs that have ended.", "agent", "dialect", "outcome")
-        self.running = Labelled(show("runs_running", "Runs that go on now.", "agent"))
+        self.running = tallies.Levels(show("runs_running", "Runs that go on now.", "agent"), shared=self._shared)
+        self._tallies.append(self.running)
         self.kept = count("kept_runs", "Runs with a log that this process has owned.", "agent")
         self.takeovers = count("run_takeovers", "Kept runs that had another owner before.", "agent")
         self.run_seconds = time_("run", "From the start of a run to its end.", _LONG, "agent")
@@ -104,20 +104,32 @@ class Metrics:
             multiprocess_mode="livemax",
         )
 
-    def _counter(self, name: str, text: str, *labels: str) -> Labelled[Counter]:
-        return Labelled(Counter(f"turnstream_{name}", text, labels, registry=self.registry))
+    def enter(self) -> None:
+        """What was counted since the last time, into what is read."""
+        for tally in self._tallies:
+            tally.enter()
+
+    def _counter(self, name: str, text: str, *labels: str) -> tallies.Counts:
+        counts = tallies.Counts(
+            Counter(f"turnstream_{name}", text, labels, registry=self.registry), shared=self._shared
+        )
+        self._tallies.append(counts)
+        return counts
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
         return Gauge(f"turnstream_{name}", text, labels, registry=self.registry, multiprocess_mode="livesum")
 
-    def _histogram(self, name: str, text: str, buckets: Sequence[float], *labels: str) -> Labelled[Histogram]:
-        return Labelled(Histogram(f"turnstream_{name}_seconds", text, labels, buckets=buckets, registry=self.registry))
+    def _histogram(self, name: str, text: str, buckets: Sequence[float], *labels: str) -> tallies.Times:
+        metric = Histogram(f"turnstream_{name}_seconds", text, labels, buckets=buckets, registry=self.registry)
+        times = tallies.Times(metric, buckets, shared=self._shared)
+        self._tallies.append(times)
+        return times
 
     def watch(self, info: protocols.RunInfo) -> RunMetrics:
         return RunMetrics(self, info)
 
     def refused(self, status: int, code: str) -> None:
-        self.refusals.labels(status, self.codes.bound(code)).inc()
+        self.refusals.add(status, self.codes.bound(code))
 
     def tool_label(self, name: str, ok: bool) -> str:
         if ok:
@@ -126,12 +138,13 @@ class Metrics:
 
     def exposed(self, accept: str) -> tuple[bytes, str]:
         """The text and its content type, in the form that the scraper asks for."""
+        self.enter()
         generate, content_type = exposition.choose_encoder(accept)
         return generate(self.readable()), content_type
 
     def readable(self) -> CollectorRegistry:
         """What is to be shown: of all workers, where there are several."""
-        if workers.METRICS not in os.environ:
+        if not self._shared:
             return self.registry
         shared = CollectorRegistry()
         multiprocess.MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
@@ -147,24 +160,24 @@ class RunMetrics:
 
     def __init__(self, metrics: Metrics, info: protocols.RunInfo) -> None:
         self._metrics, self._info, self._agent = metrics, info, info.agent
-        self._gap = metrics.gap.labels(info.agent)
+        self._gap = metrics.gap.row(info.agent)
         self._began = metrics.clock()
         self._first, self._listens = True, False
         self._last: float | None = None
-        metrics.running.labels(info.agent).inc()
+        metrics.running.add(1, info.agent)
         if info.kept:
-            metrics.kept.labels(info.agent).inc()
+            metrics.kept.add(info.agent)
             if info.attempt > 1:
-                metrics.takeovers.labels(info.agent).inc()
+                metrics.takeovers.add(info.agent)
 
     def feed(self, batch: list[events.RunEvent]) -> None:
         if type(batch[0]) in _DELTAS:
             now = self._metrics.clock()
             if self._last is not None:
-                self._gap.observe(now - self._last)
+                self._gap.add(now - self._last)
             elif self._first:
                 self._first = False
-                self._metrics.first_token.labels(self._agent).observe(now - self._began)
+                self._metrics.first_token.row(self._agent).add(now - self._began)
             self._last = now
             if len(batch) == 1:
                 return
@@ -184,18 +197,18 @@ class RunMetrics:
     def close(self, ending: events.TerminalEvent) -> None:
         metrics, agent = self._metrics, self._agent
         tracing.end()
-        metrics.running.labels(agent).dec()
-        metrics.run_seconds.labels(agent).observe(metrics.clock() - self._began)
-        metrics.runs.labels(agent, self._info.dialect, metrics.codes.bound(outcome(ending))).inc()
+        metrics.running.add(-1, agent)
+        metrics.run_seconds.row(agent).add(metrics.clock() - self._began)
+        metrics.runs.add(agent, self._info.dialect, metrics.codes.bound(outcome(ending)))
 
     def _count_failure(self, model: str, code: str, retried: bool) -> None:
         code = self._metrics.codes.bound(code)
-        self._metrics.upstream_errors.labels(self._agent, model, code, "yes" if retried else "no").inc()
+        self._metrics.upstream_errors.add(self._agent, model, code, "yes" if retried else "no")
 
     def _finish_step(self, event: events.StepFinished) -> None:
         metrics, agent, model, used = self._metrics, self._agent, event.model, event.usage
-        metrics.steps.labels(agent, model, event.finish).inc()
-        metrics.step_seconds.labels(agent, model).observe(event.duration)
+        metrics.steps.add(agent, model, event.finish)
+        metrics.step_seconds.row(agent, model).add(event.duration)
         for kind, count in (
             ("input", used.input),
             ("output", used.output),
@@ -203,14 +216,14 @@ class RunMetrics:
             ("reasoning", used.reasoning),
         ):
             if count > 0:
-                metrics.tokens.labels(agent, model, kind).inc(count)
+                metrics.tokens.add(agent, model, kind, amount=count)
         if used.cost is not None and used.cost > 0:
-            metrics.cost.labels(agent, model).inc(used.cost)
+            metrics.cost.add(agent, model, amount=used.cost)
 
     def _count_tool(self, event: events.ToolResult) -> None:
         tool = self._metrics.tool_label(event.tool_call.name, event.ok)
-        self._metrics.tools.labels(self._agent, tool, "ok" if event.ok else "error").inc()
-        self._metrics.tool_seconds.labels(self._agent, tool).observe(event.duration)
+        self._metrics.tools.add(self._agent, tool, "ok" if event.ok else "error")
+        self._metrics.tool_seconds.row(self._agent, tool).add(event.duration)
 
 
 def outcome(ending: events.TerminalEvent) -> str:

@@ -64,6 +64,15 @@ def explain_absence(settings: ServerSettings) -> str | None:
 
 
 @asynccontextmanager
+async def _enter_last(metrics: Metrics) -> AsyncIterator[None]:
+    """Other processes tell what this one has counted to its end."""
+    try:
+        yield
+    finally:
+        metrics.enter()
+
+
+@asynccontextmanager
 async def served(
     metrics: Metrics | None, settings: ServerSettings, port: int | None, tell: Callable[[Metrics], None]
 ) -> AsyncIterator[None]:
@@ -76,8 +85,9 @@ async def served(
     def look(late: float) -> None:
         metrics.loop_lag.set(late)
         tell(metrics)
+        metrics.enter()
 
-    async with lag.measured(look):
+    async with _enter_last(metrics), lag.measured(look):
         if port is None:
             yield
             return
