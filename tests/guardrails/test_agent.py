@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import AsyncGenerator
+from typing import Any
 
 import pytest
 
@@ -233,3 +235,26 @@ async def test_who_takes_a_run_over_makes_no_call_with_arguments_as_they_were_sh
     [result] = [event for event in seen if isinstance(event, events.ToolResult)]
     assert "was not made" in str(result.output.content)
     assert isinstance(seen[-1], events.RunFinished)
+
+
+async def test_guardrails_of_one_s_own_need_not_know_of_questions() -> None:
+    class Own:
+        async def admit(self, request: requests.RunRequest, context: requests.RunContext) -> requests.RunRequest:
+            return request
+
+        def watch(self, context: requests.RunContext) -> Passing:
+            return Passing()
+
+    class Passing:
+        stopped = None
+
+        async def feed(self, batch: list[events.RunEvent]) -> AsyncGenerator[list[events.RunEvent]]:
+            yield batch
+
+        def unfinished(self) -> None:
+            return None
+
+    own: Any = Own()
+    run = Agent(ScriptedModel(["Hello."]), guardrails=own).run("hi")
+    await collect(run)
+    assert isinstance(run.outcome, events.RunFinished)

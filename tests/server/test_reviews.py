@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.server.serving import Served, eventually, serving
+from tests.server.serving import Served, eventually, serving, until
 from tests.server.test_approvals import codes, say
 from tests.server.test_guardrails import KEY, MASK, STOP, WIRES, WORDS
 from turnstream import Agent, messages, tool
@@ -182,6 +182,21 @@ async def test_any_process_goes_on_with_the_rest(tmp_path: Path) -> None:
         [run] = (await served.get("/v1/runs"))[2]["data"]
         assert (run["status"], run["usage"]["completion_tokens"]) == ("finished", 5)
     assert model_of(again).requests == []
+
+
+@pytest.mark.parametrize("kept", [False, True])
+async def test_that_it_waits_is_told_once(kept: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    async with serving(agent(), store=f"sqlite:{tmp_path / 'store.db'}") as served:
+        await served.post(WIRES["chat"][1], **(KEPT if kept else {}))
+        [run] = (await served.get("/v1/runs"))[2]["data"]
+        async with served.client.get(f"{served.url}/v1/runs/{run['id']}/events") as response:
+            seen = await until(response.content, b"run_waiting")
+            code = code_in(seen.decode())
+            assert (await served.post({"action": "deny"}, f"/v1/approvals/{code}"))[0] == 200
+            seen += await until(response.content, b"event: run.finished")
+    assert seen.count(b"event: run.waiting") == 1
+    assert "client disconnected" not in caplog.text
 
 
 async def test_one_no_is_enough() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from turnstream import asks, conversation, errors, events, messages, protocols, usage
+from turnstream import asks, conversation, errors, events, messages, protocols, requests, usage
 
 REQUEST, ANSWER = "read_request", "show_answer"
 
@@ -34,6 +34,18 @@ class Held(Struct):
     def client_calls(self) -> tuple[messages.ToolCall, ...]:
         own = {call.id for call in self.calls}
         return tuple(call for call in self.step.message.tool_calls if call.id not in own)
+
+
+def of(guard: protocols.Guard) -> Sequence[protocols.Review]:
+    """What is to be asked now; a guard of somebody's own that knows of no questions has none."""
+    found: Sequence[protocols.Review] = getattr(guard, "reviews", ())
+    return found
+
+
+async def of_request(
+    guardrails: protocols.Guardrails, request: requests.RunRequest, context: requests.RunContext
+) -> Sequence[protocols.Review]:
+    return await guardrails.review(request, context) if hasattr(guardrails, "review") else ()
 
 
 def hold(guard: protocols.Guard, batch: Iterable[events.RunEvent]) -> Held:

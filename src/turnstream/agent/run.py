@@ -151,19 +151,19 @@ class Run:
                 async with aclosing(guard.feed(batch)) as batches:
                     async for shown in batches:
                         yield self._note(batch, shown)
-                if guard.reviews and self._can_wait:
+                if reviews.of(guard) and self._can_wait:
                     break
-                if guard.reviews:
-                    yield self._note(batch, guard.decide(await self._ask_now(guard.reviews, reviews.ANSWER)))
+                if reviews.of(guard):
+                    yield self._note(batch, guard.decide(await self._ask_now(reviews.of(guard), reviews.ANSWER)))
                 if guard.stopped is not None:
                     break
             else:
                 return
-            held = reviews.hold(guard, batch) if guard.reviews else None
+            held = reviews.hold(guard, batch) if reviews.of(guard) else None
             ending = self._unfinished_step(guard)
         if held is not None:
             self._pause.add_unfinished(held.before)
-            self.outcome, self.waiting = None, await self._wait_for(guard.reviews, reviews.ANSWER, held)
+            self.outcome, self.waiting = None, await self._wait_for(reviews.of(guard), reviews.ANSWER, held)
             yield [self.waiting]
             return
         assert guard.stopped is not None
@@ -263,7 +263,8 @@ class Run:
                         yield news
         except (asyncio.CancelledError, GeneratorExit):
             self._add_usage()
-            self.outcome = events.RunCancelled(self.usage)
+            if self.waiting is None:
+                self.outcome = events.RunCancelled(self.usage)
             raise
         except Exception as error:  # whatever it is, the run ends with one terminal event
             self._add_usage()
@@ -393,7 +394,7 @@ class Run:
         approved = reviews.is_approved(progress) if progress.held is None else True
         if approved is None:
             with self._deadline:
-                asked = await guardrails.review(self.request, self._context)
+                asked = await reviews.of_request(guardrails, self.request, self._context)
             if asked and self._can_wait:
                 self.waiting = await self._wait_for(asked, reviews.REQUEST)
                 return [self.waiting]
