@@ -5,6 +5,13 @@ import * as api from "./api";
 import type { Ask } from "./events";
 import type { CallBlock } from "./run";
 
+const LABELS = {
+  approval: "A call that waits for you",
+  outcome: "A call that waits for you",
+  question: "A question for you",
+  review: "Something that a guardrail holds",
+};
+
 /** A call that waits for a yes, or a question, answered where it is asked. */
 export function AskCard({ ask, call, run }: { ask: Ask; call: CallBlock; run: string }) {
   const [sent, setSent] = useState(false);
@@ -22,7 +29,7 @@ export function AskCard({ ask, call, run }: { ask: Ask; call: CallBlock; run: st
   }
 
   return (
-    <section className="ask" aria-label={ask.kind === "question" ? "A question for you" : "A call that waits for you"}>
+    <section className="ask" aria-label={LABELS[ask.kind]}>
       {ask.text && <p className="asked">{ask.text}</p>}
       {ask.kind === "question" ? (
         <Question ask={ask} sent={sent} answer={answer} />
@@ -52,10 +59,12 @@ function Approval({ ask, call, sent, answer }: Form & { call: CallBlock }) {
   const wrong = text !== given && (value === undefined || value === null || typeof value !== "object" || Array.isArray(value));
   return (
     <>
-      <label>
-        Arguments of {call.name}
-        <textarea value={text} rows={Math.min(12, text.split("\n").length)} disabled={sent} onChange={(event) => setText(event.target.value)} />
-      </label>
+      {ask.kind !== "review" && (
+        <label>
+          Arguments of {call.name}
+          <textarea value={text} rows={Math.min(12, text.split("\n").length)} disabled={sent} onChange={(event) => setText(event.target.value)} />
+        </label>
+      )}
       {wrong && <p className="hint">The arguments must be a JSON object.</p>}
       <label>
         Reason, if you deny

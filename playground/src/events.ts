@@ -18,7 +18,7 @@ export interface ToolCall {
 /** What a run waits for a person to say, about one of its calls. */
 export interface Ask {
   tool_call_id: string;
-  kind: "approval" | "question" | "outcome";
+  kind: "approval" | "question" | "outcome" | "review";
   code: string;
   text?: string;
   schema?: Record<string, unknown> | null;

@@ -80,3 +80,12 @@ test("a call that waits has its question until it is answered", () => {
   const answered = fold(...waiting, { type: "run_answered", decisions: [{ tool_call_id: "x" }] });
   expect(answered.blocks).toMatchObject([{ state: "running", ask: null }]);
 });
+
+test("what a guardrail holds has its question, and is done when that is answered", () => {
+  const call = { id: "review_1_1", name: "show_answer", arguments: "{}" };
+  const ask = { tool_call_id: "review_1_1", kind: "review" as const, code: "K7QF-M3P2" };
+  const waiting: RunEvent[] = [START, { type: "run_waiting", step: 1, tool_calls: [call], asks: [ask] }];
+  expect(fold(...waiting).blocks).toMatchObject([{ state: "waiting", ask: { kind: "review" } }]);
+  const answered = fold(...waiting, { type: "run_answered", decisions: [{ tool_call_id: "review_1_1" }] });
+  expect(answered.blocks).toMatchObject([{ state: "done", ask: null }]);
+});

@@ -168,7 +168,8 @@ export class Run {
       case "run_answered":
         for (const { tool_call_id: id } of [...(event.results ?? []), ...(event.decisions ?? [])]) {
           const call = this.find(id);
-          if (call) this.change(call, { state: "running", ask: null });
+          // A review stands for what a guardrail held: nothing is called, and what was held follows.
+          if (call) this.change(call, { state: call.ask?.kind === "review" ? "done" : "running", ask: null });
         }
         this.status = "";
         break;
