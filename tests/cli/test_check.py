@@ -192,10 +192,16 @@ def test_with_connect_it_looks_into_the_store(tmp_path: Path, capsys: pytest.Cap
     assert "Cannot open the database" in capsys.readouterr().err
 
 
-def test_it_says_that_nobody_could_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "asking",
+    [
+        "tools: [{ready: {name: wikipedia}, approve: {calls: ['*'], by: {group: finance}}}]",
+        "guardrails: {output: [{find: [cards], action: ask, by: {group: finance}}]}",
+    ],
+)
+def test_it_says_that_nobody_could_answer(asking: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "agent.yaml"
-    tools = "tools: [{ready: {name: wikipedia}, approve: {calls: ['*'], by: {group: finance}}}]"
-    file.write_text(f"model: demo\n{tools}\nserver: {{keys: [{{key: a-key-0123456789, groups: [sales]}}]}}\n")
+    file.write_text(f"model: demo\n{asking}\nserver: {{keys: [{{key: a-key-0123456789, groups: [sales]}}]}}\n")
     told = "warning: agent agent waits for the group finance, which no key has: nobody can answer"
     assert told in check(str(file), capsys)[1]
     file.write_text(file.read_text().replace("[sales]", "[finance]"))

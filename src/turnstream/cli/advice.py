@@ -104,6 +104,7 @@ def _advise_on_approvers(service: Service) -> Iterator[str]:
     held |= {f"scope:{scope}" for one in principals for scope in one.scopes}
     for agent in service.agents.values():
         rules = {one.by for box in agent.toolboxes for one in wrap.approvals(box)}
+        rules |= getattr(agent.guardrails, "reviewers", frozenset())
         for rule in sorted(rules - held - {""}):
             kind, _, name = rule.partition(":")
             yield f"agent {agent.name} waits for the {kind} {name}, which no key has: nobody can answer"

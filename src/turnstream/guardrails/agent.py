@@ -54,8 +54,15 @@ class Guardrails(outside.Owner):
     @property
     def asks(self) -> bool:
         """Whether runs may wait for a person because of them."""
+        return bool(self.reviewers)
+
+    @property
+    def reviewers(self) -> frozenset[str]:
+        """Whom they ask, see `asks.Ask.by`."""
         judges = (*self._input_judges, *self._answer_judges)
-        return bool(self._input_asking or self._output_asking or any(judge.reviewer for judge in judges))
+        asked = [rule.reviewer for rule in (*self._input_asking, *self._output_asking)]
+        asked += [judge.reviewer for judge in judges if judge.reviewer is not None]
+        return frozenset(reviewer.by for reviewer in asked)
 
     async def admit(self, request: requests.RunRequest, context: requests.RunContext) -> requests.RunRequest:
         """The request as the run may see it. Raises `RequestError` for one that is refused."""
