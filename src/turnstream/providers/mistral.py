@@ -143,8 +143,15 @@ def _messages(history: tuple[messages.Message, ...], *, thinks: bool) -> list[di
 
 def _add_user(converted: list[dict[str, Any]], content: str | list[dict[str, Any]]) -> None:
     if converted and converted[-1]["role"] == "user":
-        content = _chunks(converted.pop()["content"]) + _chunks(content)
-    converted.append({"role": "user", "content": content})
+        _extend(converted[-1], content)
+    else:
+        converted.append({"role": "user", "content": content})
+
+
+def _extend(message: dict[str, Any], content: str | list[dict[str, Any]]) -> None:
+    if isinstance(message["content"], str):
+        message["content"] = _chunks(message["content"])
+    message["content"] += _chunks(content)
 
 
 def _add_answer(converted: list[dict[str, Any]], answer: dict[str, Any]) -> None:
@@ -152,8 +159,10 @@ def _add_answer(converted: list[dict[str, Any]], answer: dict[str, Any]) -> None
         return
     last = converted[-1] if converted else {}
     if last.get("role") == "assistant" and "tool_calls" not in last:
-        answer = {**answer, "content": _chunks(converted.pop()["content"]) + _chunks(answer["content"])}
-    converted.append(answer)
+        _extend(last, answer["content"])
+        last |= {key: value for key, value in answer.items() if key != "content"}
+    else:
+        converted.append(answer)
 
 
 def _answer(message: messages.AssistantMessage, *, thinks: bool) -> dict[str, Any]:

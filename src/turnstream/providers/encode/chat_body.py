@@ -23,6 +23,7 @@ Quirks (``Settings.quirks``), each absent unless a vendor needs it:
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from functools import lru_cache, partial
@@ -154,27 +155,36 @@ def _alternates(model: str) -> bool:
 def _take_turns(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Neighbours of one role as one message, and a user's before a greeting of the assistant's."""
     converted: list[dict[str, Any]] = []
+    contents: list[list[Any]] = []  # of the messages that became each of these
     for message in history:
         role = message["role"]
         if role == "assistant" and (not converted or converted[-1]["role"] == "system"):
             converted.append({"role": "user", "content": _GREETING})
+            contents.append([_GREETING])
         if (
             converted
             and role in ("user", "assistant")
             and converted[-1]["role"] == role
             and "tool_calls" not in converted[-1]
         ):
-            converted[-1] = {**converted[-1], **message, "content": _join(converted[-1]["content"], message["content"])}
+            converted[-1] = {**converted[-1], **message}
+            contents[-1].append(message["content"])
         else:
             converted.append(message)
-    return converted
+            contents.append([message.get("content")])
+    pairs = zip(converted, contents, strict=True)
+    return [{**message, "content": _join(said)} if len(said) > 1 else message for message, said in pairs]
 
 
-def _join(first: Any, second: Any) -> Any:
-    if isinstance(first, str) and isinstance(second, str):
-        return f"{first}\n\n{second}"
-    parts = [[{"type": "text", "text": one}] if isinstance(one, str) else one or [] for one in (first, second)]
-    return [*parts[0], *parts[1]]
+def _join(contents: list[Any]) -> Any:
+    texts = list(itertools.takewhile(lambda one: isinstance(one, str), contents))
+    text = "\n\n".join(texts)
+    if len(texts) == len(contents):
+        return text
+    parts: list[Any] = [{"type": "text", "text": text}] if texts else []
+    for one in contents[len(texts) :]:
+        parts += [{"type": "text", "text": one}] if isinstance(one, str) else one or []
+    return parts
 
 
 def _current_loop(history: tuple[messages.Message, ...]) -> int:

@@ -137,6 +137,8 @@ class Ids:
         self._legal = legal
         self._rewritten = rewritten
         self._made: dict[str, str] = {}
+        self._taken: set[str] = set()
+        self._numbers: dict[str, int] = {}  # the last one of each id that others became as well
 
     @classmethod
     def of_word_characters(cls, longest: int = 64) -> Ids:
@@ -148,10 +150,12 @@ class Ids:
         result = self._made.get(given)
         if result is None:
             result = given if self._legal.fullmatch(given) else self._rewritten(given)
-            base, number, taken = result, 1, set(self._made.values())
-            while result in taken:
+            base, number = result, self._numbers.get(result, 1)
+            while result in self._taken:
                 number += 1
                 result = f"{base}_{number}"
+            self._numbers[base] = number
+            self._taken.add(result)
             self._made[given] = result
         return result
 
