@@ -10,6 +10,8 @@ The rest of the vocabulary has a file for each idea (`turnstream.messages`, `tur
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
@@ -169,6 +171,9 @@ ModelEvent: TypeAlias = (
     | Finish
 )
 
+
+text_of: Callable[[Any], str] = attrgetter("text")
+"""What a delta of text, reasoning or a refusal says, without a call into Python: they are many."""
 
 UNSEEN: frozenset[type] = frozenset({UsageReport, Finish, ItemAdded, ToolCallMalformed})
 """Model events that nobody sees before the answer is complete: until others have come, a model may be asked again."""

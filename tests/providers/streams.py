@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ def decoded(decoder: Decoder, pieces: Iterable[bytes]) -> tuple[list[ModelEvent]
     return events, None
 
 
-def collected(events: Iterable[ModelEvent]) -> dict[str, Any]:
+def collected(events: Collection[ModelEvent]) -> dict[str, Any]:
     """In the form of a recording's ``expected``."""
     collector = Collector()
     collector.feed(events)

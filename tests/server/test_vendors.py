@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -117,18 +118,18 @@ async def in_pieces(request: web.Request) -> web.StreamResponse:
 
 
 async def test_text_is_written_within_the_read_that_brought_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    direct_writes: list[bytes] = []
+    direct_writes: list[int | None] = []
     write = direct.Writer.write
 
-    def note(writer: direct.Writer, data: bytes) -> None:
-        direct_writes.append(data)
-        write(writer, data)
+    def note(writer: direct.Writer[Any], batch: Any) -> int | None:
+        direct_writes.append(write(writer, batch))
+        return direct_writes[-1]
 
     monkeypatch.setattr(direct.Writer, "write", note)
     async with vendor(in_pieces) as agent, serving(agent) as served:
         _, _, body = await served.post(STREAM)
     assert text(body) == "".join(f"{number} " for number in range(50))
     assert direct_writes
-    monkeypatch.setattr(direct, "writer", lambda send: None)
+    monkeypatch.setattr(direct, "writer", lambda send, encode: None)
     async with vendor(in_pieces) as agent, serving(agent) as served:
         assert text((await served.post(STREAM))[2]) == text(body)

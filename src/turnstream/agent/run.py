@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _TEXT = frozenset({events.TextDelta, events.ReasoningDelta, events.RefusalDelta})
+
 _VISIBLE = _TEXT | {events.HostedToolCall, events.HostedToolResult, events.SourceFound}
 
 
@@ -279,14 +280,13 @@ class Run:
 
     def _take(self, batch: list[events.ModelEvent]) -> bool:
         """Hand on what is nothing but text, as the loop would; it must see to all else."""
-        size = self._collector.size
-        for event in batch:
-            if type(event) not in _TEXT:
-                return False
-            size += len(event.text)  # type: ignore[union-attr]
+        if not _TEXT.issuperset(map(type, batch)):
+            return False
+        collector = self._collector
+        size = collector.size + sum(map(len, map(events.text_of, batch)))
         if size > self._most or self._give is None or not self._give(batch):  # type: ignore[arg-type]
             return False
-        self._collector.feed(batch)
+        collector.feed(batch)
         return True
 
     def _begin_step(self) -> StepCalls:

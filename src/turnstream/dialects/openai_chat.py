@@ -140,11 +140,20 @@ class Encoder(base.StreamEncoder):
         if self.ended:
             return b""
         answer = self._paragraphs
+        if answer.open and len(batch) == 1 and type(event := batch[0]) is events.TextDelta and self._opened:
+            try:
+                encoded = _string(event.text)
+            except UnicodeEncodeError:
+                encoded = _string(text.join_surrogates(event.text))
+            answer.last = event.text or answer.last
+            return self._text + encoded + self._text_end
         if self._opened and answer.open and _TEXT.issuperset(map(type, batch)):
             try:
-                return self._texts([event.text for event in batch])  # type: ignore[union-attr]  # see above
+                return self._texts([*map(events.text_of, batch)])
             except UnicodeEncodeError:
                 pass
+        if len(batch) > 1 and type(event := batch[0]) is events.TextDelta and event.text and not answer.open:
+            return self.feed(batch[:1]) + self.feed(batch[1:])  # what follows the first words is often more of them
         pieces: list[bytes] = [] if self._opened else [self._open()]
         for event in batch:
             if type(event) is events.TextDelta:

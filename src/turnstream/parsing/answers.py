@@ -42,6 +42,10 @@ class Decoder:
             self._head += piece[:_EXCERPT]
         return events
 
+    def is_between(self) -> bool:
+        """As `sse.Decoder.is_between`, once the first event has told that this is a stream."""
+        return self._any and self._sse.is_between()
+
     def close(self) -> list[sse.Event]:
         if self._is_document:
             self.document, self._pieces = b"".join(self._pieces), []

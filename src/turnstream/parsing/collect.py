@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from turnstream import events, messages, usage
+
+_TEXT = frozenset({events.TextDelta})
 
 
 class Collector:
@@ -21,13 +23,16 @@ class Collector:
         self.usage: usage.Usage | None = None
         self.finish: events.Finish | None = None
 
-    def feed(self, batch: Iterable[events.ModelEvent]) -> None:
-        text_delta = events.TextDelta
+    def feed(self, batch: Collection[events.ModelEvent]) -> None:
+        if self._texts is not None and _TEXT.issuperset(map(type, batch)):  # nearly all batches
+            texts = [*map(events.text_of, batch)]
+            self._texts += texts
+            self.size += sum(map(len, texts))
+            return
         for event in batch:
-            if type(event) is text_delta and (texts := self._texts) is not None:  # nearly all events
-                text = event.text
-                texts.append(text)
-                self.size += len(text)
+            if type(event) is events.TextDelta and self._texts is not None:
+                self._texts.append(event.text)
+                self.size += len(event.text)
                 continue
             match event:  # what every answer has is first
                 case events.TextDelta(text=text):

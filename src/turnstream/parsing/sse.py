@@ -20,6 +20,8 @@ from turnstream import errors
 MAX_EVENT = 16 * 1024 * 1024
 _NAMES = 100
 _BOM = b"\xef\xbb\xbf"
+_LF, _CR = 10, 13
+"""As numbers: where ``in`` is asked for bytes, it first makes an exception of them and then catches it."""
 
 
 class Event(Struct, frozen=True, gc=False):
@@ -62,7 +64,7 @@ class Decoder:
         self._check()
         if not self._started:
             piece = self._start(piece)
-        if self._after_cr or b"\r" in piece:
+        if self._after_cr or _CR in piece:
             piece = self._only_lf(piece)
         if not piece:
             return []
@@ -75,6 +77,11 @@ class Decoder:
         if not events:
             self._check()
         return events
+
+    def is_between(self) -> bool:
+        """Whether nothing is held, and nothing that came so far says anything of what comes next: events that are whole
+        may be read elsewhere."""
+        return self._started and not (self._pending or self._lf or self._id or self._after_cr or self._error)
 
     def close(self) -> list[Event]:
         """The last event, if the stream ended without the blank line that closes it."""
@@ -102,7 +109,7 @@ class Decoder:
             piece = piece[1:]
             self._after_cr = False
         if piece:
-            self._after_cr = piece[-1] == 13
+            self._after_cr = piece[-1] == _CR
         return piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
     def _split(self, piece: bytes) -> list[bytes]:
@@ -117,7 +124,7 @@ class Decoder:
             self._pending_size = 0
         self._lf = b""
         if rest:
-            if rest[-1] == 10:
+            if rest[-1] == _LF:
                 self._lf, rest = b"\n", rest[:-1]
             self._pending.append(rest)
             self._pending_size += len(rest)
@@ -135,7 +142,7 @@ class Decoder:
         events: list[Event] = []
         ident = self._id
         for block in blocks:
-            if block[:6] == b"data: " and b"\n" not in block:
+            if block[:6] == b"data: " and _LF not in block:
                 events.append(Event(block[6:], "", ident))
             elif len(lines := block.split(b"\n")) == 2 and lines[0][:7] == b"event: " and lines[1][:6] == b"data: ":
                 name = lines[0]

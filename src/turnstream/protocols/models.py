@@ -22,7 +22,8 @@ class ModelStream(Protocol):
 
 
 Take: TypeAlias = Callable[[list[events.ModelEvent]], bool]
-"""Takes a batch at once, or says that it does not."""
+"""Takes a batch at once, or says that it does not. It takes nothing but text (`TextDelta`, `ReasoningDelta`,
+`RefusalDelta`)."""
 
 
 class RelayStream(ModelStream, Protocol):

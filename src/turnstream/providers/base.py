@@ -111,6 +111,11 @@ class WireDecoder(Decoder, Protocol):
     """A decoder that also knows when a vendor is at its end although it keeps the connection open."""
 
     @property
+    def failed(self) -> bool:
+        """Whether the next call raises what came behind the last events."""
+        ...
+
+    @property
     def finished(self) -> bool:
         """Whether the finish reason is known, so that only usage and the end of the body are still to come."""
         ...

@@ -122,10 +122,11 @@ class Stream:
             turn.encoder = self._encoder
         self._delivery = delivery.Delivery(self._encoder)
         self._loop = asyncio.get_running_loop()
-        self._last = self._loop.time()
+        self._now = self._loop.time
+        self._last = self._now()
         self._sending = False
         self._aside: asyncio.Task[None] | None = None
-        self._writer: direct.Writer | None = None
+        self._writer: direct.Writer[list[events.RunEvent]] | None = None
         self._timer = self._loop.call_later(client.settings.first_byte_hold, self._tick)
 
     async def open(self) -> None:
@@ -152,7 +153,7 @@ class Stream:
                         if self._turn is not None:
                             await self._store(batch)
                         await self._perform(action)
-                        if this.state is is_open and (writer := direct.writer(send)) is not None:
+                        if this.state is is_open and (writer := direct.writer(send, feed)) is not None:
                             self._writer = writer
                             self._handle.relay(self._give)
                     elif data := feed(batch):
@@ -177,18 +178,16 @@ class Stream:
 
     def _give(self, batch: list[events.RunEvent]) -> bool:
         """Write a batch of an open stream at once, or leave it to `_follow`, which can wait."""
-        writer = self._writer
-        if writer is None or self._aside is not None or not writer.is_ready():
+        if self._writer is None or self._aside is not None:
             return False
         try:
-            data = self._encoder.feed(batch)
+            size = self._writer.write(batch)
         except Exception:
             self._break_off()
             return True
-        if data:
-            writer.write(data)
-            self._last = self._loop.time()
-        return True
+        if size:
+            self._last = self._now()
+        return size is not None
 
     async def _store(self, batch: Sequence[events.RunEvent]) -> None:
         """A run that has ended: its client may name it as soon as it hears of its end."""

@@ -9,7 +9,7 @@ task for each response; its connection can just as well say so (`tell_when_left`
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from starlette.types import Receive, Send
 
@@ -21,23 +21,30 @@ except ImportError:  # without httptools
     RequestResponseCycle = None  # type: ignore[assignment, misc]
 
 
-class Writer:
-    """Of one response. ``is_ready`` says whether `write` may be called now: the response has begun, and its client
-    reads."""
+_SIZES = tuple(b"%x\r\n" % size for size in range(2048))  # of nearly all chunks of one token
+Batch = TypeVar("Batch", contravariant=True)
 
-    __slots__ = ("_cycle", "_write")
 
-    def __init__(self, cycle: RequestResponseCycle) -> None:
-        self._cycle = cycle
-        self._write = cycle.transport.write
+class Writer(Generic[Batch]):
+    """Of one response that has begun: what ``encode`` gives for a batch, as a chunk (RFC 9112, section 7.1)."""
 
-    def is_ready(self) -> bool:
+    __slots__ = ("_cycle", "_encode", "_flow", "_write")
+
+    def __init__(self, cycle: RequestResponseCycle, encode: Callable[[Batch], bytes]) -> None:
+        self._cycle, self._encode = cycle, encode
+        self._flow, self._write = cycle.flow, cycle.transport.write
+
+    def write(self, batch: Batch) -> int | None:
+        """How many bytes it gave. None, and nothing is encoded, where the client does not read as fast, or has gone.
+        Raises what ``encode`` raises."""
         cycle = self._cycle
-        return not (cycle.flow.write_paused or cycle.disconnected or cycle.response_complete)
-
-    def write(self, data: bytes) -> None:
-        """``data`` must not be empty: an empty chunk is the end (RFC 9112, section 7.1)."""
-        self._write(b"%x\r\n%b\r\n" % (len(data), data))
+        if self._flow.write_paused or cycle.disconnected or cycle.response_complete:
+            return None
+        data = self._encode(batch)
+        size = len(data)
+        if size:  # an empty chunk is the end
+            self._write(b"%b%b\r\n" % (_SIZES[size] if size < len(_SIZES) else b"%x\r\n" % size, data))
+        return size
 
 
 def _cycle_of(method: Send | Receive) -> RequestResponseCycle | None:
@@ -53,10 +60,10 @@ def gather(send: Send) -> None:
         cycle.transport.gather()
 
 
-def writer(send: Send) -> Writer | None:
+def writer(send: Send, encode: Callable[[Batch], bytes]) -> Writer[Batch] | None:
     """For a response that has begun; None where only ``send`` can write it."""
     cycle = _cycle_of(send)
-    return Writer(cycle) if cycle is not None and cycle.response_started and cycle.chunked_encoding else None
+    return Writer(cycle, encode) if cycle is not None and cycle.response_started and cycle.chunked_encoding else None
 
 
 def tell_when_left(send: Send, leave: Callable[[], None]) -> Callable[[], None] | None:

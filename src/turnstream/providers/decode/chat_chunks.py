@@ -95,7 +95,12 @@ class PlainChunk(Struct, gc=False):
     search_results: None = None
 
 
-plain = msgspec.json.Decoder(PlainChunk).decode
+_plain = msgspec.json.Decoder(PlainChunk).decode
+
+
+def read_text(data: bytes) -> str:
+    """What a chunk says that says text and nothing else. Raises what msgspec raises for any other."""
+    return _plain(data).choices[0].delta.content
 
 
 def decode(data: bytes) -> Chunk:

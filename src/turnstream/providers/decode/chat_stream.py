@@ -9,7 +9,7 @@ import msgspec
 from turnstream import errors, events, jsontext, messages, toolspec
 from turnstream.parsing.sse import Event
 from turnstream.parsing.tool_call_deltas import Assembler
-from turnstream.providers.decode import chat_chunks, chat_reasoning, chat_usage, failures, frames
+from turnstream.providers.decode import chat_chunks, chat_reasoning, chat_usage, failures, frames, template
 
 _REASONS: dict[str, events.FinishReason] = {
     "stop": "stop",
@@ -33,6 +33,7 @@ _REASONS: dict[str, events.FinishReason] = {
     "model_context_window_exceeded": "length",
 }
 _MOST_ODD = 8
+_LESSONS = 4
 _FAILED = ("error", "network_error", "server_error", "insufficient_system_resource")
 _UNREADABLE = ("function_call_filter", "malformed_function_call")  # Gemini could not read its model's call
 
@@ -55,32 +56,74 @@ class Decoder(frames.SseDecoder):
         self._sources: set[str] = set()
         self._last_sources: tuple[bytes, bytes] = (b"", b"")
         self._settled = False
-        self._odd = 0  # reads in a row that were not plain text
+        self._odd = (
+            0 if type(self).take is Decoder.take else _MOST_ODD
+        )  # reads in a row that did not begin with plain text
+        self._template: template.Template | None = None
+        self._lessons = _LESSONS
+        self._between = False  # the last read ended with an event, and began with plain text
+
+    def feed(self, piece: bytes) -> list[events.ModelEvent]:
+        """Nearly all reads are chunks that say text and nothing else, whole but for the first and the last."""
+        if self._between and self._template is not None and (texts := self._template.texts(piece)) is not None:
+            return [*map(events.TextDelta, filter(None, texts))]
+        out: list[events.ModelEvent] = []
+        start, end = 0, piece.rfind(b"\n\n") + 2
+        try:
+            for _ in range(_LESSONS + 1):  # read at their full price until the rest may be known by its template
+                first = piece.find(b"\n\n", start) + 2
+                if first >= end:
+                    break
+                out += self._read(piece[start:first])
+                start = first
+                if self._between and self._template is not None:
+                    texts = self._template.texts(piece[start:end])
+                    if texts is not None:
+                        out += map(events.TextDelta, filter(None, texts))
+                        start = end
+                        break
+            if start < len(piece) or not piece:
+                out += self._read(piece[start:])
+        except errors.ProviderError:  # the next call raises it again
+            if not out:
+                raise
+        return out
+
+    def _read(self, piece: bytes) -> list[events.ModelEvent]:
+        """Any piece, at its full price."""
+        self._between = False
+        out = super().feed(piece)
+        self._between = not (self._odd or self.done or self.failed) and self._answer.is_between()
+        return out
 
     def take_all(self, frames: list[Event], out: list[events.ModelEvent]) -> None:
         """The first of them say text and nothing else, which is nearly always all: each is decoded as just that."""
-        if self._is_plain and not self.done:
-            plain, text_delta, before = chat_chunks.plain, events.TextDelta, 0
+        if self._odd < _MOST_ODD and not self.done and frames:
+            self._odd += 1
+            before = 0
             try:
                 for frame in frames:
                     if frame.event:
                         break
-                    if text := plain(frame.data).choices[0].delta.content:
-                        out.append(text_delta(text))
+                    text = self._template.text(frame.data) if self._template is not None else None
+                    if text is None:
+                        text = chat_chunks.read_text(frame.data)
+                        self._learn(frame.data, text)
+                    if text:
+                        out.append(events.TextDelta(text))
                     before += 1
-            except (msgspec.DecodeError, UnicodeError, RecursionError):
+            except template.NOT_JSON:
                 pass
             if before:
                 self._odd = 0
                 frames = frames[before:]
-            elif frames:
-                self._odd += 1
         super().take_all(frames, out)
 
-    @property
-    def _is_plain(self) -> bool:
-        """Whether it is worth a try. A stream whose chunks were not plain for some reads is of another kind."""
-        return self._odd < _MOST_ODD and type(self).take is Decoder.take
+    def _learn(self, data: bytes, text: str) -> None:
+        """A stream whose chunks have something new each time soon teaches that there is nothing to learn."""
+        if text and self._lessons:
+            self._lessons -= 1
+            self._template = template.learn(data, text, chat_chunks.read_text) or self._template
 
     def take(self, event: Event, out: list[events.ModelEvent]) -> None:
         try:

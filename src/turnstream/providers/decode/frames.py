@@ -35,11 +35,13 @@ class FramedDecoder(Generic[Frame]):
 
     ``take`` may append to ``out`` and then raise: the events are given first, the error with the next call. What
     msgspec raises is then a `ProtocolError`.
-    ``done`` is True once the answer is whole; what the stream says after that is not read. ``finished`` is for a
-    subclass to set when it knows the finish reason, ``blank`` when the answer is empty by a slip of the vendor's.
+    ``done`` is True once the answer is whole; what the stream says after that is not read. ``failed`` says that the
+    next call raises. ``finished`` is for a subclass to set when it knows the finish reason, ``blank`` when the answer
+    is empty by a slip of the vendor's.
     """
 
     provider = ""
+    failed = False
     finished = False
     blank = False
 
@@ -86,7 +88,7 @@ class FramedDecoder(Generic[Frame]):
         if not isinstance(error, errors.ProviderError):
             error = failures.broken(self.provider, f"an event is not understood: {error}")
         error.provider = self.provider
-        self._error = error
+        self._error, self.failed = error, True
         return error
 
     def take_all(self, frames: list[Frame], out: list[events.ModelEvent]) -> None:

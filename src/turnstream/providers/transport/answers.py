@@ -127,7 +127,7 @@ class _Offer:
 
     async def run(self, content: plain_http.Body) -> None:
         """Raises what is a fault of ours."""
-        if self._has_ended():
+        if self._decoder.done or self._decoder.failed:
             return
         watchdog = self._watchdog
         watchdog.waiting_since = watchdog.now()
@@ -136,28 +136,21 @@ class _Offer:
         if self._fault is not None:
             raise self._fault
 
-    def _has_ended(self) -> bool:
-        try:
-            self._decoder.feed(b"")
-        except errors.ProviderError:  # the next `feed` says it again
-            return True
-        return self._decoder.done
-
     def _read(self, piece: bytes) -> bool:
+        """This is done for each token."""
         decoder, watchdog = self._decoder, self._watchdog
-        now = watchdog.waiting_since = watchdog.now()
+        watchdog.last_read = watchdog.waiting_since = watchdog.now()
         try:
             batch = decoder.feed(piece)
             if decoder.finished:
                 watchdog.finish(more=bool(batch))
-            if not batch:
-                watchdog.last_read = now
-            else:
-                watchdog.begin()
+            if batch:
+                if not watchdog.begun:
+                    watchdog.begin()
                 if not self._take(batch):
                     self.refused = batch
                     return False
-            return not (decoder.finished or self._has_ended())
+            return not (decoder.finished or decoder.done or decoder.failed)
         except errors.ProviderError:
             return False
         except Exception as fault:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from turnstream import errors, events, protocols, redaction, relay, requests, stretches, text
+from turnstream import errors, events, protocols, redaction, requests, stretches, text
 from turnstream.providers import base, prices
 from turnstream.providers.decode import failures
 from turnstream.providers.encode import history
@@ -212,11 +212,8 @@ class Stream:
                 if take is None or not batch or not take(batch):
                     return _some(batch)
                 return await self._next(take)
-            if take is None:
-                return _some(self._complete(await answer.read()))
-            if self._names is None and not self._model.priced:
-                return _some(await answer.relay(take))
-            return _some(await relay.through(answer.relay, self._complete, take))
+            batch = await (answer.read() if take is None else answer.relay(take))
+            return _some(self._complete(batch))
         except errors.ProviderError as error:
             raise self._model.label(error) from error.__cause__
 

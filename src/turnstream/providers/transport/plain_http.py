@@ -46,7 +46,7 @@ def plain(url: str) -> bool:
 class Body:
     """An answer's body as it arrives: `readany` gives all that has come, and b"" at the end."""
 
-    __slots__ = ("_complete", "_connection", "_error", "_inflater", "_pieces", "_size", "_take", "_waiter")
+    __slots__ = ("_complete", "_connection", "_error", "_inflater", "_pieces", "_size", "_waiter", "take")
 
     def __init__(self, connection: Connection, coding: str) -> None:
         self._connection = connection
@@ -55,7 +55,7 @@ class Body:
         self._size = 0
         self._complete = False
         self._error: BaseException | None = None
-        self._take: Callable[[bytes], bool] | None = None
+        self.take: Callable[[bytes], bool] | None = None
         self._waiter: asyncio.Future[None] | None = None
 
     async def relay(self, take: Callable[[bytes], bool]) -> None:
@@ -63,12 +63,19 @@ class Body:
         of the socket, and after the first for which that says False the next are kept. ``take`` never raises."""
         if self._pieces or self._complete or self._error is not None:
             return
-        self._take = take
+        self.take = take if self._inflater is None else self._inflating(self._inflater, take)
         self._waiter = self._connection.loop.create_future()
         try:
             await self._waiter
         finally:
-            self._take = self._waiter = None
+            self.take = self._waiter = None
+
+    def _inflating(self, inflater: inflate.Inflater, take: Callable[[bytes], bool]) -> Callable[[bytes], bool]:
+        def inflated(piece: bytes) -> bool:
+            piece = inflater.feed(piece)
+            return not piece or take(piece)
+
+        return inflated
 
     async def readany(self) -> bytes:
         while not self._pieces:
@@ -98,12 +105,9 @@ class Body:
     def feed(self, piece: bytes) -> None:
         if self._inflater is not None:
             piece = self._inflater.feed(piece)
-        take = self._take
-        if piece and take is None:
+        if piece:
             self._pieces.append(piece)
             self._size += len(piece)
-        elif piece and take is not None and not take(piece):
-            self._take = None
 
     def complete(self) -> None:
         self._complete = True
@@ -113,7 +117,7 @@ class Body:
 
     def wake(self) -> None:
         """Tell who waits, unless what came was taken."""
-        if self._take is not None and not self._complete and self._error is None:
+        if self.take is not None and not self._complete and self._error is None:
             return
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
@@ -217,31 +221,29 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserUpgrade:
             self._fail(NotHttpError("the answer switches to another protocol"))
             self.abort()
-        body = self._body
-        if not self._arrived:  # all of it is framing: a head, the sizes of chunks, trailers
+        body, arrived = self._body, self._arrived
+        if not arrived:  # all of it is framing: a head, the sizes of chunks, trailers
             self._head_size += len(data)
             if self._head_size > _LARGEST_HEAD:
                 self._fail(NotHttpError(f"the {'framing' if body else 'head'} of the answer is too large"))
                 self.abort()
         if body is None:
             return
-        self._deliver(body)
-        if body.is_full() and self._transport is not None and not self._transport.is_closing():
-            self._transport.pause_reading()
-        body.wake()
-
-    def _deliver(self, body: Body) -> None:
-        """What one read brought of the body, as one piece."""
-        arrived = self._arrived
         if arrived:
             piece = arrived[0] if len(arrived) == 1 else b"".join(arrived)
             arrived.clear()
             self._head_size = 0
             try:
-                body.feed(piece)
+                if (take := body.take) is None:
+                    body.feed(piece)
+                elif not take(piece):
+                    body.take = None
             except OSError as error:
                 body.set_exception(error, even_if_complete=True)
                 self.abort()
+        if body.is_full() and self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+        body.wake()
 
     def eof_received(self) -> None:
         if self._until_close and self._body is not None:

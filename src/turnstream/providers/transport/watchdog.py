@@ -23,8 +23,8 @@ class Watchdog:
     """
 
     __slots__ = (
-        *("_begun", "_content", "_deadline", "_end", "_loop", "_timeouts", "_timer", "_trusted"),
-        *("last_read", "now", "waiting_since"),
+        *("_content", "_deadline", "_end", "_loop", "_timeouts", "_timer", "_trusted"),
+        *("begun", "last_read", "now", "waiting_since"),
     )
 
     def __init__(self, content: connections.Body, timeouts: base.Timeouts, started: float) -> None:
@@ -32,7 +32,7 @@ class Watchdog:
         self._loop = asyncio.get_running_loop()
         self._timeouts = timeouts
         self.now = self._loop.time
-        self._begun = False
+        self.begun = False
         self.waiting_since = 0.0  # 0 while nobody waits
         self.last_read = 0.0  # 0 while nothing has come
         self._end = 0.0  # 0 while no finish reason is known
@@ -42,8 +42,8 @@ class Watchdog:
 
     def begin(self) -> None:
         """An event has come."""
-        if not self._begun:
-            self._begun = True
+        if not self.begun:
+            self.begun = True
             self._restart()
 
     def finish(self, *, more: bool) -> None:
@@ -64,7 +64,7 @@ class Watchdog:
     def _check(self) -> None:
         now = self.now()
         silence = self._timeouts.idle
-        if self._begun:
+        if self.begun:
             due = (self.waiting_since or now) + silence
         elif self.last_read:
             due = max(self._deadline, self.last_read + silence)

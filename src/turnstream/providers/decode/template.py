@@ -1,0 +1,65 @@
+"""Chunks that differ in their text alone: with nearly all vendors, those of one stream that say text do.
+
+Once the rest of such a chunk is known, what a read brought is compared with it, and only its texts are decoded: no
+JSON object is read for a token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from turnstream.parsing import sse
+
+_string = msgspec.json.Decoder(str).decode
+NOT_JSON = (msgspec.DecodeError, UnicodeError, RecursionError)
+
+
+class Template:
+    """What stands before a text and behind it in one event of a stream (a line of data, and a blank line)."""
+
+    __slots__ = ("_before", "_behind", "_between", "_from", "_size", "_to")
+
+    def __init__(self, before: bytes, behind: bytes) -> None:
+        self._from, self._to = before, behind
+        self._before, self._behind = b"data: " + before, behind + b"\n\n"
+        self._between = self._behind + self._before
+        self._size = len(self._between)
+
+    def texts(self, piece: bytes) -> list[str] | None:
+        """The texts of ``piece``, if it is such events, whole, and nothing else; else None.
+
+        What stands between two of them may be found only there: a JSON string has no line feed.
+        """
+        before, behind = self._before, self._behind
+        if not self._size <= len(piece) <= sse.MAX_EVENT or not piece.startswith(before) or not piece.endswith(behind):
+            return None
+        try:
+            return [*map(_string, piece[len(before) : -len(behind)].split(self._between))]
+        except NOT_JSON:
+            return None
+
+    def text(self, data: bytes) -> str | None:
+        """Of one event."""
+        start, end = len(self._from), len(data) - len(self._to)
+        if start > end or not data.startswith(self._from) or not data.endswith(self._to):
+            return None
+        try:
+            return _string(data[start:end])
+        except NOT_JSON:
+            return None
+
+
+def learn(data: bytes, text: str, read: Callable[[bytes], str]) -> Template | None:
+    """From the data of one event, in which ``text`` was found. ``read`` is how it was; it raises what msgspec raises.
+    None where the text stands there in another spelling, or more than once."""
+    spelled = msgspec.json.encode(text)
+    before, found, behind = data.partition(spelled)
+    other = f"{text}."
+    try:
+        if found and read(before + msgspec.json.encode(other) + behind) == other:
+            return Template(before, behind)
+    except NOT_JSON:
+        pass
+    return None
