@@ -22,6 +22,8 @@ from turnstream import errors, events, protocols
 from turnstream.runs import appends, feeds, rules
 from turnstream.runs.appends import Append
 from turnstream.runs.postgres_log import LogWriter, read_log, store
+from turnstream.runs.postgres_others import TELL, OtherLogs, within
+from turnstream.runs.postgres_queue import SEND, Queue
 from turnstream.storage import codec
 from turnstream.storage.postgres import CHANNEL, Connection, Database, Row
 from turnstream.threads import postgres as threads
@@ -33,19 +35,8 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 _OPEN = "status in ('queued', 'running', 'waiting')"
-_CLAIM = """
-select msg_id, read_ct, message ->> 'run' as run_id from pgmq.read_grouped_head('turnstream_runs', $1::int, $2::int)"""
-_CLAIMED = "select id, request, body, status, wanted from turnstream.run where id = any($1::text[])"
-_HEARTBEAT = """
-select m.msg_id, m.read_ct, r.id is null as deleted, r.wanted
-from pgmq.set_vt('turnstream_runs', $1::bigint[], $2::int) m
-left join turnstream.run r on r.id = m.message ->> 'run'"""
-_SEND = """
-select pgmq.send('turnstream_runs', jsonb_build_object('run', $1::text), jsonb_build_object('x-pgmq-group', $2::text),
-  $3::int)"""
-_TELL = "select pg_notify($1, $2)"
-# Seconds until a log that somebody watches is named again to its owner, and for how long the owner remembers it.
-_WATCH_EVERY, _WATCH_FOR = 30.0, 75.0
+# Seconds for which an owner remembers that one of its logs is watched elsewhere: longer than until that is said again.
+_WATCH_FOR = 75.0
 
 
 class Claim(appends.Owner):
@@ -66,12 +57,12 @@ class Claim(appends.Owner):
     async def release(self) -> None:
         self._over = True
         if self._runs.forget(self):
-            await self._runs.persistently(lambda: self._runs.delete_message(self.message))
+            await self._runs.persistently(lambda: self._runs.queue.delete(self.message))
 
     async def give_back(self) -> None:
         self._over = True
         if self._runs.forget(self):
-            await self._runs.make_visible([self.message])
+            await self._runs.queue.show([self.message])
 
 
 class Runs:
@@ -87,19 +78,21 @@ class Runs:
         self.database = database
         self.limits = limits or rules.Limits()
         self.writer = LogWriter(database)
+        self.queue = Queue(database, lease)
         self.feeds = feeds.Feeds(self._read_log, self._log_state)
         self._lease = lease
         self._poll = poll
         self._claims: dict[str, Claim] = {}
-        self._wake, self._news = asyncio.Event(), asyncio.Event()
+        self._wake = asyncio.Event()
+        self._others = OtherLogs(database, self.feeds, self._claims, self._poll)
         self._tasks: list[asyncio.Task[None]] = []
         self._left = False
 
     async def __aenter__(self) -> Self:
         if self.database.pooled:  # nothing is told
-            self._poll = min(self._poll, 0.1)
+            self._poll = self._others.poll = min(self._poll, 0.1)
         self.database.listen(self._hear, self._wake_all)
-        loops = self.writer.run, self._beat, self._follow
+        loops = self.writer.run, self._beat, self._others.follow
         self._tasks = [asyncio.create_task(loop()) for loop in loops]
         return self
 
@@ -119,9 +112,9 @@ class Runs:
             if not submitted.created:
                 return submitted
             here = here and not any(other["status"] != "waiting" for other in others)
-            message = await db.fetchval(_SEND, new.id, rules.group(new), self._lease if here else 0)
+            message = await db.fetchval(SEND, new.id, rules.group(new), self._lease if here else 0)
             if not here:
-                await db.execute(_TELL, CHANNEL, "new")
+                await db.execute(TELL, CHANNEL, "new")
         if new.policy == "interrupt":
             for other in others:
                 await self.cancel(new.principal, other["id"])
@@ -136,16 +129,16 @@ class Runs:
             free = 0 if self._left else self.limits.slots - len(self._claims)
             rows: list[Row] = []
             with suppress(errors.StoreError):
-                rows = await self._read_queue(free)
+                rows = await self.queue.read(free)
             taken = [(run, await self._take(message, run)) for message, run in rows]
             for run, claim in taken:
                 if claim is not None and not await self._settle(claim, run):
                     yield claim
             if not rows:
-                await _within(self._wake, self._poll)
+                await within(self._wake, self._poll)
 
     def tail(self, run_id: str, after: int = 0) -> feeds.Tail:
-        self._news.set()
+        self._others.news.set()
         return self.feeds.tail(run_id, after)
 
     async def get(self, principal: str, run_id: str, agent: str | None = None) -> protocols.RunState | None:
@@ -186,8 +179,8 @@ class Runs:
             new = codec.decode_new_run(row["request"])
             if row["status"] == "running" or not await self._end_without_owner(db, new):
                 await db.execute("update turnstream.run set wanted = 'cancel' where id = $1", run_id)
-                await db.execute(_TELL, CHANNEL, f"cancel {run_id}")
-        self._news.set()
+                await db.execute(TELL, CHANNEL, f"cancel {run_id}")
+        self._others.news.set()
         return True
 
     async def answer(self, principal: str, run_id: str, answered: events.RunAnswered) -> bool:
@@ -209,10 +202,10 @@ class Runs:
             if not await store(db, Append(new, end + 1, uuid.uuid4(), batch)):
                 return None
             if len(batch) == 1:
-                await db.execute(_SEND, run_id, rules.group(new), 0)
-                await db.execute(_TELL, CHANNEL, "new")
-            await db.execute(_TELL, CHANNEL, f"log {run_id}")
-        self._news.set()
+                await db.execute(SEND, run_id, rules.group(new), 0)
+                await db.execute(TELL, CHANNEL, "new")
+            await db.execute(TELL, CHANNEL, f"log {run_id}")
+        self._others.news.set()
         return True
 
     async def keep(self, new: protocols.NewRun, batch: Sequence[events.LogEvent]) -> None:
@@ -268,7 +261,7 @@ class Runs:
         claims = list(self._claims.values())
         self._claims.clear()
         if claims:
-            await self.make_visible([claim.message for claim in claims])
+            await self.queue.show([claim.message for claim in claims])
 
     # ---------------------------------------------------------------------------------------------- what claims call
 
@@ -288,22 +281,6 @@ class Runs:
                 return await call()
             except errors.StoreError:
                 await asyncio.sleep(0.25)
-
-    async def delete_message(self, message: int) -> None:
-        """The next run of its group can be claimed, wherever there is a slot."""
-        delete = (
-            "with gone as (select pgmq.delete('turnstream_runs', $1::bigint)) select pg_notify($2, 'new') from gone"
-        )
-        await self.database.fetch(delete, message, CHANNEL)
-
-    async def make_visible(self, claims: Sequence[int]) -> None:
-        """Make the runs of these messages visible to everybody, now."""
-        give = (
-            "with given as (select 1 from pgmq.set_vt('turnstream_runs', $1::bigint[], 0)) "
-            "select pg_notify($2, 'new') from given limit 1"
-        )
-        with suppress(errors.StoreError):  # then the lease passes
-            await self.database.fetch(give, list(claims), CHANNEL)
 
     # -------------------------------------------------------------------------------------------------------- inside
 
@@ -342,21 +319,10 @@ class Runs:
             raise rules.busy(new.thread.id)
         return protocols.Submitted(new.id), others
 
-    async def _read_queue(self, free: int) -> list[tuple[Row, Row | None]]:
-        """Messages that this process has claimed, each with its run, if there still is one. In two statements: the
-        function sees messages that were sent after its statement began, and a join with it would not see their runs."""
-        if free <= 0:
-            return []
-        claimed = await self.database.fetch(_CLAIM, self._lease, free)
-        if not claimed:
-            return []
-        runs = {row["id"]: row for row in await self.database.fetch(_CLAIMED, [row["run_id"] for row in claimed])}
-        return [(row, runs.get(row["run_id"])) for row in claimed]
-
     async def _take(self, message: Row, row: Row | None) -> Claim | None:
         if row is None:  # deleted meanwhile
             with suppress(errors.StoreError):
-                await self.delete_message(message["msg_id"])
+                await self.queue.delete(message["msg_id"])
             return None
         new = replace(codec.decode_new_run(row["request"]), body=row["body"])
         if (before := self._claims.get(new.id)) is not None:
@@ -378,7 +344,7 @@ class Runs:
         end, said = rules.cancelled(new, numbered)
         append = Append(new, 1 + (numbered[-1][0] if numbered else 0), uuid.uuid4(), [end], said)
         stored = await store(db, append)
-        await db.execute(_TELL, CHANNEL, f"log {new.id}")
+        await db.execute(TELL, CHANNEL, f"log {new.id}")
         return stored
 
     async def _beat(self) -> None:
@@ -389,7 +355,7 @@ class Runs:
             if not claims:
                 continue
             try:
-                rows = await self.database.fetch(_HEARTBEAT, list(claims), self._lease)
+                rows = await self.queue.renew(list(claims))
             except errors.StoreError:
                 continue
             found = {row["msg_id"]: row for row in rows}
@@ -401,29 +367,6 @@ class Runs:
                         claim.lost.set()
                 elif row["wanted"] == "cancel":
                     claim.cancelled.set()
-
-    async def _follow(self) -> None:
-        """Feed the watchers of logs that others write: told by their owners, or else by asking."""
-        named: dict[str, float] = {}
-        while True:
-            self._news.clear()
-            remote = {id: feed.position for id, feed in self.feeds.watched.items() if id not in self._claims}
-            if remote:
-                with suppress(errors.StoreError):
-                    await self._name_watched(named, remote)
-                    for run_id, numbered in (await _read_logs(self.database, remote)).items():
-                        self.feeds.publish(run_id, numbered)
-            await _within(self._news, self._poll)
-
-    async def _name_watched(self, named: dict[str, float], remote: dict[str, int]) -> None:
-        now = asyncio.get_running_loop().time()
-        if self.database.pooled:
-            return
-        for run_id in [run_id for run_id, at in named.items() if run_id not in remote or now - at > _WATCH_EVERY]:
-            del named[run_id]
-        for run_id in remote.keys() - named.keys():
-            named[run_id] = now
-            await self.database.fetch(_TELL, CHANNEL, f"watch {run_id}")
 
     def _hear(self, payload: str) -> None:
         kind, *ids = payload.split(" ")
@@ -437,13 +380,13 @@ class Runs:
                 for claim in filter(None, map(self._claims.get, ids)):
                     self.writer.watch(claim.new.id, _WATCH_FOR)
             case "log" if any(run_id in self.feeds.watched for run_id in ids):
-                self._news.set()
+                self._others.news.set()
             case _:
                 pass
 
     def _wake_all(self) -> None:
         self._wake.set()
-        self._news.set()
+        self._others.news.set()
 
     async def _read_log(self, run_id: str, after: int) -> protocols.NumberedEvents:
         return await read_log(self.database, run_id, after, 200)
@@ -453,21 +396,3 @@ class Runs:
             where run_id = $1) as log_end from turnstream.run where id = $1 and kept"""
         rows = await self.database.fetch(select, run_id)
         return feeds.LogState(rows[0]["status"], rows[0]["log_end"]) if rows else None
-
-
-async def _read_logs(database: Database, positions: dict[str, int]) -> dict[str, protocols.NumberedEvents]:
-    """What is behind these positions of several logs, in one statement."""
-    select = """select w.run_id, e.seq, e.events from unnest($1::text[], $2::bigint[]) as w(run_id, after)
-        join turnstream.run_event e on e.run_id = w.run_id and e.seq >=
-            coalesce((select max(seq) from turnstream.run_event where run_id = w.run_id and seq <= w.after + 1), 1)
-        order by w.run_id, e.seq"""
-    found: dict[str, protocols.NumberedEvents] = {}
-    for row in await database.fetch(select, list(positions), list(positions.values())):
-        found.setdefault(row["run_id"], []).extend(codec.decode_events(row["seq"], row["events"]))
-    return {id: [each for each in numbered if each[0] > positions[id]] for id, numbered in found.items()}
-
-
-async def _within(event: asyncio.Event, seconds: float) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()

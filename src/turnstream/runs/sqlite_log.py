@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from functools import partial
 from typing import Any
 
@@ -85,28 +85,28 @@ class LogWriter:
 
     def write(self, append: Append, settle: Settle) -> None:
         if append.status is not None:  # it changes more than the log, and may fail alone
-            self._store_soon([(append, settle)])
+            self._begin(self._store([(append, settle)]))
             return
         if not self._gathered:
-            asyncio.get_running_loop().call_soon(self._hand_over)
+            self._begin(self._store_gathered())
         self._gathered.append((append, settle))
 
-    def _hand_over(self) -> None:
-        gathered, self._gathered = self._gathered, []
-        self._store_soon(gathered)
-
-    def _store_soon(self, gathered: Sequence[tuple[Append, Settle]]) -> None:
-        task = asyncio.create_task(self._store(gathered))
+    def _begin(self, storing: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(storing)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _store(self, gathered: Sequence[tuple[Append, Settle]]) -> None:
+    async def _store_gathered(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        await self._store(gathered, at_once=True)
+
+    async def _store(self, gathered: Sequence[tuple[Append, Settle]], *, at_once: bool = False) -> None:
         appends = [append for append, _ in gathered]
-        durable = any(append.durable for append in appends)
+        job, durable = partial(self._log.store_all, appends=appends), any(append.durable for append in appends)
         stored: Sequence[bool | BaseException]
         while True:
             try:
-                stored = await self._database.call(partial(self._log.store_all, appends=appends), durable=durable)
+                stored = await self._database.call(job, durable=durable, at_once=at_once)
                 break
             except errors.StoreError:
                 await asyncio.sleep(_PAUSE)

@@ -77,8 +77,9 @@ class Database:
             self._calls.put(None)
             await asyncio.to_thread(self._thread.join)
 
-    async def call(self, job: Job[T], *, durable: bool = False) -> T:
+    async def call(self, job: Job[T], *, durable: bool = False, at_once: bool = False) -> T:
         """What the job returns, after its transaction is committed. ``durable``: on the disk even if the power fails.
+        ``at_once``: nothing more is asked for in this turn of the loop.
 
         Raises what the job raises, and `StoreError` where the database does not write.
         """
@@ -89,9 +90,11 @@ class Database:
                 raise errors.StoreError(error.message) from error
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
-        if not self._gathered:
+        if not self._gathered and not at_once:
             loop.call_soon(self._hand_over)
         self._gathered.append(_Call(job, durable, done))
+        if at_once:
+            self._hand_over()
         return await done
 
     def when_undone(self, forget: Callable[[], None]) -> None:
