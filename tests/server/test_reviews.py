@@ -3,6 +3,7 @@ own word; of runs that are kept, and of those that nobody keeps."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Sequence
@@ -197,6 +198,32 @@ async def test_that_it_waits_is_told_once(kept: bool, tmp_path: Path, caplog: py
             seen += await until(response.content, b"event: run.finished")
     assert seen.count(b"event: run.waiting") == 1
     assert "client disconnected" not in caplog.text
+
+
+async def test_what_nobody_answers_in_time_is_a_no(tmp_path: Path) -> None:
+    late = AskingRule(STOP, Reviewer("", 0.05))
+    async with serving(agent(output_asking=[late]), store=f"sqlite:{tmp_path / 'store.db'}") as served:
+        await say(served, "hi")
+        [run] = (await served.get("/v1/runs"))[2]["data"]
+        keeper = served.server.state.keeper
+        assert keeper is not None
+        async with served.client.get(f"{served.url}/v1/runs/{run['id']}/events") as response:
+            await until(response.content, b"run.waiting")
+            await asyncio.sleep(0.06)  # the time of the question
+            await keeper._end_questions()
+            seen = await until(response.content, b"event: run.finished")
+    assert KEY not in seen.decode()
+
+
+async def test_of_five_answers_one_counts() -> None:
+    async with serving(agent(), store="memory") as served:
+        code = codes(await say(served, "hi"))[0]
+        path, replies = (
+            f"/v1/approvals/{code}",
+            [{"action": action} for action in ("approve", "deny", "deny", "approve")],
+        )
+        answered = await asyncio.gather(*(served.post(reply, path) for reply in replies))
+    assert sorted(status for status, _, _ in answered) == [200, 404, 404, 404]
 
 
 async def test_one_no_is_enough() -> None:
