@@ -1,4 +1,5 @@
-"""Round trips: random calls, written as each family writes them, cut at random, are read back as they were.
+"""Round trips: random calls, written as each family writes them, cut at random, are read back as they were; and
+damaged, they are read alike however they are cut.
 
 ``python -m tests.fuzz_text_calls --runs 10000 --floods 20000`` (`make fuzz`); the tests run a few of them.
 """
@@ -188,6 +189,45 @@ def failure(name: str, seed: int) -> str | None:
     return f"{name} {seed}: {text[:600]!r}\n  wanted {str(wanted)[:600]}\n  got {str(found)[:900]}"
 
 
+def damaged(text: str, chance: random.Random) -> str:
+    """Something lost, doubled or put in: a sign, a marker, or the rest."""
+    for _ in range(chance.randint(1, 3)):
+        start = chance.randrange(len(text) + 1)
+        end = min(len(text), start + chance.choice((1, 1, 2, 5, 12, 40, 10_000)))
+        inner = chance.choice(("", "", text[start:end] * 2, chance.choice(WORDS), chance.choice(MARKERS)))
+        text = text[:start] + inner + text[end:]
+    return chance.choice(("", "", "<think>")) + text
+
+
+def disagreement(name: str, seed: int) -> str | None:
+    """How a damaged text is read otherwise when it is cut, or with arguments that are not JSON; None if it is not."""
+    chance = random.Random(f"damaged {name} {seed}")
+    calls = Maker(name, chance).calls()
+    text = damaged("So.\n" * chance.randrange(2) + RENDERERS[name](calls), chance)[:4000]
+    tools = list({tool.name: tool.spec() for tool, _ in calls}.values()) if chance.random() < 0.9 else None
+    chosen = name if chance.random() < 0.7 else "auto"
+    whole, *others = (_outcome(chosen, tools, cut) for cut in ([text], list(text), pieces(text, chance)))
+    if all(other == whole for other in others) and all(_is_json(call.arguments) for call in whole[2]):
+        return None
+    return (
+        f"{chosen} {seed}: {text[:600]!r}\n  whole {str(whole)[:600]}\n  cut {[str(other)[:600] for other in others]}"
+    )
+
+
+def _outcome(name: str, tools: list[Any] | None, cut: list[str]) -> tuple[Any, ...]:
+    decoder = Decoder(name, tools)
+    events = [event for piece in cut for event in decoder.feed(piece)] + decoder.close()
+    found = gathered(events)
+    return found.text, found.reasoning, found.tool_calls, [(one.name, one.reason) for one in found.malformed]
+
+
+def _is_json(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except ValueError:
+        return False
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=1000)
@@ -197,8 +237,9 @@ def main(arguments: list[str] | None = None) -> int:
     failed = 0
     for name in options.format or sorted(RENDERERS):
         wrong = [text for seed in range(options.runs) if (text := failure(name, seed)) is not None]
+        wrong += [text for seed in range(options.runs) if (text := disagreement(name, seed)) is not None]
         failed += len(wrong)
-        print(f"{name:24} {options.runs} runs, {len(wrong)} wrong")
+        print(f"{name:24} {options.runs} runs, whole and damaged, {len(wrong)} wrong")
         for text in wrong[:2]:
             print(text)
     late = [text for seed in range(options.floods) if (text := slow(seed)) is not None]

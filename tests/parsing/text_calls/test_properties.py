@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from tests.flood_text_calls import slow
-from tests.fuzz_text_calls import MARKERS, WORDS, failure
+from tests.fuzz_text_calls import MARKERS, WORDS, disagreement, failure
 from tests.parsing.text_calls.render import RENDERERS, Tool
 from turnstream.events import ModelEvent, ReasoningDelta, TextDelta, ToolCallDelta, ToolCallMalformed, ToolCallStart
 from turnstream.parsing.text_calls import FORMATS, Decoder, Parsed, parse
@@ -136,6 +136,11 @@ def test_random_calls_make_the_round_trip(name: str) -> None:
 @pytest.mark.parametrize("first", range(0, 200, 25))
 def test_no_piece_of_a_flood_of_characters_holds_the_process(first: int) -> None:
     assert [late for seed in range(first, first + 25) if (late := slow(seed))] == []
+
+
+@pytest.mark.parametrize("name", sorted(RENDERERS))
+def test_a_damaged_answer_reads_the_same_however_it_is_cut(name: str) -> None:
+    assert [text for seed in range(15) if (text := disagreement(name, seed))] == []
 
 
 @pytest.mark.parametrize("name", NAMES)
