@@ -40,5 +40,5 @@ def test_nothing_that_is_there_is_overwritten(tmp_path: Path, capsys: pytest.Cap
     (tmp_path / ".env").write_text("KEY=1")
     with pytest.raises(SystemExit):
         main(["init", str(tmp_path)])
-    assert f"{tmp_path}/.env is there already; nothing was written" in capsys.readouterr().err
+    assert f"{tmp_path}/.env already exists; nothing was written" in capsys.readouterr().err
     assert [file.name for file in tmp_path.iterdir()] == [".env"]

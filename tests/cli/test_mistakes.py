@@ -164,7 +164,7 @@ OTHERS: list[tuple[str, list[str], str]] = [
     ("no server", ["chat", "--url", "http://127.0.0.1:9", "--message", "x"], "no server answers at http://127.0.0.1:9"),
     ("doctor of nothing", ["doctor", "http://127.0.0.1:9/v1"], "127.0.0.1:9"),
     ("a format that there is not", ["parse", "--format", "hermse", "docs/a.md"], "did you mean 'hermes'"),
-    ("init over files", ["init", "."], "tools.py is there already; nothing was written"),
+    ("init over files", ["init", "."], "tools.py already exists; nothing was written"),
 ]
 
 

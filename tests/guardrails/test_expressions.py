@@ -47,7 +47,7 @@ def test_a_whole_text_has_the_matches_that_it_always_had(text: str, pattern: str
     [
         ("a*", "matches the empty text"),
         (r"\b", "matches the empty text"),
-        ("(a", "the group at position 1 of the expression has no end"),
+        ("(a", "the group at position 1 of the expression is not closed"),
         ("a)", r"unexpected '\)' at position 2"),
         ("a(?=b)", r"unsupported '\(\?=b\)' at position 2"),
         (r"(a)\1", "RE2"),

@@ -243,7 +243,7 @@ def test_sighup_loads_the_file_anew_and_ends_nothing(tmp_path: Path) -> None:
     file.write_text("name: ${AGENT}\nmodel: demo\nserver: {store: none}\n")
     with running("serve", str(file), "--port", "0") as (process, address), log_of(process) as wait:
         for line, told, names in (
-            ("AGENT=second\n", "loaded anew; agents: second", ["second"]),
+            ("AGENT=second\n", "reloaded; agents: second", ["second"]),
             ("AGENT=no good\n", "nothing has changed", ["second"]),
         ):
             (tmp_path / ".env").write_text(line)

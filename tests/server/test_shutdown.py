@@ -104,5 +104,5 @@ async def test_a_server_without_runs_ends_without_a_word_of_waiting(caplog: pyte
         async with serving(Agent(Scripted([]))) as served:
             served.server.drain()
             await eventually(lambda: served.server.should_exit)
-    assert "ending: no run goes on" in caplog.text
+    assert "exiting: no run is left" in caplog.text
     assert "draining" not in caplog.text

@@ -82,7 +82,7 @@ async def _decide_begun(
             output = await verify(call, replace(context, tool_call_id=call.id))
             return None if output is None else events.ToolResult(step, call, output, 0.0)
         except Exception:  # the boundary to code that is not ours: then nobody knows
-            log.exception("the outcome of tool %s in run %s could not be found out", call.name, context.run_id)
+            log.exception("the outcome of tool %s in run %s could not be verified", call.name, context.run_id)
     if not toolset.declares(call.name):
         return _unknown_outcome(step, call)
     text = f"The server stopped in the middle of a call of {call.name}. Did it have its effect?"

@@ -29,7 +29,7 @@ def init(
 
     files = templates.read(template)
     if taken := [name for name in files if (folder / name).exists()]:
-        raise errors.ConfigurationError(f"{folder / taken[0]} is there already; nothing was written")
+        raise errors.ConfigurationError(f"{folder / taken[0]} already exists; nothing was written")
     for name, text in files.items():
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -197,7 +197,7 @@ def _read_limits(given: Sequence[str]) -> limits.Limits | None:
 
 def _require(name: str | None) -> str:
     if name is None or not name.strip():
-        raise typer.BadParameter("say whose", param_hint="NAME")
+        raise typer.BadParameter("name the key's principal", param_hint="NAME")
     if len(name) > requests.LONGEST_NAME or not name.isprintable():
         raise typer.BadParameter("a name is printable, and at most 255 characters long", param_hint="NAME")
     return name

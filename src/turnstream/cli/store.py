@@ -163,7 +163,7 @@ def _runs_of(store: Store) -> protocols.Runs:
 
 def _require(id: str | None) -> str:
     if id is None:
-        raise typer.BadParameter("say which one", param_hint="ID")
+        raise typer.BadParameter("name one by its id", param_hint="ID")
     return id
 
 

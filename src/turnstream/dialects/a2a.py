@@ -218,7 +218,7 @@ class _Call:
                 follows=task.id,
             )
             return Exchange(request, self._ask, task)
-        text = f"The task is {task.state} and takes no more messages: send one in its context, without a taskId."
+        text = f"The task is {task.state} and accepts no more messages: send one in its context, without a taskId."
         return self.error(_UNSUPPORTED, text)
 
 

@@ -189,7 +189,7 @@ NOT_OFFERED: Mapping[str, tuple[int, str]] = {
     "tasks/list": (-32004, "Tasks are listed by ListTasks, of A2A 1.0."),
     **dict.fromkeys(
         ("agent/getAuthenticatedExtendedCard", "GetExtendedAgentCard"),
-        (-32007, "This agent has no card but the public one."),
+        (-32007, "This agent has only its public card."),
     ),
 }
 

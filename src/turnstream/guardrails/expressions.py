@@ -134,7 +134,7 @@ class _Parser:
         begin, self.at = self.at, group.end()
         inner = self.read_alternatives(depth + 1)
         if not self._pattern.startswith(")", self.at):
-            raise errors.ConfigurationError(f"the group at position {begin + 1} of the expression has no end")
+            raise errors.ConfigurationError(f"the group at position {begin + 1} of the expression is not closed")
         self.at += 1
         opening = f"(?{group[1] or ''}:"
         prefixes = None if inner.prefixes is None else f"{opening}{inner.prefixes})"

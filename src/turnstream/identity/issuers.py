@@ -67,7 +67,7 @@ def check(believed: Iterable[Issuer], agents: Iterable[str]) -> None:
             raise errors.ConfigurationError(message)
         prefixes.add(issuer.prefix)
         if issuer.url in urls:
-            raise errors.ConfigurationError(f"The issuer {issuer.url} is there twice.")
+            raise errors.ConfigurationError(f"The issuer {issuer.url} is listed twice.")
         urls.add(issuer.url)
         if unknown := sorted((issuer.agents or set()) - served):
             message = f"The tokens of {issuer.url} are for '{unknown[0]}', but no agent has that name."

@@ -96,7 +96,7 @@ class Jwks:
             url = self._issuer.jwks_url or await self._discover()
             document = await self._fetch(url)
             if not (keys := read_keys(document.body)):
-                raise ValueError("there is no key in its document that can check a signature")
+                raise ValueError("its document has no key that can verify a signature")
         except (OSError, ValueError, TimeoutError) as error:
             log.warning("the keys of the issuer %s could not be loaded: %s", self._issuer.url, error)
             return

@@ -46,17 +46,17 @@ class Tokens:
         header, claims = read(token)
         found = self._issuers.get(str(claims.get("iss")))
         if found is None:
-            raise IdentityError("The token's issuer is not one that this server believes.")
+            raise IdentityError("The token's issuer is not one that this server trusts.")
         issuer, keys = found
         kid = header.get("kid")
         alg = check_header(header, issuer.algorithms)
         candidates = await keys.find(kid if isinstance(kid, str) else None, alg)
         if not any(is_signed(token, key.key, alg) for key in candidates[:_MOST_KEYS]):
-            raise IdentityError("The token's signature is not by a key of its issuer.")
+            raise IdentityError("The token's signature does not match a key of its issuer.")
         self._check_claims(issuer, claims)
         principal = issuer.principal(claims)
         if principal is None:
-            raise IdentityError(f"The token does not say whose it is: {issuer.subject}.")
+            raise IdentityError(f"The token does not name its user: {issuer.subject}.")
         return principal
 
     def _check_claims(self, issuer: issuers.Issuer, claims: Mapping[str, Any]) -> None:
@@ -85,7 +85,7 @@ def check_header(header: Mapping[str, Any], algorithms: Sequence[str]) -> str:
     if alg not in algorithms:
         raise IdentityError("The token is signed by an algorithm that is not allowed.")
     if str(header.get("typ") or "").lower() not in _TYPES or "crit" in header:
-        raise IdentityError("The token is of a kind that does not open anything.")
+        raise IdentityError("The token is of the wrong kind.")
     return str(alg)
 
 
@@ -93,7 +93,7 @@ def check_times(claims: Mapping[str, Any], now: float, leeway: float) -> None:
     """Raises `IdentityError` if it has expired, says no time at which it does, or is not valid yet."""
     expires_at, begins_at = claims.get("exp"), claims.get("nbf", now)
     if not isinstance(expires_at, int | float) or not isinstance(begins_at, int | float):
-        raise IdentityError("The token does not say until when it is valid.")
+        raise IdentityError("The period in which the token is valid is missing or wrong.")
     if now >= expires_at + leeway:
         raise IdentityError("The token has expired.")
     if now < begins_at - leeway:

@@ -67,7 +67,7 @@ class Schedule:
         except cronsim.CronSimError as error:
             raise errors.ConfigurationError(f"cannot be read: {str(error).lower()}") from error
         except StopIteration:
-            raise errors.ConfigurationError("no day is like that") from None
+            raise errors.ConfigurationError("no day matches it") from None
 
     @property
     def key(self) -> str:

@@ -104,7 +104,7 @@ def _think(model: str, options: requests.ModelOptions, notes: list[str]) -> bool
         return None
     if "gpt-oss" in model:  # the one family that has levels, and that cannot be told not to think
         if effort == "none":
-            notes.append("reasoning_effort none: this model always thinks; it is asked for its least.")
+            notes.append("reasoning_effort none: this model always thinks; its lowest effort is requested.")
         return _LEVELS.get(effort, "low")
     if effort not in ("none", "high"):
         notes.append(f"reasoning_effort {effort}: this model only supports thinking on or off: turned on.")

@@ -73,7 +73,7 @@ def _parameters(settings: base.Settings, options: requests.ModelOptions, notes: 
         result["decoding_method"] = "sample"
         result |= {name: value for name, value in sampling.items() if value is not None}
     elif options.seed is not None:
-        notes.append("seed is left out: without a temperature nothing is drawn by chance.")
+        notes.append("seed is left out: without a temperature the answer is deterministic.")
     stops = list(dict.fromkeys([*(options.stop or ()), *settings.quirks.get("stop", ())]))
     if len(stops) > _MOST_STOPS:
         notes.append(f"Only {_MOST_STOPS} stop sequences are sent: this vendor accepts no more.")

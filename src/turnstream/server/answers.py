@@ -24,9 +24,9 @@ def read(body: api.AnswerBody, ending: object, *, by: str) -> events.RunAnswered
     decisions = {decision.tool_call_id: decision for decision in body.decisions}
     for id in (*results, *decisions):
         if id not in calls:
-            raise _refuse("results" if id in results else "decisions", id, "is not waited for")
+            raise _refuse("results" if id in results else "decisions", id, "is not one that the run waits for")
     for id in results.keys() & decisions.keys():
-        raise _refuse("decisions", id, "has a result too")
+        raise _refuse("decisions", id, "has both a result and a decision")
     if missing := [id for id in calls if id not in results and id not in decisions and id not in asks]:
         raise _refuse("results", missing[0], "has no result")
     for id in decisions.keys() - asks.keys():
@@ -37,7 +37,7 @@ def read(body: api.AnswerBody, ending: object, *, by: str) -> events.RunAnswered
         if asks[id].kind == "review" and given.arguments is not None:
             raise _refuse("decisions", id, "has no arguments that could be changed")
     if not results and not decisions:
-        raise errors.RequestError("results: nothing is answered.", param="results", code="invalid_value")
+        raise errors.RequestError("results: give a result or a decision.", param="results", code="invalid_value")
     return events.RunAnswered(
         tuple(_message(calls[id], results[id]) for id in calls if id in results),
         tuple(_decision(decisions[id], by) for id in calls if id in decisions),
@@ -52,7 +52,7 @@ def decide(ask: asks.Ask, call: messages.ToolCall, answer: asks.Answer, by: str)
     if answer.action != "accept":
         return events.RunAnswered((), (events.Decision(call.id, "deny", answer.reason, by=by, code=ask.code),))
     if ask.kind == "review" and (answer.value is not None or answer.text):
-        message = "There is nothing to change here: only a yes or a no can be said. Nothing was done."
+        message = "The arguments cannot be changed here: answer yes or no. Nothing was done."
         raise errors.RequestError(message, param="arguments", code="invalid_value")
     arguments = _edited(answer)
     return events.RunAnswered((), (events.Decision(call.id, "call", "", arguments, by, code=ask.code),))
@@ -76,7 +76,7 @@ def _edited(answer: asks.Answer) -> str | None:
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(dict(pairs)) < len(pairs):
-        raise ValueError("a name stands twice")
+        raise ValueError("a name is given twice")
     return dict(pairs)
 
 

@@ -148,7 +148,7 @@ class Application:
             if gone := before - self._versions.current.names():
                 self._end_runs_of(gone)
             self._apply(service)
-        log.info("the configuration was loaded anew; agents: %s", ", ".join(service.agents))
+        log.info("the configuration was reloaded; agents: %s", ", ".join(service.agents))
         if fixed:
             log.warning("only a restart changes %s", ", ".join(fixed))
         if spread and self._spread is not None:

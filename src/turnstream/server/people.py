@@ -195,7 +195,7 @@ class People:
             if not accepted:
                 refused.append(_unknown(answer.code))
             elif found.state.principal != principal.name:
-                refused.append(f"Your answer to {found.ask.code} is given. The run goes on for whoever asked for it.")
+                refused.append(f"Your answer to {found.ask.code} is given. The run goes on for its own user.")
             elif watching is None:
                 watching = self._watch(found.state, agent, run_id, end, retracts)
         return watching or Told(run_id, agent, _say("\n\n".join(refused), run_id, agent))

@@ -171,9 +171,9 @@ class Server(uvicorn.Server):
             if self._application is not None:
                 await self._application.reload()
         except errors.TurnstreamError as error:
-            log.error("the configuration was not loaded anew, and nothing has changed: %s", error.message)
+            log.error("the configuration was not reloaded, and nothing has changed: %s", error.message)
         except Exception:  # whatever is wrong with it: the server goes on as it is
-            log.exception("the configuration was not loaded anew, and nothing has changed")
+            log.exception("the configuration was not reloaded, and nothing has changed")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         now = time.monotonic()
@@ -209,7 +209,7 @@ class Server(uvicorn.Server):
             if runs := len(self.state.runs.live):
                 log.info("draining: %d run%s %g seconds to finish", runs, "s have" if runs > 1 else " has", self._grace)
             else:
-                log.info("ending: no run goes on")
+                log.info("exiting: no run is left")
             self.state.empty_queue()
             if self.state.triggers is not None and self.state.triggers.scheduler is not None:
                 await self.state.triggers.scheduler.stop()

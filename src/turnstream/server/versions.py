@@ -173,5 +173,5 @@ def keep_fixed(new: Service, old: ServerSettings) -> list[str]:
 
 class NothingToReloadError(errors.TurnstreamError):
     def __init__(self) -> None:
-        text = "This server was started from Python, and has no configuration to load anew."
+        text = "This server was started from Python, and has no configuration to reload."
         super().__init__(text, code="nothing_to_reload", status=409)

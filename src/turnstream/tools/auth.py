@@ -151,7 +151,7 @@ class ClientCredentials:
             token = jsontext.decode(response.body, _Token)
             lifetime = float(token.expires_in) if token.expires_in is not None else 3600.0
         except ValueError:
-            raise errors.ToolError("Could not get an access token: the token server's answer has none.") from None
+            raise errors.ToolError("Could not get an access token: the token server's answer has no token.") from None
         return token.access_token, asked + max(lifetime - _EARLIER, lifetime / 2)
 
     def _request(self) -> Request:

@@ -110,7 +110,7 @@ def test_old_encodings_are_told_by_what_they_say(encoding: str, said: str) -> No
 
 async def test_an_encoding_can_be_named_and_another_name_reads_anew(tmp_path: Path) -> None:
     write(tmp_path, {"a.txt": b"f\x81r \x84hnlich"})
-    assert indexed(tmp_path).skipped == {"a.txt": "its encoding cannot be told; name it with --encoding"}
+    assert indexed(tmp_path).skipped == {"a.txt": "its encoding is unknown; name it with --encoding"}
     assert update(tmp_path, tmp_path / NAME, encoding="cp437").skipped == {}
     assert await ids(tmp_path, "ahnlich") == ["a.txt#0"]
 

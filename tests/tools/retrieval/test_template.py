@@ -56,8 +56,8 @@ def test_a_template_knows_its_gaps() -> None:
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ({"a": "${quary}"}, "unknown gap ${quary}; expected ${query}, ${top_k}, ${vector}"),
-        ({"a": ["${query"]}, "unknown gap ${;"),
+        ({"a": "${quary}"}, "unknown placeholder ${quary}; expected ${query}, ${top_k}, ${vector}"),
+        ({"a": ["${query"]}, "unknown placeholder ${;"),
         ({"a": "x${vector}"}, "it must be the whole of a value"),
         ({"a": {"${query}": 1}}, "is a key"),
     ],

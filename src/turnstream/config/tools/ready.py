@@ -34,13 +34,13 @@ class ReadySection(Section):
     @model_validator(mode="after")
     def _has_key(self) -> ReadySection:
         if self.answer is not None and self.name != "ask_user":
-            raise ValueError("answer is that of ask_user")
+            raise ValueError("answer is allowed only for ask_user")
         if self.name == "web_search":
             return self._check_search()
         if (self.name == "weather") != (self.api_key is not None):
-            raise ValueError("api_key is required for weather and allowed for nothing else but web_search")
+            raise ValueError("api_key is required for weather, and otherwise allowed only for web_search")
         if self.service is not None or self.base_url is not None:
-            raise ValueError("service and base_url are those of web_search")
+            raise ValueError("service and base_url are allowed only for web_search")
         return self
 
     def _check_search(self) -> ReadySection:

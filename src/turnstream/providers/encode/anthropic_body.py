@@ -230,7 +230,7 @@ def _add_thinking(
     if effort == "none":
         if claude.thinking == "adaptive":
             payload["output_config"] = {"effort": "low"}
-            notes.append("reasoning_effort none: this model thinks when it wants to; it is asked for low effort.")
+            notes.append("reasoning_effort none: this model decides when to think; low effort is requested.")
         return
     if claude.thinking == "none":
         notes.append("reasoning_effort is left out: this model has no extended thinking.")

@@ -237,7 +237,7 @@ def _result_part(quirks: dict[str, Any], part: messages.ContentPart) -> dict[str
         case _:
             pass
     if not takes or quirks.get("text_only") or (isinstance(part, messages.FilePart) and quirks.get("no_files")):
-        raise errors.RequestError("This model takes no such part.")
+        raise errors.RequestError("This model does not support content of this kind.")
     return _part(part)
 
 

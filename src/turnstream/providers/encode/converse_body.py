@@ -181,7 +181,7 @@ def _add_tools(
     elif options.tool_choice == "required":
         config["toolChoice"] = {"any": {}}
     elif options.tool_choice == "none":
-        notes.append("tool_choice none is left out: Converse cannot forbid the tools that it is told of.")
+        notes.append("tool_choice none is left out: Converse cannot forbid tools that it was given.")
     if options.parallel_tool_calls is False:
         notes.append("parallel_tool_calls is left out: Converse does not support it.")
     payload["toolConfig"] = config

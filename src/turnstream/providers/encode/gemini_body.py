@@ -256,6 +256,6 @@ def _add_thinking(payload: dict[str, Any], options: requests.ModelOptions, model
 def _level(effort: str, model: str, notes: list[str]) -> str:
     if effort in ("none", "minimal"):
         if effort == "none":
-            notes.append("reasoning_effort none: this model always thinks; it is asked for its least.")
+            notes.append("reasoning_effort none: this model always thinks; its lowest effort is requested.")
         return "low" if "pro" in model else "minimal"
     return "high" if effort in ("high", "xhigh", "max") else effort

@@ -255,7 +255,7 @@ class Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         self._pool.forget(self._origin, self)
-        self._fail(error or ConnectionResetError("the connection was closed before the answer's end"))
+        self._fail(error or ConnectionResetError("the connection was closed before the end of the answer"))
 
     def _fail(self, error: BaseException) -> None:
         if self._head is not None and not self._head.done():
@@ -277,7 +277,7 @@ class Connection(asyncio.Protocol):
         if status < 200:  # informational: the answer is still to come
             return
         if self._head is None or self._head.done():
-            raise NotHttpError("an answer that nobody asked for")
+            raise NotHttpError("an unsolicited answer")
         self._keep = self._parser.should_keep_alive()
         self._until_close = "content-length" not in headers and "transfer-encoding" not in headers
         response = Response(self, status, headers)
@@ -389,6 +389,6 @@ def _route(method: str, url: str, headers: tuple[tuple[str, str], ...]) -> tuple
     fields["content-length"] = ""
     lines = [f"{name}: {value}" for name, value in fields.items()]
     if not all(map(_FIELD.fullmatch, lines)):
-        raise ValueError("a header holds what no header can")
+        raise ValueError("a header has characters that are not allowed in it")
     head = "\r\n".join((f"{method} {target} HTTP/1.1", *lines))
     return _Origin(parts), head.encode(), b"\r\n\r\n"

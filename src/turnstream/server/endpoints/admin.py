@@ -25,7 +25,7 @@ def add(
     """`turnstream.server.routes` asks for the scope."""
     route = routing.routes(api, refuse, "admin")
 
-    @route("POST", "/admin/reload", "Load the configuration anew. One that is wrong changes nothing.")
+    @route("POST", "/admin/reload", "Reload the configuration. One that is wrong changes nothing.")
     async def load_anew(request: Request) -> Response:
         try:
             fixed = await reload(spread=True)
@@ -47,7 +47,7 @@ def add(
         now = [_show_live(handle) for handle in live.live.values() if whose in (None, handle.principal)]
         return routing.respond(request, {"object": "list", "live": now, "data": [_show(state) for state in found]})
 
-    @route("POST", "/admin/runs/{run_id}/cancel", "End a run now, whoever's it is.")
+    @route("POST", "/admin/runs/{run_id}/cancel", "End a run now, of any principal.")
     async def cancel(request: Request) -> Response:
         run_id = request.path_params["run_id"]
         if not live.end(run_id) and not await _cancel_kept(store, run_id):

@@ -68,7 +68,7 @@ def add(api: routing.Api, service: Service, kept: conversations.Conversations, r
         await threads.delete(thread.key)
         return routing.respond(request, {"id": thread.key.id, "object": "conversation.deleted", "deleted": True})
 
-    @route("GET", "/v1/conversations/{conversation_id}/items", "What was said in a conversation, the last first.")
+    @route("GET", "/v1/conversations/{conversation_id}/items", "The items of a conversation, the newest first.")
     async def list_items(request: Request) -> Response:
         thread = await find(request)
         return routing.respond(request, await page(request, threads, thread.key, thread.length))

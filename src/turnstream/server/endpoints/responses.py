@@ -83,5 +83,5 @@ async def _exchange(store: kept.KeptRuns, state: protocols.RunState) -> base.Exc
 async def _load_shown(store: kept.KeptRuns, state: protocols.RunState) -> bytes:
     if shown := (await store.show(state)).shown:
         return shown
-    text = "What this response said is not stored any more."
+    text = "The output of this response is no longer stored."
     raise errors.RequestError(text, param="response_id", code="log_expired", status=410)

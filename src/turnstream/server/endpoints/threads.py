@@ -53,7 +53,7 @@ def add(api: routing.Api, service: Service, store: protocols.Threads, refuse: re
             raise _no_thread(key(request).id)
         return routing.respond(request, show(await _find(store, key(request))))
 
-    @route("GET", "/v1/threads/{thread_id}/messages", "What was said, in order.")
+    @route("GET", "/v1/threads/{thread_id}/messages", "The messages, in order.")
     async def read(request: Request) -> Response:
         thread, after = await _find(store, key(request)), routing.number(request.query_params.get("after"), "after")
         count = routing.limit(request.query_params.get("limit"), default=routing.MOST_LISTED)
@@ -87,7 +87,7 @@ def add(api: routing.Api, service: Service, store: protocols.Threads, refuse: re
             raise _no_thread(key(request).id)
         return routing.respond(request, {"id": key(request).id, "object": "thread", "deleted": True})
 
-    @route("DELETE", "/v1/threads", "Forget all that is kept of whoever asks.")
+    @route("DELETE", "/v1/threads", "Delete everything that is stored for the caller.")
     async def erase(request: Request) -> Response:
         principal = scopes.principal(request.scope)
         if principal.agents is not None:

@@ -68,7 +68,7 @@ class Process:
         except OSError as error:
             raise NotStartedError(_why_not(error)) from error
         except ValueError as error:
-            raise NotStartedError("its command has characters that no command may have") from error
+            raise NotStartedError("its command has characters that are not allowed in it") from error
         return cls(name, process, list(env.values()))
 
     # ------------------------------------------------------------------------------------------------------- messages

@@ -202,7 +202,7 @@ class Session:
             asking = [job.context.get(elicitation.ASKING) for job in self._running]
             ask = asking[0] if len(asking) == 1 else None
         if ask is None:
-            log.info("MCP server %s asks a user, and it cannot be known which: declined", self.name)
+            log.info("MCP server %s asks a user, but which one is unknown: declined", self.name)
             return types.ElicitResult(action="decline")
         return await ask(params)
 

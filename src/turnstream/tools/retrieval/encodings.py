@@ -51,7 +51,7 @@ def guess(data: bytes) -> str:
     fitting = [(score, name) for name, letters in _LETTERS.items() if (score := _score(data, name, letters)) > 0]
     best, encoding = max(fitting, default=(0.0, ""))
     if best < _LEAST_SCORE:
-        raise SkippedError("its encoding cannot be told; name it with --encoding")
+        raise SkippedError("its encoding is unknown; name it with --encoding")
     return encoding
 
 

@@ -51,7 +51,7 @@ class Template:
                 continue
             if name not in NAMES:
                 known = ", ".join(f"${{{known}}}" for known in NAMES)
-                raise errors.ConfigurationError(f"unknown gap {match[0]}; expected {known}, or $${{ for '${{'")
+                raise errors.ConfigurationError(f"unknown placeholder {match[0]}; expected {known}, or $${{ for '${{'")
             if name == "vector" and not whole:
                 raise errors.ConfigurationError("${vector} is a list of numbers: it must be the whole of a value")
             self.gaps.add(name)

@@ -68,7 +68,7 @@ class Combined(_Owner):
                 if (verify := _verify_of(box)) is not None:
                     return await verify(call, context)
                 break
-        raise errors.ToolError(f"Nothing can find out what came of a call of {call.name}.")
+        raise errors.ToolError(f"Nothing can verify the outcome of a call of {call.name}.")
 
     @property
     def asks(self) -> bool:
