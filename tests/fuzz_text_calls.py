@@ -17,7 +17,7 @@ from tests.flood_text_calls import slow
 from tests.parsing.text_calls.render import RENDERERS, Tool
 from turnstream.events import ModelEvent
 from turnstream.parsing.text_calls import FORMATS, Decoder
-from turnstream.parsing.text_calls.decoder import gathered
+from turnstream.parsing.text_calls.decoder import gather
 
 MARKERS = sorted({marker for row in FORMATS.values() for marker in (*row.opens, *row.closes, *row.noise)})
 WORDS = (
@@ -178,7 +178,7 @@ def failure(name: str, seed: int) -> str | None:
     events: list[ModelEvent] = []
     for piece in pieces(text, chance):
         events += decoder.feed(piece)
-    found = gathered(events + decoder.close())
+    found = gather(events + decoder.close())
     wanted = [(tool.name, args) for tool, args in calls]
     try:
         got = [(call.name, json.loads(call.arguments)) for call in found.tool_calls]

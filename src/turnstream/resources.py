@@ -18,7 +18,7 @@ async def enter_all(stack: AsyncExitStack, owned: Iterable[object]) -> None:
             await stack.enter_async_context(each)
 
 
-async def opened(owned: Iterable[object]) -> AsyncExitStack:
+async def open_all(owned: Iterable[object]) -> AsyncExitStack:
     """What closes them. If one does not open, those before it are closed again."""
     async with AsyncExitStack() as stack:
         await enter_all(stack, owned)

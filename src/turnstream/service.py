@@ -127,7 +127,7 @@ class Service:
         return None
 
     async def __aenter__(self) -> Service:
-        self._stack = await resources.opened(self.agents.values())
+        self._stack = await resources.open_all(self.agents.values())
         return self
 
     async def __aexit__(

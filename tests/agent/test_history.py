@@ -46,8 +46,8 @@ def test_whatever_comes_in_no_tool_message_is_ever_orphaned(conversation: list[M
 @given(messages)
 @settings(deadline=None)
 def test_repairing_twice_changes_nothing(conversation: list[Message]) -> None:
-    once = history.repaired(conversation)
-    assert history.repaired(once) == once
+    once = history.repair(conversation)
+    assert history.repair(once) == once
 
 
 CALL = AssistantMessage((ToolCall("a", "f", "{}"),))
@@ -57,12 +57,12 @@ RESULT = ToolMessage("a", "r")
 def test_the_oldest_exchanges_go_first_and_go_whole() -> None:
     old, new = UserMessage("old"), UserMessage("new")
     conversation = (SystemMessage("s"), old, CALL, RESULT, new)
-    assert history.trimmed(conversation, 4) == (SystemMessage("s"), new)
+    assert history.trim(conversation, 4) == (SystemMessage("s"), new)
 
 
 def test_the_last_exchange_stays_whole_however_long_it_is() -> None:
     conversation = (UserMessage("old"), UserMessage("new"), CALL, RESULT, CALL, RESULT)
-    assert history.trimmed((AssistantMessage((TextPart("x"),)), *conversation), 2) == conversation
+    assert history.trim((AssistantMessage((TextPart("x"),)), *conversation), 2) == conversation
 
 
 def test_a_short_history_is_left_alone() -> None:
@@ -76,7 +76,7 @@ def test_instructions_stand_before_the_clients_system_message() -> None:
 
 
 def test_an_unanswered_call_is_answered_with_an_error() -> None:
-    [_, _, answer, _] = history.repaired((UserMessage("u"), CALL, UserMessage("v")))
+    [_, _, answer, _] = history.repair((UserMessage("u"), CALL, UserMessage("v")))
     assert isinstance(answer, ToolMessage)
     assert answer.is_error
     assert answer.tool_call_id == "a"
@@ -84,20 +84,20 @@ def test_an_unanswered_call_is_answered_with_an_error() -> None:
 
 def test_a_result_behind_a_system_message_still_answers_its_call() -> None:
     late = (CALL, SystemMessage("Today is Monday."), RESULT)
-    assert history.repaired(late) == (CALL, RESULT, SystemMessage("Today is Monday."))
+    assert history.repair(late) == (CALL, RESULT, SystemMessage("Today is Monday."))
 
 
 def test_results_are_paired_by_id_wherever_they_stand() -> None:
     other = AssistantMessage((ToolCall("b", "f", "{}"),))
     apart = (CALL, other, UserMessage("and?"), ToolMessage("b", "2"), RESULT)
-    assert history.repaired(apart) == (CALL, RESULT, other, ToolMessage("b", "2"), UserMessage("and?"))
-    assert history.repaired((RESULT, CALL)) == (CALL, RESULT)
+    assert history.repair(apart) == (CALL, RESULT, other, ToolMessage("b", "2"), UserMessage("and?"))
+    assert history.repair((RESULT, CALL)) == (CALL, RESULT)
 
 
 def test_an_id_that_comes_again_is_answered_by_the_result_of_its_own_step() -> None:
     again = (CALL, ToolMessage("a", "1"), CALL, ToolMessage("a", "2"))
-    assert history.repaired(again) == again
-    unanswered = history.repaired((CALL, CALL, ToolMessage("a", "2")))
+    assert history.repair(again) == again
+    unanswered = history.repair((CALL, CALL, ToolMessage("a", "2")))
     assert [m.content for m in unanswered if isinstance(m, ToolMessage)] == [history.UNANSWERED, "2"]
 
 
@@ -106,7 +106,7 @@ def test_no_result_is_lost_however_the_messages_are_mixed(wanted: list[str], ran
     mixed: list[Message] = [AssistantMessage(tuple(ToolCall(id, "f", "{}") for id in wanted)), SystemMessage("s")]
     mixed += [ToolMessage(id, f"result of {id}") for id in wanted]
     random.shuffle(mixed)
-    contents = {m.tool_call_id: m.content for m in history.repaired(mixed) if isinstance(m, ToolMessage)}
+    contents = {m.tool_call_id: m.content for m in history.repair(mixed) if isinstance(m, ToolMessage)}
     assert contents == {id: f"result of {id}" for id in wanted}
 
 
@@ -120,4 +120,4 @@ def test_what_the_page_shows_stands_before_the_last_user_message() -> None:
 @given(messages)
 def test_what_is_sound_already_is_left_as_pairing_leaves_it(conversation: list[Message]) -> None:
     for given_ in (tuple(conversation), history.pair(conversation)):
-        assert history.repaired(given_) == history.pair(given_)
+        assert history.repair(given_) == history.pair(given_)

@@ -124,6 +124,6 @@ def test_a_question_is_asked_again_after_what_is_shown_meanwhile(capsys: pytest.
     printer = Printer()
     printer.ask("Call it? ")
     printer.show([MaxStepsReached(1)])
-    printer.answered(by_a_line=False)
+    printer.end_question(by_a_line=False)
     printer.show([MaxStepsReached(1)])
     assert capsys.readouterr().err == "Call it? \n· max_depth_reached\nCall it? \n· max_depth_reached\n"

@@ -49,13 +49,13 @@ def test_an_unfinished_variable_says_how_to_write_one() -> None:
 
 @pytest.mark.parametrize(("text", "typed"), [("8080", 8080), ("0.5", 0.5), ("true", True), ("", None), ("x y", "x y")])
 def test_a_substituted_text_has_the_type_that_yaml_would_give_it(text: str, typed: object) -> None:
-    assert EnvText(text).typed() == typed
+    assert EnvText(text).read_typed() == typed
 
 
 @settings(deadline=None, max_examples=200)
 @given(st.text())
 def test_typing_a_substituted_text_never_fails(text: str) -> None:
-    EnvText(text).typed()
+    EnvText(text).read_typed()
 
 
 def test_a_path_is_spelled_as_one_would_write_it() -> None:

@@ -13,7 +13,7 @@ from tests.providers.conversations import PDF, PIXEL
 from tests.providers.stories import TIME, WEATHER
 from tests.providers.test_fuzz import ROUNDS, SEED
 from tests.providers.test_vendor_rules import follows_anthropic, follows_bedrock, follows_gemini
-from turnstream.agent.history import repaired
+from turnstream.agent.history import repair
 from turnstream.events import (
     AssistantMessage,
     AssistantPart,
@@ -109,7 +109,7 @@ def test_any_conversation_is_a_lawful_body_or_a_request_error(model: str) -> Non
             reasoning_effort=draw.choice([None, "low", "odd"]), temperature=draw.choice([None, 0.0, 2.0])
         )
         tools = draw.choice([(), (WEATHER, TIME)])
-        request = ModelRequest(ordered(repaired(conversation(draw))), tools, options)
+        request = ModelRequest(ordered(repair(conversation(draw))), tools, options)
         try:
             body = msgspec.json.decode(vendor.request(Settings(model, "https://x.invalid"), request).body)
         except RequestError:

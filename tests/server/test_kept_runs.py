@@ -305,7 +305,10 @@ async def test_a_run_that_waits_for_approval_says_so_and_goes_on_when_it_has_it(
     [
         ({}, "results: give a result or a decision."),
         ({"results": [{"tool_call_id": "c0", "output": "x"}]}, "results: the call 'c0' waits for a decision."),
-        ({"decisions": [{"tool_call_id": "c9", "action": "call"}]}, "decisions: the call 'c9' is not one that the run waits for."),
+        (
+            {"decisions": [{"tool_call_id": "c9", "action": "call"}]},
+            "decisions: the call 'c9' is not one that the run waits for.",
+        ),
         (
             {"decisions": [{"tool_call_id": "c0", "action": "call", "arguments": "[1]"}]},
             "decisions: the call 'c0' has arguments that are not a JSON object.",

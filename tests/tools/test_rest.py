@@ -20,7 +20,7 @@ from turnstream.tools.http_client import HttpClient
 from turnstream.tools.http_tools import HttpTools
 from turnstream.tools.operations import Operation, Parameter
 from turnstream.tools.rest import rest
-from turnstream.tools.serialization import encoded
+from turnstream.tools.serialization import escape
 
 CONTEXT = RunContext(run_id="run", tool_call_id="call")
 
@@ -140,7 +140,7 @@ def test_a_dot_segment_is_refused_however_it_is_written(
 ) -> None:
     value = before + dots + parameters + after
     for with_dots in encodings:
-        value = encoded(value).replace(".", "%2e" if with_dots else ".")
+        value = escape(value).replace(".", "%2e" if with_dots else ".")
     operation = Operation("x", "GET", "https://api.example.com/users/{a}", parameters=(Parameter("a", "a", "path"),))
     with pytest.raises(ToolError, match="must not be"):
         operation.request({"a": value}, Credentials(), "key")

@@ -29,7 +29,7 @@ def name_ask(ask: events.Ask, until: float | None) -> events.Ask:
     return msgspec.structs.replace(ask, code=new_code(), expires_at=ask.expires_at or until)
 
 
-def altered_calls(batch: Sequence[events.RunEvent], shown: Sequence[events.RunEvent]) -> set[str]:
+def find_altered(batch: Sequence[events.RunEvent], shown: Sequence[events.RunEvent]) -> set[str]:
     """Those whose arguments somebody who reads the run does not see as they are."""
     given = _arguments(batch)
     return {id for id, arguments in _arguments(shown).items() if id in given and given[id] != arguments}

@@ -131,7 +131,7 @@ class Execution:
             self._events.put_nowait(error.ask)
             return
         elif error is not None:  # a GeneratorExit, for instance, is not an `Exception`
-            output = _failed_output(call, context, error)
+            output = _output_of(call, context, error)
         else:
             output = task.result()
         self._finish(at, call, output)
@@ -165,7 +165,7 @@ class Execution:
         except errors.ToolError as error:
             return toolspec.ToolOutput(error.message, is_error=True)
         except (Exception, KeyboardInterrupt, SystemExit) as error:  # the model hears of it, and the run goes on
-            return _failed_output(call, context, error)  # asyncio would end the process for the last two
+            return _output_of(call, context, error)  # asyncio would end the process for the last two
 
     def _finish(self, at: int, call: messages.ToolCall, output: toolspec.ToolOutput) -> None:
         if (decision := self._decisions.get(call.id)) is not None and decision.arguments is not None:
@@ -197,7 +197,7 @@ def tell_edited(output: toolspec.ToolOutput, call: messages.ToolCall) -> toolspe
     return msgspec.structs.replace(output, content=told, shown=output.shown_text)
 
 
-def _failed_output(call: messages.ToolCall, context: requests.RunContext, error: BaseException) -> toolspec.ToolOutput:
+def _output_of(call: messages.ToolCall, context: requests.RunContext, error: BaseException) -> toolspec.ToolOutput:
     log.error("tool %s failed in run %s", call.name, context.run_id, exc_info=error)
     first_line = (str(error).splitlines() or [""])[0][:300]
     told = f"The tool {call.name} failed: {type(error).__name__}: {first_line}"

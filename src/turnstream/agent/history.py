@@ -17,7 +17,7 @@ def prepare(
 ) -> tuple[messages.Message, ...]:
     """The agent's instructions, then the client's messages, repaired and trimmed."""
     head: tuple[messages.Message, ...] = (messages.SystemMessage(instructions),) if instructions else ()
-    return head + trimmed(repaired(conversation), limit)
+    return head + trim(repair(conversation), limit)
 
 
 def with_context(conversation: Sequence[messages.Message], context: str) -> tuple[messages.Message, ...]:
@@ -29,7 +29,7 @@ def with_context(conversation: Sequence[messages.Message], context: str) -> tupl
     return (*conversation[: users[-1]], messages.UserMessage(context), *conversation[users[-1] :])
 
 
-def repaired(conversation: Iterable[messages.Message]) -> tuple[messages.Message, ...]:
+def repair(conversation: Iterable[messages.Message]) -> tuple[messages.Message, ...]:
     """Every call directly followed by its results, wherever they stood; vendors refuse anything else.
 
     Results are paired by id. A tool message that answers no call is dropped; a call that nobody answered gets a result
@@ -40,7 +40,7 @@ def repaired(conversation: Iterable[messages.Message]) -> tuple[messages.Message
 
 
 def pair(given: Sequence[messages.Message]) -> tuple[messages.Message, ...]:
-    """`repaired`, for a conversation that needs it."""
+    """`repair`, for a conversation that needs it."""
     answers = _Answers(given)
     whole: list[messages.Message] = []
     for at, message in enumerate(given):
@@ -104,7 +104,7 @@ class _Answers:
         return early or (inf, messages.ToolMessage(call.id, UNANSWERED, call.name, is_error=True))
 
 
-def trimmed(conversation: Sequence[messages.Message], limit: int | None) -> tuple[messages.Message, ...]:
+def trim(conversation: Sequence[messages.Message], limit: int | None) -> tuple[messages.Message, ...]:
     """At most ``limit`` messages, by leaving out the oldest exchanges: a user message with all that follows from it.
 
     System messages before the first exchange stay, and so does the last exchange, however long it is.

@@ -65,10 +65,10 @@ async def _decide(
     if (reply := progress.replies.get(call.id)) is not None:
         return events.ToolResult(step, call, toolspec.ToolOutput(reply.content, reply.is_error), 0.0)
     if decision is not None and decision.action != "call":
-        return _denied(step, call, decision)
+        return _tell_denied(step, call, decision)
     if call.id in progress.begun:
         return await _decide_begun(step, call, toolset, context)
-    return None if exact or call.id in progress.decisions else _not_made(step, call)
+    return None if exact or call.id in progress.decisions else _tell_not_made(step, call)
 
 
 async def _decide_begun(
@@ -84,18 +84,18 @@ async def _decide_begun(
         except Exception:  # the boundary to code that is not ours: then nobody knows
             log.exception("the outcome of tool %s in run %s could not be verified", call.name, context.run_id)
     if not toolset.declares(call.name):
-        return _unknown_outcome(step, call)
+        return _tell_unknown(step, call)
     text = f"The server stopped in the middle of a call of {call.name}. Did it have its effect?"
     return events.Ask(call.id, "outcome", text)
 
 
-def _denied(step: int, call: messages.ToolCall, decision: events.Decision) -> events.ToolResult:
+def _tell_denied(step: int, call: messages.ToolCall, decision: events.Decision) -> events.ToolResult:
     verdict = "was denied" if decision.action == "deny" else "was not answered"
     reason = f": {decision.reason}" if decision.reason else "."
     return _error(step, call, f"The call of {call.name} {verdict}{reason}")
 
 
-def _unknown_outcome(step: int, call: messages.ToolCall) -> events.ToolResult:
+def _tell_unknown(step: int, call: messages.ToolCall) -> events.ToolResult:
     """For a call that was begun by a process that ended before it told of a result, and must not be made twice."""
     text = (
         f"It is not known whether the call of {call.name} had its effect: the server stopped in the middle of it. "
@@ -104,7 +104,7 @@ def _unknown_outcome(step: int, call: messages.ToolCall) -> events.ToolResult:
     return _error(step, call, text)
 
 
-def _not_made(step: int, call: messages.ToolCall) -> events.ToolResult:
+def _tell_not_made(step: int, call: messages.ToolCall) -> events.ToolResult:
     """For a call that nobody has made, and whose arguments nobody has any longer as the model wrote them."""
     text = f"The call of {call.name} was not made: the server stopped before it. Call it again, with all its arguments."
     return _error(step, call, text)

@@ -47,7 +47,7 @@ class Pause:
 
     def note_altered(self, batch: Sequence[events.RunEvent], shown: Sequence[events.RunEvent]) -> None:
         """A guard shows the batch so: nobody may approve a call whose arguments are hidden."""
-        self._altered |= codes.altered_calls(batch, shown)
+        self._altered |= codes.find_altered(batch, shown)
 
     async def ask_approval(self, call: messages.ToolCall, by: str = "") -> bool:
         """Nothing is held while a person thinks: the call ends, and is made again when it is approved. ``by`` is who

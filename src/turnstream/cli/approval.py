@@ -43,7 +43,7 @@ class Terminal:
             try:
                 line = await _line()
             finally:
-                self._printer.answered(by_a_line=line.endswith("\n"))
+                self._printer.end_question(by_a_line=line.endswith("\n"))
             return line.strip() if line else None
 
 
@@ -69,7 +69,7 @@ async def _line() -> str:
     return os.read(sys.stdin.fileno(), 4096).decode("utf-8", "replace")
 
 
-def unanswered(agent: Agent) -> list[str]:
+def find_unanswered(agent: Agent) -> list[str]:
     """Patterns of calls that need approval and for which no function is named."""
     from turnstream.tools.wrap import approvals
 

@@ -50,10 +50,10 @@ def chat(
     from rich.console import Console
 
     from turnstream.cli.printer import Printer, log_to_terminal
-    from turnstream.cli.target import discovered, remote
+    from turnstream.cli.target import find_service, remote
 
     log_to_terminal(tracebacks=bool(context.obj))
-    service, why = remote(url, agent, key) if url else discovered(target, model)
+    service, why = remote(url, agent, key) if url else find_service(target, model)
     printer = Printer(quiet=quiet, output=Console(file=sys.stdout, highlight=False, soft_wrap=True))
     printer.note(why)
     # What tools print goes beside the answers.

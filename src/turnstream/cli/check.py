@@ -38,12 +38,12 @@ def check(
     Example: turnstream check --no-env
     """
     from turnstream.cli import advice
-    from turnstream.cli.target import configured
+    from turnstream.cli.target import load_service
     from turnstream.errors import ConfigurationError
 
     skipped: list[str] | None = None if env else []
     try:
-        service = configured(target, skipped=skipped)
+        service = load_service(target, skipped=skipped)
         found = advice.advise_on_store(service) if connect else []
     except ConfigurationError as error:
         if not as_json:

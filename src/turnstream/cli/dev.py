@@ -56,10 +56,10 @@ def dev(
 
 def _serve(target: str | None, host: str | None, port: int | None, model: str | None) -> None:
     from turnstream.cli.serve import run, with_settings
-    from turnstream.cli.target import discovered
+    from turnstream.cli.target import find_service
     from turnstream.server.run import check
 
-    service, why = discovered(target, model)
+    service, why = find_service(target, model)
     service = with_settings(service, host, port)
     service.settings = dataclasses.replace(service.settings, shutdown_grace=min(GRACE, service.settings.shutdown_grace))
     typer.echo(why, err=True)

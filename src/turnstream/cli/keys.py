@@ -149,9 +149,9 @@ def _find(config: str | None, file: Path | None, store: str | None) -> Store:
         return KeyFile(file)
     if config is None and find(Path()) is None:
         return KeyFile(identity.KEYS_FILE)
-    from turnstream.cli.target import configured
+    from turnstream.cli.target import load_service
 
-    service = configured(config, skipped=[])
+    service = load_service(config, skipped=[])
     if service.settings.keys_store:
         return identities.store(service.settings.store, service.folder)
     return KeyFile(service.settings.keys_file or (service.folder or Path()) / identity.KEYS_FILE)

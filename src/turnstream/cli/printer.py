@@ -45,7 +45,7 @@ class Printer:
         self._write(self.notes, text, "bold")
         self._thinking = True
 
-    def answered(self, *, by_a_line: bool = True) -> None:
+    def end_question(self, *, by_a_line: bool = True) -> None:
         """Whoever typed a line has ended that of the question."""
         self._question = ""
         if by_a_line:

@@ -30,9 +30,9 @@ def schedules(
 
     Example: turnstream schedules list agent.yaml --next 5
     """
-    from turnstream.cli.target import configured
+    from turnstream.cli.target import load_service
 
-    service, now = configured(target), datetime.now(UTC)
+    service, now = load_service(target), datetime.now(UTC)
     if as_json:
         typer.echo(json.dumps([_as_data(schedule, now, count) for schedule in service.schedules.values()]))
         return

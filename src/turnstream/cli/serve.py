@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import typer
 
 from turnstream.cli.advice import advise
-from turnstream.cli.approval import unanswered
+from turnstream.cli.approval import find_unanswered
 from turnstream.cli.options import Host, ModelName, Port, StoreUrl, Target, Unauthenticated, Workers
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def serve(
         return service
 
     loader = Loader(target, model, finish)
-    with _uncollected():
+    with _without_collector():
         service = loader.first()
     if worker is None and service.settings.workers > 1:
         from turnstream.cli import workers as parent
@@ -74,7 +74,7 @@ def serve(
 
 
 @contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
+def _without_collector() -> Iterator[None]:
     """What is loaded here stays, so nothing is gained by looking for what does not, now or later."""
     gc.disable()
     try:
@@ -126,7 +126,7 @@ def run(
     configuration anew. Raises `ConfigurationError` if that is not safe or not possible."""
     import asyncio
 
-    with _uncollected():
+    with _without_collector():
         from turnstream import redaction
         from turnstream.runs import stores
         from turnstream.server import worker as workers
@@ -187,7 +187,7 @@ def banner(service: Service, host: str, port: int) -> str:
     lines = [f"{address}/v1  for clients of OpenAI's API", f"{address}/docs  API reference"]
     for agent in service.agents.values():
         lines.append(f"  {agent.name}  ({agent.model.name})")
-        if asked := unanswered(agent):
+        if asked := find_unanswered(agent):
             lines.append(f"  calls of {', '.join(asked)} wait for a person's approval")
     lines += [f"  Warning: {warning}." for warning in advise(service)]
     if playground.is_served(service.settings):

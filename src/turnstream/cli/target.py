@@ -17,7 +17,7 @@ SECONDS = 10.0
 """How long a running server has to say which agents it has."""
 
 
-def configured(target: str | None, model: str | None = None, *, skipped: list[str] | None = None) -> Service:
+def load_service(target: str | None, model: str | None = None, *, skipped: list[str] | None = None) -> Service:
     """The service of a named or usual configuration. Raises `ConfigurationError` if there is none."""
     from turnstream.config import environment, find, load
 
@@ -40,7 +40,7 @@ class Loader:
         self._environ = dict(os.environ)  # before a file `.env` adds to it: that may be another one next time
 
     def first(self) -> Service:
-        return self._finish(configured(self._target, self._model))
+        return self._finish(load_service(self._target, self._model))
 
     @property
     def again(self) -> Callable[[], Service] | None:
@@ -63,7 +63,7 @@ class Loader:
         return service
 
 
-def discovered(target: str | None, model: str | None = None) -> tuple[Service, str]:
+def find_service(target: str | None, model: str | None = None) -> tuple[Service, str]:
     """The service of a configuration if there is one, else a starter agent; and a sentence that says which and why."""
     from turnstream.config import environment, find, load
     from turnstream.config.starter import starter

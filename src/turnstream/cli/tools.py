@@ -36,11 +36,11 @@ def tools(
 
     Example: turnstream tools agent.yaml
     """
-    from turnstream.cli.target import configured
+    from turnstream.cli.target import load_service
 
     down = False
     with _loud() if context.obj else _quiet():
-        for agent in configured(target).agents.values():
+        for agent in load_service(target).agents.values():
             sources = asyncio.run(_ask_all(agent.toolboxes, seconds))
             down = down or any(isinstance(found, str) for _, found in sources)
             if as_json:

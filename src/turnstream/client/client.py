@@ -133,7 +133,7 @@ class Client:
                     for frame in decoder.feed(piece):
                         if frame.id and int(frame.id) > after:
                             after = int(frame.id)
-                            yield after, _known(frame.data)
+                            yield after, _read_event(frame.data)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise _AwayError from error
 
@@ -183,7 +183,7 @@ def _read_run(data: bytes) -> KeptRun:
     return jsontext.decode(data, KeptRun)
 
 
-def _known(data: bytes) -> LogEvent | None:
+def _read_event(data: bytes) -> LogEvent | None:
     try:
         return _event(data)
     except (msgspec.ValidationError, RecursionError):

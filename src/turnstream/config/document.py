@@ -33,7 +33,7 @@ class EnvText(str):
 
     __slots__ = ()
 
-    def typed(self) -> Any:
+    def read_typed(self) -> Any:
         """What YAML would make of the text, were it written in the file without quotes."""
         tag = Resolver().resolve(ScalarNode, str(self), (True, False))  # type: ignore[no-untyped-call]
         try:

@@ -34,19 +34,19 @@ def belongs(fields: Iterable[str], where: str) -> Mapping[str, str]:
     return dict.fromkeys(fields, f"it belongs {where}")
 
 
-def renamed(**names: str) -> Mapping[str, str]:
-    """``renamed(max_steps="max_turns max_iterations")``: the key here, and its names elsewhere."""
+def name_foreign(**names: str) -> Mapping[str, str]:
+    """``name_foreign(max_steps="max_turns max_iterations")``: the key here, and its names elsewhere."""
     return {theirs: f"it is {ours} here" for ours, others in names.items() for theirs in others.split()}
 
 
-OPTIONS = renamed(
+OPTIONS = name_foreign(
     max_tokens="max_output_tokens num_predict maxTokens max_new_tokens",
     stop="stop_sequences stopSequences",
     top_p="topP",
     response_format="output_format format",
     extra="extra_body additional_params",
 )
-MODEL = renamed(
+MODEL = name_foreign(
     name="model model_id model_name modelId id deployment",
     provider="vendor type",
     base_url="url api_base baseURL baseUrl endpoint address",
@@ -54,13 +54,13 @@ MODEL = renamed(
     retries="max_retries maxRetries",
     timeouts="timeout request_timeout",
 )
-SERVER = renamed(
+SERVER = name_foreign(
     keys="key api_key api_keys apiKeys",
     cors_origins="cors origins allowed_origins allow_origins",
     host="bind address listen",
 )
 AGENT = {
-    **renamed(
+    **name_foreign(
         max_steps="max_iterations max_turns max_tool_calls recursion_limit max_streaming_iterations",
         instructions="prompt system system_message instruction",
         model="llm",
@@ -81,5 +81,5 @@ TOOL = {
     "function": "it is python here: `- python: tools.py:get_weather`",
     "server": "it is mcp here",
 }
-MCP = renamed(url="endpoint server_url", start_timeout="timeout", env="environment")
-REST = renamed(url="endpoint uri", parameters="params arguments", http_timeout="timeout")
+MCP = name_foreign(url="endpoint server_url", start_timeout="timeout", env="environment")
+REST = name_foreign(url="endpoint uri", parameters="params arguments", http_timeout="timeout")

@@ -15,7 +15,7 @@ def _type_values(value: Any) -> Any:
     """Values whose type is the vendor's business, typed as YAML would type them."""
     match value:
         case EnvText():
-            return value.typed()
+            return value.read_typed()
         case dict():
             return {key: _type_values(item) for key, item in value.items()}
         case list():
@@ -58,7 +58,7 @@ class Section(BaseModel):
         accepted = set(_plain_types(cls.model_fields[info.field_name or ""].annotation))
         if str in accepted:
             return value
-        return value.split_at_commas() if list in accepted else value.typed()
+        return value.split_at_commas() if list in accepted else value.read_typed()
 
     def given(self, *names: str) -> dict[str, Any]:
         """Those of the fields that the file has: for whoever fills in the others."""

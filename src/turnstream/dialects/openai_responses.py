@@ -47,7 +47,7 @@ class Responses:
             client = responses_kept.name_response(request, asked.follows, found)
             return Exchange(body, client, asked, thread, declared)
 
-        named = responses_kept.named_runs(body)
+        named = responses_kept.find_named_runs(body)
         return base.Lookup(body.model or None, named, go_on) if named else go_on({})
 
     def error(self, error: errors.TurnstreamError, id: str) -> base.Reply:

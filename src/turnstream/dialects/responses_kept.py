@@ -14,7 +14,7 @@ from turnstream.dialects import base, incoming, openai_responses_request
 PREFIX = "resp_"
 
 
-def named_runs(body: api.ResponsesRequest) -> tuple[str, ...]:
+def find_named_runs(body: api.ResponsesRequest) -> tuple[str, ...]:
     """The runs that gave what the request names. An item's id is its kind, its run's id, and its place."""
     items = () if isinstance(body.input, str) else body.input
     ids = [_run_of_item(item.id or "") for item in items if item.type == "item_reference" or _is_cut(item)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from turnstream.doctor.recording import DONE, Frame, Recording, parsed
+from turnstream.doctor.recording import DONE, Frame, Recording, parse
 
 MAX_SILENCE = 15.0  # seconds; proxies drop connections that are idle for longer
 
@@ -73,7 +73,7 @@ def data_form(recording: Recording) -> Faults:
 
 def json(recording: Recording) -> Faults:
     for frame in recording.frames:
-        if frame.data is not None and frame.data != DONE and not isinstance(parsed(frame.data), dict):
+        if frame.data is not None and frame.data != DONE and not isinstance(parse(frame.data), dict):
             yield frame.start, frame.end, f"no JSON object: {frame.data[:60]!r}"
 
 
@@ -82,7 +82,7 @@ def last_event(recording: Recording) -> Faults:
         yield recording.frames[-1].start, recording.frames[-1].end, "the stream ends within an event"
 
 
-def done(recording: Recording) -> Faults:
+def check_done(recording: Recording) -> Faults:
     if recording.is_stream and not recording.failed and not recording.cut and not _ends(recording):
         yield len(recording.body), len(recording.body), "no [DONE]"
 

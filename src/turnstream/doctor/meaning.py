@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from turnstream.doctor.recording import Frame, Recording, parsed
+from turnstream.doctor.recording import Frame, Recording, parse
 
 Faults = Iterator[tuple[int, int, str]]
 
@@ -192,7 +192,7 @@ def call_arguments(recording: Recording) -> Faults:
             continue
         texts[index] = texts.get(index, "") + fragment
     for index, text in texts.items():
-        if not isinstance(parsed(text), dict):
+        if not isinstance(parse(text), dict):
             yield _at(last[index], f"the arguments of call {index} are not a JSON object: {text[:60]!r}")
 
 
@@ -209,7 +209,7 @@ def refusal(recording: Recording) -> Faults:
     """A status of 400 or more is an answer too."""
     if recording.status < 400:
         return
-    body = parsed(recording.body.decode("utf-8", "replace"))
+    body = parse(recording.body.decode("utf-8", "replace"))
     error = body.get("error") if isinstance(body, dict) else None
     if not isinstance(error, dict) or not isinstance(error.get("message"), str):
         yield 0, len(recording.body), f"status {recording.status} without an error object"
@@ -218,7 +218,7 @@ def refusal(recording: Recording) -> Faults:
 def parity(recording: Recording) -> Faults:
     if recording.whole is None or recording.cut or not recording.is_stream:
         return
-    whole = parsed(recording.whole.decode("utf-8", "replace"))
+    whole = parse(recording.whole.decode("utf-8", "replace"))
     size = len(recording.whole)
     if not isinstance(whole, dict) or whole.get("object") != "chat.completion":
         yield 0, size, "the whole answer is not a chat.completion"

@@ -77,7 +77,7 @@ class Recording:
         for frame in self.frames:
             if frame.data == DONE:
                 break
-            value = parsed(frame.data)
+            value = parse(frame.data)
             if isinstance(value, dict):
                 found.append((frame, value))
         return tuple(found)
@@ -107,7 +107,7 @@ class Recording:
         return any(chunk.get("error") for _, chunk in self.chunks)
 
 
-def parsed(data: str | None) -> Any:
+def parse(data: str | None) -> Any:
     """None for what is not JSON."""
     try:
         return None if data is None else json.loads(data)

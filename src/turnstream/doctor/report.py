@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, TypeAlias
 
-from turnstream.doctor.recording import Recording, parsed
+from turnstream.doctor.recording import Recording, parse
 from turnstream.doctor.rules import RULES, Finding, examine
 
 Paint: TypeAlias = Callable[[str, str], str]
@@ -81,7 +81,7 @@ def _about(recording: Recording) -> str:
 
 def _reason(recording: Recording) -> str:
     """The server's own words."""
-    body = parsed(recording.body.decode("utf-8", "replace"))
+    body = parse(recording.body.decode("utf-8", "replace"))
     error = body.get("error") if isinstance(body, dict) else None
     message = error.get("message") if isinstance(error, dict) else None
     return f", {message[:200]!r}" if isinstance(message, str) else ""

@@ -83,7 +83,7 @@ RULES: tuple[Rule, ...] = (
     Rule("json", "error", "All data but [DONE] is one JSON object.", (*ON_OPENAI, NODE, AI, ORCHESTRATE), framing.json),
     Rule("complete", "error", "The answer comes to its end.", (OPENAI, NODE, AI, WEBUI), framing.complete),
     Rule("last-event", "error", "An empty line ends the last event too.", (AI, NODE, *ON_OPENAI), framing.last_event),
-    Rule("done", "warning", "The stream ends with one 'data: [DONE]'.", (PLAIN,), framing.done),
+    Rule("done", "warning", "The stream ends with one 'data: [DONE]'.", (PLAIN,), framing.check_done),
     Rule("after-done", "error", "Nothing follows [DONE].", (AI,), framing.after_done),
     Rule("silence", "warning", "No silence is longer than 15 seconds.", ("proxies",), framing.silence),
     Rule(

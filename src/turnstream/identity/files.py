@@ -84,7 +84,7 @@ class KeyFile:
             if not self.path.parent.exists():
                 self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self.path.with_name(".gitignore").write_text("*\n")
-            with _locked(self.path):
+            with _lock(self.path):
                 changed = change(self.load())
                 _write(self.path, msgspec.json.format(msgspec.json.encode(_Content(keys=changed))) + b"\n")
         except OSError as error:
@@ -97,7 +97,7 @@ class KeyFile:
             return {}
 
     def _save_uses(self, uses: Mapping[str, float]) -> None:
-        with contextlib.suppress(OSError), _locked(self._uses):  # a folder that nobody may write to is no fault
+        with contextlib.suppress(OSError), _lock(self._uses):  # a folder that nobody may write to is no fault
             known = self._load_uses()
             latest = {id: max(at, known.get(id, 0.0)) for id, at in uses.items()}
             _write(self._uses, msgspec.json.encode({**known, **latest}))
@@ -168,7 +168,7 @@ def _write(path: Path, data: bytes) -> None:
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _lock(path: Path) -> Iterator[None]:
     """Two commands at once must not lose a key of each other's."""
     with open(path.with_name(f".{path.name}.lock"), "ab") as file:
         with contextlib.suppress(ImportError):  # Windows has no such module

@@ -73,15 +73,15 @@ class Decoder:
             while len(data) - at >= _PRELUDE:
                 total, headers, checksum = _lengths(data, at)
                 if zlib.crc32(data[at : at + 8]) != checksum:
-                    raise _broken("a prelude's checksum is wrong")
+                    raise _unreadable_error("a prelude's checksum is wrong")
                 if not _PRELUDE + headers + _CHECKSUM <= total <= self._max:
-                    raise _broken(f"a message says that it has {total} bytes")
+                    raise _unreadable_error(f"a message says that it has {total} bytes")
                 end = at + total
                 if len(data) < end:
                     self._needed = total
                     break
                 if zlib.crc32(data[at : end - _CHECKSUM]) != _word(data, end - _CHECKSUM)[0]:
-                    raise _broken("a message's checksum is wrong")
+                    raise _unreadable_error("a message's checksum is wrong")
                 start = at + _PRELUDE
                 payload = data[start + headers : end - _CHECKSUM]
                 found.append(Message(self._headers(data[start : start + headers]), payload))
@@ -96,7 +96,7 @@ class Decoder:
             try:
                 self._known = (block, _headers(block))
             except (struct.error, IndexError, UnicodeDecodeError):
-                raise _broken("a message's headers cannot be read") from None
+                raise _unreadable_error("a message's headers cannot be read") from None
         return self._known[1]
 
 
@@ -118,7 +118,7 @@ def _headers(block: bytes) -> dict[str, object]:
         elif kind == _UUID:
             value, at = _read_bytes(block, at, 16)
         else:
-            raise _broken(f"a header has the unknown type {kind}")
+            raise _unreadable_error(f"a header has the unknown type {kind}")
         made[name.decode()] = value
     return made
 
@@ -129,7 +129,7 @@ def _read_bytes(block: bytes, at: int, size: int) -> tuple[bytes, int]:
     return block[at : at + size], at + size
 
 
-def _broken(problem: str) -> errors.ProtocolError:
+def _unreadable_error(problem: str) -> errors.ProtocolError:
     return errors.ProtocolError(
         "The model's vendor sent an answer that cannot be read.", detail=problem, retryable=True
     )

@@ -46,7 +46,7 @@ def load(text: str | bytes, *, aliases: bool = True, spend: Spend | None = None)
         node = loader.get_single_node()
         if node is None:
             return None
-        loader.spend(_expanded(node, {}, aliases) - loader.nodes)
+        loader.spend(_count_expanded(node, {}, aliases) - loader.nodes)
         return loader.construct_document(node)
     finally:
         loader.dispose()
@@ -80,7 +80,7 @@ def _counter() -> Spend:
     return spend
 
 
-def _expanded(node: Any, sizes: dict[int, int], aliases: bool) -> int:
+def _count_expanded(node: Any, sizes: dict[int, int], aliases: bool) -> int:
     """Nodes of a tree, each alias written out. A node that is met again is one; what an alias stands for is counted
     once, so this takes as long as the text is, not as long as what it stands for."""
     size = sizes.get(id(node))
@@ -95,7 +95,7 @@ def _expanded(node: Any, sizes: dict[int, int], aliases: bool) -> int:
         size = 1 + len(node.value) // _TEXT_PER_NODE
     else:
         members = (one for item in node.value for one in (item if isinstance(item, tuple) else (item,)))
-        size = 1 + sum(_expanded(one, sizes, aliases) for one in members)
+        size = 1 + sum(_count_expanded(one, sizes, aliases) for one in members)
     sizes[id(node)] = size
     return size
 

@@ -130,7 +130,7 @@ def _messages(history: tuple[messages.Message, ...]) -> list[dict[str, Any]]:
             case messages.ToolMessage(tool_call_id=ident, content=content, is_error=failed):
                 text = translate.mark_error(messages.content_text(content), failed=failed)
                 converted.append({"role": "tool", "tool_call_id": ident, "content": text})
-                shown += _shown_parts(message, where)
+                shown += _media_of_result(message, where)
             case messages.SystemMessage():
                 pass
     if shown:
@@ -163,7 +163,7 @@ def _call(call: messages.ToolCall) -> dict[str, Any]:
     }
 
 
-def _shown_parts(message: messages.ToolMessage, where: str) -> list[dict[str, Any]]:
+def _media_of_result(message: messages.ToolMessage, where: str) -> list[dict[str, Any]]:
     if isinstance(message.content, str):
         return []
     parts = [_part(part, where) for part in message.content if not isinstance(part, messages.TextPart)]

@@ -120,7 +120,7 @@ class Decoder(frames.SseDecoder):
         try:
             chunk = lenient.read(_chunk, data, self.surrogates)
         except ValueError:
-            raise failures.broken(NAME, "an event is not a completion chunk") from None
+            raise failures.protocol_error(NAME, "an event is not a completion chunk") from None
         for choice in chunk.choices or ():
             if not choice.index:
                 if choice.text:

@@ -80,8 +80,8 @@ class Decoder(chat_stream.Decoder):
             raise failures.from_status(watsonx_access.NAME, None, value)
         super()._without_choices(chunk, data)
 
-    def _named(self, event: Event, out: list[events.ModelEvent]) -> None:
-        super()._named(event, out)
+    def _take_named(self, event: Event, out: list[events.ModelEvent]) -> None:
+        super()._take_named(event, out)
         if event.event == "close" and self._finish is not None:
             self._end(out)
 

@@ -138,7 +138,7 @@ class Decoder(frames.SseDecoder):
         try:
             chunk = lenient.read(_chunk, data, self.surrogates)
         except ValueError:
-            raise failures.broken(NAME, "an event is not part of a generation") from None
+            raise failures.protocol_error(NAME, "an event is not part of a generation") from None
         if chunk.results:
             self._result(chunk.results[0], out)
         if chunk.errors or chunk.error or failed:

@@ -58,7 +58,7 @@ class Store:
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        self._stack = await resources.opened(self._resources)
+        self._stack = await resources.open_all(self._resources)
         return self
 
     async def __aexit__(

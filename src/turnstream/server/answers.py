@@ -54,11 +54,11 @@ def decide(ask: asks.Ask, call: messages.ToolCall, answer: asks.Answer, by: str)
     if ask.kind == "review" and (answer.value is not None or answer.text):
         message = "The arguments cannot be changed here: answer yes or no. Nothing was done."
         raise errors.RequestError(message, param="arguments", code="invalid_value")
-    arguments = _edited(answer)
+    arguments = _edit(answer)
     return events.RunAnswered((), (events.Decision(call.id, "call", "", arguments, by, code=ask.code),))
 
 
-def _edited(answer: asks.Answer) -> str | None:
+def _edit(answer: asks.Answer) -> str | None:
     """Other arguments for the call, if they are given."""
     if answer.value is not None:
         text = jsontext.encode(answer.value).decode()

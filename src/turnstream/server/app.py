@@ -213,7 +213,7 @@ class Application:
             self._versions,
             self._keeper,
             self._triggers,
-            metrics.served(self._state.metrics, settings, self._state.metrics_port, self._measure),
+            metrics.serve(self._state.metrics, settings, self._state.metrics_port, self._measure),
         ):
             self._apply(self._versions.current.service)
             watching = asyncio.create_task(self._watch(settings))
@@ -229,7 +229,7 @@ class Application:
             await insight.watch_waiting(self._keeper.runs, counted)
             return
         await self._state.counting.wait()
-        async with metrics.served(self._state.metrics, settings, None, self._measure):
+        async with metrics.serve(self._state.metrics, settings, None, self._measure):
             assert self._state.metrics is not None
             await insight.watch_waiting(self._keeper.runs, self._state.metrics)
 

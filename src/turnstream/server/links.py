@@ -90,7 +90,7 @@ def _escape(text: str) -> str:
     return html.escape(asking.printable(text))
 
 
-def told(text: str) -> str:
+def notice_page(text: str) -> str:
     return _document(text, "")
 
 

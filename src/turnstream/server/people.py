@@ -128,7 +128,7 @@ class People:
         for state in own if one_chat and request.thread_id is not None else ():
             if state.thread == request.thread_id:
                 return Told(run_id, agent, _tell_open(state, run_id))
-        return await self._answered_meanwhile(codes, principal, agent, run_id, retracts) if codes else None
+        return await self._watch_answered(codes, principal, agent, run_id, retracts) if codes else None
 
     async def find(self, code: str, principal: requests.Principal) -> Found | None:
         """The open question with that code, if this principal may answer it."""
@@ -200,7 +200,7 @@ class People:
                 watching = self._watch(found.state, agent, run_id, end, retracts)
         return watching or Told(run_id, agent, _say("\n\n".join(refused), run_id, agent))
 
-    async def _answered_meanwhile(
+    async def _watch_answered(
         self, codes: Sequence[str], principal: requests.Principal, agent: str, run_id: str, retracts: bool
     ) -> watch.Watch | None:
         """What came of the question before the user's turn, if somebody has answered it elsewhere."""
@@ -284,14 +284,14 @@ def _is_same(new: protocols.NewRun, request: requests.RunRequest) -> bool:
     asked = new.request
     named = None if asked.thread_id == new.id else asked.thread_id
     same_place = asked.user == request.user and (request.thread_id is None or named == request.thread_id)
-    return same_place and not new.history and _said(asked.messages) == _said(request.messages)
+    return same_place and not new.history and _without_system(asked.messages) == _without_system(request.messages)
 
 
 def _asks(event: events.LogEvent, codes: Sequence[str]) -> bool:
     return isinstance(event, events.RunWaiting) and any(ask.code in codes for ask in event.asks)
 
 
-def _said(conversation: Sequence[messages.Message]) -> list[messages.Message]:
+def _without_system(conversation: Sequence[messages.Message]) -> list[messages.Message]:
     return [message for message in conversation if not isinstance(message, messages.SystemMessage)]
 
 

@@ -58,7 +58,7 @@ class Triggers:
         self._keeper.targets = lambda agent: tuple(hook.target for hook in hooks if hook.wants(agent))
 
     async def __aenter__(self) -> Self:
-        self._stack = await resources.opened((self.postman, self.scheduler))
+        self._stack = await resources.open_all((self.postman, self.scheduler))
         return self
 
     async def __aexit__(

@@ -69,7 +69,7 @@ class Version:
         self._stack = AsyncExitStack()
 
     async def open(self) -> None:
-        self._stack = await resources.opened(self._resources)
+        self._stack = await resources.open_all(self._resources)
 
     async def close(self) -> None:
         await self._stack.aclose()

@@ -95,7 +95,7 @@ def _multipart(fields: Mapping[str, Any], encodings: Mapping[str, Encoding]) -> 
 
 def _parts(name: str, value: Any, how: Encoding) -> Iterator[tuple[bytes, bytes]]:
     """One for each item of a list. An object's has its type: servers read parts by it."""
-    disposition = f'Content-Disposition: form-data; name="{serialization.encoded(name)}"'
+    disposition = f'Content-Disposition: form-data; name="{serialization.escape(name)}"'
     for item in value if isinstance(value, list) else [value]:
         if item is None:
             continue

@@ -67,7 +67,7 @@ class HttpTools:
         """The tools, as far as they are known without asking anybody."""
         return tuple(self._specs)
 
-    def filled_parameters(self) -> frozenset[tuple[str, str]]:
+    def parameters_to_fill(self) -> frozenset[tuple[str, str]]:
         """The places and names, in lower case, that are filled for each request: no model is asked for them."""
         own = self._auth.fills
         return frozenset({*own, *(("header", name.lower()) for name in self._forwarding.names)})

@@ -157,7 +157,7 @@ class Operation:
 
     def _cookies(self, given: list[tuple[Parameter, Any]]) -> dict[str, str]:
         return {
-            serialization.encoded(one.name): serialization.encoded(serialization.in_header(value))
+            serialization.escape(one.name): serialization.escape(serialization.in_header(value))
             for one, value in given
             if one.place == "cookie"
         }
@@ -220,7 +220,7 @@ def _path_value(one: Parameter, value: Any) -> str:
     if value in ("", [], {}):
         raise errors.ToolError(f"The argument {one.argument} must not be empty.")
     if one.as_json:
-        return serialization.encoded(json.dumps(value))
+        return serialization.escape(json.dumps(value))
     for written in serialization.texts(value):
         if serialization.has_dot_segment(written):
             raise errors.ToolError(

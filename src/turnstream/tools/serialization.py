@@ -36,7 +36,7 @@ def text(value: Any) -> str:
             return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def encoded(value: str, safe: str = "") -> str:
+def escape(value: str, safe: str = "") -> str:
     """Percent-encoded but for the unreserved characters of RFC 3986: nothing in it can end a segment or a value."""
     return quote(value.encode("utf-8", "replace"), safe=safe)
 
@@ -72,17 +72,17 @@ def in_path(name: str, value: Any, style: str = "simple", explode: bool = False)
         between = ","
     match value:
         case list() if style == "matrix" and explode:
-            return "".join(f";{encoded(name)}={encoded(text(item))}" for item in value)
+            return "".join(f";{escape(name)}={escape(text(item))}" for item in value)
         case list():
-            joined = between.join(encoded(text(item)) for item in value)
+            joined = between.join(escape(text(item)) for item in value)
         case dict() if explode:
-            joined = between.join(f"{encoded(key)}={encoded(text(item))}" for key, item in value.items())
+            joined = between.join(f"{escape(key)}={escape(text(item))}" for key, item in value.items())
             return before + joined
         case dict():
-            joined = ",".join(f"{encoded(key)},{encoded(text(item))}" for key, item in value.items())
+            joined = ",".join(f"{escape(key)},{escape(text(item))}" for key, item in value.items())
         case _:
-            joined = encoded(text(value))
-    return f";{encoded(name)}={joined}" if style == "matrix" else before + joined
+            joined = escape(text(value))
+    return f";{escape(name)}={joined}" if style == "matrix" else before + joined
 
 
 def in_query(
@@ -101,14 +101,14 @@ def in_query(
         case dict() if explode:
             pairs = (pair for key, item in value.items() for pair in _repeat(key, item))
         case dict():
-            return [(name, Encoded(between.join(encoded(text(part), safe) for pair in value.items() for part in pair)))]
+            return [(name, Encoded(between.join(escape(text(part), safe) for pair in value.items() for part in pair)))]
         case list() if explode:
             pairs = _repeat(name, value)
         case list():
-            return [(name, Encoded(between.join(encoded(text(item), safe) for item in value)))]
+            return [(name, Encoded(between.join(escape(text(item), safe) for item in value)))]
         case _:
             pairs = _repeat(name, value)
-    return [(key, Encoded(encoded(item, safe))) for key, item in pairs] if safe else list(pairs)
+    return [(key, Encoded(escape(item, safe))) for key, item in pairs] if safe else list(pairs)
 
 
 def _repeat(name: str, value: Any) -> Iterable[tuple[str, str]]:
@@ -130,9 +130,7 @@ def _deep(name: str, value: Any, *, is_outermost: bool = False) -> Iterable[tupl
 
 
 def query(pairs: Iterable[tuple[str, str]]) -> str:
-    return "&".join(
-        f"{encoded(name)}={value if isinstance(value, Encoded) else encoded(value)}" for name, value in pairs
-    )
+    return "&".join(f"{escape(name)}={value if isinstance(value, Encoded) else escape(value)}" for name, value in pairs)
 
 
 def in_header(value: Any, explode: bool = False) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.corpus import TOOLCALLS
 from turnstream.parsing.text_calls import FORMATS, Decoder, Parsed
-from turnstream.parsing.text_calls.decoder import gathered
+from turnstream.parsing.text_calls.decoder import gather
 
 EXCEPTIONS = Path(__file__).with_name("exceptions.toml")
 
@@ -54,7 +54,7 @@ class Case:
             events += decoder.feed(self.text[start:end])
         if ended:
             events += decoder.close()
-        return gathered(events)
+        return gather(events)
 
     def misread(self) -> list[str]:
         """Where our reading of the whole text is not what the case asserts.

@@ -11,7 +11,7 @@ import pytest
 from tests.parsing.text_calls.kinds import TOOLS
 from turnstream.events import ModelEvent
 from turnstream.parsing.text_calls import Decoder, Parsed, parse
-from turnstream.parsing.text_calls.decoder import gathered
+from turnstream.parsing.text_calls.decoder import gather
 
 
 def cut_at(text: str, format: str, *at: int) -> tuple[Any, ...]:
@@ -19,7 +19,7 @@ def cut_at(text: str, format: str, *at: int) -> tuple[Any, ...]:
     said: list[ModelEvent] = []
     for start, end in zip((0, *at), (*at, len(text)), strict=True):
         said += decoder.feed(text[start:end])
-    return _compared(gathered(said + decoder.close()))
+    return _compared(gather(said + decoder.close()))
 
 
 def _compared(found: Parsed) -> tuple[Any, ...]:

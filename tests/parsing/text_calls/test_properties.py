@@ -12,7 +12,7 @@ from tests.fuzz_text_calls import MARKERS, WORDS, disagreement, failure
 from tests.parsing.text_calls.render import RENDERERS, Tool
 from turnstream.events import ModelEvent, ReasoningDelta, TextDelta, ToolCallDelta, ToolCallMalformed, ToolCallStart
 from turnstream.parsing.text_calls import FORMATS, Decoder, Parsed, parse
-from turnstream.parsing.text_calls.decoder import gathered
+from turnstream.parsing.text_calls.decoder import gather
 
 NAMES = sorted(FORMATS)
 TOOL = Tool("get_weather", {"city": "string", "days": "integer"})
@@ -38,7 +38,7 @@ def cut(text: str, at: list[int]) -> list[str]:
 @given(SOUP, st.lists(st.integers(0, 10_000), max_size=8))
 def test_any_text_reads_the_same_however_it_is_cut(name: str, words: list[str], at: list[int]) -> None:
     text = "".join(words)
-    assert gathered(fed(name, cut(text, at))) == gathered(fed(name, [text]))
+    assert gather(fed(name, cut(text, at))) == gather(fed(name, [text]))
 
 
 @pytest.mark.parametrize("name", sorted(RENDERERS))
@@ -46,9 +46,9 @@ def test_a_call_with_something_lost_or_doubled_reads_the_same_however_it_is_cut(
     text = RENDERERS[name](CALL)
     for at in range(0, len(text), 5):
         for broken in (text[:at], text[:at] + text[at + 4 :], text[:at] + text[at : at + 4] + text[at:]):
-            whole = gathered(fed(name, [broken]))
-            assert gathered(fed(name, list(broken))) == whole
-            assert gathered(fed(name, cut(broken, [7, 30, 31, 60]))) == whole
+            whole = gather(fed(name, [broken]))
+            assert gather(fed(name, list(broken))) == whole
+            assert gather(fed(name, cut(broken, [7, 30, 31, 60]))) == whole
 
 
 @pytest.mark.parametrize("name", sorted(RENDERERS))

@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from turnstream.tools.retrieval.words import MOST_WORDS, excerpt, expression, spaced, words
+from turnstream.tools.retrieval.words import MOST_WORDS, add_spaces, excerpt, expression, words
 
 HOSTILE = [
     '"',
@@ -35,7 +35,7 @@ def table() -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:")
     connection.execute("CREATE VIRTUAL TABLE t USING fts5 (a, tokenize='porter unicode61 remove_diacritics 2')")
     connection.execute(
-        "INSERT INTO t VALUES (?)", (spaced("and near title 東京タワー gpt-5.1 C++ it's naïve हिन्दी кофе"),)
+        "INSERT INTO t VALUES (?)", (add_spaces("and near title 東京タワー gpt-5.1 C++ it's naïve हिन्दी кофе"),)
     )
     return connection
 

@@ -12,7 +12,7 @@ from turnstream.parsing.text_calls import json_calls, recovery, tagged
 from turnstream.parsing.text_calls.reader import Parsing, stops
 from turnstream.parsing.text_calls.state import NO_NAME, Call, MalformedError, NotACallError, Parse
 from turnstream.parsing.text_calls.strings import TruncatedError
-from turnstream.parsing.text_calls.typed_value import typed
+from turnstream.parsing.text_calls.typed_value import encode_typed
 
 _NAME_END = re.compile(r"[\s<]")
 _LONGEST_LABEL = 60
@@ -75,7 +75,7 @@ class Command:
         text = "".join(parts).strip()
         key = self._key(parse, call.name)
         call.member(key)
-        call.emit(typed(text, parse.tools.types(call.name, key) or frozenset({"string"})))
+        call.emit(encode_typed(text, parse.tools.types(call.name, key) or frozenset({"string"})))
 
     def _key(self, parse: Parse, name: str) -> str:
         """The parameter that takes the command: the usual one, or the only one that it can be."""

@@ -51,7 +51,7 @@ class Decoder:
                 parse.reader.sink(text)
                 return parse.take()
             if parse.out.steady and not text[-1].isspace():
-                parse.out.passed(text)
+                parse.out.note_passed(text)
                 return [parse.reader.plain(text)]
         parse.reader.feed(text)
         if not self._over:
@@ -113,10 +113,10 @@ def parse(
     said: list[events.ModelEvent] = []
     for start in range(0, len(text), size):
         said += decoder.feed(text[start : start + size])
-    return gathered(said + decoder.close())
+    return gather(said + decoder.close())
 
 
-def gathered(said: Iterable[events.ModelEvent]) -> Parsed:
+def gather(said: Iterable[events.ModelEvent]) -> Parsed:
     """The events of one answer, put together."""
     text: list[str] = []
     reasoning: list[str] = []

@@ -110,7 +110,7 @@ def _value(parse: Parse, call: Call, key: str, closer: str, sink: Emit) -> Parsi
 # --------------------------------------------------------------------------------------- elements that name the tool
 
 
-def named(parse: Parse, marker: str, closer: str, *, offered: bool) -> Parsing[None]:
+def read_named(parse: Parse, marker: str, closer: str, *, offered: bool) -> Parsing[None]:
     """``<server_name>…</server_name>`` ``<tool_name>N</tool_name>`` and a body, in groups up to ``closer``."""
     reader = parse.reader
     seen = False
@@ -193,4 +193,4 @@ class Element:
             yield from reader.space()
             yield from reader.take(*self.closes)
         else:
-            yield from named(parse, marker, self._closer, offered=self._offered)
+            yield from read_named(parse, marker, self._closer, offered=self._offered)

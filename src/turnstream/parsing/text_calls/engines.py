@@ -12,7 +12,7 @@ from turnstream.parsing.text_calls.strings import TruncatedError
 from turnstream.parsing.text_calls.values import ignore
 
 
-def suffixed(parse: Parse, marker: str) -> Parsing[None]:
+def read_suffixed(parse: Parse, marker: str) -> Parsing[None]:
     """Hunyuan's tags with the suffix of a checkpoint: ``<tool_calls:x>``, and so on for every tag."""
     name, mark = yield from parse.reader.collect(">", "<", "\n")
     if mark != ">":

@@ -136,7 +136,7 @@ class _Choice:
         return self._engine(parse, marker)
 
 
-def _known(engine: Engine) -> Engine:
+def _if_tools_are_known(engine: Engine) -> Engine:
     """Only where the offered tools are known."""
 
     def guarded(parse: Parse, marker: str) -> Parsing[None]:
@@ -217,16 +217,16 @@ STEP3 = Region(
 _SHARED: Mapping[str, Engine] = {
     "<tool_call>": _Choice(_tool_call, _TELECHAT, _TOOL_CALL),
     "<｜tool_calls_begin｜>": _Choice(_tool_calls_begin, STEP3, tags.DEEPSEEK),
-    "\nAction:": _known(_action),
+    "\nAction:": _if_tools_are_known(_action),
     "<tool_calls>": Region(("</tool_calls>",), pairs=tags.HUNYUAN, inner=("<tool_call>", "</tool_call>")),
     "<|channel|>": _hand_over,
     "<|start|>": _hand_over,
     xtml.OPEN: _hand_over,
-    "\n{": _known(starts.bare_json),
-    "\n[": _known(starts.any_list),
-    "\n<": _known(starts.element),
-    "```json": _known(prose.fence),
-    "```": _known(prose.fence),
+    "\n{": _if_tools_are_known(starts.bare_json),
+    "\n[": _if_tools_are_known(starts.any_list),
+    "\n<": _if_tools_are_known(starts.element),
+    "```json": _if_tools_are_known(prose.fence),
+    "```": _if_tools_are_known(prose.fence),
 }
 
 

@@ -32,7 +32,7 @@ from turnstream.parsing.text_calls.messages import (
 )
 from turnstream.parsing.text_calls.regions import Engine, Region
 from turnstream.parsing.text_calls.starts import (
-    announced,
+    announce,
     bare_call,
     bare_json,
     element,
@@ -177,7 +177,7 @@ _ROWS = (
         ),
     ),
     # JSON after a marker, or after none.
-    Format("llama3_json", {"<|python_tag|>": FREE, "\n{": bare_json, ': {"': announced, **FENCED}, start=bare_json),
+    Format("llama3_json", {"<|python_tag|>": FREE, "\n{": bare_json, ': {"': announce, **FENCED}, start=bare_json),
     Format("bare_json", {"{": bare_call, "[": bare_call}, start=bare_call),
     Format("json_array", {"{": bare_call, "[": bare_call}, start=bare_call),
     Format("fenced_json", FENCED),
@@ -258,8 +258,8 @@ _ROWS = (
     Format("step_audio2", _tool_call(GLM), closes=CLOSES),
     Format("solar_open2", {"<|tool_call:start|>": SOLAR2}, closes=SOLAR2.closes),
     Format("telechat4", _tool_call(Region(("</tool_call>",), pairs=tags.TELECHAT)), closes=CLOSES),
-    Format("hy_v3", {"<tool_calls>": HUNYUAN, "<tool_calls:": engines.suffixed}),
-    Format("hy_v4", {"<tool_calls>": HUNYUAN, "<tool_calls:": engines.suffixed}),
+    Format("hy_v3", {"<tool_calls>": HUNYUAN, "<tool_calls:": engines.read_suffixed}),
+    Format("hy_v4", {"<tool_calls>": HUNYUAN, "<tool_calls:": engines.read_suffixed}),
     Format(
         "k2_horizon",
         {

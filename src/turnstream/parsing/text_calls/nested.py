@@ -13,11 +13,11 @@ from typing import Any
 
 from turnstream.parsing.text_calls import recovery
 from turnstream.parsing.text_calls.reader import Parsing, stops
-from turnstream.parsing.text_calls.schema import items_of, properties, resolved, types_of
+from turnstream.parsing.text_calls.schema import items_of, properties, resolve, types_of
 from turnstream.parsing.text_calls.state import LOST, NO_NAME, Call, MalformedError, NotACallError, Parse
-from turnstream.parsing.text_calls.strings import TruncatedError, escaped
+from turnstream.parsing.text_calls.strings import TruncatedError, escape_inside
 from turnstream.parsing.text_calls.tagged import attributes
-from turnstream.parsing.text_calls.typed_value import STRING, typed
+from turnstream.parsing.text_calls.typed_value import STRING, encode_typed
 
 SIGN = "]<]minimax[>["
 DEEPEST = 128
@@ -67,7 +67,7 @@ class _Element:
         self.children: dict[str, list[Any]] = {}
 
     def child(self, name: str, root: Mapping[str, Any]) -> _Element:
-        schema = resolved(self.schema, root)
+        schema = resolve(self.schema, root)
         inner = properties(schema, root).get(name)
         if inner is None and name == "item":
             inner = items_of(schema, root)
@@ -80,7 +80,7 @@ class _Element:
         if not self.children:
             if not text and not types & {"string"}:
                 return [] if "array" in types else {} if "object" in types else ""
-            return json.loads(typed(text, types))
+            return json.loads(encode_typed(text, types))
         if list(self.children) == ["item"] and (not types or "array" in types):
             return self.children["item"]
         found: dict[str, Any] = {k: v[0] if len(v) == 1 else v for k, v in self.children.items()}
@@ -131,7 +131,7 @@ def _string(parse: Parse, call: Call, tag: str) -> Parsing[None]:
     reader = parse.reader
     call.member(tag)
     call.emit('"')
-    if not (yield from reader.before(_SIGN, lambda piece: call.emit(escaped(piece)))):
+    if not (yield from reader.before(_SIGN, lambda piece: call.emit(escape_inside(piece)))):
         raise TruncatedError
     if not (yield from reader.take(f"{SIGN}</{tag}>")):
         raise TruncatedError if reader.cut_in(f"{SIGN}</{tag}>") else MalformedError(LOST)

@@ -81,7 +81,7 @@ class Output:
     def text(self, piece: str) -> None:
         if not piece or (self.calls and not self._policy.text_after_calls):
             return
-        self.passed(piece)
+        self.note_passed(piece)
         if not self._policy.trim:
             self._began, self._aside, self.steady = True, False, True
             self._say("text", piece)
@@ -104,7 +104,7 @@ class Output:
     def reasoning(self, piece: str) -> None:
         """Reasoning is trimmed as well: what stands between its tags and its words is layout."""
         if piece:
-            self.passed(piece)
+            self.note_passed(piece)
         body = piece.rstrip() if self._policy.trim else piece
         if not body:
             if piece and self.reasoned:
@@ -122,7 +122,7 @@ class Output:
 
     # Where the stream stands.
 
-    def passed(self, piece: str) -> None:
+    def note_passed(self, piece: str) -> None:
         """A piece was given as it is, as `steady` allows for what does not end in white space."""
         self._new.append(piece)
         if len(self._new) > _UNREAD:

@@ -16,7 +16,7 @@ from turnstream.parsing.text_calls import json_calls, tagged
 from turnstream.parsing.text_calls.reader import Parsing, stops
 from turnstream.parsing.text_calls.state import LOST, Call, MalformedError, NotACallError, Parse
 from turnstream.parsing.text_calls.strings import Emit, TruncatedError
-from turnstream.parsing.text_calls.typed_value import typed
+from turnstream.parsing.text_calls.typed_value import encode_typed
 from turnstream.parsing.text_calls.values import ignore
 
 _LOOSE = re.compile(r"""([\w.-]+)=("[^"]*"|'[^']*'|\S+)""")
@@ -183,7 +183,7 @@ def _loose(parse: Parse, text: str) -> bool:
     call = parse.start(name)
     for key, value in found:
         call.member(key)
-        call.emit(typed(value.strip("\"'"), parse.tools.types(name, key)))
+        call.emit(encode_typed(value.strip("\"'"), parse.tools.types(name, key)))
     call.end()
     return True
 
@@ -204,7 +204,7 @@ def _pair(parse: Parse, pairs: Pairs, call: Call) -> Parsing[None]:
         if not equals:
             raise MalformedError(LOST)
         call.member(key.strip())
-        call.emit(typed(said, parse.tools.types(call.name, key.strip())))
+        call.emit(encode_typed(said, parse.tools.types(call.name, key.strip())))
         return
     types = parse.tools.types(call.name, key)
     if mark == pairs.key_end and pairs.value:
@@ -225,7 +225,7 @@ def _pair(parse: Parse, pairs: Pairs, call: Call) -> Parsing[None]:
             if mark != pairs.value_end or any(char in said for char in "<>|"):
                 raise MalformedError(LOST) if mark else TruncatedError
             call.member(key)
-            call.emit(typed(said, types))
+            call.emit(encode_typed(said, types))
             return
     if pairs.tokens and key in call.keys:
         yield from _value(parse, pairs, call, tagged.Kept(ignore))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from turnstream.parsing.text_calls import strings
 from turnstream.parsing.text_calls.reader import Parsing, Reader, Stops, stops
-from turnstream.parsing.text_calls.strings import BrokenError, Emit, TruncatedError, escaped, json_space
+from turnstream.parsing.text_calls.strings import BrokenError, Emit, TruncatedError, escape_inside, json_space
 
 COMMENTS = ("#", "//", "/*")
 # What goes on after a quote, if the quote closed the string and others before it did not.
@@ -78,7 +78,7 @@ class Quoted:
                 continue
             if over is not None:
                 over.check(quote + space, reader.offset - len(quote + space))
-            emit(escaped(quote + doubled + space))
+            emit(escape_inside(quote + doubled + space))
             inside = True
         emit('"' + json_space(space) if style.verbatim else '"')
 
@@ -109,7 +109,7 @@ class Quoted:
                 return
             reader.pos += 1
             if style.quote and quote == "'":
-                if not (yield from reader.until(stops(quote), lambda piece: emit(escaped(piece)))):
+                if not (yield from reader.until(stops(quote), lambda piece: emit(escape_inside(piece)))):
                     raise TruncatedError
                 return
         ends = stops(*self._ends.literals, style.quote) if style.quote else self._ends
@@ -126,7 +126,7 @@ class Quoted:
 
         def sink(piece: str) -> None:
             said.append(piece)
-            emit(escaped(piece))
+            emit(escape_inside(piece))
 
         while True:
             held = found = yield from reader.until(marks, sink)
@@ -148,5 +148,5 @@ class Quoted:
                     raise BrokenError  # a damaged quotation mark stands in it
                 reader.rewind(at)
                 return
-            emit(escaped("".join(parts)))
+            emit(escape_inside("".join(parts)))
             return

@@ -97,7 +97,7 @@ class Tools:
 
 
 def properties(schema: Any, root: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
-    schema = resolved(schema, root)
+    schema = resolve(schema, root)
     if not isinstance(schema, Mapping) or depth > 8:
         return {}
     found: dict[str, Any] = {}
@@ -111,7 +111,7 @@ def properties(schema: Any, root: Mapping[str, Any], depth: int = 0) -> dict[str
     return found
 
 
-def resolved(schema: Any, root: Mapping[str, Any]) -> Any:
+def resolve(schema: Any, root: Mapping[str, Any]) -> Any:
     """The schema that a local ``$ref`` points to."""
     for _ in range(16):
         reference = schema.get("$ref") if isinstance(schema, Mapping) else None
@@ -126,7 +126,7 @@ def resolved(schema: Any, root: Mapping[str, Any]) -> Any:
 
 def types_of(schema: Any, root: Mapping[str, Any], depth: int = 0) -> Types:
     """The JSON types that a schema allows; ANY if it does not say."""
-    schema = resolved(schema, root)
+    schema = resolve(schema, root)
     if not isinstance(schema, Mapping) or depth > 8:
         return ANY
     found: set[str] = set()
@@ -155,7 +155,7 @@ def types_of(schema: Any, root: Mapping[str, Any], depth: int = 0) -> Types:
 
 def member(node: Any, root: Mapping[str, Any], key: str) -> Any:
     """The schema of an object's member; None if nothing is said of it."""
-    node = resolved(node, root)
+    node = resolve(node, root)
     if not isinstance(node, Mapping):
         return None
     own = node.get("properties")
@@ -169,13 +169,13 @@ def member(node: Any, root: Mapping[str, Any], key: str) -> Any:
 
 def items_of(node: Any, root: Mapping[str, Any]) -> Any:
     """The schema of an array's items, also where the array is one of several types."""
-    node = resolved(node, root)
+    node = resolve(node, root)
     if not isinstance(node, Mapping):
         return None
     if "items" in node:
         return node["items"]
     parts = [part for word in ("anyOf", "oneOf") for part in node.get(word) or ()]
-    found = (resolved(part, root) for part in parts)
+    found = (resolve(part, root) for part in parts)
     return next((part["items"] for part in found if isinstance(part, Mapping) and "items" in part), None)
 
 

@@ -28,7 +28,7 @@ def bare_json(parse: Parse, marker: str, shape: json_calls.Shape = json_calls.US
     yield from json_calls.several(parse, shape, weak=True)
 
 
-def announced(parse: Parse, marker: str) -> Parsing[None]:
+def announce(parse: Parse, marker: str) -> Parsing[None]:
     """The same after a colon, which is text."""
     parse.out.text(": ")
     yield from bare_json(parse, '{"')

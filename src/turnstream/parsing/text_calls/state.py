@@ -8,7 +8,7 @@ from turnstream.parsing.text_calls.output import Output
 from turnstream.parsing.text_calls.policy import Policy
 from turnstream.parsing.text_calls.reader import Reader
 from turnstream.parsing.text_calls.schema import Tools, Types
-from turnstream.parsing.text_calls.strings import escaped
+from turnstream.parsing.text_calls.strings import escape_inside
 from turnstream.parsing.text_calls.typed_value import TypedValue
 
 CUT_OFF = "The call was cut off before its end."
@@ -144,7 +144,7 @@ class Call:
         if self.given and not self._open:
             raise MalformedError(LOST)
         self.keys.append(key)
-        self.emit((", " if self._open else "{") + '"' + escaped(key) + '": ')
+        self.emit((", " if self._open else "{") + '"' + escape_inside(key) + '": ')
         self._open = True
 
     def end(self) -> None:

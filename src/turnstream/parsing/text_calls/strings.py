@@ -31,7 +31,7 @@ def json_space(space: str) -> str:
     return space if _JSON_SPACE.fullmatch(space) else "".join(_JSON_SPACE.findall(space))
 
 
-def escaped(text: str) -> str:
+def escape_inside(text: str) -> str:
     """The text as it stands between the quotes of a JSON string."""
     return encode_basestring(text)[1:-1]
 
@@ -120,14 +120,14 @@ def short(
         reader.pos += 1
         if char == quote:
             return
-        emit(escaped(char))
+        emit(escape_inside(char))
 
 
 def long(reader: Reader, emit: Emit, quote: str, *, raw: bool) -> Parsing[None]:
     """Python's string between three quotes. Raises `TruncatedError`."""
     marks = stops(quote) if raw else stops(quote, "\\")
     while True:
-        found = yield from reader.until(marks, lambda piece: emit(escaped(piece)))
+        found = yield from reader.until(marks, lambda piece: emit(escape_inside(piece)))
         if not found:
             raise TruncatedError
         if found == quote:
@@ -157,7 +157,7 @@ def escape(reader: Reader, emit: Emit, *, python: bool) -> Parsing[None]:
     elif python:
         yield from _python_escape(reader, emit, char)
     else:
-        emit("\\\\" + escaped(char))
+        emit("\\\\" + escape_inside(char))
 
 
 def _python_escape(reader: Reader, emit: Emit, char: str) -> Parsing[None]:
@@ -170,7 +170,7 @@ def _python_escape(reader: Reader, emit: Emit, char: str) -> Parsing[None]:
         digits = yield from reader.peek(size)
         if len(digits) == size and _is_hex(digits) and int(digits, 16) < 0x110000:
             reader.pos += size
-            emit(escaped(chr(int(digits, 16))))
+            emit(escape_inside(chr(int(digits, 16))))
         else:
             emit("\\\\" + char)
     elif char in "01234567":
@@ -178,15 +178,15 @@ def _python_escape(reader: Reader, emit: Emit, char: str) -> Parsing[None]:
         while len(digits) < 3 and (more := (yield from reader.peek())) and more in "01234567":
             digits += more
             reader.pos += 1
-        emit(escaped(chr(int(digits, 8))))
+        emit(escape_inside(chr(int(digits, 8))))
     elif char == "N" and (yield from reader.take("{")):
         name, _ = yield from reader.collect("}")
         try:
-            emit(escaped(unicodedata.lookup(name)))
+            emit(escape_inside(unicodedata.lookup(name)))
         except KeyError:
-            emit("\\\\N{" + escaped(name) + "}")
+            emit("\\\\N{" + escape_inside(name) + "}")
     else:
-        emit("\\\\" + escaped(char))
+        emit("\\\\" + escape_inside(char))
 
 
 def _is_hex(digits: str) -> bool:

@@ -18,7 +18,7 @@ from turnstream.parsing.text_calls import json_calls
 from turnstream.parsing.text_calls.reader import Parsing, Reader, stops
 from turnstream.parsing.text_calls.state import LOST, NO_NAME, Call, MalformedError, NotACallError, Parse
 from turnstream.parsing.text_calls.strings import Emit, TruncatedError
-from turnstream.parsing.text_calls.typed_value import STRING, is_lost, json_or_string, typed
+from turnstream.parsing.text_calls.typed_value import STRING, encode_typed, is_lost, json_or_string
 
 _WHOLE = ("arguments", "parameters", "properties", "input", "args", "params")
 _CONTROL = re.compile(r"<\|[^|<>]*\|>")
@@ -274,7 +274,7 @@ def _read_param(parse: Parse, tags: Tags, call: Call, key: str, said: dict[str, 
         text = "".join(parts)
         if is_lost(text, types):
             raise MalformedError(LOST)
-        call.emit(typed(text, types) if types else json_or_string(text))
+        call.emit(encode_typed(text, types) if types else json_or_string(text))
         return
     if as_text == "true" or (tags.text and not said.get("string")):
         types = STRING
@@ -291,7 +291,7 @@ def _read_wrapped(parse: Parse, tags: Tags, call: Call, key: str) -> Parsing[boo
         return False
     parts: list[str] = []
     yield from _value(parse.reader, tags, Kept(parts.append), parse, call)
-    text = typed("".join(parts), frozenset({"object"}))
+    text = encode_typed("".join(parts), frozenset({"object"}))
     if text.startswith("{") and parse.tools.declares_all(call.name, text):
         call.emit(text)
     else:

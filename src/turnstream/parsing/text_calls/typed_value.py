@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from turnstream.parsing.text_calls import literals, scalars, strict, values
 from turnstream.parsing.text_calls.schema import ANY, Types
-from turnstream.parsing.text_calls.strings import escaped
+from turnstream.parsing.text_calls.strings import escape_inside
 
 _COMPOUND = re.compile(r"\s*[{\[(]")
 _SCALAR = re.compile(r"\s*[-+.\w]{0,40}\s*\Z")
@@ -61,7 +61,7 @@ class TypedValue:
             if self._tail:
                 piece = piece[:-1]
         if self._streams:
-            self._emit(escaped(piece))
+            self._emit(escape_inside(piece))
             return
         self._held.append(piece)
         self._size += len(piece)
@@ -77,7 +77,7 @@ class TypedValue:
         if self._streams:
             self._emit('"')
         else:
-            self._emit(typed("".join(self._held), self._types))
+            self._emit(encode_typed("".join(self._held), self._types))
 
     def _may_be_other(self) -> bool:
         types = self._types
@@ -96,7 +96,7 @@ class TypedValue:
 
     def _stream(self) -> None:
         self._streams = True
-        self._emit('"' + escaped("".join(self._held)))
+        self._emit('"' + escape_inside("".join(self._held)))
         self._held.clear()
 
 
@@ -105,7 +105,7 @@ def is_lost(text: str, types: Types) -> bool:
     return bool(types) and "string" not in types and "<" in text and text.lstrip()[:1] not in ("{", "[")
 
 
-def typed(text: str, types: Types) -> str:
+def encode_typed(text: str, types: Types) -> str:
     """Raw text as JSON of one of the types; a JSON string where none fits."""
     if types == STRING:
         return strict.dumps(text)
@@ -130,7 +130,7 @@ def json_or_string(text: str, types: Types = ANY) -> str:
     try:
         strict.loads(text)
     except ValueError:
-        return typed(text, types)
+        return encode_typed(text, types)
     return text.strip()
 
 

@@ -22,9 +22,20 @@ from typing import Any
 from turnstream.parsing.text_calls import scalars, schema
 from turnstream.parsing.text_calls.quoted import COMMENTS, JSON, PYTHON, Quoted, Style
 from turnstream.parsing.text_calls.reader import NEVER, Parsing, Reader, Stops, stops
-from turnstream.parsing.text_calls.strings import BrokenError, Emit, TruncatedError, escaped, json_space
+from turnstream.parsing.text_calls.strings import BrokenError, Emit, TruncatedError, escape_inside, json_space
 
-__all__ = ["JSON", "NEVER", "PYTHON", "BrokenError", "Emit", "Style", "TruncatedError", "convert", "escaped", "ignore"]
+__all__ = [
+    "JSON",
+    "NEVER",
+    "PYTHON",
+    "BrokenError",
+    "Emit",
+    "Style",
+    "TruncatedError",
+    "convert",
+    "escape_inside",
+    "ignore",
+]
 
 DEEPEST = 512
 
@@ -266,7 +277,7 @@ class _Value(Quoted):
             word = yield from reader.run(_WORD_END)
             if not word or (call and not word.isidentifier()):
                 raise BrokenError
-            parts.append('"' + escaped(word) + '"')
+            parts.append('"' + escape_inside(word) + '"')
         space = yield from gap(reader, style)
         if (yield from next_char(reader)) != ("=" if call else ":"):
             raise BrokenError
@@ -290,7 +301,7 @@ class _Value(Quoted):
             raise BrokenError
         if style.bare and types:
             found = scalars.scalar(word, types)
-            self._emit(found if found is not None else '"' + escaped(word) + '"')
+            self._emit(found if found is not None else '"' + escape_inside(word) + '"')
         elif word in scalars.WORDS:
             self._emit(scalars.WORDS[word])
         elif types in _STRING_ONLY and style.python and scalars.number(word):
@@ -302,7 +313,7 @@ class _Value(Quoted):
         elif word and (found := self._loose_number(word)) is not None:
             self._emit(found)
         elif style.bare and word:
-            self._emit('"' + escaped(word) + '"')
+            self._emit('"' + escape_inside(word) + '"')
         else:
             raise BrokenError
 
@@ -318,7 +329,7 @@ class _Value(Quoted):
         types = self._types
         if scalars.leads_with_zero(word) and not types & {"integer", "number"}:
             if types in _STRING_ONLY:
-                return f'"{escaped(word)}"'
+                return f'"{escape_inside(word)}"'
             if not self._style.python and not self._style.bare:
                 return None
         return scalars.number(word)

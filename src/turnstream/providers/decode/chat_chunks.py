@@ -229,6 +229,6 @@ def message_delta(choice: Choice) -> Delta | None:
         return read_leniently(b'{"choices":[{"delta":' + raw + b"}]}").choices[0].delta  # type: ignore[index]
 
 
-def failed(base_resp: Any) -> bool:
+def is_failure(base_resp: Any) -> bool:
     """Whether MiniMax's own status says that something went wrong; 0 is good."""
     return isinstance(base_resp, dict) and bool(base_resp.get("status_code"))

@@ -150,7 +150,7 @@ class Decoder(frames.SseDecoder):
         if chunk.error:
             raise failures.from_status(self.provider, None, chunk.error)
         if event.event:
-            self._named(event, out)
+            self._take_named(event, out)
 
     def _read_odd(self, event: Event, out: list[events.ModelEvent]) -> chat_chunks.Chunk | None:
         """What is not JSON as it should be: the end, nothing, several events in one, or JSON that can be mended."""
@@ -180,10 +180,10 @@ class Decoder(frames.SseDecoder):
     def _without_choices(self, chunk: chat_chunks.Chunk, data: bytes) -> None:
         """vLLM, DashScope: the error is the whole chunk. MiniMax: it is in a member of its own."""
         value = failures.parse(data)
-        if chunk.object == "error" or chat_chunks.failed(chunk.base_resp) or _is_failure(value):
+        if chunk.object == "error" or chat_chunks.is_failure(chunk.base_resp) or _is_failure(value):
             raise failures.from_status(self.provider, None, value)
 
-    def _named(self, event: Event, out: list[events.ModelEvent]) -> None:
+    def _take_named(self, event: Event, out: list[events.ModelEvent]) -> None:
         """An event with a name, after its chunk was read."""
         if event.event == "error":
             raise failures.from_status(self.provider, None, failures.parse(event.data))

@@ -79,7 +79,7 @@ class Decoder(frames.SseDecoder):
         try:
             found = lenient.read(_event, event.data, self.surrogates)
         except ValueError:
-            raise failures.broken(NAME, "an event is not understood") from None
+            raise failures.protocol_error(NAME, "an event is not understood") from None
         delta = found.delta
         message = delta.message if delta is not None else None
         kind = found.type or event.event
@@ -107,14 +107,14 @@ class Decoder(frames.SseDecoder):
         function = calls.function or _Function()
         if kind == "tool-call-start":
             if not function.name:
-                raise failures.broken(NAME, "a tool call has no name")
+                raise failures.protocol_error(NAME, "a tool call has no name")
             self._keep_plan(out)
             self._calls[index] = self._started
             out.append(events.ToolCallStart(self._started, calls.id or "", function.name))
             self._started += 1
         if function.arguments:
             if index not in self._calls:
-                raise failures.broken(NAME, "arguments of a tool call that did not begin")
+                raise failures.protocol_error(NAME, "arguments of a tool call that did not begin")
             out.append(events.ToolCallDelta(self._calls[index], function.arguments))
 
     def _keep_plan(self, out: list[events.ModelEvent]) -> None:

@@ -100,14 +100,14 @@ def _collect(value: Any, words: list[str], depth: int) -> None:
                 _collect(str(inner) if isinstance(inner, int) else inner, words, depth + 1)
 
 
-def broken(provider: str, problem: str) -> errors.ProtocolError:
+def protocol_error(provider: str, problem: str) -> errors.ProtocolError:
     """``problem`` is a sentence for the log, without the stream's content."""
     return errors.ProtocolError(
         "The model's vendor sent an answer that cannot be read.", provider=provider, detail=problem, retryable=True
     )
 
 
-def ended_early(provider: str) -> errors.ProtocolError:
+def early_end(provider: str) -> errors.ProtocolError:
     """The stream stopped before its answer did."""
     return errors.ProtocolError(
         "The model's stream ended before its answer did.",

@@ -61,7 +61,7 @@ class FramedDecoder(Generic[Frame]):
         try:
             self.take_all(self._framing.feed(piece), out)
         except (errors.ProviderError, *_NOT_UNDERSTOOD) as error:
-            failure = self._failed(error)
+            failure = self._note_failure(error)
             self.settle(out)
             if not out:
                 raise failure from None
@@ -78,15 +78,15 @@ class FramedDecoder(Generic[Frame]):
             if not self.done:
                 self.end(out)
         except (errors.ProviderError, *_NOT_UNDERSTOOD) as error:
-            failure = self._failed(error)
+            failure = self._note_failure(error)
             self.settle(out)
             if not out:
                 raise failure from None
         return out
 
-    def _failed(self, error: Exception) -> errors.ProviderError:
+    def _note_failure(self, error: Exception) -> errors.ProviderError:
         if not isinstance(error, errors.ProviderError):
-            error = failures.broken(self.provider, f"an event is not understood: {error}")
+            error = failures.protocol_error(self.provider, f"an event is not understood: {error}")
         error.provider = self.provider
         self._error, self.failed = error, True
         return error
@@ -114,13 +114,13 @@ class FramedDecoder(Generic[Frame]):
 
     def end(self, out: list[events.ModelEvent]) -> None:
         """The body is over and the answer is not whole. A stream that needs no closing event gives the rest here."""
-        raise failures.ended_early(self.provider)
+        raise failures.early_end(self.provider)
 
     def hold(self, size: int) -> None:
         """Count what is kept for later; raises when that is more than one event may be."""
         self._held += size
         if self._held > sse.MAX_EVENT:
-            raise failures.broken(self.provider, f"one piece of the answer has more than {sse.MAX_EVENT} bytes")
+            raise failures.protocol_error(self.provider, f"one piece of the answer has more than {sse.MAX_EVENT} bytes")
 
     def release(self, size: int) -> None:
         self._held -= size

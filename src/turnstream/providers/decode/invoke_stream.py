@@ -46,7 +46,7 @@ def _repair(data: bytes, surrogates: lenient.Surrogates) -> bytes:
     try:
         return msgspec.json.encode(lenient.loads(surrogates.join(data)))
     except ValueError:
-        raise failures.broken(converse_body.NAME, "a chunk is not valid JSON") from None
+        raise failures.protocol_error(converse_body.NAME, "a chunk is not valid JSON") from None
 
 
 class Decoder(frames.AwsDecoder):
@@ -68,7 +68,7 @@ class Decoder(frames.AwsDecoder):
         try:
             data = base64.b64decode(_decode_frame(frame.payload, self.surrogates).bytes)
         except ValueError:
-            raise failures.broken(converse_body.NAME, "a chunk is not valid base64") from None
+            raise failures.protocol_error(converse_body.NAME, "a chunk is not valid base64") from None
         try:
             chunk = _decode_any(data)
         except (msgspec.DecodeError, UnicodeError):

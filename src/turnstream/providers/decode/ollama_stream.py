@@ -84,7 +84,7 @@ class Decoder(frames.FramedDecoder[bytes]):
     def _call(self, call: _Call, out: list[events.ModelEvent]) -> None:
         function = call.function or _Function()
         if not function.name:
-            raise failures.broken(NAME, "a tool call has no name")
+            raise failures.protocol_error(NAME, "a tool call has no name")
         out.append(events.ToolCallStart(self._calls, call.id or "", function.name))
         out.append(events.ToolCallDelta(self._calls, _arguments(bytes(function.arguments))))
         self._calls += 1
@@ -104,7 +104,7 @@ def _lenient(data: bytes, surrogates: lenient.Surrogates) -> Line:
     try:
         return lenient.read(_line, data, surrogates)
     except ValueError:
-        raise failures.broken(NAME, "a line is not a JSON object of an answer") from None
+        raise failures.protocol_error(NAME, "a line is not a JSON object of an answer") from None
 
 
 def _add_generated(line: Line, out: list[events.ModelEvent]) -> None:

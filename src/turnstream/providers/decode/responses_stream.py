@@ -80,7 +80,7 @@ class Decoder(frames.SseDecoder):
             case "response.refusal.delta":
                 self._text(decoded, events.RefusalDelta, out)
             case "response.output_item.added":
-                self._added(decoded, out)
+                self._begin_item(decoded, out)
             case "response.output_item.done":
                 self._item_done(self._item(decoded), decoded.item or {}, out)
             case "response.output_text.annotation.added":
@@ -135,7 +135,7 @@ class Decoder(frames.SseDecoder):
             item.said = "arguments"
             out.append(events.ToolCallDelta(item.call, event.delta))
 
-    def _added(self, event: Event, out: list[events.ModelEvent]) -> None:
+    def _begin_item(self, event: Event, out: list[events.ModelEvent]) -> None:
         item, data = self._item(event), event.item or {}
         if data.get("type") in ("function_call", "custom_tool_call") and item.call < 0:
             self._begin_call(item, data, out)

@@ -233,7 +233,7 @@ def _codes(value: Any, depth: int = 0) -> Iterator[str]:
 def _wait(body: Any, text: str) -> float | None:
     """What the body asks to wait: Google's ``RetryInfo``, else the words "try again in 1.2s"."""
     named = next(_delays(body), None)
-    return named if named is not None else _said_wait(text)
+    return named if named is not None else _read_wait(text)
 
 
 def _delays(value: Any, depth: int = 0) -> Iterator[float]:
@@ -252,7 +252,7 @@ def _delays(value: Any, depth: int = 0) -> Iterator[float]:
             yield from _delays(value.get(key), depth + 1)
 
 
-def _said_wait(text: str) -> float | None:
+def _read_wait(text: str) -> float | None:
     for found in _SAID_WAIT.finditer(text[:4000]):
         hours, minutes, number, unit = found.groups()
         if hours or minutes or number:

@@ -69,7 +69,7 @@ class _Filler:
     def __init__(self, root: dict[str, Any], text: str, known: Collection[str]) -> None:
         self._root = root
         self._text = text
-        self._quoted = words.quoted(text)
+        self._quoted = words.find_quoted(text)
         self._numbers = words.numbers(text)
         self._names = words.names(text, known)
 

@@ -33,7 +33,7 @@ def choose(text: str, tools: Sequence[toolspec.ToolSpec]) -> list[Choice]:
     text = words.plain(text)
     chosen: list[Choice] = []
     for part, tool in _parts(text, tools):
-        arguments, missing = fill(tool.parameters, part, _known(tool))
+        arguments, missing = fill(tool.parameters, part, _words_of(tool))
         choice = Choice(tool, arguments, tuple(missing))
         if choice not in chosen:
             chosen.append(choice)
@@ -44,11 +44,11 @@ def best(text: str, tools: Sequence[toolspec.ToolSpec]) -> Choice:
     """The likeliest tool, however unlikely; of equals the first."""
     text = words.plain(text)
     tool = max(tools, key=lambda tool: _score(text, tool))
-    arguments, missing = fill(tool.parameters, text, _known(tool))
+    arguments, missing = fill(tool.parameters, text, _words_of(tool))
     return Choice(tool, arguments, tuple(missing))
 
 
-def _known(tool: toolspec.ToolSpec) -> set[str]:
+def _words_of(tool: toolspec.ToolSpec) -> set[str]:
     return {*words.stems(tool.name), *words.stems(tool.description), *_VERBS}
 
 

@@ -74,7 +74,7 @@ def tokens(text: str) -> list[str]:
     return _TOKEN.findall(text)
 
 
-def quoted(text: str) -> list[str]:
+def find_quoted(text: str) -> list[str]:
     return ["".join(found) for found in _QUOTED.findall(text)]
 
 
@@ -92,10 +92,10 @@ def expression(text: str) -> str | None:
     if not found:
         return None
     longest = re.sub(r"(?<=[\d)\s])x(?=[\d(\s])", "*", max(found, key=len))
-    return _balanced(longest)
+    return _balance(longest)
 
 
-def _balanced(text: str) -> str:
+def _balance(text: str) -> str:
     """Parentheses that belong to the sentence and not to the expression go."""
     while text.count("(") > text.count(")") and text.startswith("("):
         text = text[1:].lstrip()

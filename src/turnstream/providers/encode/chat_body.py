@@ -73,7 +73,7 @@ def body(settings: base.Settings, request: requests.ModelRequest, notes: list[st
     if request.tools:
         whole["tools"] = [tool(spec) for spec in request.tools]
     options = model_rules.fit(settings.model, settings.options, request.options, notes)
-    lost = chat_thinking.lost(history, settings.model) if quirks.get("reasoning") != "none" else []
+    lost = chat_thinking.find_lost(history, settings.model) if quirks.get("reasoning") != "none" else []
     if lost:
         if quirks.get("thinking_switch") and chat_thinking.can_rest(settings.model):
             whole["thinking"] = {"type": "disabled"}

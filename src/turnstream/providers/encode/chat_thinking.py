@@ -26,7 +26,7 @@ def members(message: messages.AssistantMessage, field: str, model: str, *, in_lo
     """Of the assistant's message. ``field`` is the quirk ``reasoning``; ``in_loop``: the user has not spoken since."""
     if field == "none" or all(part.__class__ in _SAID for part in message.parts):
         return {}
-    kept = _kept(message)
+    kept = _items_of_vendor(message)
     result: dict[str, Any] = {}
     if kept.get("reasoning_opaque"):
         result |= {"reasoning_opaque": kept["reasoning_opaque"]}
@@ -34,7 +34,7 @@ def members(message: messages.AssistantMessage, field: str, model: str, *, in_lo
     if in_loop and kept.get("thinking_blocks"):
         result["thinking_blocks"] = kept["thinking_blocks"]
     details = kept.get("reasoning_details")
-    if in_loop and details and (field == "reasoning_details" or _signed(details)):
+    if in_loop and details and (field == "reasoning_details" or _is_signed(details)):
         return {**result, "reasoning_details": details}
     usual = {"reasoning_details": "reasoning", "": "reasoning_content"}.get(field, field)
     name = str(kept.get("field") or usual)  # the vendor's own word for it, if it sent any
@@ -53,7 +53,7 @@ def demands(model: str) -> bool:
     return _DEMANDS.search(model.lower()) is not None
 
 
-def lost(history: list[dict[str, Any]], model: str) -> list[dict[str, Any]]:
+def find_lost(history: list[dict[str, Any]], model: str) -> list[dict[str, Any]]:
     """The messages with calls whose reasoning the model demands, and that a client did not keep."""
     if not demands(model):
         return []
@@ -70,7 +70,7 @@ def stand_in(lost_ones: list[dict[str, Any]]) -> None:
         message["reasoning_content"] = STAND_IN
 
 
-def _kept(message: messages.AssistantMessage) -> dict[str, Any]:
+def _items_of_vendor(message: messages.AssistantMessage) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for part in message.parts:
         if isinstance(part, messages.ProviderItem) and part.provider == "openai":
@@ -78,7 +78,7 @@ def _kept(message: messages.AssistantMessage) -> dict[str, Any]:
     return kept
 
 
-def _signed(details: Any) -> bool:
+def _is_signed(details: Any) -> bool:
     return isinstance(details, list) and any(
         isinstance(detail, dict) and (detail.get("signature") or detail.get("data")) for detail in details
     )

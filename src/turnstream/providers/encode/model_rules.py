@@ -55,7 +55,7 @@ def fit(
     options = defaults.overlaid(asked)
     changed: dict[str, Any] = {}
     extra = options.extra or {}
-    if _BIAS in extra and _BIAS not in (defaults.extra or {}) and "stop" in _refused(model, options.reasoning_effort):
+    if _BIAS in extra and _BIAS not in (defaults.extra or {}) and "stop" in _refuse(model, options.reasoning_effort):
         changed["extra"] = {name: value for name, value in extra.items() if name != _BIAS}
         notes.append(f"{_BIAS} is left out: this model refuses it.")
     effort = _fit_effort(model, options.reasoning_effort)
@@ -63,7 +63,7 @@ def fit(
         changed["reasoning_effort"] = effort
         what = f"sent as {effort}" if effort else "left out"
         notes.append(f"reasoning_effort {options.reasoning_effort} is {what}: this model does not take it.")
-    for name in _refused(model, effort):
+    for name in _refuse(model, effort):
         value = getattr(options, name)
         if value is not None and not (name == "temperature" and value == 1 and generation(model) is not None):
             changed[name] = None
@@ -72,7 +72,7 @@ def fit(
 
 
 @lru_cache(256)
-def _refused(model: str, effort: str | None) -> tuple[str, ...]:
+def _refuse(model: str, effort: str | None) -> tuple[str, ...]:
     lower, number = model.lower(), generation(model)
     if number is not None:
         calm = effort == "none" or (effort is None and (5, 1) <= number < (5, 6))

@@ -57,14 +57,14 @@ def add(api: routing.Api, asked: people.People, settings: ServerSettings, refuse
     async def look(request: Request) -> Response:
         found = await open_link(request)
         if found is None:
-            return _page(request, links.told(_GONE), 404)
+            return _page(request, links.notice_page(_GONE), 404)
         return _page(request, links.page(found))
 
     @route("POST", links.PATH + "/{code}", "Answer by a link.")
     async def act(request: Request) -> Response:
         found = await open_link(request)
         if found is None:
-            return _page(request, links.told(_GONE), 404)
+            return _page(request, links.notice_page(_GONE), 404)
         form = dict(parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True))
         if (action := form.get("action")) not in ("approve", "deny", "answer"):
             return _page(request, links.page(found), 400)
@@ -77,8 +77,8 @@ def add(api: routing.Api, asked: people.People, settings: ServerSettings, refuse
         try:
             given = await asked.answer(found, answer, request.query_params.get("by", ""))
         except errors.RequestError as error:
-            return _page(request, links.told(html.escape(error.message)), 400)
-        return _page(request, links.told("Your answer is given." if given else _GONE), 200 if given else 404)
+            return _page(request, links.notice_page(html.escape(error.message)), 400)
+        return _page(request, links.notice_page("Your answer is given." if given else _GONE), 200 if given else 404)
 
 
 _GONE = "There is nothing to answer here, or no longer."

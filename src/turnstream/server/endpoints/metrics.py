@@ -73,7 +73,7 @@ async def _enter_last(metrics: Metrics) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def served(
+async def serve(
     metrics: Metrics | None, settings: ServerSettings, port: int | None, tell: Callable[[Metrics], None]
 ) -> AsyncIterator[None]:
     """Measures the loop meanwhile, and what ``tell`` looks at; serves the metrics on a ``port`` of their own, if there

@@ -17,7 +17,7 @@ _ENCODED = ("content-encoding", "content-length", "transfer-encoding")
 Heard = Callable[[wire.Message], None]
 
 
-async def repaired(request: httpx2.Request, response: httpx2.Response, heard: Heard) -> httpx2.Response:
+async def repair(request: httpx2.Request, response: httpx2.Response, heard: Heard) -> httpx2.Response:
     """The response with messages that can be parsed, of which ``heard`` is told each answer. The answer to a request is
     made one: a server that gives another id, or none, means the request that it answers."""
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -152,10 +152,10 @@ class Process:
 
     async def _wait_for_exit(self, seconds: float) -> bool:
         """By asking: to wait for a process also waits for the end of pipes that its children hold."""
-        return await _met(lambda: self._process.returncode is not None, seconds)
+        return await _poll(lambda: self._process.returncode is not None, seconds)
 
     async def _wait_for_group(self, seconds: float) -> bool:
-        return await _met(lambda: self._process.returncode is not None and not self._has_group(), seconds)
+        return await _poll(lambda: self._process.returncode is not None and not self._has_group(), seconds)
 
     def _has_group(self) -> bool:
         if sys.platform == "win32":
@@ -227,7 +227,7 @@ async def streams(process: Process, lost: Callable[[str], None]) -> AsyncIterato
             tasks.cancel_scope.cancel()
 
 
-async def _met(condition: Callable[[], bool], seconds: float) -> bool:
+async def _poll(condition: Callable[[], bool], seconds: float) -> bool:
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
     while not condition():

@@ -61,20 +61,20 @@ class TaskCalls:
         while task.get("status") == "working":
             await asyncio.sleep(min(pause, _seconds(task.get("pollInterval"))))
             pause *= 2
-            task = await self._asked("tasks/get", id)
+            task = await self._ask_again("tasks/get", id)
             if isinstance(task.get("statusMessage"), str):
                 report(task["statusMessage"])
         if task.get("status") == "cancelled":
             raise errors.ToolError(f"The MCP server {self._name} cancelled the call.")
         try:
-            return await self._asked("tasks/result", id)
+            return await self._ask_again("tasks/result", id)
         except errors.ToolError as error:
             if task.get("status") != "failed":
                 raise
             why = task.get("statusMessage") or "the server did not say why"
             raise errors.ToolError(f"The call failed: {why}") from error
 
-    async def _asked(self, method: str, id: str) -> dict[str, Any]:
+    async def _ask_again(self, method: str, id: str) -> dict[str, Any]:
         """To ask changes nothing, so it is done again on a new session until the server answers."""
         from mcp import MCPError
 

@@ -143,7 +143,7 @@ def _client(
                 return httpx2.Response(502, request=request)
             attempt.status = response.status_code
             attempt.retry_after = retry_after(response.headers, time.time())
-            response = await http_answers.repaired(request, response, partial(_heard, watcher, attempt))
+            response = await http_answers.repair(request, response, partial(_check_message, watcher, attempt))
             if _SESSION_HEADER in request.headers and await http_answers.says_session_is_unknown(request, response):
                 _forget(watcher, attempt)
             elif response.status_code == 401:
@@ -159,7 +159,7 @@ def _client(
     return Noting(headers=dict(headers), verify=verify, auth=auth, timeout=timeout)
 
 
-def _heard(watcher: Watcher, attempt: Attempt, message: wire.Message) -> None:
+def _check_message(watcher: Watcher, attempt: Attempt, message: wire.Message) -> None:
     if wire.says_session_is_unknown(message):
         _forget(watcher, attempt)
 

@@ -57,7 +57,7 @@ class OpenApi(HttpTools):
             hooks=hooks,
         )
         self._choice = choice or Choice()
-        self._fixed = replace(fixed or Fixed(), filled=self.filled_parameters())
+        self._fixed = replace(fixed or Fixed(), filled=self.parameters_to_fill())
         self._fetching = HttpClient(replace(options, max_bytes=_LARGEST))
         self._loading = asyncio.Lock()
         self._not_before = 0.0

@@ -21,7 +21,7 @@ _BOMS = (
 )
 
 
-def decoded(data: bytes, *, html: bool = False, encoding: str | None = None) -> str:
+def decode(data: bytes, *, html: bool = False, encoding: str | None = None) -> str:
     """By the byte order mark, as UTF-8, by what an HTML page declares, as ``encoding``, else as what it looks like.
     Raises `SkippedError`."""
     for mark, marked in _BOMS:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from turnstream import errors, resources
 from turnstream.tools.retrieval.fields import Fields, Found
-from turnstream.tools.retrieval.store import Passage, Question, StoreError, quoted
+from turnstream.tools.retrieval.store import Passage, Question, StoreError, quote_problem
 from turnstream.tools.retrieval.template import Template
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class ElasticsearchStore:
             problem = f"its certificate is not accepted: {error.message}"
         except elasticsearch.ConnectionError as error:
             problem = f"it gives no answer: {error.message}"
-        raise StoreError(f"{self.url}: {quoted(problem, self._secrets)}")
+        raise StoreError(f"{self.url}: {quote_problem(problem, self._secrets)}")
 
     def _new_client(self) -> AsyncElasticsearch:
         from elasticsearch import AsyncElasticsearch

@@ -227,7 +227,7 @@ class Embeddings:
                     answer += piece
                     if len(answer) > _MOST_BYTES:
                         raise OSError("its response exceeds 256 MiB")
-                return response.status, _asked_to_wait(response.headers), bytes(answer)
+                return response.status, _read_wait(response.headers), bytes(answer)
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
             raise EmbeddingsError(f"{self._url} is not the address of a server") from error
         except TimeoutError:
@@ -284,5 +284,5 @@ def _unit(values: list[float]) -> Vector:
     return array("f", [value / length for value in values] if length else values)
 
 
-def _asked_to_wait(headers: Mapping[str, str]) -> float | None:
+def _read_wait(headers: Mapping[str, str]) -> float | None:
     return http_semantics.retry_after({name.lower(): value for name, value in headers.items()}, time.time())

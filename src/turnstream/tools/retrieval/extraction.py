@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import TypeAlias
 
 from turnstream.tools.retrieval import html, markdown, pdf
-from turnstream.tools.retrieval.decoding import decoded
+from turnstream.tools.retrieval.decoding import decode
 from turnstream.tools.retrieval.documents import Document, Section, SkippedError
 
 VERSION = 4
@@ -17,15 +17,15 @@ Reader: TypeAlias = Callable[[bytes, str, str | None], Document]
 
 
 def _text(data: bytes, name: str, encoding: str | None) -> Document:
-    return Document(name, [Section("", decoded(data, encoding=encoding))])
+    return Document(name, [Section("", decode(data, encoding=encoding))])
 
 
 def _markdown(data: bytes, name: str, encoding: str | None) -> Document:
-    return markdown.read(decoded(data, encoding=encoding), name)
+    return markdown.read(decode(data, encoding=encoding), name)
 
 
 def _html(data: bytes, name: str, encoding: str | None) -> Document:
-    return html.read(decoded(data, html=True, encoding=encoding), name)
+    return html.read(decode(data, html=True, encoding=encoding), name)
 
 
 def _pdf(data: bytes, name: str, encoding: str | None) -> Document:

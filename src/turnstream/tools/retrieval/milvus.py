@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from turnstream import errors, resources
 from turnstream.tools.retrieval.fields import Fields, Found
 from turnstream.tools.retrieval.fusion import CANDIDATES, K
-from turnstream.tools.retrieval.store import Passage, Question, StoreError, quoted
+from turnstream.tools.retrieval.store import Passage, Question, StoreError, quote_problem
 from turnstream.tools.threads import Threads
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class MilvusStore:
             problem = error.details() or error.code().name
         except TimeoutError:
             problem = f"it gave no answer within {self._timeout:g} seconds"
-        raise StoreError(f"Milvus, {self.collection}: {quoted(problem, [self._token] if self._token else [])}")
+        raise StoreError(f"Milvus, {self.collection}: {quote_problem(problem, [self._token] if self._token else [])}")
 
     async def ask_blocking(self, request: Callable[[MilvusClient], Any]) -> Any:
         """The same by the client that blocks, in a thread: the other one makes collections by what Lite lacks."""

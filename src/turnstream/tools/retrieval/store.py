@@ -42,7 +42,7 @@ class StoreError(errors.TurnstreamError):
     status = 502
 
 
-def quoted(problem: str, secrets: Iterable[str]) -> str:
+def quote_problem(problem: str, secrets: Iterable[str]) -> str:
     """What a store or its client says is wrong, on one line and without the secrets."""
     return texts.excerpt(texts.Redactor(secrets).redact(" ".join(problem.split())), _LONGEST_PROBLEM)
 

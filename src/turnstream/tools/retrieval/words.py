@@ -27,7 +27,7 @@ _WORD = re.compile(rf"{_LETTER}+(?:[-._'’/:+#@]{_LETTER}+)*[+#]*")
 _PART = re.compile(rf"{_LETTER}+")
 
 
-def spaced(text: str) -> str:
+def add_spaces(text: str) -> str:
     """The text as the index takes it."""
     text = folding.fold(text)
     return _CHARACTER.sub(r" \1 ", text) if _CHARACTER.search(text) else text
@@ -52,7 +52,7 @@ def expression(asked: Iterable[str]) -> str:
 
     Each is a quoted string, and a word has no quotes, so nothing of a question is read as syntax.
     """
-    return " OR ".join(f'"{spaced(word).strip()}"' for word in asked)
+    return " OR ".join(f'"{add_spaces(word).strip()}"' for word in asked)
 
 
 def excerpt(text: str, question: str, length: int = 300) -> str:

@@ -12,7 +12,7 @@ from turnstream import errors
 from turnstream.tools.retrieval import database, extraction, folding
 from turnstream.tools.retrieval.chunks import chunks
 from turnstream.tools.retrieval.documents import Document
-from turnstream.tools.retrieval.words import spaced
+from turnstream.tools.retrieval.words import add_spaces
 
 _ALL_WORDS = "SELECT c.id, f.title, c.heading, c.text FROM chunks c JOIN files f ON f.id = c.file"
 _WORDS = f"{_ALL_WORDS} WHERE f.path = ?"
@@ -129,7 +129,7 @@ class Writer:
         ).lastrowid
         self.connection.execute(
             "INSERT INTO words (rowid, title, heading, text) VALUES (?, ?, ?, ?)",
-            (chunk, spaced(title), spaced(heading), spaced(text)),
+            (chunk, add_spaces(title), add_spaces(heading), add_spaces(text)),
         )
 
     def _add_words_anew(self) -> None:
@@ -138,7 +138,7 @@ class Writer:
         for id, title, heading, text in self.connection.execute(_ALL_WORDS).fetchall():
             self.connection.execute(
                 "INSERT INTO words (rowid, title, heading, text) VALUES (?, ?, ?, ?)",
-                (id, spaced(title), spaced(heading), spaced(text)),
+                (id, add_spaces(title), add_spaces(heading), add_spaces(text)),
             )
 
     def _forget_words(self, path: str) -> Sequence[tuple[int]]:
@@ -146,6 +146,6 @@ class Writer:
         rows = self.connection.execute(_WORDS, (path,)).fetchall()
         self.connection.executemany(
             "INSERT INTO words (words, rowid, title, heading, text) VALUES ('delete', ?, ?, ?, ?)",
-            [(id, spaced(title), spaced(heading), spaced(text)) for id, title, heading, text in rows],
+            [(id, add_spaces(title), add_spaces(heading), add_spaces(text)) for id, title, heading, text in rows],
         )
         return [(row[0],) for row in rows]

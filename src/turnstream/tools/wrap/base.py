@@ -31,7 +31,7 @@ class _Owner:
         return self.boxes
 
     async def __aenter__(self) -> Self:
-        self._stack = await resources.opened(self._owned())
+        self._stack = await resources.open_all(self._owned())
         return self
 
     async def __aexit__(
