@@ -22,35 +22,43 @@ class Reload(Protocol):
 def add(
     api: routing.Api, live: supervisor.Supervisor, store: kept.KeptRuns, reload: Reload, refuse: refusals.Refusals
 ) -> None:
-    """`turnstream.server.routes` asks for the scope."""
-    route = routing.routes(api, refuse, "admin")
+    routing.add(api, refuse, "admin", _Admin(live, store, reload))
 
-    @route("POST", "/admin/reload", "Reload the configuration. One that is wrong changes nothing.")
-    async def load_anew(request: Request) -> Response:
+
+class _Admin:
+    """`turnstream.server.routes` asks for the scope."""
+
+    def __init__(self, live: supervisor.Supervisor, store: kept.KeptRuns, reload: Reload) -> None:
+        self._live, self._store, self._reload = live, store, reload
+
+    @routing.endpoint("POST", "/admin/reload", "Reload the configuration. One that is wrong changes nothing.")
+    async def reload_configuration(self, request: Request) -> Response:
         try:
-            fixed = await reload(spread=True)
+            fixed = await self._reload(spread=True)
         except errors.ConfigurationError as error:
             text = f"The configuration is wrong, and nothing has changed: {error.message}"
             raise errors.TurnstreamError(text, code="configuration_error", status=422) from error
         return routing.respond(request, {"object": "reload", "reloaded": True, "needs_restart": fixed})
 
-    @route("GET", "/admin/runs", "The runs of all: those that this process executes, and those that are kept.")
-    async def recent(request: Request) -> Response:
+    @routing.endpoint(
+        "GET", "/admin/runs", "The runs of all: those that this process executes, and those that are kept."
+    )
+    async def recent(self, request: Request) -> Response:
         query = request.query_params
-        found = await store.waiting.recent(
+        found = await self._store.waiting.recent(
             query.get("principal"),
             query.get("agent"),
             before=query.get("before"),
             limit=routing.limit(query.get("limit")),
         )
         whose = query.get("principal")
-        now = [_show_live(handle) for handle in live.live.values() if whose in (None, handle.principal)]
+        now = [_show_live(handle) for handle in self._live.live.values() if whose in (None, handle.principal)]
         return routing.respond(request, {"object": "list", "live": now, "data": [_show(state) for state in found]})
 
-    @route("POST", "/admin/runs/{run_id}/cancel", "End a run now, of any principal.")
-    async def cancel(request: Request) -> Response:
+    @routing.endpoint("POST", "/admin/runs/{run_id}/cancel", "End a run now, of any principal.")
+    async def cancel(self, request: Request) -> Response:
         run_id = request.path_params["run_id"]
-        if not live.end(run_id) and not await _cancel_kept(store, run_id):
+        if not self._live.end(run_id) and not await _cancel_kept(self._store, run_id):
             raise refusals.no_run(run_id)
         return routing.respond(request, {"id": run_id, "object": "run", "status": "cancelled"})
 

@@ -18,51 +18,59 @@ from turnstream.service import ServerSettings
 
 
 def add(api: routing.Api, asked: people.People, settings: ServerSettings, refuse: refusals.Refusals) -> None:
-    route = routing.routes(api, refuse, "approvals")
-    signed = links.Links(asked.runs)
+    routing.add(api, refuse, "approvals", _Approvals(asked, settings))
 
-    async def show_linked(request: Request, found: people.Found) -> dict[str, Any]:
-        base_url = proxies.base_url(request.scope, settings)
-        return {**show(found), "link": await signed.make(found, base_url, scopes.principal(request.scope).name)}
 
-    @route("GET", "/v1/approvals", "The open questions that you may answer, the newest first.")
-    async def listed(request: Request) -> Response:
-        found = await asked.open_questions(scopes.principal(request.scope))
+class _Approvals:
+    """Each finds the questions that its caller may answer."""
+
+    def __init__(self, asked: people.People, settings: ServerSettings) -> None:
+        self._asked, self._settings, self._links = asked, settings, links.Links(asked.runs)
+
+    async def _show_linked(self, request: Request, found: people.Found) -> dict[str, Any]:
+        base_url = proxies.base_url(request.scope, self._settings)
+        return {**show(found), "link": await self._links.make(found, base_url, scopes.principal(request.scope).name)}
+
+    @routing.endpoint("GET", "/v1/approvals", "The open questions that you may answer, the newest first.")
+    async def listed(self, request: Request) -> Response:
+        found = await self._asked.open_questions(scopes.principal(request.scope))
         listed_now = found[: routing.limit(request.query_params.get("limit"))]
-        shown = [await show_linked(request, each) for each in listed_now]
+        shown = [await self._show_linked(request, each) for each in listed_now]
         return routing.respond(request, {"object": "list", "data": shown})
 
-    @route("GET", "/v1/approvals/{code}", "One open question.")
-    async def get(request: Request) -> Response:
-        return routing.respond(request, await show_linked(request, await find(asked, request)))
+    @routing.endpoint("GET", "/v1/approvals/{code}", "One open question.")
+    async def get(self, request: Request) -> Response:
+        return routing.respond(request, await self._show_linked(request, await find(self._asked, request)))
 
-    @route("POST", "/v1/approvals/{code}", "Answer an open question.")
-    async def answer(request: Request) -> Response:
-        found = await find(asked, request)
+    @routing.endpoint("POST", "/v1/approvals/{code}", "Answer an open question.")
+    async def answer(self, request: Request) -> Response:
+        found = await find(self._asked, request)
         body = bodies.decode(await request.body(), api_bodies.Reply)
         given = read(api_bodies.Answer(found.ask.code, body.action, body.arguments, body.value, body.text, body.reason))
-        if not await asked.answer(found, given, scopes.principal(request.scope).name):
+        if not await self._asked.answer(found, given, scopes.principal(request.scope).name):
             raise no_question(found.ask.code)
         return routing.respond(request, {"code": found.ask.code, "object": "approval", "answered": True})
 
-    async def open_link(request: Request) -> people.Found | None:
+    async def _open_link(self, request: Request) -> people.Found | None:
         """The question that the link is for, if it is good and the question open."""
         query, code = request.query_params, request.path_params["code"]
         given = [query.get(name, "") for name in ("run", "by", "until", "signature")]
-        if not await signed.check(given[0], code, *given[1:]):
+        if not await self._links.check(given[0], code, *given[1:]):
             return None
-        return await asked.find_in(given[0], code)
+        return await self._asked.find_in(given[0], code)
 
-    @route("GET", links.PATH + "/{code}", "The page of a link: an open question, and a form that answers it.")
-    async def look(request: Request) -> Response:
-        found = await open_link(request)
+    @routing.endpoint(
+        "GET", links.PATH + "/{code}", "The page of a link: an open question, and a form that answers it."
+    )
+    async def look(self, request: Request) -> Response:
+        found = await self._open_link(request)
         if found is None:
             return _page(request, links.notice_page(_GONE), 404)
         return _page(request, links.page(found))
 
-    @route("POST", links.PATH + "/{code}", "Answer by a link.")
-    async def act(request: Request) -> Response:
-        found = await open_link(request)
+    @routing.endpoint("POST", links.PATH + "/{code}", "Answer by a link.")
+    async def act(self, request: Request) -> Response:
+        found = await self._open_link(request)
         if found is None:
             return _page(request, links.notice_page(_GONE), 404)
         form = dict(parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True))
@@ -75,7 +83,7 @@ def add(api: routing.Api, asked: people.People, settings: ServerSettings, refuse
             reason=form.get("reason", ""),
         )
         try:
-            given = await asked.answer(found, answer, request.query_params.get("by", ""))
+            given = await self._asked.answer(found, answer, request.query_params.get("by", ""))
         except errors.RequestError as error:
             return _page(request, links.notice_page(html.escape(error.message)), 400)
         return _page(request, links.notice_page("Your answer is given." if given else _GONE), 200 if given else 404)

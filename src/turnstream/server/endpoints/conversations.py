@@ -24,78 +24,92 @@ Read: TypeAlias = Callable[[int, int], Awaitable[Sequence[messages.Message]]]
 
 
 def add(api: routing.Api, service: Service, kept: conversations.Conversations, refuse: refusals.Refusals) -> None:
-    route = routing.routes(api, refuse, "conversations")
-    threads = kept.threads
+    routing.add(api, refuse, "conversations", _Conversations(service, kept))
 
-    async def find(request: Request) -> protocols.Thread:
+
+class _Conversations:
+    """Each finds the conversations of its caller."""
+
+    def __init__(self, service: Service, kept: conversations.Conversations) -> None:
+        self._service, self._kept, self._threads = service, kept, kept.threads
+
+    async def _find(self, request: Request) -> protocols.Thread:
         id, principal = request.path_params["conversation_id"], scopes.principal(request.scope)
-        for agent in (*service.agents_of(principal), conversations.NOBODY):
-            if (thread := await threads.get(protocols.ThreadKey(principal.name, agent, id))) is not None:
+        for agent in (*self._service.agents_of(principal), conversations.NOBODY):
+            if (thread := await self._threads.get(protocols.ThreadKey(principal.name, agent, id))) is not None:
                 return thread
         raise conversations.not_found(id)
 
-    @route("POST", "/v1/conversations", "Begin a conversation that the server keeps.")
-    async def create(request: Request) -> Response:
-        if not kept.keeps:
+    @routing.endpoint("POST", "/v1/conversations", "Begin a conversation that the server keeps.")
+    async def create(self, request: Request) -> Response:
+        if not self._kept.keeps:
             text = "This server keeps no conversations: its `store` is none."
             raise errors.RequestError(text, code="conversations_not_kept", status=501)
         body = bodies.decode(await request.body() or b"{}", api_bodies.ConversationBody)
         key = protocols.ThreadKey(scopes.principal(request.scope).name, conversations.NOBODY, conversations.new_id())
         given, metadata = _read(body.items or ()), _metadata(body)
-        await threads.append(key, given, at=0)
-        await threads.annotate(key, metadata)
-        return routing.respond(request, _show(await find_key(key)))
+        await self._threads.append(key, given, at=0)
+        await self._threads.annotate(key, metadata)
+        return routing.respond(request, _show(await self._find_key(key)))
 
-    async def find_key(key: protocols.ThreadKey) -> protocols.Thread:
-        if (thread := await threads.get(key)) is None:
+    async def _find_key(self, key: protocols.ThreadKey) -> protocols.Thread:
+        if (thread := await self._threads.get(key)) is None:
             raise conversations.not_found(key.id)
         return thread
 
-    @route("GET", "/v1/conversations/{conversation_id}", "A conversation and what its client has noted about it.")
-    async def retrieve(request: Request) -> Response:
-        return routing.respond(request, _show(await find(request)))
+    @routing.endpoint(
+        "GET", "/v1/conversations/{conversation_id}", "A conversation and what its client has noted about it."
+    )
+    async def retrieve(self, request: Request) -> Response:
+        return routing.respond(request, _show(await self._find(request)))
 
-    @route("POST", "/v1/conversations/{conversation_id}", "Note something else about a conversation.")
-    async def update(request: Request) -> Response:
-        thread = await find(request)
+    @routing.endpoint("POST", "/v1/conversations/{conversation_id}", "Note something else about a conversation.")
+    async def update(self, request: Request) -> Response:
+        thread = await self._find(request)
         metadata = _metadata(bodies.decode(await request.body(), api_bodies.ConversationBody))
-        await threads.annotate(thread.key, metadata)
-        return routing.respond(request, _show(await find_key(thread.key)))
+        await self._threads.annotate(thread.key, metadata)
+        return routing.respond(request, _show(await self._find_key(thread.key)))
 
-    @route("DELETE", "/v1/conversations/{conversation_id}", "Forget a conversation, its items and its responses.")
-    async def delete(request: Request) -> Response:
-        thread = await find(request)
-        await threads.delete(thread.key)
+    @routing.endpoint(
+        "DELETE", "/v1/conversations/{conversation_id}", "Forget a conversation, its items and its responses."
+    )
+    async def delete(self, request: Request) -> Response:
+        thread = await self._find(request)
+        await self._threads.delete(thread.key)
         return routing.respond(request, {"id": thread.key.id, "object": "conversation.deleted", "deleted": True})
 
-    @route("GET", "/v1/conversations/{conversation_id}/items", "The items of a conversation, the newest first.")
-    async def list_items(request: Request) -> Response:
-        thread = await find(request)
-        return routing.respond(request, await page(request, threads, thread.key, thread.length))
+    @routing.endpoint(
+        "GET", "/v1/conversations/{conversation_id}/items", "The items of a conversation, the newest first."
+    )
+    async def list_items(self, request: Request) -> Response:
+        thread = await self._find(request)
+        return routing.respond(request, await page(request, self._threads, thread.key, thread.length))
 
-    @route("POST", "/v1/conversations/{conversation_id}/items", "Add items to a conversation.")
-    async def create_items(request: Request) -> Response:
-        thread = await find(request)
+    @routing.endpoint("POST", "/v1/conversations/{conversation_id}/items", "Add items to a conversation.")
+    async def create_items(self, request: Request) -> Response:
+        thread = await self._find(request)
         given = _read(bodies.decode(await request.body(), api_bodies.ItemsBody).items)
-        length = await threads.append(thread.key, given)
+        length = await self._threads.append(thread.key, given)
         made = [items.items_of(thread.key.id, n, each) for n, each in enumerate(given, length - len(given))]
         return routing.respond(request, _list([item.shown for each in made for item in each], False))
 
-    @route("GET", "/v1/conversations/{conversation_id}/items/{item_id}", "One item of a conversation.")
-    async def retrieve_item(request: Request) -> Response:
-        _, _, _, item = await find_item(request)
+    @routing.endpoint("GET", "/v1/conversations/{conversation_id}/items/{item_id}", "One item of a conversation.")
+    async def retrieve_item(self, request: Request) -> Response:
+        _, _, _, item = await self._find_item(request)
         return routing.respond(request, item.shown)
 
-    @route("DELETE", "/v1/conversations/{conversation_id}/items/{item_id}", "Forget one item of a conversation.")
-    async def delete_item(request: Request) -> Response:
-        thread, n, message, item = await find_item(request)
-        await threads.replace(thread.key, n, items.without(message, item))
+    @routing.endpoint(
+        "DELETE", "/v1/conversations/{conversation_id}/items/{item_id}", "Forget one item of a conversation."
+    )
+    async def delete_item(self, request: Request) -> Response:
+        thread, n, message, item = await self._find_item(request)
+        await self._threads.replace(thread.key, n, items.without(message, item))
         return routing.respond(request, _show(thread))
 
-    async def find_item(request: Request) -> tuple[protocols.Thread, int, messages.Message, items.Item]:
-        thread, id = await find(request), request.path_params["item_id"]
+    async def _find_item(self, request: Request) -> tuple[protocols.Thread, int, messages.Message, items.Item]:
+        thread, id = await self._find(request), request.path_params["item_id"]
         n = items.place_of(id)
-        for message in [] if n is None else await threads.read(thread.key, after=n, limit=1):
+        for message in [] if n is None else await self._threads.read(thread.key, after=n, limit=1):
             for item in items.items_of(thread.key.id, n or 0, message):
                 if item.id == id:
                     return thread, n or 0, message, item

@@ -17,59 +17,68 @@ _DIALECT = openai_responses.Responses.name
 def add(
     api: routing.Api, service: Service, store: kept.KeptRuns, threads: protocols.Threads, refuse: refusals.Refusals
 ) -> None:
-    route = routing.routes(api, refuse, "responses")
+    routing.add(api, refuse, "responses", _Responses(service, store, threads, refuse))
 
-    async def find(request: Request) -> protocols.RunState:
+
+class _Responses:
+    """Each finds the responses of its caller."""
+
+    def __init__(
+        self, service: Service, store: kept.KeptRuns, threads: protocols.Threads, refuse: refusals.Refusals
+    ) -> None:
+        self._service, self._store, self._threads, self._refuse = service, store, threads, refuse
+
+    async def _find(self, request: Request) -> protocols.RunState:
         id, principal = request.path_params["response_id"], scopes.principal(request.scope)
         run_id = id.removeprefix(responses_kept.PREFIX) if id.startswith(responses_kept.PREFIX) else ""
-        for agent in service.agents_of(principal):
-            state = await threads.run(principal.name, agent, run_id)
+        for agent in self._service.agents_of(principal):
+            state = await self._threads.run(principal.name, agent, run_id)
             if state is not None and state.dialect == _DIALECT:
                 return state
         text = f"Response with id '{id[:100]}' not found."
         raise errors.RequestError(text, param="response_id", code="response_not_found", status=404)
 
-    @route("GET", "/v1/responses/{response_id}", "A response as it stands, or its stream again.")
-    async def retrieve(request: Request) -> Response:
-        state = await find(request)
+    @routing.endpoint("GET", "/v1/responses/{response_id}", "A response as it stands, or its stream again.")
+    async def retrieve(self, request: Request) -> Response:
+        state = await self._find(request)
         if request.query_params.get("stream", "").lower() != "true":
-            return replies.respond(request.scope, base.Reply(200, await _load_shown(store, state)))
-        exchange = await _exchange(store, state)
+            return replies.respond(request.scope, base.Reply(200, await _load_shown(self._store, state)))
+        exchange = await _exchange(self._store, state)
         if exchange is None:
             text = "stream: only a response of the background can be streamed again, and not for ever."
             raise errors.RequestError(text, param="stream", code="invalid_value")
         given = request.query_params.get("starting_after")
         seen = 0 if given is None else routing.number(given, "starting_after") + 1
-        await store.runs.check(state.id, 0)
-        watching = store.watch(state.id, state.agent, _DIALECT)
-        return deliver.Again(watching, resume.Rest(exchange, seen), service.settings, refuse)
+        await self._store.runs.check(state.id, 0)
+        watching = self._store.watch(state.id, state.agent, _DIALECT)
+        return deliver.Again(watching, resume.Rest(exchange, seen), self._service.settings, self._refuse)
 
-    @route("POST", "/v1/responses/{response_id}/cancel", "End a response of the background.")
-    async def cancel(request: Request) -> Response:
-        state = await find(request)
+    @routing.endpoint("POST", "/v1/responses/{response_id}/cancel", "End a response of the background.")
+    async def cancel(self, request: Request) -> Response:
+        state = await self._find(request)
         if not state.body:
             text = "Only a response of the background can be cancelled."
             raise errors.RequestError(text, param="response_id", code="invalid_value")
-        await store.runs.cancel(state.principal, state.id)
-        return replies.respond(request.scope, base.Reply(200, await _load_shown(store, state)))
+        await self._store.runs.cancel(state.principal, state.id)
+        return replies.respond(request.scope, base.Reply(200, await _load_shown(self._store, state)))
 
-    @route("GET", "/v1/responses/{response_id}/input_items", "What a response answers, the last item first.")
-    async def input_items(request: Request) -> Response:
-        state = await find(request)
+    @routing.endpoint("GET", "/v1/responses/{response_id}/input_items", "What a response answers, the last item first.")
+    async def input_items(self, request: Request) -> Response:
+        state = await self._find(request)
         key = protocols.ThreadKey(state.principal, state.agent, state.thread or "")
         if state.length is not None:
             given = state.length - (state.outputs or 0)
-            return routing.respond(request, await conversations.page(request, threads, key, given))
-        exchange = await _exchange(store, state)
+            return routing.respond(request, await conversations.page(request, self._threads, key, given))
+        exchange = await _exchange(self._store, state)
         said = () if exchange is None else exchange.request.messages
         return routing.respond(request, await conversations.page_of(request, state.id, said))
 
-    @route("DELETE", "/v1/responses/{response_id}", "Forget a response.")
-    async def delete(request: Request) -> Response:
-        state = await find(request)
-        if not store.has_runs:
+    @routing.endpoint("DELETE", "/v1/responses/{response_id}", "Forget a response.")
+    async def delete(self, request: Request) -> Response:
+        state = await self._find(request)
+        if not self._store.has_runs:
             raise errors.RequestError("This server keeps responses in memory alone.", code="runs_not_kept", status=501)
-        await store.runs.delete(state.principal, state.id)
+        await self._store.runs.delete(state.principal, state.id)
         return routing.respond(
             request, {"id": request.path_params["response_id"], "object": "response", "deleted": True}
         )

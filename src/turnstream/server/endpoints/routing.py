@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +15,7 @@ from turnstream.server import refusals, replies
 
 MOST_LISTED = 100
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
+Method = TypeVar("Method", bound=Callable[..., Awaitable[Response]])
 
 
 class Row(NamedTuple):
@@ -58,23 +59,33 @@ class Api:
         return made
 
 
-def routes(api: Api, refuse: refusals.Refusals, tag: str) -> Callable[[str, str, str], Callable[[Endpoint], None]]:
-    """A decorator of endpoints: method, path, what it does."""
+def endpoint(method: str, path: str, summary: str) -> Callable[[Method], Method]:
+    """A decorator of methods that take a request: they are endpoints of a class that `add` is given."""
 
-    def route(method: str, path: str, summary: str) -> Callable[[Endpoint], None]:
-        def register(endpoint: Endpoint) -> None:
-            async def answer(request: Request) -> Response:
-                try:
-                    return await endpoint(request)
-                except errors.TurnstreamError as error:
-                    return refuse(request.scope, error)
+    def mark(function: Method) -> Method:
+        function.__dict__["endpoint"] = (method, path, summary)
+        return function
 
-            answer.__name__ = endpoint.__name__
-            api.describe(path, answer, method, summary, tag)
+    return mark
 
-        return register
 
-    return route
+def add(api: Api, refuse: refusals.Refusals, tag: str, endpoints: object) -> None:
+    """All endpoints of the object, in their order. What they raise is answered in OpenAI's form."""
+    for name, function in vars(type(endpoints)).items():
+        if (marked := getattr(function, "endpoint", None)) is not None:
+            method, path, summary = marked
+            api.describe(path, _answer(getattr(endpoints, name), refuse), method, summary, tag)
+
+
+def _answer(respond_to: Endpoint, refuse: refusals.Refusals) -> Endpoint:
+    async def answer(request: Request) -> Response:
+        try:
+            return await respond_to(request)
+        except errors.TurnstreamError as error:
+            return refuse(request.scope, error)
+
+    answer.__name__ = getattr(respond_to, "__name__", "answer")
+    return answer
 
 
 def respond(request: Request, body: dict[str, Any]) -> Response:

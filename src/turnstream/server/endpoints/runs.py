@@ -22,20 +22,34 @@ def add(
     settings: ServerSettings,
     refuse: refusals.Refusals,
 ) -> None:
-    route = routing.routes(api, refuse, "runs")
+    routing.add(api, refuse, "runs", _Runs(live, store, asked, settings, refuse))
 
-    @route("POST", "/v1/runs/{run_id}/cancel", "End a run now.")
-    async def cancel(request: Request) -> Response:
+
+class _Runs:
+    """Each finds the runs of its caller."""
+
+    def __init__(
+        self,
+        live: supervisor.Supervisor,
+        store: kept.KeptRuns,
+        asked: people.People,
+        settings: ServerSettings,
+        refuse: refusals.Refusals,
+    ) -> None:
+        self._live, self._store, self._asked, self._settings, self._refuse = live, store, asked, settings, refuse
+
+    @routing.endpoint("POST", "/v1/runs/{run_id}/cancel", "End a run now.")
+    async def cancel(self, request: Request) -> Response:
         run_id, principal = request.path_params["run_id"], scopes.principal(request.scope)
-        if not live.cancel(run_id, principal) and not await store.cancel(principal.name, run_id):
+        if not self._live.cancel(run_id, principal) and not await self._store.cancel(principal.name, run_id):
             raise refusals.no_run(run_id)
         return routing.respond(request, {"id": run_id, "object": "run", "status": "cancelled"})
 
-    @route("GET", "/v1/runs", "The runs that are kept, the newest first.")
-    async def recent(request: Request) -> Response:
+    @routing.endpoint("GET", "/v1/runs", "The runs that are kept, the newest first.")
+    async def recent(self, request: Request) -> Response:
         query = request.query_params
         principal = scopes.principal(request.scope)
-        found = await store.runs.recent(
+        found = await self._store.runs.recent(
             principal.name,
             query.get("agent"),
             thread=query.get("thread"),
@@ -45,57 +59,65 @@ def add(
         data = [native.show(state) for state in found if principal.may_use(state.agent)]
         return routing.respond(request, {"object": "list", "data": data})
 
-    @route("GET", "/v1/runs/{run_id}", "A run that is kept, with its tool calls as long as its events are stored.")
-    async def get(request: Request) -> Response:
-        state = await _find(store, request)
-        calls = native.show_calls(await store.waiting.log(state.id))
+    @routing.endpoint(
+        "GET", "/v1/runs/{run_id}", "A run that is kept, with its tool calls as long as its events are stored."
+    )
+    async def get(self, request: Request) -> Response:
+        state = await _find(self._store, request)
+        calls = native.show_calls(await self._store.waiting.log(state.id))
         return routing.respond(request, {**native.show(state), "calls": calls})
 
-    @route("DELETE", "/v1/runs/{run_id}", "Forget a run and its events; one that has not ended is ended.")
-    async def delete(request: Request) -> Response:
-        state = await _find(store, request)
-        await store.waiting.cancel(state.principal, state.id)
-        await store.waiting.delete(state.principal, state.id)
+    @routing.endpoint("DELETE", "/v1/runs/{run_id}", "Forget a run and its events; one that has not ended is ended.")
+    async def delete(self, request: Request) -> Response:
+        state = await _find(self._store, request)
+        await self._store.waiting.cancel(state.principal, state.id)
+        await self._store.waiting.delete(state.principal, state.id)
         return routing.respond(request, {"id": state.id, "object": "run", "deleted": True})
 
-    @route("POST", "/v1/runs/{run_id}/answer", "Answer what a run waits for: results of calls, and decisions.")
-    async def answer(request: Request) -> Response:
+    @routing.endpoint(
+        "POST", "/v1/runs/{run_id}/answer", "Answer what a run waits for: results of calls, and decisions."
+    )
+    async def answer(self, request: Request) -> Response:
         principal = scopes.principal(request.scope)
         body = bodies.decode(await request.body(), api_bodies.AnswerBody)
         if not body.answers:
-            state = await _find(store, request)
+            state = await _find(self._store, request)
             answered = answers.read(body, state.ending, by=principal.name)
-            asked.check(state, answered, principal)
-            if not await store.waiting.answer(state.principal, state.id, answered):
+            self._asked.check(state, answered, principal)
+            if not await self._store.waiting.answer(state.principal, state.id, answered):
                 raise _not_waiting(state.id)
-            return routing.respond(request, native.show(await _find(store, request)))
+            return routing.respond(request, native.show(await _find(self._store, request)))
         run_id, state_after = request.path_params["run_id"], None
         for each in body.answers:
-            found = await asked.find(each.code, principal)
+            found = await self._asked.find(each.code, principal)
             if found is None or found.state.id != run_id:
                 raise approvals.no_question(each.code)
-            if not await asked.answer(found, approvals.read(each), principal.name):
+            if not await self._asked.answer(found, approvals.read(each), principal.name):
                 raise _not_waiting(run_id)
-            state_after = await store.waiting.get(found.state.principal, run_id)
+            state_after = await self._store.waiting.get(found.state.principal, run_id)
         return routing.respond(request, {} if state_after is None else native.show(state_after))
 
-    @route("GET", "/v1/runs/{run_id}/events", "The events of a run, from its first or behind `after`, to its end.")
-    async def follow(request: Request) -> Response:
-        state = await _find(store, request)
+    @routing.endpoint(
+        "GET", "/v1/runs/{run_id}/events", "The events of a run, from its first or behind `after`, to its end."
+    )
+    async def follow(self, request: Request) -> Response:
+        state = await _find(self._store, request)
         after = _position(request)
-        await store.waiting.check(state.id, after)
-        watching = store.watch(state.id, state.agent, after=after)
-        return deliver.Again(watching, native.View(after), settings, refuse)
+        await self._store.waiting.check(state.id, after)
+        watching = self._store.watch(state.id, state.agent, after=after)
+        return deliver.Again(watching, native.View(after), self._settings, self._refuse)
 
-    @route("GET", "/v1/runs/{run_id}/stream", "The answer of a run in the protocol that it was asked for in, again.")
-    async def stream(request: Request) -> Response:
-        state = await _find(store, request)
+    @routing.endpoint(
+        "GET", "/v1/runs/{run_id}/stream", "The answer of a run in the protocol that it was asked for in, again."
+    )
+    async def stream(self, request: Request) -> Response:
+        state = await _find(self._store, request)
         after = resume.position(request.query_params, request.headers)
-        await store.waiting.check(state.id, 0)
-        again = await store.again(state, lambda exchange, _: resume.Rest(exchange, after), skips=after is None)
+        await self._store.waiting.check(state.id, 0)
+        again = await self._store.again(state, lambda exchange, _: resume.Rest(exchange, after), skips=after is None)
         if again is None:
             raise errors.LogExpiredError("The events of this run are not stored.")
-        return deliver.Again(*again, settings, refuse)
+        return deliver.Again(*again, self._settings, self._refuse)
 
 
 async def _find(store: kept.KeptRuns, request: Request) -> protocols.RunState:

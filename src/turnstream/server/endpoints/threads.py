@@ -18,22 +18,29 @@ from turnstream.service import Service
 
 
 def add(api: routing.Api, service: Service, store: protocols.Threads, refuse: refusals.Refusals) -> None:
-    route = routing.routes(api, refuse, "threads")
+    routing.add(api, refuse, "threads", _Threads(service, store))
 
-    def key(request: Request) -> protocols.ThreadKey:
+
+class _Threads:
+    """Each finds what is kept under its caller."""
+
+    def __init__(self, service: Service, store: protocols.Threads) -> None:
+        self._service, self._store = service, store
+
+    def _key(self, request: Request) -> protocols.ThreadKey:
         """Under who asks, and the agent that the query names; the first one without."""
         principal = scopes.principal(request.scope)
-        agents = service.agents_of(principal)
+        agents = self._service.agents_of(principal)
         agent = request.query_params.get("agent") or next(iter(agents), "")
         if agent not in agents:
             raise refusals.no_agent(agent, agents)
         return protocols.ThreadKey(principal.name, agent, request.path_params["thread_id"])
 
-    @route("GET", "/v1/threads", "Conversations that are kept, the last changed first.")
-    async def recent(request: Request) -> Response:
+    @routing.endpoint("GET", "/v1/threads", "Conversations that are kept, the last changed first.")
+    async def recent(self, request: Request) -> Response:
         principal, query = scopes.principal(request.scope), request.query_params
-        agents = service.agents_of(principal)
-        found = await store.recent(
+        agents = self._service.agents_of(principal)
+        found = await self._store.recent(
             principal.name,
             query.get("agent"),
             before=query.get("before"),
@@ -42,31 +49,32 @@ def add(api: routing.Api, service: Service, store: protocols.Threads, refuse: re
         data = [show(thread) for thread in found if thread.key.agent in agents]
         return routing.respond(request, {"object": "list", "data": data})
 
-    @route("GET", "/v1/threads/{thread_id}", "A conversation: its title and length.")
-    async def get(request: Request) -> Response:
-        return routing.respond(request, show(await _find(store, key(request))))
+    @routing.endpoint("GET", "/v1/threads/{thread_id}", "A conversation: its title and length.")
+    async def get(self, request: Request) -> Response:
+        return routing.respond(request, show(await _find(self._store, self._key(request))))
 
-    @route("POST", "/v1/threads/{thread_id}", "Give a conversation a title.")
-    async def rename(request: Request) -> Response:
+    @routing.endpoint("POST", "/v1/threads/{thread_id}", "Give a conversation a title.")
+    async def rename(self, request: Request) -> Response:
         body = bodies.decode(await request.body(), api_bodies.ThreadBody)
-        if not await store.rename(key(request), body.title):
-            raise _no_thread(key(request).id)
-        return routing.respond(request, show(await _find(store, key(request))))
+        if not await self._store.rename(self._key(request), body.title):
+            raise _no_thread(self._key(request).id)
+        return routing.respond(request, show(await _find(self._store, self._key(request))))
 
-    @route("GET", "/v1/threads/{thread_id}/messages", "The messages, in order.")
-    async def read(request: Request) -> Response:
-        thread, after = await _find(store, key(request)), routing.number(request.query_params.get("after"), "after")
+    @routing.endpoint("GET", "/v1/threads/{thread_id}/messages", "The messages, in order.")
+    async def read(self, request: Request) -> Response:
+        thread = await _find(self._store, self._key(request))
+        after = routing.number(request.query_params.get("after"), "after")
         count = routing.limit(request.query_params.get("limit"), default=routing.MOST_LISTED)
-        found = await store.read(thread.key, after=after, limit=count)
+        found = await self._store.read(thread.key, after=after, limit=count)
         data = [{"n": n, **show_message(message)} for n, message in enumerate(found, after)]
         return routing.respond(request, {"object": "list", "data": data, "has_more": after + len(data) < thread.length})
 
-    @route("POST", "/v1/threads/{thread_id}/fork", "A new conversation that begins like this one.")
-    async def fork(request: Request) -> Response:
+    @routing.endpoint("POST", "/v1/threads/{thread_id}/fork", "A new conversation that begins like this one.")
+    async def fork(self, request: Request) -> Response:
         body = bodies.decode(await request.body(), api_bodies.ForkBody)
         id = body.id or f"thread_{os.urandom(12).hex()}"
         try:
-            made = await store.fork(key(request), body.length, id)
+            made = await self._store.fork(self._key(request), body.length, id)
         except protocols.MovedError:
             made = None
         if made is None:
@@ -74,26 +82,26 @@ def add(api: routing.Api, service: Service, store: protocols.Threads, refuse: re
             raise errors.RequestError(text, param="length", code="cannot_fork", status=409)
         return routing.respond(request, show(made))
 
-    @route("POST", "/v1/threads/{thread_id}/rewind", "Forget all but the first messages of a conversation.")
-    async def rewind(request: Request) -> Response:
+    @routing.endpoint("POST", "/v1/threads/{thread_id}/rewind", "Forget all but the first messages of a conversation.")
+    async def rewind(self, request: Request) -> Response:
         body = bodies.decode(await request.body(), api_bodies.ForkBody)
-        if body.length < 0 or not await store.rewind(key(request), body.length):
-            raise _no_thread(key(request).id)
-        return routing.respond(request, show(await _find(store, key(request))))
+        if body.length < 0 or not await self._store.rewind(self._key(request), body.length):
+            raise _no_thread(self._key(request).id)
+        return routing.respond(request, show(await _find(self._store, self._key(request))))
 
-    @route("DELETE", "/v1/threads/{thread_id}", "Forget a conversation and its runs.")
-    async def delete(request: Request) -> Response:
-        if not await store.delete(key(request)):
-            raise _no_thread(key(request).id)
-        return routing.respond(request, {"id": key(request).id, "object": "thread", "deleted": True})
+    @routing.endpoint("DELETE", "/v1/threads/{thread_id}", "Forget a conversation and its runs.")
+    async def delete(self, request: Request) -> Response:
+        if not await self._store.delete(self._key(request)):
+            raise _no_thread(self._key(request).id)
+        return routing.respond(request, {"id": self._key(request).id, "object": "thread", "deleted": True})
 
-    @route("DELETE", "/v1/threads", "Delete everything that is stored for the caller.")
-    async def erase(request: Request) -> Response:
+    @routing.endpoint("DELETE", "/v1/threads", "Delete everything that is stored for the caller.")
+    async def erase(self, request: Request) -> Response:
         principal = scopes.principal(request.scope)
         if principal.agents is not None:
             message = "This key opens some agents, and not what all of them have kept."
             raise errors.TurnstreamError(message, code="forbidden", status=403)
-        count = await store.erase(principal.name)
+        count = await self._store.erase(principal.name)
         return routing.respond(request, {"object": "thread", "deleted": count})
 
 
