@@ -57,30 +57,33 @@ def index(
 
     Example: turnstream index docs
     """
-    import codecs
     import logging
 
+    is_configuration = path.suffix in _CONFIGURATIONS
+    for option, given in (("--into", into), ("--to", to)):
+        if is_configuration and given is not None:
+            raise errors.ConfigurationError(f"{option} goes with a folder, not with a configuration")
     if encoding is not None:
-        try:
-            codecs.lookup(encoding)
-        except LookupError:
-            raise errors.ConfigurationError(f"--encoding: unknown encoding {encoding!r}") from None
+        _check_encoding(encoding)
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # a broken file is told of in our own words
-    if into is not None:
-        if path.suffix in _CONFIGURATIONS:
-            raise errors.ConfigurationError("--into goes with a folder, not with a configuration")
-        _index(path, to, None, max_size, quiet, encoding)
-        _fill(path, to, into, tool, quiet)
-        return
-    if path.suffix not in _CONFIGURATIONS:
-        _index(path, to, None, max_size, quiet, encoding)
-        return
-    if to is not None:
-        raise errors.ConfigurationError("--to goes with a folder, not with a configuration")
-    from turnstream.config import indexes
+    if is_configuration:
+        from turnstream.config import indexes
 
-    for folder, embeddings in indexes.find_folders(path):
-        _index(folder, None, embeddings, max_size, quiet, encoding)
+        for folder, embeddings in indexes.find_folders(path):
+            _index(folder, None, embeddings, max_size, quiet, encoding)
+        return
+    _index(path, to, None, max_size, quiet, encoding)
+    if into is not None:
+        _fill(path, to, into, tool, quiet)
+
+
+def _check_encoding(name: str) -> None:
+    import codecs
+
+    try:
+        codecs.lookup(name)
+    except LookupError:
+        raise errors.ConfigurationError(f"--encoding: unknown encoding {name!r}") from None
 
 
 def _index(

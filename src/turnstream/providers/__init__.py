@@ -55,9 +55,8 @@ def model(
     if not colon or not wanted:
         raise errors.ConfigurationError(f"A model is named provider:model, such as openai:gpt-5-mini; {name!r} is not.")
 
-    from turnstream.providers import base, catalogue
-    from turnstream.providers.encode import model_rules
-    from turnstream.providers.transport import connections, http
+    from turnstream.providers import base
+    from turnstream.providers.transport import connections
 
     environ = connections.environment() if environ is None else environ
     given = base.Settings(
@@ -69,19 +68,35 @@ def model(
         quirks=dict(quirks or {}),
         web_search=web_search,
     )
+    return _model(provider, given, environ, client, timeouts or {}, retries)
+
+
+def _model(
+    provider: str,
+    given: base.Settings,
+    environ: Mapping[str, str],
+    client: Client | None,
+    timeouts: Mapping[str, float],
+    retries: int,
+) -> HttpModel | TextMode:
+    """The model of a row of the catalogue, with what is ``given`` and, for the rest, what the environment has."""
+    from turnstream.providers import base, catalogue
+    from turnstream.providers.encode import model_rules
+    from turnstream.providers.transport import http
+
     row = _row(provider)
     speaker = row.provider
-    if web_search and not speaker.web_search:
+    if given.web_search and not speaker.web_search:
         raise _no_search(provider)
     complete = speaker.settings or functools.partial(catalogue.complete, provider)
     settings = _with_key_file(speaker, complete(given, environ), environ)
     own_address = row.base_url or speaker.base_url or settings.base_url
     http_model = http.HttpModel(
-        name,
+        f"{provider}:{given.model}",
         speaker,
         settings,
         client=client,
-        timeouts=base.Timeouts(**{**model_rules.patience(wanted), **(timeouts or {})}),
+        timeouts=base.Timeouts(**{**model_rules.patience(given.model), **timeouts}),
         max_retries=retries,
         priced=settings.base_url == own_address,
     )

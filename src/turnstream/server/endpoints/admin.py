@@ -32,7 +32,7 @@ class _Admin:
         self._live, self._store, self._reload = live, store, reload
 
     @routing.endpoint("POST", "/admin/reload", "Reload the configuration. One that is wrong changes nothing.")
-    async def reload_configuration(self, request: Request) -> Response:
+    async def load_anew(self, request: Request) -> Response:
         try:
             fixed = await self._reload(spread=True)
         except errors.ConfigurationError as error:
