@@ -64,8 +64,8 @@ SELDOM = """
 
 def test_a_server_loads_only_what_its_configuration_needs() -> None:
     code = (
-        "import turnstream.cli.serve; from turnstream.cli.target import configured\n"
-        "from turnstream.server.run import server; server(configured('examples/agent.yaml'))"
+        "import turnstream.cli.serve; from turnstream.cli.target import load_service\n"
+        "from turnstream.server.run import server; server(load_service('examples/agent.yaml'))"
     )
     loaded = loaded_by(code)
     assert {"pydantic", "turnstream.tools.python", "turnstream.server.app"} <= loaded
