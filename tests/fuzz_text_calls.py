@@ -217,7 +217,7 @@ def disagreement(name: str, seed: int) -> str | None:
 def _outcome(name: str, tools: list[Any] | None, cut: list[str]) -> tuple[Any, ...]:
     decoder = Decoder(name, tools)
     events = [event for piece in cut for event in decoder.feed(piece)] + decoder.close()
-    found = gathered(events)
+    found = gather(events)
     return found.text, found.reasoning, found.tool_calls, [(one.name, one.reason) for one in found.malformed]
 
 
