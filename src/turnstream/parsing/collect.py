@@ -7,6 +7,7 @@ from collections.abc import Collection
 from turnstream import events, messages, usage
 
 _TEXT = frozenset({events.TextDelta})
+_MOST_LOOSE = 64  # a text of its own takes 50 bytes besides its characters, and a token has four
 
 
 class Collector:
@@ -28,6 +29,8 @@ class Collector:
             texts = [*map(events.text_of, batch)]
             self._texts += texts
             self.size += sum(map(len, texts))
+            if len(self._texts) > _MOST_LOOSE:
+                self._parts[-1].pack()
             return
         for event in batch:
             if type(event) is events.TextDelta and self._texts is not None:
@@ -60,6 +63,8 @@ class Collector:
                     self._texts = None
                 case _:  # hosted tools and sources are shown, not kept: the vendor keeps them in its own items
                     pass
+        if self._parts and len(self._parts[-1].texts) > _MOST_LOOSE:
+            self._parts[-1].pack()
 
     def _append(self, kind: str, text: str) -> None:
         self.size += len(text)
@@ -90,7 +95,7 @@ class Collector:
         return self._join("refusal")
 
     def _join(self, kind: str) -> str:
-        return "".join("".join(piece.texts) for piece in self._parts if piece.kind == kind)
+        return "".join(piece.text for piece in self._parts if piece.kind == kind)
 
     @property
     def tool_calls(self) -> tuple[messages.ToolCall, ...]:
@@ -115,15 +120,24 @@ class _Call:
 
 
 class _Piece:
-    __slots__ = ("kind", "texts", "value")
+    __slots__ = ("kind", "packed", "texts", "value")
 
     def __init__(self, kind: str, texts: list[str], value: object = None) -> None:
         self.kind, self.texts, self.value = kind, texts, value
+        self.packed: list[str] = []
+
+    def pack(self) -> None:
+        self.packed.append("".join(self.texts))
+        self.texts.clear()
+
+    @property
+    def text(self) -> str:
+        return "".join([*self.packed, *self.texts])
 
     def complete(self) -> messages.AssistantPart:
         if isinstance(self.value, _Call):
             return self.value.complete()
         if self.value is not None:
             return self.value  # type: ignore[return-value]
-        text = "".join(self.texts)
+        text = self.text
         return messages.ReasoningPart(text) if self.kind == "reasoning" else messages.TextPart(text)
