@@ -106,17 +106,23 @@ def test_a_connection_that_was_lost_meanwhile_gets_nothing() -> None:
 
 async def test_a_short_answer_is_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[bytes] = []
+
+    class Noting:
+        def __init__(self, transport: asyncio.Transport) -> None:
+            self.transport = transport
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.transport, name)
+
+        def write(self, data: bytes) -> None:
+            written.append(data)
+            self.transport.write(data)
+
     init = gathering.Gathering.__init__
 
     def note(self: gathering.Gathering, transport: Any, loop: Any) -> None:
-        init(self, transport, loop)
-        write = self._write
-
-        def write_noted(data: bytes | bytearray | memoryview) -> None:
-            written.append(bytes(data))
-            write(data)
-
-        self._write = write_noted
+        noting: Any = Noting(transport)
+        init(self, noting, loop)
 
     monkeypatch.setattr(gathering.Gathering, "__init__", note)
     async with vendor({"m": asks("{}")}) as upstream, serving(agent(upstream, keeper()[0])) as server:

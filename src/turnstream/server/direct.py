@@ -28,11 +28,11 @@ Batch = TypeVar("Batch", contravariant=True)
 class Writer(Generic[Batch]):
     """Of one response that has begun: what ``encode`` gives for a batch, as a chunk (RFC 9112, section 7.1)."""
 
-    __slots__ = ("_cycle", "_encode", "_flow", "_write")
+    __slots__ = ("_cycle", "_encode", "_flow", "_transport")
 
     def __init__(self, cycle: RequestResponseCycle, encode: Callable[[Batch], bytes]) -> None:
         self._cycle, self._encode = cycle, encode
-        self._flow, self._write = cycle.flow, cycle.transport.write
+        self._flow, self._transport = cycle.flow, cycle.transport
 
     def write(self, batch: Batch) -> int | None:
         """How many bytes it gave. None, and nothing is encoded, where the client does not read as fast, or has gone.
@@ -43,7 +43,7 @@ class Writer(Generic[Batch]):
         data = self._encode(batch)
         size = len(data)
         if size:  # an empty chunk is the end
-            self._write(b"%b%b\r\n" % (_SIZES[size] if size < len(_SIZES) else b"%x\r\n" % size, data))
+            self._transport.write(b"%b%b\r\n" % (_SIZES[size] if size < len(_SIZES) else b"%x\r\n" % size, data))
         return size
 
 
