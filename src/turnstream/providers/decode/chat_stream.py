@@ -9,7 +9,7 @@ import msgspec
 from turnstream import errors, events, jsontext, messages, toolspec
 from turnstream.parsing.sse import Event
 from turnstream.parsing.tool_call_deltas import Assembler
-from turnstream.providers.decode import chat_chunks, chat_reasoning, chat_usage, failures, frames, template
+from turnstream.providers.decode import chat_chunks, chat_parts, chat_reasoning, chat_usage, failures, frames, template
 
 _REASONS: dict[str, events.FinishReason] = {
     "stop": "stop",
@@ -206,7 +206,7 @@ class Decoder(frames.SseDecoder):
                 if content.__class__ is str:
                     out.append(events.TextDelta(content))
                 else:
-                    _parts(content, out)
+                    chat_parts.add_parts(content, out)
             if delta.tool_calls:
                 self._fragments(delta, out)
             if (
@@ -234,11 +234,11 @@ class Decoder(frames.SseDecoder):
         if delta.function_call is not None:
             self._calls.feed(0, None, delta.function_call.name, _arguments(delta.function_call), out)
         if delta.annotations:
-            self._add_sources(_annotation_sources(delta.annotations), out)
+            self._add_sources(chat_parts.annotation_sources(delta.annotations), out)
         if delta.executed_tools:
-            _add_hosted(delta.executed_tools, out)
+            chat_parts.add_hosted(delta.executed_tools, out)
         if delta.images:
-            out.extend(frames.picture(url) for image in delta.images if (url := _image_url(image)))
+            out.extend(frames.picture(url) for image in delta.images if (url := chat_parts.image_url(image)))
 
     def _fragments(self, delta: chat_chunks.Delta, out: list[events.ModelEvent]) -> None:
         for call in delta.tool_calls or ():
@@ -262,7 +262,7 @@ class Decoder(frames.SseDecoder):
             self._last_sources = sources
             for raw in sources:
                 listed = msgspec.json.decode(raw or b"null")
-                self._add_sources([_source(item) for item in listed] if isinstance(listed, list) else [], out)
+                self._add_sources([chat_parts.source(item) for item in listed] if isinstance(listed, list) else [], out)
         if groq.get("error"):
             raise failures.from_status(self.provider, None, groq["error"])
 
@@ -350,69 +350,8 @@ def _is_object(data: bytes) -> bool:
     return True
 
 
-def _image_url(image: Any) -> str:
-    """``{"type": "image_url", "image_url": {"url": …}}``, as OpenRouter and LiteLLM send what a model drew."""
-    inner = image.get("image_url") if isinstance(image, dict) else None
-    url = inner.get("url") if isinstance(inner, dict) else inner
-    return url if isinstance(url, str) else ""
-
-
 def _arguments(function: chat_chunks.Function) -> str | None:
     arguments = function.arguments
     if isinstance(arguments, dict):
         return msgspec.json.encode(arguments).decode()
     return arguments
-
-
-def _parts(parts: Any, out: list[events.ModelEvent]) -> None:
-    """Content as a list: text, and thinking (Magistral) or reasoning (Databricks) with its text one level down."""
-    for part in parts:
-        if isinstance(part, str):
-            out.append(events.TextDelta(part))
-        elif isinstance(part, dict):
-            kind = part.get("type")
-            if kind in ("thinking", "reasoning"):
-                inner = part.get("thinking") or part.get("summary") or part.get("text") or ""
-                listed = inner if isinstance(inner, list) else []
-                texts = (
-                    [inner] if isinstance(inner, str) else [_text(item) for item in listed if isinstance(item, dict)]
-                )
-                out.extend(events.ReasoningDelta(text) for text in texts if text)
-            elif _text(part):
-                out.append(events.TextDelta(_text(part)))
-
-
-def _text(part: dict[str, Any]) -> str:
-    text = part.get("text")
-    if isinstance(text, dict):
-        text = text.get("value")
-    return text if isinstance(text, str) else ""
-
-
-def _source(item: Any) -> toolspec.Source | None:
-    if isinstance(item, str):
-        return toolspec.Source(item, url=item)
-    if not isinstance(item, dict) or not isinstance(item.get("url"), str):
-        return None
-    snippet = item.get("snippet") or item.get("content") or ""
-    return toolspec.Source(item["url"], str(item.get("title") or ""), item["url"], str(snippet)[:2000])
-
-
-def _annotation_sources(annotations: list[Any]) -> list[toolspec.Source | None]:
-    found = []
-    for annotation in annotations:
-        if isinstance(annotation, dict):
-            citation = annotation.get("url_citation")
-            found.append(_source(citation if isinstance(citation, dict) else annotation))
-    return found
-
-
-def _add_hosted(executed: list[Any], out: list[events.ModelEvent]) -> None:
-    """Groq's compound models: each tool that ran, first with its arguments, later with its output."""
-    for tool in executed:
-        if isinstance(tool, dict):
-            name, call_id = str(tool.get("type") or "tool"), f"executed_{tool.get('index', 0)}"
-            if tool.get("output") is None:
-                out.append(events.HostedToolCall(call_id, name, str(tool.get("arguments") or "")))
-            else:
-                out.append(events.HostedToolResult(call_id, name, str(tool["output"])))
