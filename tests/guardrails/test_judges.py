@@ -39,6 +39,18 @@ async def test_items_that_must_differ_are_told_apart_in_linear_time() -> None:
         assert await fits('{"name": "x"}', RUN) is False
 
 
+async def test_names_are_held_against_patterns_in_linear_time() -> None:
+    fits = judges.fits_schema({"patternProperties": {"^(a+)+$": {}}, "additionalProperties": False})
+    async with asyncio.timeout(10):
+        assert await fits(json.dumps({"a" * 50_000 + "!": 1}), RUN) is False
+        assert await fits('{"aa": 1}', RUN) is True
+
+
+def test_members_that_nobody_looked_at_cannot_be_told_by_patterns() -> None:
+    with pytest.raises(errors.ConfigurationError, match="use `additionalProperties`"):
+        judges.fits_schema({"patternProperties": {"a": {}}, "unevaluatedProperties": False})
+
+
 def test_a_pattern_that_cannot_be_bounded_is_refused() -> None:
     with pytest.raises(errors.ConfigurationError, match="not one that RE2 can run"):
         judges.fits_schema({"properties": {"a": {"pattern": "(a)\\1"}}})

@@ -71,3 +71,35 @@ def test_a_long_list_of_large_objects_is_checked_to_its_end() -> None:
     rows: list[dict[str, Any]] = [dict.fromkeys("abcdefghij", 1) for _ in range(1000)]
     with pytest.raises(errors.ToolError, match=r"x\[999\]\.j: 'no' is not of type 'integer'"):
         schema_check.check(schema_check.validator(schema), {"x": [*rows[:-1], rows[0] | {"j": "no"}]}, "f")
+
+
+SLOW = "^(a+)+$"
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"properties": {"x": {"pattern": SLOW}}}, {"x": "a" * 50_000 + "!"}),
+        ({"patternProperties": {SLOW: {}}, "additionalProperties": False}, {"a" * 50_000 + "!": 1}),
+        ({"patternProperties": {SLOW: {}}, "additionalProperties": {"type": "string"}}, {"a" * 50_000 + "!": 1}),
+    ],
+)
+def test_a_pattern_that_python_would_never_end_is_checked_at_once(schema: dict[str, Any], value: Any) -> None:
+    begun = time.process_time()
+    with pytest.raises(errors.ToolError, match="are wrong"):
+        schema_check.check(schema_check.validator(schema), value, "look")
+    assert time.process_time() - begun < 5
+
+
+def test_names_are_told_by_their_patterns() -> None:
+    schema = {"properties": {"id": {}}, "patternProperties": {"^x-": {"type": "string"}}, "additionalProperties": False}
+    validator = schema_check.validator(schema)
+    schema_check.check(validator, {"id": 1, "x-a": "b"}, "look")
+    for wrong in ({"x-a": 1}, {"y": 1}):
+        with pytest.raises(errors.ToolError, match="are wrong"):
+            schema_check.check(validator, wrong, "look")
+
+
+def test_a_pattern_that_nobody_can_run_fits_all() -> None:
+    schema = {"properties": {"x": {"pattern": "^(?=a)b$"}}, "patternProperties": {"(?=c)": {"type": "string"}}}
+    schema_check.check(schema_check.validator(schema | {"unevaluatedProperties": False}), {"x": "z", "c": 1}, "look")

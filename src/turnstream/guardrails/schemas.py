@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 
-from turnstream import errors
+from turnstream import errors, schema_patterns
 
 
 def validator(schema: Mapping[str, Any]) -> Any:
@@ -26,10 +25,15 @@ def validator(schema: Mapping[str, Any]) -> Any:
     except jsonschema.SchemaError as error:
         raise errors.ConfigurationError(f"not a valid JSON schema: {error.message}") from None
     for pattern in _patterns(schema):
-        _compile(pattern)
-    bounded = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
-        kind, {"pattern": _match, "patternProperties": _match_names, "uniqueItems": _differ}
-    )
+        _check(pattern)
+    keywords = {"pattern": schema_patterns.match, "uniqueItems": _differ}
+    if schema_patterns.has_names(schema):
+        if '"unevaluatedProperties"' in json.dumps(schema):
+            raise errors.ConfigurationError(
+                "a schema with `patternProperties` cannot have `unevaluatedProperties` here; use `additionalProperties`"
+            )
+        keywords |= schema_patterns.OF_NAMES
+    bounded = jsonschema.validators.extend(kind, keywords)  # type: ignore[no-untyped-call]
     return bounded(schema, registry=Registry())
 
 
@@ -46,46 +50,23 @@ def _patterns(schema: Any) -> Iterator[str]:
             yield from _patterns(item)
 
 
-@lru_cache(1024)
-def _compile(pattern: str) -> Any:
+def _check(pattern: str) -> None:
     try:
-        import re2
+        import re2  # noqa: F401
     except ImportError:
         message = "a `pattern` in a schema needs google-re2: pip install 'turnstream[guardrails]'"
         raise errors.ConfigurationError(message) from None
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        return re2.compile(pattern, options)
-    except re2.error:
-        raise errors.ConfigurationError(f"the schema's pattern {pattern!r} is not one that RE2 can run") from None
-
-
-def _fault(message: str) -> Exception:
-    import jsonschema
-
-    return jsonschema.ValidationError(message)
-
-
-def _match(validator: Any, pattern: str, value: Any, schema: Any) -> Iterator[Exception]:
-    if validator.is_type(value, "string") and _compile(pattern).search(value) is None:
-        yield _fault("does not match the pattern")
-
-
-def _match_names(validator: Any, patterns: Mapping[str, Any], value: Any, schema: Any) -> Iterator[Exception]:
-    if not validator.is_type(value, "object"):
-        return
-    for pattern, inner in patterns.items():
-        for name, item in value.items():
-            if _compile(pattern).search(name) is not None:
-                yield from validator.descend(item, inner, path=name, schema_path=pattern)
+    if schema_patterns.compile(pattern) is None:
+        raise errors.ConfigurationError(f"the schema's pattern {pattern!r} is not one that RE2 can run")
 
 
 def _differ(validator: Any, wanted: bool, value: Any, schema: Any) -> Iterator[Exception]:
+    import jsonschema
+
     if not wanted or not validator.is_type(value, "array"):
         return
     if len({json.dumps(_plain(item), sort_keys=True) for item in value}) < len(value):
-        yield _fault("has non-unique elements")
+        yield jsonschema.ValidationError("has non-unique elements")
 
 
 def _plain(value: Any) -> Any:

@@ -13,7 +13,7 @@ from decimal import Decimal, InvalidOperation
 from itertools import count
 from typing import Any, NamedTuple
 
-from turnstream import errors, text as texts
+from turnstream import errors, schema_patterns, text as texts
 
 _MOST_PROBLEMS = 3
 _MOST_EXCERPT = 200
@@ -58,20 +58,21 @@ def validator(schema: Mapping[str, Any]) -> Any:
     """A validator of jsonschema that never fetches what a schema refers to."""
     from referencing import Registry
 
-    return _validator_class()(dict(schema), registry=Registry())
+    return _validator_class(schema_patterns.has_names(schema))(dict(schema), registry=Registry())
 
 
 def check_schema(schema: Mapping[str, Any]) -> None:
     """Raises jsonschema's ``SchemaError``."""
-    _validator_class().check_schema(schema)
+    _validator_class(False).check_schema(schema)
 
 
 @functools.cache
-def _validator_class() -> Any:
+def _validator_class(has_names: bool) -> Any:
     from jsonschema import Draft202012Validator, validators
 
     extend: Any = validators.extend  # it has no types
-    return extend(Draft202012Validator, {"multipleOf": _multiple_of, "oneOf": _one_of})
+    keywords = {"multipleOf": _multiple_of, "oneOf": _one_of, "pattern": schema_patterns.match}
+    return extend(Draft202012Validator, keywords | (schema_patterns.OF_NAMES if has_names else {}))
 
 
 def _multiple_of(validator: Any, step: Any, value: Any, schema: Any) -> Iterator[Any]:
