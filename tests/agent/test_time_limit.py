@@ -13,7 +13,7 @@ TIMEOUT = 0.02
 
 async def test_time_passes_only_while_nobody_holds_it() -> None:
     limit = PausableTimeout(TIMEOUT)
-    with limit.paused(), limit.paused():
+    with limit.pause(), limit.pause():
         await asyncio.sleep(2 * TIMEOUT)
         assert not limit.over.done()
     async with asyncio.timeout(5):
@@ -24,7 +24,7 @@ async def test_it_may_be_held_in_a_thread() -> None:
     limit = PausableTimeout(TIMEOUT)
 
     def hold() -> None:
-        with limit.paused():
+        with limit.pause():
             asyncio.run(asyncio.sleep(2 * TIMEOUT))
 
     await asyncio.to_thread(hold)

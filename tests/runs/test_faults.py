@@ -243,7 +243,7 @@ async def test_a_run_that_ends_all_its_owners_is_given_up_and_its_thread_goes_on
             if claim.new.id == following.id:
                 break
             folded = log.fold(await claim.log())
-            await claim.append([folded.resumed() if folded.attempt else started(poison), events.StepStarted(1)])
+            await claim.append([folded.resume() if folded.attempt else started(poison), events.StepStarted(1)])
             await claim.give_back()
         assert claim.new.id == following.id
         state = await store.runs.get("ann", poison.id)

@@ -27,7 +27,7 @@ def numbered(*batch: events.LogEvent) -> protocols.NumberedEvents:
 
 def test_what_was_shown_of_an_unfinished_step_is_void_from_its_first_event() -> None:
     begun = numbered(started(NEW), events.StepStarted(1), step(1, "a"), events.StepStarted(2), events.TextDelta("b"))
-    resumed = log.fold(begun).resumed()
+    resumed = log.fold(begun).resume()
     assert resumed == events.RunResumed(2, 2, 4)
     whole = [*begun, (6, resumed), (7, step(2, "c")), (8, finished())]
     assert log.fold(whole).void == [(4, 6)]
@@ -36,7 +36,7 @@ def test_what_was_shown_of_an_unfinished_step_is_void_from_its_first_event() -> 
 
 def test_a_step_that_is_finished_is_not_void() -> None:
     whole = numbered(started(NEW), events.StepStarted(1), events.TextDelta("a"), step(1, "a"))
-    assert log.fold(whole).resumed() == events.RunResumed(2, 2, 5)
+    assert log.fold(whole).resume() == events.RunResumed(2, 2, 5)
     assert log.fold([*whole, (5, events.RunResumed(2, 2, 5))]).void == []
 
 
@@ -45,7 +45,7 @@ def test_calls_without_a_result_are_pending_and_the_others_are_answered() -> Non
     progress = folded.progress
     assert (progress.calls, progress.results, progress.executed) == ((CALL, OTHER), {"c2": result(OTHER)}, False)
     assert (progress.last, progress.messages) == (ASKED, (ASKED.message,))
-    assert folded.resumed().void_from == 6
+    assert folded.resume().void_from == 6
 
 
 def test_executed_tools_are_part_of_the_conversation() -> None:

@@ -60,7 +60,7 @@ class LogMachine(RuleBasedStateMachine):
         assert self.owner is not None
         read = self.do(self.owner.log())
         assert read == list(enumerate(self.log, 1))
-        self.write(self.owner, [log.fold(read).resumed() if self.log else started(self.new)])
+        self.write(self.owner, [log.fold(read).resume() if self.log else started(self.new)])
 
     @precondition(lambda self: self.owner is not None)
     @rule(batch=TEXTS)
@@ -81,7 +81,7 @@ class LogMachine(RuleBasedStateMachine):
         assert self.owner is not None
         rival = rival_of(self.owner)
         read = self.do(rival.log())
-        self.write(rival, [log.fold(read).resumed()])
+        self.write(rival, [log.fold(read).resume()])
         self.zombies.append(self.owner)
         self.owner = adopt(self.store, self.owner, rival)
 

@@ -77,4 +77,4 @@ async def test_what_is_found_after_a_power_cut_is_a_beginning_of_the_log(tmp_pat
             claim = None if state.status == "finished" else await anext(store.claims)
             if claim is not None:  # and the run goes on
                 folded = log.fold(await claim.log())
-                await claim.append([folded.resumed(), events.RunCancelled(usage.Usage())])
+                await claim.append([folded.resume(), events.RunCancelled(usage.Usage())])

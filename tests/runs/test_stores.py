@@ -195,7 +195,7 @@ async def test_a_waiting_run_holds_nothing_and_goes_on_when_it_is_answered_once(
     claim = await next_claim(store, run_id)
     folded = log.fold(await claim.log())
     assert (folded.ending, folded.messages[-1]) == (None, ANSWERED.results[0])
-    await finish(claim, folded.resumed())
+    await finish(claim, folded.resume())
 
 
 async def test_a_waiting_run_can_be_cancelled_and_not_answered_after_that(store: Store) -> None:

@@ -57,8 +57,8 @@ async def test_who_asks_for_more_is_told_what_the_server_has_in_hand() -> None:
         assert (body["status"], body["store"], body["connections"]) == ("ready", "available", 1)
         metrics = served.server.state.metrics
         assert metrics is not None
-        await eventually(lambda: b'turnstream_breaker_open{model="first"} 1.0' in metrics.exposed("")[0])
-        shown = metrics.exposed("")[0]
+        await eventually(lambda: b'turnstream_breaker_open{model="first"} 1.0' in metrics.expose("")[0])
+        shown = metrics.expose("")[0]
     assert b'turnstream_breaker_open{model="second"} 0.0' in shown
     assert b"turnstream_requests_waiting 0.0" in shown
     assert b"turnstream_connections 1.0" in shown

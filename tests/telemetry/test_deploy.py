@@ -99,6 +99,6 @@ def test_prometheus_reads_what_a_server_shows() -> None:
         pytest.skip("promtool is not installed (Debian: apt-get install prometheus)")
     metrics = Metrics()
     metrics.watch(protocols.RunInfo("r", "a")).close(events.RunCancelled(usage.Usage()))
-    body, _ = metrics.exposed("")
+    body, _ = metrics.expose("")
     done = subprocess.run([promtool, "check", "metrics"], input=body, capture_output=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr

@@ -27,7 +27,7 @@ def begin(clock: Clock) -> tuple[Metrics, RunMetrics]:
 
 def values(metrics: Metrics) -> dict[str, float]:
     """``name{labels}`` → value, without buckets and times of making."""
-    text = metrics.exposed("")[0].decode()
+    text = metrics.expose("")[0].decode()
     found = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
@@ -124,13 +124,13 @@ def test_a_label_that_is_long_is_another_one() -> None:
 def test_each_name_begins_with_ours_and_two_servers_share_nothing() -> None:
     one, other = Metrics(), Metrics()
     one.refused(401, "invalid_api_key")
-    names = set(re.findall(r"^# HELP (\S+)", one.exposed("")[0].decode(), re.MULTILINE))
+    names = set(re.findall(r"^# HELP (\S+)", one.expose("")[0].decode(), re.MULTILINE))
     assert all(name.startswith("turnstream_") for name in names)
     assert "turnstream_requests_refused_total{invalid_api_key,401}" in values(one)
     assert "turnstream_requests_refused_total{invalid_api_key,401}" not in values(other)
 
 
 def test_a_scraper_may_ask_for_the_openmetrics_form() -> None:
-    body, content_type = Metrics().exposed("application/openmetrics-text; version=1.0.0")
+    body, content_type = Metrics().expose("application/openmetrics-text; version=1.0.0")
     assert content_type.startswith("application/openmetrics-text")
     assert body.endswith(b"# EOF\n")

@@ -144,7 +144,7 @@ class Execution:
             tool_call_id=call.id,
             progress=partial(self._progress, call),
             approve=None if self._approve is None else partial(self._approve, call),
-            untimed=limit.paused,
+            untimed=limit.pause,
             **self._of_kept_run(call),
         )
 

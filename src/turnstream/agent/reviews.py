@@ -27,7 +27,7 @@ class Held(Struct):
     step: events.StepFinished
     calls: tuple[messages.ToolCall, ...]
 
-    def denied(self) -> events.StepFinished:
+    def deny(self) -> events.StepFinished:
         return msgspec.structs.replace(self.step, message=self.before, finish="content_filter")
 
     @property

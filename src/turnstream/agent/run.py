@@ -329,7 +329,7 @@ class Run:
         self.usage += held.step.usage
         if not approved:
             self.outcome = events.RunFinished("content_filter", self.usage, self._step)
-            self._agreed = [held.denied(), self.outcome]
+            self._agreed = [held.deny(), self.outcome]
             yield self._agreed
             return
         self._said.feed([held.step])
@@ -425,7 +425,7 @@ class Run:
             return requests.ModelRequest(so_far, (), options.without_tools(wanted), time.time())
         if self._step > 1:
             wanted = options.after_first_step(wanted)
-        return requests.ModelRequest(so_far, self._toolset.offered(self.request.tools), wanted, time.time())
+        return requests.ModelRequest(so_far, self._toolset.offer(self.request.tools), wanted, time.time())
 
     async def _next_of(self, execution: Execution) -> list[events.RunEvent]:
         with self._deadline:

@@ -22,7 +22,7 @@ class PausableTimeout:
         self._go_on()
 
     @contextmanager
-    def paused(self) -> Iterator[None]:
+    def pause(self) -> Iterator[None]:
         self._soon(1)
         try:
             yield

@@ -40,7 +40,7 @@ class Toolset:
                         )
         return cls(tools)
 
-    def offered(self, client_tools: Sequence[toolspec.ToolSpec]) -> tuple[toolspec.ToolSpec, ...]:
+    def offer(self, client_tools: Sequence[toolspec.ToolSpec]) -> tuple[toolspec.ToolSpec, ...]:
         """What the model is offered: ours, then the client's."""
         left = self.names_left_to_client(client_tools)
         return (*(spec for spec, _ in self._tools.values()), *(tool for tool in client_tools if tool.name in left))

@@ -37,7 +37,7 @@ class Questions:
             [call] = [call for call in waiting.tool_calls if call.id == ask.tool_call_id]
             answered = await self._ask(ask, call)
             self.keep_on(rules.answer(waiting, answered) or ())
-        self.keep_on([self._kept.resumed()])
+        self.keep_on([self._kept.resume()])
         return self._kept.progress
 
     async def _ask(self, ask: asks.Ask, call: messages.ToolCall) -> events.RunAnswered:
@@ -52,7 +52,7 @@ class Questions:
     async def _read(self, ask: asks.Ask, call: messages.ToolCall) -> asks.Answer:
         text = _lines(ask.text)
         if ask.kind == "approval":
-            return _said(ask, await self._terminal(call))
+            return _decide(ask, await self._terminal(call))
         if ask.kind != "question":
             return await self._yes_or_no(ask, text)
         if ask.url is not None:
@@ -60,16 +60,16 @@ class Questions:
         fields = _fields(ask.schema)
         if fields is None:
             line = await self._terminal.read(f"{text}{_hint(ask.schema)} (an empty line is no answer) ")
-            return _given(ask, text=_chosen(line, ask.schema)) if line else _cancelled(ask)
+            return _accept(ask, text=_choose(line, ask.schema)) if line else _cancel(ask)
         if not fields:  # there is nothing to say but yes
             agreed = await self._yes_or_no(ask, text)
-            return _given(ask, value={}) if agreed.action == "accept" else agreed
+            return _accept(ask, value={}) if agreed.action == "accept" else agreed
         self._terminal.say(text)
         return await self._fill(ask, fields)
 
     async def _yes_or_no(self, ask: asks.Ask, question: str) -> asks.Answer:
         line = await self._terminal.read(f"{question} [y/N] ")
-        return _said(ask, line is not None and is_yes(line))
+        return _decide(ask, line is not None and is_yes(line))
 
     async def _fill(self, ask: asks.Ask, fields: Mapping[str, Mapping[str, Any]]) -> asks.Answer:
         """A form, field by field. One that is left empty has its default, or is not in the answer."""
@@ -78,12 +78,12 @@ class Questions:
         for name, schema in fields.items():
             line = await self._field(name, schema, name in required)
             if line is None:
-                return _cancelled(ask)
+                return _cancel(ask)
             if line:
                 value[name] = _parse(line, schema)
             elif "default" in schema:
                 value[name] = schema["default"]
-        return _given(ask, value=value)
+        return _accept(ask, value=value)
 
     async def _field(self, name: str, schema: Mapping[str, Any], is_required: bool) -> str | None:
         """What is typed; None if the person does not want to answer."""
@@ -95,7 +95,7 @@ class Questions:
                 return None
             if not line and not is_required:
                 return ""
-            line = _chosen(line, schema)
+            line = _choose(line, schema)
             problem = answers.schema_problem(_parse(line, schema), dict(schema)) if line else "an answer is needed"
             if problem is None:
                 return line
@@ -133,7 +133,7 @@ def _hint(schema: Mapping[str, Any] | None) -> str:
     return f" [{kind}]" if kind in ("integer", "number", "boolean", "array", "object") else ""
 
 
-def _chosen(line: str, schema: Mapping[str, Any] | None) -> str:
+def _choose(line: str, schema: Mapping[str, Any] | None) -> str:
     """The choice whose number was typed, unless that is a choice itself."""
     choices = [str(choice) for choice in _choices(schema)]
     if line not in choices and line.isdecimal() and 0 < int(line) <= len(choices):
@@ -156,13 +156,13 @@ def _lines(text: str) -> str:
     return "\n".join(printable(line) for line in text.splitlines())
 
 
-def _given(ask: asks.Ask, *, text: str = "", value: Any = None) -> asks.Answer:
+def _accept(ask: asks.Ask, *, text: str = "", value: Any = None) -> asks.Answer:
     return asks.Answer(ask.code, "accept", value, text)
 
 
-def _cancelled(ask: asks.Ask) -> asks.Answer:
+def _cancel(ask: asks.Ask) -> asks.Answer:
     return asks.Answer(ask.code, "cancel")
 
 
-def _said(ask: asks.Ask, yes: bool) -> asks.Answer:
+def _decide(ask: asks.Ask, yes: bool) -> asks.Answer:
     return asks.Answer(ask.code, "accept" if yes else "decline")

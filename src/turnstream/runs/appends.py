@@ -116,7 +116,7 @@ class Owner:
             if self._first.refused():
                 self.lose()
         elif failure is None:
-            self._first.stored()
+            self._first.mark_stored()
             self._end = append.last
             self._feeds.publish(self.new.id, list(enumerate(append.batch, append.seq)))
         if stored.done():  # whoever wanted it has gone

@@ -57,11 +57,11 @@ class Feed:
         self._recent += fresh
         if len(self._recent) > 2 * _MOST_RECENT:
             del self._recent[:-_MOST_RECENT]
-        self.reached(fresh[-1][0])
+        self.reach(fresh[-1][0])
         for watcher in tuple(self.watchers):
             watcher.offer(fresh)
 
-    def reached(self, position: int) -> None:
+    def reach(self, position: int) -> None:
         self.position = max(self.position, position)
 
     def behind(self, after: int) -> protocols.NumberedEvents | None:
@@ -155,7 +155,7 @@ class Tail:
                 batch = feed.behind(after)
                 if batch is None:
                     batch = await feeds.read(run_id, after)
-                    feed.reached(after)
+                    feed.reach(after)
                     feed.publish(batch)
                 if batch:
                     self._after = batch[-1][0]

@@ -99,7 +99,7 @@ class Fold:
             self.end = seq
             self._take(seq, event)
 
-    def resumed(self, *, continues: bool = False) -> events.RunResumed:
+    def resume(self, *, continues: bool = False) -> events.RunResumed:
         """What the next owner appends first. One whose model ``continues`` a text voids none that it can go on with:
         nothing but text, and no blank at its end, after which vendors do not go on."""
         step = 1 if self._last is None else self._last.step + 1

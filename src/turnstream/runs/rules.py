@@ -47,20 +47,20 @@ class FirstAppend:
         self._refused += 1
         return self._stored or self._refused == 3
 
-    def stored(self) -> None:
+    def mark_stored(self) -> None:
         self._stored = True
 
 
 async def begin(claim: protocols.Claim, start: events.RunStarted, *, continues: bool = False) -> log.Fold | None:
     """Enter the log as the run's owner: with ``start`` if it is empty, else behind what is there. What the log says
-    then; None if the run has ended and was released. ``continues`` as in `Fold.resumed`. Raises `FencedError` when the
+    then; None if the run has ended and was released. ``continues`` as in `Fold.resume`. Raises `FencedError` when the
     run is lost."""
     while True:
         folded = log.fold(await claim.log())
         if folded.ended:
             await claim.release()
             return None
-        first = folded.resumed(continues=continues) if folded.attempt else start
+        first = folded.resume(continues=continues) if folded.attempt else start
         try:
             folded.feed([(await claim.append([first]), first)])
         except protocols.FencedError:

@@ -57,7 +57,7 @@ class SqliteOutbox:
                 "(select number from letter where due <= ? order by due limit ?) returning number, body, tries"
             )
             rows = db.execute(claim, (now + LEASE, now, most)).fetchall()
-            return [_posted(number, body, tries) for number, body, tries in rows]
+            return [_read_posted(number, body, tries) for number, body, tries in rows]
 
         self._database.posted.clear()
         return await self._database.call(job) if self._database.is_open else []
@@ -91,7 +91,7 @@ class PostgresOutbox:
     async def claim(self, most: int) -> list[protocols.Posted]:
         self._posted.clear()
         rows = await self._database.fetch(_READ, LEASE, most)
-        return [_posted(row["msg_id"], row["message"], row["read_ct"]) for row in rows]
+        return [_read_posted(row["msg_id"], row["message"], row["read_ct"]) for row in rows]
 
     async def later(self, posted: protocols.Posted, seconds: float) -> None:
         delay = "select pgmq.set_vt('turnstream_letters', $1::bigint, $2::int)"
@@ -114,5 +114,5 @@ async def _set_within(event: asyncio.Event, seconds: float) -> None:
             await event.wait()
 
 
-def _posted(number: int, body: str, tries: int) -> protocols.Posted:
+def _read_posted(number: int, body: str, tries: int) -> protocols.Posted:
     return protocols.Posted(number, msgspec.json.decode(body, type=protocols.Letter), tries)

@@ -61,7 +61,7 @@ class Database:
     async def __aenter__(self) -> Self:
         async with _connection(self.url) as connection:
             self.pooled = await is_pooled(connection)
-            applied = await _applied(connection)
+            applied = await _read_applied(connection)
             if missing(migrations("postgres_schema"), applied, "The database"):
                 version = max(applied, default=0)
                 text = "has no tables of Turnstream" if not version else f"has the schema {version}, which is older"
@@ -181,7 +181,7 @@ async def is_pooled(connection: Connection) -> bool:
     return bool(await connection.fetchval("select pg_backend_pid()") != connection.get_server_pid())
 
 
-async def _applied(connection: Connection) -> set[int]:
+async def _read_applied(connection: Connection) -> set[int]:
     """The numbers of the files that were run in it."""
     if await connection.fetchval("select to_regclass('turnstream.schema_file')") is not None:
         return {row["number"] for row in await connection.fetch("select number from turnstream.schema_file")}
@@ -195,7 +195,7 @@ async def migrate(url: str) -> int:
     async with _connection(url) as connection, connection.transaction():
         await connection.execute("select pg_advisory_xact_lock(7788170)")
         await connection.execute("create schema if not exists turnstream")
-        applied = await _applied(connection)
+        applied = await _read_applied(connection)
         left = missing(migrations("postgres_schema"), applied, "The database")
         if not left:
             return 0

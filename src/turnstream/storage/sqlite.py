@@ -260,7 +260,7 @@ class _Transactions:
 
 
 def _migrate(connection: sqlite3.Connection, place: str) -> None:
-    applied = _applied(connection)
+    applied = _read_applied(connection)
     left = missing(migrations("sqlite_schema"), applied, place)
     if not left:
         return
@@ -272,7 +272,7 @@ def _migrate(connection: sqlite3.Connection, place: str) -> None:
         connection.executescript(f"begin immediate; {sql}; {seen}; commit")
 
 
-def _applied(connection: sqlite3.Connection) -> set[int]:
+def _read_applied(connection: sqlite3.Connection) -> set[int]:
     """The numbers of the files that were run in it."""
     if connection.execute("select true from sqlite_master where name = 'schema_file'").fetchone():
         return {number for (number,) in connection.execute("select number from schema_file")}
@@ -294,7 +294,7 @@ def prepare(path: Path) -> None:
 
 def _is_complete(path: Path) -> bool:
     with contextlib.closing(sqlite3.connect(path)) as connection:
-        return _applied(connection) >= {migration.number for migration in migrations("sqlite_schema")}
+        return _read_applied(connection) >= {migration.number for migration in migrations("sqlite_schema")}
 
 
 def _make(path: Path) -> None:

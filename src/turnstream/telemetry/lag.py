@@ -11,7 +11,7 @@ INTERVAL = 0.5
 
 
 @asynccontextmanager
-async def measured(tell: Callable[[float], object]) -> AsyncIterator[None]:
+async def measure(tell: Callable[[float], object]) -> AsyncIterator[None]:
     """Inside, ``tell`` hears twice a second by how many seconds a timer of the loop came late."""
     task = asyncio.create_task(_measure(tell))
     try:

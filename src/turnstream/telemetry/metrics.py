@@ -136,7 +136,7 @@ class Metrics:
             return self.working_tools.bound(name)
         return name if self.working_tools.knows(name) else self.broken_tools.bound(name)
 
-    def exposed(self, accept: str) -> tuple[bytes, str]:
+    def expose(self, accept: str) -> tuple[bytes, str]:
         """The text and its content type, in the form that the scraper asks for."""
         self.enter()
         generate, content_type = exposition.choose_encoder(accept)

@@ -49,7 +49,7 @@ class Spans:
         about = self._direct()
         if about is None:
             return self._tracer.start_span(name, PROPAGATOR.extract(headers), SpanKind.INTERNAL, attributes)
-        return self._sampled(name, _parent_of(headers), attributes, about)
+        return self._sample(name, _parent_of(headers), attributes, about)
 
     def below(
         self,
@@ -67,7 +67,7 @@ class Spans:
         context = trace.set_span_in_context(parent)
         return self._tracer.start_span(name, context, kind, attributes, start_time=start_time)
 
-    def _sampled(self, name: str, parent: SpanContext, attributes: dict[str, Any], about: About) -> trace.Span:
+    def _sample(self, name: str, parent: SpanContext, attributes: dict[str, Any], about: About) -> trace.Span:
         """As the SDK begins a span that may be the first of its trace."""
         ids, above = self._provider.id_generator, parent if parent.is_valid else None
         trace_id = ids.generate_trace_id() if above is None else parent.trace_id

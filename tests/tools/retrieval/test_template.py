@@ -12,8 +12,8 @@ from turnstream.tools.retrieval.template import Template
 VALUES = {"query": "owls", "vector": [0.5, 1.0], "top_k": 3}
 
 
-def filled(value: Any, **values: Any) -> Any:
-    return Template({"a": value}).filled({**VALUES, **values})["a"]
+def fill(value: Any, **values: Any) -> Any:
+    return Template({"a": value}).fill({**VALUES, **values})["a"]
 
 
 @pytest.mark.parametrize(
@@ -30,23 +30,23 @@ def filled(value: Any, **values: Any) -> Any:
     ],
 )
 def test_gaps_are_filled_wherever_a_value_stands(value: Any, expected: Any) -> None:
-    assert filled(value) == expected
+    assert fill(value) == expected
 
 
 def test_a_gap_in_a_query_is_none() -> None:
-    assert filled("${query}!", query="${vector} ${query} $${top_k}") == "${vector} ${query} $${top_k}!"
+    assert fill("${query}!", query="${vector} ${query} $${top_k}") == "${vector} ${query} $${top_k}!"
 
 
 @settings(deadline=None, max_examples=200)
 @given(st.text())
 def test_a_query_stays_one_text_in_the_json(query: str) -> None:
-    body = Template({"query": {"match": {"body": "${query}"}}, "size": "${top_k}"}).filled({**VALUES, "query": query})
+    body = Template({"query": {"match": {"body": "${query}"}}, "size": "${top_k}"}).fill({**VALUES, "query": query})
     assert json.loads(json.dumps(body)) == {"query": {"match": {"body": query}}, "size": 3}
 
 
 def test_a_template_can_be_filled_again() -> None:
     template = Template({"a": ["${query}"]})
-    assert [template.filled({"query": query}) for query in "xy"] == [{"a": ["x"]}, {"a": ["y"]}]
+    assert [template.fill({"query": query}) for query in "xy"] == [{"a": ["x"]}, {"a": ["y"]}]
 
 
 def test_a_template_knows_its_gaps() -> None:

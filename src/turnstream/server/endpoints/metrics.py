@@ -35,7 +35,7 @@ def add(api: routing.Api, state: states.State, settings: ServerSettings, refuse:
         except ImportError:
             message = "Metrics need the extra 'metrics': pip install 'turnstream[metrics]'."
             return refuse(request.scope, errors.TurnstreamError(message, code="not_found", status=404))
-        body, content_type = metrics.exposed(request.headers.get("accept", ""))
+        body, content_type = metrics.expose(request.headers.get("accept", ""))
         return Response(body, media_type=content_type)
 
     api.describe(PATH, show, "GET", "For Prometheus.", "health")
@@ -87,7 +87,7 @@ async def serve(
         tell(metrics)
         metrics.enter()
 
-    async with _enter_last(metrics), lag.measured(look):
+    async with _enter_last(metrics), lag.measure(look):
         if port is None:
             yield
             return

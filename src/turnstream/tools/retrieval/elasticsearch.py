@@ -85,7 +85,7 @@ class ElasticsearchStore:
     def _body(self, question: Question, limit: int) -> dict[str, Any]:
         template = self._words if question.vector is None and "vector" in self._template.gaps else self._template
         vector = list(question.vector) if question.vector is not None else None
-        body = template.filled({"query": question.text, "top_k": limit, "vector": vector})
+        body = template.fill({"query": question.text, "top_k": limit, "vector": vector})
         return {"size": limit, "_source": self.fields.named, **body}
 
     def _read(self, hit: Mapping[str, Any]) -> Found:

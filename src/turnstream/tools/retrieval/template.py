@@ -26,7 +26,7 @@ class Template:
         self.gaps: set[str] = set()
         self._read(body)
 
-    def filled(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def fill(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """With a value for each of ``gaps``."""
         return {key: _fill(value, values) for key, value in self.body.items()}
 
