@@ -348,7 +348,7 @@ def test_effort_is_a_budget_for_older_models_and_a_word_for_newer_ones() -> None
         ("claude-sonnet-4-5", {"reasoning_effort": "low", "tool_choice": "required"}, "forced tool choice"),
         ("claude-sonnet-4-5", {"reasoning_effort": "low", "temperature": 0.5}, "temperature and top_p are left out"),
         ("claude-opus-4-8", {"temperature": 0.5}, "temperature and top_p are left out"),
-        ("claude-opus-4-8", {"reasoning_effort": "none"}, "asked for low effort"),
+        ("claude-opus-4-8", {"reasoning_effort": "none"}, "low effort is requested"),
         ("claude-sonnet-4-5", {"temperature": 0.5, "top_p": 0.5}, "top_p is left out"),
         ("claude-sonnet-4-5", {"temperature": 1.5}, "is sent as 1"),
         ("claude-sonnet-4-5", {"stop": [" ", "END"]}, "white space"),

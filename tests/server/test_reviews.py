@@ -238,7 +238,7 @@ async def test_there_is_nothing_to_edit() -> None:
     async with serving(agent(), store="memory") as served:
         asked = await say(served, "hi")
         answer = await say(served, "hi", asked, f'approve {codes(asked)[0]} {{"a": 1}}')
-        assert answer.startswith("There is nothing to change here")
+        assert answer.startswith("The arguments cannot be changed here")
         assert codes(answer) == codes(asked)
 
 

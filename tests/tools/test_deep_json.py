@@ -34,7 +34,7 @@ async def test_of_a_web_service_it_is_text() -> None:
     assert str(output.content).startswith('{"a": [[')
 
 
-@pytest.mark.parametrize(("status", "said"), [(200, "answer has none"), (400, "answered 400")])
+@pytest.mark.parametrize(("status", "said"), [(200, "answer has no token"), (400, "answered 400")])
 async def test_of_a_token_server_it_is_no_token(status: int, said: str) -> None:
     async with deep(status) as url:
         box = rest("get", url, auth=auth.ClientCredentials(url, "id", "secret"), options=allowed(url))
