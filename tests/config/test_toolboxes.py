@@ -43,7 +43,10 @@ async def specs(folder: Path, entry: str) -> list[ToolSpec]:
             "tools[0]: 'a/b' is not a host, an address or a network",
         ),
         ("openapi: {spec: no.yaml}", "tools[0]: there is no file {folder}/no.yaml"),
-        ("ready: {name: weather}", "tools[0].ready: api_key is required for weather, and otherwise allowed only for web_search"),
+        (
+            "ready: {name: weather}",
+            "tools[0].ready: api_key is required for weather, and otherwise allowed only for web_search",
+        ),
         ("{python: 'a:b', mcp: {url: https://b}}", "tools[0]: give exactly one of: python, mcp, rest"),
         ("{ready: {name: wikipedia}, prefix: 'a b'}", "tools[0].prefix: must be of letters, digits"),
         ("{ready: {name: wikipedia}, cache: 0}", "tools[0].cache: must be more than 0"),
