@@ -27,9 +27,11 @@ def command(*arguments: str) -> list[str]:
 
 
 @contextmanager
-def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The process and the address that it says it serves on."""
+def running(*arguments: str, store: str = "") -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The process and the address that it says it serves on. Two that run at a time may not have one ``store``."""
     environ = {**os.environ, "LOG_FORMAT": "text"}  # without a terminal it were JSON
+    if store:
+        environ["TURNSTREAM_STORE"] = store
     with subprocess.Popen(command(*arguments), stderr=subprocess.PIPE, text=True, cwd=ROOT, env=environ) as process:
         try:
             assert process.stderr is not None

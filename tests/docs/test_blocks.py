@@ -31,8 +31,9 @@ ENVIRON = {**os.environ, "PYTHONPATH": f"{ROOT}/src", "PATH": f"{Path(sys.execut
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with running("serve", "examples/agent.yaml", "--port", "0") as (_, url):
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    store = f"sqlite:{tmp_path_factory.mktemp('store')}/store.db"
+    with running("serve", "examples/agent.yaml", "--port", "0", store=store) as (_, url):
         yield url.removeprefix("http://")
 
 

@@ -34,8 +34,9 @@ def ran(command: list[str]) -> str:
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with running("serve", "examples/agent.yaml", "--port", "0") as (_, url):
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    store = f"sqlite:{tmp_path_factory.mktemp('store')}/store.db"
+    with running("serve", "examples/agent.yaml", "--port", "0", store=store) as (_, url):
         yield url.removeprefix("http://")
 
 
