@@ -15,6 +15,9 @@ T = TypeVar("T")
 _TOO_DEEP = "nested too deeply"
 _ENCODER = msgspec.json.Encoder()
 
+UNDECODABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
+"""What msgspec raises for bytes that it cannot decode."""
+
 
 def encode(value: Any) -> bytes:
     """JSON without white space; characters beyond ASCII as they are; lone surrogates as U+FFFD."""

@@ -107,7 +107,7 @@ def decode(data: bytes) -> Chunk:
     """Raises `ProtocolError` for what is not a JSON object. Fields of a wrong type are read as absent."""
     try:
         return strict(data)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+    except jsontext.UNDECODABLE:
         return read_leniently(data)
 
 

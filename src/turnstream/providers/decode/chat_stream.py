@@ -112,7 +112,7 @@ class Decoder(frames.SseDecoder):
                     if text:
                         out.append(events.TextDelta(text))
                     before += 1
-            except template.NOT_JSON:
+            except jsontext.UNDECODABLE:
                 pass
             if before:
                 self._odd = 0
@@ -128,7 +128,7 @@ class Decoder(frames.SseDecoder):
     def take(self, event: Event, out: list[events.ModelEvent]) -> None:
         try:
             chunk = chat_chunks.strict(event.data)
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
+        except jsontext.UNDECODABLE:
             odd = self._read_odd(event, out)
             if odd is None:
                 return

@@ -7,7 +7,7 @@ from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
-from turnstream import errors, events
+from turnstream import errors, events, jsontext
 from turnstream.parsing import answers, aws_event_stream, sse
 from turnstream.providers.decode import failures, lenient
 
@@ -15,7 +15,6 @@ Frame = TypeVar("Frame")
 Decoded = TypeVar("Decoded")
 DONE = frozenset({b"[done]", b'"[done]"'})
 _NOTHING = DONE | {b"", b'""', b"null", b"[]", b"ping", b"pong", b"keep-alive", b"keepalive", b"heartbeat"}
-_NOT_UNDERSTOOD = (msgspec.DecodeError, UnicodeError, RecursionError)
 
 
 def says_nothing(data: bytes) -> bool:
@@ -60,7 +59,7 @@ class FramedDecoder(Generic[Frame]):
         out: list[events.ModelEvent] = []
         try:
             self.take_all(self._framing.feed(piece), out)
-        except (errors.ProviderError, *_NOT_UNDERSTOOD) as error:
+        except (errors.ProviderError, *jsontext.UNDECODABLE) as error:
             failure = self._note_failure(error)
             self.settle(out)
             if not out:
@@ -77,7 +76,7 @@ class FramedDecoder(Generic[Frame]):
                 self.drain(out)
             if not self.done:
                 self.end(out)
-        except (errors.ProviderError, *_NOT_UNDERSTOOD) as error:
+        except (errors.ProviderError, *jsontext.UNDECODABLE) as error:
             failure = self._note_failure(error)
             self.settle(out)
             if not out:
@@ -109,7 +108,7 @@ class FramedDecoder(Generic[Frame]):
         for frame in self._framing.close():
             try:
                 self.take(frame, out)
-            except (errors.ProtocolError, *_NOT_UNDERSTOOD):
+            except (errors.ProtocolError, *jsontext.UNDECODABLE):
                 pass
 
     def end(self, out: list[events.ModelEvent]) -> None:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, get_args, get_origin
 import msgspec
 from msgspec import Struct
 
-from turnstream import text
+from turnstream import jsontext, text
 
 _ENDS = re.compile(rb'(?<!\\)((?:\\\\)*)(\\u[dD][89abAB][0-9a-fA-F]{2})(?=")')
 _BEGINS = re.compile(rb'(?<!\\)"(?=\\u[dD][c-fC-F][0-9a-fA-F]{2})')
@@ -43,7 +43,7 @@ def read(decoder: msgspec.json.Decoder[T], data: bytes, surrogates: Surrogates) 
     """The value; lone surrogates and bytes that are not UTF-8 become U+FFFD. Raises `ValueError` for anything else."""
     try:
         return decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+    except jsontext.UNDECODABLE:
         pass
     try:
         return msgspec.convert(loads(surrogates.join(data)), decoder.type, strict=False)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from turnstream import errors, events, usage
+from turnstream import errors, events, jsontext, usage
 from turnstream.parsing import ndjson
 from turnstream.providers.decode import failures, frames, lenient
 
@@ -65,7 +65,7 @@ class Decoder(frames.FramedDecoder[bytes]):
     def take(self, frame: bytes, out: list[events.ModelEvent]) -> None:
         try:
             line = _strict(frame)
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
+        except jsontext.UNDECODABLE:
             line = _lenient(frame, self.surrogates)
         message = line.message
         if message is None:

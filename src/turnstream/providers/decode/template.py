@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 import msgspec
 
+from turnstream import jsontext
 from turnstream.parsing import sse
 
 _string = msgspec.json.Decoder(str).decode
-NOT_JSON = (msgspec.DecodeError, UnicodeError, RecursionError)
 
 
 class Template:
@@ -37,7 +37,7 @@ class Template:
             return None
         try:
             return [*map(_string, piece[len(before) : -len(behind)].split(self._between))]
-        except NOT_JSON:
+        except jsontext.UNDECODABLE:
             return None
 
     def text(self, data: bytes) -> str | None:
@@ -47,7 +47,7 @@ class Template:
             return None
         try:
             return _string(data[start:end])
-        except NOT_JSON:
+        except jsontext.UNDECODABLE:
             return None
 
 
@@ -60,6 +60,6 @@ def learn(data: bytes, text: str, read: Callable[[bytes], str]) -> Template | No
     try:
         if found and read(before + msgspec.json.encode(other) + behind) == other:
             return Template(before, behind)
-    except NOT_JSON:
+    except jsontext.UNDECODABLE:
         pass
     return None
