@@ -56,6 +56,14 @@ class Run:
     for a word from outside: ``waiting`` then says for which. The ``meter`` is told what the run uses.
     """
 
+    __slots__ = (  # beyond thirty attributes a dictionary is four times as large
+        *("__weakref__", "acted", "agent", "id", "outcome", "request", "usage", "waiting"),
+        *("_agreed", "_approve", "_asked", "_begin", "_client_tools", "_collector", "_context", "_deadline"),
+        *("_execution", "_generator", "_give", "_guard", "_history", "_housekeeping", "_last_step", "_meter", "_model"),
+        *("_most", "_partial", "_pause", "_progress", "_said", "_shown", "_spending", "_step", "_stream"),
+        *("_time_left", "_toolset"),
+    )
+
     def __init__(
         self,
         agent: Agent,

@@ -74,16 +74,17 @@ class Connection(HttpToolsProtocol):
     """uvicorn waits for a head, and for the trailers of a body, without end and in unbounded memory. What is not
     HTTP gets our error envelope, unless an answer is being sent: that just ends."""
 
+    __slots__ = ("_advanced", "_answered", "_framing", "_gathering", "_refusal", "_sockets", "_timer", "when_left")
+
     def __init__(self, sockets: Sockets, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._sockets = sockets
-
-    _refusal = _NOT_HTTP  # what a client hears whose request cannot be read on
-    _answered: RequestResponseCycle | None = None  # the last whose answer was begun
-    when_left: Callable[[], None] | None = None  # is called when the client goes; whoever answers it sets it
-    _timer: asyncio.TimerHandle | None = None
-    _framing = 0  # bytes since the last of a request's body
-    _advanced = False
+        self._refusal = _NOT_HTTP  # what a client hears whose request cannot be read on
+        self._answered: RequestResponseCycle | None = None  # the last whose answer was begun
+        self.when_left: Callable[[], None] | None = None  # is called when the client goes; whoever answers it sets it
+        self._timer: asyncio.TimerHandle | None = None
+        self._framing = 0  # bytes since the last of a request's body
+        self._advanced = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         self._gathering = Gathering(transport, self.loop)
