@@ -24,7 +24,7 @@ ADDED_BY_PROMETHEUS = {"instance", "job", "le"}
 def known() -> dict[str, set[str]]:
     """Every series that a server can show, with its labels."""
     metrics = Metrics()
-    metrics.refused(401, "invalid_api_key")
+    metrics.count_refusal(401, "invalid_api_key")
     metrics.breakers.labels("m").set(1)
     run = metrics.watch(protocols.RunInfo("r", "a", kept=True, attempt=2))
     message = messages.AssistantMessage(())

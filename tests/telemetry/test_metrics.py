@@ -118,12 +118,12 @@ def test_failures_of_a_model_are_counted_while_its_run_goes_on() -> None:
 
 def test_a_label_that_is_long_is_another_one() -> None:
     labels = Labels(2)
-    assert [labels.bound(value) for value in ("a", "x" * 101, "b", "c", "a")] == ["a", OTHER, "b", OTHER, "a"]
+    assert [labels.admit(value) for value in ("a", "x" * 101, "b", "c", "a")] == ["a", OTHER, "b", OTHER, "a"]
 
 
 def test_each_name_begins_with_ours_and_two_servers_share_nothing() -> None:
     one, other = Metrics(), Metrics()
-    one.refused(401, "invalid_api_key")
+    one.count_refusal(401, "invalid_api_key")
     names = set(re.findall(r"^# HELP (\S+)", one.expose("")[0].decode(), re.MULTILINE))
     assert all(name.startswith("turnstream_") for name in names)
     assert "turnstream_requests_refused_total{invalid_api_key,401}" in values(one)

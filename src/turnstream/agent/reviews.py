@@ -99,7 +99,7 @@ def read_held(progress: conversation.Progress) -> Held | None:
     return msgspec.convert(progress.held, Held)
 
 
-def used(progress: conversation.Progress) -> usage.Usage:
+def count_usage(progress: conversation.Progress) -> usage.Usage:
     """What the run has used, with the step that is held: it was counted when its model had said it."""
     held = read_held(progress)
     return progress.usage if held is None else progress.usage + held.step.usage

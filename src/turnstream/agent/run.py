@@ -220,7 +220,7 @@ class Run:
         self._deadline = Deadline(min_of(self.agent.run_timeout, self.request.timeout))
         self._time_left.deadline = self._deadline
         if self.agent.budget is not None or self._meter is not None:
-            before = None if self._progress is None else reviews.used(self._progress)
+            before = None if self._progress is None else reviews.count_usage(self._progress)
             self._spending = Spending(self.agent.budget, time.monotonic(), self._meter, before)
         try:
             if self._progress is None:

@@ -113,7 +113,7 @@ class Owner:
         failure = outcome if isinstance(outcome, BaseException) else None
         if outcome is False:
             failure = protocols.FencedError(self.new.id)
-            if self._first.refused():
+            if self._first.note_refusal():
                 self.lose()
         elif failure is None:
             self._first.mark_stored()

@@ -42,7 +42,7 @@ class FirstAppend:
         self._refused = 0
         self._stored = False
 
-    def refused(self) -> bool:
+    def note_refusal(self) -> bool:
         """Whether the run is lost."""
         self._refused += 1
         return self._stored or self._refused == 3

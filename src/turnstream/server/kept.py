@@ -210,7 +210,7 @@ class KeptRuns:
     async def cancel(self, principal: str, run_id: str) -> bool:
         return await self.waiting.cancel(principal, run_id)
 
-    def asked(self, headers: Mapping[str, str]) -> bool | None:
+    def is_wanted(self, headers: Mapping[str, str]) -> bool | None:
         """Whether the request itself asks that its run goes on without its client; None if it does not say."""
         match headers.get(DISCONNECT_HEADER, "").strip().lower():
             case "":

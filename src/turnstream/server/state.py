@@ -49,7 +49,7 @@ class State:
 
     def count_refusal(self, status: int, code: str) -> None:
         if self.metrics is not None:
-            self.metrics.refused(status, code)
+            self.metrics.count_refusal(status, code)
 
     def empty_queue(self) -> None:
         """Whoever waits for a place will not get one here."""

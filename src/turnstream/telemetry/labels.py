@@ -15,7 +15,7 @@ class Labels:
     def knows(self, value: str) -> bool:
         return value in self._known
 
-    def bound(self, value: str) -> str:
+    def admit(self, value: str) -> str:
         if value in self._known:
             return value
         if len(self._known) >= self._most or len(value) > 100:

@@ -128,13 +128,13 @@ class Metrics:
     def watch(self, info: protocols.RunInfo) -> RunMetrics:
         return RunMetrics(self, info)
 
-    def refused(self, status: int, code: str) -> None:
-        self.refusals.add(status, self.codes.bound(code))
+    def count_refusal(self, status: int, code: str) -> None:
+        self.refusals.add(status, self.codes.admit(code))
 
     def tool_label(self, name: str, ok: bool) -> str:
         if ok:
-            return self.working_tools.bound(name)
-        return name if self.working_tools.knows(name) else self.broken_tools.bound(name)
+            return self.working_tools.admit(name)
+        return name if self.working_tools.knows(name) else self.broken_tools.admit(name)
 
     def expose(self, accept: str) -> tuple[bytes, str]:
         """The text and its content type, in the form that the scraper asks for."""
@@ -199,10 +199,10 @@ class RunMetrics:
         tracing.end()
         metrics.running.add(-1, agent)
         metrics.run_seconds.row(agent).add(metrics.clock() - self._began)
-        metrics.runs.add(agent, self._info.dialect, metrics.codes.bound(outcome(ending)))
+        metrics.runs.add(agent, self._info.dialect, metrics.codes.admit(outcome(ending)))
 
     def _count_failure(self, model: str, code: str, retried: bool) -> None:
-        code = self._metrics.codes.bound(code)
+        code = self._metrics.codes.admit(code)
         self._metrics.upstream_errors.add(self._agent, model, code, "yes" if retried else "no")
 
     def _finish_step(self, event: events.StepFinished) -> None:

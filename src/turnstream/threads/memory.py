@@ -30,7 +30,7 @@ class _Kept:
         self.runs: dict[str, protocols.RunState] = {}
         self.size = _size(key.principal, key.agent, key.id)
 
-    def shown(self) -> protocols.Thread:
+    def show(self) -> protocols.Thread:
         times = self.created_at, self.updated_at
         return protocols.Thread(self.key, self.title, len(self.messages), *times, dict(self.metadata))
 
@@ -46,7 +46,7 @@ class MemoryThreads:
 
     async def get(self, key: protocols.ThreadKey) -> protocols.Thread | None:
         kept = self._threads.get(key)
-        return None if kept is None else kept.shown()
+        return None if kept is None else kept.show()
 
     async def read(
         self, key: protocols.ThreadKey, *, after: int = 0, limit: int | None = None
@@ -87,7 +87,7 @@ class MemoryThreads:
     async def recent(
         self, principal: str, agent: str | None = None, *, before: str | None = None, limit: int = 20
     ) -> list[protocols.Thread]:
-        own = [kept.shown() for kept in self._threads.values() if kept.key.principal == principal]
+        own = [kept.show() for kept in self._threads.values() if kept.key.principal == principal]
         if agent is not None:
             own = [thread for thread in own if thread.key.agent == agent]
         own.sort(key=lambda thread: thread.updated_at, reverse=True)
@@ -137,7 +137,7 @@ class MemoryThreads:
         fork = self._begin(new)
         self._add(fork, kept.messages[:length])
         self._trim()
-        return fork.shown()
+        return fork.show()
 
     async def rewind(self, key: protocols.ThreadKey, length: int) -> bool:
         kept = self._threads.get(key)

@@ -57,7 +57,7 @@ class Gemma:
         found = "" if parse.inline else (yield from reader.collect_within(_WORDS, *self.closes))[1]
         if not found:
             raise NotACallError
-        parse.malformed(NO_CALL)
+        parse.break_call(NO_CALL)
 
     def _call(self, parse: Parse) -> Parsing[None]:
         reader = parse.reader

@@ -225,7 +225,7 @@ class _Machine:
         reader.pos += len(word)
         reader.record(len(word))
         if (yield from reader.until(stops(*closes, *self._form.opens), lambda piece: None)) in closes:
-            text = reader.recorded()
+            text = reader.recording()
             closer = next(close for close in closes if text.endswith(close))
             parse.out.reasoning(text.removeprefix(word).removesuffix(closer))
             parse.out.marker()
@@ -274,7 +274,7 @@ class _Machine:
     def _give_back(self, marker: str, search_it: bool, held: bool) -> None:
         """What was recorded is text: it is given, and searched for other markers."""
         parse, reader = self._parse, self._parse.reader
-        raw = reader.recorded()
+        raw = reader.recording()
         if len(raw) < len(marker):  # the engine looked at it from its start
             reader.pos += len(marker) - len(raw)
             raw = marker
@@ -285,7 +285,7 @@ class _Machine:
             sink = parse.out.reasoning
         if raw == marker and _is_token(marker) and len(marker) > 3 and reader.ended and reader.pos == len(reader.text):
             if not held:
-                parse.malformed(CUT_OFF)  # nobody ends a text with a token
+                parse.break_call(CUT_OFF)  # nobody ends a text with a token
             reader.forget()
             return
         if len(raw) > RESCANNED or parse.reread + len(raw) - start > recovery.REREAD or (start and raw == marker):

@@ -165,7 +165,7 @@ class Messages:
         if mark == "<|message|>":
             return route
         if route.kind == "call":
-            parse.out.malformed(CUT_OFF if not mark else NO_BODY, header, started=False)
+            parse.out.break_call(CUT_OFF if not mark else NO_BODY, header, started=False)
         return Route("none") if mark else None
 
     def _call(self, parse: Parse, route: Route, ends: tuple[str, ...]) -> Parsing[None]:
@@ -177,7 +177,7 @@ class Messages:
         try:
             yield from recovery.recovering(parse, body, stops(*ends, *_NEXT), brackets=recovery.JSON)
         except NotACallError:
-            parse.out.text(reader.recorded())
+            parse.out.text(reader.recording())
         reader.forget()
 
 

@@ -77,7 +77,7 @@ def _other(parse: Parse, char: str) -> Parsing[None]:
     if char == "[" and not parse.inline:
         _, mark = yield from reader.collect_within(_WORDS, "]", "\n")
         if mark == "]":
-            parse.malformed(NO_CALL)
+            parse.break_call(NO_CALL)
             return
         raise NotACallError
     words, mark = yield from reader.before_within(_WORDS, stops("[{", "\n"))

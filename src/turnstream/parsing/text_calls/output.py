@@ -209,7 +209,7 @@ class Output:
         if piece:
             self._say("arguments", piece)
 
-    def malformed(self, reason: str, raw: str, *, started: bool) -> None:
+    def break_call(self, reason: str, raw: str, *, started: bool) -> None:
         """The call that began last, or one that has no name yet, is broken."""
         self._flush()
         self.marker()

@@ -113,7 +113,7 @@ def _part(parse: Parse) -> Parsing[None]:
     parse.call = None
     name = yield from reader.run(_WORD_END, 256)
     if not name or not (yield from reader.take("\n")):
-        parse.out.text(">>>" + reader.recorded())
+        parse.out.text(">>>" + reader.recording())
         return
     if name == "all":
         return
@@ -121,7 +121,7 @@ def _part(parse: Parse) -> Parsing[None]:
     try:
         yield from recovery.recovering(parse, _body(parse, name), stops(">>>"), brackets=recovery.JSON)
     except NotACallError:
-        parse.out.text(">>>" + reader.recorded())
+        parse.out.text(">>>" + reader.recording())
     reader.forget()
 
 

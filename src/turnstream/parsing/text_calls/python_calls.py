@@ -54,7 +54,7 @@ def _read_complete(parse: Parse, call: Call, ends: Stops) -> Parsing[None]:
     """The call as Python itself reads it, once its brackets are closed. Raises MalformedError."""
     reader = parse.reader
     yield from recovery.resync(parse, ends, brackets=recovery.PYTHON, whole=True)
-    text = reader.recorded()[parse.began :].strip()
+    text = reader.recording()[parse.began :].strip()
     try:
         call.finish(literals.keywords(text))
     except ValueError:

@@ -152,7 +152,7 @@ class Reader:
         """How many characters were recorded."""
         return self._before + self.pos - self._taped
 
-    def recorded(self) -> str:
+    def recording(self) -> str:
         return "".join(self._tape or ()) + self.text[self._taped : self.pos]
 
     def forget(self) -> None:
@@ -164,7 +164,7 @@ class Reader:
             self.pos -= count
             self._tape = None
             return
-        text = self.recorded()
+        text = self.recording()
         self.give_back(text[len(text) - count :])
 
     def rewind(self, offset: int) -> None:
@@ -173,7 +173,7 @@ class Reader:
         if offset >= self._before and count <= self.pos:
             self.pos -= count
             return
-        text = self.recorded()
+        text = self.recording()
         self.text = text[offset:] + self.text[self.pos :]
         self.pos = 0
         self._tape = [text[:offset]]

@@ -85,7 +85,7 @@ def recovering(parse: Parse, engine: Generator[None, None, T], ends: Stops, *, b
             raise
         reason = LOST  # a call has begun, so it is not text
     yield from resync(parse, ends, brackets=brackets)
-    parse.malformed(reason)
+    parse.break_call(reason)
     return None
 
 
@@ -104,7 +104,7 @@ def resync(parse: Parse, ends: Stops, *, brackets: str, whole: bool = False) -> 
     if not brackets:
         yield from _read_on(parse, ends, None)
         return
-    raw = reader.recorded()
+    raw = reader.recording()
     if (held := ends.live(raw, parse.began)) < len(raw):  # what may be the beginning of a marker is read with its rest
         reader.rewind(held)
         raw = raw[:held]
@@ -112,7 +112,7 @@ def resync(parse: Parse, ends: Stops, *, brackets: str, whole: bool = False) -> 
     at = _end(raw, parse.began, ends, counted)
     if at < 0:
         found = yield from _read_on(parse, ends, counted)
-        raw = reader.recorded()
+        raw = reader.recording()
         at = len(raw) if found else _last_resort(raw, parse.began, ends)
     following = -1 if whole else _next_call(parse, raw, brackets)
     if 0 <= following < at or (at < 0 <= following):

@@ -129,7 +129,7 @@ class Region:
         if mark not in self.closes and self._looks_like_a_call(ahead):
             mark = yield from reader.before(stops(*self.closes, marker, *parse.reasoning), ignore)
             reader.pos += len(mark) if mark in self.closes else 0
-            parse.malformed(NO_CALL)
+            parse.break_call(NO_CALL)
             return
         if mark not in self.closes:
             raise NotACallError
@@ -137,7 +137,7 @@ class Region:
         alone = said != said.strip() and not _STRUCTURE.search(said)
         if alone and (yield from reader.peek()) in _BLANKS and (yield from reader.ahead(_NOT_BLANK)).strip():
             raise NotACallError  # both markers stand within one line of text
-        parse.malformed(NO_CALL)
+        parse.break_call(NO_CALL)
 
     def _looks_like_a_call(self, text: str) -> bool:
         """Whether a tag of the family stands in what cannot be read."""

@@ -81,10 +81,10 @@ class Parse:
         """Whether a value without a schema that reads as JSON is JSON."""
         return family if self.policy.untyped == "family" else self.policy.untyped == "json"
 
-    def malformed(self, reason: str) -> None:
+    def break_call(self, reason: str) -> None:
         """What was recorded is a broken call."""
         started = self.call is not None and not self.call.done
-        self.out.malformed(reason, self.reader.recorded(), started=started)
+        self.out.break_call(reason, self.reader.recording(), started=started)
         self.call = None
 
     # A call within thoughts is a call only if the thoughts never close. Until that is known, what it says is held.

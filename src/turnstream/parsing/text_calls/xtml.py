@@ -52,15 +52,15 @@ def _tools(parse: Parse) -> Parsing[None]:
         if mark != OPEN:
             head, _ = yield from reader.collect(SEP)
             if not mark or head.strip() in ("tools", "message"):
-                if not mark and reader.recorded().strip():
-                    parse.malformed(CUT_OFF)
+                if not mark and reader.recording().strip():
+                    parse.break_call(CUT_OFF)
                 reader.forget()
                 return
             continue
         try:
             yield from recovery.recovering(parse, _call(parse), _CALL_ENDS)
         except NotACallError:
-            parse.out.text(reader.recorded())
+            parse.out.text(reader.recording())
             reader.forget()
             return
 

@@ -32,7 +32,7 @@ class _Approvals:
         return {**show(found), "link": await self._links.make(found, base_url, scopes.principal(request.scope).name)}
 
     @routing.endpoint("GET", "/v1/approvals", "The open questions that you may answer, the newest first.")
-    async def listed(self, request: Request) -> Response:
+    async def find(self, request: Request) -> Response:
         found = await self._asked.open_questions(scopes.principal(request.scope))
         listed_now = found[: routing.limit(request.query_params.get("limit"))]
         shown = [await self._show_linked(request, each) for each in listed_now]

@@ -78,7 +78,7 @@ class Dialects:
         self, match: routes.Match, incoming: base.ClientRequest
     ) -> tuple[base.ClientRequest, base.Exchange | base.Reply | Response]:
         """The request decoded, as that of a kept run if it or its agent wants that."""
-        asked = self._kept_runs.asked(incoming.headers)
+        asked = self._kept_runs.is_wanted(incoming.headers)
         if asked:
             incoming = msgspec.structs.replace(incoming, kept=True)
         decoded = await self._decode(match, incoming)
@@ -219,7 +219,7 @@ class Dialects:
         background = keep.background
         if exchange.stream or not (background or dialect == native.Native.name):
             await deliver.deliver(watching, exchange, client)
-            if watching.left and self._kept_runs.asked(incoming.headers) is False:
+            if watching.left and self._kept_runs.is_wanted(incoming.headers) is False:
                 await self._kept_runs.cancel(incoming.principal.name, run_id)
             return
         collected = [] if background else await deliver.collect(watching, client)

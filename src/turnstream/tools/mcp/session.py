@@ -81,7 +81,7 @@ class Session:
         self._start = Attempt()
         self._owner = asyncio.create_task(self._hold(), context=contextvars.Context(), name=f"mcp {name}")
 
-    def lost(self, reason: str) -> None:
+    def give_up(self, reason: str) -> None:
         """It takes no more calls; those that run end by themselves or with the owner."""
         if self.alive:
             self.alive, self.reason = False, reason
@@ -104,7 +104,7 @@ class Session:
 
     async def close(self) -> None:
         """Ends what runs and the connection; a server process is ended, if need be by force."""
-        self.lost("it was closed")
+        self.give_up("it was closed")
         for task in self._tasks:
             task.cancel()
         done, _ = await asyncio.wait([self._owner], timeout=_CLOSING_SECONDS)
@@ -116,11 +116,11 @@ class Session:
         try:
             await self._connect()
         except Exception as error:  # the boundary to the SDK and to the server: nothing of it ends anything else
-            self.lost(_tell_cause(error, self._start.status))
+            self.give_up(_tell_cause(error, self._start.status))
             level = logging.DEBUG if self.ready.done() else logging.WARNING
             log.log(level, "MCP server %s: %s", self.name, self.reason, exc_info=error)
         finally:
-            self.lost("the connection ended")
+            self.give_up("the connection ended")
             if not self.ready.done():
                 self.ready.set_exception(LostError(self.reason, refused=True))
             await self._leave()

@@ -42,7 +42,7 @@ class Attempt:
 
 
 class Watcher(Protocol):
-    def lost(self, reason: str) -> None:
+    def give_up(self, reason: str) -> None:
         """The connection is of no more use. Said any number of times."""
 
 
@@ -65,7 +65,7 @@ class Stdio:
     async def streams(self, name: str, headers: Mapping[str, str], watcher: Watcher) -> AsyncIterator[Any]:
         """Raises `NotStartedError`."""
         process = await Process.start(name, self.command, self.args, self.env, self.cwd)
-        async with process_streams(process, watcher.lost) as pair:
+        async with process_streams(process, watcher.give_up) as pair:
             yield pair
 
 
@@ -133,13 +133,13 @@ def _client(
                 log.debug("%s %s failed: %r", request.method, request.url.host, error)
                 if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
                     attempt.refused = True
-                    watcher.lost("it cannot be reached")
+                    watcher.give_up("it cannot be reached")
                 elif posts_must_succeed:
-                    watcher.lost("a message could not be sent")
+                    watcher.give_up("a message could not be sent")
                 return httpx2.Response(502, request=request)
             except errors.ToolError as error:  # it was not sent: there are no credentials
                 attempt.refused = True
-                watcher.lost(error.message[:1].lower() + error.message[1:].rstrip("."))
+                watcher.give_up(error.message[:1].lower() + error.message[1:].rstrip("."))
                 return httpx2.Response(502, request=request)
             attempt.status = response.status_code
             attempt.retry_after = retry_after(response.headers, time.time())
@@ -148,10 +148,10 @@ def _client(
                 _forget(watcher, attempt)
             elif response.status_code == 401:
                 attempt.refused = True
-                watcher.lost("it refuses the credentials")
+                watcher.give_up("it refuses the credentials")
             elif posts_must_succeed and request.method == "POST" and response.status_code >= 400:
                 attempt.refused = True
-                watcher.lost(f"it refused a message with status {response.status_code}")
+                watcher.give_up(f"it refused a message with status {response.status_code}")
             return response
 
     # A silent server is the business of each call's time-out: a stream may be silent for as long as it likes.
@@ -166,7 +166,7 @@ def _check_message(watcher: Watcher, attempt: Attempt, message: wire.Message) ->
 
 def _forget(watcher: Watcher, attempt: Attempt) -> None:
     attempt.refused = True
-    watcher.lost("it has forgotten the session")
+    watcher.give_up("it has forgotten the session")
 
 
 class _Watched:
@@ -193,7 +193,7 @@ class _Watched:
         try:
             return await self._stream.__anext__()
         except StopAsyncIteration:
-            self._watcher.lost("it closed the connection")
+            self._watcher.give_up("it closed the connection")
             raise
 
     async def __aenter__(self) -> _Watched:
