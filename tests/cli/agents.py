@@ -78,14 +78,10 @@ careful = Agent(Scripted(), [Approved(tool(double))], name="careful", tool_timeo
 broken = Agent(Scripted(), [tool(name="double")(halve)], name="broken")
 
 
-class Asking:
+class Asking(Scripted):
     """Calls ``ask_user`` with what the user wrote as its arguments, then tells what it heard."""
 
     name = "asking"
-
-    @asynccontextmanager
-    async def stream(self, request: ModelRequest) -> AsyncIterator[AsyncIterator[list[ModelEvent]]]:
-        yield self._answer(request)
 
     async def _answer(self, request: ModelRequest) -> AsyncIterator[list[ModelEvent]]:
         last = request.messages[-1]

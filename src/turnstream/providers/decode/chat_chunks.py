@@ -11,6 +11,7 @@ from msgspec import Struct
 from turnstream import errors, jsontext, text
 
 ABSENT = msgspec.Raw()
+_GOOD = (None, "", 0, 200, "0", "200", "success", "Success", "ok", "OK")
 
 
 class Function(Struct, gc=False):
@@ -58,6 +59,8 @@ class Chunk(Struct, gc=False):
     object: str | None = None
     x_groq: dict[str, Any] | None = None
     base_resp: Any = None
+    code: Any = None
+    message: Any = None
     citations: msgspec.Raw = ABSENT
     search_results: msgspec.Raw = ABSENT
 
@@ -142,6 +145,8 @@ def _chunk(raw: dict[str, Any]) -> Chunk:
         object=_str(raw.get("object")),
         x_groq=_dict(raw.get("x_groq")),
         base_resp=raw.get("base_resp"),
+        code=raw.get("code"),
+        message=raw.get("message"),
         citations=msgspec.Raw(msgspec.json.encode(raw.get("citations"))),
         search_results=msgspec.Raw(msgspec.json.encode(raw.get("search_results"))),
     )
@@ -229,6 +234,9 @@ def message_delta(choice: Choice) -> Delta | None:
         return read_leniently(b'{"choices":[{"delta":' + raw + b"}]}").choices[0].delta  # type: ignore[index]
 
 
-def is_failure(base_resp: Any) -> bool:
-    """Whether MiniMax's own status says that something went wrong; 0 is good."""
-    return isinstance(base_resp, dict) and bool(base_resp.get("status_code"))
+def is_failure(chunk: Chunk) -> bool:
+    """Whether a chunk without choices is an error as a whole (vLLM; DashScope: a code that is not a good one, and words
+    about it), or MiniMax's own status in it says so, of which 0 is good."""
+    if chunk.object == "error" or (isinstance(chunk.base_resp, dict) and chunk.base_resp.get("status_code")):
+        return True
+    return isinstance(chunk.message, str) and chunk.code not in _GOOD
