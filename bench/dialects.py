@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import gc
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from msgspec import Struct
 from rich.table import Table
 
 from bench.rig.tables import wide_console
-from turnstream.dialects import DIALECTS
-from turnstream.dialects.base import ClientRequest, Encoder, Exchange, is_exchange
+from tests.dialects.wires import EVERY
+from turnstream.dialects.base import Encoder
 from turnstream.events import RunEvent, RunFinished, RunStarted, StepStarted, TextDelta, Usage
 
 CHAT = "openai_chat"
@@ -20,19 +20,6 @@ LIMIT = 1.5
 """Times the cost of chat completions, at most."""
 BATCH = 8  # tokens of one network read
 WORDS = (" the", " answer", " is", " forty-two", ",", " says", " Zoë", ".\n")
-
-_SAID = [{"role": "user", "content": "Go."}]
-_A2A = {"message": {"messageId": "m", "role": "user", "parts": [{"kind": "text", "text": "Go."}]}}
-BODIES: Mapping[str, object] = {
-    CHAT: {"messages": _SAID, "stream": True},
-    "orchestrate": {"messages": _SAID, "stream": True},
-    "openai_responses": {"input": "Go.", "stream": True},
-    "anthropic_messages": {"messages": _SAID, "stream": True},
-    "ag_ui": {"threadId": "t", "runId": "r", "messages": [{"id": "1", "role": "user", "content": "Go."}]},
-    "native": {"input": "Go.", "stream": True},
-    "vercel": {"id": "chat", "messages": [{"id": "1", "role": "user", "parts": [{"type": "text", "text": "Go."}]}]},
-    "a2a": {"jsonrpc": "2.0", "id": 1, "method": "message/stream", "params": _A2A},
-}
 
 
 class Cost(Struct, frozen=True):
@@ -44,20 +31,7 @@ class Cost(Struct, frozen=True):
 
 def encoders() -> dict[str, Callable[[], Encoder]]:
     """For each dialect, what makes the encoder of a run."""
-    return {dialect.name: _maker(dialect.name) for dialect in DIALECTS}
-
-
-def _maker(name: str) -> Callable[[], Encoder]:
-    dialect = next(dialect for dialect in DIALECTS if dialect.name == name)()
-
-    def make() -> Encoder:
-        body, agents = json.dumps(BODIES[name]).encode(), {"agent": ""}
-        decoded = dialect.decode(ClientRequest(body, "run1", 0.0, path_params={"agent": "agent"}, agents=agents))
-        assert is_exchange(decoded)
-        exchange: Exchange = decoded
-        return exchange.encoder("agent")
-
-    return make
+    return {name: partial(wire.exchange().encoder, "agent") for name, wire in EVERY.items()}
 
 
 def batches(tokens: int) -> list[list[RunEvent]]:

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from bench.dialects import BODIES, batches, encoders, measure
+from bench.dialects import batches, encoders, measure
 from turnstream.dialects import DIALECTS
 
 
 def test_every_dialect_is_measured_and_writes_something() -> None:
-    assert set(BODIES) == {dialect.name for dialect in DIALECTS}
     costs = measure(encoders(), 64, 1)
+    assert set(costs) == {dialect.name for dialect in DIALECTS}
     assert all(cost.size > 10 and cost.nanoseconds > 0 for cost in costs.values())
 
 

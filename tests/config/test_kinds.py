@@ -46,7 +46,7 @@ async def test_one_file_and_one_row_make_a_kind_with_its_section_its_schema_and_
     from turnstream.events import RunContext
 
     assert [spec.name for spec in await box.tools(RunContext())] == ["my_echo"]
-    with pytest.raises(ValueError, match="give exactly one of: python, mcp, rest, openapi, ready, retrieval, echo"):
+    with pytest.raises(ValueError, match=rf"give exactly one of: {', '.join((*entry.KINDS, 'echo'))}"):
         section.model_validate({})
 
 

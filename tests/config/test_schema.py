@@ -15,6 +15,7 @@ from turnstream.config.agents import AgentSection, read_sections
 from turnstream.config.document import read
 from turnstream.config.models import Options
 from turnstream.config.settings import ServerSection
+from turnstream.config.tools import entry
 from turnstream.events import ModelOptions
 from turnstream.identity import Key
 from turnstream.service import ServerSettings
@@ -71,7 +72,7 @@ def test_a_model_may_be_a_name_or_a_mapping() -> None:
         ("model: demo\ntools: x.py:y", "agent.yaml:2: tools: must be a list"),
         (
             "model: demo\ntools:\n- {}",
-            "agent.yaml:3: tools[0]: give exactly one of: python, mcp, rest, openapi, ready, retrieval",
+            f"agent.yaml:3: tools[0]: give exactly one of: {', '.join(entry.KINDS)}",
         ),
         (
             "model: demo\nname: no",

@@ -1,4 +1,7 @@
-"""A streamed request in each protocol that clients speak, with its path and the headers that choose it."""
+"""A streamed request in each protocol that clients speak, with its path and the headers that choose it.
+
+A new dialect gets its request here: tests and the bench of dialects ask with it.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +25,15 @@ class Wire(Struct, frozen=True):
     headers: Mapping[str, str] = {}
     takes_back: bool = False
 
-    def exchange(self, *, kept: bool = False) -> base.Exchange:
-        dialect = next(dialect for dialect in DIALECTS if dialect.name == self.name)()
+    def request(self, *, kept: bool = False) -> base.ClientRequest:
         body, params = json.dumps(self.body).encode(), {"agent": "a"}
-        request = base.ClientRequest(
+        return base.ClientRequest(
             body, "run1", 0.0, dict(self.headers), params, agents={"a": ""}, path=self.path, kept=kept
         )
-        decoded = dialect.decode(request)
+
+    def exchange(self, *, kept: bool = False) -> base.Exchange:
+        dialect = next(dialect for dialect in DIALECTS if dialect.name == self.name)()
+        decoded = dialect.decode(self.request(kept=kept))
         assert base.is_exchange(decoded)
         return decoded
 
@@ -46,3 +51,7 @@ WIRES = (
     Wire("vercel", "/vercel/a", {"id": "t", "messages": _VERCEL}, takes_back=True),
     Wire("a2a", "/a2a/a", {"jsonrpc": "2.0", "id": 1, "method": "message/stream", "params": _A2A}, takes_back=True),
 )
+"""Those whose clients come back with a request of their protocol."""
+
+EVERY = {wire.name: wire for wire in (*WIRES, Wire("native", "/v1/runs", {"input": "Go.", "stream": True}))}
+"""One for each dialect, by its name."""

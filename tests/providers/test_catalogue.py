@@ -51,6 +51,16 @@ async def test_a_new_provider_is_asked_and_read(added: str) -> None:
     assert b"authorization: secret-key" in vendor.requests[0]
 
 
+async def test_a_vendor_that_speaks_chat_completions_is_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with upstream(says(*HELLO)) as vendor, asyncio.timeout(10):
+        monkeypatch.setitem(PROVIDERS, "added", Row(vendor.base_url, ("ADDED_API_KEY",)))
+        agent = Agent(providers.model("added:m", environ={"ADDED_API_KEY": "secret-key"}))
+        async with agent.run("Hello?") as run:
+            events = [event async for event in run]
+    assert "Hel" in str(events)
+    assert b"authorization: bearer secret-key" in vendor.requests[0].lower()
+
+
 def test_a_new_provider_is_listed_checked_and_suggested(added: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ConfigurationError, match="ADDED_API_KEY"):
         providers.model("added:m", environ={})

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from tests.agent.scripted import Scripted, says
-from tests.server.serving import ASK, Served, serving
+from tests.dialects.wires import EVERY
+from tests.server.serving import Served, serving
 from turnstream import providers, server
 from turnstream.agent import Agent
-from turnstream.dialects import DIALECTS
 
 FILES = Path(server.__file__).parent / "playground"
 EVENTS: list[dict[str, Any]] = [
@@ -78,25 +78,12 @@ async def shown(served: Served, wire: str, body: dict[str, Any], events: list[di
         return await response.text()
 
 
-def bodies() -> dict[str, Any]:
-    message = {"messageId": "m", "role": "user", "parts": [{"kind": "text", "text": "hi"}]}
-    asked = {"id": "1", "role": "user", "content": "hi", "parts": [{"type": "text", "text": "hi"}]}
-    return {
-        "native": {"input": "hi", "stream": True},
-        "openai_responses": {"input": "hi", "stream": True},
-        "ag_ui": {"threadId": "t", "runId": "r", "messages": [{"id": "1", "role": "user", "content": "hi"}]},
-        "vercel": {"id": "c", "messages": [asked]},
-        "a2a": {"jsonrpc": "2.0", "id": 1, "method": "message/stream", "params": {"message": message}},
-    }
-
-
-@pytest.mark.parametrize("wire", [dialect.name for dialect in DIALECTS])
+@pytest.mark.parametrize("wire", EVERY)
 async def test_a_run_is_shown_as_each_client_would_see_it(wire: str) -> None:
-    body = bodies().get(wire, {**ASK, "stream": True, "max_tokens": 5})
     async with serving(agent()) as served:
         _, _, settings = await served.get("/playground/settings")
         assert wire in [offered["name"] for offered in settings["wires"]]
-        assert "Hello" in await shown(served, wire, body, EVENTS)
+        assert "Hello" in await shown(served, wire, EVERY[wire].body, EVENTS)
 
 
 async def test_what_is_shown_are_the_bytes_that_the_client_gets() -> None:

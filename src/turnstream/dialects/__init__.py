@@ -25,4 +25,12 @@ DIALECTS: tuple[type[Dialect], ...] = (
     Native,
 )
 
-__all__ = ["DIALECTS"]
+# What a dialect may have besides; one that is in none of these is served as well.
+RETRACTING = frozenset(dialect.name for dialect in (Native, Responses, AgUi, Vercel, A2A))
+"""Their encoders know what a takeover of a kept run makes void (`events.RunResumed`)."""
+CHATS = frozenset(dialect.name for dialect in (AgUi, Vercel))
+"""A thread of theirs is the one chat of a front end."""
+NAMING = frozenset(dialect.name for dialect in (Responses, A2A))
+"""A later request can name an answer of theirs, as `Encoder.snapshot` shows it."""
+
+__all__ = ["CHATS", "DIALECTS", "NAMING", "RETRACTING"]

@@ -8,20 +8,14 @@ from typing import NamedTuple, cast
 import msgspec
 
 from turnstream import errors, events, messages, protocols, redaction, requests
-from turnstream.dialects import DIALECTS, a2a_push, base
+from turnstream.dialects import DIALECTS, NAMING, RETRACTING, a2a_push, base
 from turnstream.runs import keeper, log
 from turnstream.runs.watch import Watch
 from turnstream.server import conversations
 
 DISCONNECT_HEADER = "x-on-disconnect"
 MOST_KEY = 255  # characters of an Idempotency-Key
-# Dialects whose encoders know what a takeover makes void.
-RETRACTING = frozenset({"native", "openai_responses", "ag_ui", "vercel", "a2a"})
 ONE_WAY = frozenset(dialect.name for dialect in DIALECTS) - RETRACTING
-# Those in which a thread is the one chat of a front end.
-CHATS = frozenset({"ag_ui", "vercel"})
-# Those of them whose answers a later request can name.
-_NAMING = frozenset({"openai_responses", "a2a"})
 
 
 class Asked(NamedTuple):
@@ -246,7 +240,7 @@ class Exchanges:
 
     async def show(self, new: protocols.NewRun, numbered: protocols.NumberedEvents) -> bytes:
         """The whole answer, where the dialect has one that a later request can name."""
-        exchange = await self.read(new.agent, new.dialect, new.body) if new.dialect in _NAMING else None
+        exchange = await self.read(new.agent, new.dialect, new.body) if new.dialect in NAMING else None
         return b"" if exchange is None else snapshot(exchange, new.agent, numbered)
 
 

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from turnstream import agent as agents, errors, events, protocols, requests, stretches
-from turnstream.dialects import base, native, rate_limits
+from turnstream.dialects import CHATS, RETRACTING, base, native, rate_limits
 from turnstream.runs import admission, places, supervisor
 from turnstream.server import (
     conversations,
@@ -164,8 +164,8 @@ class Dialects:
                 principal,
                 name,
                 run_id,
-                retracts=dialect in kept.RETRACTING,
-                one_chat=dialect in kept.CHATS,
+                retracts=dialect in RETRACTING,
+                one_chat=dialect in CHATS,
             )
             if told is not None:
                 scopes.set_run_id(scope, told.id)
