@@ -55,7 +55,7 @@ def decoded(decoder: Decoder, pieces: Iterable[bytes]) -> tuple[list[ModelEvent]
 def collected(events: Collection[ModelEvent]) -> dict[str, Any]:
     """In the form of a recording's ``expected``."""
     collector = Collector()
-    collector.feed(events)
+    collector.feed(list(events))
     return {
         "text": collector.text or collector.refusal,
         "reasoning": collector.reasoning,

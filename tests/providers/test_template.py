@@ -69,6 +69,7 @@ def test_the_text_is_found_where_it_is_read() -> None:
     learned = template.learn(HEAD + b'"no"' + TAIL, "no", chat_chunks.read_text)
     assert learned is not None
     event = b"data: " + HEAD + b'"s\\u00f6"' + TAIL + b"\n\n"
-    assert learned.texts(event * 2) == ["sö", "sö"]
-    assert learned.texts(event[:-1]) is None
-    assert learned.texts(event.replace(b'"a"', b'"b"')) is None
+    assert learned.deltas(event) == [TextDelta("sö")]
+    assert learned.deltas(event * 2) == [TextDelta("sö"), TextDelta("sö")]
+    assert learned.deltas(event[:-1]) is None
+    assert learned.deltas(event.replace(b'"a"', b'"b"')) is None

@@ -118,18 +118,18 @@ async def in_pieces(request: web.Request) -> web.StreamResponse:
 
 
 async def test_text_is_written_within_the_read_that_brought_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    direct_writes: list[int | None] = []
-    write = direct.Writer.write
+    direct_writes: list[bool] = []
+    give = direct.Writer.give
 
-    def note(writer: direct.Writer[Any], batch: Any) -> int | None:
-        direct_writes.append(write(writer, batch))
+    def note(writer: direct.Writer[Any], batch: Any) -> bool:
+        direct_writes.append(give(writer, batch))
         return direct_writes[-1]
 
-    monkeypatch.setattr(direct.Writer, "write", note)
+    monkeypatch.setattr(direct.Writer, "give", note)
     async with vendor(in_pieces) as agent, serving(agent) as served:
         _, _, body = await served.post(STREAM)
     assert text(body) == "".join(f"{number} " for number in range(50))
-    assert direct_writes
-    monkeypatch.setattr(direct, "writer", lambda send, encode: None)
+    assert any(direct_writes)
+    monkeypatch.setattr(direct, "writer", lambda send, encode, fail: None)
     async with vendor(in_pieces) as agent, serving(agent) as served:
         assert text((await served.post(STREAM))[2]) == text(body)

@@ -288,11 +288,16 @@ class Run:
 
     def _take(self, batch: list[events.ModelEvent]) -> bool:
         """Hand on what is nothing but text, as the loop would; it must see to all else."""
-        if not _TEXT.issuperset(map(type, batch)):
+        if len(batch) == 1:  # nearly always
+            if type(event := batch[0]) not in _TEXT:
+                return False
+            size = len(event.text)  # type: ignore[union-attr]
+        elif _TEXT.issuperset(map(type, batch)):
+            size = sum(map(len, map(events.text_of, batch)))
+        else:
             return False
-        collector = self._collector
-        size = collector.size + sum(map(len, map(events.text_of, batch)))
-        if size > self._most or self._give is None or not self._give(batch):  # type: ignore[arg-type]
+        collector, give = self._collector, self._give
+        if collector.size + size > self._most or give is None or not give(batch):  # type: ignore[arg-type]
             return False
         collector.feed(batch)
         return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 
 from turnstream import events, messages, usage
 
@@ -24,47 +24,48 @@ class Collector:
         self.usage: usage.Usage | None = None
         self.finish: events.Finish | None = None
 
-    def feed(self, batch: Collection[events.ModelEvent]) -> None:
-        if self._texts is not None and _TEXT.issuperset(map(type, batch)):  # nearly all batches
+    def feed(self, batch: Sequence[events.ModelEvent]) -> None:
+        loose = self._texts
+        if loose is not None and len(batch) == 1 and type(event := batch[0]) is events.TextDelta:  # most batches
+            loose.append(text := event.text)
+            self.size += len(text)
+        elif loose is not None and _TEXT.issuperset(map(type, batch)):
             texts = [*map(events.text_of, batch)]
-            self._texts += texts
+            loose += texts
             self.size += sum(map(len, texts))
-            if len(self._texts) > _MOST_LOOSE:
-                self._parts[-1].pack()
-            return
-        for event in batch:
-            if type(event) is events.TextDelta and self._texts is not None:
-                self._texts.append(event.text)
-                self.size += len(event.text)
-                continue
-            match event:  # what every answer has is first
-                case events.TextDelta(text=text):
-                    self._append("text", text)
-                case events.UsageReport(usage=usage):
-                    self.usage = usage
-                case events.Finish():
-                    self.finish = event
-                case events.ReasoningDelta(text=text):
-                    self._append("reasoning", text)
-                case events.RefusalDelta(text=text):
-                    self._append("refusal", text)
-                case events.ToolCallDelta(index=index, arguments=arguments):
-                    self._call(index).arguments.append(arguments)
-                    self.size += len(arguments)
-                case events.ToolCallStart(index=index):
-                    call = self._call(index)
-                    call.id, call.name, call.extra = event.id, event.name, event.extra
-                case events.ToolCallMalformed(index=index, reason=reason, raw=raw):
-                    call = self._call(index)
-                    call.malformed, call.raw = reason, raw
-                    self.size += len(raw)
-                case events.ItemAdded(item=item):
-                    self._parts.append(_Piece("item", [], item))
-                    self._texts = None
-                case _:  # hosted tools and sources are shown, not kept: the vendor keeps them in its own items
-                    pass
+        else:
+            for event in batch:
+                self._add(event)
         if self._parts and len(self._parts[-1].texts) > _MOST_LOOSE:
             self._parts[-1].pack()
+
+    def _add(self, event: events.ModelEvent) -> None:
+        match event:  # what every answer has is first
+            case events.TextDelta(text=text):
+                self._append("text", text)
+            case events.UsageReport(usage=usage):
+                self.usage = usage
+            case events.Finish():
+                self.finish = event
+            case events.ReasoningDelta(text=text):
+                self._append("reasoning", text)
+            case events.RefusalDelta(text=text):
+                self._append("refusal", text)
+            case events.ToolCallDelta(index=index, arguments=arguments):
+                self._call(index).arguments.append(arguments)
+                self.size += len(arguments)
+            case events.ToolCallStart(index=index):
+                call = self._call(index)
+                call.id, call.name, call.extra = event.id, event.name, event.extra
+            case events.ToolCallMalformed(index=index, reason=reason, raw=raw):
+                call = self._call(index)
+                call.malformed, call.raw = reason, raw
+                self.size += len(raw)
+            case events.ItemAdded(item=item):
+                self._parts.append(_Piece("item", [], item))
+                self._texts = None
+            case _:  # hosted tools and sources are shown, not kept: the vendor keeps them in its own items
+                pass
 
     def _append(self, kind: str, text: str) -> None:
         self.size += len(text)

@@ -122,8 +122,7 @@ class Stream:
             turn.encoder = self._encoder
         self._delivery = delivery.Delivery(self._encoder)
         self._loop = asyncio.get_running_loop()
-        self._now = self._loop.time
-        self._last = self._now()
+        self._last = self._loop.time()
         self._sending = False
         self._aside: asyncio.Task[None] | None = None
         self._writer: direct.Writer[list[events.RunEvent]] | None = None
@@ -140,6 +139,7 @@ class Stream:
         finally:
             forget()
             self._timer.cancel()
+            self._writer = None  # which knows this object
 
     async def _follow(self) -> delivery.Action | None:
         """Send all but the end, which is what remains to be done."""
@@ -153,9 +153,9 @@ class Stream:
                         if self._turn is not None:
                             await self._store(batch)
                         await self._perform(action)
-                        if this.state is is_open and (writer := direct.writer(send, feed)) is not None:
+                        if this.state is is_open and (writer := direct.writer(send, feed, self._break_off)):
                             self._writer = writer
-                            self._handle.relay(self._give)
+                            self._handle.relay(writer.give)
                     elif data := feed(batch):
                         if self._turn is not None:
                             await self._store(batch)
@@ -175,19 +175,6 @@ class Stream:
         except Exception:  # a fault of ours: the client gets an error, and not a stream that just stops
             log.exception("run %s failed", self._handle.id)
             return this.fail(delivery.as_failure(None))
-
-    def _give(self, batch: list[events.RunEvent]) -> bool:
-        """Write a batch of an open stream at once, or leave it to `_follow`, which can wait."""
-        if self._writer is None or self._aside is not None:
-            return False
-        try:
-            size = self._writer.write(batch)
-        except Exception:
-            self._break_off()
-            return True
-        if size:
-            self._last = self._now()
-        return size is not None
 
     async def _store(self, batch: Sequence[events.RunEvent]) -> None:
         """A run that has ended: its client may name it as soon as it hears of its end."""
@@ -234,7 +221,10 @@ class Stream:
 
     def _tick(self) -> None:
         """The start of a stream that is still held, a heartbeat, or the end of a client that does not read."""
-        heartbeat, silent = self._client.settings.heartbeat, self._loop.time() - self._last
+        heartbeat, last = self._client.settings.heartbeat, self._last
+        if self._writer is not None:
+            last = max(last, self._writer.last)
+        silent = self._loop.time() - last
         if self._sending:
             if silent > self._client.settings.send_timeout:
                 log.info("run %s: aborted, client stopped reading for %.0f s", self._handle.id, silent)
@@ -254,6 +244,8 @@ class Stream:
             return
         if isinstance(action, delivery.Write):
             self._aside = self._loop.create_task(self._write_aside(action))
+            if self._writer is not None:
+                self._writer.waits = True
 
     def _break_off(self) -> None:
         """The encoder failed outside of `_follow`, which is told."""
@@ -267,6 +259,8 @@ class Stream:
             pass
         finally:
             self._aside = None
+            if self._writer is not None:
+                self._writer.waits = False
 
 
 class Again(Response):

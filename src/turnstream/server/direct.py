@@ -8,6 +8,7 @@ task for each response; its connection can just as well say so (`tell_when_left`
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
@@ -26,25 +27,35 @@ Batch = TypeVar("Batch", contravariant=True)
 
 
 class Writer(Generic[Batch]):
-    """Of one response that has begun: what ``encode`` gives for a batch, as a chunk (RFC 9112, section 7.1)."""
+    """Of one response that has begun: what ``encode`` gives for a batch is written as a chunk (RFC 9112, section 7.1).
 
-    __slots__ = ("_cycle", "_encode", "_flow", "_transport")
+    ``waits``: nothing may be written now. ``last`` is when it last wrote, by the loop's clock. ``fail`` is called
+    where ``encode`` raises, as what handles that."""
 
-    def __init__(self, cycle: RequestResponseCycle, encode: Callable[[Batch], bytes]) -> None:
-        self._cycle, self._encode = cycle, encode
+    __slots__ = ("_cycle", "_encode", "_fail", "_flow", "_now", "_transport", "last", "waits")
+
+    def __init__(self, cycle: RequestResponseCycle, encode: Callable[[Batch], bytes], fail: Callable[[], None]) -> None:
+        self._cycle, self._encode, self._fail = cycle, encode, fail
         self._flow, self._transport = cycle.flow, cycle.transport
+        self._now = asyncio.get_running_loop().time
+        self.waits, self.last = False, 0.0
 
-    def write(self, batch: Batch) -> int | None:
-        """How many bytes it gave. None, and nothing is encoded, where the client does not read as fast, or has gone.
-        Raises what ``encode`` raises."""
+    def give(self, batch: Batch) -> bool:
+        """False, and nothing is encoded, where the client does not read as fast, or has gone."""
         cycle = self._cycle
-        if self._flow.write_paused or cycle.disconnected or cycle.response_complete:
-            return None
-        data = self._encode(batch)
+        if self.waits or self._flow.write_paused or cycle.disconnected or cycle.response_complete:
+            return False
+        try:
+            data = self._encode(batch)
+        except Exception:
+            self._fail()
+            return True
         size = len(data)
         if size:  # an empty chunk is the end
-            self._transport.write(b"%b%b\r\n" % (_SIZES[size] if size < len(_SIZES) else b"%x\r\n" % size, data))
-        return size
+            head = _SIZES[size] if size < len(_SIZES) else b"%x\r\n" % size
+            self._transport.write(b"".join((head, data, b"\r\n")))
+            self.last = self._now()
+        return True
 
 
 def _cycle_of(method: Send | Receive) -> RequestResponseCycle | None:
@@ -60,10 +71,12 @@ def gather(send: Send) -> None:
         cycle.transport.gather()
 
 
-def writer(send: Send, encode: Callable[[Batch], bytes]) -> Writer[Batch] | None:
+def writer(send: Send, encode: Callable[[Batch], bytes], fail: Callable[[], None]) -> Writer[Batch] | None:
     """For a response that has begun; None where only ``send`` can write it."""
     cycle = _cycle_of(send)
-    return Writer(cycle, encode) if cycle is not None and cycle.response_started and cycle.chunked_encoding else None
+    if cycle is None or not cycle.response_started or not cycle.chunked_encoding:
+        return None
+    return Writer(cycle, encode, fail)
 
 
 def tell_when_left(send: Send, leave: Callable[[], None]) -> Callable[[], None] | None:

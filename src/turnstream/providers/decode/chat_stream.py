@@ -65,8 +65,8 @@ class Decoder(frames.SseDecoder):
     def feed(self, piece: bytes) -> list[events.ModelEvent]:
         """Nearly all reads are chunks that say text and nothing else, whole but for the first and the last."""
         # The loop below, written out for one token: there it costs a third more.
-        if self._between and self._template is not None and (texts := self._template.texts(piece)) is not None:
-            return [*map(events.TextDelta, filter(None, texts))]
+        if self._between and (known := self._template) is not None and (deltas := known.deltas(piece)) is not None:
+            return deltas
         out: list[events.ModelEvent] = []
         start, end = 0, piece.rfind(b"\n\n") + 2
         try:
@@ -77,9 +77,9 @@ class Decoder(frames.SseDecoder):
                 out += self._read(piece[start:first])
                 start = first
                 if self._between and self._template is not None:
-                    texts = self._template.texts(piece[start:end])
-                    if texts is not None:
-                        out += map(events.TextDelta, filter(None, texts))
+                    deltas = self._template.deltas(piece[start:end])
+                    if deltas is not None:
+                        out += deltas
                         start = end
                         break
             if start < len(piece) or not piece:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from turnstream import jsontext
+from turnstream import events, jsontext
 from turnstream.parsing import sse
 
 _string = msgspec.json.Decoder(str).decode
@@ -27,18 +27,22 @@ class Template:
         self._between = self._behind + self._before
         self._size = len(self._between)
 
-    def texts(self, piece: bytes) -> list[str] | None:
-        """The texts of ``piece``, if it is such events, whole, and nothing else; else None.
+    def deltas(self, piece: bytes) -> list[events.ModelEvent] | None:
+        """What ``piece`` says, if it is such events, whole, and nothing else; else None.
 
         What stands between two of them may be found only there: a JSON string has no line feed.
         """
-        before, behind = self._before, self._behind
-        if not self._size <= len(piece) <= sse.MAX_EVENT or not piece.startswith(before) or not piece.endswith(behind):
+        rest = piece.removeprefix(self._before).removesuffix(self._behind)
+        if len(rest) + self._size != len(piece) or len(piece) > sse.MAX_EVENT:
             return None
         try:
-            return [*map(_string, piece[len(before) : -len(behind)].split(self._between))]
+            spelled = rest.split(self._between)
+            if len(spelled) > 1:
+                return [*map(events.TextDelta, filter(None, map(_string, spelled)))]
+            text = _string(rest)
         except jsontext.UNDECODABLE:
             return None
+        return [events.TextDelta(text)] if text else []
 
     def text(self, data: bytes) -> str | None:
         """Of one event."""

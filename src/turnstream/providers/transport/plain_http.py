@@ -46,7 +46,17 @@ def plain(url: str) -> bool:
 class Body:
     """An answer's body as it arrives: `readany` gives all that has come, and b"" at the end."""
 
-    __slots__ = ("_complete", "_connection", "_error", "_inflater", "_pieces", "_size", "_waiter", "take")
+    __slots__ = (
+        "_complete",
+        "_connection",
+        "_error",
+        "_inflater",
+        "_pieces",
+        "_size",
+        "_waiter",
+        "is_going_on",
+        "take",
+    )
 
     def __init__(self, connection: Connection, coding: str) -> None:
         self._connection = connection
@@ -55,6 +65,7 @@ class Body:
         self._size = 0
         self._complete = False
         self._error: BaseException | None = None
+        self.is_going_on = True  # neither complete nor broken
         self.take: Callable[[bytes], bool] | None = None
         self._waiter: asyncio.Future[None] | None = None
 
@@ -99,7 +110,7 @@ class Body:
 
     def set_exception(self, error: BaseException, *, even_if_complete: bool = False) -> None:
         if self._error is None and (even_if_complete or not self._complete):
-            self._error = error
+            self._error, self.is_going_on = error, False
             self.wake()
 
     def feed(self, piece: bytes) -> None:
@@ -110,14 +121,14 @@ class Body:
             self._size += len(piece)
 
     def complete(self) -> None:
-        self._complete = True
+        self._complete, self.is_going_on = True, False
 
     def is_full(self) -> bool:
         return self._size > _HIGH_WATER
 
     def wake(self) -> None:
         """Tell who waits, unless what came was taken."""
-        if self.take is not None and not self._complete and self._error is None:
+        if self.take is not None and self.is_going_on:
             return
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
@@ -210,11 +221,12 @@ class Connection(asyncio.Protocol):
         self._transport = transport  # type: ignore[assignment]  # uvloop's is no subclass of asyncio's
 
     def data_received(self, data: bytes) -> None:
-        if self._head is None or self._parser is None:  # nobody asked
+        parser = self._parser
+        if self._head is None or parser is None:  # nobody asked
             self.abort()
             return
         try:
-            self._parser.feed_data(data)
+            parser.feed_data(data)
         except httptools.HttpParserError as error:
             self._fail(NotHttpError(str(error.__context__ or error)))
             self.abort()
@@ -236,7 +248,10 @@ class Connection(asyncio.Protocol):
             try:
                 if (take := body.take) is None:
                     body.feed(piece)
-                elif not take(piece):
+                elif take(piece):
+                    if body.is_going_on:
+                        return
+                else:
                     body.take = None
             except OSError as error:
                 body.set_exception(error, even_if_complete=True)
