@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, strategies as st
 
 from turnstream.dialects.base import ClientRequest, is_exchange
 from turnstream.dialects.openai_chat import ChatCompletions
@@ -87,6 +88,44 @@ def test_an_id_that_is_given_is_never_paired_by_name() -> None:
 def test_a_result_without_an_id_and_without_an_open_call_is_refused(before: list[dict[str, Any]]) -> None:
     at = 1 + len(before)
     assert refused(messages=[USER, *before, {"role": "tool", "content": "x"}]) == f"messages[{at}].tool_call_id"
+
+
+@given(st.lists(st.tuples(st.sampled_from(["call", "by id", "next"]), st.sampled_from("ab"), st.sampled_from("fg"))))
+def test_results_close_calls_in_their_order(steps: list[tuple[str, str, str]]) -> None:
+    conversation, expected, open_calls = [USER], [], list[tuple[str, str]]()
+    for kind, id, name in steps:
+        mine = [call for call in open_calls if call[1] == name]
+        if kind == "call":
+            conversation.append(calls((id, name)))
+            open_calls.append((id, name))
+        elif kind == "by id":
+            conversation.append({"role": "tool", "content": "", "tool_call_id": id})
+            expected.append(id)
+            open_calls = [call for call in open_calls if call[0] != id]
+        elif mine:
+            conversation.append({"role": "tool", "content": "", "name": name})
+            expected.append(mine[0][0])
+            open_calls.remove(mine[0])
+    assert [id for id, _ in answers(heard(*conversation))] == expected
+
+
+# ------------------------------------------------------------------------------------------------------ usual messages
+
+TEXTS = st.sampled_from(["", " ", "hi"])
+USUAL = st.one_of(
+    st.builds(lambda text: {"role": "user", "content": text}, TEXTS),
+    st.builds(lambda text: {"role": "assistant", "content": text}, TEXTS),
+    st.builds(lambda text: {**calls(("a", "f"), (None, "g")), "content": text}, TEXTS),
+    st.builds(lambda text: {"role": "tool", "content": text, "tool_call_id": "a", "name": "f"}, TEXTS),
+    st.just({"role": "assistant", "content": "", "refusal": "no", "name": "b"}),
+    st.just({"role": "assistant", "images": [{"type": "image_url", "image_url": {"url": "https://a.b/c.png"}}]}),
+)
+
+
+@given(st.lists(USUAL, min_size=1))
+def test_a_text_and_a_part_that_is_a_text_are_read_alike(given: list[dict[str, Any]]) -> None:
+    in_parts = [{**each, "content": [{"type": "text", "text": each.get("content") or ""}]} for each in given]
+    assert heard(*given) == heard(*in_parts)
 
 
 # ------------------------------------------------------------------------------------------------ thoughts and media

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from hypothesis import given, strategies as st
+
 from turnstream.events import (
     AssistantMessage,
     AudioPart,
@@ -27,6 +29,16 @@ from turnstream.providers.base import Settings
 
 TOOL = ToolSpec("f", "does f", {"type": "object", "properties": {"x": {"type": "integer"}}})
 CALL = ToolCall("c1", "f", '{"x":1}')
+HISTORY: list[Message] = [
+    SystemMessage("s"),
+    UserMessage("u", "ann"),
+    UserMessage((TextPart("see"), ImagePart("https://x"))),
+    AssistantMessage(()),
+    AssistantMessage((TextPart("a"), CALL, ToolCall("c2", "g", "[1]", {"extra_content": {"a": 1}})), "b"),
+    AssistantMessage((ReasoningPart("hm"), CALL)),
+    ToolMessage("c1", "1", is_error=True),
+    ToolMessage("c2", (TextPart("2"), ImagePart("https://x"))),
+]
 
 
 def body(
@@ -215,3 +227,22 @@ def test_the_name_of_an_assistant_goes_to_vendors_that_take_it_alone() -> None:
         {"role": "assistant", "content": "Hi.", "name": "ann"}
     ]
     assert body(said)["messages"] == [{"role": "assistant", "content": "Hi."}]
+
+
+@given(st.lists(st.sampled_from(HISTORY)))
+def test_messages_are_the_same_as_dictionaries(history: list[Message]) -> None:
+    structs, dictionaries = (
+        openai.request(Settings(model, quirks={"reasoning": "none"}), ModelRequest(tuple(history))).body
+        for model in ("m" * 11, "deepseek-v4")  # which demands its thoughts, so that its messages are looked through
+    )
+    assert structs.replace(b"m" * 11, b"deepseek-v4") == dictionaries
+
+
+def test_half_a_character_is_replaced_wherever_it_stands() -> None:
+    call = ToolCall("c", "f", '{"x":"\ud800"}', {"extra_content": {"y": "\udfff"}})
+    messages = body(UserMessage("a\ud800"), AssistantMessage((TextPart("b"), call)), ToolMessage("c", "\ud800"))[
+        "messages"
+    ]
+    assert messages[0] == {"role": "user", "content": "a\ufffd"}
+    assert messages[1]["tool_calls"][0]["extra_content"] == {"y": "\ufffd"}
+    assert messages[2] == {"role": "tool", "tool_call_id": "c", "content": "\ufffd"}

@@ -158,3 +158,11 @@ MESSAGES = st.lists(
 def test_what_is_fit_is_not_touched_again(conversation: list[Message], model: str) -> None:
     once = adapted(*conversation, model=model, rules=Rules(late_system=True))
     assert adapted(*once, model=model, rules=Rules(late_system=True)) == once
+
+
+@given(MESSAGES)
+def test_a_history_in_which_nothing_changes_is_given_as_it_is(conversation: list[Message]) -> None:
+    once = adapted(*conversation)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(history, "_look_for_changes", lambda *_: (True, True, True))
+        assert adapted(*conversation) == once

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from math import inf
 from operator import itemgetter
+from typing import Any
 
 from turnstream import messages
 
@@ -23,8 +24,10 @@ def prepare(
 def with_context(conversation: Sequence[messages.Message], context: str) -> tuple[messages.Message, ...]:
     """With what the client's page shows, before the last thing that its user says. It is not the operator's word, so it
     is not an instruction, and not the user's, so it is a message of its own."""
+    if not context:
+        return tuple(conversation)
     users = [at for at, message in enumerate(conversation) if isinstance(message, messages.UserMessage)]
-    if not context or not users:
+    if not users:
         return tuple(conversation)
     return (*conversation[: users[-1]], messages.UserMessage(context), *conversation[users[-1] :])
 
@@ -57,15 +60,22 @@ def pair(given: Sequence[messages.Message]) -> tuple[messages.Message, ...]:
 def _is_whole(conversation: Sequence[messages.Message]) -> bool:
     """Whether each call is directly followed by its result, in the order of the calls, as nearly always."""
     due: list[str] = []  # the results that must follow, the last first
+    message: Any  # to ask for its type once costs less than to match it
     for message in conversation:
-        if message.__class__ is messages.ToolMessage:
+        kind = type(message)
+        if kind is messages.ToolMessage:
             if not due or due.pop() != message.tool_call_id:
                 return False
         elif due:
             return False
-        elif message.__class__ is messages.AssistantMessage:
-            due = [part.id for part in message.parts[::-1] if part.__class__ is messages.ToolCall]
-            if not message.parts or (len(due) > 1 and len(set(due)) < len(due)):
+        elif kind is messages.AssistantMessage:
+            parts = message.parts
+            if len(parts) == 1:
+                if type(parts[0]) is messages.ToolCall:
+                    due.append(parts[0].id)
+                continue
+            due = [part.id for part in parts[::-1] if type(part) is messages.ToolCall]
+            if not parts or (len(due) > 1 and len(set(due)) < len(due)):
                 return False
     return not due
 

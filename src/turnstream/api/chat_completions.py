@@ -13,17 +13,17 @@ from msgspec import UNSET, Struct
 from turnstream.api import responses
 
 
-class ImageUrl(Struct):
+class ImageUrl(Struct, gc=False):
     url: str
     detail: str | None = None
 
 
-class InputAudio(Struct):
+class InputAudio(Struct, gc=False):
     data: str
     format: str = "wav"
 
 
-class InputFile(Struct):
+class InputFile(Struct, gc=False):
     """``file_data`` is a ``data:`` URL, or a web address."""
 
     file_data: str | None = None
@@ -31,7 +31,7 @@ class InputFile(Struct):
     filename: str | None = None
 
 
-class Part(Struct):
+class Part(Struct, gc=False):
     """One part of a message's content, as OpenAI has it or as Anthropic's and other histories do: which members count
     depends on ``type``."""
 
@@ -55,20 +55,20 @@ class Part(Struct):
     content: Any = None
 
 
-class Function(Struct):
+class Function(Struct, gc=False):
     """``arguments`` is JSON text, or (watsonx Orchestrate) the object itself."""
 
     name: str
     arguments: str | dict[str, Any] | None = None
 
 
-class MessageToolCall(Struct):
+class MessageToolCall(Struct, gc=False):
     function: Function
     id: str | int | None = None
     extra_content: dict[str, Any] | None = None
 
 
-class ChatMessage(Struct):
+class ChatMessage(Struct, gc=False):
     """``function_call`` and the role ``function`` are OpenAI's forms of 2023, which old histories still hold."""
 
     role: str

@@ -156,16 +156,16 @@ class Drawn:
     shows them: else a model could not change what it has drawn."""
 
     def __init__(self) -> None:
-        self._images: list[messages.ContentPart] = []
+        self.images: list[messages.ContentPart] = []
 
     def add(self, images: Iterable[messages.ContentPart]) -> None:
-        self._images += images
+        self.images += images
 
     def show(self, content: messages.Content) -> messages.Content:
         """The content of the user's next message, behind them."""
-        if not self._images:
+        if not self.images:
             return content
-        shown, self._images = (messages.TextPart("The assistant's images:"), *self._images), []
+        shown, self.images = (messages.TextPart("The assistant's images:"), *self.images), []
         return (*shown, messages.TextPart(content)) if isinstance(content, str) else (*shown, *content)
 
 

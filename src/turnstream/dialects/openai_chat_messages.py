@@ -13,8 +13,7 @@ from turnstream.dialects import body as bodies, incoming
 
 def read(given: Sequence[api.ChatMessage]) -> tuple[messages.Message, ...]:
     reader = _Reader()
-    for index, message in enumerate(given):
-        reader.take(message, index)
+    reader.read(given)
     return tuple(reader.conversation)
 
 
@@ -24,16 +23,29 @@ class _Reader:
 
     def __init__(self) -> None:
         self.conversation: list[messages.Message] = []
-        self._open = _OpenCalls()
+        self._open = _OpenCalls(self.conversation)
         self._drawn = incoming.Drawn()
 
-    def take(self, message: api.ChatMessage, index: int) -> None:
-        role, content = message.role, message.content
-        if role == "user" and content.__class__ is str:
-            self.conversation.append(messages.UserMessage(self._drawn.show(content), message.name))
-            return
+    def read(self, given: Sequence[api.ChatMessage]) -> None:
+        """A history has thousands of messages of a few usual forms, which are read here: without a call for each, they
+        take half the time. ``_take`` reads any."""
+        add, drawn = self.conversation.append, self._drawn
+        for index, message in enumerate(given):
+            role, content = message.role, message.content
+            if content is not None and type(content) is not str:
+                self._take(message, index)
+            elif role == "user" and content is not None and not drawn.images:
+                add(messages.UserMessage(content, message.name))
+            elif role == "assistant" and not _is_unusual(message):
+                add(messages.AssistantMessage(_said(message, index), message.name))
+            elif role == "tool" and type(id := message.tool_call_id) is str and id:
+                add(messages.ToolMessage(id, content or "", message.name or ""))
+            else:
+                self._take(message, index)
+
+    def _take(self, message: api.ChatMessage, index: int) -> None:
         path = f"messages[{index}]"
-        match role:
+        match message.role:
             case "user":
                 self._user(message, path)
             case "system" | "developer":
@@ -41,9 +53,6 @@ class _Reader:
                 self.conversation.append(messages.SystemMessage(text))
             case "assistant":
                 parts = tuple(_assistant(message, path, index))
-                for part in parts:
-                    if isinstance(part, messages.ToolCall):
-                        self._open.add(part)
                 self._drawn.add(_images(message, path))
                 self.conversation.append(messages.AssistantMessage(parts, message.name))
             case "tool" | "function":
@@ -59,7 +68,8 @@ class _Reader:
             result = _content(
                 part.content if isinstance(part.content, str) else _convert_parts(part.content, path), path
             )
-            self.conversation.append(messages.ToolMessage(self._open.close(part.tool_use_id or "", None), result))
+            id = part.tool_use_id or self._open.close_next(None)
+            self.conversation.append(messages.ToolMessage(id, result))
         if results:
             rest = [part for part in message.content or () if not _is_result(part)]
             if not rest:
@@ -70,7 +80,7 @@ class _Reader:
 
     def _find_answered(self, message: api.ChatMessage, path: str) -> str:
         given = "" if message.tool_call_id is None else str(message.tool_call_id)
-        if id := self._open.close(given, message.name):
+        if id := given or self._open.close_next(message.name):
             return id
         if message.role == "function":
             return f"call_{message.name or ''}"
@@ -80,32 +90,43 @@ class _Reader:
 
 
 class _OpenCalls:
-    """Calls without a result, each found at once, by its id or by its name: a client may send any number of them."""
+    """The calls of a conversation without a result, each found at once, by its id or by its name: a client may send any
+    number of them. Nothing is done until a result without an id asks for one: hardly any does."""
 
-    def __init__(self) -> None:
+    def __init__(self, conversation: Sequence[messages.Message]) -> None:
+        self._conversation = conversation
+        self._seen = 0  # messages of it
         self._calls: dict[int, messages.ToolCall] = {}
         self._by_id: dict[str, list[int]] = {}
         self._by_name: dict[str | None, deque[int]] = {None: deque()}  # None: all; those that are closed are skipped
         self._count = 0
 
-    def add(self, call: messages.ToolCall) -> None:
-        self._count += 1
-        self._calls[self._count] = call
-        self._by_id.setdefault(call.id, []).append(self._count)
-        for name in (None, call.name):
-            self._by_name.setdefault(name, deque()).append(self._count)
-
-    def close(self, id: str, name: str | None) -> str:
-        """The id of the call that a result answers, "" for none: those of that id, or the first of that name."""
-        if id:
-            for number in self._by_id.pop(id, ()):
-                self._calls.pop(number, None)
-            return id
+    def close_next(self, name: str | None) -> str:
+        """The id of the first open call of that name, which the next message of the conversation answers; "" for
+        none."""
+        for message in self._conversation[self._seen :]:
+            self._see(message)
+        self._seen = len(self._conversation) + 1  # the answer closes this call, and no other of its id
         numbers = self._by_name.get(name or None, deque())
         while numbers:
             if (call := self._calls.pop(numbers.popleft(), None)) is not None:
                 return call.id
         return ""
+
+    def _see(self, message: messages.Message) -> None:
+        if isinstance(message, messages.ToolMessage):
+            for number in self._by_id.pop(message.tool_call_id, ()):
+                self._calls.pop(number, None)
+        elif isinstance(message, messages.AssistantMessage):
+            for call in message.tool_calls:
+                self._add(call)
+
+    def _add(self, call: messages.ToolCall) -> None:
+        self._count += 1
+        self._calls[self._count] = call
+        self._by_id.setdefault(call.id, []).append(self._count)
+        for name in (None, call.name):
+            self._by_name.setdefault(name, deque()).append(self._count)
 
 
 def _is_result(part: api.Part | str) -> bool:
@@ -128,6 +149,20 @@ def _convert_parts(value: Any, path: str) -> list[api.Part | str]:
 _THOUGHTS = ("thinking", "think", "reasoning", "redacted_thinking")
 
 
+def _is_unusual(message: api.ChatMessage) -> bool:
+    """Whether there is more in an assistant's message than a text and calls."""
+    return bool(message.reasoning_content or message.reasoning or message.images or message.function_call)
+
+
+def _said(message: api.ChatMessage, index: int) -> tuple[messages.AssistantPart, ...]:
+    """`_assistant`, of a message that is not unusual."""
+    text, calls = message.content or message.refusal, message.tool_calls
+    if not calls:
+        return (messages.TextPart(text),) if text else ()  # type: ignore[arg-type]  # a text
+    made = [_tool_call(call, call.id or f"call_{index}_{number}") for number, call in enumerate(calls)]
+    return (messages.TextPart(text), *made) if text else tuple(made)  # type: ignore[arg-type]
+
+
 def _assistant(message: api.ChatMessage, path: str, index: int) -> list[messages.AssistantPart]:
     """What it thought comes first, then what it said, then its calls."""
     given = _parts(message)
@@ -140,7 +175,7 @@ def _assistant(message: api.ChatMessage, path: str, index: int) -> list[messages
     if text:
         parts.append(messages.TextPart(text))
     for number, call in enumerate(message.tool_calls or ()):
-        parts.append(_tool_call(call, str(call.id or f"call_{index}_{number}")))
+        parts.append(_tool_call(call, call.id or f"call_{index}_{number}"))
     parts += [_tool_use(part, f"{path}.content") for part in given if part.type == "tool_use"]
     if message.function_call is not None:
         function = message.function_call
@@ -180,9 +215,10 @@ def _texts(values: Iterable[Any]) -> Iterable[str]:
             yield from _texts(value)
 
 
-def _tool_call(call: api.MessageToolCall, id: str) -> messages.ToolCall:
-    arguments = incoming.arguments(call.function.arguments, "arguments")
-    return messages.ToolCall(id, call.function.name, arguments, call.extra_content)
+def _tool_call(call: api.MessageToolCall, id: str | int) -> messages.ToolCall:
+    function = call.function
+    arguments = incoming.arguments(function.arguments, "arguments")
+    return messages.ToolCall(id if id.__class__ is str else str(id), function.name, arguments, call.extra_content)
 
 
 def _tool_use(part: api.Part, path: str) -> messages.ToolCall:

@@ -14,7 +14,7 @@ from turnstream.prompts.families import family_of, with_short_ids
 from turnstream.providers import base
 from turnstream.providers.access import watsonx_access
 from turnstream.providers.decode import chat_chunks, chat_stream, failures
-from turnstream.providers.encode import chat_body, translate
+from turnstream.providers.encode import chat_body, chat_messages, translate
 
 _PLAIN = ("temperature", "top_p", "seed", "presence_penalty", "frequency_penalty", "response_format")
 _EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
@@ -29,7 +29,7 @@ def request(settings: base.Settings, model_request: requests.ModelRequest) -> ba
     if family is not None and family.short_ids:
         history = with_short_ids(history)
     quirks = {**settings.quirks, "no_files": True}
-    payload: dict[str, Any] = {"messages": chat_body.message_list(history, quirks, settings.model)}
+    payload: dict[str, Any] = {"messages": chat_messages.encode(history, quirks, settings.model)}
     if model_request.tools:
         payload["tools"] = [chat_body.tool(spec) for spec in model_request.tools]
         if (forced := translate.forced_tool(options.tool_choice)) is not None:

@@ -15,6 +15,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -29,6 +30,7 @@ _STRICT = re.compile(r"kimi|gemini", re.IGNORECASE)  # models whose names of too
 _FIRST_LETTER = re.compile(r"[a-zA-Z_]")
 _SHORT_IDS = re.compile(r"mistral|mixtral|ministral|devstral|magistral|codestral", re.IGNORECASE)
 _INVENTED = re.compile(r"^(?:functions|default_api|tools?)[.:]|<\|.*", re.DOTALL)
+_PICTURE_MARK = "](data:"
 _PICTURE = re.compile(r"\s*!\[image\]\(data:[^)\s]*\)\s*")
 _CONTINUE = "Continue."
 _LATE = "(An instruction of the operator:)\n{}"
@@ -97,8 +99,15 @@ _names_of = lru_cache(128)(Names)  # most requests offer the tools of the one be
 def adapt(request: requests.ModelRequest, model: str, rules: Rules) -> tuple[requests.ModelRequest, Names]:
     """The request with its conversation and its names as that model's vendor takes them."""
     names = _names_of(tuple(spec.name for spec in request.tools), model, rules)
-    history = _place_system(request.messages, rules)
-    history = tuple(_rename(message, names) for message in _with_unique_ids(history))
+    head, rest = _split_head(tuple(request.messages))
+    late, repeated, renamed = _look_for_changes(rest, names)
+    if late:
+        rest = _place_late(rest, rules)
+    if repeated:
+        rest = tuple(_with_unique_ids(rest))
+    if renamed:
+        rest = tuple(_rename(message, names) for message in rest)
+    history = head + rest if head else rest
     if _has_short_ids(model):
         history = families.with_short_ids(history)
     history = _end(history, model)
@@ -113,13 +122,47 @@ def adapt(request: requests.ModelRequest, model: str, rules: Rules) -> tuple[req
     )
 
 
-def _place_system(history: Sequence[messages.Message], rules: Rules) -> tuple[messages.Message, ...]:
-    """The leading run as one message; each later one in place, but never between a call and its results."""
+def _split_head(
+    history: tuple[messages.Message, ...],
+) -> tuple[tuple[messages.Message, ...], tuple[messages.Message, ...]]:
+    """The leading system messages as one, and what follows."""
     at = next((n for n, m in enumerate(history) if not isinstance(m, messages.SystemMessage)), len(history))
     head = "\n\n".join(m.content for m in history[:at] if isinstance(m, messages.SystemMessage) and m.content.strip())
-    placed: list[messages.Message] = [messages.SystemMessage(head)] if head else []
+    return (messages.SystemMessage(head),) if head else (), history[at:]
+
+
+def _look_for_changes(history: tuple[messages.Message, ...], names: Names) -> tuple[bool, bool, bool]:
+    """Whether there is a late system message, a call's id that comes again, and a name or a picture that the vendor is
+    not sent: nearly always none of it, and a long history is looked through once."""
+    ids: list[str] = []
+    called: set[str] = set()
+    answered: set[str] = set()
+    late = pictures = False
+    message: Any  # to ask for its type once costs less than to match it
+    part: Any
+    for message in history:
+        kind = type(message)
+        if kind is messages.AssistantMessage:
+            for part in message.parts:
+                if type(part) is messages.ToolCall:
+                    ids.append(part.id)
+                    called.add(part.name)
+                elif type(part) is messages.TextPart and "]" in part.text and _PICTURE_MARK in part.text:
+                    pictures = True
+        elif kind is messages.ToolMessage:
+            answered.add(message.name)
+        elif kind is messages.SystemMessage:
+            late = True
+    answered.discard("")  # most results do not say whose they are
+    renamed = pictures or any(names.wire(name) != name for name in called | answered)
+    return late, len(set(ids)) < len(ids), renamed
+
+
+def _place_late(history: Sequence[messages.Message], rules: Rules) -> tuple[messages.Message, ...]:
+    """Each system message in its place, but never between a call and its results."""
+    placed: list[messages.Message] = []
     late: list[messages.Message] = []
-    for message in history[at:]:
+    for message in history:
         if isinstance(message, messages.SystemMessage):
             if message.content.strip():
                 late.append(message if rules.late_system else messages.UserMessage(_LATE.format(message.content)))
@@ -180,13 +223,13 @@ def _rename(message: messages.Message, names: Names) -> messages.Message:
 def _must_change(part: messages.AssistantPart, names: Names) -> bool:
     if isinstance(part, messages.ToolCall):
         return names.wire(part.name) != part.name
-    return isinstance(part, messages.TextPart) and "](data:" in part.text
+    return isinstance(part, messages.TextPart) and _PICTURE_MARK in part.text
 
 
 def _rename_part(part: messages.AssistantPart, names: Names) -> messages.AssistantPart:
     if isinstance(part, messages.ToolCall) and (wire := names.wire(part.name)) != part.name:
         return msgspec.structs.replace(part, name=wire)
-    if isinstance(part, messages.TextPart) and "](data:" in part.text:
+    if isinstance(part, messages.TextPart) and _PICTURE_MARK in part.text:
         return messages.TextPart(_PICTURE.sub("\n\n[image]\n\n", part.text))
     return part
 

@@ -22,8 +22,12 @@ def encode(body: dict[str, Any]) -> bytes:
     try:
         return msgspec.json.encode(body)
     except (UnicodeEncodeError, TypeError):
-        dumped = json.dumps(body, ensure_ascii=False, default=str)
+        dumped = json.dumps(body, ensure_ascii=False, default=_as_json)
         return text.join_surrogates(dumped).encode()
+
+
+def _as_json(value: Any) -> Any:
+    return msgspec.to_builtins(value) if isinstance(value, Struct) else str(value)
 
 
 def with_extra(body: dict[str, Any], extra: dict[str, Any] | None) -> dict[str, Any]:
@@ -75,14 +79,17 @@ def readable_results(
     and the same result is in every later request.
     """
     return tuple(
-        _readable_result(message, encode_part) if isinstance(message, messages.ToolMessage) else message
+        readable_result(message, encode_part)
+        if message.__class__ is messages.ToolMessage and message.content.__class__ is not str
+        else message
         for message in conversation
     )
 
 
-def _readable_result(
+def readable_result(
     message: messages.ToolMessage, encode_part: Callable[[messages.ContentPart], object]
 ) -> messages.ToolMessage:
+    """One of `readable_results`."""
     if isinstance(message.content, str):
         return message
     parts = [_readable_part(part, encode_part) for part in message.content]
