@@ -39,9 +39,10 @@ class Log:
         return sum(map(len, self.appends))
 
     def begin_append(
-        self, batch: Sequence[events.LogEvent], said: Sequence[messages.Message] = ()
-    ) -> asyncio.Future[int]:
-        return asyncio.ensure_future(self.append(batch, said))
+        self, batch: Sequence[events.LogEvent], said: Sequence[messages.Message], tell: protocols.TellStored
+    ) -> None:
+        self.appending = asyncio.ensure_future(self.append(batch, said))
+        self.appending.add_done_callback(lambda appended: tell(appended.exception()))
 
     async def release(self) -> None: ...
 

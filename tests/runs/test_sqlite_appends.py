@@ -14,7 +14,6 @@ from hypothesis import given, settings, strategies as st
 from tests.stores import Place, finish, new_run, rival_of, started, whole
 from turnstream import errors, events, protocols
 from turnstream.runs import appends, sqlite_appends
-from turnstream.storage import codec
 
 TEXTS = st.lists(st.builds(events.TextDelta, st.text(max_size=3)), min_size=1, max_size=3)
 RUN = st.integers(0, 2)
@@ -133,9 +132,3 @@ async def test_the_events_of_a_run_that_expired_do_not_come_back(claims: Any) ->
     assert await store.runs.expire(-1) > 0
     store.runs._log._recent.forget()
     assert await store.runs.log(claim.new.id) == []
-
-
-@given(st.lists(TEXTS, min_size=1, max_size=5))
-def test_joined_events_are_those_of_their_parts(parts: list[list[events.LogEvent]]) -> None:
-    joined = codec.join_events([codec.encode_events(part) for part in parts])
-    assert codec.decode_events(1, joined) == list(enumerate((event for part in parts for event in part), 1))

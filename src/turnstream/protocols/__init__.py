@@ -50,6 +50,7 @@ from turnstream.protocols.runs import (
     Runs as Runs,
     Tail as Tail,
     TakeNumbered as TakeNumbered,
+    TellStored as TellStored,
     ask_person as ask_person,
 )
 from turnstream.protocols.threads import (

@@ -36,6 +36,10 @@ BeginWait: TypeAlias = Callable[[requests.RunRequest, Sequence[events.LogEvent]]
 """Keeps a run that begins to wait: what it answers, and all that it has told up to that."""
 
 
+TellStored: TypeAlias = Callable[[BaseException | None], None]
+"""Hears that an append is stored, and shown to whoever watches; or why it is not."""
+
+
 class Claim(Protocol):
     """The right to write the log of one run, until somebody else has it.
 
@@ -61,9 +65,9 @@ class Claim(Protocol):
         ...
 
     def begin_append(
-        self, batch: Sequence[events.LogEvent], said: Sequence[messages.Message] = ()
-    ) -> asyncio.Future[int]:
-        """`append`, under way before anybody waits for it, and to its end even if nobody does."""
+        self, batch: Sequence[events.LogEvent], said: Sequence[messages.Message], tell: TellStored
+    ) -> None:
+        """`append`, without waiting for it: ``tell`` hears later what became of it. What it raises is not begun."""
         ...
 
     async def release(self) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 from turnstream import events, messages, protocols
@@ -20,6 +19,8 @@ class Append:
     """Some events of one run, at one place of its log. ``ends`` says that they end the run, ``posts`` that somebody is
     to be told of that or of its waiting, ``durable`` that nothing may go on before they are safe from a power cut."""
 
+    __slots__ = ("_data", "batch", "durable", "ends", "last", "new", "owner", "posts", "said", "seq", "status", "tell")
+
     def __init__(
         self,
         new: protocols.NewRun,
@@ -27,21 +28,32 @@ class Append:
         owner: Any,
         batch: Sequence[events.LogEvent],
         said: Sequence[messages.Message] = (),
+        tell: protocols.TellStored | None = None,
     ) -> None:
-        self.new, self.seq, self.owner, self.batch, self.said = new, seq, owner, batch, said
-        self.count, self.data = len(batch), codec.encode_events(batch)
-        self.status = log.status(batch)
+        self.new, self.seq, self.owner, self.batch, self.said, self.tell = new, seq, owner, batch, said, tell
+        self.last = seq + len(batch) - 1  # the seq of the last of them
+        self.ends = self.posts = self.durable = False
+        self.status: protocols.Status | None = None
+        self._data: bytes | None = None
+        if not log.TEXTS.issuperset(map(type, batch)):
+            self._look()
+
+    def _look(self) -> None:
+        """Nearly all appends are text, which changes no status, and can always be encoded: by whoever writes it."""
+        self._data = codec.encode_events(self.batch)
+        self.status = log.status(self.batch)
         self.ends = self.status in log.ENDED
         self.posts = self.ends or self.status == "waiting"
+        self.durable = self.ends or any(isinstance(event, events.ToolBegan) for event in self.batch)
+
+    @property
+    def entry(self) -> codec.Appended:
+        return self.new.id, self.seq, self.owner, self.batch
 
     @property
     def row(self) -> tuple[str, int, int, Any, bytes]:
-        return self.new.id, self.seq, self.count, self.owner, self.data
-
-    @property
-    def last(self) -> int:
-        """The seq of the last of them."""
-        return self.seq + self.count - 1
+        data = codec.encode_events(self.batch) if self._data is None else self._data
+        return self.new.id, self.seq, len(self.batch), self.owner, data
 
     @property
     def ending(self) -> bytes | None:
@@ -54,10 +66,6 @@ class Append:
         """Of the questions that the run waits with."""
         last = self.batch[-1]
         return sorted({ask.code for ask in last.asks if ask.code}) if isinstance(last, events.RunWaiting) else []
-
-    @property
-    def durable(self) -> bool:
-        return self.ends or any(isinstance(event, events.ToolBegan) for event in self.batch)
 
     @property
     def outputs(self) -> int:
@@ -81,7 +89,7 @@ class Owner:
     def __init__(self, new: protocols.NewRun, attempt: int, owner: Any, writer: Writer, feed: feeds.Feeds) -> None:
         self.new, self.attempt = new, attempt
         self.lost, self.cancelled = asyncio.Event(), asyncio.Event()
-        self._owner, self._writer, self._feeds = owner, writer, feed
+        self._owner, self._writer, self._watched = owner, writer, feed.watched
         self._first = rules.FirstAppend()
         self._over = False
         self._end = 0
@@ -96,32 +104,38 @@ class Owner:
         self.lost.set()
 
     async def append(self, batch: Sequence[events.LogEvent], said: Sequence[messages.Message] = ()) -> int:
-        return await self.begin_append(batch, said)
+        stored: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def tell(failure: BaseException | None) -> None:
+            if stored.done():  # whoever wanted it has gone
+                return
+            if failure is None:
+                stored.set_result(self._end)
+            else:
+                stored.set_exception(failure)
+
+        self.begin_append(batch, said, tell)
+        return await stored
 
     def begin_append(
-        self, batch: Sequence[events.LogEvent], said: Sequence[messages.Message] = ()
-    ) -> asyncio.Future[int]:
-        stored: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self, batch: Sequence[events.LogEvent], said: Sequence[messages.Message], tell: protocols.TellStored
+    ) -> None:
         if self._over:
-            stored.set_exception(protocols.FencedError(self.new.id))
-        else:
-            append = Append(self.new, self._end + 1, self._owner, batch, said)
-            self._writer.write(append, partial(self._settle, stored))
-        return stored
+            raise protocols.FencedError(self.new.id)
+        self._writer.write(Append(self.new, self._end + 1, self._owner, batch, said, tell), self._settle)
 
-    def _settle(self, stored: asyncio.Future[int], append: Append, outcome: bool | BaseException) -> None:
-        failure = outcome if isinstance(outcome, BaseException) else None
-        if outcome is False:
+    def _settle(self, append: Append, outcome: bool | BaseException) -> None:
+        failure: BaseException | None = None
+        if outcome is True:
+            self._first.stored = True
+            self._end = append.last
+            if (feed := self._watched.get(self.new.id)) is not None:
+                feed.publish(list(enumerate(append.batch, append.seq)))
+        elif outcome is False:
             failure = protocols.FencedError(self.new.id)
             if self._first.note_refusal():
                 self.lose()
-        elif failure is None:
-            self._first.mark_stored()
-            self._end = append.last
-            self._feeds.publish(self.new.id, list(enumerate(append.batch, append.seq)))
-        if stored.done():  # whoever wanted it has gone
-            return
-        if failure is None:
-            stored.set_result(append.last)
         else:
-            stored.set_exception(failure)
+            failure = outcome
+        if append.tell is not None:
+            append.tell(failure)

@@ -48,21 +48,24 @@ class Feed:
         self._recent: protocols.NumberedEvents = []
 
     def publish(self, numbered: protocols.NumberedEvents) -> None:
-        last = self._recent[-1][0] if self._recent else 0
-        fresh = [(seq, event) for seq, event in numbered if seq > last]
-        if not fresh:
-            return
-        if fresh[0][0] != last + 1:
-            self._recent = []
-        self._recent += fresh
-        if len(self._recent) > 2 * _MOST_RECENT:
-            del self._recent[:-_MOST_RECENT]
-        self.reach(fresh[-1][0])
+        recent = self._recent
+        last = recent[-1][0] if recent else 0
+        if not numbered or numbered[0][0] != last + 1:  # what its owner appends follows what is here
+            numbered = [each for each in numbered if each[0] > last]
+            if not numbered:
+                return
+            if numbered[0][0] != last + 1:
+                recent.clear()
+        recent += numbered
+        if len(recent) > 2 * _MOST_RECENT:
+            del recent[:-_MOST_RECENT]
+        self.reach(numbered[-1][0])
         for watcher in tuple(self.watchers):
-            watcher.offer(fresh)
+            watcher.offer(numbered)
 
     def reach(self, position: int) -> None:
-        self.position = max(self.position, position)
+        if position > self.position:
+            self.position = position
 
     def behind(self, after: int) -> protocols.NumberedEvents | None:
         """Those behind ``after``; None if they are not all here."""

@@ -48,8 +48,8 @@ def interval(runs: int) -> float:
 def coalesce(batch: Sequence[events.LogEvent]) -> list[events.LogEvent]:
     """Neighbouring pieces of one text, or of the arguments of one call, as one event."""
     result: list[events.LogEvent] = []
-    if len(batch) == 1:
-        return [*batch]
+    if len(kinds := {*map(type, batch)}) == 1 and kinds <= log.TEXTS:  # nearly always
+        return [kinds.pop()("".join(map(events.text_of, batch)))]
     for kind, group in groupby(batch, _kind):
         pieces = list(group)
         match pieces[0]:
@@ -101,11 +101,9 @@ class Group:
         self._ticks = ticks or Ticks()
         self._pending: list[events.LogEvent] = []
         self._said: Sequence[messages.Message] = ()
-        self._stored = asyncio.Event()
-        self._appending: asyncio.Future[int] | None = None
-        self._urgent = self._ticking = self._left = False
+        self._stored = asyncio.Event()  # for those who wait for it: see `flush`
+        self._appending = self._urgent = self._ticking = self._left = False
         self._failure: BaseException | None = None
-        self._stored.set()
 
     async def __aenter__(self) -> Self:
         return self
@@ -120,37 +118,38 @@ class Group:
         terminal event come the messages for the run's thread."""
         self._check()
         self._said = said
-        self._add(batch)
+        self._pending += batch
         if len(self._pending) >= MOST_PENDING or any(isinstance(event, _RELIED_ON) for event in batch):
             await self.flush()
+        elif not self._appending and not self._ticking:
+            self._append_soon()
 
     def offer(self, batch: Sequence[events.LogEvent]) -> bool:
         """`put` for pieces of text, from within a callback. False where only `put` can see to it."""
-        if self._failure is not None or len(self._pending) + len(batch) >= MOST_PENDING:
+        pending = self._pending
+        if self._failure is not None or len(pending) + len(batch) >= MOST_PENDING:
             return False
-        self._add(batch)
+        pending += batch
+        if not self._appending and not self._ticking:
+            self._append_soon()
         return True
 
     async def flush(self) -> None:
         """Until everything is stored."""
         self._urgent = True
         self._append()
-        await self._stored.wait()
+        if self._failure is None and (self._appending or self._pending):
+            self._stored.clear()
+            await self._stored.wait()
         self._check()
 
     def _check(self) -> None:
         if self._failure is not None:
             raise self._failure
 
-    def _add(self, batch: Sequence[events.LogEvent]) -> None:
-        self._pending += batch
-        self._stored.clear()
-        self._append_soon()
-
     def _append_soon(self) -> None:
-        if self._appending is None and not self._ticking:
-            self._ticking = True
-            self._ticks.at_next(self._tick)
+        self._ticking = True
+        self._ticks.at_next(self._tick)
 
     def _tick(self) -> None:
         self._ticking = False
@@ -158,28 +157,28 @@ class Group:
 
     def _append(self) -> None:
         """Begin to, if there is something and nothing is under way."""
-        if self._appending is not None or not self._pending or self._left or self._failure is not None:
+        batch = self._pending
+        if self._appending or not batch or self._left or self._failure is not None:
             return
-        batch, self._pending = coalesce(self._pending), []
+        self._pending = []
+        self._appending = True
         try:
-            self._appending = self._claim.begin_append(batch, self._said)
+            self._claim.begin_append(batch if len(batch) == 1 else coalesce(batch), self._said, self._go_on)
         except Exception as error:  # what cannot be encoded
             self._fail(error)
-        else:
-            self._appending.add_done_callback(self._go_on)
 
-    def _go_on(self, appended: asyncio.Future[int]) -> None:
-        self._appending = None
-        failure = asyncio.CancelledError() if appended.cancelled() else appended.exception()
+    def _go_on(self, failure: BaseException | None) -> None:
+        self._appending = False
         if failure is not None:
             self._fail(failure)
-        elif not self._pending:
+        elif self._pending:
+            if self._urgent:
+                self._append()
+            elif not self._ticking:
+                self._append_soon()
+        elif self._urgent:
             self._urgent = False
             self._stored.set()
-        elif self._urgent:
-            self._append()
-        else:
-            self._append_soon()
 
     def _fail(self, failure: BaseException) -> None:
         self._failure = failure

@@ -11,6 +11,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Sequence
+from functools import partial
 
 from turnstream import errors, events, messages, protocols
 from turnstream.runs import feeds, log, rules
@@ -84,9 +85,10 @@ class Claim:
         return await self._runs.append(self._kept, batch, said)
 
     def begin_append(
-        self, batch: Sequence[events.LogEvent], said: Sequence[messages.Message] = ()
-    ) -> asyncio.Future[int]:
-        return asyncio.ensure_future(self.append(batch, said))
+        self, batch: Sequence[events.LogEvent], said: Sequence[messages.Message], tell: protocols.TellStored
+    ) -> None:
+        self._appending = asyncio.ensure_future(self.append(batch, said))
+        self._appending.add_done_callback(partial(_tell, tell))
 
     async def release(self) -> None:
         if self._kept.owner is self:
@@ -96,6 +98,10 @@ class Claim:
         if self._kept.owner is self:
             self._kept.owner = None
             self._runs.queue(self._kept)
+
+
+def _tell(tell: protocols.TellStored, appended: asyncio.Future[int]) -> None:
+    tell(asyncio.CancelledError() if appended.cancelled() else appended.exception())
 
 
 class Runs:

@@ -40,15 +40,12 @@ class FirstAppend:
 
     def __init__(self) -> None:
         self._refused = 0
-        self._stored = False
+        self.stored = False  # an append, before
 
     def note_refusal(self) -> bool:
         """Whether the run is lost."""
         self._refused += 1
-        return self._stored or self._refused == 3
-
-    def mark_stored(self) -> None:
-        self._stored = True
+        return self.stored or self._refused == 3
 
 
 async def begin(claim: protocols.Claim, start: events.RunStarted, *, continues: bool = False) -> log.Fold | None:

@@ -15,9 +15,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from itertools import groupby
-
-import msgspec
-from msgspec import Struct
+from operator import itemgetter
 
 from turnstream.runs.appends import Append
 from turnstream.storage import codec
@@ -26,31 +24,14 @@ from turnstream.storage import codec
 MOST, MOST_BYTES = 2000, 2**20
 
 
-class _Row(Struct, frozen=True, array_like=True, gc=False):
-    """As an append has it (`Append.row`)."""
-
-    run_id: str
-    seq: int
-    count: int
-    owner: str
-    events: bytes
-
-    @property
-    def last(self) -> int:
-        return self.seq + self.count - 1
-
-
 class _Place:
     """Where the log of a run ends, and what of it is not among the logs yet."""
 
-    __slots__ = ("end", "rows")
+    __slots__ = ("end", "entries")
 
     def __init__(self, end: int) -> None:
         self.end = end
-        self.rows: list[_Row] = []
-
-
-_decoder = msgspec.msgpack.Decoder(list[_Row])
+        self.entries: list[codec.Appended] = []
 
 
 class RecentAppends:
@@ -68,29 +49,29 @@ class RecentAppends:
         self._read(db)
         if self._count >= MOST or self._bytes >= MOST_BYTES:
             self.move_all(db)
-        places: dict[str, _Place] = {}
+        entries: list[codec.Appended] = []
         for append in appends:
-            run_id = append.new.id
-            place = self._place(db, run_id)
-            if place is None or append.seq != place.end + 1 or run_id in places:
+            entry = append.entry
+            if not self._remember(db, entry):
+                self.forget()
                 return False
-            places[run_id] = place
-        rows = [_Row(*append.row) for append in appends]
-        db.execute("insert into recent_append (appends) values (?)", [msgspec.msgpack.encode(rows)])
-        for row, place in zip(rows, places.values(), strict=True):
-            self._remember(place, row)
+            entries.append(entry)
+        data = codec.encode_appended(entries)
+        db.execute("insert into recent_append (appends) values (?)", [data])
+        self._count += len(entries)
+        self._bytes += len(data)
         return True
 
     def move(self, db: sqlite3.Connection, run_id: str) -> None:
         """Let the log of the run be complete, for whoever reads it, or appends to it by other means."""
         self._read(db)
         if (place := self._places.pop(run_id, None)) is not None:
-            _write(db, place.rows)
+            _write(db, place.entries)
 
     def move_all(self, db: sqlite3.Connection) -> None:
         self._read(db)
         for run_id in sorted(self._places):
-            _write(db, self._places[run_id].rows)
+            _write(db, self._places[run_id].entries)
         db.execute("delete from recent_append")
         self._places, self._count, self._bytes = {}, 0, 0
 
@@ -100,11 +81,15 @@ class RecentAppends:
             place = self._places[run_id] = _Place(end)
         return place
 
-    def _remember(self, place: _Place, row: _Row) -> None:
-        place.end = row.last
-        place.rows.append(row)
-        self._count += 1
-        self._bytes += len(row.events)
+    def _remember(self, db: sqlite3.Connection, entry: codec.Appended) -> bool:
+        """Whether it is the next of its log."""
+        run_id, seq, _, events = entry
+        place = self._places.get(run_id) or self._place(db, run_id)
+        if place is None or seq != place.end + 1:
+            return False
+        place.end += len(events)
+        place.entries.append(entry)
+        return True
 
     def _forget_log(self, run_id: str) -> None:
         self._places.pop(run_id, None)
@@ -118,20 +103,20 @@ class RecentAppends:
         )
         self._places, self._count, self._bytes = {}, 0, 0
         for (appends,) in db.execute("select appends from recent_append order by number").fetchall():
-            for row in _decoder.decode(appends):
-                place = self._place(db, row.run_id)
-                if place is not None and row.seq > place.end:
-                    self._remember(place, row)
+            for entry in codec.decode_appended(appends):
+                self._count += self._remember(db, entry)
+            self._bytes += len(appends)
         self._known = True
 
 
-def _write(db: sqlite3.Connection, rows: Sequence[_Row]) -> None:
-    """The rows of one run, which follow each other: as one, for each of its owners."""
+def _write(db: sqlite3.Connection, entries: Sequence[codec.Appended]) -> None:
+    """Those of one run, which follow each other: as one, for each of its owners."""
     insert = "insert into run_event (run_id, seq, count, owner, events) select id, ?, ?, ?, ? from run where id = ?"
-    for owner, group in groupby(rows, lambda row: row.owner):
+    for owner, group in groupby(entries, itemgetter(2)):
         own = list(group)
-        count, events = sum(row.count for row in own), codec.join_events([row.events for row in own])
-        db.execute(insert, (own[0].seq, count, owner, events, own[0].run_id))
+        run_id, seq, _, _ = own[0]
+        events = [event for entry in own for event in entry[3]]
+        db.execute(insert, (seq, len(events), owner, codec.encode_events(events), run_id))
 
 
 def log_end(db: sqlite3.Connection, run_id: str) -> int | None:

@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import Coroutine, Sequence
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from turnstream import errors, protocols
@@ -22,6 +23,7 @@ from turnstream.threads import sqlite as threads
 OPEN = "status in ('queued', 'running', 'waiting')"
 # Seconds until a statement that the database refused is tried again.
 _PAUSE = 0.5
+_STATUS = attrgetter("status")
 _INSERT = "insert into run_event (run_id, seq, count, owner, events) values (?, ?, ?, ?, ?)"
 _HOLDER = "select owner from run_event where run_id = ? and seq <= ? order by seq desc limit 1"
 
@@ -35,7 +37,7 @@ class Log:
 
     def store_all(self, db: sqlite3.Connection, appends: Sequence[Append]) -> list[bool]:
         """Which of them were stored. The others are fenced, or their runs were deleted."""
-        if all(append.status is None for append in appends) and self._recent.add(db, appends):
+        if not any(map(_STATUS, appends)) and self._recent.add(db, appends):
             return [True] * len(appends)
         return [self.store(db, append) for append in appends]
 

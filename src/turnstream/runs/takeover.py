@@ -51,6 +51,11 @@ class OneWay:
                 shown += self._pass_on(event)
         return shown
 
+    def shows_texts(self, numbered: protocols.NumberedEvents) -> bool:
+        """`feed` for nothing but text: whether it can be shown now."""
+        self._step += numbered
+        return not self._hold
+
     def _pass_on(self, event: events.RunEvent) -> list[events.RunEvent]:
         if not isinstance(event, _SETTLING):
             return [event]

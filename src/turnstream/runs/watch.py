@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from typing import cast
+from operator import itemgetter
+from typing import Any, cast
 
 from turnstream import errors, events, protocols, usage
 from turnstream.runs import log, takeover
+
+_EVENT = itemgetter(1)  # of what is numbered
 
 
 class Watch:
@@ -67,11 +70,12 @@ class Watch:
         self._tail.relay(self._take)
 
     def _take(self, numbered: protocols.NumberedEvents) -> bool:
-        for _, event in numbered:
-            if type(event) not in log.TEXTS:
-                return False
-        batch = self._show(numbered)
-        if not batch or self._give is None or self._give(batch):
+        batch: list[Any] = list(map(_EVENT, numbered))
+        if not log.TEXTS.issuperset(map(type, batch)):
+            return False
+        if self._one_way is not None and not self._one_way.shows_texts(numbered):
+            return True
+        if self._give is None or self._give(batch):
             return True
         self._after, self._refused = numbered[-1][0], batch
         return False

@@ -8,7 +8,7 @@ with a sentence instead of being misread.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -17,6 +17,9 @@ from turnstream import errors, events, messages, protocols, text
 
 T = TypeVar("T")
 VERSION = 1
+
+Appended: TypeAlias = tuple[str, int, str, Sequence[events.LogEvent]]
+"""What was appended to one log of many: of which run, the seq of the first event, who owned it, the events."""
 
 
 class _Envelope(Struct, Generic[T]):
@@ -63,23 +66,16 @@ def _unknown(data: bytes) -> errors.StoreError:
 
 
 _events: _Form[Sequence[events.LogEvent]] = _Form(list[events.LogEvent])
+_appended: _Form[Sequence[Appended]] = _Form(list[tuple[str, int, str, list[events.LogEvent]]])
 _message: _Form[messages.Message] = _Form(messages.Message)
 _ending: _Form[protocols.Ending] = _Form(protocols.Ending)
 _new_run: _Form[protocols.NewRun] = _Form(protocols.NewRun)
 
 encode_events = _events.encode
+encode_appended, decode_appended = _appended.encode, _appended.decode
 encode_message, decode_message = _message.encode, _message.decode
 encode_ending, decode_ending = _ending.encode, _ending.decode
 encode_new_run, decode_new_run = _new_run.encode, _new_run.decode
-
-
-_EVENTS_OPEN, _EVENTS_CLOSE = encode_events(()).split(b"[]")
-
-
-def join_events(encoded: Sequence[bytes]) -> bytes:
-    """The events of several values as one value; none of them may be empty."""
-    start, stop = len(_EVENTS_OPEN) + 1, -len(_EVENTS_CLOSE) - 1
-    return b"%b[%b]%b" % (_EVENTS_OPEN, b",".join([each[start:stop] for each in encoded]), _EVENTS_CLOSE)
 
 
 def decode_events(seq: int, data: bytes) -> protocols.NumberedEvents:
