@@ -3,8 +3,9 @@
 The contract is a list of fragments ``{index, id, function: {name, arguments}}``, where the first fragment of a call has
 its id and its name and the others have arguments only. Vendors break each part of it: no index, an index that starts
 at 3 or is shared by two calls, an id or a name that is repeated, null, empty or absent, a name in pieces, a whole call
-in one fragment, `{}` in place of the arguments that follow. What tells a new call from more of the old one is decided
-here and nowhere else. Where the name turns out to be longer than it was said to be, the call is started once more.
+in one fragment, `{}` in place of the arguments that follow, arguments that repeat what was said
+(`turnstream.parsing.repeated_arguments`). What tells a new call from more of the old one is decided here and nowhere
+else. Where the name turns out to be longer than it was said to be, the call is started once more.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import re
 from typing import Any
 
 from turnstream import events, jsontext
+from turnstream.parsing import repeated_arguments
 
 _MARKS = re.compile(r'["{}\[\]]|\\(?:.|\Z)', re.DOTALL)  # an escaped character is not a mark
 
@@ -72,7 +74,7 @@ class Assembler:
 
 
 class _Call:
-    __slots__ = ("_placeholder", "_value", "arguments", "extra", "id", "index", "name", "started")
+    __slots__ = ("_placeholder", "_repeated", "_value", "arguments", "extra", "id", "index", "name", "started")
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -81,6 +83,7 @@ class _Call:
         self.arguments: list[str] = []  # until the start, what is held back; afterwards, what was said
         self.started = False
         self._placeholder = ""  # `{}`, held until it is clear that it was all
+        self._repeated: repeated_arguments.Arguments | None = None
         self._value = _Value()
 
     def ended_by(self, call_id: str | None, name: str | None, arguments: str | None, *, alone: bool) -> bool:
@@ -135,9 +138,14 @@ class _Call:
             held, self._placeholder = self._placeholder, ""
             if not piece.lstrip().startswith("{"):
                 piece = held + piece
-        self.arguments.append(piece)
+        if self._repeated is None:
+            self._repeated = repeated_arguments.Arguments()
+        self._say(self._repeated.feed(piece), out)
+
+    def _say(self, pieces: list[str], out: list[events.ModelEvent]) -> None:
+        self.arguments += pieces
         if self.started:
-            out.append(events.ToolCallDelta(self.index, piece))
+            out.extend(events.ToolCallDelta(self.index, piece) for piece in pieces)
 
     def start(self, out: list[events.ModelEvent]) -> None:
         """Say that the call begins, if it can be said: it has a name."""
@@ -151,9 +159,9 @@ class _Call:
         """No more of the call comes at once: what was held is said."""
         if self._placeholder:
             held, self._placeholder = self._placeholder, ""
-            self.arguments.append(held)
-            if self.started:
-                out.append(events.ToolCallDelta(self.index, held))
+            self._say([held], out)
+        if self._repeated is not None:
+            self._say(self._repeated.close(), out)
 
 
 class _Value:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from turnstream import errors, events, jsontext, messages, toolspec, usage
-from turnstream.parsing import sse
+from turnstream.parsing import repeated_arguments, sse
 from turnstream.providers.decode import failures, frames, lenient
 from turnstream.providers.encode import anthropic_body
 
@@ -62,7 +62,7 @@ _decode_raw = msgspec.json.Decoder(_Raw).decode
 class _Block:
     """A content block that is still open. ``call`` is its number among the tool calls, -1 if it is none."""
 
-    __slots__ = ("call", "data", "pieces", "said", "signature", "size", "type")
+    __slots__ = ("call", "data", "input", "pieces", "said", "signature", "size", "type")
 
     def __init__(self, data: dict[str, Any], call: int) -> None:
         self.data = data
@@ -70,8 +70,18 @@ class _Block:
         self.call = call
         self.pieces: list[str] = []  # of thinking, or of a hosted call's arguments
         self.signature: list[str] = []
+        self.input = repeated_arguments.Arguments()
         self.said = False
         self.size = 0
+
+
+def _kind_of(delta: _Delta) -> str:
+    """The type of a delta that does not say it, by what it has."""
+    if delta.text is not None:
+        return "text_delta"
+    if delta.partial_json is not None:
+        return "input_json_delta"
+    return "thinking_delta" if delta.thinking is not None else "signature_delta" if delta.signature is not None else ""
 
 
 class Decoder(frames.SseDecoder):
@@ -165,36 +175,49 @@ class Decoder(frames.SseDecoder):
         delta = event.delta
         if delta is None:
             return
-        if delta.type == "text_delta":
+        kind = delta.type or _kind_of(delta)
+        if kind == "text_delta":
             if delta.text:
                 out.append(events.TextDelta(delta.text))
             return
         block = self._blocks.get(event.index)
         if block is None:
-            if delta.type not in ("thinking_delta", "signature_delta"):
-                return
-            block = self._blocks[event.index] = _Block({"type": "thinking"}, -1)  # imitators leave the start out
-        if delta.type == "input_json_delta":
+            block = self._begin_untold(event.index, kind, out)  # imitators leave the start out
+        if block is None:
+            return
+        if kind == "input_json_delta":
             self._input(block, delta.partial_json or "", out)
-        elif delta.type == "thinking_delta":
+        elif kind == "thinking_delta":
             if delta.thinking:
                 self._keep(block, len(delta.thinking))
                 block.pieces.append(delta.thinking)
                 out.append(events.ReasoningDelta(delta.thinking))
-        elif delta.type == "signature_delta":
+        elif kind == "signature_delta":
             self._keep(block, len(delta.signature or ""))
             block.signature.append(delta.signature or "")
-        elif delta.type == "citations_delta":
+        elif kind == "citations_delta":
             out.append(events.SourceFound(_citation(delta.citation or {})))
         else:
             self._grow(block, data)
+
+    def _begin_untold(self, index: int, kind: str, out: list[events.ModelEvent]) -> _Block | None:
+        """The block of a delta that nothing has begun: a thought, or a call whose name nobody will know."""
+        if kind in ("thinking_delta", "signature_delta"):
+            block = self._blocks[index] = _Block({"type": "thinking"}, -1)
+        elif kind == "input_json_delta":
+            block = self._blocks[index] = _Block({"type": "tool_use"}, self._calls)
+            self._calls += 1
+            out.append(events.ToolCallMalformed(block.call, "it has no name"))
+        else:
+            return None
+        return block
 
     def _input(self, block: _Block, fragment: str, out: list[events.ModelEvent]) -> None:
         if not fragment:
             return
         if block.call >= 0:
             block.said = True
-            out.append(events.ToolCallDelta(block.call, fragment))
+            out.extend(events.ToolCallDelta(block.call, piece) for piece in block.input.feed(fragment))
         else:
             self._keep(block, len(fragment))
             block.pieces.append(fragment)
@@ -214,6 +237,7 @@ class Decoder(frames.SseDecoder):
             case "text":
                 return
             case "tool_use":
+                out.extend(events.ToolCallDelta(block.call, piece) for piece in block.input.close())
                 if not block.said and data.get("input"):  # all of it came with the start
                     out.append(events.ToolCallDelta(block.call, msgspec.json.encode(data["input"]).decode()))
                 elif not block.said:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from turnstream import errors, events, messages, toolspec, usage
-from turnstream.parsing import sse
+from turnstream.parsing import repeated_arguments, sse
 from turnstream.providers.decode import failures, frames, lenient
 from turnstream.providers.encode import responses_body
 
@@ -19,6 +19,14 @@ _INCOMPLETE: dict[str, events.FinishReason] = {
     "max_output_tokens": "length",
     "max_tokens": "length",
     "content_filter": "content_filter",
+}
+_WHOLE = {
+    "response.output_text.done": "text",
+    "response.refusal.done": "refusal",
+    "response.reasoning_text.done": "text",
+    "response.reasoning_summary_text.done": "text",
+    "response.function_call_arguments.done": "arguments",
+    "response.custom_tool_call_input.done": "input",
 }
 _TERMINAL = ("response.completed", "response.incomplete", "response.failed", "response.cancelled")
 _ITEM_COST = 64
@@ -37,6 +45,10 @@ class Event(Struct):
     summary_index: Any = None
     annotation: dict[str, Any] | None = None
     error: Any = None
+    text: Any = None
+    refusal: Any = None
+    arguments: Any = None
+    input: Any = None
 
 
 _decode = lenient.decoder(Event)
@@ -45,9 +57,10 @@ _decode = lenient.decoder(Event)
 class _Item:
     """An output item that was begun. ``said`` is which of its texts came as deltas."""
 
-    __slots__ = ("call", "done", "part", "said")
+    __slots__ = ("arguments", "call", "done", "part", "said")
 
     def __init__(self) -> None:
+        self.arguments = repeated_arguments.Arguments()
         self.call = -1
         self.part: Any = None
         self.said = ""
@@ -79,6 +92,8 @@ class Decoder(frames.SseDecoder):
                 self._arguments(decoded, out)
             case "response.refusal.delta":
                 self._text(decoded, events.RefusalDelta, out)
+            case kind if kind in _WHOLE:
+                self._whole(decoded, kind, out)
             case "response.output_item.added":
                 self._begin_item(decoded, out)
             case "response.output_item.done":
@@ -133,7 +148,20 @@ class Decoder(frames.SseDecoder):
         item = self._item(event)
         if item.call >= 0 and isinstance(event.delta, str) and event.delta:
             item.said = "arguments"
-            out.append(events.ToolCallDelta(item.call, event.delta))
+            out.extend(events.ToolCallDelta(item.call, piece) for piece in item.arguments.feed(event.delta))
+
+    def _whole(self, event: Event, kind: str, out: list[events.ModelEvent]) -> None:
+        """The end of a text or of arguments says them once more; some servers say them here alone."""
+        member, item = _WHOLE[kind], self._item(event)
+        event.delta = getattr(event, member)
+        if item.said or not isinstance(event.delta, str):
+            return
+        if member in ("arguments", "input"):
+            self._arguments(event, out)
+        elif "reasoning" in kind:
+            self._reasoning(event, kind.replace(".done", ".delta"), out)
+        else:
+            self._text(event, events.RefusalDelta if member == "refusal" else events.TextDelta, out)
 
     def _begin_item(self, event: Event, out: list[events.ModelEvent]) -> None:
         item, data = self._item(event), event.item or {}
@@ -156,9 +184,11 @@ class Decoder(frames.SseDecoder):
             case "function_call" | "custom_tool_call" as kind:
                 if item.call < 0:
                     self._begin_call(item, data, out)
+                out.extend(events.ToolCallDelta(item.call, piece) for piece in item.arguments.close())
                 whole = data.get("arguments" if kind == "function_call" else "input")
-                if not item.said and isinstance(whole, str) and whole:
-                    out.append(events.ToolCallDelta(item.call, whole))
+                if not item.said and whole:
+                    text = whole if isinstance(whole, str) else msgspec.json.encode(whole).decode()
+                    out.append(events.ToolCallDelta(item.call, text))
             case "reasoning":
                 if not item.said and (text := _reasoning_text(data)):
                     out.append(events.ReasoningDelta(text))
@@ -177,10 +207,12 @@ class Decoder(frames.SseDecoder):
                 self._item_done(self._items.get(at) or _Item(), data, out)
         if isinstance(usage := response.get("usage"), dict):
             out.append(events.UsageReport(usage_of(usage)))
+        for item in self._items.values():
+            out.extend(events.ToolCallDelta(item.call, piece) for piece in item.arguments.close())
         raw = str(response.get("status") or status)
         details = response.get("incomplete_details")
         why = details.get("reason") if isinstance(details, dict) else None
-        if status == "incomplete":
+        if "incomplete" in (status, raw):
             reason = _INCOMPLETE.get(str(why), "unknown")
         elif status == "completed":
             reason = "tool_calls" if self._calls else "stop"
