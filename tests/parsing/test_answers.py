@@ -27,6 +27,24 @@ def test_json_is_kept_whole_for_the_provider_to_look_into() -> None:
     assert read(b' \n{"a":\n', b"\n1}") == ([], b'{"a":\n\n1}', None)
 
 
+def test_lines_of_json_are_events_as_they_come() -> None:
+    decoder = answers.Decoder()
+    assert [decoder.feed(line) for line in (b'{"a":1}\n', b'{"a":2}\n', b"data: [DONE]\n")] == [
+        [],
+        [Event(b'{"a":1}'), Event(b'{"a":2}')],
+        [Event(b"[DONE]")],
+    ]
+
+
+def test_one_line_of_json_is_a_document() -> None:
+    assert read(b'{"a":1}\n', b"\n") == ([], b'{"a":1}\n\n', None)
+
+
+def test_an_endless_line_is_refused_and_endless_lines_are_not() -> None:
+    assert "more than 20 bytes" in (read(b'{"a":1}\n{"a":1}\n{', b" " * 20, max_size=20)[2] or "")
+    assert len(read(*[b'{"a":1}\n'] * 50, max_size=20)[0]) == 50
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [
@@ -46,7 +64,12 @@ def test_an_endless_document_is_refused() -> None:
 
 @settings(deadline=None, max_examples=200)
 @given(
-    st.lists(st.sampled_from([b"\n", b" ", b"\xef\xbb\xbf", b"data: a\n\n", b"{", b"<", b": c\n", b"x\n"]), max_size=9),
+    st.lists(
+        st.sampled_from(
+            [b"\n", b" ", b"\xef\xbb\xbf", b"data: a\n\n", b"{", b"<", b": c\n", b"x\n", b'{"a":1}', b'{"a":"2"}\n']
+        ),
+        max_size=9,
+    ),
     st.integers(1, 5),
 )
 def test_how_the_bytes_are_cut_never_matters(parts: list[bytes], size: int) -> None:

@@ -1,9 +1,12 @@
-"""The body of an answer that should be an event stream, and often enough is a JSON error or a proxy's HTML page."""
+"""The body of an answer that should be an event stream, and often enough is a JSON error, a proxy's HTML page, or the
+events' data alone, one JSON object a line."""
 
 from __future__ import annotations
 
-from turnstream import errors
-from turnstream.parsing import sse
+from typing import Any
+
+from turnstream import errors, jsontext
+from turnstream.parsing import ndjson, sse
 
 _OTHER = b"{[<"  # no line of an event stream begins so
 _BLANK = b" \t\r\n"
@@ -15,7 +18,8 @@ class Decoder:
     """Like `sse.Decoder`, but notices what is not an event stream.
 
     ``document`` is then the whole body, once closed: JSON for the provider to look into. HTML, nothing at all
-    and text without any event raise `ProtocolError` on close.
+    and text without any event raise `ProtocolError` on close. A first line that is a JSON object, and more behind it,
+    are lines: each is an event's data.
     """
 
     def __init__(self, max_size: int = sse.MAX_EVENT) -> None:
@@ -25,6 +29,9 @@ class Decoder:
         self._head = b""  # the start of a byte order mark; then, what came before the first event, to quote from
         self._begun = False
         self._is_document = False
+        self._lines: ndjson.Decoder | None = None
+        self._may_be_lines = False  # the first line has not ended, or nothing has come behind it
+        self._first_is_whole = False
         self._pieces: list[bytes] = []
         self._size = 0
         self._any = False
@@ -32,9 +39,10 @@ class Decoder:
     def feed(self, piece: bytes) -> list[sse.Event]:
         if not self._begun:
             piece = self._begin(piece)
+        if self._lines is not None:
+            return _events(self._lines.feed(piece))
         if self._is_document:
-            self._collect(piece)
-            return []
+            return self._collect(piece)
         events = self._sse.feed(piece)
         if events:
             self._any = True
@@ -44,9 +52,11 @@ class Decoder:
 
     def is_between(self) -> bool:
         """As `sse.Decoder.is_between`, once the first event has told that this is a stream."""
-        return self._any and self._sse.is_between()
+        return self._any and self._lines is None and self._sse.is_between()
 
     def close(self) -> list[sse.Event]:
+        if self._lines is not None:
+            return _events(self._lines.close())
         if self._is_document:
             self.document, self._pieces = b"".join(self._pieces), []
             if self.document[:1] == b"<":
@@ -77,16 +87,48 @@ class Decoder:
         self._head = b""
         self._begun = True
         self._is_document = text[0] in _OTHER
+        self._may_be_lines = text[:1] == b"{"
         return text
 
-    def _collect(self, piece: bytes) -> None:
+    def _begin_lines(self, piece: bytes) -> list[sse.Event]:
+        """The first lines, once it is clear that it is lines: nothing that came before is looked at again."""
+        if not self._first_is_whole:
+            if b"\n" not in piece:
+                return []
+            whole = b"".join(self._pieces)
+            self._pieces = [whole]
+            first, _, piece = whole.partition(b"\n")
+            self._first_is_whole = self._may_be_lines = len(first) <= self._max and _is_object(first)
+        if not self._first_is_whole or not piece.strip():
+            return []
+        self._lines, body = ndjson.Decoder(self._max), b"".join(self._pieces)
+        self._pieces.clear()
+        return _events(self._lines.feed(body))
+
+    def _collect(self, piece: bytes) -> list[sse.Event]:
+        self._pieces.append(piece)
         self._size += len(piece)
-        if self._size > self._max:
+        if self._may_be_lines and (events := self._begin_lines(piece)):
+            return events
+        if self._lines is None and self._size > self._max:
             self._pieces.clear()
             raise errors.ProtocolError(
                 f"The model's vendor answered with more than {self._max} bytes that are not an event stream."
             )
-        self._pieces.append(piece)
+        return []
 
     def _quote(self) -> str:
         return (self.document or self._head)[:_EXCERPT].decode("utf-8", "replace")
+
+
+def _events(lines: list[bytes]) -> list[sse.Event]:
+    data = (line.removeprefix(b"data:").strip() for line in lines if not line.startswith((b":", b"event:", b"id:")))
+    return [sse.Event(line) for line in data if line]
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        jsontext.decode(line, dict[str, Any])
+    except ValueError:
+        return False
+    return True
