@@ -9,6 +9,8 @@ has no such address, back here without thinking.
 
 from __future__ import annotations
 
+from functools import partial
+
 from turnstream import requests
 from turnstream.providers import base, detour
 from turnstream.providers.decode import chat_stream
@@ -34,4 +36,4 @@ def request(settings: base.Settings, model_request: requests.ModelRequest) -> ba
     return chat(model_request)
 
 
-PROVIDER = base.Provider("openai", request, chat_stream.Decoder)
+PROVIDER = base.Provider("openai", request, partial(chat_stream.Decoder, show_details=True))

@@ -9,25 +9,34 @@ import msgspec
 from msgspec import Struct
 
 from turnstream import errors, jsontext, text
+from turnstream.providers.decode import chat_parts
 
 ABSENT = msgspec.Raw()
 _GOOD = (None, "", 0, 200, "0", "200", "success", "Success", "ok", "OK")
 
 
 class Function(Struct, gc=False):
+    """``parameters`` are what imitators call the arguments of a call, as those of a tool are called."""
+
     name: str | None = None
     arguments: str | dict[str, Any] | None = None
+    parameters: str | dict[str, Any] | None = None
 
 
 class ToolCallFragment(Struct, gc=False):
+    """Imitators leave ``function`` out, and write its members beside the id."""
+
     index: int | None = None
     id: str | None = None
     function: Function | None = None
     extra_content: dict[str, Any] | None = None
+    name: str | None = None
+    arguments: str | dict[str, Any] | None = None
 
 
 class Delta(Struct, gc=False):
-    """``content`` is a list of typed parts with Magistral and Databricks. Reasoning has four names."""
+    """``content`` is a list of typed parts with Magistral and Databricks. Reasoning has six names, and with Gemini it
+    is content that ``extra_content`` marks; see `turnstream.providers.decode.chat_reasoning`."""
 
     content: str | list[Any] | None = None
     reasoning_content: str | None = None
@@ -36,12 +45,16 @@ class Delta(Struct, gc=False):
     reasoning_details: list[Any] | None = None
     reasoning_opaque: str | None = None
     thinking_blocks: list[Any] | None = None
+    thinking: Any = None
+    thought: Any = None
+    extra_content: dict[str, Any] | None = None
     images: list[Any] | None = None
     refusal: str | None = None
     tool_calls: list[ToolCallFragment] | None = None
     function_call: Function | None = None
     annotations: list[Any] | None = None
     executed_tools: list[Any] | None = None
+    audio: dict[str, Any] | None = None
 
 
 class Choice(Struct, gc=False):
@@ -50,6 +63,8 @@ class Choice(Struct, gc=False):
     finish_reason: str | None = None
     message: msgspec.Raw = ABSENT
     usage: dict[str, Any] | None = None
+    text: str | None = None
+    error: Any = None
 
 
 class Chunk(Struct, gc=False):
@@ -136,6 +151,8 @@ def _excerpt(data: bytes) -> str:
 
 def _chunk(raw: dict[str, Any]) -> Chunk:
     choices = raw.get("choices")
+    if isinstance(choices, dict):
+        choices = [choices]
     return Chunk(
         choices=[_choice(choice) for choice in choices if isinstance(choice, dict)]
         if isinstance(choices, list)
@@ -160,6 +177,8 @@ def _choice(raw: dict[str, Any]) -> Choice:
         finish_reason=_str(raw.get("finish_reason")),
         message=msgspec.Raw(msgspec.json.encode(raw["message"])) if "message" in raw else ABSENT,
         usage=_dict(raw.get("usage")),
+        text=_str(raw.get("text")),
+        error=raw.get("error"),
     )
 
 
@@ -173,18 +192,22 @@ def _delta(raw: dict[str, Any]) -> Delta:
     call = raw.get("function_call")
     return Delta(
         content=content if isinstance(content, str | list) else None,
-        reasoning_content=_str(raw.get("reasoning_content")),
-        reasoning=_str(raw.get("reasoning")),
+        reasoning_content=_thought(raw.get("reasoning_content")),
+        reasoning=_thought(raw.get("reasoning")),
         reasoning_text=_str(raw.get("reasoning_text")),
         reasoning_details=_list(raw.get("reasoning_details")),
         reasoning_opaque=_str(raw.get("reasoning_opaque")),
         thinking_blocks=_list(raw.get("thinking_blocks")),
+        thinking=raw.get("thinking"),
+        thought=raw.get("thought"),
+        extra_content=_dict(raw.get("extra_content")),
         images=_list(raw.get("images")),
         refusal=_str(raw.get("refusal")),
         tool_calls=[_fragment(call) for call in calls if isinstance(call, dict)] if isinstance(calls, list) else None,
         function_call=_function(call) if isinstance(call, dict) else None,
         annotations=_list(raw.get("annotations")),
         executed_tools=_list(raw.get("executed_tools")),
+        audio=_dict(raw.get("audio")),
     )
 
 
@@ -195,14 +218,23 @@ def _fragment(raw: dict[str, Any]) -> ToolCallFragment:
         id=str(call_id) if isinstance(call_id, str | int) else None,
         function=_function(function) if isinstance(function, dict) else None,
         extra_content=_dict(raw.get("extra_content")),
+        name=_str(raw.get("name")),
+        arguments=_arguments(raw.get("arguments")),
     )
 
 
 def _function(raw: dict[str, Any]) -> Function:
-    arguments = raw.get("arguments")
-    if isinstance(arguments, list):
-        arguments = msgspec.json.encode(arguments).decode()
-    return Function(_str(raw.get("name")), arguments if isinstance(arguments, str | dict) else None)
+    return Function(_str(raw.get("name")), _arguments(raw.get("arguments")), _arguments(raw.get("parameters")))
+
+
+def _arguments(value: Any) -> str | dict[str, Any] | None:
+    """What is neither text nor an object is shown as it came: the model hears that it is wrong."""
+    return value if value is None or isinstance(value, str | dict) else msgspec.json.encode(value).decode()
+
+
+def _thought(value: Any) -> str | None:
+    """A text, or (Heroku) an object or parts that hold one."""
+    return value if value is None or isinstance(value, str) else chat_parts.thought(value)
 
 
 def _int(value: Any) -> int | None:

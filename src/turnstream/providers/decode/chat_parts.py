@@ -20,16 +20,28 @@ def add_parts(parts: Any, out: list[events.ModelEvent]) -> None:
         if isinstance(part, str):
             out.append(events.TextDelta(part))
         elif isinstance(part, dict):
-            kind = part.get("type")
-            if kind in ("thinking", "reasoning"):
-                inner = part.get("thinking") or part.get("summary") or part.get("text") or ""
-                listed = inner if isinstance(inner, list) else []
-                texts = (
-                    [inner] if isinstance(inner, str) else [_text(item) for item in listed if isinstance(item, dict)]
-                )
-                out.extend(events.ReasoningDelta(text) for text in texts if text)
+            if part.get("type") in ("thinking", "reasoning"):
+                if text := thought(part):
+                    out.append(events.ReasoningDelta(text))
             elif _text(part):
                 out.append(events.TextDelta(_text(part)))
+
+
+def thought(value: Any) -> str:
+    """The text of a thought: a text, or in any of the members and parts in which vendors put it."""
+    parts = value if isinstance(value, list) else [value]
+    return "".join(part if isinstance(part, str) else _of_thought(part) for part in parts)
+
+
+def _of_thought(part: Any) -> str:
+    named = part if isinstance(part, dict) else {}
+    found = (_texts(named.get(name)) for name in ("thinking", "summary", "text", "content", "reasoning"))
+    return next(filter(None, found), "")
+
+
+def _texts(value: Any) -> str:
+    listed = value if isinstance(value, list) else [value]
+    return "".join(item if isinstance(item, str) else _text(item) for item in listed if isinstance(item, str | dict))
 
 
 def _text(part: dict[str, Any]) -> str:

@@ -3,6 +3,10 @@
 Each gateway has its own member for it: ``reasoning_details`` (OpenRouter, Vercel), ``thinking_blocks`` (LiteLLM),
 ``reasoning_opaque`` (GitHub Copilot). They come in pieces and go back whole, under the same name. A stream whose
 ``reasoning_content`` is the empty string has reasoned, too, and there are vendors that want the field back.
+
+And what of it is shown, where no field has it as a plain text: details and blocks without one beside them (MiniMax),
+``thinking`` and ``thought`` of smaller gateways, and Gemini's, which is content with a mark (``extra_content``) and, at
+its ends, a tag that the answer's first chunk has to close.
 """
 
 from __future__ import annotations
@@ -10,9 +14,11 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from turnstream.providers.decode import chat_chunks
+from turnstream.providers.decode import chat_chunks, chat_parts
 
 _TEXTS = ("text", "summary", "data")
+_OPENING, _CLOSING = "<thought>", "</thought>"
+_CHANCE = 4  # characters of a beginning that the next piece may repeat by chance
 
 
 class Kept:
@@ -25,6 +31,66 @@ class Kept:
         self.plain = False  # its text came as a string
         self.empty = False  # that string was empty
         self.field = ""  # its name, where that is not the usual ``reasoning_content``
+        self.marked = False  # the last content was marked as thought: what follows may begin with its closing tag
+        self._tail = ""  # of content behind that, while it may become the tag
+        self._details_said: list[str] = []
+        self._details_size = 0
+
+    def sort(self, delta: chat_chunks.Delta) -> str:
+        """Put what the delta says of reasoning into ``reasoning_content``, and take it out of its content. What stands
+        in details or blocks alone is given back instead, to be shown: it goes to the vendor as it came."""
+        google = (delta.extra_content or {}).get("google")
+        marked = delta.thought is True or (isinstance(google, dict) and google.get("thought") is True)
+        if isinstance(delta.content, str) and (marked or self.marked):
+            self._divide(delta, delta.content, marked)
+        if delta.reasoning_content or delta.reasoning or delta.reasoning_text:
+            return ""
+        said = chat_parts.thought(delta.thinking) or chat_parts.thought(delta.thought)
+        if said:
+            delta.reasoning_content = said
+        if said or self.plain:
+            return ""
+        details = self._of_details(delta.reasoning_details, ("text", "summary"))
+        return details or self._of_details(delta.thinking_blocks, ("thinking",))
+
+    def _divide(self, delta: chat_chunks.Delta, content: str, marked: bool) -> None:
+        content, self._tail = self._tail + content, ""
+        if marked:
+            thought, closing, rest = content.removeprefix(_OPENING).partition(_CLOSING)
+            self.marked = not closing
+            delta.reasoning_content = (delta.reasoning_content or "") + thought or None
+            delta.content = rest
+        elif content and content != _CLOSING and _CLOSING.startswith(content):
+            self._tail, delta.content = content, ""
+        elif content:
+            self.marked = False
+            delta.content = content.removeprefix(_CLOSING)
+
+    def close(self) -> str:
+        """Content that looked like the beginning of a tag and was none."""
+        tail, self._tail = self._tail, ""
+        return tail
+
+    def _of_details(self, pieces: list[Any] | None, names: tuple[str, ...]) -> str:
+        """What is new in them: some servers repeat all so far in each (https://github.com/MiniMax-AI/MiniMax-M2/issues/95
+        has both readings). The pieces are left with that, too."""
+        said = []
+        for piece in pieces or ():
+            for name in names:
+                if isinstance(piece, dict) and isinstance(text := piece.get(name), str) and text:
+                    piece[name] = new = self._new_of(text)
+                    said.append(new)
+        return "".join(said)
+
+    def _new_of(self, text: str) -> str:
+        size = self._details_size
+        if len(text) > size > 0 and (size >= _CHANCE or text[size].isspace()):
+            before = "".join(self._details_said)
+            self._details_said = [before]
+            text = text[size:] if text.startswith(before) else text
+        self._details_said.append(text)
+        self._details_size += len(text)
+        return text
 
     def add(self, delta: chat_chunks.Delta) -> int:
         """How many characters are kept of it."""

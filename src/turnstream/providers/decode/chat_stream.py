@@ -42,13 +42,16 @@ class Decoder(frames.SseDecoder):
     """Chunks in, model events out. Only choice 0 is read.
 
     Reasoning is taken from the fields that hold it as a string, once. What repeats it in pieces with signatures is for
-    the history only: one `ItemAdded` at the end, see `turnstream.providers.decode.chat_reasoning`.
+    the history: one `ItemAdded` at the end, see `turnstream.providers.decode.chat_reasoning`. ``show_details`` says
+    that such pieces are shown where no field has their text, which OpenAI's own client does not: recorded streams are
+    compared with that.
     """
 
     provider = "openai"
 
-    def __init__(self) -> None:
+    def __init__(self, *, show_details: bool = False) -> None:
         super().__init__()
+        self._show_details = show_details
         self._calls = Assembler()
         self._finish: str | None = None
         self._usage: dict[str, Any] | None = None
@@ -191,6 +194,15 @@ class Decoder(frames.SseDecoder):
         if delta is None and choice.message is not chat_chunks.ABSENT:
             delta = chat_chunks.message_delta(choice)
         if delta is not None:
+            if (
+                delta.reasoning_details
+                or delta.thinking
+                or delta.thought
+                or delta.extra_content
+                or delta.thinking_blocks
+                or self._reasoning.marked
+            ):
+                self._sort_reasoning(delta, out)
             reasoning = delta.reasoning_content or delta.reasoning or delta.reasoning_text
             if reasoning:
                 self._reasoning.plain = True
@@ -215,14 +227,26 @@ class Decoder(frames.SseDecoder):
                 or delta.reasoning_opaque
                 or delta.images
                 or delta.executed_tools
+                or delta.audio
                 or delta.function_call is not None
             ):
                 self._rare(delta, out)
+        elif choice.text:  # of text completions, which some servers send here too
+            out.append(events.TextDelta(choice.text))
         if choice.usage:
             self._usage = choice.usage
+        if choice.error:
+            raise failures.from_status(self.provider, None, choice.error)
         if choice.finish_reason:
             self._finish = choice.finish_reason
             self.finished = True
+
+    def _sort_reasoning(self, delta: chat_chunks.Delta, out: list[events.ModelEvent]) -> None:
+        before = self._reasoning.marked
+        if (said := self._reasoning.sort(delta)) and self._show_details:
+            out.append(events.ReasoningDelta(said))
+        if self._reasoning.marked != before:  # what follows is content like any other, and must come through here
+            self._odd = _MOST_ODD if self._reasoning.marked or type(self).take is not Decoder.take else 0
 
     def _rare(self, delta: chat_chunks.Delta, out: list[events.ModelEvent]) -> None:
         if delta.reasoning_details or delta.thinking_blocks or delta.reasoning_opaque:
@@ -237,18 +261,18 @@ class Decoder(frames.SseDecoder):
             chat_parts.add_hosted(delta.executed_tools, out)
         if delta.images:
             out.extend(frames.picture(url) for image in delta.images if (url := chat_parts.image_url(image)))
+        if delta.audio and isinstance(words := delta.audio.get("transcript"), str) and words:
+            out.append(events.TextDelta(words))
 
     def _fragments(self, delta: chat_chunks.Delta, out: list[events.ModelEvent]) -> None:
         for call in delta.tool_calls or ():
             function = call.function
             extra = call.extra_content or None
-            if function is None:
-                self._calls.feed(call.index, call.id, None, None, out, extra)
-            else:
-                arguments = _arguments(function)
-                if arguments:
-                    self.hold(len(arguments))
-                self._calls.feed(call.index, call.id, function.name, arguments, out, extra)
+            arguments = _arguments(call if function is None else function)
+            if arguments:
+                self.hold(len(arguments))
+            name = call.name if function is None else function.name or call.name
+            self._calls.feed(call.index, call.id, name, arguments, out, extra)
 
     def _extras(self, chunk: chat_chunks.Chunk, out: list[events.ModelEvent]) -> None:
         """Groq's own member, and the sources that Perplexity repeats in every chunk."""
@@ -273,6 +297,9 @@ class Decoder(frames.SseDecoder):
     def document(self, body: bytes, out: list[events.ModelEvent]) -> None:
         """One JSON document instead of a stream: an error, or a whole answer of a server that does not stream."""
         value = failures.parse(body)
+        if isinstance(value, list) and value and all(isinstance(each, dict) and "choices" in each for each in value):
+            self._take_list(body, out)
+            return
         if not isinstance(value, dict) or not isinstance(value.get("choices"), list):
             raise failures.from_status(self.provider, None, value)
         chunk = chat_chunks.decode(body)
@@ -283,6 +310,11 @@ class Decoder(frames.SseDecoder):
         if chunk.error:
             raise failures.from_status(self.provider, None, chunk.error)
         self._end(out)
+
+    def _take_list(self, body: bytes, out: list[events.ModelEvent]) -> None:
+        """The chunks of a stream as one JSON list."""
+        for chunk in jsontext.decode(body, list[msgspec.Raw]):
+            self.take(Event(bytes(chunk)), out)
 
     def end(self, out: list[events.ModelEvent]) -> None:
         if self._finish is None:
@@ -306,6 +338,8 @@ class Decoder(frames.SseDecoder):
         if self._settled:
             return
         self._settled = True
+        if tail := self._reasoning.close():
+            out.append(events.TextDelta(tail))
         called = self._calls.started
         self._calls.close(out)
         if kept := self._reasoning.members(called=called):
@@ -341,8 +375,8 @@ def _is_object(data: bytes) -> bool:
     return True
 
 
-def _arguments(function: chat_chunks.Function) -> str | None:
-    arguments = function.arguments
-    if isinstance(arguments, dict):
-        return msgspec.json.encode(arguments).decode()
-    return arguments
+def _arguments(holder: chat_chunks.Function | chat_chunks.ToolCallFragment) -> str | None:
+    arguments = holder.arguments
+    if arguments is None and isinstance(holder, chat_chunks.Function):
+        arguments = holder.parameters
+    return msgspec.json.encode(arguments).decode() if isinstance(arguments, dict) else arguments

@@ -102,15 +102,19 @@ class Decoder(frames.SseDecoder):
         self._plan.append(text)
 
     def _call(self, kind: str, index: int, calls: _Call | list[Any] | None, out: list[events.ModelEvent]) -> None:
+        if isinstance(calls, list):
+            for call in calls:
+                self._call(kind, index, lenient.fit(_Call, call) if isinstance(call, dict) else None, out)
         if not isinstance(calls, _Call):
             return
         function = calls.function or _Function()
         if kind == "tool-call-start":
-            if not function.name:
-                raise failures.protocol_error(NAME, "a tool call has no name")
             self._keep_plan(out)
             self._calls[index] = self._started
-            out.append(events.ToolCallStart(self._started, calls.id or "", function.name))
+            if function.name:
+                out.append(events.ToolCallStart(self._started, calls.id or "", function.name))
+            else:
+                out.append(events.ToolCallMalformed(self._started, "it has no name"))
             self._started += 1
         if function.arguments:
             if index not in self._calls:

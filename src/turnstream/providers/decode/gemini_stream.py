@@ -155,7 +155,7 @@ class Decoder(frames.SseDecoder):
             else:
                 self._other(_raw_part(data, candidate.index, at), out)
         if candidate.finishReason is not None:
-            self._finish = candidate.finishReason
+            self._finish = candidate.finishReason.upper()
             self.finished = True
             self._message = (candidate.finishMessage or "")[:_LONGEST_REASON]
         if candidate.groundingMetadata:
@@ -167,7 +167,11 @@ class Decoder(frames.SseDecoder):
 
     def _function(self, call: _Call, signature: str | None, out: list[events.ModelEvent]) -> None:
         """A call comes whole, or (if that was asked for) begun with its name and continued by nameless parts."""
-        if call.name:
+        if not call.name and self._partial is None:
+            raw = msgspec.json.encode(call.args or {}).decode()
+            out.append(events.ToolCallMalformed(self._calls, "it has no name", raw))
+            self._calls += 1
+        elif call.name:
             self._close_call(out)
             own = {"thoughtSignature": signature, "id": call.id}
             own = {key: value for key, value in own.items() if value}
@@ -261,12 +265,15 @@ def _error_of(reported: Any, body: Any = None) -> errors.ProviderError:
 
 
 def _raw_part(data: bytes, index: int | None, at: int) -> dict[str, Any]:
-    candidates = msgspec.json.decode(data)["candidates"]
-    for candidate in candidates:
+    for candidate in _listed(msgspec.json.decode(data)["candidates"]):
         if (candidate.get("index") or 0) == (index or 0):
-            part = candidate["content"]["parts"][at]
+            part = _listed(candidate["content"]["parts"])[at]
             return part if isinstance(part, dict) else {}
     return {}
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _item(part: dict[str, Any]) -> events.ItemAdded:

@@ -98,7 +98,7 @@ def _member(wanted: Any, value: Any) -> tuple[bool, Any]:
     for kind in get_args(wanted) or (wanted,):
         if isinstance(kind, type) and issubclass(kind, Struct) and isinstance(value, dict):
             return True, fit(kind, value)
-        if get_origin(kind) is list and isinstance(value, list):
-            members = [_member(get_args(kind)[0], item) for item in value]
+        if get_origin(kind) is list and isinstance(value, (list, dict)):  # one of them for a list of one
+            members = [_member(get_args(kind)[0], item) for item in (value if isinstance(value, list) else [value])]
             return True, [member for fits, member in members if fits]
     return False, None

@@ -63,6 +63,10 @@ class Decoder(frames.FramedDecoder[bytes]):
         self._calls = 0
 
     def take(self, frame: bytes, out: list[events.ModelEvent]) -> None:
+        if frame[:1] != b"{":  # a gateway has made events of the lines
+            frame = frame.removeprefix(b"data:").strip()
+            if frame.startswith((b":", b"event:", b"id:")) or frames.says_nothing(frame):
+                return
         try:
             line = _strict(frame)
         except jsontext.UNDECODABLE:
@@ -83,10 +87,12 @@ class Decoder(frames.FramedDecoder[bytes]):
 
     def _call(self, call: _Call, out: list[events.ModelEvent]) -> None:
         function = call.function or _Function()
-        if not function.name:
-            raise failures.protocol_error(NAME, "a tool call has no name")
-        out.append(events.ToolCallStart(self._calls, call.id or "", function.name))
-        out.append(events.ToolCallDelta(self._calls, _arguments(bytes(function.arguments))))
+        arguments = _arguments(bytes(function.arguments))
+        if function.name:
+            out.append(events.ToolCallStart(self._calls, call.id or "", function.name))
+            out.append(events.ToolCallDelta(self._calls, arguments))
+        else:
+            out.append(events.ToolCallMalformed(self._calls, "it has no name", arguments))
         self._calls += 1
 
     def _end(self, line: Line, data: bytes, out: list[events.ModelEvent]) -> None:
