@@ -12,10 +12,9 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
-import typer
 
 from turnstream import Agent, ServerSettings, Service, cli
-from turnstream.cli import workers
+from turnstream.cli import declare, workers
 from turnstream.cli.serve import _as_at_first, banner
 
 ROOT = Path(__file__).parents[2]
@@ -151,7 +150,7 @@ def test_a_password_that_came_by_the_environment_is_not_put_on_the_workers_comma
 ) -> None:
     told: list[str] = []
 
-    def start(service: Service, context: typer.Context, *_: object, **__: object) -> None:
+    def start(service: Service, context: declare.Context, *_: object, **__: object) -> None:
         told.extend([service.settings.store, *workers._words(context)])
         sys.exit()
 

@@ -6,15 +6,17 @@ A command's file imports nothing heavy at its top: ``turnstream --help`` reads t
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
-from typing import Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from turnstream import errors
-from turnstream.cli import version
+from turnstream.cli import declare
+
+if TYPE_CHECKING:
+    import typer
 
 COMMANDS = {
     "dev": "dev",
@@ -44,36 +46,11 @@ COMMANDS = {
 INTERRUPTED = 130
 
 
-def _all(
-    context: typer.Context,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-    _: Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=version.show, is_eager=True)
-    ] = False,
-) -> None:
-    """Serve LLM agents as streams, in the protocol that the client already speaks.
-
-    Begin with "turnstream dev", which needs no file, no key and no network; or with "turnstream init".
-    """
-    if not gc.isenabled():  # by `main`
-        gc.freeze()
-        gc.enable()
-    context.obj = debug
-
-
 def make_app(names: Iterable[str] = COMMANDS) -> typer.Typer:
     """The command with these of its commands. One that is named at once need not load the others."""
-    app = typer.Typer(
-        name="turnstream",
-        no_args_is_help=True,
-        rich_markup_mode=None,  # drawing the help with rich takes longer than all the rest of it
-        pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    )
-    app.callback()(_all)
-    for name in names:
-        app.command(name)(load_command(name))
-    return app
+    from turnstream.cli import app
+
+    return app.make({name: load_command(name) for name in names})
 
 
 def load_command(name: str) -> Callable[..., Any]:
@@ -90,6 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     first = next((word for word in words if not word.startswith("-")), "")
     gc.disable()  # until the command begins: what is loaded by then stays, and need not be looked through
     try:
+        _run_plain(words, debug=debug)
         make_app([first] if first in COMMANDS else COMMANDS)(args=words, prog_name="turnstream")
     except errors.TurnstreamError as error:
         if debug:
@@ -105,6 +83,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         _fail(f"unexpected error: {type(error).__name__}: {error}. Run it again with --debug to see where.")
     finally:
+        gc.enable()
+
+
+def _run_plain(words: Sequence[str], *, debug: bool) -> None:
+    """Does not return if the command line can be read without typer."""
+    given = words[debug:]
+    if not given or given[0] not in COMMANDS:
+        return
+    command = load_command(given[0])
+    values = declare.read(command, given[1:], os.environ, debug=debug)
+    if values is not None:
+        keep_what_is_loaded()
+        command(**values)
+        sys.exit()
+
+
+def keep_what_is_loaded() -> None:
+    """The command begins: see `main`."""
+    if not gc.isenabled():
+        gc.freeze()
         gc.enable()
 
 

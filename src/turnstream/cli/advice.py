@@ -127,7 +127,7 @@ def _advise_on(agent: Agent) -> Iterator[str]:
 
 def _advise_on_unknown_names(toolboxes: Sequence[Toolbox]) -> Iterator[str]:
     """Nobody is asked here, so a tool that hides another may only be suspected."""
-    from turnstream.cli.tools import source
+    from turnstream.cli.toolboxes import source
     from turnstream.tools import wrap
 
     by_prefix: dict[str, list[str]] = {}

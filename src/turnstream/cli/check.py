@@ -85,14 +85,14 @@ def _keys(settings: ServerSettings) -> str:
 
 
 def _as_data(agent: Agent) -> dict[str, Any]:
-    from turnstream.cli.tools import source
+    from turnstream.cli.toolboxes import source
 
     tools = [getattr(toolbox, "name", None) or source(toolbox) for toolbox in agent.toolboxes]
     return {"name": agent.name, "model": agent.model.name, "tools": tools, "max_steps": agent.max_steps}
 
 
 def _tool(toolbox: Toolbox) -> str:
-    from turnstream.cli.tools import source
+    from turnstream.cli.toolboxes import source
     from turnstream.tools.python import FunctionTool
     from turnstream.tools.wrap import innermost
 

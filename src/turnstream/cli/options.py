@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
+from turnstream.cli.declare import Argument, Option
 
 Target = Annotated[
     str | None,
-    typer.Argument(
+    Argument(
         metavar="FILE",
         help="agent.yaml, a folder of such files, or module:agent; else agent.yaml or agents/, if there is one.",
         show_default=False,
@@ -16,15 +16,15 @@ Target = Annotated[
 ]
 ModelName = Annotated[
     str | None,
-    typer.Option("--model", "-m", metavar="PROVIDER:MODEL", help="Use this model instead.", show_default=False),
+    Option("--model", "-m", metavar="PROVIDER:MODEL", help="Use this model instead.", show_default=False),
 ]
 Host = Annotated[
     str | None,
-    typer.Option(help="Address to listen on; 127.0.0.1 unless the file says otherwise.", show_default=False),
+    Option(help="Address to listen on; 127.0.0.1 unless the file says otherwise.", show_default=False),
 ]
 Port = Annotated[
     int | None,
-    typer.Option(
+    Option(
         min=0,
         max=65535,
         help="Port to listen on; 0 lets the system choose. 8000 unless the file says otherwise.",
@@ -33,20 +33,20 @@ Port = Annotated[
 ]
 Workers = Annotated[
     int | None,
-    typer.Option(
+    Option(
         min=1,
         max=256,
         help="Processes that serve the address together; 1 unless the file says otherwise.",
         show_default=False,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Json = Annotated[bool, Option("--json", help="Print JSON.")]
 Unauthenticated = Annotated[
-    bool, typer.Option("--allow-unauthenticated", help="Serve on an address that is not loopback without keys.")
+    bool, Option("--allow-unauthenticated", help="Serve on an address that is not loopback without keys.")
 ]
 StoreUrl = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--store",
         metavar="STORE",
         envvar="TURNSTREAM_STORE",

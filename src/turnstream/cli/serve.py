@@ -11,10 +11,9 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
-import typer
-
 from turnstream.cli.advice import advise
 from turnstream.cli.approval import find_unanswered
+from turnstream.cli.declare import Context, Option
 from turnstream.cli.options import Host, ModelName, Port, StoreUrl, Target, Unauthenticated, Workers
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ Format: TypeAlias = Literal["auto", "text", "json"]
 
 
 def serve(
-    context: typer.Context,
+    context: Context,
     target: Target = None,
     host: Host = None,
     port: Port = None,
@@ -36,16 +35,14 @@ def serve(
     store: StoreUrl = None,
     allow_unauthenticated: Unauthenticated = False,
     workers: Workers = None,
-    log_level: Annotated[
-        Level, typer.Option(help="How much to log.", envvar="LOG_LEVEL", case_sensitive=False)
-    ] = "info",
+    log_level: Annotated[Level, Option(help="How much to log.", envvar="LOG_LEVEL", case_sensitive=False)] = "info",
     log_format: Annotated[
-        Format, typer.Option(help="Lines of the log; auto is text on a terminal, else JSON.", envvar="LOG_FORMAT")
+        Format, Option(help="Lines of the log; auto is text on a terminal, else JSON.", envvar="LOG_FORMAT")
     ] = "auto",
     otel: Annotated[
-        bool, typer.Option("--otel", help="Send traces by OpenTelemetry, also without OTEL_EXPORTER_OTLP_ENDPOINT.")
+        bool, Option("--otel", help="Send traces by OpenTelemetry, also without OTEL_EXPORTER_OTLP_ENDPOINT.")
     ] = False,
-    worker: Annotated[str | None, typer.Option(hidden=True)] = None,
+    worker: Annotated[str | None, Option(hidden=True)] = None,
 ) -> None:
     """Serve the agents of a configuration until SIGTERM or Ctrl-C.
 
@@ -176,7 +173,7 @@ def announce(service: Service, listener: socket.socket, is_json: bool, *more: st
         for line in told.splitlines():
             logging.getLogger("turnstream").info("%s", line.strip())
     else:
-        typer.echo(told, err=True)
+        sys.stderr.write(f"{told}\n")
 
 
 def banner(service: Service, host: str, port: int) -> str:

@@ -14,6 +14,7 @@ import typer
 
 from turnstream.cli.options import Target
 from turnstream.cli.text import printable
+from turnstream.cli.toolboxes import source
 
 if TYPE_CHECKING:
     from turnstream import toolspec
@@ -83,19 +84,6 @@ Sources = list[tuple[str, "Sequence[toolspec.ToolSpec] | str"]]
 async def _ask_all(toolboxes: Sequence[Toolbox], seconds: float) -> Sources:
     answers = await asyncio.gather(*(_one(toolbox, seconds) for toolbox in toolboxes))
     return list(zip([source(toolbox) for toolbox in toolboxes], answers, strict=True))
-
-
-def source(toolbox: Toolbox) -> str:
-    """Where tools come from: ``mcp:files``, ``rest:api.example.com``, ``python``."""
-    from turnstream.tools.python import FunctionTool
-    from turnstream.tools.wrap import innermost
-
-    inner = innermost(toolbox)
-    if isinstance(inner, FunctionTool):
-        kind = inner.spec.source
-        return kind if kind == "python" else f"{kind}:{inner.name}"
-    named = getattr(inner, "source", None)
-    return named if isinstance(named, str) else type(inner).__name__
 
 
 async def _one(toolbox: Toolbox, seconds: float) -> Sequence[toolspec.ToolSpec] | str:

@@ -6,11 +6,10 @@ import asyncio
 import os
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal
-
-import typer
+from typing import TYPE_CHECKING, Literal
 
 from turnstream import errors
+from turnstream.cli import declare
 
 if TYPE_CHECKING:
     from turnstream.service import Service
@@ -23,7 +22,7 @@ KEEPS_NOTHING = "  Warning: nothing is kept: several workers need --store postgr
 
 def start(
     service: Service,
-    context: typer.Context,
+    context: declare.Context,
     level: str,
     format: Literal["auto", "text", "json"],
     *,
@@ -46,7 +45,7 @@ def start(
     count = f"  {settings.workers} workers"
     announce(service, listeners[0], is_json, count, *([KEEPS_NOTHING] if keeps_nothing else []))
     plan = workers.Plan(
-        command=[sys.executable, "-m", "turnstream", *(["--debug"] if context.obj else []), "serve"],
+        command=[sys.executable, "-m", "turnstream", *(["--debug"] if context.debug else []), "serve"],
         arguments=list(_words(context)),
         listeners=[listener.detach() for listener in listeners],
         count=settings.workers,
@@ -58,21 +57,16 @@ def start(
     workers.replace_process(plan)
 
 
-def _words(context: typer.Context) -> Iterator[str]:
+def _words(context: declare.Context) -> Iterator[str]:
     """The command's options and arguments, as they were understood. What came from the environment stays there: the
     address of a store has a password, and everybody on the machine may read a command line."""
     arguments = []
-    for parameter in context.command.params:
-        value: Any = context.params.get(parameter.name or "")
-        if value is None or value is False or parameter.name == OWN or _is_inherited(context, parameter.name):
+    for one in declare.parameters(context.command):
+        value = context.values[one.name]
+        if value is None or value is False or one.name == OWN or one.name in context.inherited:
             continue
-        if parameter.param_type_name == "argument":
+        if isinstance(one.declared, declare.Argument):
             arguments.append(str(value))
         else:
-            yield from (parameter.opts[0],) if value is True else (parameter.opts[0], str(value))
+            yield from (one.flags[0],) if value is True else (one.flags[0], str(value))
     yield from ("--", *arguments) if arguments else ()
-
-
-def _is_inherited(context: typer.Context, name: str | None) -> bool:
-    source = context.get_parameter_source(name or "")
-    return source is not None and source.name == "ENVIRONMENT"
