@@ -76,6 +76,16 @@ def test_the_server_ends_with_its_supervisor(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(30)
+def test_a_server_that_is_just_starting_ends_with_its_supervisor(tmp_path: Path) -> None:
+    """The server's first act is to end its supervisor, which has hardly started it."""
+    server = f"import os, signal\nos.kill(os.getppid(), signal.SIGTERM)\n{SERVER}"
+    with supervised(tmp_path, server) as supervisor:
+        started = line(supervisor)
+        assert supervisor.wait(20) == 0
+        assert not alive(int(started.split()[1]))
+
+
+@pytest.mark.timeout(30)
 def test_a_server_that_fails_is_waited_for(tmp_path: Path) -> None:
     with supervised(tmp_path, "print('broken', flush=True)\nraise SystemExit(1)") as supervisor:
         assert supervisor.stderr is not None

@@ -7,10 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -113,12 +113,18 @@ def _supervise(command: Sequence[str], target: str | None) -> None:
         def __call__(self, change: object, path: str) -> bool:
             return path.endswith(WATCHED) and super().__call__(change, path)  # type: ignore[arg-type]
 
-    signal.signal(signal.SIGTERM, _interrupt)
+    ended = threading.Event()  # and no exception: one that came while the server starts would leave it alone
+    signal.signal(signal.SIGTERM, lambda number, frame: ended.set())
     server = _Server(command)
     try:
         folder, recursive = _find_folder(target)  # loads much, while the server starts
         for changes in watch(
-            folder, watch_filter=Sources(), recursive=recursive, yield_on_timeout=True, rust_timeout=500
+            folder,
+            watch_filter=Sources(),
+            recursive=recursive,
+            yield_on_timeout=True,
+            rust_timeout=500,
+            stop_event=ended,
         ):
             if changes:
                 names = sorted({os.path.relpath(path) for _, path in changes})
@@ -133,10 +139,6 @@ def _supervise(command: Sequence[str], target: str | None) -> None:
         pass
     finally:
         server.stop()
-
-
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 class _Server:
