@@ -81,7 +81,10 @@ def write(folder: Path, text: str) -> str:
     return str(folder / "agent.yaml")
 
 
-def test_one_round_tells_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_round_tells_everything(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     text = "model: openai:gpt-5-mini\nmax_step: 3\ntools: [nope.py:x]\nserver: {keys: ['${A_KEY}'], porrt: 3}\n"
     code, said = check(write(tmp_path, text), capsys)
     assert code == 1
