@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
@@ -230,7 +230,7 @@ class Keeper:
             async with asyncio.timeout(None) as limit, run:
                 stopping = asyncio.create_task(_stop(claim, limit))
                 try:
-                    async with watching.watch(run.batches()) as batches:
+                    async with aclosing(watching.watch(run.batches())) as batches:
                         async for batch in batches:
                             if isinstance(batch[-1], log.Terminal | events.RunWaiting):
                                 end = batch  # appended once, when the run is left

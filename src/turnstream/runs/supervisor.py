@@ -1,8 +1,8 @@
 """Owns the runs of this process: starts them, knows which are alive, ends them.
 
 A run that nobody keeps lives exactly as long as its one subscriber follows it. It is iterated in the subscriber's own
-task: what comes of the agent goes on without a queue, a copy, or an await more. To end it from outside, the deadline of
-an `asyncio.timeout` around it is moved to now, which cancels what the run waits for and nothing else.
+task: what comes of the agent goes on without a queue, a copy, or an await more. To end it from outside, what it waits
+for is cancelled and nothing else (`turnstream.runs.interruption`).
 
 ::
 
@@ -18,10 +18,12 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
 
 from turnstream import agent as agents, events, messages, protocols, requests, usage
+from turnstream.runs.interruption import Interruption
 from turnstream.runs.watching import Watching
 
 log = logging.getLogger(__name__)
@@ -38,8 +40,10 @@ class Handle:
 
     def __init__(self, run: agents.Run, live: dict[str, Handle], watching: Watching) -> None:
         self._run, self._live, self._watching = run, live, watching
-        self._limit: asyncio.Timeout | None = None  # while the run can be ended from outside
+        self._interruption: Interruption | None = None  # while the run can be ended from outside
+        self._batches: AsyncGenerator[list[events.RunEvent]] | None = None
         self._failure: events.RunFailed | None = None
+        self._began = 0.0
         self.left = False
 
     @property
@@ -83,30 +87,47 @@ class Handle:
         """Why the run was ended from outside; None where it came to an end of its own, or has been left."""
         return self._failure if isinstance(self._run.outcome, events.RunCancelled) else None
 
-    @asynccontextmanager
-    async def follow(self) -> AsyncIterator[AsyncIterator[list[events.RunEvent]]]:
+    def follow(self) -> AbstractAsyncContextManager[AsyncIterator[list[events.RunEvent]]]:
         """The run's batches, once. Leaving the block ends the run, and the end of the run leaves the block."""
-        began = time.monotonic()
-        self._live[self.id] = self
+        return _Following(self)
+
+    async def begin(self) -> AsyncIterator[list[events.RunEvent]]:
+        """See `follow`."""
+        self._began = time.monotonic()
+        self._live[self._run.id] = self
         try:
-            async with asyncio.timeout(None) as limit, self._run:
-                self._limit = limit
-                if self.left or self._failure is not None:  # before it began
-                    self._stop()
-                try:
-                    async with self._watching.watch(self._run.batches()) as batches:
-                        yield batches
-                finally:
-                    self._limit = None
-                    if not limit.expired():
-                        limit.reschedule(None)  # what closes the run is not to be interrupted
-        except TimeoutError:
-            if self._failure is None and not self.left:
-                raise
+            await self._run.__aenter__()
+        except BaseException:
+            self._close()
+            raise
+        self._interruption = Interruption()
+        if self.left or self._failure is not None:  # before it began
+            self._stop()
+        self._batches = self._watching.watch(self._run.batches())
+        return self._batches
+
+    async def finish(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        """See `follow`. Whether the error of that ``kind`` is only that the run was ended from outside."""
+        interruption, batches, self._interruption, self._batches = self._interruption, self._batches, None, None
+        assert interruption is not None
+        assert batches is not None
+        interruption.close()  # what closes the run is not to be interrupted
+        try:
+            try:
+                await batches.aclose()
+            finally:
+                await self._run.__aexit__(kind, error, trace)
         finally:
-            del self._live[self.id]
-            self._watching.close(self.ending)
-            self._report(time.monotonic() - began)
+            only_this = interruption.settle()
+            self._close()
+        return only_this and kind is asyncio.CancelledError
+
+    def _close(self) -> None:
+        del self._live[self._run.id]
+        self._watching.close(self.ending)
+        self._report(time.monotonic() - self._began)
 
     def relay(self, give: protocols.Give) -> None:
         """Offer the follower's ``give`` what can be shown as it comes, see `turnstream.agent.Run.relay`."""
@@ -124,8 +145,8 @@ class Handle:
             self._stop()
 
     def _stop(self) -> None:
-        if self._limit is not None and not self._limit.expired():
-            self._limit.reschedule(asyncio.get_running_loop().time())
+        if self._interruption is not None:
+            self._interruption.interrupt()
 
     def _report(self, seconds: float) -> None:
         """One line in the log for each run, without a word of what was said."""
@@ -156,7 +177,28 @@ class Handle:
             "output_tokens": used.output,
         }
         told = f"{end}, {used.input} + {used.output} tokens"
-        log.info("run %s of %s %s, %.2f s, %s", run.id, info.agent, told, seconds, whose, extra={"fields": fields})
+        words = (run.id, info.agent, told, seconds, whose)
+        # What `log.info` does but for the look for its caller, which is known: the line is a tenth of a short request.
+        where = __file__, Handle._report.__code__.co_firstlineno
+        text = "run %s of %s %s, %.2f s, %s"
+        log.handle(log.makeRecord(log.name, logging.INFO, *where, text, words, None, "_report", {"fields": fields}))
+
+
+class _Following:
+    """Of one run, by its handle."""
+
+    __slots__ = ("_handle",)
+
+    def __init__(self, handle: Handle) -> None:
+        self._handle = handle
+
+    def __aenter__(self) -> Coroutine[None, None, AsyncIterator[list[events.RunEvent]]]:
+        return self._handle.begin()
+
+    def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> Coroutine[None, None, bool]:
+        return self._handle.finish(kind, error, trace)
 
 
 class Supervisor:

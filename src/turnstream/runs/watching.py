@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
+from collections.abc import AsyncGenerator, Sequence
 
 from turnstream import events, protocols
 
@@ -25,10 +24,9 @@ class Watching:
                 return watcher.trace_id
         return ""
 
-    def watch(
-        self, batches: AsyncGenerator[list[events.RunEvent]]
-    ) -> AbstractAsyncContextManager[AsyncIterator[list[events.RunEvent]]]:
-        return aclosing(self._show(batches)) if self._watchers else nullcontext(batches)
+    def watch(self, batches: AsyncGenerator[list[events.RunEvent]]) -> AsyncGenerator[list[events.RunEvent]]:
+        """The same batches, to be closed like them."""
+        return self._show(batches) if self._watchers else batches
 
     def relay(self, give: protocols.Give) -> protocols.Give:
         """``give``, and the watchers see what it takes."""
