@@ -7,44 +7,58 @@ Where the store keeps runs, a request with a key is a kept run, and the second o
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Literal
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal
 
 from turnstream import errors, events
 from turnstream.runs import supervisor
+
+if TYPE_CHECKING:
+    from typing import Self
 
 MOST = 10_000  # keys that are remembered, the last used
 
 
 class Use:
-    """One run under a key. ``handle`` is the run, once it has begun."""
+    """One run under a key, or under none. ``handle`` is the run, once it has begun. ``with`` it: the key is in use.
 
-    handle: supervisor.Handle | None = None
+    Entering raises `RequestError` for a key that has started a run before, unless that came to nothing: it failed or
+    was left, and had called no tool which must not be called twice.
+    """
+
+    __slots__ = ("_keys", "_name", "handle")
+
+    def __init__(self, keys: Keys, name: tuple[str, str] | None) -> None:
+        self._keys, self._name = keys, name
+        self.handle: supervisor.Handle | None = None
+
+    def __enter__(self) -> Self:
+        if self._name is not None:
+            self._keys.begin(self._name)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._name is not None:
+            self._keys.end(self._name, self.handle)
 
 
 class Keys:
     def __init__(self) -> None:
         self._used: OrderedDict[tuple[str, str], Literal["running", "ended"]] = OrderedDict()
 
-    @contextmanager
-    def use(self, principal: str, key: str | None) -> Iterator[Use]:
-        """Raises `RequestError` for a key that has started a run before, unless that came to nothing: it failed or was
-        left, and had called no tool which must not be called twice."""
-        use = Use()
-        if key is None:
-            yield use
-            return
-        name = principal, key
+    def use(self, principal: str, key: str | None) -> Use:
+        return Use(self, None if key is None else (principal, key))
+
+    def begin(self, name: tuple[str, str]) -> None:
+        """See `Use`."""
         if (before := self._used.get(name)) is not None:
             raise _refuse(before)
         self._used[name] = "running"
-        try:
-            yield use
-        finally:
-            self._end(name, use.handle)
 
-    def _end(self, name: tuple[str, str], handle: supervisor.Handle | None) -> None:
+    def end(self, name: tuple[str, str], handle: supervisor.Handle | None) -> None:
+        """See `Use`."""
         if handle is None or not (handle.acted or isinstance(handle.ending, events.RunFinished)):
             del self._used[name]
             return
