@@ -60,8 +60,8 @@ class Run:
         *("__weakref__", "acted", "agent", "id", "outcome", "request", "usage", "waiting"),
         *("_agreed", "_approve", "_asked", "_begin", "_client_tools", "_collector", "_context", "_deadline"),
         *("_execution", "_generator", "_give", "_guard", "_history", "_housekeeping", "_last_step", "_meter", "_model"),
-        *("_most", "_partial", "_pause", "_progress", "_said", "_shown", "_spending", "_step", "_stream"),
-        *("_time_left", "_toolset"),
+        *("_most", "_partial", "_pause", "_progress", "_said", "_shown", "_spending", "_started", "_step"),
+        *("_stream", "_time_left", "_toolset"),
     )
 
     def __init__(
@@ -83,8 +83,8 @@ class Run:
         self.outcome: events.TerminalEvent | None = None
         self.acted = False
         self.waiting: events.RunWaiting | None = None
-        started = events.RunStarted(self.id, agent.name, request.thread_id)
-        self._pause = Pause(started, progress, wait, agent.ask_lifetime)
+        self._started = events.RunStarted(self.id, agent.name, request.thread_id)
+        self._pause = Pause(self._started, progress, wait, agent.ask_lifetime)
         self._approve = approve or (self._pause.ask_approval if self._pause.possible else None)
         self._progress = progress
         self._begin = begin
@@ -224,7 +224,7 @@ class Run:
             self._spending = Spending(self.agent.budget, time.monotonic(), self._meter, before)
         try:
             if self._progress is None:
-                yield [events.RunStarted(self.id, self.agent.name, self.request.thread_id)]
+                yield [self._started]
             await self._admit()
             if pausing := await self._review_request():
                 yield pausing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from starlette.responses import Response
@@ -24,6 +24,12 @@ STREAM_HEADERS = {
     "x-accel-buffering": "no",
 }
 
+
+def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+
+
+_RAW_STREAM_HEADERS = _raw(STREAM_HEADERS)
 
 # A run in the hands of its response, or a kept one that is only watched.
 Followed: TypeAlias = supervisor.Handle | watch.Watch | people.Told
@@ -209,9 +215,9 @@ class Stream:
         self._last = self._loop.time()
 
     def _head(self) -> dict[str, object]:
-        headers = {**scopes.ids(self._client.scope), **STREAM_HEADERS, **self._exchange.headers}
-        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-        return {"type": "http.response.start", "status": 200, "headers": raw}
+        ids = scopes.ids(self._client.scope)
+        headers = [*_raw(ids), *_RAW_STREAM_HEADERS, *_raw(self._exchange.headers)]
+        return {"type": "http.response.start", "status": 200, "headers": headers}
 
     # --------------------------------------------------------------------------------------------------------- clock
 

@@ -37,17 +37,17 @@ class Routes:
         self._patterns = [(compile_path(route.path)[0], route, dialect) for route, dialect in self.rows]
         self._public_paths = _PUBLIC.union(public)
         self._public = [pattern for pattern, route, _ in self._patterns if route.public]
-        self._exact: dict[tuple[str, str], list[tuple[base.Route, base.Dialect]]] = {}
+        self._exact: dict[tuple[str, str], list[tuple[base.Route, Match]]] = {}
         for route, dialect in self.rows:
             if "{" not in route.path:
-                self._exact.setdefault((route.method, route.path), []).append((route, dialect))
+                self._exact.setdefault((route.method, route.path), []).append((route, Match(dialect, {})))
 
     def match(self, scope: Scope) -> Match | None:
         """Who answers it."""
         method = scope["method"]
-        for route, dialect in self._exact.get((method, scopes.path(scope)), ()):
+        for route, match in self._exact.get((method, scopes.path(scope)), ()):
             if _fits(route, scope):
-                return Match(dialect, {})
+                return match
         return next((match for route, match in self._matches(scope) if route.method == method), None)
 
     def dialect(self, scope: Scope) -> base.Dialect | None:

@@ -75,13 +75,20 @@ class Redacting(logging.Formatter):
         return self._redactor.redact(self._formatter.format(record))
 
 
+class Lines(logging.StreamHandler[IO[str]]):
+    """To a stream. The library's own takes its lock a second time to flush each line, and asks whether it can."""
+
+    def flush(self) -> None:
+        self.stream.flush()
+
+
 def set_up(level: str, format: Format, stream: IO[str], secrets: Iterable[str] = ()) -> bool:
     """``auto`` is for people if ``stream`` is a terminal. Changes no handler where logging is set up already. No line
     has one of the ``secrets``.
 
     Gives back whether the lines are JSON.
     """
-    handler = logging.StreamHandler(stream)
+    handler = Lines(stream)
     is_json = format == "json" or (format == "auto" and not stream.isatty())
     formatter = JsonFormatter() if is_json else TextFormatter()
     handler.setFormatter(Redacting(formatter, secrets))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -16,10 +17,10 @@ class RequestId:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == "http":
             scopes.set_request_id(scope, _own(scope) or f"req_{os.urandom(16).hex()}")
-        await self._app(scope, receive, send)
+        return self._app(scope, receive, send)
 
 
 def _own(scope: Scope) -> str | None:
