@@ -19,7 +19,7 @@ def fields(model: type[BaseModel]) -> list[tuple[str, Any]]:
     return [(name, REQUIRED if f.is_required() else f.default) for name, f in model.model_fields.items()]
 
 
-def test_the_five_statuses() -> None:
+def test_the_five_statuses_have_their_names_and_values() -> None:
     assert [(status.name, status.value) for status in AgentStatus] == [
         ("STARTING", "starting_generation"),
         ("TOOL_DETECTED", "tool_call_detected"),

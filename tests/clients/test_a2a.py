@@ -24,7 +24,7 @@ def client(request: pytest.FixtureRequest) -> str:
     return client
 
 
-async def test_plain_text(client: str, server: str) -> None:
+async def test_text_is_the_answer_of_a_completed_task(client: str, server: str) -> None:
     outcome = await run(Job(client, server, "plain"))
     assert (outcome.text, outcome.finish, outcome.error) == (GREETING, "TASK_STATE_COMPLETED", None)
 

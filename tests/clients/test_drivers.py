@@ -41,7 +41,7 @@ def talk(client: Client, vendor: Upstream, driver: NodeProcess | None) -> Talk:
     return Talk(client, vendor, driver)
 
 
-async def test_text_is_read(talk: Talk) -> None:
+async def test_text_finish_role_and_usage_are_read(talk: Talk) -> None:
     outcome = await talk("plain", usage=True)
     assert outcome == Outcome(text=GREETING, finish="stop", role="assistant", usage=(11, 7))
 
@@ -70,6 +70,6 @@ async def test_a_failure_in_mid_stream_has_no_status(talk: Talk) -> None:
     assert "The oracle is out" in outcome.error.message
 
 
-async def test_headers_are_sent(talk: Talk) -> None:
+async def test_the_headers_of_a_job_are_sent(talk: Talk) -> None:
     await talk("plain", headers={"X-Agent-Status": "metadata"})
     assert talk.vendor.headers[-1]["X-Agent-Status"] == "metadata"

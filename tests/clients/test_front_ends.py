@@ -28,14 +28,14 @@ def talk(request: pytest.FixtureRequest, server: str, node: NodeProcess) -> Talk
     return Talk(request.param, server, node)
 
 
-async def test_plain_text_and_usage(talk: Talk) -> None:
+async def test_text_and_usage_arrive(talk: Talk) -> None:
     outcome = await talk("plain")
     assert outcome.text == GREETING
     assert (outcome.usage, outcome.error) == ((11, 7), None)
     assert outcome.finish == ("stop" if talk.name == "ai-sdk chat" else "success")
 
 
-async def test_reasoning(talk: Talk) -> None:
+async def test_reasoning_is_shown_beside_the_answer(talk: Talk) -> None:
     outcome = await talk("reasoning")
     assert (outcome.text, outcome.reasoning) == ("It is 4.", "Two and two are four.")
 
@@ -50,7 +50,7 @@ async def test_tools_of_the_server_are_shown_with_their_results(talk: Talk, agen
 
 
 @pytest.mark.parametrize("agent", ["client-tools", "vendor-client-tools"])
-async def test_tools_of_the_client(talk: Talk, agent: str) -> None:
+async def test_tools_of_the_client_are_run_by_it(talk: Talk, agent: str) -> None:
     outcome = await talk(agent, tools=True)
     assert outcome.text == "One moment.noon in Paris; noon in Oslo"
     assert outcome.calls == [Call("local_time", {"city": "Paris"}), Call("local_time", {"city": "Oslo"})]
@@ -58,7 +58,7 @@ async def test_tools_of_the_client(talk: Talk, agent: str) -> None:
 
 
 @pytest.mark.parametrize("agent", ["mixed", "vendor-mixed"])
-async def test_a_tool_of_the_server_and_one_of_the_client_at_once(talk: Talk, agent: str) -> None:
+async def test_a_tool_of_the_server_and_one_of_the_client_are_run_at_once(talk: Talk, agent: str) -> None:
     outcome = await talk(agent, tools=True)
     assert "noon in Paris" in outcome.text
     assert outcome.calls == [Call("local_time", {"city": "Paris"})]

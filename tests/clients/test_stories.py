@@ -47,7 +47,7 @@ USUAL: tuple[str | None, str | None, list[str], object] = ("stop", "assistant", 
 
 
 @LAYERS
-async def test_plain_text(talk: Talk, layer: str) -> None:
+async def test_text_arrives_whole(talk: Talk, layer: str) -> None:
     outcome = await talk(f"{layer}plain")
     assert outcome.text == GREETING
     assert usual(outcome) == USUAL
@@ -55,7 +55,7 @@ async def test_plain_text(talk: Talk, layer: str) -> None:
 
 
 @LAYERS
-async def test_usage(talk: Talk, layer: str) -> None:
+async def test_usage_arrives_if_it_is_asked_for(talk: Talk, layer: str) -> None:
     asked = await talk(f"{layer}plain", usage=True)
     unasked = await talk(f"{layer}plain")
     assert asked.usage == (11, 7)
@@ -63,7 +63,7 @@ async def test_usage(talk: Talk, layer: str) -> None:
 
 
 @LAYERS
-async def test_reasoning(talk: Talk, layer: str) -> None:
+async def test_reasoning_is_shown_to_clients_that_know_it(talk: Talk, layer: str) -> None:
     outcome = await talk(f"{layer}reasoning")
     assert outcome.text == "It is 4."
     assert outcome.reasoning == ("Two and two are four." if talk.client.reasoning else "")
@@ -71,7 +71,7 @@ async def test_reasoning(talk: Talk, layer: str) -> None:
 
 
 @LAYERS
-async def test_tools_of_the_server_in_two_rounds(talk: Talk, layer: str) -> None:
+async def test_tools_of_the_server_run_in_two_rounds(talk: Talk, layer: str) -> None:
     outcome = await talk(f"{layer}two-rounds", usage=True)
     assert outcome == Outcome(text=WEATHER, finish="stop", role="assistant", usage=(33, 21))
 
@@ -83,7 +83,7 @@ async def test_statuses_in_the_shape_of_the_wire_models_harm_only_the_clients_th
 
 
 @LAYERS
-async def test_a_tool_of_the_client(talk: Talk, layer: str) -> None:
+async def test_a_tool_of_the_client_is_run_by_it(talk: Talk, layer: str) -> None:
     outcome = await talk(f"{layer}client-tool", tools=True)
     assert outcome.text == "It is noon in Paris."
     assert outcome.calls == [Call("local_time", {"city": "Paris"})]
@@ -91,7 +91,7 @@ async def test_a_tool_of_the_client(talk: Talk, layer: str) -> None:
 
 
 @LAYERS
-async def test_two_tools_of_the_client_at_once(talk: Talk, layer: str) -> None:
+async def test_two_tools_of_the_client_are_run_at_once(talk: Talk, layer: str) -> None:
     outcome = await talk(f"{layer}client-tools", tools=True)
     assert outcome.text == "noon in Paris; noon in Oslo"
     assert outcome.calls == [Call("local_time", {"city": "Paris"}), Call("local_time", {"city": "Oslo"})]
@@ -99,7 +99,7 @@ async def test_two_tools_of_the_client_at_once(talk: Talk, layer: str) -> None:
 
 
 @LAYERS
-async def test_a_tool_of_the_server_and_one_of_the_client_at_once(talk: Talk, layer: str) -> None:
+async def test_a_tool_of_the_server_and_one_of_the_client_are_run_at_once(talk: Talk, layer: str) -> None:
     outcome = await talk(f"{layer}mixed", tools=True)
     assert outcome.text.endswith("noon in Paris")
     assert outcome.calls == [Call("local_time", {"city": "Paris"})]
@@ -107,7 +107,7 @@ async def test_a_tool_of_the_server_and_one_of_the_client_at_once(talk: Talk, la
 
 
 @LAYERS
-async def test_a_vendor_that_fails_at_once(talk: Talk, layer: str) -> None:
+async def test_a_vendor_that_fails_at_once_is_an_error_with_its_status(talk: Talk, layer: str) -> None:
     outcome = await talk(f"{layer}broken-start")
     assert outcome.error is not None
     assert outcome.error.status == 502
@@ -115,7 +115,7 @@ async def test_a_vendor_that_fails_at_once(talk: Talk, layer: str) -> None:
 
 
 @LAYERS
-async def test_a_vendor_that_fails_in_mid_stream(talk: Talk, layer: str) -> None:
+async def test_a_vendor_that_fails_in_mid_stream_is_an_error(talk: Talk, layer: str) -> None:
     outcome = await talk(f"{layer}broken-middle")
     assert outcome.error is not None
     assert outcome.error.status in ((None, 500) if talk.client.streams else (502,))
@@ -123,7 +123,9 @@ async def test_a_vendor_that_fails_in_mid_stream(talk: Talk, layer: str) -> None
 
 
 @pytest.mark.parametrize(("agent", "key", "status"), [("nobody", "key", 404), ("plain", "wrong", 401)])
-async def test_a_request_that_is_refused(talk: Talk, agent: str, key: str, status: int) -> None:
+async def test_a_request_that_is_refused_is_an_error_with_its_status(
+    talk: Talk, agent: str, key: str, status: int
+) -> None:
     outcome = await talk(agent, key=key)
     assert outcome.error is not None
     assert outcome.error.status == status

@@ -39,12 +39,12 @@ def talk(client: Client, server: str, driver: NodeProcess | None) -> Talk:
     return Talk(client, server, driver)
 
 
-async def test_plain_text_and_usage(talk: Talk) -> None:
+async def test_text_and_usage_arrive(talk: Talk) -> None:
     outcome = await talk("plain")
     assert (outcome.text, outcome.finish, outcome.usage, outcome.error) == (GREETING, talk.ends, (11, 7), None)
 
 
-async def test_reasoning(talk: Talk) -> None:
+async def test_reasoning_is_shown_beside_the_answer(talk: Talk) -> None:
     outcome = await talk("reasoning")
     assert (outcome.text, outcome.reasoning) == ("It is 4.", "Two and two are four.")
 
@@ -59,14 +59,14 @@ async def test_tools_of_the_server_are_shown_with_their_results(talk: Talk, agen
 
 
 @pytest.mark.parametrize("agent", ["client-tools", "vendor-client-tools"])
-async def test_tools_of_the_client(talk: Talk, agent: str) -> None:
+async def test_tools_of_the_client_are_run_by_it(talk: Talk, agent: str) -> None:
     outcome = await talk(agent, tools=True)
     assert (outcome.text, outcome.finish) == ("noon in Paris; noon in Oslo", talk.ends)
     assert outcome.calls == [Call("local_time", {"city": "Paris"}), Call("local_time", {"city": "Oslo"})]
 
 
 @pytest.mark.parametrize("agent", ["mixed", "vendor-mixed"])
-async def test_a_tool_of_the_server_and_one_of_the_client_at_once(talk: Talk, agent: str) -> None:
+async def test_a_tool_of_the_server_and_one_of_the_client_are_run_at_once(talk: Talk, agent: str) -> None:
     outcome = await talk(agent, tools=True)
     assert "noon in Paris" in outcome.text
     assert outcome.calls == [Call("local_time", {"city": "Paris"})]
@@ -79,7 +79,9 @@ async def test_a_limit_of_steps_ends_with_an_answer(talk: Talk) -> None:
 
 
 @pytest.mark.parametrize(("agent", "key", "status"), [("nobody", "key", 404), ("plain", "wrong", 401)])
-async def test_a_request_that_is_refused(talk: Talk, agent: str, key: str, status: int) -> None:
+async def test_a_request_that_is_refused_is_an_error_of_the_client(
+    talk: Talk, agent: str, key: str, status: int
+) -> None:
     outcome = await talk(agent, key=key)
     assert outcome.error is not None
     assert outcome.error.status == status

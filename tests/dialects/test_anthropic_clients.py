@@ -117,7 +117,7 @@ def test_output_config_counts_before_output_format_and_keeps_its_effort() -> Non
     assert request(output_format=FORMAT, output_config={"effort": "low"}).options.reasoning_effort == "low"
 
 
-def test_null_is_absent() -> None:
+def test_null_content_is_left_out() -> None:
     said = heard({"role": "assistant", "content": [{"type": "text", "text": None}, {"type": "text", "text": "a"}]})
     assert said == (AssistantMessage((TextPart("a"),)),)
     assert heard({"role": "assistant", "content": None}) == ()

@@ -118,7 +118,7 @@ def test_statuses_ride_on_pings() -> None:
     ("name", "reason"),
     [("length", "max_tokens"), ("client_tools", "tool_use"), ("refusal", "refusal"), ("max_steps_stop", "end_turn")],
 )
-def test_the_stop_reason(name: str, reason: str) -> None:
+def test_the_stop_reason_says_how_the_run_ended(name: str, reason: str) -> None:
     assert frames(told(STORIES[name]))[-2]["delta"]["stop_reason"] == reason
 
 

@@ -152,7 +152,7 @@ def test_the_clients_tools_are_declared() -> None:
         (None, None),
     ],
 )
-def test_tool_choice(given: Any, expected: Any) -> None:
+def test_each_form_of_tool_choice_is_read(given: Any, expected: Any) -> None:
     assert request(tool_choice=given).options.tool_choice == expected
 
 

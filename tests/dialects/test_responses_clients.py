@@ -143,7 +143,7 @@ def test_a_result_of_a_tool_whose_call_is_not_there_goes_too() -> None:
 # ----------------------------------------------------------------------------------------------------------- nulls
 
 
-def test_null_is_absent() -> None:
+def test_null_members_are_left_out() -> None:
     call = {"type": "function_call", "id": "fc_1", "call_id": None, "name": "f", "arguments": None, "status": None}
     said = heard(call, {"type": "function_call_output", "call_id": None, "output": "R", "id": None})
     assert said == (AssistantMessage((ToolCall("fc_1", "f", "{}"),)), ToolMessage("fc_1", "R"))

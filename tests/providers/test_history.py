@@ -139,7 +139,7 @@ def test_newer_claudes_continue_no_answer(model: str) -> None:
 
 
 @pytest.mark.parametrize("model", ["claude-sonnet-4-5", "claude-3-5-haiku-latest", "mistral-medium", "gpt-4.1"])
-def test_others_do(model: str) -> None:
+def test_other_models_continue_an_answer(model: str) -> None:
     assert adapted(ASK, SAID, model=model) == (ASK, SAID)
 
 

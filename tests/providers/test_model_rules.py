@@ -110,7 +110,7 @@ def test_tools_that_are_refused_at_chat_completions_go_to_responses(model: str, 
         ("openrouter:openai/gpt-5.6", None),
     ],
 )
-def test_the_others_stay(model: str, effort: str | None) -> None:
+def test_other_requests_stay_at_chat_completions(model: str, effort: str | None) -> None:
     assert request(model, tools=(TOOL,), reasoning_effort=effort).url.endswith("/chat/completions")
 
 

@@ -117,7 +117,7 @@ def test_an_address_without_a_scheme_is_an_error() -> None:
         providers.model("openai-compatible:m", base_url="localhost:8000", environ={})
 
 
-def test_demo_needs_nothing() -> None:
+def test_the_demo_model_needs_neither_key_nor_address() -> None:
     assert isinstance(providers.model("demo", environ={}), demo.Model)
 
 

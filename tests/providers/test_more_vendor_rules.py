@@ -62,7 +62,7 @@ def system_first(messages: list[dict[str, Any]]) -> None:
 
 @cases
 @pytest.mark.parametrize("model", ["mistral-small-latest", "magistral-medium-latest"])
-def test_mistral_takes_it(model: str, case: str) -> None:
+def test_mistral_takes_every_request_that_we_make(model: str, case: str) -> None:
     sdk = pytest.importorskip("mistralai.client.models")
     body = body_of(mistral, Settings(model), ALL[case])
     kept(body, sdk.ChatCompletionStreamRequest.model_validate(body).model_dump(mode="json", by_alias=True))
@@ -82,7 +82,7 @@ def test_mistral_takes_it(model: str, case: str) -> None:
 
 @cases
 @pytest.mark.parametrize("model", ["qwen3", "gpt-oss:20b"])
-def test_ollama_takes_it(model: str, case: str) -> None:
+def test_ollama_takes_every_request_that_we_make(model: str, case: str) -> None:
     sdk = pytest.importorskip("ollama")
     settings = Settings(model, "http://127.0.0.1:11434")
     if case in WITH_LINKS or case in PDFS:
@@ -120,7 +120,7 @@ COHERE = {
 
 @cases
 @pytest.mark.parametrize("model", ["command-a-03-2025", "command-a-reasoning-08-2025"])
-def test_cohere_takes_it(model: str, case: str) -> None:
+def test_cohere_takes_every_request_that_we_make(model: str, case: str) -> None:
     if case in PDFS:
         refused(cohere, Settings(model), case)
         return
@@ -154,7 +154,7 @@ WATSONX = {
 
 
 @cases
-def test_watsonx_takes_it(case: str) -> None:
+def test_watsonx_takes_every_request_that_we_make(case: str) -> None:
     settings = Settings("ibm/granite-4-h-small", "https://x.invalid", "t", quirks={"project_id": "p", "auth": "token"})
     if case in PDFS:
         refused(watsonx, settings, case)
@@ -168,7 +168,7 @@ def test_watsonx_takes_it(case: str) -> None:
 
 
 @cases
-def test_azure_takes_it(case: str) -> None:
+def test_azure_takes_every_request_that_we_make(case: str) -> None:
     sdk = pytest.importorskip("openai.types.chat.completion_create_params")
     pydantic = pytest.importorskip("pydantic")
     body = body_of(azure, Settings("my-gpt", "https://x.invalid", "k"), ALL[case])

@@ -61,7 +61,7 @@ def agree(model: Any, body: Any) -> None:
 
 @cases
 @pytest.mark.parametrize("model", CLAUDES)
-def test_anthropic_takes_it(model: str, case: str) -> None:
+def test_anthropic_takes_every_request_that_we_make(model: str, case: str) -> None:
     sdk = pytest.importorskip("anthropic.types.message_create_params")
     if (model, case) in NO_SCHEMA:
         with pytest.raises(RequestError):
@@ -98,7 +98,7 @@ def follows_anthropic(body: dict[str, Any]) -> None:
 
 @cases
 @pytest.mark.parametrize("model", GEMINIS)
-def test_gemini_takes_it(model: str, case: str) -> None:
+def test_gemini_takes_every_request_that_we_make(model: str, case: str) -> None:
     sdk = pytest.importorskip("google.genai.types")
     body = msgspec.json.decode(gemini.request(Settings(model), ALL[case]).body)
     for content in [*body["contents"], *filter(None, [body.get("systemInstruction")])]:
@@ -124,7 +124,7 @@ def follows_gemini(body: dict[str, Any]) -> None:
 
 @cases
 @pytest.mark.parametrize("model", ["gpt-5-mini", "gpt-4.1"])
-def test_the_responses_api_takes_it(model: str, case: str) -> None:
+def test_the_responses_api_takes_every_request_that_we_make(model: str, case: str) -> None:
     sdk = pytest.importorskip("openai.types.responses.response_create_params")
     body = msgspec.json.decode(openai_responses.request(Settings(model), ALL[case]).body)
     agree(sdk.ResponseCreateParamsStreaming, body)
@@ -133,7 +133,7 @@ def test_the_responses_api_takes_it(model: str, case: str) -> None:
 
 @pytest.mark.parametrize("case", REQUESTS)
 @pytest.mark.parametrize("model", BEDROCKS)
-def test_bedrock_takes_it(model: str, case: str) -> None:
+def test_bedrock_takes_every_request_that_we_make(model: str, case: str) -> None:
     validate = pytest.importorskip("botocore.validate")
     body = msgspec.json.decode(bedrock.request(Settings(model, "https://x.invalid"), REQUESTS[case]).body)
     report = validate.ParamValidator().validate({"modelId": model, **body}, converse_stream())

@@ -304,8 +304,8 @@ def references(value: Any) -> list[str]:
     return [found for inner in value for found in references(inner)] if isinstance(value, list) else []
 
 
-async def test_health_needs_nothing() -> None:
-    async with serving(agent()) as served:
+async def test_health_and_the_documents_need_no_key() -> None:
+    async with serving(agent(), keys=("secret-key",)) as served:
         for path in ("/healthz", "/health", "/readyz"):
             assert (await served.get(path))[0] == 200
             async with served.client.head(served.url + path) as response:

@@ -76,14 +76,14 @@ async def post(served: Served, dialect: str, body: Any = None, **headers: str) -
             return response.status, {name.lower(): value for name, value in response.headers.items()}, read(told)
 
 
-async def test_a_wrong_key(dialect: str) -> None:
+async def test_a_wrong_key_is_refused_in_the_clients_protocol(dialect: str) -> None:
     async with serving(Agent(Scripted(says("hello"))), keys=("key-1",)) as served:
         status, headers, message = await post(served, dialect, x_api_key="wrong")
     assert (status, headers["www-authenticate"]) == (401, "Bearer")
     assert "API key" in message
 
 
-async def test_a_method_that_is_not_allowed(dialect: str) -> None:
+async def test_a_method_that_is_not_allowed_is_refused_in_the_clients_protocol(dialect: str) -> None:
     path, _, read = DIALECTS[dialect]
     async with serving(FAILING) as served, served.client.get(served.url + path) as response:
         told = await response.json() if response.content_type == "application/json" else await response.text()
@@ -91,20 +91,20 @@ async def test_a_method_that_is_not_allowed(dialect: str) -> None:
     assert read(told) == f"GET is not allowed for {path}."
 
 
-async def test_a_body_that_is_too_large(dialect: str) -> None:
+async def test_a_body_that_is_too_large_is_refused_in_the_clients_protocol(dialect: str) -> None:
     async with serving(FAILING, max_body=10) as served:
         status, _, message = await post(served, dialect)
     assert (status, message) == (413, "The request body is larger than 10 bytes.")
 
 
-async def test_a_body_that_is_no_json(dialect: str) -> None:
+async def test_a_body_that_is_not_json_is_refused_in_the_clients_protocol(dialect: str) -> None:
     async with serving(FAILING) as served:
         status, _, message = await post(served, dialect, b"{", content_type="application/json")
     assert status == (200 if dialect == "a2a" else 400)  # JSON-RPC has errors of its own
     assert "not valid JSON" in message
 
 
-async def test_a_server_that_drains(dialect: str) -> None:
+async def test_a_server_that_drains_says_so_in_the_clients_protocol(dialect: str) -> None:
     async with serving(FAILING) as served:
         served.server.state.draining = True
         status, headers, message = await post(served, dialect)
@@ -113,7 +113,7 @@ async def test_a_server_that_drains(dialect: str) -> None:
 
 
 @pytest.mark.parametrize("dialect", [name for name in DIALECTS if name != "a2a"], indirect=True)
-async def test_a_model_that_fails_at_once(dialect: str) -> None:
+async def test_a_model_that_fails_at_once_is_told_in_the_clients_protocol(dialect: str) -> None:
     async with serving(FAILING) as served:
         status, headers, message = await post(served, dialect)
     assert (status, headers["retry-after"], message) == (429, "7", "Too busy.")

@@ -30,7 +30,7 @@ def traced() -> Iterator[None]:
     tracing.end()
 
 
-async def test_to_the_model() -> None:
+async def test_a_trace_goes_along_to_the_model() -> None:
     async with vendor({"m": lambda _: [TextDelta("hi"), *end()]}) as upstream:
         model = providers.model("openai-compatible:m", base_url=upstream.url, api_key=upstream.key)
         assert isinstance(model, HttpModel)
@@ -39,7 +39,7 @@ async def test_to_the_model() -> None:
     assert upstream.headers[0]["traceparent"] == "00-of-model-01"
 
 
-async def test_to_the_service_of_an_http_tool() -> None:
+async def test_a_trace_goes_along_to_the_service_of_an_http_tool() -> None:
     async def echo(request: web.Request) -> web.Response:
         return web.json_response({"trace": request.headers.get("traceparent")})
 
@@ -50,7 +50,7 @@ async def test_to_the_service_of_an_http_tool() -> None:
     assert output.data == {"trace": "00-of-call_1-01"}
 
 
-async def test_to_an_mcp_server_in_the_calls_meta() -> None:
+async def test_a_trace_goes_along_to_an_mcp_server_in_the_calls_meta() -> None:
     seen: list[Any] = []
 
     async def answer(request: web.Request) -> web.Response:

@@ -49,41 +49,41 @@ def complaint(function: Any, arguments: Any) -> str:
     return caught.value.message
 
 
-def test_text_that_is_no_json() -> None:
+def test_text_that_is_not_json_is_named_with_its_fault() -> None:
     told = complaint(order, '{"items": [')
     assert told.startswith("The arguments of order are not valid JSON: EOF while parsing a list at line 1")
 
 
 @pytest.mark.parametrize("text", ["[1]", "3", "null", '"Paris"'])
-def test_json_that_is_no_object(text: str) -> None:
+def test_json_that_is_not_an_object_is_shown(text: str) -> None:
     assert complaint(order, text) == f"The arguments of order must be one JSON object, not {text}."
 
 
-def test_a_missing_argument() -> None:
+def test_a_missing_argument_is_named() -> None:
     assert complaint(order, {}) == "The arguments of order are wrong: items: is missing."
 
 
-def test_a_missing_field_deep_inside() -> None:
+def test_a_missing_field_deep_inside_is_named_with_its_path() -> None:
     told = complaint(order, {"items": [{"name": "a"}, {"count": 2}]})
     assert told == "The arguments of order are wrong: items[1].name: is missing."
 
 
-def test_a_wrong_type_deep_inside() -> None:
+def test_a_wrong_type_deep_inside_is_named_with_its_path() -> None:
     told = complaint(order, {"items": [{"name": ["a"]}]})
     assert told == 'The arguments of order are wrong: items[0].name: input should be a valid string (you wrote ["a"]).'
 
 
-def test_a_value_that_is_not_in_the_list() -> None:
+def test_a_value_that_is_not_in_the_list_is_shown_with_the_list() -> None:
     told = complaint(order, {"items": [], "colour": "green"})
     assert "colour: input should be 'red' or 'blue' (you wrote \"green\")" in told
 
 
-def test_an_unknown_argument_with_a_known_one_near_it() -> None:
+def test_an_unknown_argument_is_told_the_known_one_near_it() -> None:
     told = complaint(order, {"items": [], "color": "red"})
     assert told == "The arguments of order are wrong: color: there is no such argument, perhaps you mean colour."
 
 
-def test_an_unknown_argument() -> None:
+def test_an_unknown_argument_is_told_those_that_there_are() -> None:
     told = complaint(order, {"items": [], "zzz": 1})
     assert "zzz: there is no such argument; there are: items, colour, to." in told
     assert "zzz: this tool takes no arguments." in complaint(nothing, {"zzz": 1})
@@ -96,7 +96,7 @@ def test_the_branches_of_a_union_share_one_path() -> None:
     assert "valid array" in told
 
 
-def test_what_a_validator_of_the_user_says() -> None:
+def test_what_a_validator_of_the_user_says_is_told() -> None:
     assert "even.number: value error, the number must be even (you wrote 3)" in complaint(even, {"even": {"number": 3}})
 
 

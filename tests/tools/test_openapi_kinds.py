@@ -115,7 +115,7 @@ DOG = {**CAT, "properties": {**CAT["properties"], "bark": {"type": "boolean"}}}
 
 
 @pytest.mark.parametrize("list_of", [False, True])
-def test_branches_may_overlap(list_of: bool) -> None:
+def test_an_object_may_fit_several_branches_and_must_fit_one(list_of: bool) -> None:
     schema = body_schema({"type": "array", "items": PETS} if list_of else PETS, Cat=CAT, Dog=DOG)
     good, bad = {"petType": "cat", "name": "Tom"}, {"name": "Tom"}
     (operation,) = offered({"/x": {"post": {"requestBody": {"content": {"application/json": {"schema": PETS}}}}}},

@@ -21,7 +21,7 @@ async def called(box: HttpTools, **arguments: Any) -> ToolOutput:
         return await box.call(ToolCall("1", name, json.dumps(arguments)), RunContext())
 
 
-async def test_the_weather() -> None:
+async def test_the_weather_is_told_without_the_key() -> None:
     asked: list[dict[str, str]] = []
 
     async def handler(request: web.Request) -> web.Response:
@@ -43,7 +43,7 @@ async def test_the_weather() -> None:
         assert asked[1]["appid"] == "k-secret"
 
 
-async def test_a_summary_of_wikipedia_even_by_a_redirect() -> None:
+async def test_wikipedia_gives_a_summary_even_by_a_redirect() -> None:
     async def handler(request: web.Request) -> web.Response:
         if request.match_info["path"].endswith("/summary/AC/DC"):
             raise web.HTTPFound("/api/rest_v1/page/summary/AC%2FDC_(band)")
@@ -55,7 +55,7 @@ async def test_a_summary_of_wikipedia_even_by_a_redirect() -> None:
     assert found.data == {"title": "AC/DC", "summary": "A rock band.", "url": "https://en.wikipedia.org/wiki/AC/DC"}
 
 
-async def test_an_instant_answer_though_it_calls_itself_a_script() -> None:
+async def test_an_instant_answer_is_read_though_it_calls_itself_a_script() -> None:
     async def handler(request: web.Request) -> web.Response:
         topics = [{"Text": "Python (snake)", "FirstURL": "https://x"}, {"Name": "group", "Topics": []}]
         empty = {"Heading": "", "AbstractText": "", "RelatedTopics": []}
@@ -86,7 +86,7 @@ def test_hostile_arguments_stay_arguments(text: str) -> None:
         assert made.query.get("appid", "k") == "k"
 
 
-def test_a_language_is_no_host() -> None:
+def test_a_language_cannot_name_another_host() -> None:
     with pytest.raises(ConfigurationError):
         wikipedia(language="evil.com/")
 
@@ -107,13 +107,13 @@ async def test_the_weather_takes_what_flexos_took() -> None:
 
 
 @pytest.mark.parametrize(("lang", "host"), [("fr", "fr.wikipedia.org"), (None, "en.wikipedia.org")])
-async def test_wikipedia_in_another_language(lang: str | None, host: str) -> None:
+async def test_wikipedia_answers_in_another_language(lang: str | None, host: str) -> None:
     (operation,) = wikipedia()._operations.values()
     arguments = {"query": "A & B?", **({"lang": lang} if lang else {})}
     request = await _choose_edition(operation.request(arguments, Credentials(), ""), RunContext())
     assert request.url == f"https://{host}/api/rest_v1/page/summary/A%20%26%20B%3F"
 
 
-async def test_a_language_of_a_model_is_no_host_either() -> None:
+async def test_a_language_that_a_model_writes_cannot_either() -> None:
     with pytest.raises(ToolError, match="lang"):
         await called(wikipedia(), query="x", lang="evil.example/")

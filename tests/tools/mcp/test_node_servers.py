@@ -26,7 +26,7 @@ def everything(request: pytest.FixtureRequest) -> Iterator[Stdio | Http]:
     server.kill()
 
 
-async def test_server_everything(everything: Stdio | Http) -> None:
+async def test_the_official_demonstration_server_is_used_in_full(everything: Stdio | Http) -> None:
     said: list[tuple[str, float | None]] = []
     async with McpServer("everything", everything) as box:
         assert {"echo", "get-sum", "get-tiny-image"} <= set(await tool_names(box))
