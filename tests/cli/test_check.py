@@ -97,6 +97,21 @@ def test_one_round_tells_everything(
     ]
 
 
+@pytest.mark.parametrize(
+    ("approve", "who"),
+    [
+        ("[get_weather]", "the user, who is asked"),
+        ("{calls: [get_weather], by: {group: finance}}", "the group finance"),
+        ("{calls: [get_weather], by: {scope: approve}}", "whoever has the scope approve"),
+    ],
+)
+def test_it_says_who_approves(approve: str, who: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = f"model: demo\ntools: [{{python: 'tools.py:get_weather', approve: {approve}}}]\n"
+    code, said = check(write(tmp_path, text), capsys)
+    assert code == 0
+    assert f"  approval      of get_weather by {who}\n" in said
+
+
 def test_without_the_environment_everything_else_is_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = (
         "model: {name: 'anthropic:${MODEL}', api_key: '${KEY}'}\nmax_steps: ${STEPS}\n"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from turnstream.agent import Agent
     from turnstream.protocols import Toolbox
     from turnstream.service import ServerSettings, Service
+    from turnstream.tools.wrap.approved import Approved
 
 
 def check(
@@ -106,13 +107,20 @@ def _tool(toolbox: Toolbox) -> str:
 def _approvals(toolbox: Toolbox) -> list[str]:
     from turnstream.tools.wrap import approvals
 
-    return [f"  approval      of {', '.join(one.calls)} by {_who(one.ask)}" for one in approvals(toolbox)]
+    return [f"  approval      of {', '.join(one.calls)} by {_who(one)}" for one in approvals(toolbox)]
 
 
-def _who(ask: object) -> str:
-    if ask is None:
-        return "the user, who is asked"
-    return getattr(ask, "__name__", type(ask).__name__)
+def _who(approved: Approved) -> str:
+    if approved.ask is not None:
+        return getattr(approved.ask, "__name__", type(approved.ask).__name__)
+    kind, _, name = approved.by.partition(":")
+    match kind:
+        case "group":
+            return f"the group {name}"
+        case "scope":
+            return f"whoever has the scope {name}"
+        case _:
+            return "the user, who is asked"
 
 
 def _agent(agent: Agent) -> list[str]:
