@@ -92,7 +92,7 @@ def check_command(line: str, folder: Path, server: str) -> None:
             assert set(",".join(named).split(",")) <= {*extras, ""}
         case ["turnstream", "index", *_, "--into", _]:  # wants a store that is not here; tests/tools fills one
             assert "--into" in run(["turnstream", "index", "--help"], folder)
-        case ["make", target]:
+        case ["make", target, *_]:
             run(["make", "--dry-run", target], ROOT)
         case ["turnstream", "dev" | "serve" as command, *rest]:
             process = subprocess.Popen(
