@@ -236,7 +236,6 @@ def test_ten_thousand_messages_and_a_megabyte_of_text_are_read() -> None:
         ({"messages": HI, "tools": [{"type": "web_search"}]}, "tools[0].type"),
         ({"messages": HI, "tools": [{"type": "function", "function": {"name": ""}}]}, "tools[0].function.name"),
         ({"messages": HI, "tool_choice": "maybe"}, "tool_choice"),
-        ({"messages": HI, "functions": [{"name": "f"}]}, "functions"),
         ({"messages": HI, "context": []}, "context"),
         ({"messages": HI, "thread_id": "t" * 513}, "thread_id"),
     ],

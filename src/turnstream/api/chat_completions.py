@@ -48,6 +48,12 @@ class Part(Struct, gc=False):
     think: Any = None
     reasoning: Any = None
     source: Any = None
+    title: str | None = None
+    image: Any = None
+    file_data: str | None = None
+    file_url: str | None = None
+    file_id: str | None = None
+    filename: str | None = None
     id: str | None = None
     name: str | None = None
     input: Any = None
@@ -58,29 +64,42 @@ class Part(Struct, gc=False):
 class Function(Struct, gc=False):
     """``arguments`` is JSON text, or (watsonx Orchestrate) the object itself."""
 
-    name: str
-    arguments: str | dict[str, Any] | None = None
+    name: str | None = None
+    arguments: Any = None
+
+
+class CustomCall(Struct, gc=False):
+    """The call of a custom tool: its argument is a text."""
+
+    name: str | None = None
+    input: Any = None
 
 
 class MessageToolCall(Struct, gc=False):
-    function: Function
+    """``function`` or ``custom`` holds it; or it is flat, as imitators have it."""
+
+    function: Function | None = None
     id: str | int | None = None
     extra_content: dict[str, Any] | None = None
+    custom: CustomCall | None = None
+    name: str | None = None
+    arguments: Any = None
 
 
 class ChatMessage(Struct, gc=False):
     """``function_call`` and the role ``function`` are OpenAI's forms of 2023, which old histories still hold."""
 
     role: str
-    content: str | list[Part | str] | None = None
+    content: str | list[Part | str] | dict[str, Any] | int | float | bool | None = None
     name: str | None = None
     tool_calls: list[MessageToolCall] | None = None
     tool_call_id: str | int | None = None
     function_call: Function | None = None
     refusal: str | None = None
-    reasoning_content: str | None = None
-    reasoning: str | None = None
+    reasoning_content: Any = None
+    reasoning: Any = None
     images: list[Part] | None = None
+    audio: Any = None
 
 
 class FunctionSpec(Struct):
@@ -90,11 +109,20 @@ class FunctionSpec(Struct):
     strict: bool | None = None
 
 
+class CustomSpec(Struct):
+    """A tool that takes a text. Its ``format``, which is a grammar or none, is not kept to."""
+
+    name: str
+    description: str | None = None
+
+
 class Tool(Struct):
-    """``function`` holds it; or it is flat, as in Responses, or has an ``input_schema``, as with Anthropic."""
+    """``function`` or ``custom`` holds it; or it is flat, as in Responses, or has an ``input_schema``, as with
+    Anthropic."""
 
     type: str = "function"
     function: FunctionSpec | None = None
+    custom: CustomSpec | None = None
     name: str | None = None
     description: str | None = None
     parameters: dict[str, Any] | None = None
@@ -125,7 +153,7 @@ class ChatRequest(Struct):
     top_p: float | None = None
     max_tokens: int | float | None = None
     max_completion_tokens: int | float | None = None
-    stop: str | list[str] | None = None
+    stop: str | list[str | None] | None = None
     seed: int | float | None = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
@@ -138,6 +166,7 @@ class ChatRequest(Struct):
     context: dict[str, Any] | None = None
     extra_body: dict[str, Any] | None = None
     functions: list[FunctionSpec] | None = None
+    function_call: str | dict[str, Any] | None = None
     logprobs: bool | None = None
     top_logprobs: int | float | None = None
     reasoning: Any = None

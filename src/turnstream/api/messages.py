@@ -36,16 +36,20 @@ class Block(Struct):
     tool_use_id: str | None = None
     tool_name: str | None = None
     content: Any = None
+    image_url: Any = None
     is_error: bool | None = None
 
 
 class MessageParam(Struct):
     role: str
-    content: str | list[Block] | None
+    content: str | list[Block | str] | Block | None
 
 
 class Tool(Struct):
+    """``function`` holds the rest where a client writes it as chat completions do."""
+
     name: str = ""
+    function: dict[str, Any] | None = None
     type: str | None = None
     description: str | None = None
     input_schema: dict[str, Any] | None = None
@@ -64,11 +68,11 @@ class MessagesRequest(Struct):
     messages: list[MessageParam]
     model: str | None = None
     max_tokens: int | float | None = None
-    system: str | list[Block] | None = None
+    system: str | list[Block | str] | Block | None = None
     stream: bool | None = None
     tools: list[Tool] | None = None
-    tool_choice: ToolChoice | None = None
-    stop_sequences: list[str] | None = None
+    tool_choice: ToolChoice | str | None = None
+    stop_sequences: str | list[str | None] | None = None
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | float | None = None
@@ -76,3 +80,4 @@ class MessagesRequest(Struct):
     output_config: dict[str, Any] | None = None
     output_format: dict[str, Any] | None = None
     metadata: dict[str, Any] | None = None
+    mcp_servers: Any = None

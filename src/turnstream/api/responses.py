@@ -14,7 +14,7 @@ class InputPart(Struct):
     type: str
     text: str | None = None
     refusal: str | None = None
-    image_url: str | None = None
+    image_url: str | dict[str, Any] | None = None
     detail: str | None = None
     file_id: str | None = None
     file_data: str | None = None
@@ -47,9 +47,10 @@ class InputItem(Struct):
 
 
 class ResponsesTool(Struct):
-    """``tools`` are those of a namespace."""
+    """``tools`` are those of a namespace; ``function`` holds the rest where it is written as in chat completions."""
 
-    type: str
+    type: str = "function"
+    function: dict[str, Any] | None = None
     name: str | None = None
     description: str | None = None
     parameters: dict[str, Any] | None = None
@@ -60,7 +61,7 @@ class ResponsesTool(Struct):
 class ResponsesRequest(Struct):
     """What ``POST /v1/responses`` takes."""
 
-    input: str | list[InputItem]
+    input: str | list[InputItem] = []
     model: str | None = None
     instructions: str | None = None
     stream: bool | None = None

@@ -9,6 +9,8 @@ from turnstream import errors, jsontext, messages, requests
 from turnstream.api import messages as api
 from turnstream.dialects import anthropic_tools, body as bodies, incoming, paragraphs
 
+_MCP_LEFT_OUT = "the request's MCP servers were left out: they are not called here"
+
 
 def run_request(
     body: api.MessagesRequest, headers: Mapping[str, str], *, only_counted: bool = False
@@ -27,7 +29,7 @@ def run_request(
             options=_options(body),
             thread_id=incoming.thread_id(headers, ("metadata.thread_id", metadata.get("thread_id"))),
             user=incoming.user(headers, ("metadata.user_id", metadata.get("user_id"))),
-            notes=notes,
+            notes=(*notes, _MCP_LEFT_OUT) if body.mcp_servers else notes,
         )
     )
 
@@ -45,10 +47,14 @@ def _words(message: messages.Message) -> str:
     return message.reasoning + message.text + "".join(call.name + call.arguments for call in message.tool_calls)
 
 
-def _system(system: str | list[api.Block] | None) -> str:
-    if system is None or isinstance(system, str):
-        return system or ""
-    return "\n\n".join(block.text or "" for block in system if block.type == "text")
+def _system(system: str | list[api.Block | str] | api.Block | None) -> str:
+    return "\n\n".join(block.text or "" for block in _blocks(system) if block.type == "text")
+
+
+def _blocks(content: str | list[api.Block | str] | api.Block | None) -> list[api.Block]:
+    """A text is a block, and one block a list of one."""
+    listed = content if isinstance(content, list) else [content] if content else []
+    return [api.Block("text", block) if isinstance(block, str) else block for block in listed]
 
 
 # ---------------------------------------------------------------------------------------------------------- messages
@@ -56,29 +62,33 @@ def _system(system: str | list[api.Block] | None) -> str:
 
 def read_messages(given: Sequence[api.MessageParam]) -> list[messages.Message]:
     conversation: list[messages.Message] = []
+    open_calls: dict[str, None] = {}
     for at, message in enumerate(given):
-        path = f"messages[{at}]"
-        content = message.content or []
-        if isinstance(content, str):
-            content = [api.Block("text", content)]
+        path, content = f"messages[{at}]", _blocks(message.content)
         match message.role:
             case "user":
-                conversation += _user(content, f"{path}.content")
+                conversation += _user(content, f"{path}.content", open_calls)
             case "assistant":
-                conversation += _assistant(content, f"{path}.content")
+                said = _assistant(content, f"{path}.content")
+                answers = (one for one in said if isinstance(one, messages.AssistantMessage))
+                open_calls = {call.id: None for one in answers for call in one.tool_calls}
+                conversation += said
             case "system":
-                conversation.append(messages.SystemMessage(_system(content)))
+                conversation.append(messages.SystemMessage(_system(message.content)))
             case role:
                 raise incoming.unknown_role(role, f"{path}.role", "user, assistant or system")
     return conversation
 
 
-def _user(blocks: Sequence[api.Block], path: str) -> list[messages.Message]:
-    """Tool results first: they answer the message before."""
+def _user(blocks: Sequence[api.Block], path: str, open_calls: dict[str, None]) -> list[messages.Message]:
+    """Tool results first: they answer the message before. One without an id answers the next call that is open."""
     results: list[messages.Message] = []
     parts: list[messages.ContentPart] = []
     for at, block in enumerate(blocks):
         if block.type == "tool_result":
+            if not block.tool_use_id:
+                block.tool_use_id = next(iter(open_calls), None)
+            open_calls.pop(block.tool_use_id or "", None)
             results.append(_result(block, f"{path}[{at}]"))
         else:
             parts += _parts(block, f"{path}[{at}]")
@@ -112,7 +122,7 @@ def _assistant(blocks: Sequence[api.Block], path: str) -> list[messages.Message]
                 parts.append(messages.ReasoningPart(block.thinking or ""))
             case "tool_use" | "server_tool_use" | "mcp_tool_use":
                 arguments = _arguments(block.input, f"{path}[{at}].input")
-                parts.append(messages.ToolCall(block.id or "", block.name or "", arguments))
+                parts.append(messages.ToolCall(block.id or f"call_{at}", block.name or "", arguments))
             case _:  # redacted thinking, uploads: their vendor is not ours to speak for
                 pass
     end()
@@ -141,6 +151,8 @@ def _result(block: api.Block, path: str) -> messages.ToolMessage:
 def _result_content(content: Any, path: str) -> messages.Content:
     if content is None or isinstance(content, str):
         return content or ""
+    if isinstance(content, dict) and content.get("type") in _SHOWN:
+        content = [content]
     if not isinstance(content, list):
         return jsontext.encode(content).decode()
     parts = [_parts(_block(item, f"{path}[{at}]"), f"{path}[{at}]") for at, item in enumerate(content)]
@@ -152,6 +164,8 @@ _SHOWN = ("text", "image", "document", "search_result", "tool_reference")
 
 def _block(item: Any, path: str) -> api.Block:
     """A block of a kind that the model can be shown; anything else is shown as it is written."""
+    if isinstance(item, str):
+        return api.Block("text", item)
     if isinstance(item, dict) and item.get("type") in _SHOWN:
         try:
             block = bodies.convert(item, api.Block, path)
@@ -170,6 +184,8 @@ def _parts(block: api.Block, path: str) -> list[messages.ContentPart]:
             return [messages.TextPart(block.text)] if block.text else []
         case api.Block(type="tool_reference"):
             return [messages.TextPart(block.tool_name or block.name or "")]
+        case api.Block(type="image_url", image_url={"url": str(url)} | str(url)):
+            return [messages.ImagePart(url)]
         case api.Block(type="image", source=api.Source() as source):
             if source.type == "file":
                 return [messages.FilePart(file_id=source.file_id)]
@@ -208,6 +224,8 @@ def _url(source: api.Source) -> str:
 
 def _options(body: api.MessagesRequest) -> requests.ModelOptions:
     choice = body.tool_choice
+    if isinstance(choice, str):
+        choice = api.ToolChoice(choice) if choice else None
     return requests.ModelOptions(
         temperature=body.temperature,
         top_p=body.top_p,
@@ -225,7 +243,7 @@ def _tool_choice(choice: api.ToolChoice) -> str | dict[str, Any]:
     match choice.type:
         case "auto" | "none":
             return choice.type
-        case "any":
+        case "any" | "required":
             return "required"
         case "tool" if choice.name:
             return {"name": choice.name}
@@ -242,7 +260,7 @@ def _effort(body: api.MessagesRequest) -> str | None:
     match body.thinking:
         case {"type": "disabled"}:
             return "none"
-        case {"type": "enabled", "budget_tokens": int(budget)}:
+        case {"type": "enabled", "budget_tokens": int(budget) | float(budget)}:
             return "low" if budget <= 2048 else "medium" if budget <= 8192 else "high"
         case _:
             return None

@@ -12,7 +12,7 @@ from typing import Any
 
 from turnstream import errors, toolspec
 from turnstream.api import messages as api
-from turnstream.dialects import incoming
+from turnstream.dialects import body as bodies, incoming
 
 _SEARCH = "tool_search_tool_"
 
@@ -40,6 +40,9 @@ def _is_search(tool: api.Tool) -> bool:
 def _specs(tools: Sequence[api.Tool], *, skip_search: bool) -> Iterator[toolspec.ToolSpec]:
     for at, tool in enumerate(tools):
         path = f"tools[{at}]"
+        if tool.function is not None and not tool.name:
+            function = {"input_schema": tool.function.get("parameters"), **tool.function}
+            tool = bodies.convert(function, api.Tool, f"{path}.function")
         if skip_search and _is_search(tool):
             continue
         known = _client_schema(tool.type or "")

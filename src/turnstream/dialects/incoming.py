@@ -108,7 +108,7 @@ def read_integer(value: float | None, path: str, least: int | None = None) -> in
     return None if least is not None and value < least else int(value)
 
 
-def stops(value: str | Sequence[str] | None) -> tuple[str, ...] | None:
+def stops(value: str | Sequence[str | None] | None) -> tuple[str, ...] | None:
     """Stop sequences; every vendor refuses empty ones, which stop nothing."""
     given = (value,) if isinstance(value, str) else value or ()
     return tuple(stop for stop in given if stop) or None
@@ -149,6 +149,13 @@ def media(mime: str, url: str, filename: str | None = None) -> messages.ContentP
             data, mime.removeprefix("audio/").removeprefix("x-").partition(";")[0].replace("mpeg", "mp3")
         )
     return messages.FilePart(url=url, filename=filename)
+
+
+def file_url(data: str | None) -> str | None:
+    """The data of a file as a ``data:`` URL, where a client left its head out: most such files are PDF."""
+    if not data or data.startswith(("data:", "http://", "https://", "gs://", "s3://")):
+        return data
+    return f"data:application/pdf;base64,{data}"
 
 
 class Drawn:

@@ -15,6 +15,7 @@ from turnstream.dialects import (
     body as bodies,
     incoming,
     open_webui,
+    openai_chat_calls,
     openai_chat_request,
     paragraphs,
     statuses,
@@ -65,6 +66,9 @@ class Exchange:
         self.stream = bool(body.stream)
         self.statuses = _status_mode(client, body)
         self.usage = bool(body.stream_options and body.stream_options.include_usage)
+        self.calls = openai_chat_calls.Calls(
+            old=openai_chat_request.has_functions(body), custom=openai_chat_request.custom_tools(body)
+        )
         self.id = f"chatcmpl-{client.id}"
         self.model = body.model
         self.created = int(client.time)
@@ -77,6 +81,7 @@ class Exchange:
             thread_id=self.request.thread_id,
             statuses=self.statuses,
             usage=self.usage,
+            calls=self.calls,
         )
 
     def reply(self, agent: str, batch: Sequence[events.RunEvent]) -> base.Reply:
@@ -85,7 +90,7 @@ class Exchange:
             "object": "chat.completion",
             "created": self.created,
             "model": self.model or agent,
-            "choices": [_choice(batch)],
+            "choices": [_choice(batch, self.calls)],
         }
         end = base.ending(batch)
         if isinstance(end, events.RunFinished | events.RunWaiting):
@@ -116,9 +121,10 @@ class Encoder(base.StreamEncoder):
         thread_id: str | None = None,
         statuses: statuses.StatusMode = "extension",
         usage: bool = False,
+        calls: openai_chat_calls.Calls = openai_chat_calls.Calls(),
     ) -> None:
         self._id, self._created, self._model = id, created, model
-        self._statuses, self._usage = statuses, usage
+        self._statuses, self._usage, self._calls = statuses, usage, calls
         self._thread = b"" if thread_id is None else b',"thread_id":' + jsontext.encode(thread_id)
         self._head = self._start(id) + b',"choices":[{"index":0,"delta":'
         self._tail = b"}]" + self._thread  # what still may follow: extension members, then "}\n\n"
@@ -267,7 +273,10 @@ class Encoder(base.StreamEncoder):
                 return self._extension({"hosted_tool_result": result})
 
     def _client_call(self, call: messages.ToolCall) -> bytes:
-        delta = {"tool_calls": [{"index": self._client_calls, **_call_object(call)}]}
+        if self._calls.old:
+            delta = self._calls.members([call]) if not self._client_calls else {}
+        else:
+            delta = {"tool_calls": [{"index": self._client_calls, **self._calls.object(call)}]}
         self._client_calls += 1
         return self._chunk(jsontext.encode(delta))
 
@@ -280,7 +289,7 @@ class Encoder(base.StreamEncoder):
         if annotations:
             # One chunk for all: openai-python cannot merge a second list of objects into the first.
             pieces.append(self._chunk(jsontext.encode({"annotations": annotations})))
-        pieces.append(self._chunk(b"{}", finish_reason(end, bool(self._client_calls))))
+        pieces.append(self._chunk(b"{}", finish_reason(end, self._calls.reason if self._client_calls else "")))
         if self._usage:
             usage = b',"usage":' + jsontext.encode(usage_object(end.usage))
             pieces.append(self._start(self._id) + b',"choices":[]' + self._thread + usage + b"}\n\n")
@@ -296,7 +305,7 @@ class Encoder(base.StreamEncoder):
 # ------------------------------------------------------------------------------------------------------------ objects
 
 
-def _choice(batch: Sequence[events.RunEvent]) -> dict[str, Any]:
+def _choice(batch: Sequence[events.RunEvent], form: openai_chat_calls.Calls) -> dict[str, Any]:
     """The one choice of a whole answer: what the stream's deltas add up to."""
     end = base.ending(batch)
     stopped = isinstance(end, events.RunFinished) and end.reason == "max_steps"
@@ -314,18 +323,19 @@ def _choice(batch: Sequence[events.RunEvent]) -> dict[str, Any]:
     if reasoning:
         message |= {"reasoning_content": reasoning, "reasoning": reasoning}
     if calls:
-        message["tool_calls"] = [_call_object(call) for call in calls]
+        message |= form.members(calls)
     annotations = _annotations(sources.values())
     if annotations:
         message["annotations"] = annotations
-    reason = finish_reason(end, bool(calls)) if isinstance(end, events.RunFinished) else "stop"
+    reason = finish_reason(end, form.reason if calls else "") if isinstance(end, events.RunFinished) else "stop"
     return {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
 
 
-def finish_reason(end: events.RunFinished, client_calls: bool) -> str:
-    """The reason in OpenAI's words; clients break on any other. A limit of steps is no error, so it is ``stop``."""
-    if client_calls:
-        return "tool_calls"
+def finish_reason(end: events.RunFinished, called: str) -> str:
+    """The reason in OpenAI's words; clients break on any other. A limit of steps is no error, so it is ``stop``.
+    ``called`` is the word for calls of the client's tools, "" where there are none."""
+    if called:
+        return called
     match end.reason:
         case "length" | "content_filter":
             return end.reason
@@ -341,15 +351,6 @@ def _add_indexes(details: dict[str, Any]) -> dict[str, Any]:
         name: [{"index": index, **item} for index, item in enumerate(value)] if isinstance(value, list) else value
         for name, value in details.items()
     }
-
-
-def _call_object(call: messages.ToolCall) -> dict[str, Any]:
-    made = {
-        "id": call.id,
-        "type": "function",
-        "function": {"name": call.name, "arguments": call.arguments or "{}"},
-    }
-    return made if call.extra is None else {**made, "extra_content": call.extra}
 
 
 def _annotations(sources: Any) -> list[dict[str, Any]]:

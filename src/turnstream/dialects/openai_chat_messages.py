@@ -8,7 +8,7 @@ from typing import Any
 
 from turnstream import errors, jsontext, messages
 from turnstream.api import chat_completions as api
-from turnstream.dialects import body as bodies, incoming
+from turnstream.dialects import body as bodies, incoming, openai_responses_tools
 
 
 def read(given: Sequence[api.ChatMessage]) -> tuple[messages.Message, ...]:
@@ -45,6 +45,8 @@ class _Reader:
 
     def _take(self, message: api.ChatMessage, index: int) -> None:
         path = f"messages[{index}]"
+        if not isinstance(message.content, str | list | None):
+            message.content = _as_parts(message.content, message.role, f"{path}.content")
         match message.role:
             case "user":
                 self._user(message, path)
@@ -71,7 +73,7 @@ class _Reader:
             id = part.tool_use_id or self._open.close_next(None)
             self.conversation.append(messages.ToolMessage(id, result))
         if results:
-            rest = [part for part in message.content or () if not _is_result(part)]
+            rest = [part for part in _listed(message.content) if not _is_result(part)]
             if not rest:
                 return
             message = api.ChatMessage("user", rest, message.name)
@@ -135,9 +137,11 @@ def _is_result(part: api.Part | str) -> bool:
 
 def _parts(message: api.ChatMessage) -> list[api.Part]:
     """None of a content that is one text, however long."""
-    if message.content is None or isinstance(message.content, str):
-        return []
-    return [part for part in message.content if isinstance(part, api.Part)]
+    return [part for part in _listed(message.content) if isinstance(part, api.Part)]
+
+
+def _listed(content: Any) -> list[api.Part | str]:
+    return content if isinstance(content, list) else []
 
 
 def _convert_parts(value: Any, path: str) -> list[api.Part | str]:
@@ -146,12 +150,23 @@ def _convert_parts(value: Any, path: str) -> list[api.Part | str]:
     return [item if isinstance(item, str) else bodies.convert(item, api.Part, path) for item in given]
 
 
+def _as_parts(value: Any, role: str, path: str) -> str | list[api.Part | str]:
+    """One part for a list of it; of a tool, any JSON, which is what it gave."""
+    known = isinstance(value, dict) and isinstance(value.get("type"), str)
+    if known and (role != "tool" or isinstance(value.get("text"), str)):
+        return [bodies.convert(value, api.Part, path)]
+    if role in ("tool", "function"):
+        return jsontext.encode(bodies.check_depth(value, path)).decode()
+    raise errors.RequestError(f"{path}: must be a text or a list of parts.", param=path, code="invalid_type")
+
+
 _THOUGHTS = ("thinking", "think", "reasoning", "redacted_thinking")
 
 
 def _is_unusual(message: api.ChatMessage) -> bool:
     """Whether there is more in an assistant's message than a text and calls."""
-    return bool(message.reasoning_content or message.reasoning or message.images or message.function_call)
+    beside = message.images or message.function_call or message.audio
+    return bool(beside or message.reasoning_content or message.reasoning)
 
 
 def _said(message: api.ChatMessage, index: int) -> tuple[messages.AssistantPart, ...]:
@@ -159,27 +174,28 @@ def _said(message: api.ChatMessage, index: int) -> tuple[messages.AssistantPart,
     text, calls = message.content or message.refusal, message.tool_calls
     if not calls:
         return (messages.TextPart(text),) if text else ()  # type: ignore[arg-type]  # a text
-    made = [_tool_call(call, call.id or f"call_{index}_{number}") for number, call in enumerate(calls)]
+    made = [_tool_call(call, index, number) for number, call in enumerate(calls)]
     return (messages.TextPart(text), *made) if text else tuple(made)  # type: ignore[arg-type]
 
 
 def _assistant(message: api.ChatMessage, path: str, index: int) -> list[messages.AssistantPart]:
     """What it thought comes first, then what it said, then its calls."""
     given = _parts(message)
-    thoughts = [message.reasoning_content or message.reasoning or "", *map(_thought, given)]
-    content = message.content
-    if content is not None and not isinstance(content, str):
+    thought = "".join(_texts((message.reasoning_content,))) or "".join(_texts((message.reasoning,)))
+    thoughts = [thought, *map(_thought, given)]
+    content: Any = message.content
+    if isinstance(content, list):
         content = [part for part in content if not (isinstance(part, api.Part) and _is_apart(part))]
-    text = messages.content_text(_content(content, path)) or message.refusal
+    text = messages.content_text(_content(content, path)) or message.refusal or _transcript(message.audio)
     parts: list[messages.AssistantPart] = [messages.ReasoningPart(thought) for thought in thoughts if thought]
     if text:
         parts.append(messages.TextPart(text))
     for number, call in enumerate(message.tool_calls or ()):
-        parts.append(_tool_call(call, call.id or f"call_{index}_{number}"))
+        parts.append(_tool_call(call, index, number))
     parts += [_tool_use(part, f"{path}.content") for part in given if part.type == "tool_use"]
     if message.function_call is not None:
         function = message.function_call
-        parts.append(_tool_call(api.MessageToolCall(function), f"call_{index}_{function.name}"))
+        parts.append(_tool_call(api.MessageToolCall(function, f"call_{index}_{function.name}"), index, 0))
     return parts
 
 
@@ -210,25 +226,43 @@ def _texts(values: Iterable[Any]) -> Iterable[str]:
         if isinstance(value, str):
             yield value
         elif isinstance(value, dict):
-            yield from _texts((value.get("text"), value.get("value")))
+            yield from _texts(value.get(name) for name in ("text", "value", "content", "thinking", "summary"))
         elif isinstance(value, list):
             yield from _texts(value)
 
 
-def _tool_call(call: api.MessageToolCall, id: str | int) -> messages.ToolCall:
-    function = call.function
+def _tool_call(call: api.MessageToolCall, index: int, number: int) -> messages.ToolCall:
+    """``index`` is that of its message, ``number`` its own."""
+    id = call.id or f"call_{index}_{number}"
+    function = call.function or _unusual_call(call, f"messages[{index}].tool_calls[{number}].function")
     arguments = incoming.arguments(function.arguments, "arguments")
-    return messages.ToolCall(id if id.__class__ is str else str(id), function.name, arguments, call.extra_content)
+    return messages.ToolCall(id if id.__class__ is str else str(id), function.name or "", arguments, call.extra_content)
+
+
+def _unusual_call(call: api.MessageToolCall, path: str) -> api.Function:
+    """That of a custom tool, whose text is the argument of the function that stands for it, or a flat one."""
+    if call.custom is not None:
+        return api.Function(call.custom.name, {openai_responses_tools.CUSTOM_INPUT: call.custom.input or ""})
+    if call.name is None:
+        raise errors.RequestError(f"{path}: this field is required.", param=path, code="missing_field")
+    return api.Function(call.name, call.arguments)
+
+
+def _transcript(audio: Any) -> str | None:
+    """What an answer that was spoken said."""
+    words = audio.get("transcript") if isinstance(audio, dict) else None
+    return words if isinstance(words, str) else None
 
 
 def _tool_use(part: api.Part, path: str) -> messages.ToolCall:
     return messages.ToolCall(part.id or "", part.name or "", incoming.arguments(part.input, path))
 
 
-def _content(content: str | Sequence[api.Part | str] | None, path: str) -> messages.Content:
-    if content is None or isinstance(content, str):
-        return content or ""
-    parts = [_part(part, f"{path}.content[{index}]") for index, part in enumerate(content)]
+def _content(content: Any, path: str) -> messages.Content:
+    """Of a text, parts or nothing."""
+    if isinstance(content, str):
+        return content
+    parts = [_part(part, f"{path}.content[{index}]") for index, part in enumerate(_listed(content))]
     return incoming.content([part for part in parts if part is not None])
 
 
@@ -251,10 +285,23 @@ def _part(part: api.Part | str, path: str) -> messages.ContentPart | None:
             return messages.ImagePart(f"data:{mime};base64,{data}")
         case api.Part(type="image", source={"type": "url", "url": str(url)}):
             return messages.ImagePart(url)
+        case (
+            api.Part(type="image", image_url=api.ImageUrl(url=url) | str(url)) | api.Part(type="image", image=str(url))
+        ):
+            return messages.ImagePart(url)
+        case api.Part(type="document", source={"type": "base64", "data": str(data)}):
+            mime = part.source.get("media_type") or "application/pdf"
+            return messages.FilePart(f"data:{mime};base64,{data}", filename=part.title)
+        case api.Part(type="document", source={"type": "url", "url": str(url)}):
+            return messages.FilePart(url, filename=part.title)
+        case api.Part(type="document", source={"type": "text", "data": str(text)}):
+            return messages.TextPart(f"{part.title}\n\n{text}" if part.title else text)
         case api.Part(type="input_audio", input_audio=audio) if audio is not None:
             return messages.AudioPart(audio.data, audio.format)
         case api.Part(type="file", file=file) if file is not None:
-            return messages.FilePart(file.file_data, file.file_id, file.filename)
+            return messages.FilePart(incoming.file_url(file.file_data), file.file_id, file.filename)
+        case api.Part(type="input_file") if part.file_data or part.file_url or part.file_id:
+            return messages.FilePart(incoming.file_url(part.file_data) or part.file_url, part.file_id, part.filename)
         case api.Part(type="video_url", video_url={"url": str(url)} | str(url)):
             return messages.MediaPart("video", url)
         case api.Part(type="audio_url", audio_url={"url": str(url)} | str(url)):

@@ -9,7 +9,13 @@ from typing import Any
 
 from turnstream import errors, messages, requests, toolspec
 from turnstream.api import chat_completions as api
-from turnstream.dialects import body as bodies, incoming, openai_chat_messages, openai_responses_input
+from turnstream.dialects import (
+    body as bodies,
+    incoming,
+    openai_chat_messages,
+    openai_responses_input,
+    openai_responses_tools,
+)
 
 # Parameters that mean nothing to us and something to some models: OpenAI's own words, and those for any vendor.
 OPENAI = (
@@ -34,8 +40,9 @@ _openai, _passed_on = attrgetter(*OPENAI), attrgetter(*PASSED_ON)
 
 def run_request(body: api.ChatRequest, headers: Mapping[str, str]) -> requests.RunRequest:
     _refuse_unsupported(body)
-    choice, allowed = _tool_choice(body.tool_choice)
-    tools = read_tools(body.tools or ())
+    old = has_functions(body)
+    choice, allowed = _tool_choice(body.function_call if old else body.tool_choice)
+    tools = read_functions(body.functions or ()) if old else read_tools(body.tools or ())
     return incoming.mark_housekeeping(
         requests.RunRequest(
             messages=_conversation(body),
@@ -49,12 +56,22 @@ def run_request(body: api.ChatRequest, headers: Mapping[str, str]) -> requests.R
     )
 
 
+def has_functions(body: api.ChatRequest) -> bool:
+    """Whether the client declares its tools as ``functions``, and gets a ``function_call``: OpenAI's words of 2023."""
+    return bool(body.functions) and not body.tools
+
+
+def custom_tools(body: api.ChatRequest) -> frozenset[str]:
+    """The names of those that take a text: their calls go back so."""
+    if not body.tools:
+        return frozenset()
+    return frozenset(_named(tool).name or "" for tool in body.tools if _is_custom(tool))
+
+
 def _refuse_unsupported(body: api.ChatRequest) -> None:
     """What would not be as asked is refused, never ignored."""
     if body.n is not None and body.n != 1:
         raise errors.RequestError("n: an agent gives one answer.", param="n", code="unsupported_parameter")
-    if body.functions:
-        raise errors.RequestError("functions: use 'tools' instead.", param="functions", code="unsupported_parameter")
     if body.logprobs:
         text = "logprobs: log probabilities are not given."
         raise errors.RequestError(text, param="logprobs", code="unsupported_parameter")
@@ -91,7 +108,27 @@ def read_tools(tools: Sequence[api.Tool]) -> tuple[toolspec.ToolSpec, ...]:
     return tuple(_tool(tool, f"tools[{index}]") for index, tool in enumerate(tools))
 
 
+def read_functions(functions: Sequence[api.FunctionSpec]) -> tuple[toolspec.ToolSpec, ...]:
+    numbered = enumerate(functions)
+    return tuple(
+        incoming.client_tool(each.name, each.description, each.parameters, f"functions[{index}].parameters")
+        for index, each in numbered
+    )
+
+
+def _is_custom(tool: api.Tool) -> bool:
+    return tool.type == "custom" and tool.function is None and tool.input_schema is None
+
+
+def _named(tool: api.Tool) -> api.Tool | api.CustomSpec:
+    return tool if tool.custom is None else tool.custom
+
+
 def _tool(tool: api.Tool, path: str) -> toolspec.ToolSpec:
+    if _is_custom(tool):
+        named, where = _named(tool), f"{path}.custom.parameters"
+        schema = openai_responses_tools.CUSTOM_SCHEMA
+        return incoming.client_tool(named.name or "", named.description, schema, where)
     if tool.function is not None and tool.type == "function":
         function, inner = tool.function, f"{path}.function.parameters"
         return incoming.client_tool(function.name, function.description, function.parameters, inner, function.strict)
@@ -102,7 +139,7 @@ def _tool(tool: api.Tool, path: str) -> toolspec.ToolSpec:
         if tool.type == "function":
             where = f"{path}.parameters"
             return incoming.client_tool(tool.name, tool.description, tool.parameters, where, tool.strict)
-    message = f"{path}.type: only tools of type 'function' can be declared."
+    message = f"{path}.type: only tools of type 'function' or 'custom' can be declared."
     raise errors.RequestError(message, param=f"{path}.type", code="unsupported_parameter")
 
 
@@ -149,6 +186,8 @@ def _tool_choice(choice: str | dict[str, Any] | None) -> tuple[str | dict[str, A
     match choice:
         case None | "auto" | "none" | "required":
             return choice, None
+        case "":
+            return None, None
         case "any" | {"type": "any"}:
             return "required", None
         case {"type": "auto" | "none" | "required" as mode}:
@@ -157,7 +196,7 @@ def _tool_choice(choice: str | dict[str, Any] | None) -> tuple[str | dict[str, A
             return mode, [_tool_name(tool) for tool in tools]
         case {"type": "allowed_tools", "mode": "auto" | "required" as mode, "tools": list(tools)}:
             return mode, [_tool_name(tool) for tool in tools]
-        case {"function": {"name": str(name)}} | {"name": str(name)}:
+        case {"function": {"name": str(name)}} | {"custom": {"name": str(name)}} | {"name": str(name)}:
             return {"name": name}, None
         case _:
             message = "tool_choice: must be 'auto', 'none', 'required', one function or allowed_tools."
@@ -166,7 +205,7 @@ def _tool_choice(choice: str | dict[str, Any] | None) -> tuple[str | dict[str, A
 
 def _tool_name(tool: Any) -> Any:
     match tool:
-        case {"function": {"name": name}} | {"name": name}:
+        case {"function": {"name": name}} | {"custom": {"name": name}} | {"name": name}:
             return name
         case _:
             return tool

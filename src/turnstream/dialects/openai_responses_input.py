@@ -163,10 +163,12 @@ def _part(part: api.InputPart, path: str) -> messages.ContentPart:
             return messages.TextPart(part.text or "")
         case "refusal":
             return messages.TextPart(part.refusal or "")
-        case "input_image" if part.image_url is not None:
+        case "input_image" | "image_url" if isinstance(part.image_url, str):
             return messages.ImagePart(part.image_url, part.detail)
+        case "input_image" | "image_url" if isinstance(part.image_url, dict) and part.image_url.get("url"):
+            return messages.ImagePart(str(part.image_url["url"]), part.detail)
         case "input_image" | "input_file" if part.file_data or part.file_url or part.file_id:
-            return messages.FilePart(part.file_data or part.file_url, part.file_id, part.filename)
+            return messages.FilePart(incoming.file_url(part.file_data) or part.file_url, part.file_id, part.filename)
         case "input_audio" if part.input_audio is not None:
             return messages.AudioPart(part.input_audio.get("data", ""), part.input_audio.get("format", "wav"))
         case kind:

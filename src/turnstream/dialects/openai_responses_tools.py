@@ -14,10 +14,10 @@ from msgspec import Struct
 
 from turnstream import errors, toolspec
 from turnstream.api import responses as api
-from turnstream.dialects import incoming
+from turnstream.dialects import body as bodies, incoming
 
 CUSTOM_INPUT = "input"
-_CUSTOM_SCHEMA = {
+CUSTOM_SCHEMA = {
     "type": "object",
     "properties": {CUSTOM_INPUT: {"type": "string"}},
     "required": [CUSTOM_INPUT],
@@ -46,12 +46,19 @@ def read(tools: Sequence[api.ResponsesTool]) -> Tools:
     forms: dict[str, Form] = {}
     notes: list[str] = []
     for index, tool in enumerate(tools):
-        for spec, form in _specs(tool, f"tools[{index}]"):
+        for spec, form in _specs(_flat(tool, f"tools[{index}]"), f"tools[{index}]"):
             specs.append(spec)
             forms[spec.name] = form
         if tool.type not in ("function", "custom", "namespace"):
             notes.append(f"the tool '{tool.type[:50]}' was left out: it is not run here")
     return Tools(tuple(specs), forms, tuple(notes))
+
+
+def _flat(tool: api.ResponsesTool, path: str) -> api.ResponsesTool:
+    """A function that stands in a member of its own, as chat completions have it."""
+    if tool.function is None or tool.type != "function" or tool.name:
+        return tool
+    return bodies.convert({**tool.function, "type": "function"}, api.ResponsesTool, f"{path}.function")
 
 
 def _specs(
@@ -65,7 +72,7 @@ def _specs(
         case "custom":
             name = qualify(tool.name or "", namespace)
             yield (
-                incoming.client_tool(name, tool.description, _CUSTOM_SCHEMA, f"{path}.parameters"),
+                incoming.client_tool(name, tool.description, CUSTOM_SCHEMA, f"{path}.parameters"),
                 Form(tool.name or "", namespace, custom=True),
             )
         case "namespace" if namespace is None:
@@ -85,6 +92,12 @@ def choose(choice: str | dict[str, Any] | None, tools: Tools) -> tuple[str | dic
     match choice:
         case None | "auto" | "none" | "required":
             return choice, tools
+        case {"type": "auto" | "none" | "required" as mode}:
+            return mode, tools
+        case "any" | {"type": "any"}:
+            return "required", tools
+        case {"type": "function", "function": {"name": str(name)}}:
+            return {"name": _find_name(name, None, tools)}, tools
         case {"type": "function" | "custom", "name": str(name), **rest} if name:
             return {"name": _find_name(name, rest.get("namespace"), tools)}, tools
         case {"type": "allowed_tools", "mode": "auto" | "required" as mode, "tools": list(allowed)}:

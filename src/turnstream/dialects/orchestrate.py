@@ -186,7 +186,8 @@ class Encoder(base.StreamEncoder):
         told = b""
         if end.reason == "max_steps":
             told = self._message({"role": "assistant", "content": self._paragraphs.begin(statuses.STOPPED)})
-        return told + self._message({}, openai_chat.finish_reason(end, bool(self._client_calls))) + openai_chat.DONE
+        reason = openai_chat.finish_reason(end, "tool_calls" if self._client_calls else "")
+        return told + self._message({}, reason) + openai_chat.DONE
 
     def _fail(self, message: str) -> bytes:
         self.ended = True
