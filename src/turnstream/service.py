@@ -7,13 +7,15 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from turnstream import identity, protocols, requests, resources
 from turnstream.agent import Agent
 from turnstream.limits import ServerLimits  # by name: settings have ``limits``
-from turnstream.outside.schedules import Schedule
-from turnstream.outside.webhooks import Webhook
+
+if TYPE_CHECKING:
+    from turnstream.outside.schedules import Schedule
+    from turnstream.outside.webhooks import Webhook
 
 StatusMode = Literal["extension", "metadata", "off"]
 

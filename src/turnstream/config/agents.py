@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, ParamSpec, TypeVar
 
 from pydantic import Field, model_validator
 
 from turnstream import errors, protocols, requests
 from turnstream.agent import Agent, Budget
-from turnstream.config import (
-    context,
-    document,
-    files,
-    foreign,
-    guardrails as guarding,
-    models,
-    schedules as scheduling,
-    settings,
-    webhooks as hooking,
-)
+from turnstream.config import context, document, files, foreign, models
 from turnstream.config.sections import NonEmpty, PositiveInt, Seconds, Section, defaults_of
 from turnstream.config.tools import entry
 from turnstream.config.validation import try_validate, validate
@@ -29,6 +20,9 @@ from turnstream.models import fallback
 from turnstream.protocols import AnyModel, Toolbox
 from turnstream.tools import untrusted
 from turnstream.tools.python import FunctionTool
+
+if TYPE_CHECKING:
+    from turnstream.config import guardrails as guarding, schedules as scheduling, settings, webhooks as hooking
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -52,13 +46,7 @@ class BudgetSection(Section):
 class AgentSection(Section):
     """An agent: a model, its tools and its instructions."""
 
-    hints: ClassVar[Mapping[str, str]] = {
-        **foreign.belongs(models.ModelSection.model_fields, "under model"),
-        **foreign.belongs(models.Options.model_fields, "under options"),
-        **foreign.belongs(settings.ServerSection.model_fields, "under server"),
-        **foreign.AGENT,
-    }
-    seldom: ClassVar[Sequence[str]] = ("budget", "guardrails", "server", "schedules")
+    seldom: ClassVar[Sequence[str]] = ("budget", "guardrails", "server", "schedules", "webhooks")
 
     name: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = None
     """What clients name as their model; without it the name of the file."""
@@ -119,6 +107,10 @@ class AgentSection(Section):
     webhooks: list[hooking.WebhookSection] = Field(default_factory=list)
     """Who outside is told when kept runs end or wait."""
 
+    @classmethod
+    def complete(cls) -> None:
+        _complete()
+
     @model_validator(mode="before")
     @classmethod
     def _write_out(cls, value: Any) -> Any:
@@ -136,6 +128,22 @@ class SeveralModelsSection(AgentSection):
     """An agent whose ``model`` is a list. Not a union of two types: so every error has its place in the file."""
 
     model: Annotated[list[models.ModelSection], Field(min_length=1)]  # type: ignore[assignment]
+
+
+@cache
+def _complete() -> None:
+    """What a server loads only if its file has such sections, or something wrong."""
+    from turnstream.config import guardrails as guarding, schedules as scheduling, settings, webhooks as hooking
+
+    modules = {"guarding": guarding, "scheduling": scheduling, "settings": settings, "hooking": hooking}
+    for section in (AgentSection, SeveralModelsSection):
+        section.model_rebuild(force=True, _types_namespace=modules)
+        section.hints = {
+            **foreign.belongs(models.ModelSection.model_fields, "under model"),
+            **foreign.belongs(models.Options.model_fields, "under options"),
+            **foreign.belongs(settings.ServerSection.model_fields, "under server"),
+            **foreign.AGENT,
+        }
 
 
 _PASSED_ON = (
@@ -226,6 +234,8 @@ class Builder:
             return None
         agent = Agent(model, name=name, **rest)
         if section.guardrails is not None:
+            from turnstream.config import guardrails as guarding
+
             guarding.build(section.guardrails, self.document, ("guardrails",), self.where).protect(agent)
         return agent
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
-from urllib.error import URLError
 from urllib.parse import urlsplit
-from urllib.request import ProxyHandler, build_opener
 
 from turnstream import jsontext
 from turnstream.providers import catalogue
@@ -31,6 +29,9 @@ class Choice(NamedTuple):
 
 def ollama_models(base_url: str) -> list[str] | None:
     """The models that an Ollama server has pulled, None if it does not answer at once."""
+    from urllib.error import URLError
+    from urllib.request import ProxyHandler, build_opener
+
     try:
         with build_opener(ProxyHandler({})).open(f"{base_url}/api/tags", timeout=PROBE_SECONDS) as answer:
             listed: Any = jsontext.decode_leniently(answer.read(4 * 1024 * 1024))

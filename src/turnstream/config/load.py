@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Any
 
 from turnstream import errors, identity, redaction, text
 from turnstream.agent import Agent
@@ -18,21 +16,21 @@ from turnstream.config import (
     environment,
     files,
     foreign,
-    guardrails,
     outside,
     references,
-    schedules as scheduling,
-    settings,
     sources,
-    webhooks as hooking,
 )
-from turnstream.config.sections import Section
 from turnstream.config.tools import entry
 from turnstream.config.validation import validate
 from turnstream.providers.http import Client
 from turnstream.service import ServerSettings, Service
 
+if TYPE_CHECKING:
+    from turnstream.config import common, guardrails, settings
+
 SUFFIXES = (".yaml", ".yml")
+OF_ALL = frozenset({"server", "schedules", "webhooks"})
+"""What one file may say for all agents of a folder."""
 USUAL = ("agent.yaml", "agent.yml", "agents")
 
 
@@ -75,14 +73,6 @@ def _list_files(folder: Path) -> list[Path]:
     if not found:
         raise errors.ConfigurationError(f"{folder}: the folder has no agent: no file that ends in .yaml or .yml")
     return found
-
-
-class _Common(Section):
-    """What one file may say for all agents of a folder."""
-
-    server: settings.ServerSection | None = None
-    schedules: list[scheduling.ScheduleSection] = Field(default_factory=list)
-    webhooks: list[hooking.WebhookSection] = Field(default_factory=list)
 
 
 class _Rebuilding:
@@ -163,6 +153,8 @@ class _Loading:
         agent, section = _build(found, file, where)
         server = section.server if section is not None else None
         if server is not None and server.guardrails is not None:
+            from turnstream.config import guardrails
+
             self.common = guardrails.build(server.guardrails, found, ("server", "guardrails"), where)
         self._problems.append(found)
         self.secrets.update(redaction.collect(found.value), redaction.collect(found.variables))
@@ -178,6 +170,8 @@ class _Loading:
 
     def _add_server(self, file: Path, section: settings.ServerSection) -> None:
         if self.server is None:
+            from turnstream.config import settings
+
             self.server = file, settings.build(section, file.parent)
         else:
             other = self.server[0].name
@@ -223,13 +217,15 @@ def _load_files(
 
 def _build(
     found: document.Document, file: Path, where: context.ConfigContext
-) -> tuple[Agent | None, agents.AgentSection | _Common | None]:
-    if isinstance(found.value, dict) and found.value and set(found.value) <= _Common.model_fields.keys():
-        return None, validate(_Common, found, found.value)
+) -> tuple[Agent | None, agents.AgentSection | common.CommonSection | None]:
+    if isinstance(found.value, dict) and found.value and set(found.value) <= OF_ALL:
+        from turnstream.config import common
+
+        return None, validate(common.CommonSection, found, found.value)
     return agents.Builder(found, where).build(_name(file))
 
 
-def _agent_name(section: agents.AgentSection | _Common, file: Path) -> str | None:
+def _agent_name(section: agents.AgentSection | common.CommonSection, file: Path) -> str | None:
     return section.name or _name(file) if isinstance(section, agents.AgentSection) else None
 
 

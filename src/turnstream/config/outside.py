@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
-from turnstream.config import document, schedules, webhooks
-from turnstream.outside.schedules import Schedule
-from turnstream.outside.webhooks import Webhook
+from turnstream.config import document
 from turnstream.service import ServerSettings
+
+if TYPE_CHECKING:
+    from turnstream.config import schedules, webhooks
+    from turnstream.outside.schedules import Schedule
+    from turnstream.outside.webhooks import Webhook
 
 
 class Outside:
@@ -30,6 +34,8 @@ class Outside:
         """By name. ``agents`` as in `schedules.Builder`. What is wrong is reported to the documents."""
         built: dict[str, Schedule] = {}
         for found, index, section, agent in self._schedules:
+            from turnstream.config import schedules
+
             path = ("schedules", index)
             if section.name in built:
                 found.report((*path, "name"), "another schedule has this name")
@@ -40,6 +46,8 @@ class Outside:
     def build_webhooks(self, settings: ServerSettings) -> tuple[Webhook, ...]:
         built: dict[str, Webhook] = {}
         for found, index, section, agent in self._webhooks:
+            from turnstream.config import webhooks
+
             path = ("webhooks", index)
             webhook = webhooks.build(section, found, path, agent)
             if settings.store in ("memory", "none"):

@@ -22,6 +22,7 @@ _TEXT = {"type": "string", "minLength": 1}
 def json_schema() -> dict[str, Any]:
     """Draft 2020-12. A number, a switch or a list may also be written as ``${NAME}``."""
     kinds = entry.kinds()  # loads their sections
+    AgentSection.complete()
     _describe_fields()
     tools = entry.make_section(kinds)
     schema = AgentSection.model_json_schema()
@@ -62,12 +63,12 @@ def text() -> str:
 
 def _describe_fields() -> None:
     """Give the fields of all sections the descriptions that stand below them in the source. A section is defined behind
-    those that it consists of, so each is made ready again behind them."""
+    those that it consists of, so each is made ready again behind them; the agent's alone is defined before some."""
     for section in _subclasses(Section):
         below = {name: text for cls in reversed(section.__mro__) for name, text in _read_descriptions(cls).items()}
         for name, field in section.model_fields.items():
             field.description = field.description or below.get(name)
-    for section in _subclasses(Section):
+    for section in (*_subclasses(Section), AgentSection):
         section.model_rebuild(force=True)
 
 

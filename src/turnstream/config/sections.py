@@ -47,6 +47,10 @@ class Section(BaseModel):
     seldom: ClassVar[Sequence[str]] = ()
     """Fields that few files have and whose sections take long to make ready: see `turnstream.config.validation`."""
 
+    @classmethod
+    def complete(cls) -> None:
+        """Load the sections of seldom fields, if that was left for when they are needed."""
+
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, defer_build=True)
 
     @field_validator("*", mode="before")

@@ -14,9 +14,11 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, Field, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
+from turnstream import plugins
 from turnstream.config.document import Document, Path
+from turnstream.config.sections import Section
 
-S = TypeVar("S", bound=BaseModel)
+S = TypeVar("S", bound=Section)
 
 _SENTENCES = {
     "string_type": "must be a text (quote it if it looks like a number, a date or yes/no)",
@@ -55,6 +57,7 @@ def validate(section: type[S], document: Document, value: Any, path: Path = ()) 
     """
     if (valid := try_validate(_without(section, value), value)) is not None:
         return valid
+    section.complete()
     value = copy.deepcopy(value)
     left_out: set[Path] = set()
     for _ in range(_MOST_ROUNDS):
@@ -77,7 +80,8 @@ def try_validate(section: type[S] | None, value: Any) -> S | None:
     if section is None:
         return None
     try:
-        return section.model_validate(copy.deepcopy(value))
+        with plugins.without_those_of_pydantic():  # a section is made ready when it is first used
+            return section.model_validate(copy.deepcopy(value))
     except ValidationError:
         return None
 
@@ -85,8 +89,9 @@ def try_validate(section: type[S] | None, value: Any) -> S | None:
 def _without(section: type[S], value: Any) -> type[S] | None:
     """The section without the types of its seldom fields that ``value`` has not, so that they need not be made ready;
     None where nothing is gained."""
-    seldom = getattr(section, "seldom", ())
-    absent = tuple(name for name in seldom if isinstance(value, dict) and name not in value)
+    absent = tuple(name for name in section.seldom if isinstance(value, dict) and name not in value)
+    if len(absent) < len(section.seldom):
+        section.complete()
     return _make_narrow(section, absent) if absent else None
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typing_extensions
 
-from turnstream import errors, requests
+from turnstream import errors, plugins, requests
 from turnstream.tools import coercion, docstrings, schemas
 from turnstream.tools.complaints import complaint
 
@@ -255,11 +255,12 @@ def _make_model(name: str, fields: dict[str, Any]) -> type[BaseModel]:
     from pydantic_core import SchemaError
 
     config = ConfigDict(extra="forbid", allow_inf_nan=False)
-    try:
-        return create_model(name, __config__=config, **fields)
-    except SchemaError:
-        config = ConfigDict(extra="forbid", allow_inf_nan=False, regex_engine="python-re")
-        return create_model(name, __config__=config, **fields)
+    with plugins.without_those_of_pydantic():
+        try:
+            return create_model(name, __config__=config, **fields)
+        except SchemaError:
+            config = ConfigDict(extra="forbid", allow_inf_nan=False, regex_engine="python-re")
+            return create_model(name, __config__=config, **fields)
 
 
 def _culprit(tool: str, names: Sequence[str], fields: dict[str, Any]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from turnstream import errors, events, jsontext
-from turnstream.providers.decode import verdicts
 
 _RETRYABLE = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 # code, our HTTP status, what the client reads
@@ -42,6 +41,8 @@ def from_status(provider: str, status: int | None, body: Any, text: str | None =
 
     ``status`` is None where the vendor reported the error inside a stream; then the object may name one.
     """
+    from turnstream.providers.decode import verdicts  # its expressions are compiled by the first failure
+
     text = describe(body) if text is None else text
     verdict = verdicts.judge(status, body, text)
     known = verdict.status

@@ -9,7 +9,6 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 from weakref import WeakKeyDictionary
 
 from turnstream import errors, resources
@@ -131,6 +130,8 @@ async def short_body(response: Response) -> bytes:
 
 def _proxy(url: str) -> str | None:
     """The environment's proxy for this address."""
+    from urllib.request import getproxies, proxy_bypass  # it loads an HTTP client and the e-mail of its headers
+
     parts = urlsplit(url)
     if not parts.hostname or proxy_bypass(parts.netloc.rpartition("@")[2]):
         return None
