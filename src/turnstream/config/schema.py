@@ -68,7 +68,8 @@ def _describe_fields() -> None:
         below = {name: text for cls in reversed(section.__mro__) for name, text in _read_descriptions(cls).items()}
         for name, field in section.model_fields.items():
             field.description = field.description or below.get(name)
-    for section in (*_subclasses(Section), AgentSection):
+    again: list[type[Section]] = [*_subclasses(Section), AgentSection]
+    for section in again:
         section.model_rebuild(force=True)
 
 
