@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from turnstream import providers, requests
+from turnstream import providers, requests, toolspec
 from turnstream.messages import (
     AssistantMessage,
     Message,
@@ -128,3 +128,74 @@ def test_lost_thinking_is_made_up_for_behind_messages_too() -> None:
 def test_ollama_gets_the_thinking_of_earlier_turns_where_it_is_demanded() -> None:
     assert sent("ollama:deepseek-v4", *EARLIER)["messages"][1]["thinking"] == "Hm"
     assert "thinking" not in str(sent("ollama:qwen3", *EARLIER)["messages"])
+
+
+def asked(name: str, choice: Any, **options: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
+    model: Any = providers.model(name, base_url="http://v/v1", api_key="k", environ={})
+    tools = (toolspec.ToolSpec("f", "", {"type": "object"}),)
+    wanted = requests.ModelOptions(tool_choice=choice, **options)
+    made = model.provider.request(model.settings, requests.ModelRequest((ASK,), tools, wanted))
+    return json.loads(made.body), made.notes
+
+
+FORCED = ["required", {"name": "f"}]
+
+
+@pytest.mark.parametrize("choice", FORCED)
+@pytest.mark.parametrize(
+    ("name", "switch"),
+    [
+        ("deepseek:deepseek-v4-flash", {"thinking": {"type": "disabled"}}),
+        ("moonshot:kimi-k2.6", {"thinking": {"type": "disabled"}}),
+        ("alibaba:qwen3.5-plus", {"enable_thinking": False}),
+        ("alibaba:qwen3-32b", {"enable_thinking": False}),
+    ],
+)
+def test_where_a_tool_is_forced_these_models_do_not_think(name: str, switch: dict[str, Any], choice: Any) -> None:
+    body, notes = asked(name, choice, reasoning_effort="high")
+    assert body.items() >= switch.items()
+    assert body["tool_choice"] == ("required" if choice == "required" else {"type": "function", "function": choice})
+    assert "reasoning_effort" not in body
+    assert "forced" in notes[0]
+
+
+@pytest.mark.parametrize("choice", FORCED)
+@pytest.mark.parametrize(
+    "name", ["moonshot:kimi-k2.7-code", "moonshot:kimi-k2-thinking", "alibaba:qwen3-235b-a22b-thinking-2507"]
+)
+def test_those_that_think_always_are_not_forced(name: str, choice: Any) -> None:
+    body, notes = asked(name, choice)
+    assert body["tool_choice"] == "auto"
+    assert "tool_choice" in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "choice", "options"),
+    [
+        ("deepseek:deepseek-v4-flash", "auto", {}),
+        ("deepseek:deepseek-v4-flash", "none", {}),
+        ("deepseek:deepseek-v4-flash", "required", {"extra": {"thinking": {"type": "disabled"}}}),
+        ("alibaba:qwen3.5-plus", "required", {"extra": {"enable_thinking": False}}),
+        ("vllm:deepseek-ai/DeepSeek-V4", "required", {}),
+        ("moonshot:kimi-k3", "required", {}),
+        ("alibaba:qwen3-coder-plus", "required", {}),
+        ("alibaba:qwen3-30b-a3b-instruct-2507", "required", {}),
+    ],
+)
+def test_other_choices_models_and_hosts_get_what_was_asked(name: str, choice: Any, options: Any) -> None:
+    body, notes = asked(name, choice, **options)
+    assert (body["tool_choice"], notes) == (choice, ())
+
+
+def test_kimis_own_word_for_thinking_has_no_effort_beside_it() -> None:
+    extra = {"thinking": {"type": "enabled"}}
+    assert "reasoning_effort" not in asked("moonshot:kimi-k2.6", "auto", reasoning_effort="high", extra=extra)[0]
+    assert asked("deepseek:deepseek-v4-pro", "auto", reasoning_effort="high", extra=extra)[0]["reasoning_effort"]
+
+
+def test_a_model_that_takes_no_name_is_offered_the_named_tool_alone() -> None:
+    model: Any = providers.model("moonshot:kimi-k3", base_url="http://v/v1", api_key="k", environ={})
+    tools = tuple(toolspec.ToolSpec(name, "", {"type": "object"}) for name in "fg")
+    wanted = requests.ModelOptions(tool_choice={"name": "g"})
+    body = json.loads(model.provider.request(model.settings, requests.ModelRequest((ASK,), tools, wanted)).body)
+    assert ([tool["function"]["name"] for tool in body["tools"]], body["tool_choice"]) == (["g"], "required")

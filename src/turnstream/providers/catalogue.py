@@ -194,7 +194,7 @@ PROVIDERS: dict[str, Row] = {
     "alibaba": Row(
         "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
         ("DASHSCOPE_API_KEY", "ALIBABA_API_KEY"),
-        quirks=_MAX_TOKENS,
+        quirks={**_MAX_TOKENS, "thinking_switch": {"enable_thinking": False}},
     ),
     "huggingface": Row("https://router.huggingface.co/v1", ("HF_TOKEN",), quirks=_MAX_TOKENS),
     "nvidia": Row("https://integrate.api.nvidia.com/v1", ("NVIDIA_API_KEY", "NVIDIA_NIM_API_KEY"), quirks=_MAX_TOKENS),

@@ -6,7 +6,7 @@ Quirks (``Settings.quirks``), each absent unless a vendor needs it:
 - ``system_role``: ``developer`` instead of ``system``.
 - ``reasoning``: the field in which the vendor wants the reasoning of the current tool loop sent back
   (``reasoning_content``, ``reasoning`` or ``reasoning_details``), or ``none`` if it refuses any.
-- ``thinking_switch``: the vendor knows ``thinking: {"type": "disabled"}``.
+- ``thinking_switch``: the vendor knows ``thinking: {"type": "disabled"}``, or the members that say it there.
 - ``thought_signatures``: calls without Google's signature get the stand-in that Gemini 3 takes for one.
 - ``assistant_name``: the vendor takes the name of an assistant's message; some refuse it.
 - ``alternate``: the user and the assistant must take turns, the user first. Some models' templates want it anywhere.
@@ -65,13 +65,23 @@ def body(settings: base.Settings, request: requests.ModelRequest, notes: list[st
         whole["tools"] = [tool(spec) for spec in request.tools]
     options = model_rules.fit(settings.model, settings.options, request.options, notes)
     lost = chat_thinking.find_lost(history, settings.model) if quirks.get("reasoning") != "none" else []
-    if lost:
-        if quirks.get("thinking_switch") and chat_thinking.can_rest(settings.model):
-            whole["thinking"] = {"type": "disabled"}
+    switch = quirks.get("thinking_switch")
+    forced = bool(switch and request.tools) and chat_thinking.refuses_choice(settings.model, options)
+    if lost or forced:
+        if switch and chat_thinking.can_rest(settings.model):
+            whole |= switch if isinstance(switch, dict) else {"thinking": {"type": "disabled"}}
             options = msgspec.structs.replace(options, reasoning_effort=None)
-            notes.append(chat_thinking.RESTS)
+            notes.append(chat_thinking.RESTS if lost else chat_thinking.RESTS_FOR_CHOICE)
         else:
             chat_thinking.stand_in(lost)
+            if forced:
+                options = msgspec.structs.replace(options, tool_choice="auto")
+                notes.append(chat_thinking.FREED)
+    if switch and (only := chat_thinking.only_tool(settings.model, options)) is not None:
+        whole["tools"] = [tool(spec) for spec in request.tools if spec.name == only]
+        options = msgspec.structs.replace(options, tool_choice="required")
+    if chat_thinking.says_it_itself(settings.model, options):
+        options = msgspec.structs.replace(options, reasoning_effort=None)
     whole |= _options(options, with_tools=bool(request.tools))
     limit_name = quirks.get("output_limit")
     if limit_name and options.output_limit is not None:

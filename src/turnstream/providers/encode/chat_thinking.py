@@ -1,4 +1,5 @@
-"""Reasoning in the history of chat completions: to whom it goes back, under which name, and what stands in for it.
+"""Reasoning in the history of chat completions: to whom it goes back, under which name, and what stands in for it;
+and what a model does not take while it thinks.
 
 DeepSeek V4 and Kimi since K2.5 refuse an assistant message with calls whose reasoning is missing, in every later
 request and at every host. Others refuse the field itself (the quirk ``reasoning: none``). What a gateway signed goes
@@ -11,13 +12,21 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from turnstream import messages
+from turnstream import messages, requests
 
 _DEMANDS = re.compile(r"deepseek[-_ .]?v(?:[4-9]|\d\d)|kimi-k2[.p-][5-9](?!\d)|kimi-k(?:[3-9]|\d\d)|kimi-k2-thinking")
 _IN_LOOP = re.compile(r"glm-(?:4\.[7-9]|[5-9])")
 _ALWAYS_THINKS = re.compile(r"thinking|kimi-k2[.p-]7-code")
 _SAID = (messages.TextPart, messages.ToolCall)  # what is no thought
 _NAMES = ("reasoning_content", "reasoning", "reasoning_details")
+# These think unless they are told not to, and refuse a forced tool meanwhile (https://github.com/BerriAI/litellm/pull/37470,
+# https://github.com/UKGovernmentBEIS/inspect_ai/pull/5152, https://github.com/cloudwego/eino/issues/994).
+_REFUSES_CHOICE = re.compile(
+    r"deepseek[-_ .]?v(?:[4-9]|\d\d)|deepseek-reasoner|kimi-k2[.p-][5-9](?!\d)|kimi-k2-thinking"
+    r"|qwen3\.(?:[5-9]|\d\d)|qwen3-\d+(?:\.\d+)?b(?!.*(?:instruct|coder))"
+)
+RESTS_FOR_CHOICE = "Thinking is off where a tool is forced: this model does not take both."
+FREED = "tool_choice is sent as auto: this model thinks always, and takes no other then."
 RESTS = "Thinking is off where a client did not keep what the model had thought before its calls."
 STAND_IN = " "  # vendors refuse nothing at all, and models go on with words that they never thought
 
@@ -63,6 +72,33 @@ def find_lost(history: list[dict[str, Any]], model: str) -> list[dict[str, Any]]
 def can_rest(model: str) -> bool:
     """Whether it can be told not to think; then it demands nothing."""
     return _ALWAYS_THINKS.search(model.lower()) is None
+
+
+def refuses_choice(model: str, options: requests.ModelOptions) -> bool:
+    """Whether the choice forces a tool, and the model thinks, which it does not take together."""
+    if options.tool_choice in (None, "auto", "none") or not _refuses_choice(model):
+        return False
+    extra = options.extra or {}
+    thinking = extra.get("thinking")
+    told_off = isinstance(thinking, dict) and thinking.get("type") == "disabled"
+    return not told_off and extra.get("enable_thinking") is not False
+
+
+@lru_cache(256)
+def _refuses_choice(model: str) -> bool:
+    return _REFUSES_CHOICE.search(model.lower()) is not None
+
+
+def only_tool(model: str, options: requests.ModelOptions) -> str | None:
+    """The tool that is forced by its name, where the model takes no name: with no other tool, any call is one of it."""
+    choice = options.tool_choice
+    named = choice.get("name") if isinstance(choice, dict) else None
+    return named if isinstance(named, str) and "kimi-k3" in model.lower() else None
+
+
+def says_it_itself(model: str, options: requests.ModelOptions) -> bool:
+    """Whether the request has Kimi's own word for thinking, which refuses an effort beside it."""
+    return options.reasoning_effort is not None and "thinking" in (options.extra or {}) and "kimi" in model.lower()
 
 
 def stand_in(lost_ones: list[dict[str, Any]]) -> None:
