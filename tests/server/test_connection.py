@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,6 +17,8 @@ from tests.server.serving import ASK, CHAT, STREAM, Served, eventually, serving
 from turnstream.agent import Agent
 from turnstream.events import Finish, TextDelta
 from turnstream.server import connection
+
+BODY = json.dumps(ASK).encode()
 
 
 @asynccontextmanager
@@ -137,10 +141,44 @@ async def test_a_method_that_is_not_there_is_refused(method: str) -> None:
         assert (response.status, response.headers["allow"]) == (405, "POST")
 
 
-async def test_a_compressed_body_is_refused_by_name() -> None:
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("gzip", b"\x1f\x8b"),
+        ("gzip", b"{}"),
+        ("gzip", gzip.compress(BODY)[:-3]),
+        ("deflate", b""),
+        ("br", b"\x1f\x8b"),
+        ("zstd", b"\x28\xb5\x2f\xfd"),
+        ("gzip, gzip", b"\x1f\x8b"),
+    ],
+)
+async def test_a_compressed_body_that_cannot_be_read_is_refused_by_name(coding: str, body: bytes) -> None:
     async with serving(agent()) as served:
-        status, _, answer = await served.post(b"\x1f\x8b", content_encoding="gzip")
+        status, _, answer = await served.post(body, content_encoding=coding)
         assert (status, answer["error"]["code"]) == (415, "unsupported_content_encoding")
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("gzip", gzip.compress(BODY)),
+        ("x-gzip", gzip.compress(BODY[:9]) + gzip.compress(BODY[9:])),
+        ("Deflate", zlib.compress(BODY)),
+        ("deflate", zlib.compress(BODY)[2:-4]),
+        ("identity", BODY),
+    ],
+)
+async def test_a_compressed_body_is_the_body_that_it_becomes(coding: str, body: bytes) -> None:
+    async with serving(agent()) as served:
+        assert (await served.post(body, content_encoding=coding))[0] == 200
+
+
+@pytest.mark.parametrize("size", [1000, 100_000_000])
+async def test_a_compressed_body_is_as_large_as_it_becomes(size: int) -> None:
+    async with serving(agent(), max_body=999) as served:
+        status, _, answer = await served.post(gzip.compress(b" " * size), content_encoding="gzip")
+        assert (status, answer["error"]["code"]) == (413, "request_too_large")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, NamedTuple
 
 from starlette.datastructures import QueryParams
@@ -13,6 +13,7 @@ from starlette.types import Message, Receive, Scope
 
 from turnstream import errors, messages, requests
 from turnstream.dialects import base
+from turnstream.providers.transport import inflate
 from turnstream.server import budget, direct, proxies, scopes
 from turnstream.service import ServerSettings
 
@@ -40,8 +41,8 @@ class Reader(NamedTuple):
     ) -> base.ClientRequest:
         """``run_id`` is that of the run that it may ask for. The body of a GET is not read.
 
-        Raises `RequestError` for a body that is compressed, too large or too slow, `ServerBusyError` where the server
-        has no room for it.
+        Raises `RequestError` for a body that cannot be inflated, is too large or too slow, `ServerBusyError` where the
+        server has no room for it.
         """
         fields, method = headers(self.scope), self.scope["method"]
         is_get = method == "GET"
@@ -72,22 +73,45 @@ class Reader(NamedTuple):
     async def _body(self, fields: Mapping[str, str]) -> bytes:
         limit = self.settings.max_body
         coding = fields.get("content-encoding", "").strip().lower()
-        if coding not in ("", "identity"):
-            text = f"The request body is compressed ({coding[:20]!r}): send it as it is."
-            raise errors.RequestError(text, code="unsupported_content_encoding", status=415)
+        if coding not in ("", "identity", *inflate.CODINGS):
+            raise _unsupported_coding(f"is compressed ({coding[:20]!r}): send it as it is, or by gzip or deflate.")
         announced = fields.get("content-length", "")
         if announced.isdecimal() and int(announced[:19]) > limit:
             raise _too_large(limit)
+        if coding in inflate.CODINGS:
+            return await self._in_time(self._inflated(limit, coding))
         if direct.has_whole_body(self.receive):
             return await self._pieces(limit)
+        return await self._in_time(self._pieces(limit))
+
+    async def _in_time(self, reading: Coroutine[None, None, bytes]) -> bytes:
         try:
             async with asyncio.timeout(BODY_TIMEOUT):
-                return await self._pieces(limit)
+                return await reading
         except TimeoutError:
             text = f"The request body did not arrive within {BODY_TIMEOUT:g} seconds."
             raise errors.RequestError(text, code="request_timeout", status=408) from None
 
-    async def _pieces(self, limit: int) -> bytes:
+    async def _inflated(self, limit: int, coding: str) -> bytes:
+        """A compressed body, which is as large as what it becomes: it is never inflated beyond ``limit``."""
+        inflater = inflate.Inflater(coding, most=limit + 1)
+
+        def plain(piece: bytes) -> bytes:
+            try:
+                piece = inflater.feed(piece)
+            except inflate.TooLargeError:
+                raise _too_large(limit) from None
+            except OSError:
+                raise _unsupported_coding("is not what its content-encoding says.") from None
+            inflater.most -= len(piece)
+            return piece
+
+        body = await self._pieces(limit, plain)
+        if not inflater.whole:
+            raise _unsupported_coding("is not what its content-encoding says: it has no end.")
+        return body
+
+    async def _pieces(self, limit: int, plain: Callable[[bytes], bytes] | None = None) -> bytes:
         pieces: list[bytes] = []
         size, more = 0, True
         while more:
@@ -95,6 +119,8 @@ class Reader(NamedTuple):
             if message["type"] == "http.disconnect":
                 raise ClientDisconnect
             piece, more = message.get("body", b""), message.get("more_body", False)
+            if plain is not None:
+                piece = plain(piece)
             size += len(piece)
             if size > limit:
                 raise _too_large(limit)
@@ -148,6 +174,10 @@ def patience(scope: Scope) -> float | None:
                 if word.strip().lower() == b"wait" and seconds.isdigit():
                     return float(seconds[:9]) or None
     return None
+
+
+def _unsupported_coding(problem: str) -> errors.RequestError:
+    return errors.RequestError(f"The request body {problem}", code="unsupported_content_encoding", status=415)
 
 
 def _too_large(limit: int) -> errors.RequestError:

@@ -1,11 +1,11 @@
-"""Bodies that a vendor compressed though nobody asked for it (RFC 9110, section 8.4.1). No I/O."""
+"""Compressed bodies: a vendor's, though nobody asked for it, and a client's (RFC 9110, section 8.4.1). No I/O."""
 
 from __future__ import annotations
 
 import zlib
 
 LARGEST = 16 * 1024 * 1024
-"""Bytes that one piece may become: nothing compressed was asked for."""
+"""Bytes that one piece of a vendor's may become: nothing compressed was asked for."""
 
 CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 
@@ -13,13 +13,24 @@ _ANY_HEADER = zlib.MAX_WBITS | 32  # gzip or zlib
 _NO_HEADER = -zlib.MAX_WBITS
 
 
-class Inflater:
-    """Compressed pieces in, plain bytes out. A gzip body may have several members, one after another."""
+class TooLargeError(OSError):
+    """What one piece becomes is too large."""
 
-    def __init__(self, coding: str) -> None:
+
+class Inflater:
+    """Compressed pieces in, plain bytes out, at most ``most`` of one piece. A gzip body may have several members, one
+    after another."""
+
+    def __init__(self, coding: str, most: int = LARGEST) -> None:
+        self.most = most
         self._deflate = coding == "deflate"
         self._head = b""  # of a deflate body: the two bytes that tell whether it has a header
         self._inflate = None if self._deflate else zlib.decompressobj(_ANY_HEADER)
+
+    @property
+    def whole(self) -> bool:
+        """Whether what was fed is a whole body."""
+        return self._inflate is not None and self._inflate.eof
 
     def feed(self, piece: bytes) -> bytes:
         """Raises `OSError` for what is not compressed so, and for what becomes too large."""
@@ -31,7 +42,7 @@ class Inflater:
             bare = piece[0] & 15 != 8 or int.from_bytes(piece[:2], "big") % 31 != 0
             self._inflate = zlib.decompressobj(_NO_HEADER if bare else _ANY_HEADER)
         plain: list[bytes] = []
-        room = LARGEST
+        room = self.most
         try:
             while piece and room:
                 if self._inflate.eof:
@@ -44,5 +55,5 @@ class Inflater:
         except zlib.error as error:
             raise OSError(f"the body is not what its content-encoding says: {error}") from error
         if piece and not self._inflate.eof:
-            raise OSError("the body inflates to more than it may")
+            raise TooLargeError("the body inflates to more than it may")
         return b"".join(plain)
