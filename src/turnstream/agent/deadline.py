@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Generic, TypeVar
 
-from turnstream import errors
+from turnstream import errors, timers
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ class Deadline:
         self._cancelling = 0
         self._waiting: asyncio.Task[object] | None = None
         self._loop = asyncio.get_running_loop()  # to ask for it each time costs a system call in Python 3.11
-        self._timer = None if seconds is None else self._loop.call_later(seconds, self._expire)
+        self._timer = None if seconds is None else timers.call_later(self._loop, seconds, self._expire)
 
     def __enter__(self) -> None:
         task = asyncio.current_task(self._loop)
@@ -52,7 +52,7 @@ class Deadline:
 
     def left(self) -> float | None:
         """Seconds."""
-        return None if self._timer is None else max(0.0, self._timer.when() - self._loop.time())
+        return None if self._timer is None else max(0.0, self._timer.when - self._loop.time())
 
     def close(self) -> None:
         if self._timer is not None:

@@ -15,6 +15,9 @@ log = logging.getLogger(__name__)
 Verify: TypeAlias = Callable[[messages.ToolCall, requests.RunContext], Awaitable[toolspec.ToolOutput | None]]
 
 
+_NOTHING: frozenset[str] = frozenset()
+
+
 class Toolset:
     """Which toolbox answers which name. Of two tools with one name, the first counts."""
 
@@ -48,7 +51,8 @@ class Toolset:
     def names_left_to_client(self, client_tools: Sequence[toolspec.ToolSpec]) -> frozenset[str]:
         """A client's tool with the name of one of ours is ours: what the agent can do is not the client's to
         replace."""
-        return frozenset(tool.name for tool in client_tools) - self._tools.keys()
+        names = [tool.name for tool in client_tools if tool.name not in self._tools]
+        return frozenset(names) if names else _NOTHING
 
     def timeout(self, name: str, default: float | None) -> float | None:
         """In seconds, None for no limit."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -17,9 +17,14 @@ E = TypeVar("E", bound=events.LogEvent)
 Effects = Callable[[Sequence[messages.ToolCall]], dict[str, toolspec.Effect]]
 
 
+_NOTHING: frozenset[Any] = frozenset()  # each of its own takes 216 bytes
+
+
 class Pause:
     """``possible`` says whether the run can wait: it is kept (``progress``), or can be kept from then on (``wait``).
     ``lifetime`` is how long its questions are answered, in seconds; None: for ever."""
+
+    __slots__ = ("_altered", "_approved", "_lifetime", "_record", "_wait", "possible")
 
     def __init__(
         self,
@@ -29,11 +34,11 @@ class Pause:
         lifetime: float | None,
     ) -> None:
         self.possible = progress is not None or wait is not None
-        self._approved = frozenset[tuple[str, str]]() if progress is None else progress.approved
+        self._approved: frozenset[tuple[str, str]] = _NOTHING if progress is None else progress.approved
         self._wait = wait
         self._lifetime = lifetime
         self._record = None if wait is None else Record(started)
-        self._altered: set[str] = set()
+        self._altered: frozenset[str] = _NOTHING
 
     def add(self, batch: Iterable[events.RunEvent]) -> None:
         """The run has told this, as its readers see it."""

@@ -61,10 +61,13 @@ def has_functions(body: api.ChatRequest) -> bool:
     return bool(body.functions) and not body.tools
 
 
+_NOTHING: frozenset[str] = frozenset()
+
+
 def custom_tools(body: api.ChatRequest) -> frozenset[str]:
     """The names of those that take a text: their calls go back so."""
     if not body.tools:
-        return frozenset()
+        return _NOTHING
     return frozenset(_named(tool).name or "" for tool in body.tools if _is_custom(tool))
 
 

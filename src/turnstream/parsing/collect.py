@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from turnstream import events, messages, usage
 
 _TEXT = frozenset({events.TextDelta})
-_MOST_LOOSE = 64  # a text of its own takes 50 bytes besides its characters, and a token has four
+_MOST_LOOSE = 16  # a text of its own takes 50 bytes besides its characters, and a token has four
 
 
 class Collector:

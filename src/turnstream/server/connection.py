@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from turnstream import jsontext
+from turnstream import jsontext, timers
 from turnstream.dialects import openai_chat
+from turnstream.server import flow
 from turnstream.server.gathering import Gathering
 from turnstream.server.middleware.fields import MOST_FIELDS
 from turnstream.server.sockets import Sockets
@@ -78,19 +79,21 @@ class Connection(HttpToolsProtocol):
 
     def __init__(self, sockets: Sockets, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.pipeline = flow.Queue()  # type: ignore[assignment]
         self._sockets = sockets
         self._refusal = _NOT_HTTP  # what a client hears whose request cannot be read on
         self._answered: RequestResponseCycle | None = None  # the last whose answer was begun
         self.when_left: Callable[[], None] | None = None  # is called when the client goes; whoever answers it sets it
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: timers.Timer | None = None
         self._framing = 0  # bytes since the last of a request's body
         self._advanced = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         self._gathering = Gathering(transport, self.loop)
         super().connection_made(self._gathering)
+        self.flow = flow.Flow(self._gathering)
         if self._sockets.add(self.transport):
-            self._timer = self.loop.call_later(HEAD_TIMEOUT, self.transport.close)
+            self._timer = timers.call_later(self.loop, HEAD_TIMEOUT, self.transport.close)
         else:
             self._refuse(503, "The server is busy: too many connections.", "server_busy")
 
@@ -106,6 +109,10 @@ class Connection(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._answered = cycle
+        event = flow.Event()
+        if cycle.message_event.is_set():  # it has waited for the answers to those before it
+            event.set()
+        cycle.message_event = event  # type: ignore[assignment]
         is_old = cycle.scope["http_version"] == "1.0"
         super()._start_asgi_task(cycle, _without_chunks(app, cycle) if is_old else app)
 
@@ -132,7 +139,7 @@ class Connection(HttpToolsProtocol):
             if self._framing > LARGEST_HEAD:
                 self._refuse(431, "The head of the request is too large.", "request_header_fields_too_large")
         if self._timer is None and self._is_idle() and not self.transport.is_closing():
-            self._timer = self.loop.call_later(HEAD_TIMEOUT, self.transport.close)
+            self._timer = timers.call_later(self.loop, HEAD_TIMEOUT, self.transport.close)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if len(self.headers) <= MOST_FIELDS:  # one more than may be is enough for the application to refuse them

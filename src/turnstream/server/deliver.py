@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from turnstream import events
+from turnstream import events, timers
 from turnstream.dialects import base
 from turnstream.runs import supervisor, watch
 from turnstream.server import conversations, delivery, direct, people, refusals, replies, scopes
@@ -132,7 +132,7 @@ class Stream:
         self._sending = False
         self._aside: asyncio.Task[None] | None = None
         self._writer: direct.Writer[list[events.RunEvent]] | None = None
-        self._timer = self._loop.call_later(client.settings.first_byte_hold, self._tick)
+        self._timer = timers.call_later(self._loop, client.settings.first_byte_hold, self._tick)
 
     async def open(self) -> None:
         """Begin with the response at once, whatever comes of the run."""
@@ -159,6 +159,7 @@ class Stream:
                         if self._turn is not None:
                             await self._store(batch)
                         await self._perform(action)
+                        del action  # what the response began with
                         if this.state is is_open and (writer := direct.writer(send, feed, self._break_off)):
                             self._writer = writer
                             self._handle.relay(writer.give)
@@ -223,7 +224,7 @@ class Stream:
 
     def _arm(self, seconds: float) -> None:
         self._timer.cancel()
-        self._timer = self._loop.call_later(seconds, self._tick)
+        self._timer = timers.call_later(self._loop, seconds, self._tick)
 
     def _tick(self) -> None:
         """The start of a stream that is still held, a heartbeat, or the end of a client that does not read."""

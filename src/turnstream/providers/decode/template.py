@@ -19,13 +19,11 @@ _string = msgspec.json.Decoder(str).decode
 class Template:
     """What stands before a text and behind it in one event of a stream (a line of data, and a blank line)."""
 
-    __slots__ = ("_before", "_behind", "_between", "_from", "_size", "_to")
+    __slots__ = ("_before", "_behind", "_size")
 
     def __init__(self, before: bytes, behind: bytes) -> None:
-        self._from, self._to = before, behind
         self._before, self._behind = b"data: " + before, behind + b"\n\n"
-        self._between = self._behind + self._before
-        self._size = len(self._between)
+        self._size = len(self._before) + len(self._behind)
 
     def deltas(self, piece: bytes) -> list[events.ModelEvent] | None:
         """What ``piece`` says, if it is such events, whole, and nothing else; else None.
@@ -36,8 +34,8 @@ class Template:
         if len(rest) + self._size != len(piece) or len(piece) > sse.MAX_EVENT:
             return None
         try:
-            spelled = rest.split(self._between)
-            if len(spelled) > 1:
+            if b"\n" in rest:
+                spelled = rest.split(self._behind + self._before)
                 return [*map(events.TextDelta, filter(None, map(_string, spelled)))]
             text = _string(rest)
         except jsontext.UNDECODABLE:
@@ -46,11 +44,12 @@ class Template:
 
     def text(self, data: bytes) -> str | None:
         """Of one event."""
-        start, end = len(self._from), len(data) - len(self._to)
-        if start > end or not data.startswith(self._from) or not data.endswith(self._to):
+        before, behind = self._before[len(b"data: ") :], self._behind[: -len(b"\n\n")]
+        spelled = data.removeprefix(before).removesuffix(behind)
+        if len(spelled) + len(before) + len(behind) != len(data):
             return None
         try:
-            return _string(data[start:end])
+            return _string(spelled)
         except jsontext.UNDECODABLE:
             return None
 

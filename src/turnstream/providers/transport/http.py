@@ -156,6 +156,8 @@ class Stream:
     the request had been refused: within the same number of tries it is sent again.
     """
 
+    __slots__ = ("_answer", "_asked_at", "_attempts", "_model", "_names")
+
     def __init__(
         self,
         model: HttpModel,
@@ -167,16 +169,17 @@ class Stream:
         self._model = model
         self._names = names  # None where there are no tools to be called
         self._asked_at = asked.time
-        self._attempts = attempts.Attempts(model, asked, request, context)
+        # None once something was seen: what was asked may be long, and is asked no more.
+        self._attempts: attempts.Attempts | None = attempts.Attempts(model, asked, request, context)
         self._answer: AnyAnswer | None = None
-        self._seen = False
 
     async def __aenter__(self) -> Self:
         await self._model.client.__aenter__()
         if self._model.priced and not prices.is_loaded():  # while the vendor thinks
             asyncio.get_running_loop().run_in_executor(None, prices.find, self._model.name)
         try:
-            self._answer = await self._attempts.open()
+            if self._attempts is not None:
+                self._answer = await self._attempts.open()
         except BaseException as error:
             await self._model.client.__aexit__(None, None, None)
             if isinstance(error, errors.ProviderError):
@@ -207,11 +210,11 @@ class Stream:
         if answer is None:
             raise RuntimeError("enter the stream before you iterate it")
         try:
-            if not self._seen:
-                batch = self._complete(await self._begin(answer))
+            if self._attempts is not None:
+                batch = self._complete(await self._begin(answer, self._attempts))
                 if take is None or not batch or not take(batch):
                     return _some(batch)
-                return await self._next(take)
+                answer = self._answer or answer
             batch = await (answer.read() if take is None else answer.relay(take))
             return _some(self._complete(batch))
         except errors.ProviderError as error:
@@ -223,7 +226,7 @@ class Stream:
             _restore(batch, self._names)
         return prices.add_costs(self._model.name, batch, self._asked_at) if self._model.priced else batch
 
-    async def _begin(self, answer: AnyAnswer) -> list[events.ModelEvent]:
+    async def _begin(self, answer: AnyAnswer, tries: attempts.Attempts) -> list[events.ModelEvent]:
         """What was held, up to the first that can be seen, or the end; of the first try that says something."""
         while True:
             held: list[events.ModelEvent] = []
@@ -232,18 +235,18 @@ class Stream:
                 while batch := await answer.read():
                     held += batch
                     if not all(event.__class__ in events.UNSEEN for event in batch):
-                        self._seen = True
+                        self._attempts = None
                         return held
             except errors.ProviderError as error:
                 failure = error
             again = failures.blank() if failure is None and answer.blank else failure
-            if again is None or not await self._attempts.wait(again):
-                self._seen = True
+            if again is None or not await tries.wait(again):
+                self._attempts = None
                 if failure is not None:
                     answer.fail(failure)  # after what was held
                 return held or await answer.read()
             answer.leave()
-            answer = self._answer = await self._attempts.open()
+            answer = self._answer = await tries.open()
 
 
 def _some(batch: list[events.ModelEvent]) -> list[events.ModelEvent]:

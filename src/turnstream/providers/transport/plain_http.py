@@ -22,6 +22,7 @@ except ImportError:  # where it cannot be built, aiohttp does it all
 else:
     _AVAILABLE = True
 
+from turnstream import timers
 from turnstream.providers import base
 from turnstream.providers.transport import inflate, names
 
@@ -137,6 +138,8 @@ class Body:
 class Response:
     """``headers`` have lower-case names; of a repeated one the last is kept."""
 
+    __slots__ = ("_connection", "content", "headers", "status")
+
     def __init__(self, connection: Connection, status: int, headers: dict[str, str]) -> None:
         self.status = status
         self.headers = headers
@@ -154,6 +157,11 @@ class Response:
 class Connection(asyncio.Protocol):
     """One connection of a pool. Answers one request at a time."""
 
+    __slots__ = (
+        *("_arrived", "_body", "_head", "_head_size", "_headers", "_keep", "_origin", "_parser", "_pool", "_timer"),
+        *("_transport", "_until_close", "loop", "on_body"),
+    )
+
     def __init__(self, pool: Pool, origin: _Origin) -> None:
         self.loop = asyncio.get_running_loop()
         self._pool, self._origin = pool, origin
@@ -165,7 +173,7 @@ class Connection(asyncio.Protocol):
         self._head_size = 0
         self._until_close = False
         self._keep = False
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: timers.Timer | None = None
         self._arrived: list[bytes] = []
         self.on_body = self._arrived.append  # the parser's callback: no frame of ours for each HTTP chunk
 
@@ -180,7 +188,7 @@ class Connection(asyncio.Protocol):
         self._headers, self._head_size, self._keep = {}, 0, False
         self._head = self.loop.create_future()
         self._transport.write(request)
-        timer = self.loop.call_at(until, self._fail, TimeoutError())
+        timer = timers.call_at(self.loop, until, self._give_up)
         try:
             return await self._head
         except BaseException:
@@ -190,13 +198,13 @@ class Connection(asyncio.Protocol):
             timer.cancel()
 
     def release(self) -> None:
-        transport, body, self._body, self._head = self._transport, self._body, None, None
+        transport, body, self._body, self._head, self._parser = self._transport, self._body, None, None, None
         if transport is None or transport.is_closing():
             return
         if not self._keep or body is None or not body.at_eof() or self._pool.closed:
             transport.abort()
             return
-        self._timer = self.loop.call_later(self._pool.keep_alive, self.abort)
+        self._timer = timers.call_later(self.loop, self._pool.keep_alive, self.abort)
         self._pool.idle.setdefault(self._origin, []).append(self)
 
     def abort(self) -> None:
@@ -266,11 +274,14 @@ class Connection(asyncio.Protocol):
             self._body.wake()
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._transport = None
+        self._transport = self._parser = None  # the parser knows this object
         if self._timer is not None:
             self._timer.cancel()
         self._pool.forget(self._origin, self)
         self._fail(error or ConnectionResetError("the connection was closed before the end of the answer"))
+
+    def _give_up(self) -> None:
+        self._fail(TimeoutError())
 
     def _fail(self, error: BaseException) -> None:
         if self._head is not None and not self._head.done():

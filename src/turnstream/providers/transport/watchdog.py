@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from turnstream import timers
 from turnstream.providers import base
 from turnstream.providers.transport import connections
 
@@ -38,7 +39,7 @@ class Watchdog:
         self._end = 0.0  # 0 while no finish reason is known
         self._trusted = True
         self._deadline = started + timeouts.first_token
-        self._timer = self._loop.call_at(self._deadline, self._check)
+        self._timer = timers.call_at(self._loop, self._deadline, self._check)
 
     def begin(self) -> None:
         """An event has come."""
@@ -73,6 +74,6 @@ class Watchdog:
         if self._end and self._end < due:
             due = self._end
         if now < due:
-            self._timer = self._loop.call_at(due, self._check)
+            self._timer = timers.call_at(self._loop, due, self._check)
         else:
             self._content.set_exception(connections.silence_error(silence))
