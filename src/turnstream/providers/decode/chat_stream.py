@@ -62,7 +62,7 @@ class Decoder(frames.SseDecoder):
         # Reads in a row that did not begin with plain text.
         self._odd = 0 if type(self).take is Decoder.take else _MOST_ODD
         self._template: template.Template | None = None
-        self._lessons = _LESSONS
+        self._lessons = _LESSONS + 1
         self._between = False  # the last read ended with an event, and began with plain text
 
     def feed(self, piece: bytes) -> list[events.ModelEvent]:
@@ -73,17 +73,18 @@ class Decoder(frames.SseDecoder):
         out: list[events.ModelEvent] = []
         start, end = 0, piece.rfind(b"\n\n") + 2
         try:
-            for _ in range(_LESSONS + 1):  # read at their full price until the rest may be known by its template
+            for _ in range(_LESSONS + 2):  # read at their full price until the rest may be known by its template
                 first = piece.find(b"\n\n", start) + 2
                 if first >= end:
                     break
                 out += self._read(piece[start:first])
                 start = first
-                if self._between and self._template is not None:
-                    deltas = self._template.deltas(piece[start:end])
+                if self._between and (known := self._template) is not None:
+                    last = known.find_end(piece, start, end)  # what follows says something else: that it is the end
+                    deltas = known.deltas(piece[start:last])
                     if deltas is not None:
                         out += deltas
-                        start = end
+                        start = last
                         break
             if start < len(piece) or not piece:
                 out += self._read(piece[start:])
@@ -123,9 +124,12 @@ class Decoder(frames.SseDecoder):
         super().take_all(frames, out)
 
     def _learn(self, data: bytes, text: str) -> None:
-        """A stream whose chunks have something new each time soon teaches that there is nothing to learn."""
-        if text and self._lessons:
-            self._lessons -= 1
+        """From the second text on: many an answer has but one. A stream whose chunks have something new each time soon
+        teaches that there is nothing to learn."""
+        if not text or not self._lessons:
+            return
+        self._lessons -= 1
+        if self._lessons < _LESSONS:
             self._template = template.learn(data, text, chat_chunks.read_text) or self._template
 
     def take(self, event: Event, out: list[events.ModelEvent]) -> None:

@@ -42,6 +42,10 @@ class Template:
             return None
         return [events.TextDelta(text)] if text else []
 
+    def find_end(self, piece: bytes, start: int, end: int) -> int:
+        """Behind the last event there that ends as these do."""
+        return piece.rfind(self._behind, start, end) + len(self._behind)
+
     def text(self, data: bytes) -> str | None:
         """Of one event."""
         before, behind = self._before[len(b"data: ") :], self._behind[: -len(b"\n\n")]
