@@ -62,7 +62,7 @@ async def test_tokens_of_a_run_count_against_the_next_one() -> None:
         meter = (await door.admit(ANN, "helper", None)).meter
         assert meter is not None
         meter.count(150, 0.0, 0)
-        assert meter.spent() is None  # a rate ends nothing that goes on
+        assert meter.find_spent() is None  # a rate ends nothing that goes on
     with pytest.raises(errors.RateLimitError, match="Too many tokens in a minute"):
         await door.admit(ANN, "helper", None)
 
@@ -74,9 +74,9 @@ async def test_a_day_s_budget_ends_runs_and_refuses_the_next_until_midnight() ->
     assert meter is not None
     assert other is not None
     meter.count(99, 0.0, 0)
-    assert other.spent() is None
+    assert other.find_spent() is None
     meter.count(1, 0.0, 0)
-    assert other.spent() == "the budget of 100 tokens a day is used up"
+    assert other.find_spent() == "the budget of 100 tokens a day is used up"
     with pytest.raises(errors.BudgetSpentError, match="it renews at 2024-10-05T00:00:00Z") as caught:
         await door.admit(ANN, "helper", None)
     assert caught.value.retry_after == 3600
@@ -90,9 +90,9 @@ async def test_money_is_counted_in_parts_of_a_cent() -> None:
     assert meter is not None
     for _ in range(9):
         meter.count(1, 0.001, 0)
-    assert meter.spent() is None
+    assert meter.find_spent() is None
     meter.count(1, 0.001, 0)
-    assert meter.spent() == "the budget of 0.01 dollars a day is used up"
+    assert meter.find_spent() == "the budget of 0.01 dollars a day is used up"
 
 
 async def test_tool_calls_that_are_used_up_leave_answers_without_tools() -> None:
@@ -102,7 +102,7 @@ async def test_tool_calls_that_are_used_up_leave_answers_without_tools() -> None
     meter.count(0, 0.0, 2)
     assert meter.calls_left() == (1, "the budget of 3 tool calls a day is used up")
     meter.count(0, 0.0, 1)
-    assert meter.spent() is None
+    assert meter.find_spent() is None
     await door.admit(ANN, "helper", None)
 
 

@@ -55,7 +55,7 @@ class Spending:
         elif seconds is not None and now - self._began >= seconds:
             self.spent = f"the run's budget of {seconds:g} seconds is used up"
         elif self._meter is not None:
-            self.spent = self._meter.spent()
+            self.spent = self._meter.find_spent()
         return self.spent is not None
 
     def _count(self, meter: protocols.Meter, used: usage.Usage) -> None:

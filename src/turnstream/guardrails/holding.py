@@ -95,13 +95,13 @@ class Holding:
     def message(self) -> messages.AssistantMessage:
         """What was shown of the step."""
         parts: list[messages.AssistantPart] = []
-        if reasoning := self._shown_of(events.ReasoningDelta):
+        if reasoning := self._join_shown(events.ReasoningDelta):
             parts.append(messages.ReasoningPart(reasoning))
-        if text := self._shown_of(events.TextDelta) + self._shown_of(events.RefusalDelta):
+        if text := self._join_shown(events.TextDelta) + self._join_shown(events.RefusalDelta):
             parts.append(messages.TextPart(text))
         return messages.AssistantMessage(tuple(parts))
 
-    def _shown_of(self, kind: type[Delta]) -> str:
+    def _join_shown(self, kind: type[Delta]) -> str:
         return "".join(self._channels[kind].shown) if kind in self._channels else ""
 
     def _handle(self, event: events.RunEvent, shown: list[events.RunEvent]) -> None:

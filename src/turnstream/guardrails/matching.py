@@ -90,7 +90,7 @@ class Stream:
         try:
             return self._scan(text, ending=False)
         except texts.StoppedError as stopped:
-            raise stopped.showing("".join(before) + stopped.before) from None
+            raise stopped.with_before("".join(before) + stopped.before) from None
 
     def _scan(self, new: str, *, ending: bool) -> str:
         text = self._text + new.encode("utf-8", "surrogatepass") if new else self._text

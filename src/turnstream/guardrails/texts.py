@@ -17,7 +17,7 @@ class StoppedError(Exception):
         self.before = before
         self.reason = reason
 
-    def showing(self, before: str) -> StoppedError:
+    def with_before(self, before: str) -> StoppedError:
         return StoppedError(self.rule, before, self.reason)
 
 
@@ -53,7 +53,7 @@ class Chain:
             try:
                 text = stream.feed(text)
             except StoppedError as stopped:
-                raise stopped.showing(self._end(at + 1, stopped.before)) from None
+                raise stopped.with_before(self._end(at + 1, stopped.before)) from None
         return text
 
     def close(self) -> str:
@@ -62,7 +62,7 @@ class Chain:
             try:
                 text = (stream.feed(text) if text else "") + stream.close()
             except StoppedError as stopped:
-                raise stopped.showing(self._end(at + 1, stopped.before)) from None
+                raise stopped.with_before(self._end(at + 1, stopped.before)) from None
         return text
 
     def _end(self, start: int, text: str) -> str:

@@ -13,7 +13,7 @@ class Meter(Protocol):
         """So much more was used."""
         ...
 
-    def spent(self) -> str | None:
+    def find_spent(self) -> str | None:
         """What is used up, in words; None while the run may go on."""
         ...
 

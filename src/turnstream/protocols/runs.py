@@ -155,7 +155,7 @@ class Runs(Protocol):
         `QueueFullError`, `StoreError`."""
         ...
 
-    async def waiting(self, principal: str | None = None, limit: int = 1000) -> list[kept.RunState]:
+    async def find_waiting(self, principal: str | None = None, limit: int = 1000) -> list[kept.RunState]:
         """Runs that wait, the newest first; None: of all principals, for whoever may answer them."""
         ...
 

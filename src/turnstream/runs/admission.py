@@ -44,7 +44,7 @@ class Budget(Struct, frozen=True):
     lifetime: float
     renews_at: float | None = None
 
-    def spent(self) -> str:
+    def describe_spent(self) -> str:
         amount = f"{self.most:g} dollars" if self.kind == "cost" else f"{self.most:g} {self.kind.replace('_', ' ')}"
         return f"the budget of {amount} {self.whose} is used up"
 
@@ -62,19 +62,23 @@ class Meter:
         if tokens and (names := self._tokens()):
             self._ledger.charge(dict.fromkeys(names, tokens), WINDOW_LIFETIME)
 
-    def spent(self) -> str | None:
-        budget = self.spent_budget()
-        return None if budget is None else budget.spent()
+    def find_spent(self) -> str | None:
+        budget = self.find_spent_budget()
+        return None if budget is None else budget.describe_spent()
 
-    def spent_budget(self) -> Budget | None:
+    def find_spent_budget(self) -> Budget | None:
         """The first that is used up. Calls are not: a run may go on without any."""
-        return next((each for each in self._budgets if each.kind != "tool_calls" and self._left(each) <= 0), None)
+        return next((each for each in self._budgets if each.kind != "tool_calls" and self._count_left(each) <= 0), None)
 
     def calls_left(self) -> tuple[int, str] | None:
-        left = [(max(0, int(self._left(each))), each.spent()) for each in self._budgets if each.kind == "tool_calls"]
+        left = [
+            (max(0, int(self._count_left(each))), each.describe_spent())
+            for each in self._budgets
+            if each.kind == "tool_calls"
+        ]
         return min(left, default=None)
 
-    def _left(self, budget: Budget) -> float:
+    def _count_left(self, budget: Budget) -> float:
         used = self._ledger.total(budget.name)
         return budget.most - (used / MICRO if budget.kind == "cost" else used)
 
@@ -118,14 +122,14 @@ class Admission:
         rates: Sequence[limits.Rate] = ()
         try:
             if _has_rates(each) or _has_rates(self._server):
-                rates = await self._counted_rates().admit(principal.name, each)
+                rates = await self._load_rates().admit(principal.name, each)
             meter = await self.meter(principal, agent, thread)
         except errors.StoreError as error:
             log.warning("limits are not kept for now: %s", error.message)
             return _FREELY
         if meter is None:
             return Admitted(rates) if rates else _FREELY
-        if (budget := meter.spent_budget()) is not None:
+        if (budget := meter.find_spent_budget()) is not None:
             raise self._refusal(budget)
         return Admitted(rates, meter)
 
@@ -139,9 +143,7 @@ class Admission:
             return None
         await self._ledger.load([budget.name for budget in budgets])
         name = principal.name
-        return Meter(
-            self._ledger, budgets, lambda: self._counted_rates().token_counters(name, each) if has_tokens else ()
-        )
+        return Meter(self._ledger, budgets, lambda: self._load_rates().token_counters(name, each) if has_tokens else ())
 
     async def meter_for(self, new: protocols.NewRun) -> Meter | None:
         """For a kept run, whoever owns it. A store that does not answer stops nobody."""
@@ -175,14 +177,14 @@ class Admission:
         return _budgets(name, each, "for this thread", THREAD_LIFETIME, None)
 
     def _refusal(self, budget: Budget) -> errors.BudgetSpentError:
-        text = budget.spent()
+        text = budget.describe_spent()
         if budget.renews_at is None:
             return errors.BudgetSpentError(f"{text[0].upper()}{text[1:]}.", retry_after=None)
         renewed = datetime.fromtimestamp(budget.renews_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         seconds = max(1.0, budget.renews_at - self._clock())
         return errors.BudgetSpentError(f"{text[0].upper()}{text[1:]}; it renews at {renewed}.", retry_after=seconds)
 
-    def _counted_rates(self) -> Rates:
+    def _load_rates(self) -> Rates:
         """Loaded where there are limits for a minute: the library takes a while to import."""
         if self._rates is None:
             check()

@@ -163,7 +163,7 @@ class Keeper:
     async def _end_questions(self) -> None:
         """Nobody has answered in time: that is a no."""
         now = time.time()
-        for state in await self.runs.waiting():
+        for state in await self.runs.find_waiting():
             if isinstance(state.ending, events.RunWaiting) and (answered := rules.expire(state.ending, now)):
                 await self.runs.answer(state.principal, state.id, answered)
 
@@ -245,7 +245,7 @@ class Keeper:
             watching.close(run.outcome or _pause(run) or events.RunCancelled(run.usage))
         if claim.lost.is_set():
             raise protocols.FencedError(new.id)
-        last = _waiting(new, run, end) or (end or [events.RunCancelled(run.usage)])
+        last = _begin_wait(new, run, end) or (end or [events.RunCancelled(run.usage)])
         ended = isinstance(last[-1], log.Terminal)
         await pending.put(last, (*_new_messages(new, run), *run.messages) if ended else ())
 
@@ -293,7 +293,7 @@ def _new_messages(new: protocols.NewRun, run: agents.Run) -> Sequence[messages.M
     return run.request.messages[-len(new.said) :] if new.said else ()
 
 
-def _waiting(
+def _begin_wait(
     new: protocols.NewRun, run: agents.Run, end: Sequence[events.RunEvent]
 ) -> Sequence[events.LogEvent] | None:
     """The beginning of its wait for a word about its own calls; or, in place of its end, for the results of calls that

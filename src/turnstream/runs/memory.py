@@ -168,7 +168,7 @@ class Runs:
         at = next((at + 1 for at, each in enumerate(own) if each.id == before), 0)
         return own[at : at + limit]
 
-    async def waiting(self, principal: str | None = None, limit: int = 1000) -> list[protocols.RunState]:
+    async def find_waiting(self, principal: str | None = None, limit: int = 1000) -> list[protocols.RunState]:
         found = [kept.state for kept in reversed(self._kept.values()) if kept.status == "waiting"]
         return [each for each in found if principal in (None, each.principal)][:limit]
 
@@ -191,7 +191,7 @@ class Runs:
         if kept.owner is not None:
             kept.owner.cancelled.set()
         else:
-            end, said = rules.cancelled(kept.new, kept.log)
+            end, said = rules.make_cancellation(kept.new, kept.log)
             await self.append(kept, [end], said)
         return True
 

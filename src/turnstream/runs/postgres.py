@@ -213,7 +213,7 @@ class Runs:
             await self._insert(db, new)
             await store(db, Append(new, 1, uuid.uuid4(), batch))
 
-    async def waiting(self, principal: str | None = None, limit: int = 1000) -> list[protocols.RunState]:
+    async def find_waiting(self, principal: str | None = None, limit: int = 1000) -> list[protocols.RunState]:
         select = f"""select {threads.RUN_COLUMNS} from turnstream.run where status = 'waiting'
             and ($1::text is null or principal = $1) order by turnstream.run.created_at desc, id desc limit $2"""
         return [threads.run_state(row) for row in await self.database.fetch(select, principal, limit)]
@@ -341,7 +341,7 @@ class Runs:
         place in the log taken. The event comes before the run's status, as in every append: no two of them can wait
         for each other."""
         numbered = await read_log(db, new.id, 0)
-        end, said = rules.cancelled(new, numbered)
+        end, said = rules.make_cancellation(new, numbered)
         append = Append(new, 1 + (numbered[-1][0] if numbered else 0), uuid.uuid4(), [end], said)
         stored = await store(db, append)
         await db.execute(TELL, CHANNEL, f"log {new.id}")

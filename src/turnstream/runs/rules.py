@@ -120,7 +120,7 @@ def group(new: protocols.NewRun) -> str:
     return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def cancelled(
+def make_cancellation(
     new: protocols.NewRun, numbered: protocols.NumberedEvents
 ) -> tuple[events.RunCancelled, Sequence[messages.Message]]:
     """The end of a run that nobody executes, and what its thread gets."""

@@ -159,7 +159,7 @@ class Runs:
             if status == "running":
                 return []
             new, numbered = codec.decode_new_run(request), self._log.read(db, run_id)
-            end, said = rules.cancelled(new, numbered)
+            end, said = rules.make_cancellation(new, numbered)
             seq = 1 + (numbered[-1][0] if numbered else 0)
             self._log.store(db, appends.Append(new, seq, uuid.uuid4().hex, [end], said))
             return [(seq, end)]
@@ -201,7 +201,7 @@ class Runs:
         await self.database.call(job, durable=True)
         self.database.posted.set()
 
-    async def waiting(self, principal: str | None = None, limit: int = 1000) -> list[protocols.RunState]:
+    async def find_waiting(self, principal: str | None = None, limit: int = 1000) -> list[protocols.RunState]:
         if not self.database.is_open:  # nothing has been stored, and a question is no reason to make a file
             return []
         select = f"""select {threads.RUN_COLUMNS} from run where status = 'waiting'

@@ -33,13 +33,13 @@ class Watching:
         if not self._watchers:
             return give
 
-        def watched(batch: list[events.RunEvent]) -> bool:
+        def take(batch: list[events.RunEvent]) -> bool:
             if not give(batch):
                 return False
             self._feed(batch)
             return True
 
-        return watched
+        return take
 
     async def _show(self, batches: AsyncGenerator[list[events.RunEvent]]) -> AsyncGenerator[list[events.RunEvent]]:
         async for batch in batches:

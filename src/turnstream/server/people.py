@@ -116,7 +116,7 @@ class People:
         retracts: bool,
         one_chat: bool,
     ) -> Told | watch.Watch | None:
-        open_runs = await self.runs.waiting(principal.name)
+        open_runs = await self.runs.find_waiting(principal.name)
         own = [state for state in open_runs if state.agent == agent]
         codes = _shown_codes(request)
         for state in own:
@@ -150,7 +150,7 @@ class People:
 
     async def open_questions(self, principal: requests.Principal) -> list[Found]:
         """All that this principal may answer, the newest first."""
-        states = (*await self.runs.waiting(principal.name), *(await self._others(principal)))
+        states = (*await self.runs.find_waiting(principal.name), *(await self._others(principal)))
         return [found for state in states for found in questions(state) if may_answer(found, principal)]
 
     async def answer(self, found: Found, answer: asks.Answer, by: str) -> bool:
@@ -175,7 +175,7 @@ class People:
     async def _others(self, principal: requests.Principal) -> list[protocols.RunState]:
         if not principal.groups and not principal.scopes:
             return []
-        return [state for state in await self.runs.waiting() if state.principal != principal.name]
+        return [state for state in await self.runs.find_waiting() if state.principal != principal.name]
 
     async def _answer(
         self, given: Sequence[asks.Answer], principal: requests.Principal, agent: str, run_id: str, retracts: bool

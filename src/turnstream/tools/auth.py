@@ -49,7 +49,7 @@ class Auth(Protocol):
 
     async def credentials(self, client: HttpClient) -> Credentials: ...
 
-    def refused(self, used: Credentials) -> bool:
+    def discard(self, used: Credentials) -> bool:
         """The server did not accept ``used``. Whether there may be others."""
 
 
@@ -67,7 +67,7 @@ class Fixed:
     async def credentials(self, client: HttpClient) -> Credentials:
         return self.given
 
-    def refused(self, used: Credentials) -> bool:
+    def discard(self, used: Credentials) -> bool:
         return False
 
 
@@ -134,7 +134,7 @@ class ClientCredentials:
                 self._kept = await self._fetch(client)
             return bearer(self._kept[0]).given
 
-    def refused(self, used: Credentials) -> bool:
+    def discard(self, used: Credentials) -> bool:
         """Of many calls that are refused with one token, the first has a new one fetched, for all."""
         if self._kept is not None and used == bearer(self._kept[0]).given:
             self._kept = None

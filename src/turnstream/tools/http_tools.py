@@ -113,7 +113,7 @@ class HttpTools:
             request = operation.request(arguments, used, context.idempotency_key)
             request = await self._hooks.before(request, context)
             response = await self.client.send(request, may_be_cut=True, persistent=True, within=context.time_left())
-            if response.status != 401 or not left or not self._auth.refused(own):
+            if response.status != 401 or not left or not self._auth.discard(own):
                 break
         return response, own, added
 

@@ -265,14 +265,14 @@ def _error_of(reported: Any, body: Any = None) -> errors.ProviderError:
 
 
 def _raw_part(data: bytes, index: int | None, at: int) -> dict[str, Any]:
-    for candidate in _listed(msgspec.json.decode(data)["candidates"]):
+    for candidate in _as_list(msgspec.json.decode(data)["candidates"]):
         if (candidate.get("index") or 0) == (index or 0):
-            part = _listed(candidate["content"]["parts"])[at]
+            part = _as_list(candidate["content"]["parts"])[at]
             return part if isinstance(part, dict) else {}
     return {}
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 

@@ -65,12 +65,12 @@ class Connection:
     async def runs_tasks(self) -> bool:
         """Whether the server takes calls of tools as tasks."""
 
-        async def declared(client: Client) -> bool:
+        async def check(client: Client) -> bool:
             can = client.server_capabilities.tasks
             requests = None if can is None else can.requests
             return requests is not None and requests.tools is not None and requests.tools.call is not None
 
-        return await self.run(declared)
+        return await self.run(check)
 
     async def tools(self) -> dict[str, types.Tool]:
         """By the names that the model sees. What was listed before does while the server is down."""

@@ -28,7 +28,7 @@ def signing(auth: Auth, options: HttpOptions, forwarded: Iterable[str]) -> httpx
             ours = {name: value for name, value in used.headers.items() if name.lower() not in theirs}
             request.headers.update(ours)
             response = yield request
-            if response.status_code == 401 and ours and auth.refused(used):
+            if response.status_code == 401 and ours and auth.discard(used):
                 used = await credentials()
                 request.headers.update({name: value for name, value in used.headers.items() if name in ours})
                 yield request

@@ -60,7 +60,7 @@ def update(
     report = Report()
     with Writer(index) as writer:
         writer.use_encoding(encoding)
-        known = writer.known()
+        known = writer.read_known()
         found, unseen = _files(folder, report)
         for done, (path, status) in enumerate(found.items()):
             progress(done, len(found), path)
@@ -144,13 +144,13 @@ def _files(folder: Path, report: Report) -> tuple[Mapping[str, os.stat_result], 
     """
     unseen: list[str] = []
 
-    def failed(error: OSError) -> None:
+    def skip(error: OSError) -> None:
         path = f"{_relative(folder, Path(error.filename))}/"
         unseen.append(path)
         report.skipped[path] = f"it cannot be looked into: {error.strerror}"
 
     found: dict[str, os.stat_result] = {}
-    for file in _walk(folder, failed):
+    for file in _walk(folder, skip):
         path = _relative(folder, file)
         try:
             path.encode()

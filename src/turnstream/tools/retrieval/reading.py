@@ -109,7 +109,7 @@ class Reader:
 def by_words(connection: sqlite3.Connection, question: str, limit: int) -> list[Ranked]:
     """The best chunks by BM25, which have at least one of the question's telling words. Where these are few, those
     follow that have similar ones: compounds with a word in them, and other endings."""
-    asked = _telling(connection, words(question))
+    asked = _choose_telling(connection, words(question))
     found = _best(connection, asked, limit) if asked else []
     if asked and len(found) < min(_LITTLE, limit):
         known = {one.id for one in found}
@@ -145,7 +145,7 @@ def _parts(word: str) -> list[str]:
     return [stem] if plain == stem or len(plain) < _SHORTEST - 1 else [stem, plain]
 
 
-def _telling(connection: sqlite3.Connection, asked: Sequence[str]) -> Sequence[str]:
+def _choose_telling(connection: sqlite3.Connection, asked: Sequence[str]) -> Sequence[str]:
     """The words without those that a third of all chunks have, if there are others: they weigh little, and cost most of
     the time in a large index.
     """

@@ -81,7 +81,7 @@ class Writer:
     def set_meta(self, key: str, value: str) -> None:
         self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
-    def known(self) -> dict[str, Known]:
+    def read_known(self) -> dict[str, Known]:
         rows = self.connection.execute("SELECT path, mtime, size, read_at, hash, skipped FROM files")
         return {path: Known(Stamp(*stamp), skipped) for path, *stamp, skipped in rows}
 
