@@ -132,7 +132,7 @@ async def outcome(
     pool = plain_http.Pool(30)
     connection = plain_http.Connection(pool, plain_http._Origin(urlsplit("http://vendor")))
     connection.connection_made(cast("asyncio.BaseTransport", Wire()))
-    asking = asyncio.ensure_future(connection.ask(b"request", asyncio.get_running_loop().time() + 60))
+    asking = asyncio.ensure_future(connection.ask([b"request"], asyncio.get_running_loop().time() + 60))
     await asyncio.sleep(0)
     connection.data_received(HEAD)
     response = await asking
@@ -188,7 +188,7 @@ async def test_a_piece_is_taken_within_the_read_that_brought_it() -> None:
     pool = plain_http.Pool(30)
     connection = plain_http.Connection(pool, plain_http._Origin(urlsplit("http://vendor")))
     connection.connection_made(cast("asyncio.BaseTransport", Wire()))
-    asking = asyncio.ensure_future(connection.ask(b"request", asyncio.get_running_loop().time() + 60))
+    asking = asyncio.ensure_future(connection.ask([b"request"], asyncio.get_running_loop().time() + 60))
     await asyncio.sleep(0)
     connection.data_received(HEAD)
     response = await asking

@@ -141,9 +141,5 @@ def _begins_exchange(conversation: Sequence[messages.Message], at: int) -> bool:
 
 
 def call_ids(conversation: Iterable[messages.Message]) -> set[str]:
-    return {
-        call.id
-        for message in conversation
-        if isinstance(message, messages.AssistantMessage)
-        for call in message.tool_calls
-    }
+    answers = (message for message in conversation if type(message) is messages.AssistantMessage)
+    return {part.id for message in answers for part in message.parts if type(part) is messages.ToolCall}

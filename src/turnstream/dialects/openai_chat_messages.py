@@ -32,12 +32,19 @@ class _Reader:
         add, drawn = self.conversation.append, self._drawn
         for index, message in enumerate(given):
             role, content = message.role, message.content
-            if content is not None and type(content) is not str:
+            if content is not None and type(content) is not str and (content := _plain_text(content)) is None:
                 self._take(message, index)
             elif role == "user" and content is not None and not drawn.images:
                 add(messages.UserMessage(content, message.name))
-            elif role == "assistant" and not _is_unusual(message):
-                add(messages.AssistantMessage(_said(message, index), message.name))
+            elif role == "assistant" and not (
+                message.reasoning_content
+                or message.reasoning
+                or message.images
+                or message.audio
+                or message.function_call
+            ):
+                parts = _said(content or message.refusal, message.tool_calls, index)
+                add(messages.AssistantMessage(parts, message.name))
             elif role == "tool" and type(id := message.tool_call_id) is str and id:
                 add(messages.ToolMessage(id, content or "", message.name or ""))
             else:
@@ -131,6 +138,18 @@ class _OpenCalls:
             self._by_name.setdefault(name, deque()).append(self._count)
 
 
+def _plain_text(content: Any) -> str | None:
+    """The text of parts that are nothing else, None for anything else."""
+    if type(content) is not list:
+        return None
+    texts: list[str] = []
+    for part in content:
+        if type(part) is not api.Part or part.type != "text" or type(part.text) is not str:
+            return None
+        texts.append(part.text)
+    return "".join(texts)
+
+
 def _is_result(part: api.Part | str) -> bool:
     return isinstance(part, api.Part) and part.type == "tool_result"
 
@@ -163,19 +182,16 @@ def _as_parts(value: Any, role: str, path: str) -> str | list[api.Part | str]:
 _THOUGHTS = ("thinking", "think", "reasoning", "redacted_thinking")
 
 
-def _is_unusual(message: api.ChatMessage) -> bool:
-    """Whether there is more in an assistant's message than a text and calls."""
-    beside = message.images or message.function_call or message.audio
-    return bool(beside or message.reasoning_content or message.reasoning)
-
-
-def _said(message: api.ChatMessage, index: int) -> tuple[messages.AssistantPart, ...]:
-    """`_assistant`, of a message that is not unusual."""
-    text, calls = message.content or message.refusal, message.tool_calls
+def _said(
+    text: str | None, calls: Sequence[api.MessageToolCall] | None, index: int
+) -> tuple[messages.AssistantPart, ...]:
+    """A text and calls, as `_assistant` has them."""
     if not calls:
-        return (messages.TextPart(text),) if text else ()  # type: ignore[arg-type]  # a text
-    made = [_tool_call(call, index, number) for number, call in enumerate(calls)]
-    return (messages.TextPart(text), *made) if text else tuple(made)  # type: ignore[arg-type]
+        return (messages.TextPart(text),) if text else ()
+    made: list[messages.AssistantPart] = [messages.TextPart(text)] if text else []
+    for number, call in enumerate(calls):
+        made.append(_tool_call(call, index, number))
+    return tuple(made)
 
 
 def _assistant(message: api.ChatMessage, path: str, index: int) -> list[messages.AssistantPart]:

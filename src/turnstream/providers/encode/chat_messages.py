@@ -84,22 +84,27 @@ class _Writer:
     def write(self, history: Sequence[messages.Message]) -> None:
         """A tool message can only hold text, so images that tools gave follow their tool messages, as the user's."""
         add, quirks, loop = self.whole.append, self._quirks, _current_loop(history)
+        user, answer, result = messages.UserMessage, messages.AssistantMessage, messages.ToolMessage
         shown: list[dict[str, Any]] = []
         message: Any  # to ask for its type once costs less than to match it
         for at, message in enumerate(history):
             kind = type(message)
-            if shown and kind is not messages.ToolMessage:
+            if shown and kind is not result:
                 add(_Said("user", shown))
                 shown = []
-            if kind is messages.UserMessage:
-                content = message.content if type(message.content) is str else _content(message.content, quirks)
-                add(_Said("user", content, message.name or None))
-            elif kind is messages.AssistantMessage:
-                add(self._write_answer(message, in_loop=at >= loop))
-            elif kind is messages.SystemMessage:
+            if kind is user:
+                content = message.content
+                add(_Said("user", content if type(content) is str else _content(content, quirks), message.name or None))
+            elif kind is answer:
+                parts = message.parts
+                if len(parts) == 1 and type(parts[0]) is messages.TextPart and not message.name:
+                    add(_Said("assistant", parts[0].text))
+                else:
+                    add(self._write_answer(message, at >= loop))
+            elif kind is not result:
                 add(_Said(quirks.get("system_role", "system"), message.content))
-            elif type(message.content) is str and not message.is_error:
-                add(_Result("tool", message.tool_call_id, message.content))
+            elif type(content := message.content) is str and not message.is_error:
+                add(_Result("tool", message.tool_call_id, content))
             else:
                 message = translate.readable_result(message, partial(_result_part, quirks))
                 add(_result(message))
@@ -107,42 +112,32 @@ class _Writer:
         if shown:
             add(_Said("user", shown))
 
-    def _write_answer(self, message: messages.AssistantMessage, *, in_loop: bool) -> _Said | dict[str, Any]:
-        texts: list[str] = []
-        calls: list[_Call] = []
-        thinks = False
+    def _write_answer(self, message: messages.AssistantMessage, in_loop: bool) -> _Said | dict[str, Any]:
+        text, calls, thinks = "", None, False
         part: Any
         for part in message.parts:
             kind = type(part)
             if kind is messages.TextPart:
-                texts.append(part.text)
+                text = f"{text}{part.text}" if text else part.text
             elif kind is messages.ToolCall:
-                calls.append(self._write_call(part))
+                function = _Function(part.name, part.arguments or "{}")
+                self._functions.append(function)
+                call = _Call(part.id, "function", function, _extra_content(part.extra) if part.extra else None)
+                if calls is None:
+                    calls = [call]
+                else:
+                    calls.append(call)
             else:
                 thinks = True
         name = message.name or None if self._named else None
-        text = "".join(texts)
-        if not calls:
-            said = _Said("assistant", text, name)
-        else:
-            said = _Said("assistant", text or self._beside_calls, name, calls)
-            if self._signs_calls and calls[0].extra_content is None:
-                calls[0].extra_content = _UNSIGNED
+        said = _Said("assistant", text if text or not calls else self._beside_calls, name, calls)
+        if calls and self._signs_calls and calls[0].extra_content is None:
+            calls[0].extra_content = _UNSIGNED
         if not thinks:
             return said
         field = str(self._quirks.get("reasoning") or "")
         thoughts = chat_thinking.members(message, field, self._model, in_loop=in_loop)
         return _as_dict(said) | thoughts if thoughts else said
-
-    def _write_call(self, call: messages.ToolCall) -> _Call:
-        function = _Function(call.name, call.arguments or "{}")
-        self._functions.append(function)
-        if not call.extra:
-            return _Call(call.id, "function", function)
-        kept = {key: value for key, value in call.extra.items() if key not in _OTHERS}
-        if isinstance(inner := kept.pop("extra_content", None), dict):  # as clients got it from earlier versions
-            kept = {**inner, **kept}
-        return _Call(call.id, "function", function, kept or None)
 
     def mend_arguments(self) -> None:
         """Many a server parses the arguments of the history, and fails if they are not a JSON object."""
@@ -268,3 +263,10 @@ def _join(contents: list[Any]) -> Any:
     for one in contents[len(texts) :]:
         parts += [{"type": "text", "text": one}] if isinstance(one, str) else one or []
     return parts
+
+
+def _extra_content(extra: dict[str, Any]) -> dict[str, Any] | None:
+    kept = {key: value for key, value in extra.items() if key not in _OTHERS}
+    if isinstance(inner := kept.pop("extra_content", None), dict):  # as clients got it from earlier versions
+        kept = {**inner, **kept}
+    return kept or None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -30,6 +30,7 @@ _PLAIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~!$&'()
 _FIELD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [^\r\n\0]*")
 _IPV4 = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){3}")
 _LARGEST_HEAD = 64 * 1024
+_LARGE = 64 * 1024  # bytes of a body that is not copied behind its head
 _HIGH_WATER = 256 * 1024
 """Bytes that wait for their reader before the connection stops reading."""
 
@@ -177,9 +178,9 @@ class Connection(asyncio.Protocol):
         self._arrived: list[bytes] = []
         self.on_body = self._arrived.append  # the parser's callback: no frame of ours for each HTTP chunk
 
-    async def ask(self, request: bytes, until: float) -> Response:
-        """Send a request and wait for the head of its answer. Raises `TimeoutError` at ``until``, by the loop's
-        clock."""
+    async def ask(self, request: Sequence[bytes], until: float) -> Response:
+        """Send a request, in pieces, and wait for the head of its answer. Raises `TimeoutError` at ``until``, by the
+        loop's clock."""
         assert self._transport is not None
         if self._timer is not None:
             self._timer.cancel()
@@ -187,7 +188,7 @@ class Connection(asyncio.Protocol):
         self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True)
         self._headers, self._head_size, self._keep = {}, 0, False
         self._head = self.loop.create_future()
-        self._transport.write(request)
+        self._transport.writelines(request)
         timer = timers.call_at(self.loop, until, self._give_up)
         try:
             return await self._head
@@ -347,7 +348,8 @@ class Pool:
         """The answer's head. Raises `OSError`, and `TimeoutError` where it has not come within ``first_token``
         seconds."""
         origin, head, fields = _route(request.method, request.url, tuple(request.headers.items()))
-        message = b"%b%d%b%b" % (head, len(request.body), fields, request.body)
+        before = b"%b%d%b" % (head, len(request.body), fields)
+        message = (before + request.body,) if len(request.body) < _LARGE else (before, request.body)
         until = asyncio.get_running_loop().time() + timeouts.first_token
         while (waiting := self._waiting(origin)) is not None:
             try:
