@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -28,7 +28,7 @@ class Wire:
 
     closing = False
 
-    def write(self, data: bytes) -> None: ...
+    def writelines(self, pieces: Iterable[bytes]) -> None: ...
 
     def abort(self) -> None:
         self.closing = True
