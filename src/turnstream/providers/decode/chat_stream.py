@@ -56,7 +56,7 @@ class Decoder(frames.SseDecoder):
         self._finish: str | None = None
         self._usage: dict[str, Any] | None = None
         self._reasoning = chat_reasoning.Kept()
-        self._sources: set[str] = set()
+        self._sources: set[str] | None = None  # whose ids were told
         self._last_sources: tuple[bytes, bytes] = (b"", b"")
         self._settled = False
         # Reads in a row that did not begin with plain text.
@@ -293,9 +293,10 @@ class Decoder(frames.SseDecoder):
             raise failures.from_status(self.provider, None, groq["error"])
 
     def _add_sources(self, sources: list[toolspec.Source | None], out: list[events.ModelEvent]) -> None:
+        told = self._sources = set() if self._sources is None else self._sources
         for source in sources:
-            if source is not None and source.id not in self._sources:
-                self._sources.add(source.id)
+            if source is not None and source.id not in told:
+                told.add(source.id)
                 out.append(events.SourceFound(source))
 
     def document(self, body: bytes, out: list[events.ModelEvent]) -> None:

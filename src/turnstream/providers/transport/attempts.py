@@ -80,6 +80,7 @@ async def _send(model: HttpModel, request: base.HttpRequest) -> connections.Resp
         request = msgspec.structs.replace(request, headers={**request.headers, **trace})
     response = await connections.send(model.client, request, model.timeouts)
     if response.status < 300:
+        response.headers = {}  # they say nothing more, and an answer lives long
         return response
     error = model.provider.error(response.status, await connections.short_body(response))
     error.provider_status = response.status
