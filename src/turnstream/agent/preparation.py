@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from turnstream import messages, requests, stretches
+from turnstream import messages, offload, requests
 from turnstream.agent import history
 from turnstream.agent.deadline import Deadline
 
@@ -28,7 +28,7 @@ async def prepare_history(
 async def _prepare(
     instructions: str, conversation: Sequence[messages.Message], limit: int | None, deadline: Deadline
 ) -> tuple[messages.Message, ...]:
-    if len(conversation) < stretches.MANY:
+    if len(conversation) < offload.MANY:
         return history.prepare(instructions, conversation, limit)
     with deadline:
-        return await stretches.run(history.prepare, instructions, conversation, limit)
+        return await offload.run(history.prepare, instructions, conversation, limit)

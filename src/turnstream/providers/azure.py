@@ -20,7 +20,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import msgspec
 
 from turnstream import errors, requests
-from turnstream.providers import base, detour
+from turnstream.providers import base, responses_first
 from turnstream.providers.access import federation
 from turnstream.providers.decode import chat_stream, failures
 from turnstream.providers.encode import chat_body, history, model_rules
@@ -95,7 +95,7 @@ def request(settings: base.Settings, model_request: requests.ModelRequest) -> ba
 
     head, found, query = url.partition("/openai/v1/chat/completions")
     if found and model_rules.needs_responses(settings.model, settings.options, model_request):
-        return detour.to_responses(settings, model_request, f"{head}/openai/v1/responses{query}", chat)
+        return responses_first.request(settings, model_request, f"{head}/openai/v1/responses{query}", chat)
     return chat(model_request)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from functools import partial
 
 from turnstream import requests
-from turnstream.providers import base, detour
+from turnstream.providers import base, responses_first
 from turnstream.providers.decode import chat_stream
 from turnstream.providers.encode import chat_body, model_rules
 
@@ -32,7 +32,7 @@ def request(settings: base.Settings, model_request: requests.ModelRequest) -> ba
 
     refused = model_rules.needs_responses(settings.model, settings.options, model_request)
     if refused and settings.quirks.get("responses"):
-        return detour.to_responses(settings, model_request, f"{settings.base_url}/responses", chat)
+        return responses_first.request(settings, model_request, f"{settings.base_url}/responses", chat)
     return chat(model_request)
 
 

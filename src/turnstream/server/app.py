@@ -68,7 +68,7 @@ from turnstream.server.middleware.origin import Origin
 from turnstream.server.middleware.permissions import Permissions
 from turnstream.server.middleware.request_id import RequestId
 from turnstream.server.middleware.spelling import Spelling
-from turnstream.server.people import People
+from turnstream.server.questions import Questions
 from turnstream.server.state import State
 from turnstream.service import ServerSettings, Service
 
@@ -185,7 +185,7 @@ class Application:
         admission = Admission(self._store.counters, settings.limits)
         keeps = self._store.runs is not None
         kept = KeptRuns(self._keeper, self._conversations, self._exchanges, keeps=keeps, pushes=self._store.pushes)
-        asked = People(self._keeper, service.agents)
+        asked = Questions(self._keeper, service.agents)
         directory = identities.directory(settings, service.folder, self._end_runs_of)
         api = self._api(service, kept, asked, table, refuse)
         dialects = Dialects(service, state, admission, self._conversations, kept, asked, refuse)
@@ -237,7 +237,7 @@ class Application:
         insight.measure(self._versions.current.service, self._state, metrics)
 
     def _api(
-        self, service: Service, kept: KeptRuns, asked: People, table: routes.Routes, refuse: refusals.Refusals
+        self, service: Service, kept: KeptRuns, asked: Questions, table: routes.Routes, refuse: refusals.Refusals
     ) -> ASGIApp:
         async def http_error(request: Request, error: Exception) -> Response:
             """What routing refuses: 404, 405."""

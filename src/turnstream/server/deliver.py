@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from turnstream import events, timers
 from turnstream.dialects import base
 from turnstream.runs import supervisor, watch
-from turnstream.server import conversations, delivery, direct, people, refusals, replies, scopes
+from turnstream.server import conversations, delivery, direct, questions, refusals, replies, scopes
 from turnstream.service import ServerSettings
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
 _RAW_STREAM_HEADERS = _raw(STREAM_HEADERS)
 
 # A run in the hands of its response, or a kept one that is only watched.
-Followed: TypeAlias = supervisor.Handle | watch.Watch | people.Told
+Followed: TypeAlias = supervisor.Handle | watch.Watch | questions.Told
 
 
 class Client(NamedTuple):

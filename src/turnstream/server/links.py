@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 
 from turnstream import protocols
 from turnstream.dialects import asking
-from turnstream.server import people
+from turnstream.server import questions
 
 PATH = "/approve"
 LIFETIME = 604_800.0  # seconds, of a link to a question that can always be answered
@@ -37,7 +37,7 @@ class Links:
         self._runs = runs
         self._secret = b""
 
-    async def make(self, found: people.Found, base_url: str, principal: str) -> str:
+    async def make(self, found: questions.Found, base_url: str, principal: str) -> str:
         """For a question that ``principal`` may answer: the answer is theirs. The link ends with the question."""
         until = int(found.ask.expires_at or time.time() + LIFETIME)
         signature = await self._sign(found.state.id, found.ask.code, principal, until)
@@ -58,7 +58,7 @@ class Links:
         return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
-def page(found: people.Found) -> str:
+def page(found: questions.Found) -> str:
     """The question, and a form that answers it."""
     ask, call = found.ask, found.call
     parts = [f"<p>{_escape(ask.text)}</p>"] if ask.text else []
@@ -71,7 +71,7 @@ def page(found: people.Found) -> str:
         field = '<p><label>Answer<br><textarea name="text" rows="3" cols="60"></textarea></label></p>'
         return _document(title, "".join(parts) + _form(field, "answer", "Answer"))
     if ask.kind == "review":
-        if held := people.held_text(found):
+        if held := questions.held_text(found):
             parts.append(f"<pre>{_escape(held)}</pre>")
         return _document("A guardrail asks", "".join(parts) + _form("", "approve", "Approve"))
     title = f"May {_escape(call.name)} be called?"

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from turnstream import errors, events, protocols, redaction, requests, stretches, text
+from turnstream import errors, events, offload, protocols, redaction, requests, text
 from turnstream.providers import base, prices
 from turnstream.providers.decode import failures
 from turnstream.providers.encode import history
@@ -76,7 +76,7 @@ class HttpModel:
     def stream(
         self, request: requests.ModelRequest, context: requests.RunContext | None = None
     ) -> AbstractAsyncContextManager[Stream]:
-        if len(request.messages) >= stretches.MANY:
+        if len(request.messages) >= offload.MANY:
             return self._stream_long(request, context)
         return self._stream(self._encode(request), request, context)
 
@@ -84,7 +84,7 @@ class HttpModel:
     async def _stream_long(
         self, request: requests.ModelRequest, context: requests.RunContext | None
     ) -> AsyncIterator[Stream]:
-        encoded = await stretches.run(self._encode, request)
+        encoded = await offload.run(self._encode, request)
         async with self._stream(encoded, request, context) as stream:
             yield stream
 

@@ -12,22 +12,22 @@ from starlette.responses import HTMLResponse, Response
 from turnstream import asks, errors
 from turnstream.api import runs as api_bodies
 from turnstream.dialects import asking, body as bodies
-from turnstream.server import links, people, proxies, refusals, scopes
+from turnstream.server import links, proxies, questions, refusals, scopes
 from turnstream.server.endpoints import routing
 from turnstream.service import ServerSettings
 
 
-def add(api: routing.Api, asked: people.People, settings: ServerSettings, refuse: refusals.Refusals) -> None:
+def add(api: routing.Api, asked: questions.Questions, settings: ServerSettings, refuse: refusals.Refusals) -> None:
     routing.add(api, refuse, "approvals", _Approvals(asked, settings))
 
 
 class _Approvals:
     """Each finds the questions that its caller may answer."""
 
-    def __init__(self, asked: people.People, settings: ServerSettings) -> None:
+    def __init__(self, asked: questions.Questions, settings: ServerSettings) -> None:
         self._asked, self._settings, self._links = asked, settings, links.Links(asked.runs)
 
-    async def _show_linked(self, request: Request, found: people.Found) -> dict[str, Any]:
+    async def _show_linked(self, request: Request, found: questions.Found) -> dict[str, Any]:
         base_url = proxies.base_url(request.scope, self._settings)
         return {**show(found), "link": await self._links.make(found, base_url, scopes.principal(request.scope).name)}
 
@@ -51,7 +51,7 @@ class _Approvals:
             raise no_question(found.ask.code)
         return routing.respond(request, {"code": found.ask.code, "object": "approval", "answered": True})
 
-    async def _open_link(self, request: Request) -> people.Found | None:
+    async def _open_link(self, request: Request) -> questions.Found | None:
         """The question that the link is for, if it is good and the question open."""
         query, code = request.query_params, request.path_params["code"]
         given = [query.get(name, "") for name in ("run", "by", "until", "signature")]
@@ -96,7 +96,7 @@ def _page(request: Request, text: str, status: int = 200) -> Response:
     return HTMLResponse(text, status, {**scopes.ids(request.scope), **links.HEADERS})
 
 
-async def find(asked: people.People, request: Request) -> people.Found:
+async def find(asked: questions.Questions, request: Request) -> questions.Found:
     code = request.path_params["code"]
     found = await asked.find(code, scopes.principal(request.scope))
     if found is None:
@@ -115,7 +115,7 @@ def read(given: api_bodies.Answer) -> asks.Answer:
     return asks.Answer(given.code.strip().upper(), action, value, given.text, given.reason)  # type: ignore[arg-type]
 
 
-def show(found: people.Found) -> dict[str, Any]:
+def show(found: questions.Found) -> dict[str, Any]:
     state, ask, call = found
     return {
         "object": "approval",
@@ -125,5 +125,5 @@ def show(found: people.Found) -> dict[str, Any]:
         "principal": state.principal,
         "created_at": state.created_at,
         **asking.detail(ask, call),
-        **({} if (held := people.held_text(found)) is None else {"held": held}),
+        **({} if (held := questions.held_text(found)) is None else {"held": held}),
     }

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from turnstream import agent as agents, errors, events, protocols, requests, stretches
+from turnstream import agent as agents, errors, events, offload, protocols, requests
 from turnstream.dialects import CHATS, RETRACTING, base, native, rate_limits
 from turnstream.runs import admission, places, supervisor
 from turnstream.server import (
@@ -20,7 +20,7 @@ from turnstream.server import (
     deliver,
     idempotency,
     kept,
-    people,
+    questions,
     refusals,
     replies,
     request,
@@ -41,11 +41,11 @@ class Dialects:
         admission: admission.Admission,
         conversations: conversations.Conversations,
         kept_runs: kept.KeptRuns,
-        people: people.People,
+        questions: questions.Questions,
         refuse: refusals.Refusals,
     ) -> None:
         self._service, self._kept, self._kept_runs, self._refuse = service, conversations, kept_runs, refuse
-        self._people, self._keys = people, idempotency.Keys()
+        self._questions, self._keys = questions, idempotency.Keys()
         self._runs, self._bodies, self._places, self._admission = state.runs, state.bodies, state.places, admission
         self._began = time.time()
         self._descriptions = {name: agent.description for name, agent in service.agents.items()}
@@ -89,10 +89,10 @@ class Dialects:
 
     async def _decode(self, match: routes.Match, incoming: base.ClientRequest) -> base.Exchange | base.Reply | Response:
         principal = incoming.principal
-        if len(incoming.body) < stretches.LARGE:
+        if len(incoming.body) < offload.LARGE:
             decoded = match.dialect.decode(incoming)
         else:
-            decoded = await stretches.run(match.dialect.decode, incoming)
+            decoded = await offload.run(match.dialect.decode, incoming)
         if isinstance(decoded, base.Lookup):
             name, _ = self._agent(decoded.agent, principal)
             found = await self._kept.find(decoded, principal.name, name, match.dialect.name)
@@ -158,8 +158,8 @@ class Dialects:
         if admitted.rates:
             scopes.set_rate_headers(scope, rate_limits.headers(dialect, admitted.rates, incoming.time))
         client = deliver.Client(scope, receive, scopes.outgoing(scope), self._refuse, self._service.settings)
-        if self._people.concerns(exchange.request, name):
-            told = await self._people.take(
+        if self._questions.concerns(exchange.request, name):
+            told = await self._questions.take(
                 exchange.request,
                 principal,
                 name,
@@ -195,7 +195,7 @@ class Dialects:
         batch: Sequence[events.LogEvent],
     ) -> None:
         """A run begins to wait: from now on it is the store's."""
-        self._people.has_asked(asked.agent)
+        self._questions.has_asked(asked.agent)
         await self._kept_runs.keep(asked, turn, wanted, batch)
 
     async def _place(self, principal: requests.Principal, receive: Receive) -> places.Place:

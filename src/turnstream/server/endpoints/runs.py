@@ -9,7 +9,7 @@ from turnstream import errors, protocols
 from turnstream.api import runs as api_bodies
 from turnstream.dialects import body as bodies, native, resume
 from turnstream.runs import supervisor
-from turnstream.server import answers, deliver, kept, people, refusals, scopes
+from turnstream.server import answers, deliver, kept, questions, refusals, scopes
 from turnstream.server.endpoints import approvals, routing
 from turnstream.service import ServerSettings
 
@@ -18,7 +18,7 @@ def add(
     api: routing.Api,
     live: supervisor.Supervisor,
     store: kept.KeptRuns,
-    asked: people.People,
+    asked: questions.Questions,
     settings: ServerSettings,
     refuse: refusals.Refusals,
 ) -> None:
@@ -32,7 +32,7 @@ class _Runs:
         self,
         live: supervisor.Supervisor,
         store: kept.KeptRuns,
-        asked: people.People,
+        asked: questions.Questions,
         settings: ServerSettings,
         refuse: refusals.Refusals,
     ) -> None:

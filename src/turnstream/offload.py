@@ -17,7 +17,7 @@ T = TypeVar("T")
 MANY = 500  # messages: what is to be done with fewer takes about a millisecond
 LARGE = 128 * 1024  # bytes of a body
 
-_THREAD = ThreadPoolExecutor(1, "turnstream-stretches")
+_THREAD = ThreadPoolExecutor(1, "turnstream-offload")
 
 
 async def run(work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:

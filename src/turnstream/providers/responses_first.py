@@ -18,7 +18,7 @@ from turnstream.providers.encode import responses_body, translate
 _NOTE = "reasoning_effort is sent as none: this model refuses tools with it, and the server has no /responses."
 
 
-def to_responses(
+def request(
     settings: base.Settings,
     asked: requests.ModelRequest,
     url: str,

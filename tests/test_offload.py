@@ -9,16 +9,16 @@ from msgspec.structs import replace
 
 from tests.agent.scripted import Scripted, says
 from tests.server.serving import CHAT, serving
-from turnstream import Agent, RequestError, UserMessage, stretches
+from turnstream import Agent, RequestError, UserMessage, offload
 from turnstream.events import AssistantMessage, ModelRequest, TextPart
 from turnstream.providers import base, openai
 from turnstream.providers.transport.http import HttpModel
 
 
 async def test_work_is_done_in_another_thread_and_its_errors_are_raised_here() -> None:
-    assert await stretches.run(threading.get_ident) != threading.get_ident()
+    assert await offload.run(threading.get_ident) != threading.get_ident()
     with pytest.raises(RequestError, match="no"):
-        await stretches.run(fail)
+        await offload.run(fail)
 
 
 def fail() -> None:
@@ -26,7 +26,7 @@ def fail() -> None:
 
 
 async def test_a_long_history_reaches_the_model_whole() -> None:
-    said = [(role, f"{role} {n} {'x' * 200}") for n in range(stretches.MANY) for role in ("user", "assistant")]
+    said = [(role, f"{role} {n} {'x' * 200}") for n in range(offload.MANY) for role in ("user", "assistant")]
     model = Scripted(says("ok"))
     async with serving(Agent(model)) as served:
         body = {"messages": [{"role": role, "content": text} for role, text in said]}
@@ -37,7 +37,7 @@ async def test_a_long_history_reaches_the_model_whole() -> None:
     ]
 
 
-@pytest.mark.parametrize(("count", "aside"), [(1, False), (stretches.MANY, True)])
+@pytest.mark.parametrize(("count", "aside"), [(1, False), (offload.MANY, True)])
 async def test_only_long_histories_are_encoded_aside(count: int, aside: bool) -> None:
     threads: list[int] = []
 

@@ -62,7 +62,7 @@ class Found(NamedTuple):
     call: messages.ToolCall
 
 
-class People:
+class Questions:
     """``agents`` are those that are served. ``keeper`` has the runs that wait."""
 
     def __init__(self, keeper: keeper.Keeper, agents: Mapping[str, agents.Agent]) -> None:
@@ -137,7 +137,7 @@ class People:
         mine = [state for state in states if state.principal == principal.name]
         others = [state for state in states if state.principal != principal.name]
         for state in (*mine, *(others if principal.groups or principal.scopes else [])):
-            for found in questions(state):
+            for found in list_open(state):
                 if found.ask.code == wanted and may_answer(found, principal):
                     return found
         return None
@@ -145,13 +145,13 @@ class People:
     async def find_in(self, run_id: str, code: str) -> Found | None:
         """The open question of that run, for whoever has a right to it by other means."""
         states = await self.runs.find_asking(code)
-        found = [each for state in states if state.id == run_id for each in questions(state)]
+        found = [each for state in states if state.id == run_id for each in list_open(state)]
         return next((each for each in found if each.ask.code == code), None)
 
     async def open_questions(self, principal: requests.Principal) -> list[Found]:
         """All that this principal may answer, the newest first."""
         states = (*await self.runs.find_waiting(principal.name), *(await self._others(principal)))
-        return [found for state in states for found in questions(state) if may_answer(found, principal)]
+        return [found for state in states for found in list_open(state) if may_answer(found, principal)]
 
     async def answer(self, found: Found, answer: asks.Answer, by: str) -> bool:
         """False if somebody else was faster. Raises `RequestError` for an answer that does not fit the question."""
@@ -160,7 +160,7 @@ class People:
 
     def check(self, state: protocols.RunState, answered: events.RunAnswered, principal: requests.Principal) -> None:
         """Raises `RequestError` for answers to questions that are not this principal's to answer, or no longer."""
-        open_now = {found.ask.tool_call_id: found for found in questions(state)}
+        open_now = {found.ask.tool_call_id: found for found in list_open(state)}
         asked = () if not isinstance(state.ending, events.RunWaiting) else state.ending.asks
         given = [*(each.tool_call_id for each in answered.results), *(each.tool_call_id for each in answered.decisions)]
         for ask in asked:
@@ -227,7 +227,7 @@ class People:
         return [events.RunStarted(run_id, state.agent, state.thread), *told, state.ending]
 
 
-def questions(state: protocols.RunState) -> list[Found]:
+def list_open(state: protocols.RunState) -> list[Found]:
     """Those of a run that can be answered now."""
     if state.status != "waiting" or not isinstance(state.ending, events.RunWaiting):
         return []
@@ -261,7 +261,7 @@ def held_text(found: Found) -> str | None:
 
 
 def _codes(state: protocols.RunState) -> set[str]:
-    return {found.ask.code for found in questions(state)}
+    return {found.ask.code for found in list_open(state)}
 
 
 def _last_text(request: requests.RunRequest) -> str:
@@ -308,6 +308,3 @@ def _say(text: str, run_id: str, agent: str) -> list[events.RunEvent]:
 
 def _unknown(code: str) -> str:
     return f"There is no open question {asking.printable(code[:20])} that you could answer. Nothing was done."
-
-
-__all__ = ["Found", "People", "Told", "may_answer", "questions"]
