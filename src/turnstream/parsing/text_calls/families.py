@@ -120,7 +120,21 @@ def auto(rows: Iterable[Format]) -> Format:
 
 
 _WEAK = frozenset(
-    {"{", "[", "\n{", "\n[", "\n<", "[{'", "```", "```json", "Action:", "\nAction:", "<user>", "<co:", "</co:"}
+    {
+        "{",
+        "[",
+        "\n{",
+        "\n[",
+        "\n<",
+        "[{'",
+        "```",
+        *prose.MARKED_FENCES,
+        "Action:",
+        "\nAction:",
+        "<user>",
+        "<co:",
+        "</co:",
+    }
 )
 _PROSE = frozenset({"Here is my thought process:", "Here are my reasoning steps:\n", "<|channel>"})
 
@@ -186,7 +200,7 @@ def _start(parse: Parse, marker: str) -> Parsing[None]:
     yield from {"{": starts.bare_json, "[": starts.any_list, "<": starts.element}[char](parse, "")
 
 
-_TOOL_CALL = Region(("</tool_call>",), tags=tags.QWEN, pairs=tags.GLM)
+_TOOL_CALL = Region(("</tool_call>",), tags=tags.QWEN, pairs=tags.GLM, called=True)
 _TELECHAT = Region(("</tool_call>",), pairs=tags.TELECHAT)
 _DECIDES = re.compile(r"<(?:param_key|arg_key|function)|</|[{\[\n>]|\S\s")
 
@@ -225,7 +239,7 @@ _SHARED: Mapping[str, Engine] = {
     "\n{": _if_tools_are_known(starts.bare_json),
     "\n[": _if_tools_are_known(starts.any_list),
     "\n<": _if_tools_are_known(starts.element),
-    "```json": _if_tools_are_known(prose.fence),
+    **{marker: _if_tools_are_known(prose.fence) for marker in prose.MARKED_FENCES},
     "```": _if_tools_are_known(prose.fence),
 }
 

@@ -45,8 +45,8 @@ from turnstream.parsing.text_calls.starts import (
 TOOL_CALL = "<tool_call>"
 CLOSES = ("</tool_call>", "</TOOL_CALL>")
 HUNYUAN = Region(("</tool_calls>",), pairs=tags.HUNYUAN, inner=("<tool_call>", "</tool_call>"))
-HERMES = Region(("</tool_call>",), tags=tags.QWEN)
-XML = Region(("</tool_call>",), tags=tags.QWEN)
+HERMES = Region(("</tool_call>",), tags=tags.QWEN, called=True)
+XML = Region(("</tool_call>",), tags=tags.QWEN, called=True)
 BARE_XML = Region((), json=None, tags=tags.QWEN)
 IQUEST: dict[str, Engine] = {
     "<iquest_tool_call>": Region(("</iquest_tool_call>",), json=None, pairs=tags.IQUEST),
@@ -88,7 +88,7 @@ ANTHROPIC: dict[str, Engine] = {
     **_all(tags.ANTHROPIC.wraps[2:4], INVOKES),
     **_all(tags.ANTHROPIC.call, Region((), json=None, tags=tags.ANTHROPIC_BARE)),
 }
-FENCED: dict[str, Engine] = {"```json": prose.fence, "```": prose.fence}
+FENCED: dict[str, Engine] = dict.fromkeys((*prose.MARKED_FENCES, "```"), prose.fence)
 BRACKETS: dict[str, Engine] = {"[TOOL_CALL]": Region(("[/TOOL_CALL]",))}
 STRAY: dict[str, Engine] = {
     "<function_call>": elements.Element("</function_call>", json=True),
@@ -188,7 +188,11 @@ _ROWS = (
         closes=("</tool_call>", "```"),
     ),
     Format("sarashina", {"<|tool_calls|>": Region((), json=PYTHON_OBJECT), "[{'": python_object}, start=python_object),
-    Format("phi4_mini", {"functools[": functools, "functools [": functools}),
+    Format(
+        "phi4_mini",
+        {"functools[": functools, "functools [": functools, "<|tool_call|>": FREE},
+        closes=("<|/tool_call|>",),
+    ),
     Format("firefunction_v2", {"functools[": functools, "functools [": functools}),
     Format("gigachat3", {"<|message_sep|>": engines.gigachat, "<|function_call|>": FREE}, noise=("</s>",)),
     _MISTRAL,
@@ -270,7 +274,10 @@ _ROWS = (
     ),
     # Python.
     Format(
-        "pythonic", {"<|python_start|>": PYTHON, "[": python_offered}, start=python_list, closes=("<|python_end|>",)
+        "pythonic",
+        {"<|python_start|>": PYTHON, "[": python_offered, "```tool_code": prose.fence},
+        start=python_list,
+        closes=("<|python_end|>",),
     ),
     Format(
         "llama4_pythonic",
@@ -325,6 +332,11 @@ _ROWS = (
         root=Messages(
             atem_route, invokes_body(tags.ATEM), ("<|eom|>",), over=("<|eot|>",), opens=("<atem:function_calls>",)
         ),
+    ),
+    Format(
+        "harmony_plain",
+        dict.fromkeys(("assistantcommentary to=functions.", "commentary to=functions."), prose.recipient),
+        noise=("<|call|>",),
     ),
     Format("kimi_k3", root=xtml.read),
     Format("plain_text", thinks=()),

@@ -28,7 +28,7 @@ _NOT_SPACE = re.compile(r"\S")
 _NOT_BETWEEN = re.compile(r"[^\s,;}]")
 _SECOND = re.compile(r"(?<=\[)\s*\S")
 _LIKE_ARGUMENTS = re.compile(r"(?:\w+_)?(?:arg(?:ument)?s?|param(?:eter)?s?|inputs?|kwargs)", re.IGNORECASE)
-_FIRST_KEY = re.compile(r"""\{\s*(?:"([^"\\]{0,80})"|'([^'\\]{0,80})'|([\w.\-]+)\s*[:=]|[^"'\w\s])""")
+FIRST_KEY = re.compile(r"""\{\s*(?:"([^"\\]{0,80})"|'([^'\\]{0,80})'|([\w.\-]+)\s*[:=]|[^"'\w\s])""")
 _SCHEMAS = frozenset(("type", "properties", "required", "$schema", "$defs", "additionalProperties"))
 
 
@@ -36,8 +36,8 @@ _SCHEMAS = frozenset(("type", "properties", "required", "$schema", "$defs", "add
 class Shape:
     """Which members of the object hold the tool's name and its arguments. ``others`` may come before them."""
 
-    name: tuple[str, ...] = ("name", "tool_name", "function", "function_name", "tool")
-    arguments: tuple[str, ...] = ("arguments", "parameters", "args", "params", "input", "kwargs")
+    name: tuple[str, ...] = ("name", "tool_name", "function", "function_name", "tool", "action")
+    arguments: tuple[str, ...] = ("arguments", "parameters", "args", "params", "input", "kwargs", "action_input")
     others: tuple[str, ...] = ("type", "id", "tool_call_id", "index", "call_id")
     style: values.Style = values.JSON
     keyed: bool = False
@@ -106,7 +106,11 @@ class _Object:
             self._set_name(key)
             yield from self._arguments(key, char)
         elif key in shape.name and self.name is None and char in "\"'":
-            self._set_name((yield from values.string(reader, shape.style, self.ends)))
+            said = yield from values.string(reader, shape.style, self.ends)
+            if key == "action" and not self.parse.tools.offers(said.strip()):  # the word means much else
+                self._pass(key, strict.dumps(said))
+            else:
+                self._set_name(said)
         elif key == "function" and char == "{":
             reader.pos += 1
             yield from self.read()
@@ -117,13 +121,18 @@ class _Object:
             yield from values.value(reader, parts.append, shape.style, ends=self.ends)
             self.others[key] = "".join(parts)
 
+    def _pass(self, key: str, value: str) -> None:
+        if self.weak and self.name is None:
+            raise NotACallError
+        self.others[key] = value
+
     def _is_like_arguments(self, key: str) -> bool:
         """Whether the object is the arguments under an unusual key."""
         declared = self.name is not None and self.parse.tools.declares(self.name, key)
         return not declared and _LIKE_ARGUMENTS.fullmatch(key) is not None
 
     def _set_name(self, name: str) -> None:
-        name = name.strip()
+        name = self.parse.tools.find(name.strip())
         if self.weak and not self.parse.tools.offers(name):
             raise NotACallError
         if not name:
@@ -162,8 +171,8 @@ class _Object:
     def _look_ahead(self) -> Parsing[None]:
         """Whether an unmarked object of arguments can be one, as far as its first key tells. May begin the call."""
         tools = self.parse.tools
-        head = yield from self.parse.reader.ahead(_FIRST_KEY)
-        found = _FIRST_KEY.search(head)
+        head = yield from self.parse.reader.ahead(FIRST_KEY)
+        found = FIRST_KEY.search(head)
         key = (found[1] or found[2] or found[3] or "") if found else ""
         if self.name is None:
             if key and not tools.anybody_declares(key):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from turnstream.parsing.text_calls import json_calls, recovery, strict
+from turnstream.parsing.text_calls import json_calls, python_calls, recovery, strict, wrappers
 from turnstream.parsing.text_calls.reader import Parsing, stops
 from turnstream.parsing.text_calls.state import NOT_JSON, Call, MalformedError, NotACallError, Parse
 from turnstream.parsing.text_calls.strings import TruncatedError
@@ -18,7 +18,9 @@ from turnstream.parsing.text_calls.values import ignore
 _LINE_END = re.compile(r"\n")
 _WORD_END = re.compile(r"[^\w.\-]")
 _OBSERVATION = ("\nObservation:", "Observation:")
+MARKED_FENCES = ("```json", "```tool_call", "```tool_code", "```tool")
 _FENCES = ("```json", "```tool_call", "```python", "```")
+_CONSTRAINTS = ("<|constrain|>", "<|channel|>", "<|message|>", "json", "code", "commentary")
 
 
 class FenceEngine:
@@ -32,14 +34,39 @@ class FenceEngine:
             raise NotACallError  # the end of another fence, or code within a line
         yield from reader.space()
         char = yield from reader.peek()
-        if not char or char not in "{[":
+        if marker == "```tool_code" and (char.isalpha() or char == "["):
+            yield from reader.take("print(")  # Gemma 3
+            yield from python_calls.several(parse, ends=("```",), weak=True)
+        elif char and char in "{[":
+            yield from wrappers.several(parse, ends=("```",))
+        else:
             raise NotACallError
-        yield from json_calls.several(parse, ends=("```",), weak=True)
         yield from reader.space()
         yield from reader.take("```")
 
 
 fence = FenceEngine()
+
+
+def recipient(parse: Parse, marker: str) -> Parsing[None]:
+    """Harmony without its tokens, where a server has taken them out: ``commentary to=functions.NAME json{…}``."""
+    reader = parse.reader
+    name = yield from reader.run(_WORD_END, 256)
+    if not parse.tools.known or not parse.tools.offers(name):
+        raise NotACallError
+    yield from reader.space()
+    while (yield from reader.take(*_CONSTRAINTS)):
+        yield from reader.space()
+    if not (yield from reader.at("{")):
+        raise NotACallError
+    call = parse.start(name)
+    parse.began = reader.offset
+    yield from recovery.recovering(parse, _object(parse, call), stops("<|call|>", "<|end|>"), brackets=recovery.JSON)
+
+
+def _object(parse: Parse, call: Call) -> Parsing[None]:
+    yield from json_calls.arguments(parse, call)
+    call.end()
 
 
 def heading(parse: Parse, marker: str) -> Parsing[None]:

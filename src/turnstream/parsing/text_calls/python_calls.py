@@ -31,7 +31,7 @@ def one(parse: Parse, *, ends: Stops, weak: bool) -> Parsing[bool]:
     yield from reader.space()
     if not name or name[0].isdigit() or not (yield from reader.take("(")):
         raise NotACallError
-    if (weak or parse.inline) and not parse.tools.offers(name):
+    if (weak or parse.inline) and not parse.tools.offers(parse.tools.find(name)):
         raise NotACallError
     if weak and not _BEGINS.match((yield from reader.peek(80))):
         raise NotACallError  # an expression of Python's

@@ -29,6 +29,7 @@ FENCES = ("```json\n", "```json", "```\n", "```", "~~~")
 _PROSE = "`,.;:!?)*|"
 _STRUCTURE = re.compile(r"[{}<>\[\]=\n]")
 _BLANKS = (" ", ".", ",", ";", ":", ")")
+_NAME_END = re.compile(r"[^\w.\-]")
 _NOT_BLANK = re.compile(r"[^ \t]")
 _NOT_SPACE = re.compile(r"\S")
 
@@ -45,6 +46,8 @@ class Region:
     tags: tagged.Tags | None = None
     pairs: pairs.Pairs | None = None
     python: bool = False
+    called: bool = False
+    """A name and a parenthesis begin a call in Python's syntax, a name alone one of ``pairs``."""
     inner: tuple[str, ...] = ()
     weak: bool = False
     """The marker may well be text: only an offered tool's name makes it a call."""
@@ -169,6 +172,9 @@ class Region:
                 yield from json_calls.several(parse, self.json, ends=ends)
                 return True
         if self.python and (char == "[" or char.isalpha() or char == "_"):
+            yield from python_calls.several(parse, ends=ends)
+            return True
+        if self.called and (char.isalpha() or char == "_") and (yield from reader.ahead(_NAME_END)).endswith("("):
             yield from python_calls.several(parse, ends=ends)
             return True
         if self.json is not None and char and char in "{[":

@@ -21,6 +21,9 @@ _ALIASES = {
 }  # fmt: skip
 
 
+_NAMESPACES = ("functions.", "default_api.", "tools.")
+
+
 class Tools:
     """Offered tools as OpenAI tool objects (``{"type": "function", "function": {…}}``, or the inner object alone).
 
@@ -40,6 +43,15 @@ class Tools:
     def offers(self, name: str) -> bool:
         """Whether a call of that name can be meant."""
         return not self.known or name in self._schemas
+
+    def find(self, name: str) -> str:
+        """The offered tool that is meant where more than its name was written: a namespace, a colon, brackets."""
+        if self.offers(name):
+            return name
+        bare = name.strip().removesuffix("()").rstrip(":")
+        for namespace in _NAMESPACES:
+            bare = bare.removeprefix(namespace)
+        return bare if bare in self._schemas else name
 
     def may_offer(self, start: str) -> bool:
         """Whether a tool's name can begin so."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from turnstream.parsing.text_calls import elements, json_calls, python_calls
+from turnstream.parsing.text_calls import elements, json_calls, python_calls, wrappers
 from turnstream.parsing.text_calls.reader import Parsing
 from turnstream.parsing.text_calls.state import NotACallError, Parse
 
@@ -25,7 +25,7 @@ def bare_json(parse: Parse, marker: str, shape: json_calls.Shape = json_calls.US
     char = yield from _stand_before(parse, marker)
     if not char or char not in "{[":
         raise NotACallError
-    yield from json_calls.several(parse, shape, weak=True)
+    yield from wrappers.several(parse, shape)
 
 
 def announce(parse: Parse, marker: str) -> Parsing[None]:

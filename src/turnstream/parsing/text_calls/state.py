@@ -65,6 +65,7 @@ class Parse:
 
     def start(self, name: str) -> Call:
         """A call begins; its name is known. Raises NotACallError if the policy takes it for text."""
+        name = self.tools.find(name)
         if self.policy.unoffered == "text" and not self.tools.offers(name):
             raise NotACallError
         self.call = Call(self.out, name)
