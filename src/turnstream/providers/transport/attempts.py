@@ -26,6 +26,8 @@ class Attempts:
     """Of one answer. A token that the vendor refuses before its time is renewed, once. No try is waited for that would
     come when the run's time is over."""
 
+    __slots__ = ("_asked", "_context", "_elsewhere", "_failed", "_model", "_renewed", "_request")
+
     def __init__(
         self, model: HttpModel, asked: requests.ModelRequest, request: base.HttpRequest, context: requests.RunContext
     ) -> None:
