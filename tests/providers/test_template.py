@@ -13,7 +13,6 @@ from turnstream.events import ModelEvent, ProviderError, TextDelta
 from turnstream.providers.decode import chat_chunks, chat_stream, template
 
 HEAD, TAIL = b'{"id":"a","choices":[{"index":0,"delta":{"content":', b"}}]}"
-READ_TEXT = chat_chunks.read_text
 
 
 class Plodding(chat_stream.Decoder):
@@ -80,10 +79,10 @@ def test_the_text_is_found_where_it_is_read() -> None:
 def test_of_an_answer_in_one_read_all_but_the_first_texts_and_the_end_are_known(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    read: list[bytes] = []
-    monkeypatch.setattr(chat_chunks, "read_text", lambda data: read.append(data) or READ_TEXT(data))  # type: ignore[func-returns-value]
+    alone: list[bytes] = []
+    monkeypatch.setattr(template.Template, "text", lambda self, data: alone.append(data))
     tokens = b"".join(b"data: " + HEAD + b'"t%d"' % n + TAIL + b"\n\n" for n in range(100))
     end = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
     events = chat_stream.Decoder().feed(tokens + end)
     assert [event.text for event in events if isinstance(event, TextDelta)] == [f"t{n}" for n in range(100)]
-    assert len(read) < 8
+    assert len(alone) < 8
