@@ -36,6 +36,12 @@ PASSED_ON = (
     "thinking",
 )
 _openai, _passed_on = attrgetter(*OPENAI), attrgetter(*PASSED_ON)
+_parameters = attrgetter(
+    *("temperature", "top_p", "max_tokens", "max_completion_tokens", "stop", "seed", "presence_penalty"),
+    *("frequency_penalty", "response_format", "reasoning_effort", "reasoning", "parallel_tool_calls"),
+    *(*OPENAI, *PASSED_ON),
+)
+_NO_OPTIONS = requests.ModelOptions()
 
 
 def run_request(body: api.ChatRequest, headers: Mapping[str, str]) -> requests.RunRequest:
@@ -147,6 +153,8 @@ def _tool(tool: api.Tool, path: str) -> toolspec.ToolSpec:
 
 
 def _options(body: api.ChatRequest, choice: str | dict[str, Any] | None) -> requests.ModelOptions:
+    if choice is None and _all_missing(_parameters(body)):  # as in most requests
+        return _NO_OPTIONS
     incoming.read_integer(body.top_k, "top_k")
     extra, openai = _given(PASSED_ON, _passed_on(body)), _given(OPENAI, _openai(body))
     if body.top_k is not None:
@@ -169,10 +177,11 @@ def _options(body: api.ChatRequest, choice: str | dict[str, Any] | None) -> requ
     )
 
 
+def _all_missing(values: Sequence[Any]) -> bool:
+    return values.count(None) == len(values)
+
+
 def _given(names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
-    """Most requests give none of these."""
-    if values.count(None) == len(values):
-        return {}
     return {name: value for name, value in zip(names, values, strict=True) if value is not None}
 
 

@@ -15,6 +15,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -33,6 +34,7 @@ _INVENTED = re.compile(r"^(?:functions|default_api|tools?)[.:]|<\|.*", re.DOTALL
 _PICTURE_MARK = "](data:"
 _PICTURE = re.compile(r"\s*!\[image\]\(data:[^)\s]*\)\s*")
 _CONTINUE = "Continue."
+_NAME = attrgetter("name")
 _LATE = "(An instruction of the operator:)\n{}"
 
 
@@ -57,6 +59,8 @@ class Names:
             self._wire[name] = self.wire(name)
             self._taken.add(self._wire[name])
         self._own = {wire: name for name, wire in self._wire.items()}
+        self.differ = bool(self._wire)
+        """Whether some tool is offered by another name."""
 
     def wire(self, name: str) -> str:
         """The same for the same name; two offered tools never become one, nor a made-up one an offered one."""
@@ -98,7 +102,7 @@ _names_of = lru_cache(128)(Names)  # most requests offer the tools of the one be
 
 def adapt(request: requests.ModelRequest, model: str, rules: Rules) -> tuple[requests.ModelRequest, Names]:
     """The request with its conversation and its names as that model's vendor takes them."""
-    names = _names_of(tuple(spec.name for spec in request.tools), model, rules)
+    names = _names_of(tuple(map(_NAME, request.tools)), model, rules)
     head, rest = _split_head(tuple(request.messages))
     late, repeated, renamed = _look_for_changes(rest, names)
     if late:
@@ -115,7 +119,7 @@ def adapt(request: requests.ModelRequest, model: str, rules: Rules) -> tuple[req
         msgspec.structs.replace(
             request,
             messages=history,
-            tools=tuple(_rename_tool(spec, names) for spec in request.tools),
+            tools=tuple(_rename_tool(spec, names) for spec in request.tools) if names.differ else request.tools,
             options=_rename_choice(request.options, names),
         ),
         names,
