@@ -11,6 +11,7 @@ from turnstream import conversation, protocols, requests, resources, text
 from turnstream.agent.budget import Budget
 from turnstream.agent.context import context_of
 from turnstream.agent.run import Run
+from turnstream.agent.toolset import Toolset
 from turnstream.messages import Message, ToolCall, UserMessage
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ class Agent:
         self.on_disconnect = on_disconnect
         self.on_takeover = on_takeover
         self._resources = resources.Shared(self._open)
+        self._fixed: tuple[tuple[protocols.Toolbox, ...], Toolset | None] | None = None
 
     @property
     def model(self) -> protocols.AnyModel:
@@ -104,6 +106,13 @@ class Agent:
     @model.setter
     def model(self, model: protocols.AnyModel) -> None:
         self._model = RunModel(model)
+
+    @property
+    def toolset(self) -> Toolset | None:
+        """Of its toolboxes, whose tools are the same for every run; None where one has to be asked."""
+        if self._fixed is None or self._fixed[0] is not self.toolboxes:
+            self._fixed = self.toolboxes, Toolset.of_fixed(self.toolboxes)
+        return self._fixed[1]
 
     @property
     def models(self) -> tuple[protocols.AnyModel, ...]:

@@ -34,7 +34,7 @@ class Execution:
     cancelled holds up nothing: it is left behind. ``begin`` is awaited before a call whose effect must not happen
     twice. ``known`` are results by the ids of their calls, which are not made. ``asks`` say for which calls somebody
     outside must say something first: those that are given and those that come up. ``progress`` has what was said.
-    The ``redactor`` masks what no tool may give away.
+    The ``redactor`` masks what no tool may give away. ``can_wait`` is told to each call (`requests.RunContext`).
     """
 
     def __init__(
@@ -50,9 +50,11 @@ class Execution:
         asks: Sequence[events.Ask] = (),
         progress: conversation.Progress = conversation.Progress(),
         redactor: text.Redactor | None = None,
+        can_wait: bool = False,
     ) -> None:
         self.asks = list(asks)
         self._decisions, self._states = progress.decisions, progress.states
+        self._can_wait, self._has_results = can_wait, progress.has_results
         self._redactor = redactor or text.Redactor()
         self._step = step
         self.calls = tuple(calls)
@@ -145,6 +147,8 @@ class Execution:
             progress=partial(self._progress, call),
             approve=None if self._approve is None else partial(self._approve, call),
             untimed=limit.pause,
+            can_wait=self._can_wait,
+            has_results=self._has_results,
             **self._of_kept_run(call),
         )
 

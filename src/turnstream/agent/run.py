@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
 import sys
 import time
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from turnstream import conversation, events, messages, protocols, requests, usage
+from turnstream import conversation, events, messages, offload, protocols, requests, usage
 from turnstream.agent import failure, history, options, reviews
 from turnstream.agent.budget import Spending, limit_calls
 from turnstream.agent.context import context_of
@@ -25,7 +24,7 @@ from turnstream.agent.preparation import prepare_history
 from turnstream.agent.resumption import Resumption
 from turnstream.agent.step_calls import StepCalls, has_calls
 from turnstream.agent.step_result import StepResult
-from turnstream.agent.toolset import Toolset
+from turnstream.agent.toolset import EMPTY, Toolset
 from turnstream.agent.waiting import Pause
 from turnstream.messages import ToolCall  # by name: a run has ``messages``
 from turnstream.parsing.collect import Collector
@@ -101,8 +100,8 @@ class Run:
         self._guard = None if agent.guardrails is None else agent.guardrails.watch(self._context)
         self._said = conversation.Fold()  # for the model
         self._shown = self._said if self._guard is None else conversation.Fold()
-        self._toolset = Toolset()
-        self._client_tools: frozenset[str] = frozenset(tool.name for tool in request.tools)
+        self._toolset = EMPTY
+        self._client_tools = EMPTY.names_left_to_client(request.tools)
         self._collector = Collector()
         self._partial = ""
         self._spending: Spending | None = None
@@ -222,9 +221,11 @@ class Run:
         if self.agent.budget is not None or self._meter is not None:
             before = None if self._progress is None else reviews.count_usage(self._progress)
             self._spending = Spending(self.agent.budget, time.monotonic(), self._meter, before)
+        opening: list[events.RunEvent] = [] if self._progress is not None else [self._started]
         try:
-            if self._progress is None:
-                yield [self._started]
+            if opening and self._waits_before_model():
+                yield opening
+                opening = []
             await self._admit()
             if pausing := await self._review_request():
                 yield pausing
@@ -238,7 +239,8 @@ class Run:
                 calls = self._begin_step()
                 collector = self._collector
                 if not self._housekeeping and not self._partial:
-                    yield self._tell(events.StepStarted(self._step))
+                    told, opening = [*opening, *self._tell(events.StepStarted(self._step))], []
+                    yield told
                 self._asked = time.monotonic()
                 answer = self._model.open_stream(self._model_request(), self._context)
                 async with Entering(self._deadline, answer) as stream:
@@ -278,7 +280,7 @@ class Run:
         except Exception as error:  # whatever it is, the run ends with one terminal event
             self._add_usage()
             self.outcome = failure.end_by(error, self.id, self.usage)
-            yield [self.outcome]
+            yield [*opening, self.outcome]
         finally:
             self._is_spent()  # what the last model call used counts too
             self._deadline.close()
@@ -419,12 +421,22 @@ class Run:
         self.outcome = events.RunFinished("content_filter", self.usage, 0)
         return [self.outcome]
 
+    def _waits_before_model(self) -> bool:
+        """Whether its start is told at once, and not with that of its first step: somebody may have to be asked before
+        the model is."""
+        if self._housekeeping or self.agent.guardrails is not None or self.agent.toolset is None:
+            return True
+        return len(self.request.messages) >= offload.MANY
+
     async def _prepare(self) -> None:
         for note in self.request.notes:
             log.info("run %s: %s", self.id, note)
         if not self._housekeeping:
-            with self._deadline:
-                self._toolset = await Toolset.of(self.agent.toolboxes, self._context, self.agent.tool_timeout)
+            if (fixed := self.agent.toolset) is not None:
+                self._toolset = fixed
+            else:
+                with self._deadline:
+                    self._toolset = await Toolset.of(self.agent.toolboxes, self._context, self.agent.tool_timeout)
             self._client_tools = self._toolset.names_left_to_client(self.request.tools)
         self._history = await prepare_history(self.agent, self.request, self._deadline, housekeeping=self._housekeeping)
 
@@ -500,10 +512,9 @@ class Run:
         timeout = self.agent.tool_timeout
         hooks = self._approve, self._begin
         progress = self._progress or conversation.Progress()
-        context = dataclasses.replace(self._context, can_wait=self._pause.possible, has_results=progress.has_results)
-        hidden = self.agent.redactor
+        can_wait, hidden = self._pause.possible, self.agent.redactor
         self._execution = Execution(
-            self._step, calls, self._toolset, context, timeout, *hooks, known, asks, progress, hidden
+            self._step, calls, self._toolset, self._context, timeout, *hooks, known, asks, progress, hidden, can_wait
         )
         return self._execution
 

@@ -17,12 +17,28 @@ Verify: TypeAlias = Callable[[messages.ToolCall, requests.RunContext], Awaitable
 
 _NOTHING: frozenset[str] = frozenset()
 
+_NONE: frozenset[str] = frozenset()
+
 
 class Toolset:
     """Which toolbox answers which name. Of two tools with one name, the first counts."""
 
     def __init__(self, tools: Mapping[str, tuple[toolspec.ToolSpec, Toolbox]] | None = None) -> None:
         self._tools = dict(tools or {})
+        self._specs = tuple(spec for spec, _ in self._tools.values())
+
+    @classmethod
+    def of_fixed(cls, toolboxes: Sequence[Toolbox]) -> Toolset | None:
+        """For all runs; None where a toolbox has to be asked, or there is something to tell of one in each run."""
+        tools: dict[str, tuple[toolspec.ToolSpec, Toolbox]] = {}
+        count = 0
+        for toolbox in toolboxes:
+            specs = _read_specs(toolbox)
+            if specs is None or isinstance(specs, BaseException):
+                return None
+            count += len(specs)
+            tools.update((spec.name, (spec, toolbox)) for spec in specs)
+        return cls(tools) if len(tools) == count else None
 
     @classmethod
     async def of(cls, toolboxes: Sequence[Toolbox], context: requests.RunContext, timeout: float | None) -> Toolset:
@@ -45,8 +61,10 @@ class Toolset:
 
     def offer(self, client_tools: Sequence[toolspec.ToolSpec]) -> tuple[toolspec.ToolSpec, ...]:
         """What the model is offered: ours, then the client's."""
+        if not client_tools:
+            return self._specs
         left = self.names_left_to_client(client_tools)
-        return (*(spec for spec, _ in self._tools.values()), *(tool for tool in client_tools if tool.name in left))
+        return (*self._specs, *(tool for tool in client_tools if tool.name in left))
 
     def names_left_to_client(self, client_tools: Sequence[toolspec.ToolSpec]) -> frozenset[str]:
         """A client's tool with the name of one of ours is ours: what the agent can do is not the client's to
@@ -88,6 +106,8 @@ class Toolset:
             raise errors.ToolError(f"There is no tool named {call.name!r}. The tools are: {known}.")
         return await self._tools[call.name][1].call(call, context)
 
+
+EMPTY = Toolset()
 
 _Answer: TypeAlias = Sequence[toolspec.ToolSpec] | BaseException
 
