@@ -20,7 +20,7 @@ class Log:
     """A claim whose appends wait for ``gate``."""
 
     def __init__(self) -> None:
-        self.new, self.attempt = new_run(), 1
+        self.new, self.attempt, self.begun = new_run(), 1, False
         self.lost, self.cancelled, self.gate = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.gate.set()
         self.appends: list[list[events.LogEvent]] = []

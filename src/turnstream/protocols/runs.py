@@ -43,11 +43,12 @@ TellStored: TypeAlias = Callable[[BaseException | None], None]
 class Claim(Protocol):
     """The right to write the log of one run, until somebody else has it.
 
-    ``attempt`` counts the run's owners. ``lost`` is set when the run is known to be another's, ``cancelled`` when
-    somebody wants it to end.
+    ``attempt`` counts the run's owners; ``begun`` says that this one has begun the log already (see `Runs.submit`).
+    ``lost`` is set when the run is known to be another's, ``cancelled`` when somebody wants it to end.
     """
 
     new: kept.NewRun
+    begun: bool
     attempt: int
     lost: asyncio.Event
     cancelled: asyncio.Event
@@ -101,9 +102,12 @@ class Tail(Protocol):
 class Runs(Protocol):
     """Kept runs: their logs, their queue, who owns each. An async context manager."""
 
-    async def submit(self, new: kept.NewRun, *, here: bool = False) -> Claim | kept.Submitted:
+    async def submit(
+        self, new: kept.NewRun, *, here: bool = False, start: events.RunStarted | None = None
+    ) -> Claim | kept.Submitted:
         """Accept a run, once for each of its keys. ``here`` asks to own it at once: without a queue before it, it is
-        claimed. Raises `ThreadBusyError`, `QueueFullError`, `StoreError`."""
+        claimed, and with a ``start`` its log may begin with that (`Claim.begun`). Raises `ThreadBusyError`,
+        `QueueFullError`, `StoreError`."""
         ...
 
     def claims(self) -> AsyncIterator[Claim]:

@@ -19,7 +19,10 @@ class Append:
     """Some events of one run, at one place of its log. ``ends`` says that they end the run, ``posts`` that somebody is
     to be told of that or of its waiting, ``durable`` that nothing may go on before they are safe from a power cut."""
 
-    __slots__ = ("_data", "batch", "durable", "ends", "last", "new", "owner", "posts", "said", "seq", "status", "tell")
+    __slots__ = (
+        *("_data", "batch", "durable", "ends", "last", "new", "owner", "posted", "posts", "said", "seq", "status"),
+        "tell",
+    )
 
     def __init__(
         self,
@@ -33,6 +36,7 @@ class Append:
         self.new, self.seq, self.owner, self.batch, self.said, self.tell = new, seq, owner, batch, said, tell
         self.last = seq + len(batch) - 1  # the seq of the last of them
         self.ends = self.posts = self.durable = False
+        self.posted = False  # set by whoever has stored it
         self.status: protocols.Status | None = None
         self._data: bytes | None = None
         if not log.TEXTS.issuperset(map(type, batch)):
@@ -82,6 +86,10 @@ class Writer(Protocol):
         """Store it with others that come now. While the database is away it is tried again."""
         ...
 
+    def write_texts(self, entry: codec.Appended, owner: Owner, tell: protocols.TellStored) -> None:
+        """`write` for nothing but text. ``owner`` shows what is stored."""
+        ...
+
 
 class Owner:
     """What every claim of a log has: see `protocols.Claim`."""
@@ -91,8 +99,13 @@ class Owner:
         self.lost, self.cancelled = asyncio.Event(), asyncio.Event()
         self._owner, self._writer, self._watched = owner, writer, feed.watched
         self._first = rules.FirstAppend()
-        self._over = False
+        self._over = self.begun = self.ended = False
         self._end = 0
+
+    @property
+    def end(self) -> int:
+        """The seq of the last event that is known to be stored."""
+        return self._end
 
     def _know(self, numbered: protocols.NumberedEvents) -> protocols.NumberedEvents:
         """This is the log."""
@@ -122,13 +135,26 @@ class Owner:
     ) -> None:
         if self._over:
             raise protocols.FencedError(self.new.id)
-        self._writer.write(Append(self.new, self._end + 1, self._owner, batch, said, tell), self._settle)
+        if log.TEXTS.issuperset(map(type, batch)):  # nearly all
+            self._writer.write_texts((self.new.id, self._end + 1, self._owner, batch), self, tell)
+        else:
+            self._writer.write(Append(self.new, self._end + 1, self._owner, batch, said, tell), self.settle)
 
-    def _settle(self, append: Append, outcome: bool | BaseException) -> None:
+    def show_texts(self, entry: codec.Appended, tell: protocols.TellStored) -> None:
+        """They are stored."""
+        run_id, seq, _, batch = entry
+        self._first.stored = True
+        self._end = seq + len(batch) - 1
+        if (feed := self._watched.get(run_id)) is not None:
+            feed.publish(list(enumerate(batch, seq)))
+        tell(None)
+
+    def settle(self, append: Append, outcome: bool | BaseException) -> None:
         failure: BaseException | None = None
         if outcome is True:
             self._first.stored = True
             self._end = append.last
+            self.ended = append.ends
             if (feed := self._watched.get(self.new.id)) is not None:
                 feed.publish(list(enumerate(append.batch, append.seq)))
         elif outcome is False:

@@ -42,6 +42,8 @@ class Feed:
     """The last events of one run, without a gap. ``position`` is how far any of its watchers has come: a poll needs to
     ask only for what is behind that."""
 
+    __slots__ = ("_recent", "position", "watchers")
+
     def __init__(self) -> None:
         self.watchers: list[Tail] = []
         self.position = 0
@@ -59,9 +61,14 @@ class Feed:
         recent += numbered
         if len(recent) > 2 * _MOST_RECENT:
             del recent[:-_MOST_RECENT]
-        self.reach(numbered[-1][0])
+        if numbered[-1][0] > self.position:  # `reach`
+            self.position = numbered[-1][0]
         for watcher in tuple(self.watchers):
             watcher.offer(numbered)
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._recent
 
     def reach(self, position: int) -> None:
         if position > self.position:
@@ -121,6 +128,8 @@ class Feeds:
 class Tail:
     """See `protocols.Tail`."""
 
+    __slots__ = ("_after", "_batches", "_feeds", "_run_id", "_take", "_waiter")
+
     def __init__(self, feeds: Feeds, run_id: str, after: int) -> None:
         self._feeds, self._run_id, self._after = feeds, run_id, after
         self._take: protocols.TakeNumbered | None = None
@@ -153,10 +162,11 @@ class Tail:
         feed = feeds.enter(run_id, self)
         try:
             state = await feeds.check(run_id, self._after)
+            feed.reach(min(self._after, state.end))
             while not (state.ended and self._after >= state.end):
                 after = self._after
                 batch = feed.behind(after)
-                if batch is None:
+                if batch is None and (after < state.end or not feed.is_empty):
                     batch = await feeds.read(run_id, after)
                     feed.reach(after)
                     feed.publish(batch)

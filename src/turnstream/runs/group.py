@@ -75,19 +75,19 @@ class Ticks:
 
     def __init__(self, runs: Callable[[], int] = lambda: 1) -> None:
         self._runs = runs
-        self._appends: list[Callable[[], None]] = []
+        self._groups: list[Group] = []
         self._last = 0.0
 
-    def at_next(self, append: Callable[[], None]) -> None:
-        self._appends.append(append)
-        if len(self._appends) == 1:
+    def at_next(self, group: Group) -> None:
+        if not self._groups:
             asyncio.get_running_loop().call_at(self._last + interval(self._runs()), self._tick)
+        self._groups.append(group)
 
     def _tick(self) -> None:
         self._last = asyncio.get_running_loop().time()
-        appends, self._appends = self._appends, []
-        for append in appends:
-            append()
+        groups, self._groups = self._groups, []
+        for group in groups:
+            group.append()
 
 
 class Group:
@@ -95,6 +95,11 @@ class Group:
 
     ``put`` and ``flush`` raise what the last append raised: `FencedError` when the run is another's.
     """
+
+    __slots__ = (
+        *("_appending", "_claim", "_failure", "_left", "_pending", "_said", "_stored", "_ticking", "_ticks"),
+        "_urgent",
+    )
 
     def __init__(self, claim: protocols.Claim, ticks: Ticks | None = None) -> None:
         self._claim = claim
@@ -122,7 +127,8 @@ class Group:
         if len(self._pending) >= MOST_PENDING or any(isinstance(event, _RELIED_ON) for event in batch):
             await self.flush()
         elif not self._appending and not self._ticking:
-            self._append_soon()
+            self._ticking = True
+            self._ticks.at_next(self)
 
     def offer(self, batch: Sequence[events.LogEvent]) -> bool:
         """`put` for pieces of text, from within a callback. False where only `put` can see to it."""
@@ -131,13 +137,14 @@ class Group:
             return False
         pending += batch
         if not self._appending and not self._ticking:
-            self._append_soon()
+            self._ticking = True
+            self._ticks.at_next(self)
         return True
 
     async def flush(self) -> None:
         """Until everything is stored."""
         self._urgent = True
-        self._append()
+        self.append()
         if self._failure is None and (self._appending or self._pending):
             self._stored.clear()
             await self._stored.wait()
@@ -147,16 +154,9 @@ class Group:
         if self._failure is not None:
             raise self._failure
 
-    def _append_soon(self) -> None:
-        self._ticking = True
-        self._ticks.at_next(self._tick)
-
-    def _tick(self) -> None:
-        self._ticking = False
-        self._append()
-
-    def _append(self) -> None:
+    def append(self) -> None:
         """Begin to, if there is something and nothing is under way."""
+        self._ticking = False
         batch = self._pending
         if self._appending or not batch or self._left or self._failure is not None:
             return
@@ -173,9 +173,10 @@ class Group:
             self._fail(failure)
         elif self._pending:
             if self._urgent:
-                self._append()
+                self.append()
             elif not self._ticking:
-                self._append_soon()
+                self._ticking = True
+                self._ticks.at_next(self)
         elif self._urgent:
             self._urgent = False
             self._stored.set()

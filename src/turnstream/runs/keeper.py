@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 # Seconds after its end for which the log of a run can be read, and between two looks for those that are over.
 LOG_LIFETIME, EXPIRE_EVERY = 3600.0, 300.0
+
+ReadLog: TypeAlias = Callable[[], Awaitable[protocols.NumberedEvents]]
 
 
 class Agents(Protocol):
@@ -78,7 +80,7 @@ class Keeper:
         threads: protocols.Threads,
         agents: Mapping[str, agents.Agent] | Agents,
         watches: Sequence[protocols.Watch] = (),
-        show: Callable[[protocols.NewRun, protocols.NumberedEvents], Awaitable[bytes]] | None = None,
+        show: Callable[[protocols.NewRun, ReadLog], Awaitable[bytes]] | None = None,
         meter: Callable[[protocols.NewRun], Awaitable[protocols.Meter | None]] | None = None,
         one_way: Collection[str] = (),
     ) -> None:
@@ -110,7 +112,8 @@ class Keeper:
 
     async def start(self, new: protocols.NewRun) -> protocols.Submitted:
         """Accept a run, and begin with it at once if there is room. Raises as `Runs.submit` does."""
-        accepted = await self.runs.submit(self._complete(new), here=True)
+        start = events.RunStarted(new.id, new.agent, new.request.thread_id)
+        accepted = await self.runs.submit(self._complete(new), here=True, start=start)
         if isinstance(accepted, protocols.Submitted):
             return accepted
         self._execute_soon(accepted)
@@ -181,7 +184,7 @@ class Keeper:
                 return
             async with Group(claim, self._ticks) as pending:
                 await self._answer(claim, folded, pending)
-            if self._show is not None and (shown := await self._show(new, await claim.log())):
+            if self._show is not None and (shown := await self._show(new, claim.log)):
                 await self.runs.show(new.id, shown)
             await claim.release()
             logger.info("kept run %s of %s, %.2f s", new.id, new.agent, time.monotonic() - began)

@@ -20,15 +20,15 @@ class LocalQueue:
         if len(waiting) == 1:
             self._offer(group)
 
+    def take_new(self, group: str, run_id: str) -> bool:
+        """Add a run that is taken; False where others of its group are before it."""
+        if group in self._groups:
+            return False
+        self._groups[group] = deque([run_id])
+        return True
+
     def take(self) -> tuple[str, str] | None:
         return self._ready.popleft() if self._ready else None
-
-    def take_this(self, group: str, run_id: str) -> bool:
-        """Whether the run is the next of its group; then it is taken."""
-        if (group, run_id) not in self._ready:
-            return False
-        self._ready.remove((group, run_id))
-        return True
 
     def done(self, group: str) -> None:
         """The taken run of that group is not executed any more, and will not be."""

@@ -71,6 +71,8 @@ class _Kept:
 class Claim:
     """See `protocols.Claim`. Nobody else can have the run."""
 
+    begun = False
+
     def __init__(self, runs: Runs, kept: _Kept) -> None:
         self.new, self._runs, self._kept = kept.new, runs, kept
         self.attempt = kept.claims
@@ -114,7 +116,9 @@ class Runs:
         self._queue: asyncio.Queue[_Kept] = asyncio.Queue()
         self._secrets: dict[str, bytes] = {}
 
-    async def submit(self, new: protocols.NewRun, *, here: bool = False) -> Claim | protocols.Submitted:
+    async def submit(
+        self, new: protocols.NewRun, *, here: bool = False, start: events.RunStarted | None = None
+    ) -> Claim | protocols.Submitted:
         raise errors.RequestError("This server does not keep runs.", code="runs_not_kept", status=501)
 
     async def keep(self, new: protocols.NewRun, batch: Sequence[events.LogEvent]) -> None:

@@ -105,7 +105,9 @@ class Runs:
         await asyncio.wait(self._tasks)
         await self.writer.close()
 
-    async def submit(self, new: protocols.NewRun, *, here: bool = False) -> Claim | protocols.Submitted:
+    async def submit(
+        self, new: protocols.NewRun, *, here: bool = False, start: events.RunStarted | None = None
+    ) -> Claim | protocols.Submitted:
         here = here and not self._left and len(self._claims) < self.limits.slots
         async with self.database.transaction() as db:
             submitted, others = await self._insert(db, new)

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import asyncpg
 
 from turnstream import errors, protocols
-from turnstream.runs.appends import Append, Settle
+from turnstream.runs.appends import Append, Owner, Settle
 from turnstream.storage import codec, outbox
 from turnstream.storage.postgres import CHANNEL, Connection, Database
 from turnstream.threads import postgres as threads
@@ -101,6 +101,9 @@ class LogWriter:
             return
         self._waiting.append((append, settle))
         self._something.set()
+
+    def write_texts(self, entry: codec.Appended, owner: Owner, tell: protocols.TellStored) -> None:
+        self.write(Append(owner.new, *entry[1:], (), tell), owner.settle)
 
     async def run(self) -> None:
         while True:

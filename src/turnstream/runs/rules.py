@@ -54,6 +54,8 @@ async def begin(claim: protocols.Claim, start: events.RunStarted, *, continues: 
     run is lost."""
     while True:
         folded = log.fold(await claim.log())
+        if claim.begun:
+            return folded
         if folded.ended:
             await claim.release()
             return None

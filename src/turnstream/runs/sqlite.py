@@ -11,6 +11,7 @@ import sqlite3
 import time
 import uuid
 from collections.abc import AsyncGenerator, Sequence
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -41,8 +42,25 @@ class Claim(appends.Owner):
         super().__init__(taken.new, taken.claims, uuid.uuid4().hex, runs.writer, runs.feeds)
         self.group = group
         self._runs = runs
+        self._start: events.RunStarted | None = None
+
+    def first_append(self, start: events.RunStarted) -> appends.Append:
+        """What the log begins with, to be stored with the run itself."""
+        return appends.Append(self.new, 1, self._owner, [start])
+
+    def begin(self, start: events.RunStarted) -> None:
+        """It is stored."""
+        self.begun, self._start, self._first.stored = True, start, True
+        self._know([(1, start)])
+
+    @property
+    def beginning(self) -> protocols.NumberedEvents:
+        """The whole log, while it is nothing but that."""
+        return [] if self._start is None or self._end > 1 else [(1, self._start)]
 
     async def log(self) -> protocols.NumberedEvents:
+        if beginning := self.beginning:
+            return beginning
         return self._know(await self._runs.read(self.new.id, 0, whole=True))
 
     def lose(self) -> None:
@@ -75,8 +93,8 @@ class Runs:
         if not self.database.is_open:
             return self
         select = (
-            "select request from run where kept and (status in ('queued', 'running') "
-            "or status = 'waiting' and wanted is not null) order by created_at, id"
+            f"select request from run where {sqlite_log.OPEN} and kept and (status <> 'waiting' or wanted is not null) "
+            "order by created_at, id"
         )
         for request in await self.database.call(lambda db: [row[0] for row in db.execute(select)]):
             new = codec.decode_new_run(request)
@@ -89,18 +107,30 @@ class Runs:
         await self.leave()
         await self.writer.close()
 
-    async def submit(self, new: protocols.NewRun, *, here: bool = False) -> Claim | protocols.Submitted:
-        submitted, interrupted = await self.database.call(lambda db: self._insert(db, new), durable=True)
+    async def submit(
+        self, new: protocols.NewRun, *, here: bool = False, start: events.RunStarted | None = None
+    ) -> Claim | protocols.Submitted:
+        group, claim = rules.group(new), None
+        if here and not self._left and len(self._claims) < self.limits.slots and self._queue.take_new(group, new.id):
+            claim = self._claims[new.id] = Claim(self, group, _Taken(replace(new, pushes=()), "queued", 1, None))
+        try:
+            insert = partial(self._insert, new=new, claim=claim, start=start)
+            submitted, interrupted = await self.database.call(insert, durable=True)
+        except BaseException:
+            if claim is not None:
+                self.forget(claim)
+            raise
         for run_id in interrupted:
             await self.cancel(new.principal, run_id)
-        if not submitted.created:
+        if claim is None:
+            if submitted.created:
+                self._queue.add(group, new.id)
             return submitted
-        group = rules.group(new)
-        self._queue.add(group, new.id)
-        if here and len(self._claims) < self.limits.slots and self._queue.take_this(group, new.id):
-            claim = await self._claim(group, new.id)
-            if claim is not None:
-                return claim
+        if submitted.created:
+            if start is not None:
+                claim.begin(start)
+            return claim
+        self.forget(claim)
         return submitted
 
     async def claims(self) -> AsyncGenerator[Claim]:
@@ -254,6 +284,9 @@ class Runs:
             await claim.give_back()
 
     async def read(self, run_id: str, after: int, *, whole: bool = False) -> protocols.NumberedEvents:
+        claim = self._claims.get(run_id)
+        if claim is not None and not after and (beginning := claim.beginning):
+            return beginning
         return await self.database.call(lambda db: self._log.read(db, run_id, after, -1 if whole else 200))
 
     def forget(self, claim: Claim, *, give_back: bool = False) -> None:
@@ -283,13 +316,23 @@ class Runs:
             claim.cancelled.set()
 
     async def _log_state(self, run_id: str) -> feeds.LogState | None:
+        claim = self._claims.get(run_id)
+        if claim is not None and claim.end and not claim.ended:  # what it has shown is what it has stored
+            return feeds.LogState("running", claim.end)
+
         def job(db: sqlite3.Connection) -> feeds.LogState | None:
             row = db.execute("select status from run where id = ? and kept", [run_id]).fetchone()
             return None if row is None else feeds.LogState(row[0], self._log.end(db, run_id))
 
         return await self.database.call(job)
 
-    def _insert(self, db: sqlite3.Connection, new: protocols.NewRun) -> tuple[protocols.Submitted, list[str]]:
+    def _insert(
+        self,
+        db: sqlite3.Connection,
+        new: protocols.NewRun,
+        claim: Claim | None = None,
+        start: events.RunStarted | None = None,
+    ) -> tuple[protocols.Submitted, list[str]]:
         """The run, or the one that its key stands for; and the runs that it interrupts."""
         if new.key is not None:
             row = db.execute("select id from run where principal = ? and key = ?", (new.principal, new.key)).fetchone()
@@ -302,8 +345,8 @@ class Runs:
         self.limits.check(queued, mine)
         interrupted = [] if new.thread is None else _enter_thread(db, new.thread, new.policy)
         db.execute(
-            "insert into run (id, principal, agent, thread, key, kept, background, request, dialect, body, status, "
-            "created_at) values (?, ?, ?, ?, ?, true, ?, ?, ?, ?, 'queued', ?)",
+            "insert into run (id, principal, agent, thread, key, kept, background, request, dialect, body, created_at, "
+            "status, claims) values (?, ?, ?, ?, ?, true, ?, ?, ?, ?, ?, ?, ?)",
             (
                 new.id,
                 new.principal,
@@ -315,8 +358,12 @@ class Runs:
                 new.dialect,
                 new.body,
                 time.time(),
+                "queued" if claim is None or start is None else "running",
+                0 if claim is None else 1,
             ),
         )
+        if claim is not None and start is not None:
+            self._log.begin(db, claim.first_append(start))
         for push in new.pushes:
             db.execute(pushes.UPSERT, (new.id, push.id, push.config))
         return protocols.Submitted(new.id), interrupted

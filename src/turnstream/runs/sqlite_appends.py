@@ -17,8 +17,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from operator import itemgetter
 
-from turnstream.runs.appends import Append
-from turnstream.storage import codec
+from turnstream.storage import codec, sqlite
 
 # Of appends and of bytes: then they go to the logs.
 MOST, MOST_BYTES = 2000, 2**20
@@ -44,18 +43,17 @@ class RecentAppends:
         """What was done last is taken back."""
         self._known = False
 
-    def add(self, db: sqlite3.Connection, appends: Sequence[Append]) -> bool:
-        """Whether all are stored. None is if one is not the next of its log, or if its run was deleted."""
-        self._read(db)
-        if self._count >= MOST or self._bytes >= MOST_BYTES:
-            self.move_all(db)
-        entries: list[codec.Appended] = []
-        for append in appends:
-            entry = append.entry
-            if not self._remember(db, entry):
-                self.forget()
-                return False
-            entries.append(entry)
+    def add(self, db: sqlite3.Connection, entries: Sequence[codec.Appended]) -> bool:
+        """Whether all are stored. None is if one is not the next of its log, or if its run was deleted. Nearly always
+        it is one statement, which needs no transaction around it."""
+        if not self._known or self._count >= MOST or self._bytes >= MOST_BYTES:
+            sqlite.begin(db)
+            self._read(db)
+            if self._count >= MOST or self._bytes >= MOST_BYTES:
+                self.move_all(db)
+        if not self._remember(db, entries):
+            self.forget()
+            return False
         data = codec.encode_appended(entries)
         db.execute("insert into recent_append (appends) values (?)", [data])
         self._count += len(entries)
@@ -81,14 +79,16 @@ class RecentAppends:
             place = self._places[run_id] = _Place(end)
         return place
 
-    def _remember(self, db: sqlite3.Connection, entry: codec.Appended) -> bool:
-        """Whether it is the next of its log."""
-        run_id, seq, _, events = entry
-        place = self._places.get(run_id) or self._place(db, run_id)
-        if place is None or seq != place.end + 1:
-            return False
-        place.end += len(events)
-        place.entries.append(entry)
+    def _remember(self, db: sqlite3.Connection, entries: Sequence[codec.Appended]) -> bool:
+        """Up to one that is not the next of its log. Whether there is none such."""
+        places = self._places
+        for entry in entries:
+            run_id, seq, _, events = entry
+            place = places.get(run_id) or self._place(db, run_id)
+            if place is None or seq != place.end + 1:
+                return False
+            place.end += len(events)
+            place.entries.append(entry)
         return True
 
     def _forget_log(self, run_id: str) -> None:
@@ -104,7 +104,7 @@ class RecentAppends:
         self._places, self._count, self._bytes = {}, 0, 0
         for (appends,) in db.execute("select appends from recent_append order by number").fetchall():
             for entry in codec.decode_appended(appends):
-                self._count += self._remember(db, entry)
+                self._count += self._remember(db, [entry])
             self._bytes += len(appends)
         self._known = True
 

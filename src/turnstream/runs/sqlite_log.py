@@ -15,8 +15,8 @@ from typing import Any
 
 from turnstream import errors, protocols
 from turnstream.runs import sqlite_appends
-from turnstream.runs.appends import Append, Settle
-from turnstream.storage import codec, outbox
+from turnstream.runs.appends import Append, Owner, Settle
+from turnstream.storage import codec, outbox, sqlite
 from turnstream.storage.sqlite import Database
 from turnstream.threads import sqlite as threads
 
@@ -37,8 +37,18 @@ class Log:
 
     def store_all(self, db: sqlite3.Connection, appends: Sequence[Append]) -> list[bool]:
         """Which of them were stored. The others are fenced, or their runs were deleted."""
-        if not any(map(_STATUS, appends)) and self._recent.add(db, appends):
+        if not any(map(_STATUS, appends)) and self._recent.add(db, [append.entry for append in appends]):
             return [True] * len(appends)
+        return [self.store(db, append) for append in appends]
+
+    def store_texts(
+        self, db: sqlite3.Connection, entries: Sequence[codec.Appended], owners: Sequence[Owner]
+    ) -> Sequence[bool]:
+        """`store_all` for what is nothing but text. It begins the transaction that it needs."""
+        if self._recent.add(db, entries):
+            return [True] * len(entries)
+        sqlite.begin(db)
+        appends = [Append(owner.new, *entry[1:]) for owner, entry in zip(owners, entries, strict=True)]
         return [self.store(db, append) for append in appends]
 
     def store(self, db: sqlite3.Connection, append: Append) -> bool:
@@ -56,6 +66,10 @@ class Log:
         if append.status is not None:
             _change_status(db, append)
         return True
+
+    def begin(self, db: sqlite3.Connection, append: Append) -> None:
+        """The first of a log, with the run."""
+        db.execute(_INSERT, append.row)
 
     def read(self, db: sqlite3.Connection, run_id: str, after: int = 0, limit: int = -1) -> protocols.NumberedEvents:
         """The events behind ``after``, of at most so many appends."""
@@ -83,6 +97,9 @@ class LogWriter:
     def __init__(self, database: Database, log: Log) -> None:
         self._database, self._log = database, log
         self._gathered: list[tuple[Append, Settle]] = []
+        self._texts: list[codec.Appended] = []
+        self._owners: list[Owner] = []
+        self._tells: list[protocols.TellStored] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
     def write(self, append: Append, settle: Settle) -> None:
@@ -98,6 +115,25 @@ class LogWriter:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def write_texts(self, entry: codec.Appended, owner: Owner, tell: protocols.TellStored) -> None:
+        if not self._texts:
+            self._begin(self._store_texts())
+        self._texts.append(entry)
+        self._owners.append(owner)
+        self._tells.append(tell)
+
+    async def _store_texts(self) -> None:
+        """In one statement, for all who have some in this turn of the loop."""
+        entries, owners, tells = self._texts, self._owners, self._tells
+        self._texts, self._owners, self._tells = [], [], []
+        job = partial(self._log.store_texts, entries=entries, owners=owners)
+        stored = await self._persist(job, len(entries), at_once=True, lone=True)
+        for entry, owner, tell, outcome in zip(entries, owners, tells, stored, strict=True):
+            if outcome is True:
+                owner.show_texts(entry, tell)
+            else:
+                owner.settle(Append(owner.new, *entry[1:], (), tell), outcome)
+
     async def _store_gathered(self) -> None:
         gathered, self._gathered = self._gathered, []
         await self._store(gathered, at_once=True)
@@ -105,20 +141,22 @@ class LogWriter:
     async def _store(self, gathered: Sequence[tuple[Append, Settle]], *, at_once: bool = False) -> None:
         appends = [append for append, _ in gathered]
         job, durable = partial(self._log.store_all, appends=appends), any(append.durable for append in appends)
-        stored: Sequence[bool | BaseException]
+        stored = await self._persist(job, len(appends), durable=durable, at_once=at_once)
+        for (append, settle), outcome in zip(gathered, stored, strict=True):
+            settle(append, outcome)
+        if any(append.posted for append in appends):
+            self._database.posted.set()
+
+    async def _persist(self, job: Any, count: int, **how: bool) -> Sequence[bool | BaseException]:
+        """What became of so many appends."""
         while True:
             try:
-                stored = await self._database.call(job, durable=durable, at_once=at_once)
-                break
+                stored: Sequence[bool] = await self._database.call(job, **how)
+                return stored
             except errors.StoreError:
                 await asyncio.sleep(_PAUSE)
             except Exception as error:
-                stored = [error] * len(appends)
-                break
-        for (append, settle), outcome in zip(gathered, stored, strict=True):
-            settle(append, outcome)
-        if any(append.posts for append in appends):
-            self._database.posted.set()
+                return [error] * count
 
     async def close(self) -> None:
         """What the database has refused until now is not tried again."""
@@ -140,4 +178,4 @@ def _change_status(db: sqlite3.Connection, append: Append) -> None:
         length = threads.append_messages(db, key, append.said, append.new.id)
         db.execute("update run set length = ?, outputs = ? where id = ?", (length, append.outputs, append.new.id))
     if changed and append.posts and append.status is not None:
-        outbox.post(db, append.new, append.status, append.last)
+        append.posted = outbox.post(db, append.new, append.status, append.last)

@@ -33,9 +33,11 @@ class OneWay:
     """``feed`` it the log; it gives what can be shown now. With a takeover that loses a call it raises."""
 
     def __init__(self, *, hold: bool = False) -> None:
-        self._hold = hold
+        self.holds = hold
         self._step: protocols.NumberedEvents = []
         """Of the step that is not finished: what is held back or, without ``hold``, what was shown."""
+        self.note_texts = self._step.extend
+        """`feed` for nothing but text, which is shown as it is unless it ``holds``."""
 
     def feed(self, numbered: protocols.NumberedEvents) -> list[events.RunEvent]:
         shown: list[events.RunEvent] = []
@@ -46,27 +48,22 @@ class OneWay:
                 continue
             elif isinstance(event, _HELD):
                 self._step.append((seq, event))
-                shown += [] if self._hold else [event]
+                shown += [] if self.holds else [event]
             else:
                 shown += self._pass_on(event)
         return shown
 
-    def shows_texts(self, numbered: protocols.NumberedEvents) -> bool:
-        """`feed` for nothing but text: whether it can be shown now."""
-        self._step += numbered
-        return not self._hold
-
     def _pass_on(self, event: events.RunEvent) -> list[events.RunEvent]:
         if not isinstance(event, _SETTLING):
             return [event]
-        held = [each for _, each in self._step] if self._hold else []
-        self._step = []
+        held = [each for _, each in self._step] if self.holds else []
+        self._step.clear()
         return [*held, event]  # type: ignore[list-item]  # only run events are held
 
     def _resume(self, event: events.RunResumed) -> list[events.RunEvent]:
         void = [each for seq, each in self._step if seq >= event.void_from]
-        self._step = [(seq, each) for seq, each in self._step if seq < event.void_from]
-        if self._hold:
+        self._step[:] = [(seq, each) for seq, each in self._step if seq < event.void_from]
+        if self.holds:
             return []
         if any(isinstance(each, events.ToolCallStarted) and each.client for each in void):
             raise LostCallError

@@ -73,8 +73,10 @@ class Watch:
         batch: list[Any] = list(map(_EVENT, numbered))
         if not log.TEXTS.issuperset(map(type, batch)):
             return False
-        if self._one_way is not None and not self._one_way.shows_texts(numbered):
-            return True
+        if (one_way := self._one_way) is not None:
+            one_way.note_texts(numbered)
+            if one_way.holds:
+                return True
         if self._give is None or self._give(batch):
             return True
         self._after, self._refused = numbered[-1][0], batch

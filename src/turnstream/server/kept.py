@@ -238,10 +238,10 @@ class Exchanges:
             return None
         return decoded if base.is_exchange(decoded) else None
 
-    async def show(self, new: protocols.NewRun, numbered: protocols.NumberedEvents) -> bytes:
+    async def show(self, new: protocols.NewRun, log: keeper.ReadLog) -> bytes:
         """The whole answer, where the dialect has one that a later request can name."""
         exchange = await self.read(new.agent, new.dialect, new.body) if new.dialect in NAMING else None
-        return b"" if exchange is None else snapshot(exchange, new.agent, numbered)
+        return b"" if exchange is None else snapshot(exchange, new.agent, await log())
 
 
 def snapshot(exchange: base.Exchange, agent: str, numbered: protocols.NumberedEvents) -> bytes:

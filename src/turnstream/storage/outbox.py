@@ -36,13 +36,15 @@ from moved cross join lateral (
 _READ = "select msg_id, read_ct, message from pgmq.read('turnstream_letters', $1::int, $2::int)"
 
 
-def post(db: sqlite3.Connection, new: protocols.NewRun, status: protocols.Status, seq: int) -> None:
-    """As `POST`, in a transaction of SQLite."""
+def post(db: sqlite3.Connection, new: protocols.NewRun, status: protocols.Status, seq: int) -> bool:
+    """As `POST`, in a transaction of SQLite. Whether anybody is told."""
     pushes = db.execute("select 'push:' || id from push where run_id = ?", [new.id])
-    for target in (*new.notify, *(row[0] for row in pushes)):
+    targets = (*new.notify, *(row[0] for row in pushes))
+    for target in targets:
         letter = protocols.Letter(target, new.id, new.principal, status, seq, time.time())
         body = msgspec.json.encode(letter).decode()
         db.execute("insert into letter (body, due) values (?, ?)", (body, letter.at))
+    return bool(targets)
 
 
 class SqliteOutbox:

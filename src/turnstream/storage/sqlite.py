@@ -33,6 +33,7 @@ _MOST_AT_ONCE = 1000
 class _Call(NamedTuple):
     job: Job[Any]
     durable: bool
+    lone: bool
     done: asyncio.Future[Any]
 
 
@@ -77,9 +78,10 @@ class Database:
             self._calls.put(None)
             await asyncio.to_thread(self._thread.join)
 
-    async def call(self, job: Job[T], *, durable: bool = False, at_once: bool = False) -> T:
+    async def call(self, job: Job[T], *, durable: bool = False, at_once: bool = False, lone: bool = False) -> T:
         """What the job returns, after its transaction is committed. ``durable``: on the disk even if the power fails.
-        ``at_once``: nothing more is asked for in this turn of the loop.
+        ``at_once``: nothing more is asked for in this turn of the loop. ``lone``: the job is one statement, or begins
+        the transaction that it needs (`begin`), where there is none.
 
         Raises what the job raises, and `StoreError` where the database does not write.
         """
@@ -92,7 +94,7 @@ class Database:
         done: asyncio.Future[T] = loop.create_future()
         if not self._gathered and not at_once:
             loop.call_soon(self._hand_over)
-        self._gathered.append(_Call(job, durable, done))
+        self._gathered.append(_Call(job, durable, lone, done))
         if at_once:
             self._hand_over()
         return await done
@@ -194,6 +196,12 @@ def _settle(answers: list[_Answer]) -> None:
             future.set_exception(error)
 
 
+def begin(db: sqlite3.Connection) -> None:
+    """A transaction, unless one is under way."""
+    if not db.in_transaction:
+        db.execute("begin immediate")
+
+
 class _Transactions:
     """Of one connection. ``undo`` is called after what was done is taken back."""
 
@@ -207,7 +215,8 @@ class _Transactions:
         results: list[tuple[Any, BaseException | None]] = []
         try:
             self._synchronize(full=any(call.durable for call in calls))
-            execute("begin immediate")
+            if len(calls) > 1 or not calls[0].lone:
+                execute("begin immediate")
             if len(calls) == 1:
                 results = [self._perform_alone(calls[0].job)]
             else:
@@ -235,7 +244,8 @@ class _Transactions:
         except sqlite3.OperationalError:
             raise  # the disk is full or broken
         except Exception as error:
-            self._connection.execute("rollback")
+            if self._connection.in_transaction:
+                self._connection.execute("rollback")
             self._take_back()
             return None, error
 
