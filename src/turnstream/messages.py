@@ -95,15 +95,15 @@ class AssistantMessage(Struct, frozen=True, gc=False, tag="assistant", omit_defa
 
     @property
     def text(self) -> str:
-        return "".join(part.text for part in self.parts if isinstance(part, TextPart))
+        return "".join([part.text for part in self.parts if type(part) is TextPart])
 
     @property
     def reasoning(self) -> str:
-        return "".join(part.text for part in self.parts if isinstance(part, ReasoningPart))
+        return "".join([part.text for part in self.parts if type(part) is ReasoningPart])
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
-        return tuple(part for part in self.parts if isinstance(part, ToolCall))
+        return tuple([part for part in self.parts if type(part) is ToolCall])
 
 
 class ToolMessage(Struct, frozen=True, gc=False, tag="tool"):
@@ -122,4 +122,4 @@ def content_text(content: Content) -> str:
     """The text of a message's content; parts of other kinds are left out."""
     if isinstance(content, str):
         return content
-    return "".join(part.text for part in content if isinstance(part, TextPart))
+    return "".join([part.text for part in content if type(part) is TextPart])

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 
-class Source(Struct):
+class Source(Struct, gc=False):
     """Where an image or a document is: ``base64``, ``url``, ``text``, ``content`` or ``file``."""
 
     type: str
@@ -21,7 +21,7 @@ class Source(Struct):
     content: Any = None
 
 
-class Block(Struct):
+class Block(Struct, gc=False):
     """One content block; which members count depends on ``type``."""
 
     type: str
@@ -40,7 +40,7 @@ class Block(Struct):
     is_error: bool | None = None
 
 
-class MessageParam(Struct):
+class MessageParam(Struct, gc=False):
     role: str
     content: str | list[Block | str] | Block | None
 

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 
-class InputPart(Struct):
+class InputPart(Struct, gc=False):
     type: str
     text: str | None = None
     refusal: str | None = None
@@ -23,7 +23,7 @@ class InputPart(Struct):
     input_audio: dict[str, str] | None = None
 
 
-class InputItem(Struct):
+class InputItem(Struct, gc=False):
     """One item of ``input``; which members count depends on ``type``, and a message may leave that out."""
 
     type: str | None = None

@@ -65,7 +65,13 @@ def read_messages(given: Sequence[api.MessageParam]) -> list[messages.Message]:
     open_calls: dict[str, None] = {}
     for at, message in enumerate(given):
         path, content = f"messages[{at}]", _blocks(message.content)
+        text = content[0].text if len(content) == 1 and content[0].type == "text" else None
         match message.role:
+            case "user" if text:
+                conversation.append(messages.UserMessage(text))
+            case "assistant" if text:
+                open_calls = {}
+                conversation.append(messages.AssistantMessage((messages.TextPart(text),)))
             case "user":
                 conversation += _user(content, f"{path}.content", open_calls)
             case "assistant":

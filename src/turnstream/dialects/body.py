@@ -13,6 +13,7 @@ from turnstream import errors, text
 
 T = TypeVar("T", bound=Struct)
 
+_FLAT = frozenset({str, int, float, bool, type(None)})
 MAX_DEPTH = 100  # of the free-form values in a body; they are encoded again on the way to the model
 
 _PATH = re.compile(r"^(?P<what>.*?)(?: - at `(?:key in )?\$\.?(?P<path>[^`]*)`)?$", re.DOTALL)
@@ -78,6 +79,8 @@ def _invalid(error: msgspec.ValidationError) -> errors.RequestError:
 
 def check_depth(value: Any, path: str) -> Any:
     """``value``, if it is not nested deeper than `MAX_DEPTH`."""
+    if type(value) is str or (type(value) is dict and _FLAT.issuperset(map(type, value.values()))):
+        return value
     level: list[Any] = [value]
     for _ in range(MAX_DEPTH):
         level = [

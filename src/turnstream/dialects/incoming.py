@@ -134,9 +134,8 @@ def arguments(value: Any, path: str) -> str:
 
 def content(parts: Sequence[messages.ContentPart]) -> messages.Content:
     """The parts as a message's content: plain text, if they are nothing else."""
-    if all(isinstance(part, messages.TextPart) for part in parts):
-        return messages.content_text(tuple(parts))
-    return tuple(parts)
+    texts = [part.text for part in parts if type(part) is messages.TextPart]
+    return "".join(texts) if len(texts) == len(parts) else tuple(parts)
 
 
 def media(mime: str, url: str, filename: str | None = None) -> messages.ContentPart:

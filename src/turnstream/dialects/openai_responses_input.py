@@ -153,8 +153,27 @@ def _content(content: Any, path: str) -> messages.Content:
         return content or ""
     if not isinstance(content, list):
         raise errors.RequestError(f"{path}: must be a text or a list of parts.", param=path, code="invalid_type")
+    if (text := _plain_text(content)) is not None:
+        return text
     parts = [bodies.convert(part, api.InputPart, f"{path}[{at}]") for at, part in enumerate(content)]
     return incoming.content([_part(part, f"{path}[{at}]") for at, part in enumerate(parts)])
+
+
+_TEXTS = ("input_text", "output_text", "text")
+_NAMES_OF_TEXT = frozenset({"type", "text", "annotations", "logprobs"})
+
+
+def _plain_text(content: list[Any]) -> str | None:
+    """The text of parts that are nothing else, as nearly all are, None for others."""
+    texts: list[str] = []
+    for part in content:
+        if type(part) is not dict or not part.keys() <= _NAMES_OF_TEXT or part.get("type") not in _TEXTS:
+            return None
+        text = part.get("text")
+        if type(text) is not str or part.get("annotations") or part.get("logprobs"):
+            return None
+        texts.append(text)
+    return "".join(texts)
 
 
 def _part(part: api.InputPart, path: str) -> messages.ContentPart:

@@ -47,14 +47,12 @@ def _messages(model: str, conversation: tuple[messages.Message, ...]) -> list[Bl
     conversation = translate.readable_results(conversation, lambda part: _part(part, ""))
     signs = "claude" in model.lower()
 
-    def convert(message: messages.Message, where: str) -> list[Block]:
-        match message:
-            case messages.AssistantMessage():
-                return _assistant(message, ids, signs=signs)
-            case messages.ToolMessage():
-                return [_tool_result(message, ids, where)]
-            case _:
-                return _content(message.content, where)
+    def convert(message: Any, where: str) -> list[Block]:
+        if type(message) is messages.AssistantMessage:
+            return _assistant(message, ids, signs=signs)
+        if type(message) is messages.ToolMessage:
+            return [_tool_result(message, ids, where)]
+        return _content(message.content, where)
 
     return translate.alternate(conversation, convert, {"type": "text", "text": _OPENING})
 
@@ -102,6 +100,8 @@ def _tool_result(message: messages.ToolMessage, ids: translate.Ids, where: str) 
 
 
 def _content(content: messages.Content, where: str) -> list[Block]:
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}] if content.strip() else []
     return [
         _part(part, f"{where}[{at}]")
         for at, part in enumerate(translate.parts_of(content))
@@ -155,7 +155,7 @@ def has_file_ids(conversation: tuple[messages.Message, ...]) -> bool:
     return any(
         isinstance(part, messages.FilePart) and part.file_id is not None
         for message in conversation
-        if isinstance(message, (messages.UserMessage, messages.ToolMessage)) and not isinstance(message.content, str)
+        if not isinstance(message, messages.AssistantMessage) and type(message.content) is not str
         for part in message.content
     )
 

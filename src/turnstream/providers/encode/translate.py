@@ -67,8 +67,9 @@ def mark_error(text: str, *, failed: bool) -> str:
 
 def parts_of(content: messages.Content) -> tuple[messages.ContentPart, ...]:
     """The parts with something in them; a plain string is one text part."""
-    parts = (messages.TextPart(content),) if isinstance(content, str) else content
-    return tuple(part for part in parts if not isinstance(part, messages.TextPart) or part.text)
+    if isinstance(content, str):
+        return (messages.TextPart(content),) if content else ()
+    return tuple(part for part in content if not isinstance(part, messages.TextPart) or part.text)
 
 
 def readable_results(
@@ -130,9 +131,9 @@ def tool_names(conversation: Iterable[messages.Message]) -> dict[str, str]:
     """The tool names of the conversation by call id, for results that do not say which tool they are of."""
     names: dict[str, str] = {}
     for message in conversation:
-        if isinstance(message, messages.AssistantMessage):
+        if type(message) is messages.AssistantMessage:
             names.update((call.id, call.name) for call in message.tool_calls)
-        elif isinstance(message, messages.ToolMessage) and message.name:
+        elif type(message) is messages.ToolMessage and message.name:
             names.setdefault(message.tool_call_id, message.name)
     return names
 
@@ -225,9 +226,10 @@ def alternate(
     """
     turns: list[dict[str, Any]] = []
     for at, message in enumerate(conversation):
-        if isinstance(message, messages.SystemMessage):
+        kind = type(message)
+        if kind is messages.SystemMessage:
             continue
-        role = "assistant" if isinstance(message, messages.AssistantMessage) else "user"
+        role = "assistant" if kind is messages.AssistantMessage else "user"
         blocks = convert(message, f"messages[{at}].content")
         if blocks and turns and turns[-1]["role"] == role:
             turns[-1]["content"] += blocks
