@@ -252,19 +252,19 @@ class Application:
             """Of an endpoint here; the layer around all of them logs it."""
             return refuse.fault(request.scope)
 
-        state, threads_store = self._state, self._threads
+        state, threads_store, settings = self._state, self._threads, service.settings
         api = routing.Api()
         openapi.add(api, table.rows)
         models.add(api, service, refuse)
-        runs.add(api, state.runs, kept, asked, service.settings, refuse)
-        approvals.add(api, asked, service.settings, refuse)
-        responses.add(api, service, kept, threads_store, refuse)
-        conversation_items.add(api, service, kept.conversations, refuse)
-        threads.add(api, service, threads_store, refuse)
+        routing.add(api, refuse, runs.Runs(state.runs, kept, asked, settings, refuse))
+        routing.add(api, refuse, approvals.Approvals(asked, settings))
+        routing.add(api, refuse, responses.Responses(service, kept, threads_store, refuse))
+        routing.add(api, refuse, conversation_items.Conversations(service, kept.conversations))
+        routing.add(api, refuse, threads.Threads(service, threads_store))
         health.add(api, service, state, threads_store)
         playground.add(api, service, state, table, refuse)
-        admin.add(api, state.runs, kept, self.reload, refuse)
-        metrics.add(api, state, service.settings, refuse)
+        routing.add(api, refuse, admin.Admin(state.runs, kept, self.reload))
+        metrics.add(api, state, settings, refuse)
         handlers = {HTTPException: http_error, Exception: fault}
         return Starlette(routes=api.routes(), exception_handlers=handlers)
 

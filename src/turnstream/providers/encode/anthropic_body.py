@@ -12,8 +12,6 @@ Block = dict[str, Any]
 NAME = "anthropic"
 
 _IMAGES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
-_BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 24_576, "xhigh": 30_000, "max": 30_000}
-_SMALLEST_BUDGET = 1024
 _FAILED = "The tool failed."
 _OPENING = "(The conversation begins with the assistant.)"
 
@@ -183,13 +181,8 @@ def _add_tools(
             tools.append(dict(_WEB_SEARCH))
     choice: Block | None = None
     if not tools:
-        names = dict.fromkeys(
-            call.name
-            for m in model_request.messages
-            if isinstance(m, messages.AssistantMessage)
-            for call in m.tool_calls
-        )
-        tools = [{"name": name, "input_schema": {"type": "object", "properties": {}}} for name in names]
+        called = translate.called_tools(model_request.messages)
+        tools = [{"name": name, "input_schema": {"type": "object", "properties": {}}} for name in called]
         choice = {"type": "none"}
     elif (forced := translate.forced_tool(options.tool_choice)) is not None:
         choice = {"type": "tool", "name": forced}
@@ -255,26 +248,13 @@ def _effort(effort: str, claude: claude_models.Claude) -> str:
 
 
 def _add_budget(payload: dict[str, Any], effort: str, messages: tuple[messages.Message, ...], notes: list[str]) -> None:
-    budget = min(_BUDGETS.get(effort, _BUDGETS["medium"]), payload["max_tokens"] - 1)
-    if budget < _SMALLEST_BUDGET:
+    budget = min(claude_models.thinking_budget(effort), payload["max_tokens"] - 1)
+    if budget < claude_models.SMALLEST_BUDGET:
         notes.append("reasoning_effort is left out of calls with so small an output limit: thinking needs 1024 tokens.")
-    elif _thoughtless_tool_round(messages):
+    elif claude_models.is_thoughtless_round(messages, _is_thinking):
         notes.append("reasoning_effort is left out of a tool round that was begun without thinking.")
     else:
         payload["thinking"] = {"type": "enabled", "budget_tokens": budget}
-
-
-def _thoughtless_tool_round(conversation: tuple[messages.Message, ...]) -> bool:
-    """Whether the round of tools to be continued was begun by an answer without a thinking block of this vendor's.
-
-    With thinking on, the vendor refuses such a history.
-    """
-    for message in reversed(conversation):
-        if isinstance(message, messages.UserMessage):
-            return False
-        if isinstance(message, messages.AssistantMessage) and message.tool_calls:
-            return not any(isinstance(part, messages.ProviderItem) and _is_thinking(part) for part in message.parts)
-    return False
 
 
 def _is_thinking(item: messages.ProviderItem) -> bool:

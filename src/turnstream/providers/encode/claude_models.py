@@ -6,11 +6,18 @@ Facts of November 2026, from Anthropic's model overview, migration guides and er
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from msgspec import Struct
 
+from turnstream import messages
+
 Thinking = Literal["none", "budget", "either", "adaptive"]
+
+SMALLEST_BUDGET = 1024
+"""Tokens to think with."""
+_BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 24_576, "xhigh": 30_000, "max": 30_000}
 
 _VERSION = re.compile(r"claude(?:-[a-z]+)*?-v?(\d{1,2})(?:[-.](\d{1,2}))?(?![0-9])")
 
@@ -52,6 +59,26 @@ def capabilities(name: str) -> Claude:
     if known < (4, 7):
         return Claude("either", 64_000, True, False, True, True)
     return Claude("adaptive", 64_000, False, False, True, True, True)
+
+
+def thinking_budget(effort: str) -> int:
+    """The tokens that an effort means, for models that want them counted."""
+    return _BUDGETS.get(effort, _BUDGETS["medium"])
+
+
+def is_thoughtless_round(
+    conversation: Sequence[messages.Message], is_thinking: Callable[[messages.ProviderItem], bool]
+) -> bool:
+    """Whether the round of tools to be continued was begun by an answer without thinking of this vendor's.
+
+    With thinking on, the vendor refuses such a history.
+    """
+    for message in reversed(conversation):
+        if isinstance(message, messages.UserMessage):
+            return False
+        if isinstance(message, messages.AssistantMessage) and message.tool_calls:
+            return not any(isinstance(part, messages.ProviderItem) and is_thinking(part) for part in message.parts)
+    return False
 
 
 def continues_answers(name: str) -> bool:

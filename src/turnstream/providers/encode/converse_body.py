@@ -24,8 +24,6 @@ _DOCUMENTS = {
     "text/plain": "txt",
     "text/markdown": "md",
 }
-_BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 24_576, "xhigh": 30_000, "max": 30_000}
-_SMALLEST_BUDGET = 1024
 _ROOM_TO_ANSWER = 4096
 _OPENING = "(The conversation begins with the assistant.)"
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9\-()\[\] ]+")
@@ -166,13 +164,7 @@ def _add_tools(
     """A history with tool calls needs tools beside it: where none are offered, they are listed by name."""
     tools = [_tool(spec) for spec in model_request.tools]
     if not tools:
-        names = dict.fromkeys(
-            call.name
-            for m in model_request.messages
-            if isinstance(m, messages.AssistantMessage)
-            for call in m.tool_calls
-        )
-        tools = [_tool(toolspec.ToolSpec(name)) for name in names]
+        tools = [_tool(toolspec.ToolSpec(name)) for name in translate.called_tools(model_request.messages)]
     if not tools:
         return
     config: dict[str, Any] = {"tools": tools}
@@ -227,12 +219,12 @@ def _add_claude(
             "reasoning_effort is left out of calls with a forced tool choice: the vendor refuses both at once."
         )
     elif claude.thinking == "budget":
-        budget = _BUDGETS.get(str(effort), _BUDGETS["medium"])
+        budget = claude_models.thinking_budget(str(effort))
         limit = payload.setdefault("inferenceConfig", {}).setdefault("maxTokens", budget + _ROOM_TO_ANSWER)
         budget = min(budget, limit - 1)
-        if budget < _SMALLEST_BUDGET:
+        if budget < claude_models.SMALLEST_BUDGET:
             notes.append("reasoning_effort is left out of calls with so small an output limit.")
-        elif _thoughtless_tool_round(messages):
+        elif claude_models.is_thoughtless_round(messages, _is_thinking):
             notes.append("reasoning_effort is left out of a tool round that was begun without thinking.")
         else:
             fields["thinking"] = {"type": "enabled", "budget_tokens": budget}
@@ -257,17 +249,8 @@ def _limit_sampling(
         notes.append("top_p is left out: this model takes only one of temperature and top_p.")
 
 
-def _thoughtless_tool_round(conversation: tuple[messages.Message, ...]) -> bool:
-    """Whether the round of tools to be continued was begun by an answer without reasoning of this vendor's."""
-    for message in reversed(conversation):
-        if isinstance(message, messages.UserMessage):
-            return False
-        if isinstance(message, messages.AssistantMessage) and message.tool_calls:
-            return not any(
-                isinstance(part, messages.ProviderItem) and part.provider == NAME and "reasoningContent" in part.data
-                for part in message.parts
-            )
-    return False
+def _is_thinking(item: messages.ProviderItem) -> bool:
+    return item.provider == NAME and "reasoningContent" in item.data
 
 
 def _add_effort(payload: dict[str, Any], effort: str, model: str, notes: list[str]) -> None:

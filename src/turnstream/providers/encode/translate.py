@@ -212,6 +212,12 @@ def forced_tool(tool_choice: str | dict[str, Any] | None) -> str | None:
     return str(tool_choice["name"]) if isinstance(tool_choice, dict) else None
 
 
+def called_tools(conversation: Iterable[messages.Message]) -> Iterable[str]:
+    """The names of the tools that the assistant has called, each once: for vendors that want tools beside calls."""
+    answers = (message for message in conversation if isinstance(message, messages.AssistantMessage))
+    return dict.fromkeys(call.name for answer in answers for call in answer.tool_calls)
+
+
 Block = dict[str, Any]
 
 

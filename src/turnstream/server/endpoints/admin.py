@@ -1,10 +1,10 @@
 """What an operator may do with a server that runs: see the runs of all principals (what there is and whose, never what
-is said in it), end them, and load the configuration anew."""
+is said in it), end them, and reload the configuration."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,20 +19,16 @@ class Reload(Protocol):
     def __call__(self, *, spread: bool) -> Awaitable[list[str]]: ...
 
 
-def add(
-    api: routing.Api, live: supervisor.Supervisor, store: kept.KeptRuns, reload: Reload, refuse: refusals.Refusals
-) -> None:
-    routing.add(api, refuse, "admin", _Admin(live, store, reload))
-
-
-class _Admin:
+class Admin:
     """`turnstream.server.routes` asks for the scope."""
+
+    tag: ClassVar[str] = "admin"
 
     def __init__(self, live: supervisor.Supervisor, store: kept.KeptRuns, reload: Reload) -> None:
         self._live, self._store, self._reload = live, store, reload
 
     @routing.endpoint("POST", "/admin/reload", "Reload the configuration. One that is wrong changes nothing.")
-    async def load_anew(self, request: Request) -> Response:
+    async def reload(self, request: Request) -> Response:
         try:
             fixed = await self._reload(spread=True)
         except errors.ConfigurationError as error:

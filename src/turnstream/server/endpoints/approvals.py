@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -12,17 +12,15 @@ from starlette.responses import HTMLResponse, Response
 from turnstream import asks, errors
 from turnstream.api import runs as api_bodies
 from turnstream.dialects import asking, body as bodies
-from turnstream.server import links, proxies, questions, refusals, scopes
+from turnstream.server import links, proxies, questions, scopes
 from turnstream.server.endpoints import routing
 from turnstream.service import ServerSettings
 
 
-def add(api: routing.Api, asked: questions.Questions, settings: ServerSettings, refuse: refusals.Refusals) -> None:
-    routing.add(api, refuse, "approvals", _Approvals(asked, settings))
-
-
-class _Approvals:
+class Approvals:
     """Each finds the questions that its caller may answer."""
+
+    tag: ClassVar[str] = "approvals"
 
     def __init__(self, asked: questions.Questions, settings: ServerSettings) -> None:
         self._asked, self._settings, self._links = asked, settings, links.Links(asked.runs)

@@ -6,7 +6,7 @@ A conversation is made for nobody in particular, and becomes the thread of the a
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,7 +14,7 @@ from starlette.responses import Response
 from turnstream import errors, messages, protocols
 from turnstream.api import conversations as api_bodies, responses as api_responses
 from turnstream.dialects import body as bodies, conversation_items as items, openai_responses_input
-from turnstream.server import conversations, refusals, scopes
+from turnstream.server import conversations, scopes
 from turnstream.server.endpoints import routing
 from turnstream.service import Service
 
@@ -23,12 +23,10 @@ Read: TypeAlias = Callable[[int, int], Awaitable[Sequence[messages.Message]]]
 """The messages from one number to another, which is excluded."""
 
 
-def add(api: routing.Api, service: Service, kept: conversations.Conversations, refuse: refusals.Refusals) -> None:
-    routing.add(api, refuse, "conversations", _Conversations(service, kept))
-
-
-class _Conversations:
+class Conversations:
     """Each finds the conversations of its caller."""
+
+    tag: ClassVar[str] = "conversations"
 
     def __init__(self, service: Service, kept: conversations.Conversations) -> None:
         self._service, self._kept, self._threads = service, kept, kept.threads

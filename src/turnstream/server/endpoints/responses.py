@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,14 +16,10 @@ from turnstream.service import Service
 _DIALECT = openai_responses.Responses.name
 
 
-def add(
-    api: routing.Api, service: Service, store: kept.KeptRuns, threads: protocols.Threads, refuse: refusals.Refusals
-) -> None:
-    routing.add(api, refuse, "responses", _Responses(service, store, threads, refuse))
-
-
-class _Responses:
+class Responses:
     """Each finds the responses of its caller."""
+
+    tag: ClassVar[str] = "responses"
 
     def __init__(
         self, service: Service, store: kept.KeptRuns, threads: protocols.Threads, refuse: refusals.Refusals

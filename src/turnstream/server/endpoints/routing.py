@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -60,7 +60,7 @@ class Api:
 
 
 def endpoint(method: str, path: str, summary: str) -> Callable[[Method], Method]:
-    """A decorator of methods that take a request: they are endpoints of a class that `add` is given."""
+    """A decorator of methods that take a request: they are endpoints of the class."""
 
     def mark(function: Method) -> Method:
         function.__dict__["endpoint"] = (method, path, summary)
@@ -69,12 +69,18 @@ def endpoint(method: str, path: str, summary: str) -> Callable[[Method], Method]
     return mark
 
 
-def add(api: Api, refuse: refusals.Refusals, tag: str, endpoints: object) -> None:
+class Endpoints(Protocol):
+    """An object whose methods are endpoints; ``tag`` is what the document has them under."""
+
+    tag: ClassVar[str]
+
+
+def add(api: Api, refuse: refusals.Refusals, endpoints: Endpoints) -> None:
     """All endpoints of the object, in their order. What they raise is answered in OpenAI's form."""
     for name, function in vars(type(endpoints)).items():
         if (marked := getattr(function, "endpoint", None)) is not None:
             method, path, summary = marked
-            api.describe(path, _answer(getattr(endpoints, name), refuse), method, summary, tag)
+            api.describe(path, _answer(getattr(endpoints, name), refuse), method, summary, endpoints.tag)
 
 
 def _answer(respond_to: Endpoint, refuse: refusals.Refusals) -> Endpoint:

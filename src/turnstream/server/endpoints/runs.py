@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,19 +16,10 @@ from turnstream.server.endpoints import approvals, routing
 from turnstream.service import ServerSettings
 
 
-def add(
-    api: routing.Api,
-    live: supervisor.Supervisor,
-    store: kept.KeptRuns,
-    asked: questions.Questions,
-    settings: ServerSettings,
-    refuse: refusals.Refusals,
-) -> None:
-    routing.add(api, refuse, "runs", _Runs(live, store, asked, settings, refuse))
-
-
-class _Runs:
+class Runs:
     """Each finds the runs of its caller."""
+
+    tag: ClassVar[str] = "runs"
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from starlette.requests import Request
@@ -17,12 +17,10 @@ from turnstream.server.endpoints import routing
 from turnstream.service import Service
 
 
-def add(api: routing.Api, service: Service, store: protocols.Threads, refuse: refusals.Refusals) -> None:
-    routing.add(api, refuse, "threads", _Threads(service, store))
-
-
-class _Threads:
+class Threads:
     """Each finds what is kept under its caller."""
+
+    tag: ClassVar[str] = "threads"
 
     def __init__(self, service: Service, store: protocols.Threads) -> None:
         self._service, self._store = service, store
