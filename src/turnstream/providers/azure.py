@@ -110,11 +110,11 @@ def _address(settings: base.Settings) -> tuple[str, dict[str, Any]]:
     base = base.removesuffix("/openai/v1").removesuffix("/openai")
     if not version[:1].isdigit():  # none, or v1, latest, preview
         query = f"?api-version={quote(version)}" if version == "preview" else ""
-        return f"{base}/openai/v1/chat/completions{query}", {"output_limit": "max_completion_tokens"}
+        return f"{base}/openai/v1/chat/completions{query}", {"output_limit": "max_completion_tokens", "most_stops": 4}
     url = f"{base}/openai/deployments/{quote(settings.model, safe='')}/chat/completions?api-version={quote(version)}"
     if version < _NEW_LIMIT:
-        return url, {"output_limit": "max_tokens", "no_stream_options": True}
-    return url, {"output_limit": "max_completion_tokens"}
+        return url, {"output_limit": "max_tokens", "no_stream_options": True, "most_stops": 4}
+    return url, {"output_limit": "max_completion_tokens", "most_stops": 4}
 
 
 def _serverless(base_url: str) -> bool:

@@ -82,6 +82,7 @@ PROVIDERS: dict[str, Row] = {
             "late_system": True,
             "responses": True,
             "assistant_name": True,
+            "most_stops": 4,
         },
         apis={"openai.chat": "decode.chat_stream"},
         automatic="gpt-5-mini",
@@ -108,7 +109,7 @@ PROVIDERS: dict[str, Row] = {
         "https://api.groq.com/openai/v1",
         ("GROQ_API_KEY",),
         automatic="openai/gpt-oss-20b",
-        quirks={"reasoning": "none"},
+        quirks={"reasoning": "none", "most_stops": 4},
     ),
     "deepseek": Row(
         "https://api.deepseek.com/v1",
@@ -183,14 +184,18 @@ PROVIDERS: dict[str, Row] = {
         "https://api.moonshot.ai/v1",
         ("MOONSHOT_API_KEY", "MOONSHOTAI_API_KEY"),
         urls=("MOONSHOTAI_BASE_URL",),
-        quirks={**_THINKS_ALOUD, "thinking_switch": True},
+        quirks={**_THINKS_ALOUD, "thinking_switch": True, "temperature": (0.0, 1.0)},
     ),
     "minimax": Row(
         "https://api.minimax.io/v1",
         ("MINIMAX_API_KEY",),
-        quirks={"reasoning": "reasoning_details", "body": {"reasoning_split": True}},
+        quirks={
+            "reasoning": "reasoning_details",
+            "body": {"reasoning_split": True},
+            "temperature": (0.01, 1.0),
+        },
     ),
-    "zai": Row("https://api.z.ai/api/paas/v4", ("ZAI_API_KEY",), quirks=_THINKS_ALOUD),
+    "zai": Row("https://api.z.ai/api/paas/v4", ("ZAI_API_KEY",), quirks={**_THINKS_ALOUD, "temperature": (0.0, 1.0)}),
     "alibaba": Row(
         "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
         ("DASHSCOPE_API_KEY", "ALIBABA_API_KEY"),

@@ -13,7 +13,7 @@ import msgspec
 from turnstream import errors, messages, requests
 from turnstream.providers import base
 from turnstream.providers.decode import cohere_stream
-from turnstream.providers.encode import chat_body, translate
+from turnstream.providers.encode import chat_body, model_rules, translate
 
 BASE_URL = "https://api.cohere.com"
 
@@ -64,13 +64,12 @@ def request(settings: base.Settings, model_request: requests.ModelRequest) -> ba
 
 
 def _sampling(options: requests.ModelOptions, notes: list[str]) -> dict[str, Any]:
-    if len(options.stop or ()) > _MOST_STOPS:
-        notes.append(f"Only {_MOST_STOPS} stop sequences are sent: this vendor accepts no more.")
+    options = model_rules.keep_within(options, notes, temperature=(0.0, 1.0), stops=_MOST_STOPS)
     given = {
         "temperature": options.temperature,
         "p": options.top_p,
         "max_tokens": options.output_limit,
-        "stop_sequences": list(options.stop[:_MOST_STOPS]) if options.stop else None,
+        "stop_sequences": list(options.stop) if options.stop else None,
         "seed": options.seed,
         "presence_penalty": options.presence_penalty,
         "frequency_penalty": options.frequency_penalty,

@@ -16,7 +16,7 @@ from turnstream import errors, messages, requests, toolspec
 from turnstream.prompts.families import short_id
 from turnstream.providers import base
 from turnstream.providers.decode import chat_stream
-from turnstream.providers.encode import translate
+from turnstream.providers.encode import model_rules, translate
 
 NAME = "mistral"
 BASE_URL = "https://api.mistral.ai/v1"
@@ -64,7 +64,7 @@ def _body(settings: base.Settings, model_request: requests.ModelRequest, notes: 
             payload["tool_choice"] = choice
         if options.parallel_tool_calls is not None:
             payload["parallel_tool_calls"] = options.parallel_tool_calls
-    payload |= _sampling(options)
+    payload |= _sampling(model_rules.keep_within(options, notes, temperature=(0.0, 1.5)))
     if options.reasoning_effort is not None:
         if "magistral" in settings.model:  # a model that always thinks
             notes.append("reasoning_effort is left out: Magistral models have no setting for it.")

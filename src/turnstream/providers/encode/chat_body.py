@@ -3,6 +3,7 @@
 Quirks (``Settings.quirks``), each absent unless a vendor needs it:
 
 - ``output_limit``: the one name that the vendor knows for it, ``max_tokens`` or ``max_completion_tokens``.
+- ``temperature``: the lowest and the highest that the vendor takes; ``most_stops``: so many stop sequences.
 - ``system_role``: ``developer`` instead of ``system``.
 - ``reasoning``: the field in which the vendor wants the reasoning of the current tool loop sent back
   (``reasoning_content``, ``reasoning`` or ``reasoning_details``), or ``none`` if it refuses any.
@@ -64,6 +65,9 @@ def body(settings: base.Settings, request: requests.ModelRequest, notes: list[st
     if request.tools:
         whole["tools"] = [tool(spec) for spec in request.tools]
     options = model_rules.fit(settings.model, settings.options, request.options, notes)
+    limits, most_stops = quirks.get("temperature"), quirks.get("most_stops")
+    if limits or most_stops:
+        options = model_rules.keep_within(options, notes, temperature=limits, stops=most_stops)
     lost = chat_thinking.find_lost(history, settings.model) if quirks.get("reasoning") != "none" else []
     switch = quirks.get("thinking_switch")
     forced = bool(switch and request.tools) and chat_thinking.refuses_choice(settings.model, options)
@@ -83,7 +87,7 @@ def body(settings: base.Settings, request: requests.ModelRequest, notes: list[st
     if chat_thinking.says_it_itself(settings.model, options):
         options = msgspec.structs.replace(options, reasoning_effort=None)
     whole |= _options(options, with_tools=bool(request.tools))
-    limit_name = quirks.get("output_limit")
+    limit_name = quirks.get("output_limit") or model_rules.output_limit(settings.model)
     if limit_name and options.output_limit is not None:
         whole.pop("max_tokens", None)
         whole.pop("max_completion_tokens", None)

@@ -7,7 +7,7 @@ from typing import Any
 
 from turnstream import errors, messages, requests, toolspec
 from turnstream.providers import base
-from turnstream.providers.encode import claude_models, data_urls, translate
+from turnstream.providers.encode import claude_models, data_urls, model_rules, translate
 
 Block = dict[str, Any]
 NAME = "bedrock"
@@ -35,6 +35,7 @@ def body(settings: base.Settings, model_request: requests.ModelRequest, notes: l
     if text := translate.system_text(model_request.messages):
         payload["system"] = [{"text": text}]
     _add_tools(payload, model_request, options, notes)
+    options = model_rules.keep_within(options, notes, temperature=(0.0, 1.0))
     if inference := _inference(options):
         payload["inferenceConfig"] = inference
     for name in ("seed", "presence_penalty", "frequency_penalty"):
@@ -197,7 +198,7 @@ def _inference(options: requests.ModelOptions) -> dict[str, Any]:
         "maxTokens": options.output_limit,
         "temperature": options.temperature,
         "topP": options.top_p,
-        "stopSequences": list(options.stop) if options.stop else None,
+        "stopSequences": [stop for stop in options.stop or () if stop.strip()] or None,
     }
     return {name: value for name, value in given.items() if value is not None}
 

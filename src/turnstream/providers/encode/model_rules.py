@@ -32,9 +32,34 @@ def generation(model: str) -> tuple[int, int] | None:
     return (0, 0) if found[1].startswith("o") else (5, int(found[2] or 0))
 
 
+def output_limit(model: str) -> str | None:
+    """The one name that OpenAI's models that think know for it, at any host that passes it on."""
+    return "max_completion_tokens" if generation(model) is not None else None
+
+
 def patience(model: str) -> dict[str, float]:
     """The time-outs, in seconds, for OpenAI's models that think: they send nothing meanwhile, not even a comment."""
     return {"first_token": 180.0, "idle": 180.0} if generation(model) is not None else {}
+
+
+def keep_within(
+    options: requests.ModelOptions,
+    notes: list[str],
+    *,
+    temperature: tuple[float, float] | None = None,
+    stops: int | None = None,
+) -> requests.ModelOptions:
+    """The options within what a vendor takes: the nearest temperature, and so many stop sequences."""
+    given = options.temperature
+    if temperature is not None and given is not None and not temperature[0] <= given <= temperature[1]:
+        nearest = min(max(given, temperature[0]), temperature[1])
+        side, most = ("above", "highest") if given > nearest else ("below", "lowest")
+        notes.append(f"A temperature {side} {nearest:g} is sent as {nearest:g}, this vendor's {most}.")
+        options = msgspec.structs.replace(options, temperature=nearest)
+    if stops is not None and options.stop is not None and len(options.stop) > stops:
+        notes.append(f"Only {stops} stop sequences are sent: this vendor accepts no more.")
+        options = msgspec.structs.replace(options, stop=options.stop[:stops])
+    return options
 
 
 def needs_responses(model: str, defaults: requests.ModelOptions, asked: requests.ModelRequest) -> bool:
@@ -63,6 +88,9 @@ def fit(
         changed["reasoning_effort"] = effort
         what = f"sent as {effort}" if effort else "left out"
         notes.append(f"reasoning_effort {options.reasoning_effort} is {what}: this model does not take it.")
+    if options.parallel_tool_calls is not None and generation(model) == (0, 0):
+        changed["parallel_tool_calls"] = None
+        notes.append("parallel_tool_calls is left out: this model refuses it.")
     for name in _refuse(model, effort):
         value = getattr(options, name)
         if value is not None and not (name == "temperature" and value == 1 and generation(model) is not None):
