@@ -35,7 +35,11 @@ class Collector:
             self.size += sum(map(len, texts))
         else:
             for event in batch:
-                self._add(event)
+                if type(event) is events.TextDelta and self._texts is not None:
+                    self._texts.append(event.text)
+                    self.size += len(event.text)
+                else:
+                    self._add(event)
         if self._parts and len(self._parts[-1].texts) > _MOST_LOOSE:
             self._parts[-1].pack()
 
