@@ -56,7 +56,7 @@ async def test_what_is_cancelled_is_not_kept() -> None:
         timer.cancel()
     gc.collect()
     assert sum(each() is not None for each in kept) <= 1  # the last is still a local name
-    assert len(timers._OF_LOOPS[loop]._heap) < 600
+    assert len(timers._OF_LOOPS[loop].heap) < 600
 
 
 async def test_one_may_ask_for_another() -> None:

@@ -34,6 +34,7 @@ _REASONS: dict[str, events.FinishReason] = {
 }
 _MOST_ODD = 8
 _LESSONS = 4
+_FEW = 4  # events of one read, which are not worth looking for a template
 _FAILED = ("error", "network_error", "server_error", "insufficient_system_resource")
 _UNREADABLE = ("function_call_filter", "malformed_function_call")  # Gemini could not read its model's call
 
@@ -70,6 +71,8 @@ class Decoder(frames.SseDecoder):
         # The loop below, written out for one token: there it costs a third more.
         if self._between and (known := self._template) is not None and (deltas := known.deltas(piece)) is not None:
             return deltas
+        if piece.count(b"\n\n") <= _FEW:
+            return self._read(piece)
         out: list[events.ModelEvent] = []
         start, end = 0, piece.rfind(b"\n\n") + 2
         try:

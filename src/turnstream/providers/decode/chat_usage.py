@@ -39,5 +39,7 @@ def _first(raw: dict[str, Any], names: Sequence[str]) -> int:
 
 
 def _number(raw: dict[str, Any], name: str) -> int:
-    value = raw.get(name)
-    return int(value) if isinstance(value, int | float) and 0 <= value < 1e15 else 0
+    value = raw.get(name, 0)
+    if type(value) is not int:
+        value = int(value) if isinstance(value, int | float) and 0 <= value < 1e15 else 0
+    return value if 0 <= value < 1e15 else 0
