@@ -68,7 +68,7 @@ def test_the_o_series_knows_no_parallel_tool_calls(name: str) -> None:
     assert "parallel_tool_calls" in notes[0]
 
 
-@pytest.mark.parametrize("name", ["openai:gpt-5", "vllm:m", "litellm:gpt-4.1"])
+@pytest.mark.parametrize("name", ["openai:gpt-5", "vllm:m", "litellm:gpt-4.1", "openai-responses:o3"])
 def test_others_get_it(name: str) -> None:
     assert sent(name, parallel_tool_calls=False)[0]["parallel_tool_calls"] is False
 

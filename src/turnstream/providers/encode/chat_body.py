@@ -65,6 +65,7 @@ def body(settings: base.Settings, request: requests.ModelRequest, notes: list[st
     if request.tools:
         whole["tools"] = [tool(spec) for spec in request.tools]
     options = model_rules.fit(settings.model, settings.options, request.options, notes)
+    options = model_rules.fit_chat(settings.model, options, notes)
     limits, most_stops = quirks.get("temperature"), quirks.get("most_stops")
     if limits or most_stops:
         options = model_rules.keep_within(options, notes, temperature=limits, stops=most_stops)

@@ -42,6 +42,14 @@ def patience(model: str) -> dict[str, float]:
     return {"first_token": 180.0, "idle": 180.0} if generation(model) is not None else {}
 
 
+def fit_chat(model: str, options: requests.ModelOptions, notes: list[str]) -> requests.ModelOptions:
+    """The options without what the model refuses at chat completions alone."""
+    if options.parallel_tool_calls is None or generation(model) != (0, 0):
+        return options
+    notes.append("parallel_tool_calls is left out: this model refuses it.")
+    return msgspec.structs.replace(options, parallel_tool_calls=None)
+
+
 def keep_within(
     options: requests.ModelOptions,
     notes: list[str],
@@ -88,9 +96,6 @@ def fit(
         changed["reasoning_effort"] = effort
         what = f"sent as {effort}" if effort else "left out"
         notes.append(f"reasoning_effort {options.reasoning_effort} is {what}: this model does not take it.")
-    if options.parallel_tool_calls is not None and generation(model) == (0, 0):
-        changed["parallel_tool_calls"] = None
-        notes.append("parallel_tool_calls is left out: this model refuses it.")
     for name in _refuse(model, effort):
         value = getattr(options, name)
         if value is not None and not (name == "temperature" and value == 1 and generation(model) is not None):
