@@ -26,6 +26,14 @@ class Arguments:
         self._held: list[str] = []  # each begins with the one before
         self._snapshots = False  # each fragment is all so far
 
+    def note(self, fragment: str) -> bool:
+        """Whether the fragment, which begins with no brace, is new and nothing waits: as `feed`, without a list."""
+        if self._held:
+            return False
+        self._said.append(fragment)
+        self._size += len(fragment)
+        return True
+
     def feed(self, fragment: str) -> list[str]:
         if fragment[:1] != "{" or not self._size:
             return [*self._release(), *self._say(fragment)] if self._held else self._say(fragment)

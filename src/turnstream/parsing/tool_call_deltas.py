@@ -138,9 +138,15 @@ class _Call:
             held, self._placeholder = self._placeholder, ""
             if not piece.lstrip().startswith("{"):
                 piece = held + piece
-        if self._repeated is None:
-            self._repeated = repeated_arguments.Arguments()
-        self._say(self._repeated.feed(piece), out)
+        repeated = self._repeated
+        if repeated is not None and piece[0] != "{" and repeated.note(piece):  # nearly all
+            self.arguments.append(piece)
+            if self.started:
+                out.append(events.ToolCallDelta(self.index, piece))
+            return
+        if repeated is None:
+            repeated = self._repeated = repeated_arguments.Arguments()
+        self._say(repeated.feed(piece), out)
 
     def _say(self, pieces: list[str], out: list[events.ModelEvent]) -> None:
         self.arguments += pieces
