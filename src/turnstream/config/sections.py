@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from turnstream.config.document import EnvText
 
@@ -53,20 +53,30 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, defer_build=True)
 
-    @field_validator("*", mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def _read_environment(cls, value: Any, info: ValidationInfo) -> Any:
-        """The field decides what a text from the environment is: a text, a list with commas, or what YAML reads."""
-        if not isinstance(value, EnvText):
+    def _read_environment(cls, value: Any) -> Any:
+        """Each field decides what a text from the environment is: a text, a list with commas, or what YAML reads. As
+        this validator is the first that is defined, it is the last before the fields' own. (One of the fields would
+        be a step of each: they would take twice as long to make ready.)"""
+        if not isinstance(value, dict) or EnvText not in map(type, value.values()):
             return value
-        accepted = set(_plain_types(cls.model_fields[info.field_name or ""].annotation))
-        if str in accepted:
-            return value
-        return value.split_at_commas() if list in accepted else value.read_typed()
+        fields = {one.alias or name: one for name, one in cls.model_fields.items()}
+        return {
+            key: _read_as(fields[key].annotation, given) if type(given) is EnvText and key in fields else given
+            for key, given in value.items()
+        }
 
     def given(self, *names: str) -> dict[str, Any]:
         """Those of the fields that the file has: for whoever fills in the others."""
         return {name: getattr(self, name) for name in names if name in self.model_fields_set}
+
+
+def _read_as(annotation: Any, value: EnvText) -> Any:
+    accepted = set(_plain_types(annotation))
+    if str in accepted:
+        return value
+    return value.split_at_commas() if list in accepted else value.read_typed()
 
 
 def _plain_types(annotation: Any) -> Iterator[type]:
