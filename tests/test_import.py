@@ -52,12 +52,13 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 # What only other configurations, other commands or the OpenAPI document need.
 SELDOM = """
-    aiohttp asyncpg cryptography elasticsearch fastapi genai_prices griffe httpx httpx2 jinja2 joserfc jsonschema
-    limits lxml mcp numpy opentelemetry pandas prometheus_client pymilvus rich turnstream.config.schema
-    turnstream.config.tools.mcp turnstream.config.tools.openapi turnstream.config.tools.rest
-    turnstream.config.tools.retrieval turnstream.providers.anthropic turnstream.providers.gemini
-    turnstream.runs.postgres turnstream.storage.postgres turnstream.telemetry.metrics turnstream.telemetry.traces
-    turnstream.testing turnstream.tools.http_client turnstream.tools.mcp turnstream.tools.openapi
+    aiohttp asyncpg click cronsim cryptography elasticsearch fastapi genai_prices griffe httpx httpx2 jinja2 joserfc
+    jsonschema limits lxml mcp numpy opentelemetry pandas prometheus_client pymilvus rich typer watchfiles
+    turnstream.config.schema turnstream.config.tools.mcp turnstream.config.tools.openapi turnstream.config.tools.rest
+    turnstream.config.tools.retrieval turnstream.providers.anthropic turnstream.providers.decode.verdicts
+    turnstream.providers.gemini turnstream.providers.responses_first turnstream.runs.postgres
+    turnstream.storage.postgres turnstream.telemetry.metrics turnstream.telemetry.traces turnstream.testing
+    turnstream.tools.coercion turnstream.tools.http_client turnstream.tools.mcp turnstream.tools.openapi
     turnstream.tools.retrieval
 """
 
@@ -70,3 +71,14 @@ def test_a_server_loads_only_what_its_configuration_needs() -> None:
     loaded = loaded_by(code)
     assert {"pydantic", "turnstream.tools.python", "turnstream.server.app"} <= loaded
     assert not {name for name in loaded if any(name == one or name.startswith(f"{one}.") for one in SELDOM.split())}
+
+
+def test_sections_that_a_file_does_not_have_are_not_loaded(tmp_path: Path) -> None:
+    (tmp_path / "agent.yaml").write_text("model: demo\n")
+    loaded = loaded_by(
+        f"from turnstream.cli.target import load_service; load_service({str(tmp_path / 'agent.yaml')!r})"
+    )
+    assert "turnstream.config.agents" in loaded
+    assert not loaded & {
+        f"turnstream.config.{name}" for name in ("guardrails", "keys", "oidc", "schedules", "settings")
+    }

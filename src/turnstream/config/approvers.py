@@ -6,8 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from turnstream.config.keys import ScopeName
-from turnstream.config.sections import Section
+from turnstream.config.sections import ScopeName, Section
 
 
 class ApproverSection(Section):

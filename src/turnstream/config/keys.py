@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from turnstream import identity
 from turnstream.config.limits import LimitsSection
-from turnstream.config.sections import NonEmpty, OptionalSecret, Section, StrList
-
-ScopeName: TypeAlias = Literal["runs", "approve", "metrics", "admin"]
+from turnstream.config.sections import NonEmpty, OptionalSecret, ScopeName, Section, StrList
 
 
 def read_time(value: Any) -> Any:

@@ -8,9 +8,8 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from turnstream import identity
 from turnstream.config.limits import LimitsSection
-from turnstream.config.sections import NonEmpty, Section, StrList, defaults_of
+from turnstream.config.sections import NonEmpty, ScopeName, Section, StrList, defaults_of
 
-ScopeName: TypeAlias = Literal["runs", "approve", "metrics", "admin"]
 Scopes = Annotated[list[ScopeName], Field(min_length=1)]
 _DEFAULTS = defaults_of(identity.Issuer)
 _Algorithm: TypeAlias = Literal[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, ClassVar, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -33,6 +33,7 @@ Secret = Annotated[NonEmpty, Field(repr=False)]
 OptionalSecret = Annotated[NonEmpty | None, Field(repr=False)]
 StrList = list[NonEmpty]
 StrMap = dict[str, str]
+ScopeName: TypeAlias = Literal["runs", "approve", "metrics", "admin"]
 JsonObject = Annotated[dict[str, Any], BeforeValidator(_type_values)]
 
 

@@ -21,7 +21,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-import cronsim
 from msgspec.structs import replace
 
 from turnstream import agent as agents, errors, messages, protocols, requests
@@ -62,6 +61,8 @@ class Schedule:
     def __post_init__(self) -> None:
         if len(self.cron.split()) != 5:
             raise errors.ConfigurationError("expected five fields: minute, hour, day, month, weekday")
+        import cronsim  # a server without schedules need not load it
+
         try:
             next(cronsim.CronSim(self.cron, datetime.now(self.zone)))
         except cronsim.CronSimError as error:
@@ -77,6 +78,8 @@ class Schedule:
     def after(self, moment: datetime) -> Iterator[datetime]:
         """The nominal times after the moment. The library, asked in the hour that the clock shows twice, begins with
         one of that hour's first pass."""
+        import cronsim
+
         found = cronsim.CronSim(self.cron, moment.astimezone(self.zone))
         return dropwhile(lambda nominal: nominal.astimezone(UTC) <= moment, found)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from functools import partial
 
 from turnstream import requests
-from turnstream.providers import base, responses_first
+from turnstream.providers import base
 from turnstream.providers.decode import chat_stream
 from turnstream.providers.encode import chat_body, model_rules
 
@@ -32,6 +32,8 @@ def request(settings: base.Settings, model_request: requests.ModelRequest) -> ba
 
     refused = model_rules.needs_responses(settings.model, settings.options, model_request)
     if refused and settings.quirks.get("responses"):
+        from turnstream.providers import responses_first  # few models and few requests need it
+
         return responses_first.request(settings, model_request, f"{settings.base_url}/responses", chat)
     return chat(model_request)
 

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typing_extensions
 
 from turnstream import errors, plugins, requests
-from turnstream.tools import coercion, docstrings, schemas
-from turnstream.tools.complaints import complaint
+from turnstream.tools import docstrings, schemas
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -117,6 +116,8 @@ class Arguments:
         except ValidationError as error:
             coerced = self._coerce(text)
             if coerced is None:
+                from turnstream.tools.complaints import complaint
+
                 raise errors.ToolError(
                     complaint(error, text, self._tool, self._offered), code="invalid_arguments"
                 ) from error
@@ -141,6 +142,8 @@ class Arguments:
     def _coerce(self, text: str) -> BaseModel | None:
         """The same with JSON within strings read, and null for what may be left out; None if that does not fit."""
         from pydantic import ValidationError
+
+        from turnstream.tools import coercion  # as the complaint's, it is not needed before a model is wrong
 
         try:
             given = json.loads(text)
