@@ -86,7 +86,7 @@ class Entering(Generic[T]):
 
 def min_of(*limits: float | None) -> float | None:
     """The first of the limits that is reached; None if there is none."""
-    return min((limit for limit in limits if limit is not None), default=None)
+    return min([limit for limit in limits if limit is not None], default=None)
 
 
 class TimeLeft:

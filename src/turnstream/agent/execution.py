@@ -55,7 +55,7 @@ class Execution:
         self.asks = list(asks)
         self._decisions, self._states = progress.decisions, progress.states
         self._can_wait, self._has_results = can_wait, progress.has_results
-        self._redactor = redactor or text.Redactor()
+        self._redactor = text.Redactor() if redactor is None else redactor
         self._step = step
         self.calls = tuple(calls)
         self._toolset = toolset
@@ -79,9 +79,14 @@ class Execution:
         """In call order; of those that have one."""
         return tuple(self._results[at] for at in sorted(self._results))
 
+    @property
+    def is_over(self) -> bool:
+        """Whether all tools have been reported."""
+        return self._reported >= len(self.calls) and self._events.empty()
+
     async def next(self) -> list[events.RunEvent]:
         """The events since the last time, at least one; none when all tools have been reported."""
-        while self._reported < len(self.calls) or not self._events.empty():
+        while not self.is_over:
             news = [await self._events.get()]
             while not self._events.empty():
                 news.append(self._events.get_nowait())
@@ -104,7 +109,7 @@ class Execution:
 
     def _start(self, at: int, call: messages.ToolCall, context: requests.RunContext) -> None:
         limit = self._limits[at] = PausableTimeout(self._toolset.timeout(call.name, self._timeout))
-        task = asyncio.create_task(self._output(call, self._context(call, context, limit)))
+        task = self._loop.create_task(self._output(call, self._context(call, context, limit)))
         self._tasks.add(task)
         settle = partial(self._settle, at, call, context, task)
         task.add_done_callback(settle)

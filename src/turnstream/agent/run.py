@@ -362,15 +362,20 @@ class Run:
     ) -> AsyncGenerator[list[events.RunEvent]]:
         """The rest of a step: its tools, if they have not all answered yet, and what follows from their results."""
         if execution is not None:
-            while news := await self._next_of(execution):
-                yield self._tell(*news)
+            told: list[events.RunEvent] = []
+            while not execution.is_over:
+                if told:
+                    yield told
+                told = self._tell(*await self._next_of(execution))
             if execution.asks:
+                if told:
+                    yield told
                 self.waiting = await self._pause.begin(
                     self.request, self._step, execution.calls, execution.asks, self.usage, self._toolset.effects
                 )
                 yield [self.waiting]
                 return
-            yield self._tell(self._tools_executed(execution))
+            yield told + self._tell(self._tools_executed(execution))  # the last results with what follows from them
         if ending := self._end_step(result):
             yield ending
 
