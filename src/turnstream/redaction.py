@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -25,7 +26,12 @@ LONGEST_NAME = 200
 
 def is_secret_name(name: str) -> bool:
     """Whether what has this name is a secret: ``X-API-Key``, ``accessToken``, ``DB_PASSWORD``; not ``max_tokens``."""
-    words = _WORDS.sub(r"\1_\2", name[:LONGEST_NAME]).lower()
+    return _is_secret(name[:LONGEST_NAME])
+
+
+@lru_cache(maxsize=1000)  # the headers of each kept request are asked about
+def _is_secret(name: str) -> bool:
+    words = _WORDS.sub(r"\1_\2", name).lower()
     return _NAME.search(words) is not None and _HARMLESS.search(words) is None and name not in _FOLDERS
 
 

@@ -21,7 +21,7 @@ class Log:
 
     def __init__(self) -> None:
         self.new, self.attempt, self.begun = new_run(), 1, False
-        self.lost, self.cancelled, self.gate = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self.lost, self.cancelled, self.gate = protocols.Notice(), protocols.Notice(), asyncio.Event()
         self.gate.set()
         self.appends: list[list[events.LogEvent]] = []
         self.said: Sequence[messages.Message] = ()

@@ -47,6 +47,7 @@ from turnstream.protocols.runs import (
     BeginWait as BeginWait,
     Claim as Claim,
     FencedError as FencedError,
+    Notice as Notice,
     Runs as Runs,
     Tail as Tail,
     TakeNumbered as TakeNumbered,

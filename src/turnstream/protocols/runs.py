@@ -36,6 +36,26 @@ BeginWait: TypeAlias = Callable[[requests.RunRequest, Sequence[events.LogEvent]]
 """Keeps a run that begins to wait: what it answers, and all that it has told up to that."""
 
 
+class Notice(asyncio.Event):
+    """An event that is set once, and for which nobody needs a task: it calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._call: Callable[[], None] | None = None
+
+    def call_when_set(self, call: Callable[[], None] | None) -> None:
+        """In place of what was to be called before; None: nobody."""
+        self._call = call
+        if call is not None and self.is_set():
+            call()
+
+    def set(self) -> None:
+        if not self.is_set():
+            super().set()
+            if self._call is not None:
+                self._call()
+
+
 TellStored: TypeAlias = Callable[[BaseException | None], None]
 """Hears that an append is stored, and shown to whoever watches; or why it is not."""
 
@@ -50,8 +70,8 @@ class Claim(Protocol):
     new: kept.NewRun
     begun: bool
     attempt: int
-    lost: asyncio.Event
-    cancelled: asyncio.Event
+    lost: Notice
+    cancelled: Notice
 
     async def log(self) -> kept.NumberedEvents:
         """All events so far. The next `append` goes behind the last of these."""

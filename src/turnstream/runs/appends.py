@@ -96,7 +96,7 @@ class Owner:
 
     def __init__(self, new: protocols.NewRun, attempt: int, owner: Any, writer: Writer, feed: feeds.Feeds) -> None:
         self.new, self.attempt = new, attempt
-        self.lost, self.cancelled = asyncio.Event(), asyncio.Event()
+        self.lost, self.cancelled = protocols.Notice(), protocols.Notice()
         self._owner, self._writer, self._watched = owner, writer, feed.watched
         self._first = rules.FirstAppend()
         self._over = self.begun = self.ended = False

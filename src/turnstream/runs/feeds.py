@@ -173,7 +173,7 @@ class Tail:
                 if batch:
                     self._after = batch[-1][0]
                     yield batch
-                    if isinstance(batch[-1][1], log.Terminal):
+                    if type(batch[-1][1]) in log.TERMINAL:
                         return
                 elif not await self._wait() and self._after == after:
                     state = await feeds.check(run_id, after)

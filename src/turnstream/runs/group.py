@@ -26,16 +26,15 @@ from turnstream.runs import log
 if TYPE_CHECKING:
     from typing import Self
 
-_RELIED_ON = (
-    events.RunStarted
-    | events.RunResumed
-    | events.StepFinished
-    | events.ToolCallsDetected
-    | events.ToolBegan
-    | events.ToolResult
-    | events.RunWaiting
-    | log.Terminal
-)
+_RELIED_ON: frozenset[type] = log.TERMINAL | {
+    events.RunStarted,
+    events.RunResumed,
+    events.StepFinished,
+    events.ToolCallsDetected,
+    events.ToolBegan,
+    events.ToolResult,
+    events.RunWaiting,
+}
 # An agent whose events cannot be stored, because the database is away, stops here until they can.
 MOST_PENDING = 4096
 
@@ -75,17 +74,17 @@ class Ticks:
 
     def __init__(self, runs: Callable[[], int] = lambda: 1) -> None:
         self._runs = runs
-        self._groups: list[Group] = []
+        self.groups: list[Group] = []
         self._last = 0.0
 
     def at_next(self, group: Group) -> None:
-        if not self._groups:
+        if not self.groups:
             asyncio.get_running_loop().call_at(self._last + interval(self._runs()), self._tick)
-        self._groups.append(group)
+        self.groups.append(group)
 
     def _tick(self) -> None:
         self._last = asyncio.get_running_loop().time()
-        groups, self._groups = self._groups, []
+        groups, self.groups = self.groups, []
         for group in groups:
             group.append()
 
@@ -124,7 +123,7 @@ class Group:
         self._check()
         self._said = said
         self._pending += batch
-        if len(self._pending) >= MOST_PENDING or any(isinstance(event, _RELIED_ON) for event in batch):
+        if len(self._pending) >= MOST_PENDING or not _RELIED_ON.isdisjoint(map(type, batch)):
             await self.flush()
         elif not self._appending and not self._ticking:
             self._ticking = True
@@ -138,7 +137,10 @@ class Group:
         pending += batch
         if not self._appending and not self._ticking:
             self._ticking = True
-            self._ticks.at_next(self)
+            if groups := self._ticks.groups:  # as `at_next` does it: this is for each token
+                groups.append(self)
+            else:
+                self._ticks.at_next(self)
         return True
 
     async def flush(self) -> None:

@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -30,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 # Seconds after its end for which the log of a run can be read, and between two looks for those that are over.
 LOG_LIFETIME, EXPIRE_EVERY = 3600.0, 300.0
+_LAST: frozenset[type] = log.TERMINAL | {events.RunWaiting}
 
 ReadLog: TypeAlias = Callable[[], Awaitable[protocols.NumberedEvents]]
 
@@ -231,16 +233,19 @@ class Keeper:
         end: Sequence[events.RunEvent] = ()
         try:
             async with asyncio.timeout(None) as limit, run:
-                stopping = asyncio.create_task(_stop(claim, limit))
+                stop = partial(_stop, limit)
+                claim.cancelled.call_when_set(stop)
+                claim.lost.call_when_set(stop)
                 try:
                     async with aclosing(watching.watch(run.batches())) as batches:
                         async for batch in batches:
-                            if isinstance(batch[-1], log.Terminal | events.RunWaiting):
+                            if type(batch[-1]) in _LAST:
                                 end = batch  # appended once, when the run is left
                             else:
                                 await pending.put(batch)
                 finally:
-                    stopping.cancel()
+                    claim.cancelled.call_when_set(None)
+                    claim.lost.call_when_set(None)
         except TimeoutError:
             if not claim.cancelled.is_set():
                 raise
@@ -272,7 +277,7 @@ def _info(claim: protocols.Claim) -> protocols.RunInfo:
     try:
         headers = msgspec.json.decode(new.body).get("headers", {})
         trace = {name: headers[name] for name in ("traceparent", "tracestate") if name in headers}
-    except (msgspec.DecodeError, AttributeError, TypeError):  # it was not asked for over HTTP
+    except (msgspec.DecodeError, RecursionError, AttributeError, TypeError):  # it was not asked for over HTTP
         pass
     thread = new.request.thread_id
     return protocols.RunInfo(
@@ -280,15 +285,10 @@ def _info(claim: protocols.Claim) -> protocols.RunInfo:
     )
 
 
-async def _stop(claim: protocols.Claim, limit: asyncio.Timeout) -> None:
-    """End the run when somebody cancels it, or has taken it."""
-    waits = [asyncio.create_task(event.wait()) for event in (claim.cancelled, claim.lost)]
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+def _stop(limit: asyncio.Timeout) -> None:
+    """End the run: somebody cancels it, or has taken it."""
+    if not limit.expired():
         limit.reschedule(asyncio.get_running_loop().time())
-    finally:
-        for wait in waits:
-            wait.cancel()
 
 
 def _new_messages(new: protocols.NewRun, run: agents.Run) -> Sequence[messages.Message]:

@@ -19,6 +19,7 @@ from turnstream.messages import Message, ToolCall, ToolMessage  # by name: `Fold
 
 ENDED: tuple[protocols.Status, ...] = ("finished", "failed", "cancelled")
 Terminal = events.RunFinished | events.RunFailed | events.RunCancelled
+TERMINAL: frozenset[type] = frozenset({events.RunFinished, events.RunFailed, events.RunCancelled})
 TEXTS = frozenset({events.TextDelta, events.ReasoningDelta, events.RefusalDelta})
 _SHOWN_IN_STEP = (
     events.StepStarted

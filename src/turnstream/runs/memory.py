@@ -76,7 +76,7 @@ class Claim:
     def __init__(self, runs: Runs, kept: _Kept) -> None:
         self.new, self._runs, self._kept = kept.new, runs, kept
         self.attempt = kept.claims
-        self.lost, self.cancelled = asyncio.Event(), asyncio.Event()
+        self.lost, self.cancelled = protocols.Notice(), protocols.Notice()
 
     async def log(self) -> protocols.NumberedEvents:
         return list(self._kept.log)

@@ -6,6 +6,7 @@ queue is in memory, and the file says after a restart what was in it.
 
 from __future__ import annotations
 
+import os
 import secrets
 import sqlite3
 import time
@@ -39,7 +40,7 @@ class Claim(appends.Owner):
     """See `protocols.Claim`."""
 
     def __init__(self, runs: Runs, group: str, taken: _Taken) -> None:
-        super().__init__(taken.new, taken.claims, uuid.uuid4().hex, runs.writer, runs.feeds)
+        super().__init__(taken.new, taken.claims, os.urandom(16).hex(), runs.writer, runs.feeds)
         self.group = group
         self._runs = runs
         self._start: events.RunStarted | None = None

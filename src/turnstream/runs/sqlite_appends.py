@@ -14,9 +14,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from itertools import groupby
-from operator import itemgetter
 
+from turnstream import events
 from turnstream.storage import codec, sqlite
 
 # Of appends and of bytes: then they go to the logs.
@@ -26,11 +25,18 @@ MOST, MOST_BYTES = 2000, 2**20
 class _Place:
     """Where the log of a run ends, and what of it is not among the logs yet."""
 
-    __slots__ = ("end", "entries")
+    __slots__ = ("before", "end", "events", "owner", "seq")
 
     def __init__(self, end: int) -> None:
         self.end = end
-        self.entries: list[codec.Appended] = []
+        self.owner, self.seq = "", end + 1
+        self.events: list[events.LogEvent] = []  # of its last owner, from ``seq`` on
+        self.before: list[tuple[int, str, list[events.LogEvent]]] = []  # and of those before
+
+    def change_owner(self, owner: str) -> None:
+        if self.events:
+            self.before.append((self.seq, self.owner, self.events))
+        self.owner, self.seq, self.events = owner, self.end + 1, []
 
 
 class RecentAppends:
@@ -64,12 +70,12 @@ class RecentAppends:
         """Let the log of the run be complete, for whoever reads it, or appends to it by other means."""
         self._read(db)
         if (place := self._places.pop(run_id, None)) is not None:
-            _write(db, place.entries)
+            _write(db, run_id, place)
 
     def move_all(self, db: sqlite3.Connection) -> None:
         self._read(db)
         for run_id in sorted(self._places):
-            _write(db, self._places[run_id].entries)
+            _write(db, run_id, self._places[run_id])
         db.execute("delete from recent_append")
         self._places, self._count, self._bytes = {}, 0, 0
 
@@ -83,12 +89,14 @@ class RecentAppends:
         """Up to one that is not the next of its log. Whether there is none such."""
         places = self._places
         for entry in entries:
-            run_id, seq, _, events = entry
+            run_id, seq, owner, batch = entry
             place = places.get(run_id) or self._place(db, run_id)
             if place is None or seq != place.end + 1:
                 return False
-            place.end += len(events)
-            place.entries.append(entry)
+            if place.owner != owner:
+                place.change_owner(owner)
+            place.end += len(batch)
+            place.events += batch
         return True
 
     def _forget_log(self, run_id: str) -> None:
@@ -109,14 +117,12 @@ class RecentAppends:
         self._known = True
 
 
-def _write(db: sqlite3.Connection, entries: Sequence[codec.Appended]) -> None:
-    """Those of one run, which follow each other: as one, for each of its owners."""
+def _write(db: sqlite3.Connection, run_id: str, place: _Place) -> None:
+    """As one append for each of its owners."""
+    place.change_owner("")
     insert = "insert into run_event (run_id, seq, count, owner, events) select id, ?, ?, ?, ? from run where id = ?"
-    for owner, group in groupby(entries, itemgetter(2)):
-        own = list(group)
-        run_id, seq, _, _ = own[0]
-        events = [event for entry in own for event in entry[3]]
-        db.execute(insert, (seq, len(events), owner, codec.encode_events(events), run_id))
+    for seq, owner, batch in place.before:
+        db.execute(insert, (seq, len(batch), owner, codec.encode_events(batch), run_id))
 
 
 def log_end(db: sqlite3.Connection, run_id: str) -> int | None:

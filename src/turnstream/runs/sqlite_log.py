@@ -97,9 +97,7 @@ class LogWriter:
     def __init__(self, database: Database, log: Log) -> None:
         self._database, self._log = database, log
         self._gathered: list[tuple[Append, Settle]] = []
-        self._texts: list[codec.Appended] = []
-        self._owners: list[Owner] = []
-        self._tells: list[protocols.TellStored] = []
+        self._texts: list[tuple[codec.Appended, Owner, protocols.TellStored]] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
     def write(self, append: Append, settle: Settle) -> None:
@@ -118,17 +116,15 @@ class LogWriter:
     def write_texts(self, entry: codec.Appended, owner: Owner, tell: protocols.TellStored) -> None:
         if not self._texts:
             self._begin(self._store_texts())
-        self._texts.append(entry)
-        self._owners.append(owner)
-        self._tells.append(tell)
+        self._texts.append((entry, owner, tell))
 
     async def _store_texts(self) -> None:
         """In one statement, for all who have some in this turn of the loop."""
-        entries, owners, tells = self._texts, self._owners, self._tells
-        self._texts, self._owners, self._tells = [], [], []
+        texts, self._texts = self._texts, []
+        entries, owners, _ = zip(*texts, strict=True)
         job = partial(self._log.store_texts, entries=entries, owners=owners)
         stored = await self._persist(job, len(entries), at_once=True, lone=True)
-        for entry, owner, tell, outcome in zip(entries, owners, tells, stored, strict=True):
+        for (entry, owner, tell), outcome in zip(texts, stored, strict=True):
             if outcome is True:
                 owner.show_texts(entry, tell)
             else:

@@ -34,28 +34,30 @@ class _Version(Struct):
 class _Form(Generic[T]):
     """One type of value."""
 
-    def __init__(self, type: Any) -> None:
-        self._decoder = msgspec.json.Decoder(_Envelope[type])
+    def __init__(self, type: Any, written: Any = msgspec.json) -> None:
+        self._encode, self._decoder = written.encode, written.Decoder(_Envelope[type])
+        self._version = written.Decoder(_Version)
 
     def encode(self, value: T) -> bytes:
         envelope = _Envelope(VERSION, value)
         try:
-            return msgspec.json.encode(envelope, enc_hook=str)
+            data: bytes = self._encode(envelope, enc_hook=str)
+            return data
         except UnicodeEncodeError:  # half of a surrogate pair, which UTF-8 cannot carry
-            return msgspec.json.encode(text.join_surrogates_in(msgspec.to_builtins(envelope, enc_hook=str)))
+            joined: bytes = self._encode(text.join_surrogates_in(msgspec.to_builtins(envelope, enc_hook=str)))
+            return joined
 
     def decode(self, data: bytes) -> T:
         try:
             envelope: _Envelope[T] = self._decoder.decode(data)
         except msgspec.ValidationError as error:
-            raise _unknown(data) from error
+            raise _unknown(self._version.decode(data).v) from error
         if envelope.v != VERSION:
-            raise _unknown(data)
+            raise _unknown(envelope.v)
         return envelope.value
 
 
-def _unknown(data: bytes) -> errors.StoreError:
-    version = msgspec.json.decode(data, type=_Version).v
+def _unknown(version: int) -> errors.StoreError:
     if version > VERSION:
         reason = (
             f"The stored value was written by a newer version of Turnstream (form {version}; this one knows {VERSION})."
@@ -66,7 +68,7 @@ def _unknown(data: bytes) -> errors.StoreError:
 
 
 _events: _Form[Sequence[events.LogEvent]] = _Form(list[events.LogEvent])
-_appended: _Form[Sequence[Appended]] = _Form(list[tuple[str, int, str, list[events.LogEvent]]])
+_appended: _Form[Sequence[Appended]] = _Form(list[tuple[str, int, str, list[events.LogEvent]]], msgspec.msgpack)
 _message: _Form[messages.Message] = _Form(messages.Message)
 _ending: _Form[protocols.Ending] = _Form(protocols.Ending)
 _new_run: _Form[protocols.NewRun] = _Form(protocols.NewRun)
