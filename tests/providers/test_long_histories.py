@@ -25,6 +25,10 @@ def neighbours() -> list[messages.Message]:
     return [messages.UserMessage("word " * 40) for _ in range(4 * COUNT)]
 
 
+def words_of_one_answer() -> list[messages.Message]:
+    return [messages.AssistantMessage(tuple(messages.TextPart("word " * 40) for _ in range(4 * COUNT)))]
+
+
 @pytest.mark.parametrize(
     ("provider", "model", "history"),
     [
@@ -33,6 +37,7 @@ def neighbours() -> list[messages.Message]:
         (openai_responses, "gpt-5", rounds),
         (mistral, "mistral-large", neighbours),
         (openai, "gemma-3", neighbours),
+        (openai, "gpt-4.1", words_of_one_answer),
     ],
 )
 def test_a_long_conversation_is_written_in_time(
