@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
 from starlette.responses import Response
@@ -24,12 +24,6 @@ STREAM_HEADERS = {
     "x-accel-buffering": "no",
 }
 
-
-def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-
-
-_RAW_STREAM_HEADERS = _raw(STREAM_HEADERS)
 
 # A run in the hands of its response, or a kept one that is only watched.
 Followed: TypeAlias = supervisor.Handle | watch.Watch | questions.Told
@@ -209,16 +203,12 @@ class Stream:
         if action.first:
             if self._client.settings.heartbeat < self._client.settings.first_byte_hold:
                 self._arm(self._client.settings.heartbeat)  # else the clock looks in time by itself
-            await self._client.outgoing(self._head())
+            ids = scopes.ids(self._client.scope)
+            await self._client.outgoing.begin({**ids, **STREAM_HEADERS, **self._exchange.headers})
         body = {"type": "http.response.body", "body": action.data, "more_body": not action.last}
         await self._client.outgoing.send(body)
         self._sending = False
         self._last = self._loop.time()
-
-    def _head(self) -> dict[str, object]:
-        ids = scopes.ids(self._client.scope)
-        headers = [*_raw(ids), *_RAW_STREAM_HEADERS, *_raw(self._exchange.headers)]
-        return {"type": "http.response.start", "status": 200, "headers": headers}
 
     # --------------------------------------------------------------------------------------------------------- clock
 

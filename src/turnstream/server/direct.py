@@ -9,7 +9,8 @@ task for each response; its connection can just as well say so (`tell_when_left`
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 from starlette.types import Receive, Send
@@ -17,11 +18,12 @@ from starlette.types import Receive, Send
 from turnstream.server import gathering
 
 try:
-    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+    from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 except ImportError:  # without httptools
     RequestResponseCycle = None  # type: ignore[assignment, misc]
 
 
+_FIELDS = re.compile(r"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
 _SIZES = tuple(b"%x\r\n" % size for size in range(2048))  # of nearly all chunks of one token
 Batch = TypeVar("Batch", contravariant=True)
 
@@ -62,6 +64,25 @@ def _cycle_of(method: Send | Receive) -> RequestResponseCycle | None:
     """The object of uvicorn's that this ``send`` or ``receive`` is a method of."""
     cycle = getattr(method, "__self__", None)
     return cycle if RequestResponseCycle is not None and type(cycle) is RequestResponseCycle else None
+
+
+def begin(send: Send, headers: Mapping[str, str]) -> bool:
+    """Write the head of a response of status 200 and of unknown length: uvicorn looks at each of its fields one by one.
+    False where only ``send`` can write it, and nothing is written."""
+    cycle = _cycle_of(send)
+    if cycle is None or cycle.flow.write_paused or cycle.disconnected or cycle.response_started:
+        return False
+    if cycle.access_log or not cycle.keep_alive or cycle.scope["method"] == "HEAD":
+        return False
+    fields = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    if not _FIELDS.fullmatch(fields) or fields.count("\n") != len(headers):  # a value may look like another field
+        return False
+    own = b"".join([b"%b: %b\r\n" % field for field in cycle.default_headers])
+    head = (STATUS_LINE[200], own, fields.encode("latin-1"), b"transfer-encoding: chunked\r\n\r\n")
+    cycle.response_started = cycle.chunked_encoding = True
+    cycle.waiting_for_100_continue = False
+    cycle.transport.write(b"".join(head))
+    return True
 
 
 def gather(send: Send) -> None:
