@@ -65,9 +65,11 @@ def test_a_writer_who_knows_another_length_adds_nothing() -> None:
 def test_a_fork_goes_its_own_way() -> None:
     threads = MemoryThreads()
     run(threads.append(ANN, HI))
+    run(threads.rename(ANN, "Weather"))
     assert run(threads.fork(ANN, 3, "f")) is None
     fork = run(threads.fork(ANN, 1, "f"))
     assert fork is not None
+    assert fork.title == "Weather"
     run(threads.append(fork.key, [UserMessage("other")]))
     assert run(threads.read(fork.key)) == [HI[0], UserMessage("other")]
     assert run(threads.read(ANN)) == HI

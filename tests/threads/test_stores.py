@@ -91,8 +91,10 @@ async def test_a_thread_has_a_title_and_a_length(store: Store) -> None:
 
 async def test_a_fork_begins_with_what_was_said_and_goes_its_own_way(store: Store) -> None:
     await store.threads.append(KEY, say("a", "b", "c"))
+    await store.threads.rename(KEY, "Weather")
     fork = await store.threads.fork(KEY, 2, "f")
     assert fork is not None
+    assert fork.title == "Weather"
     assert await store.threads.append(fork.key, say("d"), at=2) == 3
     assert await store.threads.read(fork.key) == say("a", "b", "d")
     assert await store.threads.read(KEY) == say("a", "b", "c")

@@ -62,7 +62,7 @@ class Threads(Protocol):
         ...
 
     async def fork(self, key: kept.ThreadKey, length: int, id: str) -> kept.Thread | None:
-        """A new thread ``id`` that begins with the first messages of this one. None if this one has fewer."""
+        """A new thread ``id`` with this one's title, that begins with its first messages. None if it has fewer."""
         ...
 
     async def rewind(self, key: kept.ThreadKey, length: int) -> bool:

@@ -136,7 +136,7 @@ class MemoryThreads:
             return None
         fork = self._begin(new)
         self._add(fork, kept.messages[:length])
-        self._trim()
+        await self.rename(new, kept.title)
         return fork.show()
 
     async def rewind(self, key: protocols.ThreadKey, length: int) -> bool:
