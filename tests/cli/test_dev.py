@@ -85,6 +85,17 @@ def test_a_server_that_is_just_starting_ends_with_its_supervisor(tmp_path: Path)
         assert not alive(int(started.split()[1]))
 
 
+def test_where_its_own_output_goes_is_not_watched(tmp_path: Path) -> None:
+    log, other = tmp_path / "log.txt", tmp_path / "other.txt"
+    other.touch()
+    code = (
+        "import sys; from turnstream.cli.dev import _is_own_output as own; print([own(path) for path in sys.argv[1:]])"
+    )
+    with log.open("w") as out:
+        subprocess.run([sys.executable, "-c", code, log, other, tmp_path / "gone"], stdout=out, check=True, timeout=60)
+    assert log.read_text() == "[True, False, False]\n"
+
+
 @pytest.mark.timeout(30)
 def test_a_server_that_fails_is_waited_for(tmp_path: Path) -> None:
     with supervised(tmp_path, "print('broken', flush=True)\nraise SystemExit(1)") as supervisor:

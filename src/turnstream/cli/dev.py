@@ -111,7 +111,9 @@ def _supervise(command: Sequence[str], target: str | None) -> None:
 
     class Sources(DefaultFilter):
         def __call__(self, change: object, path: str) -> bool:
-            return path.endswith(WATCHED) and super().__call__(change, path)  # type: ignore[arg-type]
+            if not path.endswith(WATCHED) or _is_own_output(path):
+                return False
+            return super().__call__(change, path)  # type: ignore[arg-type]
 
     ended = threading.Event()  # and no exception: one that came while the server starts would leave it alone
     signal.signal(signal.SIGTERM, lambda number, frame: ended.set())
@@ -139,6 +141,15 @@ def _supervise(command: Sequence[str], target: str | None) -> None:
         pass
     finally:
         server.stop()
+
+
+def _is_own_output(path: str) -> bool:
+    """Whether it is where what we say goes (``turnstream dev > log.txt``): that changes with each restart."""
+    try:
+        changed = os.stat(path)
+        return any(os.path.samestat(changed, os.fstat(stream)) for stream in (1, 2))
+    except OSError:  # it is gone
+        return False
 
 
 class _Server:
