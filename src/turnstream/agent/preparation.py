@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from turnstream import messages, offload, requests
@@ -18,16 +17,11 @@ async def prepare_history(
 ) -> tuple[messages.Message, ...]:
     """The request's messages under the agent's instructions, within its limit. A front end's own question about the
     conversation (``housekeeping``) is answered as it stands."""
+    instructions, conversation, limit = agent.instructions, request.messages, agent.history_limit
     if housekeeping:
-        return await _prepare("", request.messages, None, deadline)
-    shown = request.client_context if agent.context == "shown" else ""
-    conversation = history.with_context(request.messages, shown)
-    return await _prepare(agent.instructions, conversation, agent.history_limit, deadline)
-
-
-async def _prepare(
-    instructions: str, conversation: Sequence[messages.Message], limit: int | None, deadline: Deadline
-) -> tuple[messages.Message, ...]:
+        instructions, limit = "", None
+    elif agent.context == "shown" and request.client_context:
+        conversation = history.with_context(conversation, request.client_context)
     if len(conversation) < offload.MANY:
         return history.prepare(instructions, conversation, limit)
     with deadline:

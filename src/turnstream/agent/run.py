@@ -226,10 +226,11 @@ class Run:
             if opening and self._waits_before_model():
                 yield opening
                 opening = []
-            await self._admit()
-            if pausing := await self._review_request():
-                yield pausing
-                return
+            if self.agent.guardrails is not None:
+                await self._admit()
+                if pausing := await self._review_request():
+                    yield pausing
+                    return
             await self._prepare()
             if self._progress is not None:
                 async with aclosing(self._resume(self._progress)) as rest:

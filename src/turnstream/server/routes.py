@@ -18,6 +18,7 @@ _SCOPES = (
     ("/admin/", ("admin",)),
     ("/v1/approvals/", ("approve", "runs")),  # those of its own runs, too
 )
+_STARTS = tuple(start for start, _ in _SCOPES)
 _USUAL = ("runs",)
 _PUBLIC = HEALTH | {"/openapi.json"}
 _SIGNED = "/approve/"  # paths of links, which are their own key
@@ -60,6 +61,8 @@ class Routes:
     def scopes_of(self, scope: Scope) -> Sequence[str]:
         """Of `requests.SCOPES`, one of which it needs if it is not public."""
         path = f"{scopes.path(scope)}/"
+        if not path.startswith(_STARTS):
+            return _USUAL
         for start, wanted in _SCOPES:
             if path.startswith(start):
                 return wanted
