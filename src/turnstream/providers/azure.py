@@ -99,6 +99,9 @@ def request(settings: base.Settings, model_request: requests.ModelRequest) -> ba
     return chat(model_request)
 
 
+_OPENAI = {"most_stops": 4, "plain_schemas": True}
+
+
 def _address(settings: base.Settings) -> tuple[str, dict[str, Any]]:
     """The URL, and the quirks of what answers there."""
     base, version = settings.base_url, str(settings.quirks.get("api_version") or "")
@@ -110,11 +113,15 @@ def _address(settings: base.Settings) -> tuple[str, dict[str, Any]]:
     base = base.removesuffix("/openai/v1").removesuffix("/openai")
     if not version[:1].isdigit():  # none, or v1, latest, preview
         query = f"?api-version={quote(version)}" if version == "preview" else ""
-        return f"{base}/openai/v1/chat/completions{query}", {"output_limit": "max_completion_tokens", "most_stops": 4}
+        return f"{base}/openai/v1/chat/completions{query}", {
+            "output_limit": "max_completion_tokens",
+            "most_stops": 4,
+            "plain_schemas": True,
+        }
     url = f"{base}/openai/deployments/{quote(settings.model, safe='')}/chat/completions?api-version={quote(version)}"
     if version < _NEW_LIMIT:
-        return url, {"output_limit": "max_tokens", "no_stream_options": True, "most_stops": 4}
-    return url, {"output_limit": "max_completion_tokens", "most_stops": 4}
+        return url, {"output_limit": "max_tokens", "no_stream_options": True, **_OPENAI}
+    return url, {"output_limit": "max_completion_tokens", **_OPENAI}
 
 
 def _serverless(base_url: str) -> bool:

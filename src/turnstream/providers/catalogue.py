@@ -83,6 +83,7 @@ PROVIDERS: dict[str, Row] = {
             "responses": True,
             "assistant_name": True,
             "most_stops": 4,
+            "plain_schemas": True,
         },
         apis={"openai.chat": "decode.chat_stream"},
         automatic="gpt-5-mini",

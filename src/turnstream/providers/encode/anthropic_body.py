@@ -6,7 +6,7 @@ from typing import Any
 
 from turnstream import errors, messages, requests, toolspec
 from turnstream.providers import base
-from turnstream.providers.encode import chat_thinking, claude_models, data_urls, model_rules, translate
+from turnstream.providers.encode import chat_thinking, claude_models, data_urls, model_rules, tool_schemas, translate
 
 Block = dict[str, Any]
 NAME = "anthropic"
@@ -198,7 +198,7 @@ def _add_tools(
 
 
 def _tool(spec: toolspec.ToolSpec) -> Block:
-    block: Block = {"name": spec.name, "input_schema": {"type": "object"} | spec.parameters}
+    block: Block = {"name": spec.name, "input_schema": tool_schemas.as_object(spec.parameters)}
     if spec.description:
         block["description"] = spec.description
     if spec.strict:

@@ -4,6 +4,7 @@ Quirks (``Settings.quirks``), each absent unless a vendor needs it:
 
 - ``output_limit``: the one name that the vendor knows for it, ``max_tokens`` or ``max_completion_tokens``.
 - ``temperature``: the lowest and the highest that the vendor takes; ``most_stops``: so many stop sequences.
+- ``plain_schemas``: the vendor refuses schemas of tools that are not those of an object at their top.
 - ``system_role``: ``developer`` instead of ``system``.
 - ``reasoning``: the field in which the vendor wants the reasoning of the current tool loop sent back
   (``reasoning_content``, ``reasoning`` or ``reasoning_details``), or ``none`` if it refuses any.
@@ -31,7 +32,7 @@ import msgspec
 
 from turnstream import messages, requests, toolspec
 from turnstream.providers import base
-from turnstream.providers.encode import chat_messages, chat_thinking, model_rules, translate
+from turnstream.providers.encode import chat_messages, chat_thinking, model_rules, tool_schemas, translate
 
 _PLAIN = (
     "temperature",
@@ -63,7 +64,8 @@ def body(settings: base.Settings, request: requests.ModelRequest, notes: list[st
     if not quirks.get("no_stream_options"):
         whole["stream_options"] = {"include_usage": True}
     if request.tools:
-        whole["tools"] = [tool(spec) for spec in request.tools]
+        plain = quirks.get("plain_schemas") or tool_schemas.prefers_objects(settings.model)
+        whole["tools"] = [tool(spec, plain=bool(plain)) for spec in request.tools]
     options = model_rules.fit(settings.model, settings.options, request.options, notes)
     options = model_rules.fit_chat(settings.model, options, notes)
     limits, most_stops = quirks.get("temperature"), quirks.get("most_stops")
@@ -83,7 +85,7 @@ def body(settings: base.Settings, request: requests.ModelRequest, notes: list[st
                 options = msgspec.structs.replace(options, tool_choice="auto")
                 notes.append(chat_thinking.FREED)
     if switch and (only := chat_thinking.only_tool(settings.model, options)) is not None:
-        whole["tools"] = [tool(spec) for spec in request.tools if spec.name == only]
+        whole["tools"] = [named for named in whole["tools"] if named["function"]["name"] == only]
         options = msgspec.structs.replace(options, tool_choice="required")
     if chat_thinking.says_it_itself(settings.model, options):
         options = msgspec.structs.replace(options, reasoning_effort=None)
@@ -117,9 +119,10 @@ def _options(options: requests.ModelOptions, *, with_tools: bool) -> dict[str, A
     return given
 
 
-def tool(spec: toolspec.ToolSpec) -> dict[str, Any]:
-    """A tool as chat completions spell it."""
-    function: dict[str, Any] = {"name": spec.name, "description": spec.description, "parameters": spec.parameters}
+def tool(spec: toolspec.ToolSpec, *, plain: bool = False) -> dict[str, Any]:
+    """A tool as chat completions spell it. ``plain`` says that its schema must be that of an object."""
+    parameters = tool_schemas.as_object(spec.parameters) if plain else spec.parameters
+    function: dict[str, Any] = {"name": spec.name, "description": spec.description, "parameters": parameters}
     if spec.strict is not None:
         function["strict"] = spec.strict
     return {"type": "function", "function": function}

@@ -7,7 +7,7 @@ from typing import Any
 
 from turnstream import errors, messages, requests, toolspec
 from turnstream.providers import base
-from turnstream.providers.encode import claude_models, data_urls, model_rules, translate
+from turnstream.providers.encode import claude_models, data_urls, model_rules, tool_schemas, translate
 
 Block = dict[str, Any]
 NAME = "bedrock"
@@ -181,7 +181,7 @@ def _add_tools(
 
 
 def _tool(spec: toolspec.ToolSpec) -> Block:
-    schema = {"type": "object"} | spec.parameters
+    schema = tool_schemas.as_object(spec.parameters)
     block: Block = {
         "name": spec.name,
         "inputSchema": {"json": translate.close_objects(schema) if spec.strict else schema},

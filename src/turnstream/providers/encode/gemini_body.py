@@ -8,7 +8,7 @@ from typing import Any
 
 from turnstream import errors, messages, requests, toolspec
 from turnstream.providers import base
-from turnstream.providers.encode import data_urls, translate
+from turnstream.providers.encode import data_urls, tool_schemas, translate
 
 Part = dict[str, Any]
 NAME = "gemini"
@@ -196,8 +196,9 @@ def _media(url: str, otherwise: str) -> Part:
 
 def _declaration(spec: toolspec.ToolSpec) -> dict[str, Any]:
     result: dict[str, Any] = {"name": spec.name, "description": spec.description}
-    if spec.parameters.get("properties"):
-        result["parametersJsonSchema"] = spec.parameters
+    schema = tool_schemas.as_object(spec.parameters)
+    if schema.get("properties"):
+        result["parametersJsonSchema"] = schema
     return result
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from turnstream import errors, messages, requests, toolspec
 from turnstream.providers import base
-from turnstream.providers.encode import model_rules, translate
+from turnstream.providers.encode import model_rules, tool_schemas, translate
 
 Item = dict[str, Any]
 NAME = "openai-responses"
@@ -95,7 +95,7 @@ def _tool(spec: toolspec.ToolSpec) -> Item:
         "type": "function",
         "name": spec.name,
         "description": spec.description,
-        "parameters": spec.parameters,
+        "parameters": tool_schemas.as_object(spec.parameters),
         "strict": bool(spec.strict),  # the vendor's default would be true
     }
 
