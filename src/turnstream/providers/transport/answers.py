@@ -58,7 +58,8 @@ class Answer:
     async def _read_body(self) -> list[events.ModelEvent]:
         decoder, content, watchdog = self._decoder, self._response.content, self._watchdog
         while True:
-            decoder.feed(b"")  # raises the error that came in the same read as the last batch
+            if decoder.failed:
+                decoder.feed(b"")  # raises the error that came in the same read as the last batch
             if decoder.done:
                 await _drain(content)
                 self._state = "ended"
