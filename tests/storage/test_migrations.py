@@ -13,7 +13,7 @@ import pytest
 from tests import postgres as servers
 from tests.stores import new_run
 from turnstream import asks, errors, events, messages
-from turnstream.runs import sqlite as runs
+from turnstream.runs import postgres as postgres_runs, sqlite as runs
 from turnstream.storage import codec, migrations, postgres, sqlite
 
 FOLDERS = "sqlite_schema", "postgres_schema"
@@ -89,4 +89,25 @@ async def test_questions_that_were_open_before_their_codes_had_a_table_are_found
             (codec.encode_new_run(new_run(id="run_1")), ending),
         )
     async with sqlite.Database(path) as database, runs.Runs(database) as found:
+        assert [state.id for state in await found.find_asking("K7Q2")] == ["run_1"]
+
+
+async def test_they_are_found_in_postgres_too_whatever_else_was_said(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, call = "questions_before", messages.ToolCall("c1", "pay", '{"to": "\\u0000"}')
+    url = servers.with_database(postgres_url, name)
+    async with postgres._connection(postgres_url) as connection:
+        await connection.execute(f"create database {name}")
+    with monkeypatch.context() as patch:
+        before = [each for each in migrations.migrations("postgres_schema") if each.number < 9]
+        patch.setattr(postgres, "migrations", lambda folder: before)
+        await postgres.migrate(url)
+    asked = events.RunWaiting(1, (call,), (asks.Ask("c1", "approval", "a\x00b", code="K7Q2"),))
+    insert = (
+        "insert into turnstream.run (id, principal, agent, kept, request, status, ending, created_at) "
+        "values ('run_1', 'ann', 'helper', true, $1, 'waiting', $2, now())"
+    )
+    async with postgres._connection(url) as connection:
+        await connection.execute(insert, codec.encode_new_run(new_run(id="run_1")), codec.encode_ending(asked))
+    assert await postgres.migrate(url) == 1
+    async with postgres.Database(url) as database, postgres_runs.Runs(database) as found:
         assert [state.id for state in await found.find_asking("K7Q2")] == ["run_1"]
