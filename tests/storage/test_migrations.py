@@ -92,7 +92,9 @@ async def test_questions_that_were_open_before_their_codes_had_a_table_are_found
         assert [state.id for state in await found.find_asking("K7Q2")] == ["run_1"]
 
 
-async def test_they_are_found_in_postgres_too_whatever_else_was_said(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_they_are_found_in_postgres_too_whatever_else_was_said(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name, call = "questions_before", messages.ToolCall("c1", "pay", '{"to": "\\u0000"}')
     url = servers.with_database(postgres_url, name)
     async with postgres._connection(postgres_url) as connection:
