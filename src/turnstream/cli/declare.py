@@ -35,7 +35,7 @@ class Context(NamedTuple):
     debug: bool
 
 
-class _Unusual(Exception):
+class _UnusualError(Exception):
     """To be read by typer."""
 
 
@@ -60,7 +60,7 @@ class _Parameter(NamedTuple):
             least, most = self.declared.rest.get("min", 0), self.declared.rest.get("max")
             if int(word) >= least and (most is None or int(word) <= most):
                 return int(word)
-        raise _Unusual
+        raise _UnusualError
 
 
 def parameters(command: Callable[..., None]) -> Iterator[_Parameter]:
@@ -91,7 +91,7 @@ def read(
     try:
         values = _read(every, words)
         inherited = _inherit(every, values, environ)
-    except _Unusual:
+    except _UnusualError:
         return None
     values |= inherited
     for name, one in signature.items():
@@ -115,15 +115,15 @@ def _read(every: Sequence[_Parameter], words: Sequence[str]) -> dict[str, Any]:
             one = options.get(flag)
             if one is not None and one.kind is bool:
                 if has_value:
-                    raise _Unusual
+                    raise _UnusualError
             elif not has_value:
                 value = next(rest, "-")
                 if value.startswith("-"):
-                    raise _Unusual
+                    raise _UnusualError
             elif not flag.startswith("--"):
-                raise _Unusual
+                raise _UnusualError
         if one is None or one.name in values:
-            raise _Unusual
+            raise _UnusualError
         values[one.name] = True if one.kind is bool else one.convert(value)
     return values
 
