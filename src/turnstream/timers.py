@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-_MOST_CANCELLED = 128  # that may stay in the heap, or as many as are waiting
+_MOST_CANCELLED = 128  # that may stay in the heap, or a quarter of it
 
 
 class Timer(Struct, eq=False):
@@ -51,7 +51,7 @@ class _Timers:
 
     def note_cancelled(self) -> None:
         self._cancelled += 1
-        if self._cancelled > _MOST_CANCELLED and 2 * self._cancelled > len(self.heap):
+        if self._cancelled > _MOST_CANCELLED and 4 * self._cancelled > len(self.heap):
             self.heap = [entry for entry in self.heap if entry[2].callback is not None]
             heapq.heapify(self.heap)
             self._cancelled = 0

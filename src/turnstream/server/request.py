@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, NamedTuple
@@ -140,8 +141,9 @@ def replay(body: bytes, receive: Receive) -> Receive:
 
 
 def headers(scope: Scope) -> dict[str, str]:
-    """By name, the first of each. Starlette's mapping looks through all fields for each of them."""
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
+    """By name, the first of each. Starlette's mapping looks through all fields for each of them. The names are those
+    of all requests: a stream keeps its headers for long."""
+    return {sys.intern(str(name, "latin-1")): str(value, "latin-1") for name, value in reversed(scope["headers"])}
 
 
 def trace(scope: Scope) -> dict[str, str]:
