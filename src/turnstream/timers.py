@@ -1,7 +1,7 @@
 """Time limits that nearly never pass: many of them share one timer of the event loop.
 
 A stream has half a dozen, all taken back before their time. A timer of the loop's own is five objects (700 bytes with
-uvloop) and two entries in its books; one of these is a tuple in a heap, and taking it back is one assignment.
+uvloop) and two entries in its books; one of these is an entry in a heap, and taking it back is one assignment.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from msgspec import Struct
 _MOST_CANCELLED = 128  # that may stay in the heap, or a quarter of it
 
 
-class Timer(Struct, eq=False):
-    """Calls its callback once, at its time. ``callback`` is None once it was called or cancelled."""
+class Timer(Struct, order=True):
+    """Calls its callback once, at its time. ``callback`` is None once it was called or cancelled. Of two at the same
+    time the one with the smaller ``number`` is first."""
 
-    timers: _Timers
     when: float
+    number: int
     callback: Callable[[], object] | None
+    timers: _Timers
 
     def cancel(self) -> None:
         if self.callback is not None:
@@ -36,8 +38,8 @@ class _Timers:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self.heap: list[tuple[float, int, Timer]] = []
-        self.numbers = itertools.count()  # of two at the same time the first is first
+        self.heap: list[Timer] = []
+        self.numbers = itertools.count()
         self.due = math.inf  # when the loop's own timer is
         self._handle: asyncio.TimerHandle | None = None
         self._cancelled = 0
@@ -52,7 +54,7 @@ class _Timers:
     def note_cancelled(self) -> None:
         self._cancelled += 1
         if self._cancelled > _MOST_CANCELLED and 4 * self._cancelled > len(self.heap):
-            self.heap = [entry for entry in self.heap if entry[2].callback is not None]
+            self.heap = [timer for timer in self.heap if timer.callback is not None]
             heapq.heapify(self.heap)
             self._cancelled = 0
 
@@ -60,16 +62,16 @@ class _Timers:
         self._handle, self.due = None, math.inf
         now = self._loop.time()
         try:
-            while self.heap and (self.heap[0][0] <= now or self.heap[0][2].callback is None):
-                timer = heapq.heappop(self.heap)[2]
+            while self.heap and (self.heap[0].when <= now or self.heap[0].callback is None):
+                timer = heapq.heappop(self.heap)
                 callback, timer.callback = timer.callback, None
                 if callback is None:
                     self._cancelled -= 1
                 else:
                     callback()
         finally:  # the loop tells of what a callback raised; the others have their time all the same
-            if self.heap and self.heap[0][0] < self.due:
-                self.arm(self.heap[0][0])
+            if self.heap and self.heap[0].when < self.due:
+                self.arm(self.heap[0].when)
 
 
 _OF_LOOPS: dict[asyncio.AbstractEventLoop, _Timers] = {}
@@ -79,8 +81,8 @@ def call_at(loop: asyncio.AbstractEventLoop, when: float, callback: Callable[[],
     """Call it at that time of the loop's clock, in seconds, unless the timer is cancelled before. In a context of its
     own: `contextvars` of whoever asks for it are not there."""
     timers = _OF_LOOPS.get(loop) or _begin(loop)
-    timer = Timer(timers, when, callback)
-    heapq.heappush(timers.heap, (when, next(timers.numbers), timer))
+    timer = Timer(when, next(timers.numbers), callback, timers)
+    heapq.heappush(timers.heap, timer)
     if when < timers.due:
         timers.arm(when)
     return timer

@@ -23,6 +23,10 @@ from turnstream.dialects import (
 
 DONE = b"data: [DONE]\n\n"
 
+_DELTA = b',"choices":[{"index":0,"delta":'
+_CONTENT = b'{"content":'
+_UNFINISHED = b',"finish_reason":null'  # OpenAI's chunks have it, and hand-written readers ask
+
 _string = msgspec.json.Encoder().encode
 _TEXT = frozenset({events.TextDelta})
 
@@ -126,13 +130,9 @@ class Encoder(base.StreamEncoder):
         self._id, self._created, self._model = id, created, model
         self._statuses, self._usage, self._calls = statuses, usage, calls
         self._thread = b"" if thread_id is None else b',"thread_id":' + jsontext.encode(thread_id)
-        self._head = self._start(id) + b',"choices":[{"index":0,"delta":'
         self._tail = b"}]" + self._thread  # what still may follow: extension members, then "}\n\n"
-        self._unfinished = (
-            b',"finish_reason":null' + self._tail
-        )  # OpenAI's chunks have it, and hand-written readers ask
-        self._text = self._head + b'{"content":'
-        self._text_end = b"}" + self._unfinished + b"}\n\n"
+        self._text = self._start(id) + _DELTA + _CONTENT
+        self._text_end = b"}" + _UNFINISHED + self._tail + b"}\n\n"
         self._opened = self._tools_run = False
         self._paragraphs = paragraphs.Paragraphs()
         self._client_calls = 0
@@ -194,10 +194,10 @@ class Encoder(base.StreamEncoder):
 
     def _chunk(self, delta: bytes, finish_reason: str | None = None, extension: bytes = b"") -> bytes:
         """``extension`` is further top-level members of the chunk: ``,"name":…``."""
-        tail = self._unfinished
+        tail = _UNFINISHED + self._tail
         if finish_reason is not None:
             tail = b',"finish_reason":' + jsontext.encode(finish_reason) + self._tail
-        return self._head + delta + tail + extension + b"}\n\n"
+        return self._text[: -len(_CONTENT)] + delta + tail + extension + b"}\n\n"
 
     def _event(self, event: events.RunEvent) -> bytes:
         match event:  # what comes most often is first
@@ -253,7 +253,7 @@ class Encoder(base.StreamEncoder):
             return self._extension({"agent": {"status": word, "details": details}, **shown})
         delta = {"role": "system", "metadata": {"status": word, **_add_indexes(details)}}
         start = self._start("status_" + self._id.removeprefix("chatcmpl-"))
-        return start + b',"choices":[{"index":0,"delta":' + jsontext.encode(delta) + self._unfinished + b"}\n\n"
+        return start + _DELTA + jsontext.encode(delta) + _UNFINISHED + self._tail + b"}\n\n"
 
     def _activity(
         self, event: events.ToolProgress | events.ToolResult | events.HostedToolCall | events.HostedToolResult

@@ -16,6 +16,8 @@ _DRAIN_SECONDS = 0.1  # what the end of a body may take after its answer, so tha
 class Answer:
     """Gives the events of one read after the other. What the model did wrong itself is an event: it can try again."""
 
+    __slots__ = ("_broken", "_decoder", "_failure", "_left", "_response", "_state", "_watchdog")
+
     def __init__(self, response: connections.Response, decoder: base.WireDecoder, watchdog: Watchdog) -> None:
         self._response = response
         self._decoder = decoder
@@ -120,6 +122,8 @@ class Answer:
 class _Offer:
     """Decodes pieces within the reads that bring them, as long as nothing comes that `Answer.read` must see to: a batch
     that is refused, an error, the end."""
+
+    __slots__ = ("_decoder", "_fault", "_take", "_watchdog", "refused")
 
     def __init__(self, decoder: base.WireDecoder, watchdog: Watchdog, take: protocols.Take) -> None:
         self._decoder, self._watchdog, self._take = decoder, watchdog, take
