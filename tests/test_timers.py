@@ -63,3 +63,44 @@ async def test_one_may_ask_for_another() -> None:
     loop, done = asyncio.get_running_loop(), asyncio.Event()
     timers.call_later(loop, 0.001, lambda: timers.call_later(loop, 0.001, done.set))
     await asyncio.wait_for(done.wait(), 10)
+
+
+@settings(deadline=None)
+@given(st.lists(st.one_of(st.integers(0, 9), st.just(None)), min_size=1, max_size=50))
+def test_one_that_is_set_anew_is_called_at_the_last_time_alone(times: list[int | None]) -> None:
+    async def run() -> tuple[list[float], float]:
+        loop, called, done = asyncio.get_running_loop(), list[float](), asyncio.Event()
+        timer = timers.Timer(loop, lambda: called.append(loop.time()))
+        begun = loop.time()
+        for late in times:
+            timer.stop() if late is None else timer.set_at(begun + late / 1000)
+        assert timer.is_set() == (times[-1] is not None)
+        timers.call_at(loop, begun + 0.0095, done.set)
+        await asyncio.wait_for(done.wait(), 10)
+        assert not timer.is_set()
+        return called, begun
+
+    called, begun = asyncio.run(run())
+    last = times[-1]
+    assert [at >= begun + last / 1000 for at in called] == [True] if last is not None else called == []
+
+
+async def test_one_that_was_called_can_be_set_again() -> None:
+    loop, called, done = asyncio.get_running_loop(), list[int](), asyncio.Event()
+
+    def call() -> None:
+        called.append(len(called))
+        timer.set_later(0.001) if len(called) < 3 else done.set()
+
+    timer = timers.call_later(loop, 0.001, call)
+    await asyncio.wait_for(done.wait(), 10)
+    assert called == [0, 1, 2]
+
+
+async def test_one_that_is_always_set_earlier_does_not_fill_the_heap() -> None:
+    loop = asyncio.get_running_loop()
+    timer = timers.Timer(loop, lambda: None)
+    for place in range(10_000):
+        timer.set_at(loop.time() + 3600 - place / 10)
+    assert len(timers._OF_LOOPS[loop].heap) < 600
+    timer.cancel()

@@ -20,7 +20,7 @@ class Deadline:
     and drop one for each network read, which costs more than all else that the loop does for a token.
     """
 
-    __slots__ = ("_cancelling", "_expired", "_interrupting", "_loop", "_seconds", "_timer", "_waiting")
+    __slots__ = ("_cancelling", "_ends", "_expired", "_interrupting", "_loop", "_seconds", "_timer", "_waiting")
 
     def __init__(self, seconds: float | None) -> None:
         self._seconds = seconds
@@ -29,7 +29,11 @@ class Deadline:
         self._cancelling = 0
         self._waiting: asyncio.Task[object] | None = None
         self._loop = asyncio.get_running_loop()  # to ask for it each time costs a system call in Python 3.11
-        self._timer = None if seconds is None else timers.call_later(self._loop, seconds, self._expire)
+        self._ends = 0.0
+        self._timer: timers.Timer | None = None
+        if seconds is not None:
+            self._ends = self._loop.time() + seconds
+            self._timer = timers.call_at(self._loop, self._ends, self._expire)
 
     def __enter__(self) -> None:
         task = asyncio.current_task(self._loop)
@@ -52,7 +56,7 @@ class Deadline:
 
     def left(self) -> float | None:
         """Seconds."""
-        return None if self._timer is None else max(0.0, self._timer.when - self._loop.time())
+        return None if self._timer is None else max(0.0, self._ends - self._loop.time())
 
     def close(self) -> None:
         if self._timer is not None:

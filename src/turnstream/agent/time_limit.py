@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from turnstream import timers
+
 
 class PausableTimeout:
     """``over`` is done when ``seconds`` have passed; None is never. While it is `paused`, by any number at once and
@@ -18,7 +20,7 @@ class PausableTimeout:
         self.seconds = self._left = seconds
         self._holders = 0
         self._since = 0.0
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer = timers.Timer(self._loop, self._expire)
         self._go_on()
 
     @contextmanager
@@ -30,7 +32,7 @@ class PausableTimeout:
             self._soon(-1)
 
     def close(self) -> None:
-        self._stop()
+        self._timer.cancel()
         self.over.cancel()
 
     def _soon(self, change: int) -> None:
@@ -46,14 +48,12 @@ class PausableTimeout:
     def _go_on(self) -> None:
         if self._left is not None:
             self._since = self._loop.time()
-            self._timer = self._loop.call_later(self._left, self._expire)
+            self._timer.set_at(self._since + self._left)
 
     def _stop(self) -> None:
-        if self._timer is not None:
-            assert self._left is not None
+        if self._left is not None and self._timer.is_set():
             self._left -= self._loop.time() - self._since
-            self._timer.cancel()
-            self._timer = None
+            self._timer.stop()
 
     def _expire(self) -> None:
         if not self.over.done():

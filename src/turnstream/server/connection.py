@@ -84,7 +84,7 @@ class Connection(HttpToolsProtocol):
         self._refusal = _NOT_HTTP  # what a client hears whose request cannot be read on
         self._answered: RequestResponseCycle | None = None  # the last whose answer was begun
         self.when_left: Callable[[], None] | None = None  # is called when the client goes; whoever answers it sets it
-        self._timer: timers.Timer | None = None
+        self._timer = timers.Timer(self.loop, self._give_up)
         self._framing = 0  # bytes since the last of a request's body
         self._advanced = False
 
@@ -93,12 +93,12 @@ class Connection(HttpToolsProtocol):
         super().connection_made(self._gathering)
         self.flow = flow.Flow(self._gathering)
         if self._sockets.add(self.transport):
-            self._timer = timers.call_later(self.loop, HEAD_TIMEOUT, self.transport.close)
+            self._timer.set_later(HEAD_TIMEOUT)
         else:
             self._refuse(503, "The server is busy: too many connections.", "server_busy")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_timer()
+        self._timer.cancel()
         self._sockets.discard(self.transport)
         if self._answered is not None and self._answered is not self.cycle:  # uvicorn tells the last request alone
             self._answered.disconnected = True
@@ -138,8 +138,8 @@ class Connection(HttpToolsProtocol):
             self._framing += len(data)
             if self._framing > LARGEST_HEAD:
                 self._refuse(431, "The head of the request is too large.", "request_header_fields_too_large")
-        if self._timer is None and self._is_idle() and not self.transport.is_closing():
-            self._timer = timers.call_later(self.loop, HEAD_TIMEOUT, self.transport.close)
+        if self._is_idle() and not self._timer.is_set() and not self.transport.is_closing():
+            self._timer.set_later(HEAD_TIMEOUT)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if len(self.headers) <= MOST_FIELDS:  # one more than may be is enough for the application to refuse them
@@ -147,7 +147,7 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._advanced = True
-        self._stop_timer()
+        self._timer.stop()
         if len(self.pipeline) >= MOST_PIPELINED:
             raise ValueError  # ends the connection
         if (refusal := _fault_of(self.parser.get_http_version(), self.headers)) is not None:
@@ -180,7 +180,5 @@ class Connection(HttpToolsProtocol):
         cycle: Any = self.cycle  # None before the first request, which uvicorn's types do not say
         return cycle is None or cycle.response_complete
 
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def _give_up(self) -> None:
+        self.transport.close()

@@ -202,7 +202,7 @@ class Stream:
         self._sending = True
         if action.first:
             if self._client.settings.heartbeat < self._client.settings.first_byte_hold:
-                self._arm(self._client.settings.heartbeat)  # else the clock looks in time by itself
+                self._timer.set_later(self._client.settings.heartbeat)  # else the clock looks in time by itself
             ids = scopes.ids(self._client.scope)
             await self._client.outgoing.begin({**ids, **STREAM_HEADERS, **self._exchange.headers})
         body = {"type": "http.response.body", "body": action.data, "more_body": not action.last}
@@ -211,10 +211,6 @@ class Stream:
         self._last = self._loop.time()
 
     # --------------------------------------------------------------------------------------------------------- clock
-
-    def _arm(self, seconds: float) -> None:
-        self._timer.cancel()
-        self._timer = timers.call_later(self._loop, seconds, self._tick)
 
     def _tick(self) -> None:
         """The start of a stream that is still held, a heartbeat, or the end of a client that does not read."""
@@ -230,7 +226,7 @@ class Stream:
             self._send_aside()
         else:
             heartbeat -= silent
-        self._arm(heartbeat)
+        self._timer.set_later(heartbeat)
 
     def _send_aside(self) -> None:
         """Send while the run is silent."""

@@ -174,7 +174,7 @@ class Connection(asyncio.Protocol):
         self._head_size = 0
         self._until_close = False
         self._keep = False
-        self._timer: timers.Timer | None = None
+        self._timer = timers.Timer(self.loop, self._expire)
         self._arrived: list[bytes] = []
         self.on_body = self._arrived.append  # the parser's callback: no frame of ours for each HTTP chunk
 
@@ -182,21 +182,19 @@ class Connection(asyncio.Protocol):
         """Send a request, in pieces, and wait for the head of its answer. Raises `TimeoutError` at ``until``, by the
         loop's clock."""
         assert self._transport is not None
-        if self._timer is not None:
-            self._timer.cancel()
         self._parser = httptools.HttpResponseParser(self)
         self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True)
         self._headers, self._head_size, self._keep = {}, 0, False
         self._head = self.loop.create_future()
         self._transport.writelines(request)
-        timer = timers.call_at(self.loop, until, self._give_up)
+        self._timer.set_at(until)
         try:
             return await self._head
         except BaseException:
             self.abort()
             raise
         finally:
-            timer.cancel()
+            self._timer.stop()
 
     def release(self) -> None:
         transport, body, self._body, self._head, self._parser = self._transport, self._body, None, None, None
@@ -205,7 +203,7 @@ class Connection(asyncio.Protocol):
         if not self._keep or body is None or not body.at_eof() or self._pool.closed:
             transport.abort()
             return
-        self._timer = timers.call_later(self.loop, self._pool.keep_alive, self.abort)
+        self._timer.set_later(self._pool.keep_alive)
         self._pool.idle.setdefault(self._origin, []).append(self)
 
     def abort(self) -> None:
@@ -276,13 +274,16 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = self._parser = None  # the parser knows this object
-        if self._timer is not None:
-            self._timer.cancel()
+        self._timer.cancel()
         self._pool.forget(self._origin, self)
         self._fail(error or ConnectionResetError("the connection was closed before the end of the answer"))
 
-    def _give_up(self) -> None:
-        self._fail(TimeoutError())
+    def _expire(self) -> None:
+        """The answer's head has not come in time, or nobody has used the connection for long."""
+        if self._head is None:
+            self.abort()
+        else:
+            self._fail(TimeoutError())
 
     def _fail(self, error: BaseException) -> None:
         if self._head is not None and not self._head.done():

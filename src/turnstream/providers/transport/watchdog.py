@@ -24,28 +24,28 @@ class Watchdog:
     """
 
     __slots__ = (
-        *("_content", "_deadline", "_end", "_loop", "_timeouts", "_timer", "_trusted"),
+        *("_content", "_deadline", "_end", "_timeouts", "_timer", "_trusted"),
         *("begun", "last_read", "now", "waiting_since"),
     )
 
     def __init__(self, content: connections.Body, timeouts: base.Timeouts, started: float) -> None:
         self._content = content
-        self._loop = asyncio.get_running_loop()
         self._timeouts = timeouts
-        self.now = self._loop.time
+        loop = asyncio.get_running_loop()
+        self.now = loop.time
         self.begun = False
         self.waiting_since = 0.0  # 0 while nobody waits
         self.last_read = 0.0  # 0 while nothing has come
         self._end = 0.0  # 0 while no finish reason is known
         self._trusted = True
         self._deadline = started + timeouts.first_token
-        self._timer = timers.call_at(self._loop, self._deadline, self._check)
+        self._timer = timers.call_at(loop, self._deadline, self._check)
 
     def begin(self) -> None:
         """An event has come."""
         if not self.begun:
             self.begun = True
-            self._restart()
+            self._check()
 
     def finish(self, *, more: bool) -> None:
         """The finish reason is known. ``more``: part of the answer came in this read, too."""
@@ -53,16 +53,13 @@ class Watchdog:
             self._end, self._trusted = 0.0, False
         elif not self._end and self._trusted:
             self._end = self.now() + END_SECONDS
-            self._restart()
+            self._check()
 
     def stop(self) -> None:
         self._timer.cancel()
 
-    def _restart(self) -> None:
-        self._timer.cancel()
-        self._check()
-
     def _check(self) -> None:
+        """Give the stream up, or look again when that is due."""
         now = self.now()
         silence = self._timeouts.idle
         if self.begun:
@@ -74,6 +71,6 @@ class Watchdog:
         if self._end and self._end < due:
             due = self._end
         if now < due:
-            self._timer = timers.call_at(self._loop, due, self._check)
+            self._timer.set_at(due)
         else:
             self._content.set_exception(connections.silence_error(silence))
