@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from types import TracebackType
+from typing import Self
 
 
 class Interruption:
-    """Of the task that makes it: `interrupt` cancels what it waits for, once, until `close`. What an `asyncio.timeout`
-    does whose deadline is moved to now, without a deadline."""
+    """Of the task that makes it: `interrupt` cancels what it waits for, once, until `close`. As a context manager it is
+    left by that, and nothing is raised. What an `asyncio.timeout` does whose deadline is moved to now, without a
+    deadline."""
 
     __slots__ = ("_before", "_happened", "_loop", "_soon", "_task")
 
@@ -18,6 +21,15 @@ class Interruption:
         self._task, self._before = task, task.cancelling()
         self._soon: asyncio.Handle | None = None
         self._happened = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        self.close()
+        return self.settle() and kind is asyncio.CancelledError
 
     def interrupt(self) -> None:
         if self._soon is None and not self._happened:

@@ -12,7 +12,6 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
-from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -22,6 +21,7 @@ from msgspec.structs import replace
 from turnstream import agent as agents, errors, events, messages, protocols, requests
 from turnstream.runs import log, rules
 from turnstream.runs.group import Group, Ticks
+from turnstream.runs.interruption import Interruption
 from turnstream.runs.watching import Watching
 
 if TYPE_CHECKING:
@@ -232,23 +232,20 @@ class Keeper:
         run.relay(watching.relay(pending.offer))
         end: Sequence[events.RunEvent] = ()
         try:
-            async with asyncio.timeout(None) as limit, run:
-                stop = partial(_stop, limit)
-                claim.cancelled.call_when_set(stop)
-                claim.lost.call_when_set(stop)
-                try:
-                    async with aclosing(watching.watch(run.batches())) as batches:
-                        async for batch in batches:
-                            if type(batch[-1]) in _LAST:
-                                end = batch  # appended once, when the run is left
-                            else:
-                                await pending.put(batch)
-                finally:
-                    claim.cancelled.call_when_set(None)
-                    claim.lost.call_when_set(None)
-        except TimeoutError:
-            if not claim.cancelled.is_set():
-                raise
+            with Interruption() as interruption:
+                async with run:
+                    claim.cancelled.call_when_set(interruption.interrupt)
+                    claim.lost.call_when_set(interruption.interrupt)
+                    try:
+                        async with aclosing(watching.watch(run.batches())) as batches:
+                            async for batch in batches:
+                                if type(batch[-1]) in _LAST:
+                                    end = batch  # appended once, when the run is left
+                                else:
+                                    await pending.put(batch)
+                    finally:
+                        claim.cancelled.call_when_set(None)
+                        claim.lost.call_when_set(None)
         finally:
             watching.close(run.outcome or _pause(run) or events.RunCancelled(run.usage))
         if claim.lost.is_set():
@@ -283,12 +280,6 @@ def _info(claim: protocols.Claim) -> protocols.RunInfo:
     return protocols.RunInfo(
         new.id, new.agent, new.principal, new.dialect, thread, trace=trace, kept=True, attempt=claim.attempt
     )
-
-
-def _stop(limit: asyncio.Timeout) -> None:
-    """End the run: somebody cancels it, or has taken it."""
-    if not limit.expired():
-        limit.reschedule(asyncio.get_running_loop().time())
 
 
 def _new_messages(new: protocols.NewRun, run: agents.Run) -> Sequence[messages.Message]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from operator import itemgetter
@@ -10,6 +9,7 @@ from typing import Any, cast
 
 from turnstream import errors, events, protocols, usage
 from turnstream.runs import log, takeover
+from turnstream.runs.interruption import Interruption
 
 _EVENT = itemgetter(1)  # of what is numbered
 
@@ -44,7 +44,7 @@ class Watch:
         self._after = after
         self._one_way = None if retracts else takeover.OneWay(hold=hold)
         self._opening, self._pauses = opening, pauses
-        self._limit: asyncio.Timeout | None = None
+        self._interruption: Interruption | None = None  # while it is followed
         self._give: protocols.Give | None = None
         self._refused: list[events.RunEvent] = []
         self._tail = runs.tail(run_id, after)
@@ -54,16 +54,13 @@ class Watch:
     @asynccontextmanager
     async def follow(self) -> AsyncIterator[AsyncIterator[list[events.RunEvent]]]:
         try:
-            async with asyncio.timeout(None) as limit, aclosing(self._batches()) as batches:
-                self._limit = limit
+            with Interruption() as self._interruption:
                 if self.left or self.failure is not None:  # before it began
                     self._stop()
-                yield batches
-        except TimeoutError:
-            if self.failure is None and not self.left:
-                raise
+                async with aclosing(self._batches()) as batches:
+                    yield batches
         finally:
-            self._limit = self._give = None
+            self._interruption = self._give = None
 
     def relay(self, give: protocols.Give) -> None:
         self._give = give
@@ -93,8 +90,8 @@ class Watch:
             self._stop()
 
     def _stop(self) -> None:
-        if self._limit is not None and not self._limit.expired():
-            self._limit.reschedule(asyncio.get_running_loop().time())
+        if self._interruption is not None:
+            self._interruption.interrupt()
 
     async def _batches(self) -> AsyncGenerator[list[events.RunEvent]]:
         if self._opening is not None:
