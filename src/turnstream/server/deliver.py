@@ -133,49 +133,50 @@ class Stream:
         await self._perform(self._delivery.tick())
 
     async def run(self) -> None:
+        """Send all of it."""
+        this, feed, is_open = self._delivery, self._encoder.feed, delivery.State.OPEN
         forget = leave_with(self._client, self._handle)
         try:
-            await self._perform(await self._follow())
+            try:
+                async with self._handle.follow() as batches:
+                    async for batch in batches:
+                        if this.state is not is_open:
+                            await self._begin_with(batch)
+                        elif data := feed(batch):
+                            if self._turn is not None:
+                                await self._store(batch)
+                            if self._aside is not None:
+                                await asyncio.shield(self._aside)
+                            writer = self._writer
+                            if writer is not None:  # it is no text, which is relayed: more is to follow soon
+                                writer.gather()
+                            if writer is None or not writer.write(data):
+                                await self._send(data)
+                action = self._end()
+            except Exception:  # a fault of ours: the client gets an error, and not a stream that just stops
+                log.exception("run %s failed", self._handle.id)
+                action = this.fail(delivery.as_failure(None))
+            await self._perform(action)
         finally:
             forget()
             self._timer.cancel()
             self._writer = None  # which knows this object
 
-    async def _follow(self) -> delivery.Action | None:
-        """Send all but the end, which is what remains to be done."""
-        this, feed, send, now = self._delivery, self._encoder.feed, self._client.outgoing.send, self._loop.time
-        is_open = delivery.State.OPEN
-        try:
-            async with self._handle.follow() as batches:
-                async for batch in batches:
-                    if this.state is not is_open:
-                        action = this.batch(batch)
-                        if self._turn is not None:
-                            await self._store(batch)
-                        await self._perform(action)
-                        del action  # what the response began with
-                        if this.state is is_open and (writer := direct.writer(send, feed, self._break_off)):
-                            self._writer = writer
-                            self._handle.relay(writer.give)
-                    elif data := feed(batch):
-                        if self._turn is not None:
-                            await self._store(batch)
-                        if self._aside is not None:
-                            await asyncio.shield(self._aside)
-                        if self._writer is not None:  # it is no text, which is relayed: more is to follow soon
-                            direct.gather(send)
-                        # `_write`, written out: this is done for every network read
-                        self._sending = True
-                        await send({"type": "http.response.body", "body": data, "more_body": True})
-                        self._sending = False
-                        self._last = now()
-            if self._handle.left:
-                return None
-            failure = self._handle.failure
-            return this.end() if failure is None else this.fail(failure)
-        except Exception:  # a fault of ours: the client gets an error, and not a stream that just stops
-            log.exception("run %s failed", self._handle.id)
-            return this.fail(delivery.as_failure(None))
+    async def _begin_with(self, batch: list[events.RunEvent]) -> None:
+        action = self._delivery.batch(batch)
+        if self._turn is not None:
+            await self._store(batch)
+        if action is not None:
+            await self._perform(action)
+        if self._writer is not None:
+            self._handle.relay(self._writer.give)
+
+    def _end(self) -> delivery.Action | None:
+        """What remains to be done when all events have come."""
+        if self._handle.left:
+            return None
+        failure = self._handle.failure
+        return self._delivery.end() if failure is None else self._delivery.fail(failure)
 
     async def _store(self, batch: Sequence[events.RunEvent]) -> None:
         """A run that has ended: its client may name it as soon as it hears of its end."""
@@ -199,14 +200,21 @@ class Stream:
                 pass  # a response without an end is cut off by the server
 
     async def _write(self, action: delivery.Write) -> None:
-        self._sending = True
         if action.first:
             if self._client.settings.heartbeat < self._client.settings.first_byte_hold:
                 self._timer.set_later(self._client.settings.heartbeat)  # else the clock looks in time by itself
-            ids = scopes.ids(self._client.scope)
-            await self._client.outgoing.begin({**ids, **STREAM_HEADERS, **self._exchange.headers})
-        body = {"type": "http.response.body", "body": action.data, "more_body": not action.last}
-        await self._client.outgoing.send(body)
+            self._sending = True
+            ids, outgoing = scopes.ids(self._client.scope), self._client.outgoing
+            await outgoing.begin({**ids, **STREAM_HEADERS, **self._exchange.headers})
+            self._sending = False
+            self._writer = direct.writer(outgoing.send, self._encoder.feed, self._break_off)
+        if self._writer is None or not self._writer.write(action.data, action.last):
+            await self._send(action.data, action.last)
+
+    async def _send(self, data: bytes, last: bool = False) -> None:
+        """Some of the body, by who waits for a slow client."""
+        self._sending = True
+        await self._client.outgoing.send({"type": "http.response.body", "body": data, "more_body": not last})
         self._sending = False
         self._last = self._loop.time()
 

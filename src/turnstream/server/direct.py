@@ -2,8 +2,9 @@
 httptools, it costs less than by the interface.
 
 ``send`` is a coroutine because it may have to wait for a slow client. A piece of a stream that need not wait can be
-written by whoever has it, from within a callback (`Writer`). To hear by ``receive`` that the client has gone takes a
-task for each response; its connection can just as well say so (`tell_when_left`).
+written by whoever has it, also from within a callback (`Writer`). To hear by ``receive`` that the client has gone takes
+a task for each response; its connection can just as well say so (`tell_when_left`). A body that has arrived is there to
+be taken (`take_body`).
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ Batch = TypeVar("Batch", contravariant=True)
 
 
 class Writer(Generic[Batch]):
-    """Of one response that has begun: what ``encode`` gives for a batch is written as a chunk (RFC 9112, section 7.1).
+    """Of one response that has begun: each piece of its body is written as a chunk (RFC 9112, section 7.1).
 
-    ``waits``: nothing may be written now. ``last`` is when it last wrote, by the loop's clock. ``fail`` is called
+    ``waits``: no batch may be written now. ``last`` is when it last wrote, by the loop's clock. ``fail`` is called
     where ``encode`` raises, as what handles that."""
 
     __slots__ = ("_cycle", "_encode", "_fail", "_flow", "_now", "_transport", "last", "waits")
@@ -42,8 +43,28 @@ class Writer(Generic[Batch]):
         self._now = asyncio.get_running_loop().time
         self.waits, self.last = False, 0.0
 
+    def gather(self) -> None:
+        """See `gather`."""
+        if type(self._transport) is gathering.Gathering:
+            self._transport.gather()
+
+    def write(self, data: bytes, last: bool = False) -> bool:
+        """Some of the body, and behind the ``last`` its end. False, and nothing is written, where the client does not
+        read as fast, or has gone."""
+        cycle = self._cycle
+        if self._flow.write_paused or cycle.disconnected or cycle.response_complete:
+            return False
+        size = len(data)
+        if last:
+            self._transport.write(b"%x\r\n%b\r\n0\r\n\r\n" % (size, data) if size else b"0\r\n\r\n")
+            _complete(cycle)
+        elif size:
+            self._transport.write(b"%x\r\n%b\r\n" % (size, data))
+        self.last = self._now()
+        return True
+
     def give(self, batch: Batch) -> bool:
-        """False, and nothing is encoded, where the client does not read as fast, or has gone."""
+        """What ``encode`` makes of it, as `write` does. Where that gives False, nothing is encoded."""
         cycle = self._cycle
         if self.waits or self._flow.write_paused or cycle.disconnected or cycle.response_complete:
             return False
@@ -63,7 +84,16 @@ class Writer(Generic[Batch]):
 def _cycle_of(method: Send | Receive) -> RequestResponseCycle | None:
     """The object of uvicorn's that this ``send`` or ``receive`` is a method of."""
     cycle = getattr(method, "__self__", None)
-    return cycle if RequestResponseCycle is not None and type(cycle) is RequestResponseCycle else None
+    return cycle if type(cycle) is RequestResponseCycle else None
+
+
+def _complete(cycle: RequestResponseCycle) -> None:
+    """What ``send`` does behind the last piece of a body."""
+    cycle.response_complete = True
+    cycle.message_event.set()
+    if not cycle.keep_alive:
+        cycle.transport.close()
+    cycle.on_response()
 
 
 def begin(send: Send, headers: Mapping[str, str]) -> bool:
