@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, ClassVar, assert_never
 
 import msgspec
@@ -29,6 +30,8 @@ _UNFINISHED = b',"finish_reason":null'  # OpenAI's chunks have it, and hand-writ
 
 _string = msgspec.json.Encoder().encode
 _TEXT = frozenset({events.TextDelta})
+_NO_CALLS = openai_chat_calls.Calls()
+_SILENT = frozenset({events.RunStarted, events.StepFinished, events.ToolCallArguments})
 
 
 class ChatCompletions:
@@ -70,9 +73,11 @@ class Exchange:
         self.stream = bool(body.stream)
         self.statuses = _status_mode(client, body)
         self.usage = bool(body.stream_options and body.stream_options.include_usage)
-        self.calls = openai_chat_calls.Calls(
-            old=openai_chat_request.has_functions(body), custom=openai_chat_request.custom_tools(body)
-        )
+        self.calls = _NO_CALLS
+        if body.tools or body.functions:
+            self.calls = openai_chat_calls.Calls(
+                old=openai_chat_request.has_functions(body), custom=openai_chat_request.custom_tools(body)
+            )
         self.id = f"chatcmpl-{client.id}"
         self.model = body.model
         self.created = int(client.time)
@@ -125,7 +130,7 @@ class Encoder(base.StreamEncoder):
         thread_id: str | None = None,
         statuses: statuses.StatusMode = "extension",
         usage: bool = False,
-        calls: openai_chat_calls.Calls = openai_chat_calls.Calls(),
+        calls: openai_chat_calls.Calls = _NO_CALLS,
     ) -> None:
         self._id, self._created, self._model = id, created, model
         self._statuses, self._usage, self._calls = statuses, usage, calls
@@ -146,36 +151,37 @@ class Encoder(base.StreamEncoder):
         if self.ended:
             return b""
         answer = self._paragraphs
-        if answer.open and len(batch) == 1 and type(event := batch[0]) is events.TextDelta and self._opened:
-            try:
-                encoded = _string(event.text)
-            except UnicodeEncodeError:
-                encoded = _string(text.join_surrogates(event.text))
-            answer.last = event.text or answer.last
-            return self._text + encoded + self._text_end
-        if self._opened and answer.open and _TEXT.issuperset(map(type, batch)):
-            try:
-                return self._texts([*map(events.text_of, batch)])
-            except UnicodeEncodeError:
-                pass
-        if len(batch) > 1 and type(event := batch[0]) is events.TextDelta and event.text and not answer.open:
+        if answer.open:  # and so is the stream
+            if len(batch) == 1 and type(event := batch[0]) is events.TextDelta:
+                try:
+                    encoded = _string(event.text)
+                except UnicodeEncodeError:
+                    encoded = _string(text.join_surrogates(event.text))
+                answer.last = event.text or answer.last
+                return self._text + encoded + self._text_end
+            if _TEXT.issuperset(map(type, batch)):
+                try:
+                    return self._texts([*map(events.text_of, batch)])
+                except UnicodeEncodeError:
+                    pass
+        elif len(batch) > 1 and type(event := batch[0]) is events.TextDelta and event.text:
             return self.feed(batch[:1]) + self.feed(batch[1:])  # what follows the first words is often more of them
         pieces: list[bytes] = [] if self._opened else [self._open()]
         for event in batch:
             if type(event) is events.TextDelta:
-                piece = event.text if answer.open else answer.begin(event.text)
-                answer.last = piece or answer.last
-                try:
-                    encoded = _string(piece)
-                except UnicodeEncodeError:
-                    encoded = _string(text.join_surrogates(piece))
-                pieces.append(self._text + encoded + self._text_end)
-            else:
+                pieces.append(self._words(event))
+            elif type(event) not in _SILENT:
                 answer.see(event)
                 pieces.append(self._event(event))
                 if type(event) in base.LAST:
                     break
         return b"".join(pieces)
+
+    def _words(self, delta: events.TextDelta) -> bytes:
+        answer = self._paragraphs
+        piece = delta.text if answer.open else answer.begin(delta.text)
+        answer.last = piece or answer.last
+        return self._text + jsontext.string(piece) + self._text_end
 
     def _texts(self, texts: list[str]) -> bytes:
         """Pieces of one paragraph: a chunk each."""
@@ -194,23 +200,21 @@ class Encoder(base.StreamEncoder):
 
     def _chunk(self, delta: bytes, finish_reason: str | None = None, extension: bytes = b"") -> bytes:
         """``extension`` is further top-level members of the chunk: ``,"name":…``."""
-        tail = _UNFINISHED + self._tail
-        if finish_reason is not None:
-            tail = b',"finish_reason":' + jsontext.encode(finish_reason) + self._tail
-        return self._text[: -len(_CONTENT)] + delta + tail + extension + b"}\n\n"
+        reason = _UNFINISHED if finish_reason is None else b',"finish_reason":"%b"' % finish_reason.encode()
+        return self._text[: -len(_CONTENT)] + delta + reason + self._tail + extension + b"}\n\n"
 
     def _event(self, event: events.RunEvent) -> bytes:
         match event:  # what comes most often is first
             case events.ReasoningDelta(text=text):
                 return self._chunk(jsontext.encode({"reasoning_content": text, "reasoning": text}))
-            case events.RunStarted() | events.StepFinished() | events.ToolCallArguments():
-                return b""
             case events.StepStarted() | events.ToolCallsDetected() | events.ToolsExecuted() | events.MaxStepsReached():
                 return self._status(event)
             case events.RunFinished():
                 return self._finish(event)
-            case events.TextDelta(text=text):
-                return self._chunk(jsontext.encode({"content": text}))
+            case events.TextDelta():
+                return self._words(event)
+            case events.RunStarted() | events.StepFinished() | events.ToolCallArguments():
+                return b""
             case events.RefusalDelta(text=text):
                 return self._chunk(jsontext.encode({"refusal": text}))
             case events.ToolProgress() | events.ToolResult() | events.HostedToolCall() | events.HostedToolResult():
@@ -246,12 +250,13 @@ class Encoder(base.StreamEncoder):
     def _status(self, event: statuses.StatusEvent) -> bytes:
         if self._statuses == "off":
             return b""
-        word, details = statuses.status(event)
         if self._statuses == "extension":
             self._tools_run = isinstance(event, events.ToolCallsDetected)
-            shown = {} if isinstance(event, events.StepStarted) else {"event": open_webui.status(event)}
-            return self._extension({"agent": {"status": word, "details": details}, **shown})
-        delta = {"role": "system", "metadata": {"status": word, **_add_indexes(details)}}
+            if isinstance(event, events.StepStarted):
+                return self._chunk(b"{}", extension=_start_members(event.step))
+            return self._extension({**statuses.member(event), "event": open_webui.status(event)})
+        word, details = statuses.status(event)
+        delta = {"role": "system", "metadata": {"status": word, **statuses.add_indexes(details)}}
         start = self._start("status_" + self._id.removeprefix("chatcmpl-"))
         return start + _DELTA + jsontext.encode(delta) + _UNFINISHED + self._tail + b"}\n\n"
 
@@ -285,8 +290,7 @@ class Encoder(base.StreamEncoder):
         pieces: list[bytes] = []
         if end.reason == "max_steps":
             pieces.append(self._chunk(jsontext.encode({"content": self._paragraphs.begin(statuses.STOPPED)})))
-        annotations = _annotations(self._sources.values())
-        if annotations:
+        if self._sources and (annotations := _annotations(self._sources.values())):
             # One chunk for all: openai-python cannot merge a second list of objects into the first.
             pieces.append(self._chunk(jsontext.encode({"annotations": annotations})))
         pieces.append(self._chunk(b"{}", finish_reason(end, self._calls.reason if self._client_calls else "")))
@@ -303,6 +307,11 @@ class Encoder(base.StreamEncoder):
 
 
 # ------------------------------------------------------------------------------------------------------------ objects
+
+
+@lru_cache(64)  # they are the same in each run
+def _start_members(step: int) -> bytes:
+    return b"," + jsontext.encode(statuses.member(events.StepStarted(step)))[1:-1]
 
 
 def _choice(batch: Sequence[events.RunEvent], form: openai_chat_calls.Calls) -> dict[str, Any]:
@@ -337,20 +346,12 @@ def finish_reason(end: events.RunFinished, called: str) -> str:
     if called:
         return called
     match end.reason:
-        case "length" | "content_filter":
-            return end.reason
         case "stop" | "tool_calls" | "pause" | "unknown" | "max_steps":
             return "stop"
+        case "length" | "content_filter":
+            return end.reason
         case _:
             assert_never(end.reason)
-
-
-def _add_indexes(details: dict[str, Any]) -> dict[str, Any]:
-    """With an index in each member of a list: openai-python's helper, which adds up deltas, fails on one without."""
-    return {
-        name: [{"index": index, **item} for index, item in enumerate(value)] if isinstance(value, list) else value
-        for name, value in details.items()
-    }
 
 
 def _annotations(sources: Any) -> list[dict[str, Any]]:

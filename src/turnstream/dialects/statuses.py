@@ -46,6 +46,20 @@ def status(event: StatusEvent) -> tuple[str, dict[str, Any]]:
             return "max_depth_reached", {"step": step}
 
 
+def member(event: StatusEvent) -> dict[str, Any]:
+    """Both, as the extension member of chat completions that shows them."""
+    word, details = status(event)
+    return {"agent": {"status": word, "details": details}}
+
+
+def add_indexes(details: dict[str, Any]) -> dict[str, Any]:
+    """With an index in each member of a list: openai-python's helper, which adds up deltas, fails on one without."""
+    return {
+        name: [{"index": index, **item} for index, item in enumerate(value)] if isinstance(value, list) else value
+        for name, value in details.items()
+    }
+
+
 def call_details(call: messages.ToolCall) -> dict[str, Any]:
     return {"id": call.id, "name": call.name, "arguments": call.arguments}
 
