@@ -16,7 +16,7 @@ from tests.agent.scripted import Scripted, says
 from tests.server.serving import ASK, CHAT, STREAM, Served, eventually, serving
 from turnstream.agent import Agent
 from turnstream.events import Finish, TextDelta
-from turnstream.server import connection
+from turnstream.server import connection, run
 
 BODY = json.dumps(ASK).encode()
 
@@ -87,6 +87,17 @@ async def test_a_client_that_never_sends_its_head_is_left(
             await asyncio.wait_for(reader.readuntil(b'"usage"'), 10)
         writer.write(said)
         assert b"HTTP/" not in await all_of(reader)
+
+
+async def test_a_connection_that_rests_for_long_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "KEEP_ALIVE", 0.2)
+    async with serving(agent()) as served, connected(served) as (reader, writer):
+        for _ in range(2):
+            writer.write(request())
+            assert b" 200 " in await reader.readline()
+            await asyncio.wait_for(reader.readuntil(b'"usage"'), 10)
+        await all_of(reader)
+        assert reader.at_eof()
 
 
 async def test_the_clock_of_the_head_does_not_run_while_an_answer_is_given() -> None:

@@ -7,8 +7,11 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
+import httptools
 from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from turnstream import jsontext, timers
@@ -39,13 +42,18 @@ def _fault_of(version: str, headers: Sequence[tuple[bytes, bytes]]) -> _Refusal 
     """What RFC 9112 forbids and the parser lets pass (sections 2.3, 3.2 and 6.1)."""
     if version not in ("1.1", "1.0"):
         return _Refusal(505, "The server speaks HTTP/1.1.")
-    hosts = [value for name, value in headers if name == b"host"]
-    if len(hosts) > 1 or (version == "1.1" and not hosts):
+    host = coding = None
+    hosts = codings = 0
+    for name, value in headers:
+        if name == b"host":
+            host, hosts = value, hosts + 1
+        elif name == b"transfer-encoding":
+            coding, codings = value, codings + 1
+    if hosts > 1 or (version == "1.1" and not hosts):
         return _Refusal(400, "The request must have one Host.")
-    if hosts and not _HOST.fullmatch(hosts[0]):
+    if host is not None and not _HOST.fullmatch(host):
         return _Refusal(400, "The request's Host is not valid.")
-    codings = [value for name, value in headers if name == b"transfer-encoding"]
-    if codings and (len(codings) > 1 or codings[0].lower() != b"chunked"):
+    if coding is not None and (codings > 1 or coding.lower() != b"chunked"):
         return _Refusal(501, "The only transfer coding is chunked.")
     return None
 
@@ -73,9 +81,23 @@ def _without_chunks(app: ASGI3Application, cycle: RequestResponseCycle) -> ASGI3
 
 class Connection(HttpToolsProtocol):
     """uvicorn waits for a head, and for the trailers of a body, without end and in unbounded memory. What is not
-    HTTP gets our error envelope, unless an answer is being sent: that just ends."""
+    HTTP gets our error envelope, unless an answer is being sent: that just ends.
 
-    __slots__ = ("_advanced", "_answered", "_framing", "_gathering", "_refusal", "_sockets", "_timer", "when_left")
+    Where uvicorn asks at each request for what this server never has (WebSockets, a limit of requests, a root path of
+    uvicorn's own), or makes a timer or an event of the loop's own, its method is written anew here.
+    """
+
+    __slots__ = (
+        "_advanced",
+        "_answered",
+        "_framing",
+        "_gathering",
+        "_refusal",
+        "_rests",
+        "_sockets",
+        "_timer",
+        "when_left",
+    )
 
     def __init__(self, sockets: Sockets, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -84,7 +106,8 @@ class Connection(HttpToolsProtocol):
         self._refusal = _NOT_HTTP  # what a client hears whose request cannot be read on
         self._answered: RequestResponseCycle | None = None  # the last whose answer was begun
         self.when_left: Callable[[], None] | None = None  # is called when the client goes; whoever answers it sets it
-        self._timer = timers.Timer(self.loop, self._give_up)
+        self._timer = timers.Timer(self.loop, self._give_up)  # of a head, or of a connection that rests
+        self._rests = False  # nothing has come since the last answer
         self._framing = 0  # bytes since the last of a request's body
         self._advanced = False
 
@@ -109,16 +132,23 @@ class Connection(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._answered = cycle
-        event = flow.Event()
-        if cycle.message_event.is_set():  # it has waited for the answers to those before it
-            event.set()
-        cycle.message_event = event  # type: ignore[assignment]
-        is_old = cycle.scope["http_version"] == "1.0"
-        super()._start_asgi_task(cycle, _without_chunks(app, cycle) if is_old else app)
+        if cycle.scope["http_version"] == "1.0":
+            app = _without_chunks(app, cycle)
+        task = self.loop.create_task(cycle.run_asgi(app))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
     def on_response_complete(self) -> None:
         self._gathering.flush()
-        super().on_response_complete()
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self._rests = True
+            self._timer.set_later(self.timeout_keep_alive)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -131,6 +161,9 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self._advanced = False
         self._refusal = _NOT_HTTP
+        if self._rests:
+            self._rests = False
+            self._timer.stop()
         super().data_received(data)
         if self._advanced:
             self._framing = 0
@@ -142,22 +175,61 @@ class Connection(HttpToolsProtocol):
             self._timer.set_later(HEAD_TIMEOUT)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if len(self.headers) <= MOST_FIELDS:  # one more than may be is enough for the application to refuse them
-            super().on_header(name, value)
+        headers = self.headers
+        if len(headers) <= MOST_FIELDS:  # one more than may be is enough for the application to refuse them
+            name = name.lower()
+            headers.append((name, value))
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
 
     def on_headers_complete(self) -> None:
         self._advanced = True
         self._timer.stop()
         if len(self.pipeline) >= MOST_PIPELINED:
             raise ValueError  # ends the connection
-        if (refusal := _fault_of(self.parser.get_http_version(), self.headers)) is not None:
+        parser, scope, before = self.parser, self.scope, self.cycle
+        version = parser.get_http_version()
+        if (refusal := _fault_of(version, self.headers)) is not None:
             self._refusal = refusal
             raise ValueError
-        super().on_headers_complete()
+        url = httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        scope["method"], scope["http_version"] = parser.get_method().decode("ascii"), version
+        scope["path"] = unquote(path) if "%" in path else path
+        scope["raw_path"], scope["query_string"] = url.path, url.query or b""
+        self.cycle = RequestResponseCycle(
+            scope=scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=flow.Event(),  # type: ignore[arg-type]  # as much of it as is asked for
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        if before is None or before.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
 
     def on_body(self, body: bytes) -> None:
         self._advanced = True
-        super().on_body(body)
+        cycle = self.cycle
+        if not cycle.response_complete:
+            cycle.body += body
+            if len(cycle.body) > HIGH_WATER_LIMIT:
+                self.flow.pause_reading()
+            cycle.message_event.set()
+
+    def on_message_complete(self) -> None:
+        cycle = self.cycle
+        if not cycle.response_complete:
+            cycle.more_body = False
+            cycle.message_event.set()
 
     def send_400_response(self, msg: str) -> None:
         refusal = self._refusal
