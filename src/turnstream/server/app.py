@@ -2,12 +2,12 @@
 
 ::
 
-    request id → spelling → field limit → CORS → errors → drain → hosts → auth or origin → permissions
+    the application → request id → spelling → field limit → CORS → drain → hosts → auth or origin → permissions
     → a dialect, or Starlette: models, runs, health, documents, the page, 404, 405
 
-A layer that only lets pass or refuses is not a coroutine itself: it returns the awaitable of the next one, so that
-a stream does not pay for it (the outermost is one, because servers ask whether the application is). Requests to run an
-agent do not go through its router: its way costs more than all else that a request costs before its model is asked.
+The outermost is the boundary behind which no exception reaches the client. A layer that only lets pass or refuses is
+not a coroutine itself: it returns the awaitable of the next one, so that a stream does not pay for it. Requests to run
+an agent do not go through its router: its way costs more than all else that a request costs before its model is asked.
 """
 
 from __future__ import annotations
@@ -61,7 +61,6 @@ from turnstream.server.kept import ONE_WAY, Exchanges, KeptRuns
 from turnstream.server.middleware.auth import Auth
 from turnstream.server.middleware.cors import Cors
 from turnstream.server.middleware.drain import Drain
-from turnstream.server.middleware.errors import Errors
 from turnstream.server.middleware.fields import FieldLimit
 from turnstream.server.middleware.hosts import Hosts
 from turnstream.server.middleware.origin import Origin
@@ -119,7 +118,7 @@ class Application:
         self._lifespan = Starlette(lifespan=self._live)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
+        if scope["type"] != "http":
             await self._lifespan(scope, receive, send)
             return
         version = self._versions.enter()
@@ -128,8 +127,14 @@ class Application:
             if path == root or path.startswith(f"{root}/"):
                 scope["root_path"] = root
         try:
-            await version.app(scope, receive, send)
+            await version.app(scope, receive, scopes.set_outgoing(scope, send))
+        except Exception:  # the log gets the traceback, the client a fixed sentence; an answer that has begun just ends
+            log.exception("request %s failed", scopes.request_id(scope))
+            outgoing = scopes.outgoing(scope)
+            if not outgoing.begun:
+                await version.refuse.fault(scope)(scope, receive, outgoing)
         finally:
+            scopes.forget_outgoing(scope)
             self._versions.leave(version)
 
     async def reload(self, *, spread: bool = False) -> list[str]:
@@ -192,9 +197,9 @@ class Application:
         stack: ASGIApp = _Router(table, dialects, _Bounded(api, settings, state, refuse))
         for layer, args, kwargs in reversed(_middleware(settings, state, directory, table, refuse)):
             stack = layer(stack, *args, **kwargs)
-        return versions.Version(
-            service, stack, directory, service, admission, meter=admission.meter_for, names=directory.names
-        )
+        owned = directory, service, admission
+        meter, names = admission.meter_for, directory.names
+        return versions.Version(service, stack, refuse, *owned, meter=meter, names=names)
 
     def _end_runs_of(self, names: frozenset[str]) -> None:
         """Their keys are gone, unless the configuration of now has others for them."""
@@ -282,7 +287,6 @@ def _middleware(
         Middleware(Spelling),
         Middleware(FieldLimit, refuse),
         *([Middleware(Cors, settings)] if settings.cors_origins or not settings.asks_who else []),
-        Middleware(Errors, refuse),
         Middleware(Drain, state, refuse),
         *([Middleware(Hosts, settings, refuse)] if settings.allowed_hosts or not settings.asks_who else []),
         Middleware(Auth, directory, table, refuse)
@@ -299,7 +303,7 @@ class _Bounded:
         self.api, self._settings, self._state, self._refuse = api, settings, state, refuse
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        has_body = scope["type"] == "http" and scope["method"] not in ("GET", "HEAD")
+        has_body = scope["method"] not in ("GET", "HEAD")
         return (self._read if has_body else self.api)(scope, receive, send)
 
     async def _read(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -319,7 +323,7 @@ class _Router:
         self._table, self._dialects, self._api = table, dialects, api
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        match = self._table.match(scope) if scope["type"] == "http" else None
+        match = self._table.match(scope)
         if match is None:
             return self._api(scope, receive, send)
         return self._dialects(match, scope, receive, send)

@@ -148,7 +148,15 @@ def tell_when_left(send: Send, leave: Callable[[], None]) -> Callable[[], None] 
     return forget
 
 
-def has_whole_body(receive: Receive) -> bool:
-    """Whether the request's body has arrived, so that to receive it waits for nothing."""
+def take_body(receive: Receive) -> bytes | None:
+    """The request's body, if all of it has arrived: then ``receive`` need not wait for it, nor ask the client to send
+    it. None where only ``receive`` has it."""
     cycle = _cycle_of(receive)
-    return cycle is not None and not cycle.more_body and not cycle.disconnected
+    if cycle is None or cycle.more_body or cycle.waiting_for_100_continue:
+        return None
+    if cycle.disconnected or cycle.response_complete:
+        return None
+    body, cycle.body = bytes(cycle.body), bytearray()
+    cycle.flow.resume_reading()
+    cycle.message_event.clear()  # what ``receive`` waits for from now on is that the client goes
+    return body

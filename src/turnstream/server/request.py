@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, NamedTuple
@@ -45,7 +44,7 @@ class Reader(NamedTuple):
         Raises `RequestError` for a body that cannot be inflated, is too large or too slow, `ServerBusyError` where the
         server has no room for it.
         """
-        fields, method = headers(self.scope), self.scope["method"]
+        fields, method = scopes.headers(self.scope), self.scope["method"]
         is_get = method == "GET"
         return base.ClientRequest(
             body=b"" if is_get else await self._body(fields),
@@ -69,20 +68,23 @@ class Reader(NamedTuple):
 
     async def body(self) -> bytes:
         """Of a request that is for no dialect. Raises as `read` does."""
-        return await self._body(headers(self.scope))
+        return await self._body(scopes.headers(self.scope))
 
     async def _body(self, fields: Mapping[str, str]) -> bytes:
         limit = self.settings.max_body
         coding = fields.get("content-encoding", "").strip().lower()
-        if coding not in ("", "identity", *inflate.CODINGS):
+        if coding and coding != "identity" and coding not in inflate.CODINGS:
             raise _unsupported_coding(f"is compressed ({coding[:20]!r}): send it as it is, or by gzip or deflate.")
         announced = fields.get("content-length", "")
         if announced.isdecimal() and int(announced[:19]) > limit:
             raise _too_large(limit)
         if coding in inflate.CODINGS:
             return await self._in_time(self._inflated(limit, coding))
-        if direct.has_whole_body(self.receive):
-            return await self._pieces(limit)
+        if (whole := direct.take_body(self.receive)) is not None:
+            if len(whole) > limit:
+                raise _too_large(limit)
+            self.share.grow(len(whole))
+            return whole
         return await self._in_time(self._pieces(limit))
 
     async def _in_time(self, reading: Coroutine[None, None, bytes]) -> bytes:
@@ -140,15 +142,9 @@ def replay(body: bytes, receive: Receive) -> Receive:
     return receive_again
 
 
-def headers(scope: Scope) -> dict[str, str]:
-    """By name, the first of each. Starlette's mapping looks through all fields for each of them. The names are those
-    of all requests: a stream keeps its headers for long."""
-    return {sys.intern(str(name, "latin-1")): str(value, "latin-1") for name, value in reversed(scope["headers"])}
-
-
 def trace(scope: Scope) -> dict[str, str]:
     """The headers of W3C Trace Context, as they came."""
-    return {name: value for name, value in headers(scope).items() if name in ("traceparent", "tracestate")}
+    return {name: value for name, value in scopes.headers(scope).items() if name in ("traceparent", "tracestate")}
 
 
 def check_size(wanted: requests.RunRequest) -> None:
@@ -168,6 +164,8 @@ def check_size(wanted: requests.RunRequest) -> None:
 
 def patience(scope: Scope) -> float | None:
     """The seconds that the client says it waits (``Prefer: wait=30``: RFC 7240, section 4.3), None if it does not."""
+    if "prefer" not in scopes.headers(scope):
+        return None
     for name, value in scope["headers"]:
         if name == b"prefer":
             for preference in value[:_LONGEST_PREFER].split(b","):

@@ -47,7 +47,7 @@ class Routes:
         """Who answers it."""
         method = scope["method"]
         for route, match in self._exact.get((method, scopes.path(scope)), ()):
-            if _fits(route, scope):
+            if route.header is None or route.header in scopes.headers(scope):
                 return match
         return next((match for route, match in self._matches(scope) if route.method == method), None)
 
@@ -83,4 +83,4 @@ class Routes:
 
 
 def _fits(route: base.Route, scope: Scope) -> bool:
-    return route.header is None or scopes.header(scope, route.header.encode()) is not None
+    return route.header is None or route.header in scopes.headers(scope)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Mapping
 
 from starlette.types import Message, Scope, Send
@@ -9,6 +10,7 @@ from starlette.types import Message, Scope, Send
 from turnstream import errors, requests
 from turnstream.server import direct
 
+_HEADERS = "turnstream.headers"
 _REQUEST_ID = "turnstream.request_id"
 _RUN_ID = "turnstream.run_id"
 _PRINCIPAL = "turnstream.principal"
@@ -46,12 +48,14 @@ class Outgoing:
         self.begun = True
 
 
-def header(scope: Scope, name: bytes) -> str | None:
-    """The first header of that name, which is in lower case."""
-    for found, value in scope["headers"]:
-        if found == name:
-            return str(value, "latin-1")
-    return None
+def headers(scope: Scope) -> Mapping[str, str]:
+    """By name, in lower case, the first of each: read once for each request. The names are those of all requests: a
+    stream keeps its headers for long."""
+    found: Mapping[str, str] | None = scope.get(_HEADERS)
+    if found is None:
+        fields = reversed(scope["headers"])
+        found = scope[_HEADERS] = {sys.intern(str(name, "latin-1")): str(value, "latin-1") for name, value in fields}
+    return found
 
 
 def set_request_id(scope: Scope, id: str) -> None:
@@ -105,8 +109,10 @@ def forbid(wanted: str) -> errors.TurnstreamError:
     return errors.TurnstreamError(message, code="forbidden", status=403)
 
 
-def set_outgoing(scope: Scope, outgoing: Outgoing) -> None:
-    scope[_OUTGOING] = outgoing
+def set_outgoing(scope: Scope, send: Send) -> Outgoing:
+    """From here on, what is sent goes through it."""
+    outgoing = scope[_OUTGOING] = Outgoing(send)
+    return outgoing
 
 
 def forget_outgoing(scope: Scope) -> None:

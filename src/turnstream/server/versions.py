@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from turnstream import agent as agents, errors, protocols, resources
+from turnstream.server import refusals
 from turnstream.service import ServerSettings, Service
 
 if TYPE_CHECKING:
@@ -58,11 +59,12 @@ class Version:
         self,
         service: Service,
         app: ASGIApp,
+        refuse: refusals.Refusals,
         *owned: AbstractAsyncContextManager[object],
         meter: Callable[[protocols.NewRun], Awaitable[protocols.Meter | None]] | None = None,
         names: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
-        self.service, self.app, self.names = service, app, names
+        self.service, self.app, self.refuse, self.names = service, app, refuse, names
         self.meter = meter or _no_meter
         self.users = 0
         self._resources = owned
@@ -145,7 +147,7 @@ class Versions:
             return None
         agent = await asyncio.to_thread(current.rebuild, new.agent, new.config)
         service = Service({new.agent: agent}, current.settings, sources={new.agent: new.config})
-        version = Version(service, _nowhere, service)
+        version = Version(service, _nowhere, self.current.refuse, service)
         await version.open()
         log.info("run %s goes on with the configuration of %s that it was started with", new.id, new.agent)
         self._older.append(version)

@@ -291,7 +291,7 @@ class Dialects:
         allowed = self._service.settings.forward_headers
         if not allowed:
             return {}
-        headers = request.headers(scope)
+        headers = scopes.headers(scope)
         return {name: headers[name] for name in allowed if name in headers}
 
 

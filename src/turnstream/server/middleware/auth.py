@@ -24,8 +24,6 @@ class Auth:
         self._app, self._directory, self._table, self._refuse = app, directory, table, refuse
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        if scope["type"] != "http":
-            return self._app(scope, receive, send)
         try:
             shown = credentials.read(scope["headers"])
             principal = self._by_key(shown, scope)

@@ -13,12 +13,13 @@ from turnstream.service import ServerSettings
 
 
 class Cors:
-    """A request without ``Origin`` comes from no page, so it passes at no cost per write."""
+    """A request without ``Origin`` comes from no page, so it passes at no cost per write. The others have an
+    `scopes.Outgoing` of their own, behind this layer."""
 
     def __init__(self, app: ASGIApp, settings: ServerSettings) -> None:
         self._app = app
         self._pages = CORSMiddleware(
-            app,
+            self._pass_on,
             allow_origins=settings.cors_origins,
             # Whom `Origin` lets in should be able to read the answer: a front end that is developed on this machine.
             allow_origin_regex=None if settings.asks_who else addresses.LOOPBACK_ORIGIN,
@@ -29,6 +30,9 @@ class Cors:
         )
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        if scope["type"] == "http" and scopes.header(scope, b"origin") is not None:
+        if "origin" in scopes.headers(scope):
             return self._pages(scope, receive, send)
         return self._app(scope, receive, send)
+
+    def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return self._app(scope, receive, scopes.set_outgoing(scope, send))

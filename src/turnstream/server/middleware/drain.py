@@ -15,7 +15,7 @@ class Drain:
         self._app, self._state, self._refuse = app, state, refuse
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        if not self._state.draining or scope["type"] != "http" or scopes.path(scope) in routes.HEALTH:
+        if not self._state.draining or scopes.path(scope) in routes.HEALTH:
             return self._app(scope, receive, send)
         error = errors.TurnstreamError("The server is shutting down.", code="server_shutdown", status=503)
         headers = {"retry-after": str(states.RETRY_AFTER), "connection": "close"}

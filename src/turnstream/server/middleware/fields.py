@@ -17,7 +17,7 @@ class FieldLimit:
         self._app, self._refuse = app, refuse
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        if scope["type"] != "http" or len(scope["headers"]) <= MOST_FIELDS:
+        if len(scope["headers"]) <= MOST_FIELDS:
             return self._app(scope, receive, send)
         message = f"The request has more than {MOST_FIELDS} header fields."
         error = errors.RequestError(message, code="request_header_fields_too_large", status=431)

@@ -19,7 +19,7 @@ from turnstream import errors
 from turnstream.server import refusals, routes, scopes
 from turnstream.service import ServerSettings
 
-LONGEST = 262  # bytes of a name, and a port
+LONGEST = 262  # characters of a name, and a port
 
 # of a network of one's own: nobody can register a name that ends so (RFC 6761, 6762, 8375, 9476; Kubernetes)
 _PRIVATE = (".localhost", ".local", ".internal", ".home.arpa", ".svc")
@@ -33,20 +33,20 @@ class Hosts:
         self._own = {settings.host.lower(), socket.gethostname().lower(), host_name(settings.public_url or "")}
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        if scope["type"] != "http" or scopes.path(scope) in routes.HEALTH or self._is_allowed(scope):
+        if self._is_allowed(scope) or scopes.path(scope) in routes.HEALTH:
             return self._app(scope, receive, send)
         message = "Host not allowed: add it to the server's allowed_hosts."
         error = errors.TurnstreamError(message, code="host_not_allowed", status=403)
         return self._refuse(scope, error)(scope, receive, send)
 
     def _is_allowed(self, scope: Scope) -> bool:
-        for name, value in scope["headers"]:
-            if name == b"host":
-                return len(value) <= LONGEST and self._allows(value)
-        return True  # HTTP/1.0, which no browser speaks
+        host = scopes.headers(scope).get("host")
+        if host is None:
+            return True  # HTTP/1.0, which no browser speaks
+        return len(host) <= LONGEST and self._allows(host)
 
-    def _judge(self, given: bytes) -> bool:
-        name = host_name(f"http://{given.decode('latin-1')}")
+    def _judge(self, given: str) -> bool:
+        name = host_name(f"http://{given}")
         if "*" in self._allowed or name in self._allowed or name in self._own:
             return True
         return not self._allowed and bool(name) and is_private(name)

@@ -20,14 +20,14 @@ class Origin:
         self._app, self._settings, self._table, self._refuse = app, settings, table, refuse
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        if scope["type"] != "http" or self._is_allowed(scope) or self._table.is_public(scope):
+        if self._is_allowed(scope) or self._table.is_public(scope):
             return self._app(scope, receive, send)
         message = "Origin not allowed: add it to the server's CORS origins."
         error = errors.TurnstreamError(message, code="origin_not_allowed", status=403)
         return self._refuse(scope, error)(scope, receive, send)
 
     def _is_allowed(self, scope: Scope) -> bool:
-        origin, allowed = scopes.header(scope, b"origin"), self._settings.cors_origins
+        origin, allowed = scopes.headers(scope).get("origin"), self._settings.cors_origins
         if origin is None or "*" in allowed or origin in allowed:
             return True
         if len(origin) > LONGEST:
@@ -38,4 +38,4 @@ class Origin:
             return False
         if addresses.is_loopback(parts.hostname or ""):
             return True
-        return not addresses.is_loopback(self._settings.host) and parts.netloc == scopes.header(scope, b"host")
+        return not addresses.is_loopback(self._settings.host) and parts.netloc == scopes.headers(scope).get("host")

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from turnstream.server import scopes
 
-_USABLE = re.compile(rb"[!-~]{1,128}")  # printable ASCII, as it stands in headers and in lines of the log
+_USABLE = re.compile(r"[!-~]{1,128}")  # printable ASCII, as it stands in headers and in lines of the log
 
 
 class RequestId:
@@ -18,13 +18,8 @@ class RequestId:
         self._app = app
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        if scope["type"] == "http":
-            scopes.set_request_id(scope, _own(scope) or f"req_{os.urandom(16).hex()}")
+        id = scopes.headers(scope).get("x-request-id")
+        if id is None or not _USABLE.fullmatch(id):
+            id = f"req_{os.urandom(16).hex()}"
+        scopes.set_request_id(scope, id)
         return self._app(scope, receive, send)
-
-
-def _own(scope: Scope) -> str | None:
-    for name, value in scope["headers"]:
-        if name == b"x-request-id":
-            return value.decode() if _USABLE.fullmatch(value) else None
-    return None

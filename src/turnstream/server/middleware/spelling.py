@@ -17,12 +17,12 @@ class Spelling:
         self._app = app
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        if scope["type"] == "http":
-            path: str = scope["path"]
-            if "//" in path or (path.endswith("/") and len(path) > 1):
-                path = _SLASHES.sub("/", path).rstrip("/")
-                # Below a path the page needs the slash: its files are beside it.
-                scope["path"] = path = f"{path}/" if path == scope.get("root_path", "") else path
+        path: str = scope["path"]
+        if "//" in path or (path.endswith("/") and len(path) > 1):
+            path = _SLASHES.sub("/", path).rstrip("/")
+            # Below a path the page needs the slash: its files are beside it.
+            scope["path"] = path = f"{path}/" if path == scope.get("root_path", "") else path
+        if _AZURE in path:
             root = scope.get("root_path", "")
             if path.startswith(f"{root}{_AZURE}"):
                 scope["path"] = root + path.removeprefix(f"{root}/openai")
