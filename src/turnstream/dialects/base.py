@@ -196,9 +196,12 @@ class Subscription(Struct, frozen=True):
 Decoded: TypeAlias = Exchange | Reply | Cancellation | Lookup | Listing | Attachment | Subscription
 
 
+_OTHERS = frozenset({Reply, Cancellation, Lookup, Listing, Attachment, Subscription})
+
+
 def is_exchange(decoded: Decoded) -> TypeIs[Exchange]:
     """Whether the request asks for a run."""
-    return not isinstance(decoded, Reply | Cancellation | Lookup | Listing | Attachment | Subscription)
+    return type(decoded) not in _OTHERS
 
 
 class Dialect(Protocol):

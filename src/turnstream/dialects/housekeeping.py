@@ -25,6 +25,9 @@ _MARKS = (  # of Open WebUI: how a prompt starts and what else is in it
 )
 
 
+_ALL_STARTS = (*_STARTS, *{start for start, _ in _MARKS})
+
+
 def is_housekeeping(conversation: Sequence[messages.Message]) -> bool:
     """Whether a front end asks for itself. Such a request is one message, maybe with a system message before it; the
     conversation is quoted in it."""
@@ -43,4 +46,6 @@ def is_housekeeping(conversation: Sequence[messages.Message]) -> bool:
 
 
 def _is_prompt(text: str) -> bool:
+    if not text.startswith(_ALL_STARTS):
+        return False
     return text.startswith(_STARTS) or any(text.startswith(start) and mark in text for start, mark in _MARKS)

@@ -23,7 +23,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self.conversation: list[messages.Message] = []
-        self._open = _OpenCalls(self.conversation)
+        self._open: _OpenCalls | None = None  # once a result without an id asks for them, which hardly any does
         self._drawn = incoming.Drawn()
 
     def read(self, given: Sequence[api.ChatMessage]) -> None:
@@ -77,7 +77,7 @@ class _Reader:
             result = _content(
                 part.content if isinstance(part.content, str) else _convert_parts(part.content, path), path
             )
-            id = part.tool_use_id or self._open.close_next(None)
+            id = part.tool_use_id or self._close_next(None)
             self.conversation.append(messages.ToolMessage(id, result))
         if results:
             rest = [part for part in _listed(message.content) if not _is_result(part)]
@@ -87,9 +87,14 @@ class _Reader:
         content = self._drawn.show(_content(message.content, path))
         self.conversation.append(messages.UserMessage(content, message.name))
 
+    def _close_next(self, name: str | None) -> str:
+        if self._open is None:
+            self._open = _OpenCalls(self.conversation)
+        return self._open.close_next(name)
+
     def _find_answered(self, message: api.ChatMessage, path: str) -> str:
         given = "" if message.tool_call_id is None else str(message.tool_call_id)
-        if id := given or self._open.close_next(message.name):
+        if id := given or self._close_next(message.name):
             return id
         if message.role == "function":
             return f"call_{message.name or ''}"
@@ -100,7 +105,7 @@ class _Reader:
 
 class _OpenCalls:
     """The calls of a conversation without a result, each found at once, by its id or by its name: a client may send any
-    number of them. Nothing is done until a result without an id asks for one: hardly any does."""
+    number of them."""
 
     def __init__(self, conversation: Sequence[messages.Message]) -> None:
         self._conversation = conversation

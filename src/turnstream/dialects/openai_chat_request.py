@@ -48,7 +48,7 @@ def run_request(body: api.ChatRequest, headers: Mapping[str, str]) -> requests.R
     _refuse_unsupported(body)
     old = has_functions(body)
     choice, allowed = _tool_choice(body.function_call if old else body.tool_choice)
-    tools = read_functions(body.functions or ()) if old else read_tools(body.tools or ())
+    tools = read_functions(body.functions or ()) if old else read_tools(body.tools) if body.tools else ()
     return incoming.mark_housekeeping(
         requests.RunRequest(
             messages=_conversation(body),
@@ -97,12 +97,17 @@ def _conversation(body: api.ChatRequest) -> tuple[messages.Message, ...]:
 
 def _thread_id(body: api.ChatRequest, headers: Mapping[str, str]) -> str | None:
     places = (("metadata", body.metadata), ("extra_body", body.extra_body), ("context", body.context))
-    named = ((f"{path}.thread_id", place.get("thread_id")) for path, place in places if place)
-    return incoming.thread_id(headers, ("thread_id", body.thread_id), *named)
+    candidates: list[tuple[str, Any]] = [("thread_id", body.thread_id)]
+    for path, place in places:
+        if place:
+            candidates.append((f"{path}.thread_id", place.get("thread_id")))
+    return incoming.thread_id(headers, *candidates)
 
 
 def _context(context: dict[str, Any] | None) -> dict[str, Any]:
     """A mapping, or watsonx Orchestrate's other form of it: ``{"values": [{"key": …, "value": …}]}``."""
+    if not context:
+        return {}
     context = incoming.values(context, "context")
     values = context.get("values")
     if len(context) == 1 and isinstance(values, list) and all(isinstance(v, dict) and "key" in v for v in values):

@@ -30,6 +30,8 @@ from turnstream.server import (
 )
 from turnstream.service import Service
 
+_ANSWERS = (base.Reply, Response)
+
 
 class Dialects:
     """Answers whatever a dialect's route matches."""
@@ -49,6 +51,7 @@ class Dialects:
         self._runs, self._bodies, self._places, self._admission = state.runs, state.bodies, state.places, admission
         self._began = time.time()
         self._descriptions = {name: agent.description for name, agent in service.agents.items()}
+        self._some_go_on = any(agent.on_disconnect == "go_on" for agent in service.agents.values())
 
     async def __call__(self, match: routes.Match, scope: Scope, receive: Receive, send: Send) -> None:
         with self._bodies.share() as share:  # until it is answered: what was decoded of a body is as large as the body
@@ -60,7 +63,7 @@ class Dialects:
                     supervisor.new_id(), parameters, agents, self._kept_runs.has_runs, self._kept.keeps, self._began
                 )
                 incoming, decoded = await self._read(match, incoming)
-                if not isinstance(decoded, base.Reply | Response):
+                if not isinstance(decoded, _ANSWERS):
                     await self._run(decoded, incoming, match.dialect.name, scope, receive)
                     return
                 response = decoded if isinstance(decoded, Response) else replies.respond(scope, decoded)
@@ -82,7 +85,7 @@ class Dialects:
         if asked:
             incoming = msgspec.structs.replace(incoming, kept=True)
         decoded = await self._decode(match, incoming)
-        if asked or isinstance(decoded, base.Reply | Response) or not self._keeps(decoded, incoming, asked is None):
+        if asked or isinstance(decoded, _ANSWERS) or not self._keeps(decoded, incoming, asked is None):
             return incoming, decoded
         incoming = msgspec.structs.replace(incoming, kept=True)
         return incoming, await self._decode(match, incoming)
@@ -93,6 +96,8 @@ class Dialects:
             decoded = match.dialect.decode(incoming)
         else:
             decoded = await offload.run(match.dialect.decode, incoming)
+        if base.is_exchange(decoded):
+            return decoded
         if isinstance(decoded, base.Lookup):
             name, _ = self._agent(decoded.agent, principal)
             found = await self._kept.find(decoded, principal.name, name, match.dialect.name)
@@ -133,8 +138,10 @@ class Dialects:
             return False
         if kept.key_of(incoming.headers) is not None:
             return exchange.thread is None or exchange.thread.stores
+        if not is_open or not self._some_go_on:
+            return False
         _, agent = self._agent(exchange.request.agent, incoming.principal)
-        return is_open and agent.on_disconnect == "go_on"
+        return agent.on_disconnect == "go_on"
 
     def _resolve(self, path_params: Mapping[str, str], principal: requests.Principal) -> Mapping[str, str]:
         """An agent may stand in a path by an alias too."""
@@ -150,17 +157,17 @@ class Dialects:
     async def _run(
         self, exchange: base.Exchange, incoming: base.ClientRequest, dialect: str, scope: Scope, receive: Receive
     ) -> None:
-        principal, run_id = incoming.principal, incoming.id
-        request.check_size(exchange.request)
-        name, agent = self._agent(exchange.request.agent, principal)
-        thread = exchange.request.thread_id if exchange.thread is None else exchange.thread.id
+        principal, run_id, wanted = incoming.principal, incoming.id, exchange.request
+        request.check_size(wanted)
+        name, agent = self._agent(wanted.agent, principal)
+        thread = wanted.thread_id if exchange.thread is None else exchange.thread.id
         admitted = await self._admission.admit(principal, name, thread)
         if admitted.rates:
             scopes.set_rate_headers(scope, rate_limits.headers(dialect, admitted.rates, incoming.time))
         client = deliver.Client(scope, receive, scopes.outgoing(scope), self._refuse, self._service.settings)
-        if self._questions.concerns(exchange.request, name):
+        if self._questions.concerns(wanted, name):
             told = await self._questions.take(
-                exchange.request,
+                wanted,
                 principal,
                 name,
                 run_id,
@@ -172,19 +179,21 @@ class Dialects:
                 await deliver.deliver(told, exchange, client)
                 return
         asked = kept.Asked(exchange, incoming, name, dialect)
-        if exchange.request.keep is not None or (incoming.kept and not exchange.request.housekeeping):
+        if wanted.keep is not None or (incoming.kept and not wanted.housekeeping):
             scopes.set_run_id(scope, run_id)
             await self._run_in_store(asked, agent, client)
             return
-        key = None if exchange.request.housekeeping else kept.key_of(incoming.headers)
-        with await self._place(principal, receive), self._keys.use(principal.name, key) as use:
+        key = None if wanted.housekeeping else kept.key_of(incoming.headers)
+        most = self._admission.most_runs(principal) or self._service.settings.max_runs_each
+        place = self._places.take(principal.name, most) or await self._wait(principal, receive)
+        with place, self._keys.use(principal.name, key) as use:
             scopes.set_run_id(scope, run_id)
             if exchange.thread is not None:
                 turn = conversations.Turn(self._kept, exchange, principal.name, name, run_id, dialect)
                 await self._run_kept(turn, agent, client, admitted.meter, asked, use)
             else:
                 wait = partial(self._keep, asked, None)
-                use.handle = self._start(name, exchange.request, run_id, dialect, scope, admitted.meter, wait)
+                use.handle = self._start(name, wanted, run_id, dialect, scope, admitted.meter, wait)
                 await deliver.deliver(use.handle, exchange, client)
 
     async def _keep(
@@ -198,10 +207,9 @@ class Dialects:
         self._questions.has_asked(asked.agent)
         await self._kept_runs.keep(asked, turn, wanted, batch)
 
-    async def _place(self, principal: requests.Principal, receive: Receive) -> places.Place:
-        most = self._admission.most_runs(principal) or self._service.settings.max_runs_each
-        place = self._places.take(principal.name, most)
-        if place is None and (place := await self._places.wait(principal.name, partial(_gone, receive))) is None:
+    async def _wait(self, principal: requests.Principal, receive: Receive) -> places.Place:
+        place = await self._places.wait(principal.name, partial(_gone, receive))
+        if place is None:
             raise ClientDisconnect
         return place
 
