@@ -52,14 +52,14 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 # What only other configurations, other commands or the OpenAPI document need.
 SELDOM = """
-    aiohttp asyncpg click cronsim cryptography elasticsearch fastapi genai_prices griffe httpx httpx2 jinja2 joserfc
-    jsonschema limits lxml mcp numpy opentelemetry pandas prometheus_client pymilvus rich typer watchfiles
+    aiohttp asyncpg click cronsim cryptography difflib elasticsearch fastapi genai_prices griffe httpx httpx2 jinja2
+    joserfc jsonschema limits lxml mcp numpy opentelemetry pandas prometheus_client pymilvus rich typer watchfiles
     turnstream.config.schema turnstream.config.tools.mcp turnstream.config.tools.openapi turnstream.config.tools.rest
-    turnstream.config.tools.retrieval turnstream.providers.anthropic turnstream.providers.decode.verdicts
-    turnstream.providers.gemini turnstream.providers.responses_first turnstream.runs.postgres
-    turnstream.storage.postgres turnstream.telemetry.metrics turnstream.telemetry.traces turnstream.testing
-    turnstream.tools.coercion turnstream.tools.http_client turnstream.tools.mcp turnstream.tools.openapi
-    turnstream.tools.retrieval
+    turnstream.config.tools.retrieval turnstream.parsing.aws_event_stream turnstream.providers.anthropic
+    turnstream.providers.decode.verdicts turnstream.providers.gemini turnstream.providers.responses_first
+    turnstream.runs.memory turnstream.runs.postgres turnstream.storage.postgres turnstream.telemetry.metrics
+    turnstream.telemetry.traces turnstream.testing turnstream.threads.memory turnstream.tools.coercion
+    turnstream.tools.http_client turnstream.tools.mcp turnstream.tools.openapi turnstream.tools.retrieval
 """
 
 

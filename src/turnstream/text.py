@@ -125,3 +125,11 @@ def _map_strings(change: Callable[[str], str], value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(_map_strings(change, item) for item in value)
     return value
+
+
+def find_near(word: str, known: Iterable[str], most: int = 1, likeness: float = 0.6) -> list[str]:
+    """Those of the known words that are like it, at most so many, the nearest first. ``likeness`` is 1 for the same
+    word, and 0 for one that has nothing of it."""
+    import difflib  # for messages alone
+
+    return difflib.get_close_matches(word, list(known), most, likeness)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from turnstream import errors
+from turnstream import errors, text as texts
 
 
 def parse(
@@ -32,7 +31,7 @@ def parse(
     from turnstream.parsing.text_calls import FORMATS, report
 
     if format not in FORMATS:
-        close = get_close_matches(format, FORMATS, 3, 0.5)
+        close = texts.find_near(format, FORMATS, 3, 0.5)
         hint = f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
         raise errors.ConfigurationError(f"unknown tool-call format {format!r}{hint}")
     try:

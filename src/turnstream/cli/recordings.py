@@ -8,7 +8,7 @@ from typing import Any
 from turnstream import errors, events
 from turnstream.parsing.collect import Collector
 from turnstream.providers import base, catalogue
-from turnstream.providers.decode import frames
+from turnstream.providers.decode import aws_frames
 
 
 def pieces(body: bytes, cut: int | None) -> Iterator[bytes]:
@@ -46,7 +46,7 @@ def read_events(
 
 def _is_framed(reader: base.Decoder) -> bool:
     """Whether it reads AWS's binary framing."""
-    return isinstance(reader, frames.AwsDecoder)
+    return isinstance(reader, aws_frames.AwsDecoder)
 
 
 def decode(api: str, file: str, body: bytes, *, cut: int | None = None) -> dict[str, Any]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from turnstream import errors, providers, requests
+from turnstream import errors, providers, requests, text
 from turnstream.config import automatic, context, files, foreign
 from turnstream.config.sections import (
     Count,
@@ -189,7 +188,7 @@ def read_text_calls(model: AnyModel, how: str | TextCallsSection) -> AnyModel:
         return text_mode.TextMode(model, family, describe=how == "text")
     format = how.format or family
     if format not in text_calls.FORMATS:
-        close = get_close_matches(format, text_calls.FORMATS, 3, 0.5)
+        close = text.find_near(format, text_calls.FORMATS, 3, 0.5)
         hint = f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
         raise errors.ConfigurationError(f"unknown tool-call format {format!r}{hint}")
     more = how.given("prompt") if how.prompt else {}

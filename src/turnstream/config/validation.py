@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from functools import cache
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
@@ -14,7 +13,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, Field, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
-from turnstream import plugins
+from turnstream import plugins, text
 from turnstream.config.document import Document, Path
 from turnstream.config.sections import Section
 
@@ -170,7 +169,7 @@ def _explain(error: ErrorDetails, section: type[BaseModel]) -> str:
 
 def suggest(word: str, known: Iterable[str]) -> str:
     """`` (did you mean 'model'?)``, or nothing when no known word is like it."""
-    close = get_close_matches(word.lower(), list(known), n=1)
+    close = text.find_near(word.lower(), known)
     return f" (did you mean '{close[0]}'?)" if close else ""
 
 

@@ -14,12 +14,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import dropwhile
 from types import TracebackType
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
@@ -27,6 +26,7 @@ from turnstream import agent as agents, errors, messages, protocols, requests
 
 if TYPE_CHECKING:
     from typing import Self
+    from zoneinfo import ZoneInfo
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +35,13 @@ GRACE = 600.0
 _LONGEST_SLEEP = 30.0
 # Until a store that did not answer is asked again.
 _PAUSE = 5.0
-_UTC = ZoneInfo("UTC")
 _OPEN = ("queued", "running", "waiting")
+
+
+def _utc() -> ZoneInfo:
+    from zoneinfo import ZoneInfo  # it looks for the system's zones: a server without schedules need not
+
+    return ZoneInfo("UTC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,7 @@ class Schedule:
     cron: str
     agent: str
     messages: tuple[messages.Message, ...]
-    zone: ZoneInfo = _UTC
+    zone: ZoneInfo = field(default_factory=_utc)
     principal: requests.Principal = requests.ANONYMOUS
     thread: str | None = None
     grace: float = GRACE

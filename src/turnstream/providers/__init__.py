@@ -6,13 +6,12 @@ answers are read in `decode`, bodies made in `encode`, tokens in `access`, and `
 
 from __future__ import annotations
 
-import difflib
 import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from turnstream import errors, requests
+from turnstream import errors, requests, text
 
 if TYPE_CHECKING:
     from turnstream.models.text_mode import TextMode
@@ -112,7 +111,7 @@ def _row(provider: str) -> catalogue.Row:
 
     if (row := catalogue.PROVIDERS.get(provider)) is not None:
         return row
-    near = difflib.get_close_matches(provider, catalogue.PROVIDERS, n=1)
+    near = text.find_near(provider, catalogue.PROVIDERS)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise errors.ConfigurationError(
         f"Unknown model provider {provider!r}.{hint} `turnstream models` lists all {len(catalogue.PROVIDERS)}. "

@@ -21,8 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 from turnstream import errors, protocols, resources
 from turnstream.storage.counters import MemoryCounters, PostgresCounters, SqliteCounters
-from turnstream.threads.memory import MemoryThreads
-from turnstream.threads.none import NoThreads
 
 if TYPE_CHECKING:
     from typing import Self
@@ -122,12 +120,12 @@ def make(setting: str, folder: Path | None = None, memory_limit: int = 64 * 1024
     if setting.startswith("sqlite:"):
         return _in_sqlite(file_of(setting, folder))
     if setting == "none":
-        return Store("none", NoThreads())
+        return _nowhere()
     if setting == "memory" or folder is None:
-        return Store("memory", MemoryThreads(memory_limit))
+        return _in_memory(memory_limit)
     if (reason := _why_not(file := folder / FOLDER / FILE)) is not None:
         logger.warning("no run and no conversation is kept: %s", reason)
-        return Store("none", NoThreads())
+        return _nowhere()
     return _in_sqlite(file, lazy=True)
 
 
@@ -150,6 +148,25 @@ def _why_not(file: Path) -> str | None:
     except errors.ConfigurationError as error:
         return error.message
     return None
+
+
+def _nowhere() -> Store:
+    from turnstream.threads.none import NoThreads
+
+    return Store("none", NoThreads())
+
+
+def _in_memory(limit: int) -> Store:
+    from turnstream.threads.memory import MemoryThreads
+
+    return Store("memory", MemoryThreads(limit))
+
+
+def make_waiting_runs(threads: protocols.Threads) -> Any:
+    """Where runs that wait for somebody stand in a server whose store keeps no runs: in its memory."""
+    from turnstream.runs import memory
+
+    return memory.Runs(threads)
 
 
 def _in_sqlite(file: Path, *, lazy: bool = False) -> Store:

@@ -27,7 +27,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from turnstream import agent as agents, errors, identity, protocols
 from turnstream.dialects import DIALECTS
-from turnstream.runs import memory, stores
+from turnstream.runs import stores
 from turnstream.runs.admission import Admission
 from turnstream.runs.keeper import Keeper
 from turnstream.server import (
@@ -107,7 +107,7 @@ class Application:
         self._threads = service.threads or store.threads
         self._conversations = Conversations(self._threads)
         self._exchanges = Exchanges(self._conversations)
-        runs = store.runs or memory.Runs(self._threads)
+        runs = store.runs or stores.make_waiting_runs(self._threads)
         self._conversations.waiting = None if store.runs else runs
         state.keeps_runs = store.runs is not None
         hooks = self._exchanges.show, self._meter, ONE_WAY

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from turnstream import text as texts
@@ -43,7 +42,7 @@ def _problem(detail: ErrorDetails, names: Sequence[str]) -> str:
         case "missing":
             return "is missing"
         case "extra_forbidden" if len(detail["loc"]) == 1:
-            near = get_close_matches(str(detail["loc"][0]), names, n=1)
+            near = texts.find_near(str(detail["loc"][0]), names)
             if near:
                 return f"there is no such argument, perhaps you mean {near[0]}"
             known = ", ".join(names)

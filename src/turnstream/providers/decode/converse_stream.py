@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from turnstream import errors, events, jsontext, messages, toolspec, usage
 from turnstream.parsing.aws_event_stream import Message
-from turnstream.providers.decode import failures, frames, lenient
+from turnstream.providers.decode import aws_frames, failures, lenient
 from turnstream.providers.encode import converse_body
 
 _REASONS: dict[str, events.FinishReason] = {
@@ -98,7 +98,7 @@ class _Block:
         self.redacted: list[str] = []
 
 
-class Decoder(frames.AwsDecoder):
+class Decoder(aws_frames.AwsDecoder):
     """Blocks of text and reasoning have no start, and a block's index may be any number."""
 
     provider = converse_body.NAME

@@ -8,7 +8,7 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 
 from turnstream import errors, events, jsontext
-from turnstream.parsing import answers, aws_event_stream, sse
+from turnstream.parsing import answers, sse
 from turnstream.providers.decode import failures, lenient
 
 Frame = TypeVar("Frame")
@@ -155,10 +155,3 @@ class SseDecoder(FramedDecoder[sse.Event]):
         """With a status of 200 it is still a refusal, unless the protocol has such answers."""
         value = failures.parse(body)
         raise failures.from_status(self.provider, None, value)
-
-
-class AwsDecoder(FramedDecoder[aws_event_stream.Message]):
-    """Over AWS event streams."""
-
-    def __init__(self) -> None:
-        super().__init__(aws_event_stream.Decoder())

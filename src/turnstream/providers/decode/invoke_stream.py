@@ -15,7 +15,7 @@ from msgspec import Struct
 from turnstream import events
 from turnstream.parsing import sse
 from turnstream.parsing.aws_event_stream import Message
-from turnstream.providers.decode import anthropic_stream, chat_stream, converse_stream, failures, frames, lenient
+from turnstream.providers.decode import anthropic_stream, aws_frames, chat_stream, converse_stream, failures, lenient
 from turnstream.providers.encode import converse_body
 
 _METRICS = "amazon-bedrock-invocationMetrics"
@@ -49,7 +49,7 @@ def _repair(data: bytes, surrogates: lenient.Surrogates) -> bytes:
         raise failures.protocol_error(converse_body.NAME, "a chunk is not valid JSON") from None
 
 
-class Decoder(frames.AwsDecoder):
+class Decoder(aws_frames.AwsDecoder):
     """The families that say text, a reason and no more: Titan, Llama, Mistral, DeepSeek, Cohere Command, Claude 2."""
 
     provider = converse_body.NAME
