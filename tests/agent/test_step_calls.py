@@ -3,7 +3,15 @@ from __future__ import annotations
 from hypothesis import given, strategies as st
 
 from turnstream.agent.step_calls import StepCalls
-from turnstream.events import ModelEvent, TextDelta, ToolCallArguments, ToolCallDelta, ToolCallStart, ToolCallStarted
+from turnstream.events import (
+    Finish,
+    ModelEvent,
+    TextDelta,
+    ToolCallArguments,
+    ToolCallDelta,
+    ToolCallStart,
+    ToolCallStarted,
+)
 
 indices = st.integers(0, 2)
 ids = st.sampled_from(["", "a", "b"])
@@ -12,6 +20,7 @@ model_events = st.lists(
         st.builds(TextDelta, st.just("t")),
         st.builds(ToolCallStart, indices, ids, st.just("f")),
         st.builds(ToolCallDelta, indices, st.sampled_from(["", "{", "}"])),
+        st.builds(Finish, st.just("stop")),
     )
 )
 
@@ -25,6 +34,13 @@ def feed(batches: list[list[ModelEvent]]) -> tuple[list[object], list[object]]:
 @given(model_events, st.integers(0, 10))
 def test_how_the_answer_is_cut_does_not_matter(whole: list[ModelEvent], at: int) -> None:
     assert feed([whole]) == feed([whole[:at], whole[at:]])
+
+
+@given(model_events)
+def test_calls_that_nobody_wants_are_not_shown(whole: list[ModelEvent]) -> None:
+    named, visible = StepCalls(1, "call", set, wanted=False).feed(whole)
+    assert named == whole
+    assert visible == [event for event in whole if isinstance(event, TextDelta)]
 
 
 @given(model_events)

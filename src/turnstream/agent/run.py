@@ -22,7 +22,7 @@ from turnstream.agent.deadline import Deadline, Entering, TimeLeft, min_of
 from turnstream.agent.execution import Approve, Begin, Execution
 from turnstream.agent.preparation import prepare_history
 from turnstream.agent.resumption import Resumption
-from turnstream.agent.step_calls import StepCalls, has_calls
+from turnstream.agent.step_calls import VISIBLE, StepCalls
 from turnstream.agent.step_result import StepResult
 from turnstream.agent.toolset import EMPTY, Toolset
 from turnstream.agent.waiting import Pause
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _TEXT = frozenset({events.TextDelta, events.ReasoningDelta, events.RefusalDelta})
-
-_VISIBLE = _TEXT | {events.HostedToolCall, events.HostedToolResult, events.SourceFound}
 
 
 class Run:
@@ -255,9 +253,8 @@ class Run:
                                     batch = await relay(self._take)
                         except StopAsyncIteration:
                             break
-                        visible: list[events.RunEvent]
-                        visible = [event for event in batch if type(event) in _VISIBLE]  # type: ignore[misc]  # a union
-                        if len(visible) != len(batch) and not self._last_step and has_calls(batch):
+                        visible: list[events.RunEvent] = batch  # type: ignore[assignment]  # nearly always
+                        if not VISIBLE.issuperset(map(type, batch)):
                             batch, visible = calls.feed(batch)
                         collector.feed(batch)
                         if visible:
@@ -311,7 +308,7 @@ class Run:
         if self._partial:
             self._collector.feed([events.TextDelta(self._partial)])
         prefix = f"call_{self.id[-12:]}_{self._step}"
-        return StepCalls(self._step, prefix, self._used_call_ids, self._client_tools)
+        return StepCalls(self._step, prefix, self._used_call_ids, self._client_tools, wanted=not self._last_step)
 
     async def _resume(self, progress: conversation.Progress) -> AsyncGenerator[list[events.RunEvent]]:
         """Take over what another owner has done, and finish the step in which it left the run."""

@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
+from itertools import compress
 
 import msgspec
 
 from turnstream import events
 
+VISIBLE: frozenset[type] = frozenset(
+    {
+        events.TextDelta,
+        events.ReasoningDelta,
+        events.RefusalDelta,
+        events.HostedToolCall,
+        events.HostedToolResult,
+        events.SourceFound,
+    }
+)
+"""What of an answer is shown as it comes."""
+
 _CALLS = frozenset({events.ToolCallStart, events.ToolCallDelta, events.ToolCallMalformed})
-
-
-def has_calls(batch: Sequence[events.ModelEvent]) -> bool:
-    return not _CALLS.isdisjoint(map(type, batch))
 
 
 class StepCalls:
     """Model events in, run events out, no I/O. A call's id is the model's, if no call of the conversation has it yet,
     else one that begins with ``prefix``. ``find_used`` is asked when the first call begins: most answers have none.
-    ``client_tools`` are the names of those that the client runs."""
+    ``client_tools`` are the names of those that the client runs. Calls that are not ``wanted`` are shown to nobody."""
+
+    __slots__ = ("_client_tools", "_find_used", "_ids", "_made_up", "_prefix", "_step", "_used", "_wanted")
 
     def __init__(
-        self, step: int, prefix: str, find_used: Callable[[], set[str]], client_tools: Collection[str] = ()
+        self,
+        step: int,
+        prefix: str,
+        find_used: Callable[[], set[str]],
+        client_tools: Collection[str] = (),
+        *,
+        wanted: bool = True,
     ) -> None:
+        self._wanted = wanted
         self._step = step
         self._client_tools = client_tools
         self._prefix = prefix
@@ -31,34 +49,31 @@ class StepCalls:
         self._ids: dict[int, str] = {}
         self._made_up = 0
 
-    def feed(self, batch: Sequence[events.ModelEvent]) -> tuple[list[events.ModelEvent], list[events.RunEvent]]:
+    def feed(self, batch: list[events.ModelEvent]) -> tuple[list[events.ModelEvent], list[events.RunEvent]]:
         """The batch with the calls' ids, and what a watcher of the run sees of it."""
+        if not self._wanted or _CALLS.isdisjoint(map(type, batch)):
+            return batch, [*compress(batch, map(VISIBLE.__contains__, map(type, batch)))]  # type: ignore[list-item]
         named: list[events.ModelEvent] = []
         visible: list[events.RunEvent] = []
         for event in batch:
-            match event:
-                case events.ToolCallStart(index=index, id=id, name=name) if index not in self._ids:
-                    own = self._ids[index] = self.unique(id)
-                    event = event if own == id else msgspec.structs.replace(event, id=own)
-                    own_index, client = len(self._ids) - 1, name in self._client_tools
-                    visible.append(events.ToolCallStarted(self._step, own_index, own, name, client))
-                case events.ToolCallStart(index=index):
-                    event = msgspec.structs.replace(event, id=self._ids[index])
-                case events.ToolCallDelta(index=index, arguments=arguments) if index in self._ids and arguments:
-                    visible.append(events.ToolCallArguments(self._ids[index], arguments))
-                case (
-                    events.TextDelta()
-                    | events.ReasoningDelta()
-                    | events.RefusalDelta()
-                    | events.HostedToolCall()
-                    | events.HostedToolResult()
-                    | events.SourceFound()
-                ):
-                    visible.append(event)
-                case _:
-                    pass
+            if type(event) is events.ToolCallDelta:
+                if (own := self._ids.get(event.index)) is not None and event.arguments:
+                    visible.append(events.ToolCallArguments(own, event.arguments))
+            elif type(event) is events.ToolCallStart:
+                event = self._name(event, visible)
+            elif type(event) in VISIBLE:
+                visible.append(event)  # type: ignore[arg-type]
             named.append(event)
         return named, visible
+
+    def _name(self, event: events.ToolCallStart, visible: list[events.RunEvent]) -> events.ToolCallStart:
+        """The event with the call's own id. A call is shown where it begins; its name may come again, and longer."""
+        own = self._ids.get(event.index)
+        if own is None:
+            at, client = len(self._ids), event.name in self._client_tools
+            own = self._ids[event.index] = self.unique(event.id)
+            visible.append(events.ToolCallStarted(self._step, at, own, event.name, client))
+        return event if own == event.id else msgspec.structs.replace(event, id=own)
 
     def id_of(self, call_id: str) -> str:
         """The id of a call of the answer: its own if it has begun here, else a new one."""

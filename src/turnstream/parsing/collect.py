@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from turnstream import events, messages, usage
 
-_TEXT = frozenset({events.TextDelta})
+_TEXTS = {events.TextDelta: "text", events.ReasoningDelta: "reasoning", events.RefusalDelta: "refusal"}
 _MOST_LOOSE = 16  # a text of its own takes 50 bytes besides its characters, and a token has four
 
 
@@ -15,6 +16,8 @@ class Collector:
 
     ``size`` counts the characters of all that was said, arguments included.
     """
+
+    __slots__ = ("_calls", "_parts", "_texts", "finish", "size", "usage")
 
     def __init__(self) -> None:
         self.size = 0
@@ -25,36 +28,25 @@ class Collector:
         self.finish: events.Finish | None = None
 
     def feed(self, batch: Sequence[events.ModelEvent]) -> None:
-        loose = self._texts
-        if loose is not None and len(batch) == 1 and type(event := batch[0]) is events.TextDelta:  # most batches
-            loose.append(text := event.text)
+        if len(batch) == 1 and self._texts is not None and type(event := batch[0]) is events.TextDelta:  # most batches
+            self._texts.append(text := event.text)
             self.size += len(text)
-        elif loose is not None and _TEXT.issuperset(map(type, batch)):
-            texts = [*map(events.text_of, batch)]
-            loose += texts
-            self.size += sum(map(len, texts))
         else:
-            for event in batch:
-                if type(event) is events.TextDelta and self._texts is not None:
-                    self._texts.append(event.text)
-                    self.size += len(event.text)
+            for kind, alike in groupby(batch, type):  # an answer that comes at once is a hundred texts and its end
+                if kind in _TEXTS:
+                    self._append(_TEXTS[kind], "".join(map(events.text_of, alike)))
                 else:
-                    self._add(event)
+                    for event in alike:
+                        self._add(event)
         if self._parts and len(self._parts[-1].texts) > _MOST_LOOSE:
             self._parts[-1].pack()
 
     def _add(self, event: events.ModelEvent) -> None:
         match event:  # what every answer has is first
-            case events.TextDelta(text=text):
-                self._append("text", text)
             case events.UsageReport(usage=usage):
                 self.usage = usage
             case events.Finish():
                 self.finish = event
-            case events.ReasoningDelta(text=text):
-                self._append("reasoning", text)
-            case events.RefusalDelta(text=text):
-                self._append("refusal", text)
             case events.ToolCallDelta(index=index, arguments=arguments):
                 self._call(index).arguments.append(arguments)
                 self.size += len(arguments)
