@@ -96,12 +96,11 @@ def _conversation(body: api.ChatRequest) -> tuple[messages.Message, ...]:
 
 
 def _thread_id(body: api.ChatRequest, headers: Mapping[str, str]) -> str | None:
+    if not (body.metadata or body.extra_body or body.context):
+        return incoming.thread_id(headers, ("thread_id", body.thread_id))
     places = (("metadata", body.metadata), ("extra_body", body.extra_body), ("context", body.context))
-    candidates: list[tuple[str, Any]] = [("thread_id", body.thread_id)]
-    for path, place in places:
-        if place:
-            candidates.append((f"{path}.thread_id", place.get("thread_id")))
-    return incoming.thread_id(headers, *candidates)
+    named = ((f"{path}.thread_id", place.get("thread_id")) for path, place in places if place)
+    return incoming.thread_id(headers, ("thread_id", body.thread_id), *named)
 
 
 def _context(context: dict[str, Any] | None) -> dict[str, Any]:

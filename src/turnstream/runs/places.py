@@ -21,6 +21,8 @@ _RETRY_AFTER = 1.0  # seconds: nobody knows when a run ends
 class Place:
     """``with`` it: leaving the block gives the place back."""
 
+    __slots__ = ("_places", "_principal")
+
     def __init__(self, places: Places, principal: str) -> None:
         self._places, self._principal = places, principal
 
@@ -84,10 +86,12 @@ class Places:
 
     def give_back(self, principal: str) -> None:
         self.in_use -= 1
-        self.taken[principal] -= 1
-        if not self.taken[principal]:
+        if (left := self.taken[principal] - 1) > 0:
+            self.taken[principal] = left
+        else:
             del self.taken[principal]  # names come from outside: none stays
-        self._serve()
+        if self._lines:
+            self._serve()
 
     def refuse_all(self, error: errors.TurnstreamError) -> None:
         """Nobody waits any longer."""

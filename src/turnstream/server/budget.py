@@ -19,6 +19,8 @@ class Budget:
 class Share:
     """What one request has of it; given back when the block is left."""
 
+    __slots__ = ("_budget", "_used")
+
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
         self._used = 0

@@ -42,18 +42,14 @@ def _fault_of(version: str, headers: Sequence[tuple[bytes, bytes]]) -> _Refusal 
     """What RFC 9112 forbids and the parser lets pass (sections 2.3, 3.2 and 6.1)."""
     if version not in ("1.1", "1.0"):
         return _Refusal(505, "The server speaks HTTP/1.1.")
-    host = coding = None
-    hosts = codings = 0
-    for name, value in headers:
-        if name == b"host":
-            host, hosts = value, hosts + 1
-        elif name == b"transfer-encoding":
-            coding, codings = value, codings + 1
-    if hosts > 1 or (version == "1.1" and not hosts):
+    fields = dict(headers)
+    names = [name for name, _ in headers] if len(fields) < len(headers) else []  # where one comes twice
+    host, coding = fields.get(b"host"), fields.get(b"transfer-encoding")
+    if names.count(b"host") > 1 or (version == "1.1" and host is None):
         return _Refusal(400, "The request must have one Host.")
     if host is not None and not _HOST.fullmatch(host):
         return _Refusal(400, "The request's Host is not valid.")
-    if coding is not None and (codings > 1 or coding.lower() != b"chunked"):
+    if coding is not None and (names.count(b"transfer-encoding") > 1 or coding.lower() != b"chunked"):
         return _Refusal(501, "The only transfer coding is chunked.")
     return None
 

@@ -141,7 +141,8 @@ class Stream:
                 async with self._handle.follow() as batches:
                     async for batch in batches:
                         if this.state is not is_open:
-                            await self._begin_with(batch)
+                            if (action := this.batch(batch)) is not None:
+                                await self._begin_with(action, batch)
                         elif data := feed(batch):
                             if self._turn is not None:
                                 await self._store(batch)
@@ -162,12 +163,10 @@ class Stream:
             self._timer.cancel()
             self._writer = None  # which knows this object
 
-    async def _begin_with(self, batch: list[events.RunEvent]) -> None:
-        action = self._delivery.batch(batch)
+    async def _begin_with(self, action: delivery.Action, batch: list[events.RunEvent]) -> None:
         if self._turn is not None:
             await self._store(batch)
-        if action is not None:
-            await self._perform(action)
+        await self._perform(action)
         if self._writer is not None:
             self._handle.relay(self._writer.give)
 

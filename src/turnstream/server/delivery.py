@@ -150,10 +150,10 @@ _FAILURES = frozenset({events.RunFailed, events.RunCancelled})
 
 
 def _cause(batch: Sequence[events.RunEvent]) -> Cause:
-    words = [event for event in batch if type(event) not in _QUIET]
-    if not words:
-        return Cause.QUIET
-    return Cause.FAILED if len(words) == 1 and type(words[0]) in _FAILURES else Cause.WORD
+    for event in batch:
+        if type(event) not in _QUIET:
+            return Cause.FAILED if type(event) in _FAILURES and event is batch[-1] else Cause.WORD
+    return Cause.QUIET
 
 
 def as_failure(end: events.RunEvent | None) -> events.RunFailed:

@@ -19,17 +19,16 @@ class Gathering(asyncio.Transport):
     Whoever writes hears in the next turn that the client is slow (`asyncio.Protocol.pause_writing`).
     """
 
-    __slots__ = ("_held", "_loop", "_size", "_transport", "write")
+    __slots__ = ("_held", "_loop", "_transport", "write")
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport, self._loop = transport, loop
         self.write = transport.write  # type: ignore[method-assign]  # as it is: this is called for each token
-        self._held: list[bytes | bytearray | memoryview] | None = None
-        self._size = 0
+        self._held: bytearray | None = None
 
     def gather(self) -> None:
         if self._held is None:
-            self._held, self._size = [], 0
+            self._held = bytearray()
             self.write = self._hold  # type: ignore[method-assign]
             self._loop.call_soon(self.flush)
 
@@ -37,15 +36,15 @@ class Gathering(asyncio.Transport):
         held, self._held = self._held, None
         self.write = self._transport.write  # type: ignore[method-assign]
         if held and not self._transport.is_closing():
-            self.write(b"".join(held))
+            self.write(held)
 
     def _hold(self, data: bytes | bytearray | memoryview) -> None:
-        if self._held is None:  # whoever kept this method
+        held = self._held
+        if held is None:  # whoever kept this method
             self.write(data)
             return
-        self._held.append(data)
-        self._size += len(data)
-        if self._size > MOST:
+        held += data
+        if len(held) > MOST:
             self.flush()
 
     def close(self) -> None:

@@ -33,6 +33,7 @@ class Reader(NamedTuple):
     async def read(
         self,
         run_id: str,
+        principal: requests.Principal,
         path_params: Mapping[str, str],
         agents: Mapping[str, str],
         can_keep: bool = False,
@@ -50,7 +51,7 @@ class Reader(NamedTuple):
             body=b"" if is_get else await self._body(fields),
             id=run_id,
             request_id=scopes.request_id(self.scope),
-            principal=scopes.principal(self.scope),
+            principal=principal,
             time=time.time(),
             headers=fields,
             path_params=path_params,
@@ -142,9 +143,9 @@ def replay(body: bytes, receive: Receive) -> Receive:
     return receive_again
 
 
-def trace(scope: Scope) -> dict[str, str]:
+def trace(headers: Mapping[str, str]) -> dict[str, str]:
     """The headers of W3C Trace Context, as they came."""
-    return {name: value for name, value in scopes.headers(scope).items() if name in ("traceparent", "tracestate")}
+    return {name: headers[name] for name in ("traceparent", "tracestate") if name in headers}
 
 
 def check_size(wanted: requests.RunRequest) -> None:

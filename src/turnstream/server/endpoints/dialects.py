@@ -59,9 +59,8 @@ class Dialects:
                 reader = request.Reader(scope, receive, self._service.settings, share)
                 principal = scopes.principal(scope)
                 parameters, agents = self._resolve(match.path_params, principal), self._descriptions_for(principal)
-                incoming = await reader.read(
-                    supervisor.new_id(), parameters, agents, self._kept_runs.has_runs, self._kept.keeps, self._began
-                )
+                keeps = self._kept_runs.has_runs, self._kept.keeps
+                incoming = await reader.read(supervisor.new_id(), principal, parameters, agents, *keeps, self._began)
                 incoming, decoded = await self._read(match, incoming)
                 if not isinstance(decoded, _ANSWERS):
                     await self._run(decoded, incoming, match.dialect.name, scope, receive)
@@ -193,7 +192,7 @@ class Dialects:
                 await self._run_kept(turn, agent, client, admitted.meter, asked, use)
             else:
                 wait = partial(self._keep, asked, None)
-                use.handle = self._start(name, wanted, run_id, dialect, scope, admitted.meter, wait)
+                use.handle = self._start(asked, wanted, scope, admitted.meter, wait)
                 await deliver.deliver(use.handle, exchange, client)
 
     async def _keep(
@@ -218,7 +217,7 @@ class Dialects:
         exchange, incoming, name, dialect = asked
         keep = exchange.request.keep or requests.Keep()
         keeping = msgspec.structs.replace(exchange.request, keep=keep)
-        wanted = await agent.admit(self._for(keeping, client.scope), incoming.id)
+        wanted = await agent.admit(self._for(keeping, incoming, client.scope), incoming.id)
         run_id = await self._kept_runs.start(asked, wanted)
         scopes.set_run_id(client.scope, run_id)
         if run_id != incoming.id:  # its Idempotency-Key has started it before, with other ids
@@ -255,8 +254,7 @@ class Dialects:
         await turn.begin(agent.history)
         wait = partial(self._keep, asked, turn)
         try:
-            handle = self._start(turn.key.agent, turn.request, turn.id, turn.dialect, client.scope, meter, wait)
-            use.handle = handle
+            use.handle = handle = self._start(asked, turn.request, client.scope, meter, wait)
         except errors.TurnstreamError:
             self._kept.open_turns.pop(turn.id)
             raise
@@ -267,23 +265,29 @@ class Dialects:
 
     def _start(
         self,
-        name: str,
+        asked: kept.Asked,
         wanted: requests.RunRequest,
-        run_id: str,
-        dialect: str,
         scope: Scope,
         meter: protocols.Meter | None,
         wait: protocols.BeginWait,
     ) -> supervisor.Handle:
-        trace = request.trace(scope) if self._runs.watches else {}
-        wanted, request_id = self._for(wanted, scope), scopes.request_id(scope)
-        agent = self._service.agents[name]
-        told = {"name": name, "request_id": request_id, "dialect": dialect}
-        return self._runs.start(agent, wanted, run_id, **told, trace=trace, meter=meter, wait=wait)
+        client, name = asked.client, asked.agent
+        trace = request.trace(client.headers) if self._runs.watches else {}
+        return self._runs.start(
+            self._service.agents[name],
+            self._for(wanted, client, scope),
+            client.id,
+            name=name,
+            request_id=client.request_id,
+            dialect=asked.dialect,
+            trace=trace,
+            meter=meter,
+            wait=wait,
+        )
 
-    def _for(self, wanted: requests.RunRequest, scope: Scope) -> requests.RunRequest:
+    def _for(self, wanted: requests.RunRequest, client: base.ClientRequest, scope: Scope) -> requests.RunRequest:
         """The request, with who asks and what tools may see of the headers."""
-        principal, headers = scopes.principal(scope), self._headers_for_tools(scope)
+        principal, headers = client.principal, self._headers_for_tools(client.headers)
         timeout = None if wanted.keep is not None else request.patience(scope)  # its client may come back to a kept run
         user = principal.user or wanted.user
         return msgspec.structs.replace(wanted, principal=principal, headers=headers, user=user, timeout=timeout)
@@ -295,12 +299,9 @@ class Dialects:
             raise refusals.no_agent(name or "", self._service.agents_of(principal))
         return found, self._service.agents[found]
 
-    def _headers_for_tools(self, scope: Scope) -> dict[str, str]:
+    def _headers_for_tools(self, headers: Mapping[str, str]) -> dict[str, str]:
         allowed = self._service.settings.forward_headers
-        if not allowed:
-            return {}
-        headers = scopes.headers(scope)
-        return {name: headers[name] for name in allowed if name in headers}
+        return {name: headers[name] for name in allowed if name in headers} if allowed else {}
 
 
 async def _gone(receive: Receive) -> None:

@@ -92,7 +92,8 @@ def add(
         try:
             with state.bodies.share() as share:
                 reader = incoming.Reader(request.scope, request.receive, service.settings, share)
-                shown = reply(await reader.read("run_shown", {}, _descriptions(service, request)))
+                who = scopes.principal(request.scope)
+                shown = reply(await reader.read("run_shown", who, {}, _descriptions(service, request)))
                 return replies.respond(request.scope, await shown if isinstance(shown, Awaitable) else shown)
         except errors.TurnstreamError as error:
             return refuse(request.scope, error)
