@@ -89,6 +89,21 @@ async def test_a_client_that_never_sends_its_head_is_left(
         assert b"HTTP/" not in await all_of(reader)
 
 
+@pytest.mark.parametrize("error", [None, RuntimeError("broken"), asyncio.CancelledError()])
+async def test_for_an_application_without_an_answer_there_is_one(error: BaseException | None) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if error is not None:
+            raise error
+
+    async with serving(agent()) as served:
+        assert (await served.get("/healthz"))[0] == 200  # it has begun
+        served.server.config.loaded_app = app
+        async with connected(served) as (reader, writer):
+            writer.write(request())
+            assert b" 500 " in await all_of(reader)
+        assert not served.server.server_state.tasks
+
+
 async def test_a_connection_that_rests_for_long_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "KEEP_ALIVE", 0.2)
     async with serving(agent()) as served, connected(served) as (reader, writer):

@@ -18,7 +18,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 
@@ -37,6 +37,8 @@ def new_id() -> str:
 
 class Handle:
     """One run, in the hands of whoever follows it. ``left`` says whether its follower went before its end."""
+
+    __slots__ = ("_batches", "_began", "_failure", "_interruption", "_live", "_run", "_watching", "left")
 
     def __init__(self, run: agents.Run, live: dict[str, Handle], watching: Watching) -> None:
         self._run, self._live, self._watching = run, live, watching
@@ -89,10 +91,9 @@ class Handle:
 
     def follow(self) -> AbstractAsyncContextManager[AsyncIterator[list[events.RunEvent]]]:
         """The run's batches, once. Leaving the block ends the run, and the end of the run leaves the block."""
-        return _Following(self)
+        return self
 
-    async def begin(self) -> AsyncIterator[list[events.RunEvent]]:
-        """See `follow`."""
+    async def __aenter__(self) -> AsyncIterator[list[events.RunEvent]]:
         self._began = time.monotonic()
         self._live[self._run.id] = self
         try:
@@ -106,10 +107,9 @@ class Handle:
         self._batches = self._watching.watch(self._run.batches())
         return self._batches
 
-    async def finish(
+    async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        """See `follow`. Whether the error of that ``kind`` is only that the run was ended from outside."""
         interruption, batches, self._interruption, self._batches = self._interruption, self._batches, None, None
         assert interruption is not None
         assert batches is not None
@@ -126,7 +126,8 @@ class Handle:
 
     def _close(self) -> None:
         del self._live[self._run.id]
-        self._watching.close(self.ending)
+        if self._watching.watchers:
+            self._watching.close(self.ending)
         self._report(time.monotonic() - self._began)
 
     def relay(self, give: protocols.Give) -> None:
@@ -152,14 +153,14 @@ class Handle:
         """One line in the log for each run, without a word of what was said."""
         if not log.isEnabledFor(logging.INFO):
             return
-        run = self._run
-        match self.failure or run.outcome:
+        run, failure = self._run, self.failure
+        match failure or run.outcome:
             case events.RunFinished(reason=reason, steps=steps):
                 end = f"finished ({reason}), steps: {steps}"
             case None if run.waiting is not None:
                 end = f"waits, questions: {len(run.waiting.asks)}"
             case events.RunFailed(code=code):
-                end = f"failed ({code})" if self.failure is None else f"ended ({code})"
+                end = f"failed ({code})" if failure is None else f"ended ({code})"
             case _:
                 end = "ended: client disconnected"
         info, used, trace = self._watching.info, run.usage, self._watching.trace_id
@@ -181,24 +182,9 @@ class Handle:
         # What `log.info` does but for the look for its caller, which is known: the line is a tenth of a short request.
         where = __file__, Handle._report.__code__.co_firstlineno
         text = "run %s of %s %s, %.2f s, %s"
-        log.handle(log.makeRecord(log.name, logging.INFO, *where, text, words, None, "_report", {"fields": fields}))
-
-
-class _Following:
-    """Of one run, by its handle."""
-
-    __slots__ = ("_handle",)
-
-    def __init__(self, handle: Handle) -> None:
-        self._handle = handle
-
-    def __aenter__(self) -> Coroutine[None, None, AsyncIterator[list[events.RunEvent]]]:
-        return self._handle.begin()
-
-    def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> Coroutine[None, None, bool]:
-        return self._handle.finish(kind, error, trace)
+        record = logging.getLogRecordFactory()(log.name, logging.INFO, *where, text, words, None, "_report")
+        record.fields = fields
+        log.handle(record)
 
 
 class Supervisor:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -52,6 +53,10 @@ def _fault_of(version: str, headers: Sequence[tuple[bytes, bytes]]) -> _Refusal 
     if coding is not None and (names.count(b"transfer-encoding") > 1 or coding.lower() != b"chunked"):
         return _Refusal(501, "The only transfer coding is chunked.")
     return None
+
+
+def _nothing() -> None:
+    pass
 
 
 def _without_chunks(app: ASGI3Application, cycle: RequestResponseCycle) -> ASGI3Application:
@@ -130,9 +135,19 @@ class Connection(HttpToolsProtocol):
         self._answered = cycle
         if cycle.scope["http_version"] == "1.0":
             app = _without_chunks(app, cycle)
-        task = self.loop.create_task(cycle.run_asgi(app))
+        answer: Any = app(cycle.scope, cycle.receive, cycle.send)  # a coroutine, which its type leaves open
+        task: asyncio.Task[None] = self.loop.create_task(answer)
         self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        task.add_done_callback(partial(self._end_answer, cycle))
+
+    def _end_answer(self, cycle: RequestResponseCycle, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        if cycle.response_complete and not task.cancelled() and task.exception() is None:
+            cycle.on_response = _nothing  # which holds the connection
+            return
+        ending = self.loop.create_task(cycle.run_asgi(lambda scope, receive, send: task))  # uvicorn's way to end it
+        self.tasks.add(ending)
+        ending.add_done_callback(self.tasks.discard)
 
     def on_response_complete(self) -> None:
         self._gathering.flush()

@@ -98,7 +98,7 @@ def _complete(cycle: RequestResponseCycle) -> None:
 
 def begin(send: Send, headers: Mapping[str, str]) -> bool:
     """Write the head of a response of status 200 and of unknown length: uvicorn looks at each of its fields one by one.
-    False where only ``send`` can write it, and nothing is written."""
+    It goes out with what follows it. False where only ``send`` can write it, and nothing is written."""
     cycle = _cycle_of(send)
     if cycle is None or cycle.flow.write_paused or cycle.disconnected or cycle.response_started:
         return False
@@ -111,6 +111,8 @@ def begin(send: Send, headers: Mapping[str, str]) -> bool:
     head = (STATUS_LINE[200], own, fields.encode("latin-1"), b"transfer-encoding: chunked\r\n\r\n")
     cycle.response_started = cycle.chunked_encoding = True
     cycle.waiting_for_100_continue = False
+    if type(cycle.transport) is gathering.Gathering:
+        cycle.transport.gather()
     cycle.transport.write(b"".join(head))
     return True
 

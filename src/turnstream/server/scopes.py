@@ -41,7 +41,6 @@ class Outgoing:
 
     async def begin(self, headers: Mapping[str, str]) -> None:
         """With a stream."""
-        direct.gather(self.send)  # the head goes out with what follows it
         if self.begun or not direct.begin(self.send, headers):
             raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
             await self({"type": "http.response.start", "status": 200, "headers": raw})
