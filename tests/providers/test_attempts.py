@@ -112,7 +112,9 @@ async def test_a_connection_is_given_back_once_though_it_is_left_twice() -> None
         request = base.HttpRequest("POST", vendor.base_url, {}, b"{}")
         first = await client.request(request, base.Timeouts(connect=5))
         limits = base.Timeouts()
-        answer = answers.Answer(first, openai.PROVIDER.decoder(), watchdog.Watchdog(first.content, limits, 1e9))
+        answer = answers.Answer(
+            first, openai.PROVIDER.decoder(), watchdog.Watchdog(first.content, limits, client.pool().resource.loop, 1e9)
+        )
         while await answer.read():
             pass
         answer.leave()

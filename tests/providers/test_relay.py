@@ -130,13 +130,13 @@ async def outcome(
     reader: Reader, pieces: list[bytes], pauses: list[bool], end: str, takes: list[bool], text: bool
 ) -> Any:
     pool = plain_http.Pool(30)
-    connection = plain_http.Connection(pool, plain_http._Origin(urlsplit("http://vendor")))
+    connection = plain_http.Connection(pool, plain_http._Origin.of(urlsplit("http://vendor")))
     connection.connection_made(cast("asyncio.BaseTransport", Wire()))
     asking = asyncio.ensure_future(connection.ask([b"request"], asyncio.get_running_loop().time() + 60))
     await asyncio.sleep(0)
     connection.data_received(HEAD)
     response = await asking
-    dog = watchdog.Watchdog(response.content, TIMEOUTS, asyncio.get_running_loop().time())
+    dog = watchdog.Watchdog(response.content, TIMEOUTS, pool.loop, pool.loop.time())
     answer = Answer(response, Decoder(), dog)
     stream: Any = Plain(answer)
     if text:
@@ -186,15 +186,13 @@ def test_a_relay_gives_what_the_stream_gives(
 async def test_a_piece_is_taken_within_the_read_that_brought_it() -> None:
     taken: list[events.ModelEvent] = []
     pool = plain_http.Pool(30)
-    connection = plain_http.Connection(pool, plain_http._Origin(urlsplit("http://vendor")))
+    connection = plain_http.Connection(pool, plain_http._Origin.of(urlsplit("http://vendor")))
     connection.connection_made(cast("asyncio.BaseTransport", Wire()))
     asking = asyncio.ensure_future(connection.ask([b"request"], asyncio.get_running_loop().time() + 60))
     await asyncio.sleep(0)
     connection.data_received(HEAD)
     response = await asking
-    answer = Answer(
-        response, Decoder(), watchdog.Watchdog(response.content, TIMEOUTS, asyncio.get_running_loop().time())
-    )
+    answer = Answer(response, Decoder(), watchdog.Watchdog(response.content, TIMEOUTS, pool.loop, pool.loop.time()))
     reading = asyncio.ensure_future(answer.relay(lambda batch: not taken.extend(batch)))  # type: ignore[func-returns-value]
     await asyncio.sleep(0)
     frame = FRAMES["text"]

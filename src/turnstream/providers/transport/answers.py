@@ -16,7 +16,10 @@ _DRAIN_SECONDS = 0.1  # what the end of a body may take after its answer, so tha
 class Answer:
     """Gives the events of one read after the other. What the model did wrong itself is an event: it can try again."""
 
-    __slots__ = ("_broken", "_decoder", "_failure", "_left", "_response", "_state", "_watchdog")
+    __slots__ = (
+        *("_broken", "_decoder", "_failure", "_fault", "_left", "_refused", "_response", "_state", "_take"),
+        "_watchdog",
+    )
 
     def __init__(self, response: connections.Response, decoder: base.WireDecoder, watchdog: Watchdog) -> None:
         self._response = response
@@ -26,6 +29,10 @@ class Answer:
         self._failure: errors.ProviderError | None = None
         self._left = False
         self._state = "reading"  # then "closing", then "ended"
+        # While it is relayed:
+        self._take: protocols.Take = _take_nothing
+        self._refused: list[events.ModelEvent] = []
+        self._fault: Exception | None = None  # of ours
 
     @property
     def blank(self) -> bool:
@@ -33,9 +40,37 @@ class Answer:
 
     async def read(self) -> list[events.ModelEvent]:
         """[] at the end. Raises `ProviderError`."""
+        decoder, content, watchdog = self._decoder, self._response.content, self._watchdog
         try:
-            if self._state == "reading" and (batch := await self._read_body()):
-                return batch
+            while self._state == "reading":
+                if decoder.failed:
+                    decoder.feed(b"")  # raises the error that came in the same read as the last batch
+                if decoder.done:
+                    if not content.at_eof():
+                        await _drain(content)
+                    self._state = "ended"
+                    break
+                watchdog.waiting_since = watchdog.now()
+                try:
+                    piece = await content.readany()
+                except (OSError, ValueError) as error:
+                    self._broken, piece = _cut_off_error(error), b""
+                except errors.ProviderError as silence:
+                    if not decoder.finished:
+                        raise
+                    self._broken, piece = silence, b""  # all that is missing is the end of the body
+                watchdog.waiting_since = 0.0
+                if not piece:
+                    self._state = "closing"
+                    break
+                batch = decoder.feed(piece)
+                if decoder.finished and not decoder.done:
+                    watchdog.finish(more=bool(batch))
+                if batch:
+                    if not decoder.done:
+                        watchdog.begin()
+                    return batch
+                watchdog.last_read = watchdog.now()
             return self._rest()
         except errors.ProviderError as error:
             self._state = "ended"
@@ -45,48 +80,47 @@ class Answer:
             raise
 
     async def relay(self, take: protocols.Take) -> list[events.ModelEvent]:
-        """The first batch that ``take`` does not take; [] at the end. Raises `ProviderError`."""
-        content = self._response.content
+        """The first batch that ``take`` does not take; [] at the end. Raises `ProviderError`. Pieces are decoded within
+        the reads that bring them, as long as nothing comes that `read` must see to: a batch that is refused, an error,
+        the end."""
+        decoder, content, watchdog = self._decoder, self._response.content, self._watchdog
         while True:
-            if self._state == "reading" and isinstance(content, plain_http.Body):
-                offer = _Offer(self._decoder, self._watchdog, take)
-                await offer.run(content)
-                if offer.refused:
-                    return offer.refused
+            reads = self._state == "reading" and not (decoder.done or decoder.failed)
+            if reads and isinstance(content, plain_http.Body):
+                self._take = take
+                watchdog.waiting_since = watchdog.now()
+                await content.relay(self._take_piece)
+                watchdog.waiting_since = 0.0
+                self._take = _take_nothing
+                if self._fault is not None:
+                    raise self._fault
+                if self._refused:
+                    refused, self._refused = self._refused, []
+                    return refused
             batch = await self.read()
             if not batch or not take(batch):
                 return batch
 
-    async def _read_body(self) -> list[events.ModelEvent]:
-        decoder, content, watchdog = self._decoder, self._response.content, self._watchdog
-        while True:
-            if decoder.failed:
-                decoder.feed(b"")  # raises the error that came in the same read as the last batch
-            if decoder.done:
-                await _drain(content)
-                self._state = "ended"
-                return []
-            watchdog.waiting_since = watchdog.now()
-            try:
-                piece = await content.readany()
-            except (OSError, ValueError) as error:
-                self._broken, piece = _cut_off_error(error), b""
-            except errors.ProviderError as silence:
-                if not decoder.finished:
-                    raise
-                self._broken, piece = silence, b""  # all that is missing is the end of the body
-            watchdog.waiting_since = 0.0
-            if not piece:
-                self._state = "closing"
-                return []
+    def _take_piece(self, piece: bytes) -> bool:
+        """This is done for each token."""
+        decoder, watchdog = self._decoder, self._watchdog
+        watchdog.last_read = watchdog.waiting_since = watchdog.now()
+        try:
             batch = decoder.feed(piece)
-            if decoder.finished and not decoder.done:
+            if decoder.finished:
                 watchdog.finish(more=bool(batch))
             if batch:
-                if not decoder.done:
+                if not watchdog.begun:
                     watchdog.begin()
-                return batch
-            watchdog.last_read = watchdog.now()
+                if not self._take(batch):
+                    self._refused = batch
+                    return False
+            return not (decoder.finished or decoder.done or decoder.failed)
+        except errors.ProviderError:
+            return False
+        except Exception as fault:
+            self._fault = fault
+            return False
 
     def _rest(self) -> list[events.ModelEvent]:
         """What the decoder still had. A connection that broke is not an error if the answer was complete by then."""
@@ -119,50 +153,6 @@ class Answer:
             self._response.close()
 
 
-class _Offer:
-    """Decodes pieces within the reads that bring them, as long as nothing comes that `Answer.read` must see to: a batch
-    that is refused, an error, the end."""
-
-    __slots__ = ("_decoder", "_fault", "_take", "_watchdog", "refused")
-
-    def __init__(self, decoder: base.WireDecoder, watchdog: Watchdog, take: protocols.Take) -> None:
-        self._decoder, self._watchdog, self._take = decoder, watchdog, take
-        self._fault: Exception | None = None
-        self.refused: list[events.ModelEvent] = []
-
-    async def run(self, content: plain_http.Body) -> None:
-        """Raises what is a fault of ours."""
-        if self._decoder.done or self._decoder.failed:
-            return
-        watchdog = self._watchdog
-        watchdog.waiting_since = watchdog.now()
-        await content.relay(self._read)
-        watchdog.waiting_since = 0.0
-        if self._fault is not None:
-            raise self._fault
-
-    def _read(self, piece: bytes) -> bool:
-        """This is done for each token."""
-        decoder, watchdog = self._decoder, self._watchdog
-        watchdog.last_read = watchdog.waiting_since = watchdog.now()
-        try:
-            batch = decoder.feed(piece)
-            if decoder.finished:
-                watchdog.finish(more=bool(batch))
-            if batch:
-                if not watchdog.begun:
-                    watchdog.begin()
-                if not self._take(batch):
-                    self.refused = batch
-                    return False
-            return not (decoder.finished or decoder.done or decoder.failed)
-        except errors.ProviderError:
-            return False
-        except Exception as fault:
-            self._fault = fault
-            return False
-
-
 class Slip:
     """In place of an answer: the vendor refused the call that the model wrote, and the model shall hear of it."""
 
@@ -187,8 +177,6 @@ class Slip:
 
 async def _drain(content: connections.Body) -> None:
     """Read what follows the answer, for a moment: a body that is at its end leaves its connection usable."""
-    if content.at_eof():
-        return
     try:
         async with asyncio.timeout(_DRAIN_SECONDS):
             while await content.readany():
@@ -205,3 +193,7 @@ def _cut_off_error(error: BaseException) -> errors.ProviderError:
     )
     failure.__cause__ = error
     return failure
+
+
+def _take_nothing(batch: list[events.ModelEvent]) -> bool:
+    return False

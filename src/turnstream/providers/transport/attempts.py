@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -39,18 +40,20 @@ class Attempts:
         self._renewed = False
         self._elsewhere = False
 
-    async def open(self) -> answers.Answer | answers.Slip:
+    async def open(self, pool: connections.Pool) -> answers.Answer | answers.Slip:
         """The answer of the first try that was not refused. Raises what the last try met."""
-        model = self._model
+        model, loop = self._model, pool.loop
         while True:
-            started = asyncio.get_running_loop().time()
+            started = loop.time()
             try:
-                authorized = await model.authorization.apply(self._asked, self._request, lambda one: _fetch(model, one))
-                if self._elsewhere and authorized.otherwise is not None:  # it was made anew, with a token
-                    authorized = authorized.otherwise
-                response = await _send(model, authorized)
-                decoder = authorized.decoder or model.provider.decoder
-                return answers.Answer(response, decoder(), Watchdog(response.content, model.timeouts, started))
+                request = self._request
+                if model.authorization.is_needed:
+                    request = await model.authorization.apply(self._asked, request, partial(_fetch, model, pool))
+                    if self._elsewhere and request.otherwise is not None:  # it was made anew, with a token
+                        request = request.otherwise
+                response = await _send(model, pool, request)
+                decoder = request.decoder or model.provider.decoder
+                return answers.Answer(response, decoder(), Watchdog(response.content, model.timeouts, loop, started))
             except failures.MalformedCallError as slip:
                 return answers.Slip(slip)
             except errors.ProviderError as error:
@@ -77,12 +80,12 @@ class Attempts:
         return True
 
 
-async def _send(model: HttpModel, request: base.HttpRequest) -> connections.Response:
+async def _send(model: HttpModel, pool: connections.Pool, request: base.HttpRequest) -> connections.Response:
     if trace := tracing.headers():
         request = msgspec.structs.replace(request, headers={**request.headers, **trace})
-    response = await connections.send(model.client, request, model.timeouts)
+    response = await connections.send(pool, request, model.timeouts)
     if response.status < 300:
-        response.headers = {}  # they say nothing more, and an answer lives long
+        response.forget_headers()  # they say nothing more, and an answer lives long
         return response
     error = model.provider.error(response.status, await connections.short_body(response))
     error.provider_status = response.status
@@ -93,8 +96,8 @@ async def _send(model: HttpModel, request: base.HttpRequest) -> connections.Resp
     raise error
 
 
-async def _fetch(model: HttpModel, request: base.HttpRequest) -> base.HttpResponse:
+async def _fetch(model: HttpModel, pool: connections.Pool, request: base.HttpRequest) -> base.HttpResponse:
     """A whole response, whatever its status: for the exchange of a token."""
-    response = await connections.send(model.client, request, model.timeouts)
+    response = await connections.send(pool, request, model.timeouts)
     headers = {name.lower(): value for name, value in response.headers.items()}
     return base.HttpResponse(response.status, headers, await connections.short_body(response))

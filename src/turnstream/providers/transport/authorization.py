@@ -26,6 +26,7 @@ class Authorization:
         self._token: base.Token | None = None
         self._locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
         self._sign = None if provider.signer is None else provider.signer(settings)
+        self.is_needed = provider.exchange is not None or self._sign is not None
 
     @property
     def secrets(self) -> list[str]:

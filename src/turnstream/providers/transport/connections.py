@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeAlias
@@ -40,56 +40,66 @@ class Client:
     """
 
     def __init__(self) -> None:
-        self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, resources.Shared[_Pool]] = WeakKeyDictionary()
+        self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, resources.Shared[Pool]] = WeakKeyDictionary()
 
-    async def __aenter__(self) -> Self:
+    def pool(self) -> resources.Shared[Pool]:
+        """Of the running loop, to be entered."""
         loop = asyncio.get_running_loop()
         if (pool := self._pools.get(loop)) is None:
             pool = self._pools[loop] = resources.Shared(_open_pool)
-        await pool.__aenter__()
+        return pool
+
+    async def __aenter__(self) -> Self:
+        await self.pool().__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._pools[asyncio.get_running_loop()].__aexit__(kind, error, trace)
+        await self.pool().__aexit__(kind, error, trace)
 
-    async def request(self, request: base.HttpRequest, timeouts: base.Timeouts) -> Response:
-        """The response, its body still to be read. Only to be used while entered. Raises `TimeoutError` where it has
-        not begun within ``first_token`` seconds."""
-        pool = self._pools[asyncio.get_running_loop()].resource
-        proxy = _proxy(request.url) if pool.proxied else None
-        if proxy is None and plain_http.plain(request.url):
-            return await pool.plain.request(request, timeouts)
-        async with asyncio.timeout(timeouts.first_token):
-            return await pool.full().request(request, timeouts.connect, proxy)
+    def request(self, request: base.HttpRequest, timeouts: base.Timeouts) -> Awaitable[Response]:
+        """See `Pool.request`. Only to be used while entered."""
+        return self.pool().resource.request(request, timeouts)
 
 
-class _Pool:
-    """``plain`` has the connections of nearly all requests, `full` those of the others."""
+class Pool:
+    """Of one event loop: plain connections for nearly all requests, and full ones for the others."""
 
-    __slots__ = ("_full", "plain", "proxied")
+    __slots__ = ("_full", "_plain", "_proxied", "loop")
 
     def __init__(self) -> None:
-        self.proxied = any(name in os.environ for name in _PROXIES)
-        self.plain = plain_http.Pool(_KEEP_ALIVE_SECONDS)
+        self.loop = asyncio.get_running_loop()
+        self._proxied = any(name in os.environ for name in _PROXIES)
+        self._plain = plain_http.Pool(_KEEP_ALIVE_SECONDS)
         self._full: full_http.Pool | None = None
 
-    def full(self) -> full_http.Pool:
+    def request(self, request: base.HttpRequest, timeouts: base.Timeouts) -> Awaitable[Response]:
+        """The response, its body still to be read. Raises `OSError`, `TimeoutError` where it has not begun within
+        ``first_token`` seconds, and `ValueError` for what cannot be sent."""
+        proxy = _proxy(request.url) if self._proxied else None
+        if proxy is None and plain_http.plain(request.url):
+            return self._plain.request(request, timeouts)
+        return self._request_fully(request, timeouts, proxy)
+
+    async def _request_fully(
+        self, request: base.HttpRequest, timeouts: base.Timeouts, proxy: str | None
+    ) -> full_http.Response:
         if self._full is None:
             from turnstream.providers.transport import full_http
 
             self._full = full_http.Pool(_KEEP_ALIVE_SECONDS)
-        return self._full
+        async with asyncio.timeout(timeouts.first_token):
+            return await self._full.request(request, timeouts.connect, proxy)
 
     async def close(self) -> None:
-        self.plain.close()
+        self._plain.close()
         if self._full is not None:
             await self._full.close()
 
 
-async def _open_pool(stack: AsyncExitStack) -> _Pool:
-    pool = _Pool()
+async def _open_pool(stack: AsyncExitStack) -> Pool:
+    pool = Pool()
     stack.push_async_callback(pool.close)
     return pool
 
@@ -98,10 +108,10 @@ SHARED = Client()
 """The process's own. It holds connections and nothing of any run."""
 
 
-async def send(client: Client, request: base.HttpRequest, timeouts: base.Timeouts) -> Response:
+async def send(pool: Pool, request: base.HttpRequest, timeouts: base.Timeouts) -> Response:
     """The response, its body still to be read. Raises `ProviderError` if there is none."""
     try:
-        return await client.request(request, timeouts)
+        return await pool.request(request, timeouts)
     except TimeoutError as error:
         raise silence_error(timeouts.first_token) from error
     except ValueError as error:

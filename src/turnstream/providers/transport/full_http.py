@@ -44,6 +44,9 @@ class Response:
         self.headers: Mapping[str, str] = response.headers
         self.content = Body(response.content)
 
+    def forget_headers(self) -> None:
+        pass  # the library keeps them anyway
+
     def release(self) -> None:
         self._response.release()
 

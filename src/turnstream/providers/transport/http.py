@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from turnstream import errors, events, offload, protocols, redaction, requests, text
+from turnstream import errors, events, offload, protocols, redaction, requests, resources, text
 from turnstream.providers import base, prices
 from turnstream.providers.decode import failures
 from turnstream.providers.encode import history
@@ -156,7 +156,7 @@ class Stream:
     the request had been refused: within the same number of tries it is sent again.
     """
 
-    __slots__ = ("_answer", "_asked_at", "_attempts", "_model", "_names")
+    __slots__ = ("_answer", "_asked_at", "_attempts", "_model", "_names", "_pool")
 
     def __init__(
         self,
@@ -172,16 +172,18 @@ class Stream:
         # None once something was seen: what was asked may be long, and is asked no more.
         self._attempts: attempts.Attempts | None = attempts.Attempts(model, asked, request, context)
         self._answer: AnyAnswer | None = None
+        self._pool: resources.Shared[connections.Pool]  # while it is entered
 
     async def __aenter__(self) -> Self:
-        await self._model.client.__aenter__()
+        self._pool = self._model.client.pool()
+        pool = await self._pool.__aenter__()
         if self._model.priced and not prices.is_loaded():  # while the vendor thinks
             asyncio.get_running_loop().run_in_executor(None, prices.find, self._model.name)
         try:
             if self._attempts is not None:
-                self._answer = await self._attempts.open()
+                self._answer = await self._attempts.open(pool)
         except BaseException as error:
-            await self._model.client.__aexit__(None, None, None)
+            await self._pool.__aexit__(None, None, None)
             if isinstance(error, errors.ProviderError):
                 raise self._model.label(error) from error.__cause__
             raise
@@ -192,7 +194,7 @@ class Stream:
     ) -> None:
         if self._answer is not None:
             self._answer.leave()
-        await self._model.client.__aexit__(kind, error, trace)
+        await self._pool.__aexit__(kind, error, trace)
 
     def __aiter__(self) -> Self:
         return self
@@ -222,7 +224,7 @@ class Stream:
 
     def _complete(self, batch: list[events.ModelEvent]) -> list[events.ModelEvent]:
         """With what the decoder cannot know: the tools' own names, and what the call cost."""
-        if self._names is not None:
+        if self._names is not None and events.ToolCallStart in map(type, batch):
             _restore(batch, self._names)
         return prices.add_costs(self._model.name, batch, self._asked_at) if self._model.priced else batch
 
@@ -234,7 +236,7 @@ class Stream:
             try:
                 while batch := await answer.read():
                     held += batch
-                    if not all(event.__class__ in events.UNSEEN for event in batch):
+                    if not events.UNSEEN.issuperset(map(type, batch)):
                         self._attempts = None
                         return held
             except errors.ProviderError as error:
@@ -246,7 +248,7 @@ class Stream:
                     answer.fail(failure)  # after what was held
                 return held or await answer.read()
             answer.leave()
-            answer = self._answer = await tries.open()
+            answer = self._answer = await tries.open(self._pool.resource)
 
 
 def _some(batch: list[events.ModelEvent]) -> list[events.ModelEvent]:

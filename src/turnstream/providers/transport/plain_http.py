@@ -12,7 +12,7 @@ import re
 import ssl
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 try:
@@ -139,13 +139,21 @@ class Body:
 class Response:
     """``headers`` have lower-case names; of a repeated one the last is kept."""
 
-    __slots__ = ("_connection", "content", "headers", "status")
+    __slots__ = ("_connection", "_fields", "content", "status")
 
-    def __init__(self, connection: Connection, status: int, headers: dict[str, str]) -> None:
+    def __init__(self, connection: Connection, status: int, fields: dict[bytes, bytes]) -> None:
         self.status = status
-        self.headers = headers
-        self.content = Body(connection, headers.get("content-encoding", "").strip().lower())
+        self._fields = fields
+        coding = fields.get(b"content-encoding", b"")
+        self.content = Body(connection, str(coding, "latin-1").strip().lower() if coding else "")
         self._connection = connection
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {str(name, "latin-1"): str(value, "latin-1") for name, value in self._fields.items()}
+
+    def forget_headers(self) -> None:
+        self._fields = {}
 
     def release(self) -> None:
         """Give the connection back: the answer was read to its end."""
@@ -159,16 +167,16 @@ class Connection(asyncio.Protocol):
     """One connection of a pool. Answers one request at a time."""
 
     __slots__ = (
-        *("_arrived", "_body", "_head", "_head_size", "_headers", "_keep", "_origin", "_parser", "_pool", "_timer"),
+        *("_arrived", "_body", "_fields", "_head", "_head_size", "_keep", "_origin", "_parser", "_pool", "_timer"),
         *("_transport", "_until_close", "loop", "on_body"),
     )
 
     def __init__(self, pool: Pool, origin: _Origin) -> None:
-        self.loop = asyncio.get_running_loop()
+        self.loop = pool.loop
         self._pool, self._origin = pool, origin
         self._transport: asyncio.Transport | None = None
-        self._parser: httptools.HttpResponseParser | None = None
-        self._headers: dict[str, str] = {}
+        self._parser: httptools.HttpResponseParser | None = None  # while it is open
+        self._fields: dict[bytes, bytes] = {}
         self._head: asyncio.Future[Response] | None = None
         self._body: Body | None = None
         self._head_size = 0
@@ -182,9 +190,7 @@ class Connection(asyncio.Protocol):
         """Send a request, in pieces, and wait for the head of its answer. Raises `TimeoutError` at ``until``, by the
         loop's clock."""
         assert self._transport is not None
-        self._parser = httptools.HttpResponseParser(self)
-        self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True)
-        self._headers, self._head_size, self._keep = {}, 0, False
+        self._head_size, self._keep = 0, False
         self._head = self.loop.create_future()
         self._transport.writelines(request)
         self._timer.set_at(until)
@@ -197,7 +203,7 @@ class Connection(asyncio.Protocol):
             self._timer.stop()
 
     def release(self) -> None:
-        transport, body, self._body, self._head, self._parser = self._transport, self._body, None, None, None
+        transport, body, self._body, self._head = self._transport, self._body, None, None
         if transport is None or transport.is_closing():
             return
         if not self._keep or body is None or not body.at_eof() or self._pool.closed:
@@ -226,6 +232,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]  # uvloop's is no subclass of asyncio's
+        self._parser = httptools.HttpResponseParser(self)
+        self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True)
 
     def data_received(self, data: bytes) -> None:
         parser = self._parser
@@ -297,18 +305,18 @@ class Connection(asyncio.Protocol):
         self._head_size += len(name) + len(value)
         if self._head_size > _LARGEST_HEAD:
             raise NotHttpError("the head of the answer is too large")
-        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        self._fields[name.lower()] = value
 
     def on_headers_complete(self) -> None:
         assert self._parser is not None
-        status, headers, self._headers = self._parser.get_status_code(), self._headers, {}
+        status, fields, self._fields = self._parser.get_status_code(), self._fields, {}
         if status < 200:  # informational: the answer is still to come
             return
         if self._head is None or self._head.done():
             raise NotHttpError("an unsolicited answer")
         self._keep = self._parser.should_keep_alive()
-        self._until_close = "content-length" not in headers and "transfer-encoding" not in headers
-        response = Response(self, status, headers)
+        self._until_close = b"content-length" not in fields and b"transfer-encoding" not in fields
+        response = Response(self, status, fields)
         self._body = response.content
         self._head.set_result(response)
 
@@ -317,28 +325,25 @@ class Connection(asyncio.Protocol):
             self._body.complete()
 
 
-class _Origin:
+class _Origin(NamedTuple):
     """Where a connection leads: equal for what may share one."""
 
-    __slots__ = ("host", "is_address", "port", "tls")
+    host: str
+    port: int
+    tls: bool
+    is_address: bool
 
-    def __init__(self, parts: SplitResult) -> None:
-        self.host = parts.hostname or ""
-        self.is_address = _IPV4.fullmatch(self.host) is not None
-        self.tls = parts.scheme == "https"
-        self.port = parts.port or (443 if self.tls else 80)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Origin) and (self.host, self.port, self.tls) == (other.host, other.port, other.tls)
-
-    def __hash__(self) -> int:
-        return hash((self.host, self.port, self.tls))
+    @classmethod
+    def of(cls, parts: SplitResult) -> _Origin:
+        host, tls = parts.hostname or "", parts.scheme == "https"
+        return cls(host, parts.port or (443 if tls else 80), tls, _IPV4.fullmatch(host) is not None)
 
 
 class Pool:
     """Connections of one event loop that wait for their next request, for ``keep_alive`` seconds each."""
 
     def __init__(self, keep_alive: float) -> None:
+        self.loop = asyncio.get_running_loop()
         self.keep_alive = keep_alive
         self.closed = False
         self.idle: dict[_Origin, list[Connection]] = {}
@@ -351,7 +356,7 @@ class Pool:
         origin, head, fields = _route(request.method, request.url, tuple(request.headers.items()))
         before = b"%b%d%b" % (head, len(request.body), fields)
         message = (before + request.body,) if len(request.body) < _LARGE else (before, request.body)
-        until = asyncio.get_running_loop().time() + timeouts.first_token
+        until = self.loop.time() + timeouts.first_token
         while (waiting := self._waiting(origin)) is not None:
             try:
                 return await waiting.ask(message, until)
@@ -382,7 +387,7 @@ class Pool:
         return None
 
     async def _connect(self, origin: _Origin, timeout: float, until: float) -> Connection:
-        loop = asyncio.get_running_loop()
+        loop = self.loop
         if origin.tls and self._tls is None:
             self._tls = ssl.create_default_context()
         try:
@@ -420,4 +425,4 @@ def _route(method: str, url: str, headers: tuple[tuple[str, str], ...]) -> tuple
     if not all(map(_FIELD.fullmatch, lines)):
         raise ValueError("a header has characters that are not allowed in it")
     head = "\r\n".join((f"{method} {target} HTTP/1.1", *lines))
-    return _Origin(parts), head.encode(), b"\r\n\r\n"
+    return _Origin.of(parts), head.encode(), b"\r\n\r\n"

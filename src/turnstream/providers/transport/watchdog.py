@@ -28,10 +28,11 @@ class Watchdog:
         *("begun", "last_read", "now", "waiting_since"),
     )
 
-    def __init__(self, content: connections.Body, timeouts: base.Timeouts, started: float) -> None:
+    def __init__(
+        self, content: connections.Body, timeouts: base.Timeouts, loop: asyncio.AbstractEventLoop, started: float
+    ) -> None:
         self._content = content
         self._timeouts = timeouts
-        loop = asyncio.get_running_loop()
         self.now = loop.time
         self.begun = False
         self.waiting_since = 0.0  # 0 while nobody waits
