@@ -211,14 +211,14 @@ class Encoder(base.StreamEncoder):
                 return self._status(event)
             case events.RunFinished():
                 return self._finish(event)
-            case events.TextDelta():
-                return self._words(event)
-            case events.RunStarted() | events.StepFinished() | events.ToolCallArguments():
-                return b""
+            case events.ToolCallStarted(index=index, tool_call_id=id, name=name):
+                if self._statuses != "extension":
+                    return b""
+                return self._extension({"tool_call": {"index": index, "id": id, "name": name}})
+            case events.ToolResult() | events.ToolProgress() | events.HostedToolCall() | events.HostedToolResult():
+                return self._activity(event)
             case events.RefusalDelta(text=text):
                 return self._chunk(jsontext.encode({"refusal": text}))
-            case events.ToolProgress() | events.ToolResult() | events.HostedToolCall() | events.HostedToolResult():
-                return self._activity(event)
             case events.ClientToolCalls(tool_calls=calls):
                 return b"".join([self._client_call(call) for call in calls])
             case events.SourceFound(source=source):
@@ -226,10 +226,6 @@ class Encoder(base.StreamEncoder):
                 if self._statuses != "extension":
                     return b""
                 return self._extension({"source": source, "event": open_webui.source(source)})
-            case events.ToolCallStarted(index=index, tool_call_id=id, name=name):
-                if self._statuses != "extension":
-                    return b""
-                return self._extension({"tool_call": {"index": index, "id": id, "name": name}})
             case events.RunWaiting(step=step, usage=used):
                 said = self._paragraphs.begin(asking.message(event))
                 shown = self._extension({"event": open_webui.waiting()}) if self._tools_run else b""
@@ -239,6 +235,10 @@ class Encoder(base.StreamEncoder):
                 return self._fail(message, status, code, param)
             case events.RunCancelled():
                 return self._fail("The run was cancelled.", 499, "cancelled")
+            case events.TextDelta():
+                return self._words(event)
+            case events.RunStarted() | events.StepFinished() | events.ToolCallArguments():
+                return b""
             case _:
                 assert_never(event)
 

@@ -175,7 +175,12 @@ class Connection(HttpToolsProtocol):
         if self._rests:
             self._rests = False
             self._timer.stop()
-        super().data_received(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._unsupported_upgrade_warning()
+        except httptools.HttpParserError:
+            self._refuse(*self._refusal)
         if self._advanced:
             self._framing = 0
         else:
@@ -241,10 +246,6 @@ class Connection(HttpToolsProtocol):
         if not cycle.response_complete:
             cycle.more_body = False
             cycle.message_event.set()
-
-    def send_400_response(self, msg: str) -> None:
-        refusal = self._refusal
-        self._refuse(refusal.status, refusal.message, refusal.code)
 
     def _refuse(self, status: int, message: str, code: str) -> None:
         if self.transport.is_closing():

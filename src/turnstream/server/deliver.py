@@ -185,30 +185,31 @@ class Stream:
 
     # ------------------------------------------------------------------------------------------------------- sending
 
-    async def _perform(self, action: delivery.Action | None) -> None:
+    async def _perform(self, action: delivery.Action | None, aside: bool = False) -> None:
+        """``aside``: by the task that all others wait for."""
         if action is None:
             return
-        if self._aside is not None:
+        if self._aside is not None and not aside:
             await asyncio.shield(self._aside)
         match action:
-            case delivery.Write():
-                await self._write(action)
+            case delivery.Write(data=data, first=first, last=last):
+                if first:
+                    await self._begin()
+                if self._writer is None or not self._writer.write(data, last):
+                    await self._send(data, last)
             case delivery.Refuse(failure=failure):
                 await self._client.refuse_run(self._handle, self._exchange, failure)
             case delivery.Abort():
                 pass  # a response without an end is cut off by the server
 
-    async def _write(self, action: delivery.Write) -> None:
-        if action.first:
-            if self._client.settings.heartbeat < self._client.settings.first_byte_hold:
-                self._timer.set_later(self._client.settings.heartbeat)  # else the clock looks in time by itself
-            self._sending = True
-            ids, outgoing = scopes.ids(self._client.scope), self._client.outgoing
-            await outgoing.begin({**ids, **STREAM_HEADERS, **self._exchange.headers})
-            self._sending = False
-            self._writer = direct.writer(outgoing.send, self._encoder.feed, self._break_off)
-        if self._writer is None or not self._writer.write(action.data, action.last):
-            await self._send(action.data, action.last)
+    async def _begin(self) -> None:
+        client = self._client
+        if client.settings.heartbeat < client.settings.first_byte_hold:
+            self._timer.set_later(client.settings.heartbeat)  # else the clock looks in time by itself
+        self._sending = True
+        await client.outgoing.begin({**scopes.ids(client.scope), **STREAM_HEADERS, **self._exchange.headers})
+        self._sending = False
+        self._writer = direct.writer(client.outgoing.send, self._encoder.feed, self._break_off)
 
     async def _send(self, data: bytes, last: bool = False) -> None:
         """Some of the body, by who waits for a slow client."""
@@ -254,7 +255,7 @@ class Stream:
 
     async def _write_aside(self, action: delivery.Write) -> None:
         try:
-            await self._write(action)
+            await self._perform(action, aside=True)
         except OSError:  # the client is gone; its leaving is told
             pass
         finally:

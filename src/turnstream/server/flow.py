@@ -25,9 +25,10 @@ class Event:
 
     def set(self) -> None:
         self._is_set = True
-        for future in self._waiting or ():
-            if not future.done():
-                future.set_result(None)
+        if self._waiting:
+            for future in self._waiting:
+                if not future.done():
+                    future.set_result(None)
 
     def clear(self) -> None:
         self._is_set = False

@@ -83,7 +83,9 @@ class Questions:
             return False
         if request.answers or request.follows or agent in self._asking:
             return True
-        return asking.read_turn(_last_text(request)) is not None or bool(_shown_codes(request))
+        if len(request.messages) > 1 and _shown_codes(request):
+            return True
+        return asking.read_turn(_last_text(request)) is not None
 
     async def take(
         self,
