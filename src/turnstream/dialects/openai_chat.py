@@ -168,20 +168,22 @@ class Encoder(base.StreamEncoder):
             return self.feed(batch[:1]) + self.feed(batch[1:])  # what follows the first words is often more of them
         pieces: list[bytes] = [] if self._opened else [self._open()]
         for event in batch:
-            if type(event) is events.TextDelta:
-                pieces.append(self._words(event))
-            elif type(event) not in _SILENT:
-                answer.see(event)
+            kind = type(event)
+            if kind not in _SILENT:
+                if kind in paragraphs.BREAKS:
+                    answer.open = False
                 pieces.append(self._event(event))
-                if type(event) in base.LAST:
+                if kind in base.LAST:
                     break
         return b"".join(pieces)
 
-    def _words(self, delta: events.TextDelta) -> bytes:
+    def _words(self, words: str) -> bytes:
         answer = self._paragraphs
-        piece = delta.text if answer.open else answer.begin(delta.text)
-        answer.last = piece or answer.last
-        return self._text + jsontext.string(piece) + self._text_end
+        if answer.open:
+            answer.last = words or answer.last
+        else:
+            words = answer.begin(words)
+        return self._text + jsontext.string(words) + self._text_end
 
     def _texts(self, texts: list[str]) -> bytes:
         """Pieces of one paragraph: a chunk each."""
@@ -205,6 +207,8 @@ class Encoder(base.StreamEncoder):
 
     def _event(self, event: events.RunEvent) -> bytes:
         match event:  # what comes most often is first
+            case events.TextDelta(text=text):
+                return self._words(text)
             case events.ReasoningDelta(text=text):
                 return self._chunk(jsontext.encode({"reasoning_content": text, "reasoning": text}))
             case events.StepStarted() | events.ToolCallsDetected() | events.ToolsExecuted() | events.MaxStepsReached():
@@ -235,8 +239,6 @@ class Encoder(base.StreamEncoder):
                 return self._fail(message, status, code, param)
             case events.RunCancelled():
                 return self._fail("The run was cancelled.", 499, "cancelled")
-            case events.TextDelta():
-                return self._words(event)
             case events.RunStarted() | events.StepFinished() | events.ToolCallArguments():
                 return b""
             case _:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from turnstream import events
 
 GAP = "\n\n"
-_BREAKS = frozenset({events.StepStarted, events.HostedToolCall, events.MaxStepsReached, events.RunWaiting})
+BREAKS = frozenset({events.StepStarted, events.HostedToolCall, events.MaxStepsReached, events.RunWaiting})
 
 
 class Paragraphs:
@@ -25,7 +25,7 @@ class Paragraphs:
 
     def see(self, event: events.LogEvent) -> None:
         """Any event but text."""
-        if type(event) in _BREAKS:
+        if type(event) in BREAKS:
             self.open = False
 
     def begin(self, text: str) -> str:

@@ -27,13 +27,13 @@ class Share:
 
     def grow(self, size: int) -> None:
         """To so many bytes. Raises `ServerBusyError`."""
-        more = size - self._used
+        budget, more = self._budget, size - self._used
         if more <= 0:
             return
-        if self._budget.used + more > self._budget.most:
+        used = budget.used + more
+        if used > budget.most:
             raise errors.ServerBusyError("The server is busy: too many large requests at once.")
-        self._used += more
-        self._budget.used += more
+        self._used, budget.used = size, used
 
     def __enter__(self) -> Self:
         return self

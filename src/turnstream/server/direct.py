@@ -54,13 +54,13 @@ class Writer(Generic[Batch]):
         cycle = self._cycle
         if self._flow.write_paused or cycle.disconnected or cycle.response_complete:
             return False
-        size = len(data)
+        if data:
+            self._transport.write(b"%x\r\n%b\r\n" % (len(data), data))
         if last:
-            self._transport.write(b"%x\r\n%b\r\n0\r\n\r\n" % (size, data) if size else b"0\r\n\r\n")
+            self._transport.write(b"0\r\n\r\n")
             _complete(cycle)
-        elif size:
-            self._transport.write(b"%x\r\n%b\r\n" % (size, data))
-        self.last = self._now()
+        else:
+            self.last = self._now()
         return True
 
     def give(self, batch: Batch) -> bool:
