@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import aclosing
 
 from hypothesis import given, strategies as st
@@ -73,8 +74,8 @@ async def test_nobody_is_woken_for_what_a_relay_takes() -> None:
     runs, taken = Runs(), list[protocols.NumberedEvents]()
     runs.append([events.StepStarted(1)])
 
-    def take(numbered: protocols.NumberedEvents) -> bool:
-        taken.append(numbered)
+    def take(seq: int, batch: Sequence[events.LogEvent]) -> bool:
+        taken.append(list(enumerate(batch, seq)))
         return True
 
     async with aclosing(runs.tail("run")) as tail:

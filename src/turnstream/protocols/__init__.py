@@ -50,7 +50,7 @@ from turnstream.protocols.runs import (
     Notice as Notice,
     Runs as Runs,
     Tail as Tail,
-    TakeNumbered as TakeNumbered,
+    TakeStored as TakeStored,
     TellStored as TellStored,
     ask_person as ask_person,
 )

@@ -100,8 +100,8 @@ class Claim(Protocol):
         ...
 
 
-TakeNumbered: TypeAlias = Callable[[kept.NumberedEvents], bool]
-"""Takes events of a log at once, or says that it does not: then they come as a batch. Never raises."""
+TakeStored: TypeAlias = Callable[[int, Sequence[events.LogEvent]], bool]
+"""Takes events of a log, from a seq on, or says that it does not: then they come as a batch. Never raises."""
 
 
 class Tail(Protocol):
@@ -113,7 +113,7 @@ class Tail(Protocol):
 
     async def aclose(self) -> None: ...
 
-    def relay(self, take: TakeNumbered) -> None:
+    def relay(self, take: TakeStored) -> None:
         """From now on ``take`` is offered what comes while the next batch is waited for, and what it takes is in none.
         It must not take the end of the run."""
         ...

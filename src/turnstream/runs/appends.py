@@ -20,8 +20,8 @@ class Append:
     to be told of that or of its waiting, ``durable`` that nothing may go on before they are safe from a power cut."""
 
     __slots__ = (
-        *("_data", "batch", "durable", "ends", "last", "new", "owner", "posted", "posts", "said", "seq", "status"),
-        "tell",
+        *("_data", "are_texts", "batch", "durable", "ends", "last", "new", "owner", "posted", "posts", "said", "seq"),
+        *("status", "tell"),
     )
 
     def __init__(
@@ -39,7 +39,8 @@ class Append:
         self.posted = False  # set by whoever has stored it
         self.status: protocols.Status | None = None
         self._data: bytes | None = None
-        if not log.TEXTS.issuperset(map(type, batch)):
+        self.are_texts = log.are_texts(batch)
+        if not self.are_texts:
             self._look()
 
     def _look(self) -> None:
@@ -94,6 +95,11 @@ class Writer(Protocol):
 class Owner:
     """What every claim of a log has: see `protocols.Claim`."""
 
+    __slots__ = (
+        *("_end", "_first", "_over", "_owner", "_watched", "_writer", "attempt", "begun", "cancelled", "ended", "lost"),
+        "new",
+    )
+
     def __init__(self, new: protocols.NewRun, attempt: int, owner: Any, writer: Writer, feed: feeds.Feeds) -> None:
         self.new, self.attempt = new, attempt
         self.lost, self.cancelled = protocols.Notice(), protocols.Notice()
@@ -135,7 +141,7 @@ class Owner:
     ) -> None:
         if self._over:
             raise protocols.FencedError(self.new.id)
-        if log.TEXTS.issuperset(map(type, batch)):  # nearly all
+        if type(batch[0]) in log.TEXTS if len(batch) == 1 else log.TEXTS.issuperset(map(type, batch)):  # nearly all
             self._writer.write_texts((self.new.id, self._end + 1, self._owner, batch), self, tell)
         else:
             self._writer.write(Append(self.new, self._end + 1, self._owner, batch, said, tell), self.settle)
@@ -146,7 +152,7 @@ class Owner:
         self._first.stored = True
         self._end = seq + len(batch) - 1
         if (feed := self._watched.get(run_id)) is not None:
-            feed.publish(list(enumerate(batch, seq)))
+            feed.publish(seq, batch, True)
         tell(None)
 
     def settle(self, append: Append, outcome: bool | BaseException) -> None:
@@ -156,7 +162,7 @@ class Owner:
             self._end = append.last
             self.ended = append.ends
             if (feed := self._watched.get(self.new.id)) is not None:
-                feed.publish(list(enumerate(append.batch, append.seq)))
+                feed.publish(append.seq, append.batch, append.are_texts)
         elif outcome is False:
             failure = protocols.FencedError(self.new.id)
             if self._first.note_refusal():

@@ -9,16 +9,16 @@ may be handed what comes without being woken (`Tail.relay`).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from turnstream import errors, protocols
+from turnstream import errors, events, protocols
 from turnstream.runs import log
 
 if TYPE_CHECKING:
     from typing import Self
 
-_MOST_RECENT = 1000
+_RECENT, _MOST_RECENT = 1000, 2000  # what of them is kept when there are more than the most
 # A silent log is asked for this often, in seconds, whether its run still exists.
 _SILENCE = 10.0
 
@@ -42,43 +42,49 @@ class Feed:
     """The last events of one run, without a gap. ``position`` is how far any of its watchers has come: a poll needs to
     ask only for what is behind that."""
 
-    __slots__ = ("_recent", "position", "watchers")
+    __slots__ = ("_end", "_position", "_recent", "watchers")
 
     def __init__(self) -> None:
         self.watchers: list[Tail] = []
-        self.position = 0
-        self._recent: protocols.NumberedEvents = []
+        self._position = 0
+        self._recent: list[events.LogEvent] = []
+        self._end = 0  # the seq of the last of them
 
-    def publish(self, numbered: protocols.NumberedEvents) -> None:
+    def publish(self, seq: int, batch: Sequence[events.LogEvent], texts: bool) -> None:
+        """The events from ``seq`` on are stored. ``texts``: they are nothing but text."""
         recent = self._recent
-        last = recent[-1][0] if recent else 0
-        if not numbered or numbered[0][0] != last + 1:  # what its owner appends follows what is here
-            numbered = [each for each in numbered if each[0] > last]
-            if not numbered:
+        if seq != self._end + 1:  # what its owner appends follows what is here
+            known = self._end + 1 - seq
+            if known >= len(batch):
                 return
-            if numbered[0][0] != last + 1:
+            if known > 0:
+                seq, batch = seq + known, batch[known:]
+            else:
                 recent.clear()
-        recent += numbered
-        if len(recent) > 2 * _MOST_RECENT:
-            del recent[:-_MOST_RECENT]
-        if numbered[-1][0] > self.position:  # `reach`
-            self.position = numbered[-1][0]
-        for watcher in tuple(self.watchers):
-            watcher.offer(numbered)
+        recent += batch
+        self._end = seq + len(batch) - 1
+        if len(recent) > _MOST_RECENT:
+            del recent[:-_RECENT]
+        for watcher in self.watchers:
+            watcher.offer(seq, batch, texts)
 
     @property
     def is_empty(self) -> bool:
         return not self._recent
 
+    @property
+    def position(self) -> int:
+        return max(self._position, self._end)
+
     def reach(self, position: int) -> None:
-        if position > self.position:
-            self.position = position
+        self._position = max(self._position, position)
 
     def behind(self, after: int) -> protocols.NumberedEvents | None:
         """Those behind ``after``; None if they are not all here."""
-        if not self._recent or not self._recent[0][0] - 1 <= after <= self._recent[-1][0]:
+        recent = self._recent
+        if not recent or not self._end - len(recent) <= after <= self._end:
             return None
-        return self._recent[after + 1 - self._recent[0][0] :]
+        return list(enumerate(recent[after - self._end + len(recent) :], after + 1))
 
 
 class Feeds:
@@ -94,8 +100,9 @@ class Feeds:
         return self._feeds
 
     def publish(self, run_id: str, numbered: protocols.NumberedEvents) -> None:
-        if (feed := self._feeds.get(run_id)) is not None:
-            feed.publish(numbered)
+        if numbered and (feed := self._feeds.get(run_id)) is not None:
+            batch = [event for _, event in numbered]
+            feed.publish(numbered[0][0], batch, log.are_texts(batch))
 
     def tail(self, run_id: str, after: int) -> Tail:
         return Tail(self, run_id, after)
@@ -132,7 +139,7 @@ class Tail:
 
     def __init__(self, feeds: Feeds, run_id: str, after: int) -> None:
         self._feeds, self._run_id, self._after = feeds, run_id, after
-        self._take: protocols.TakeNumbered | None = None
+        self._take: protocols.TakeStored | None = None
         self._waiter: asyncio.Future[bool] | None = None
         self._batches = self._follow()
 
@@ -145,17 +152,18 @@ class Tail:
     async def aclose(self) -> None:
         await self._batches.aclose()
 
-    def relay(self, take: protocols.TakeNumbered) -> None:
+    def relay(self, take: protocols.TakeStored) -> None:
         self._take = take
 
-    def offer(self, fresh: protocols.NumberedEvents) -> None:
+    def offer(self, seq: int, batch: Sequence[events.LogEvent], texts: bool) -> None:
         """What is new in the feed. Whoever does not wait for it finds it there."""
-        if self._waiter is None or self._waiter.done():
+        waiter = self._waiter
+        if waiter is None or waiter.done():
             return
-        if self._take is not None and fresh[0][0] == self._after + 1 and self._take(fresh):
-            self._after = fresh[-1][0]
+        if texts and (take := self._take) is not None and seq == self._after + 1 and take(seq, batch):
+            self._after = seq + len(batch) - 1
         else:
-            self._waiter.set_result(True)
+            waiter.set_result(True)
 
     async def _follow(self) -> AsyncGenerator[protocols.NumberedEvents]:
         feeds, run_id = self._feeds, self._run_id
@@ -169,7 +177,7 @@ class Tail:
                 if batch is None and (after < state.end or not feed.is_empty):
                     batch = await feeds.read(run_id, after)
                     feed.reach(after)
-                    feed.publish(batch)
+                    feeds.publish(run_id, batch)
                 if batch:
                     self._after = batch[-1][0]
                     yield batch

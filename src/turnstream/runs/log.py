@@ -9,7 +9,7 @@ one. So what is void is one range, from the first event after the last safe one 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -32,6 +32,11 @@ _SHOWN_IN_STEP = (
     | events.ToolCallStarted
     | events.ToolCallArguments
 )
+
+
+def are_texts(batch: Sequence[events.LogEvent]) -> bool:
+    """Whether they are nothing but text, as nearly all appends are."""
+    return type(batch[0]) in TEXTS if len(batch) == 1 else TEXTS.issuperset(map(type, batch))
 
 
 class Fold:

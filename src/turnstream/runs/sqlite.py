@@ -39,6 +39,8 @@ class _Taken(NamedTuple):
 class Claim(appends.Owner):
     """See `protocols.Claim`."""
 
+    __slots__ = ("_runs", "_start", "group")
+
     def __init__(self, runs: Runs, group: str, taken: _Taken) -> None:
         super().__init__(taken.new, taken.claims, os.urandom(16).hex(), runs.writer, runs.feeds)
         self.group = group

@@ -19,7 +19,7 @@ from turnstream import events
 from turnstream.storage import codec, sqlite
 
 # Of appends and of bytes: then they go to the logs.
-MOST, MOST_BYTES = 2000, 2**20
+MOST, MOST_BYTES = 10_000, 2**22
 
 
 class _Place:
@@ -87,10 +87,9 @@ class RecentAppends:
 
     def _remember(self, db: sqlite3.Connection, entries: Sequence[codec.Appended]) -> bool:
         """Up to one that is not the next of its log. Whether there is none such."""
-        places = self._places
-        for entry in entries:
-            run_id, seq, owner, batch = entry
-            place = places.get(run_id) or self._place(db, run_id)
+        find = self._places.get
+        for run_id, seq, owner, batch in entries:
+            place = find(run_id) or self._place(db, run_id)
             if place is None or seq != place.end + 1:
                 return False
             if place.owner != owner:

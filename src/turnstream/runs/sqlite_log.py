@@ -121,8 +121,8 @@ class LogWriter:
     async def _store_texts(self) -> None:
         """In one statement, for all who have some in this turn of the loop."""
         texts, self._texts = self._texts, []
-        entries, owners, _ = zip(*texts, strict=True)
-        job = partial(self._log.store_texts, entries=entries, owners=owners)
+        entries = [text[0] for text in texts]
+        job = partial(self._log.store_texts, entries=entries, owners=[text[1] for text in texts])
         stored = await self._persist(job, len(entries), at_once=True, lone=True)
         for (entry, owner, tell), outcome in zip(texts, stored, strict=True):
             if outcome is True:

@@ -8,6 +8,8 @@ way; whoever was shown one is told that the stream has failed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from turnstream import events, protocols
 
 SEPARATOR = "\n\n---\n\n"
@@ -32,12 +34,15 @@ class LostCallError(Exception):
 class OneWay:
     """``feed`` it the log; it gives what can be shown now. With a takeover that loses a call it raises."""
 
+    __slots__ = ("_calls", "_held", "_texts", "holds")
+
     def __init__(self, *, hold: bool = False) -> None:
         self.holds = hold
-        self._step: protocols.NumberedEvents = []
-        """Of the step that is not finished: what is held back or, without ``hold``, what was shown."""
-        self.note_texts = self._step.extend
-        """`feed` for nothing but text, which is shown as it is unless it ``holds``."""
+        # Of the step that is not finished: what is held back; or where in the log are the texts that were shown, and
+        # the calls that its client is to make.
+        self._held: protocols.NumberedEvents = []
+        self._texts: list[int] = []
+        self._calls: list[int] = []
 
     def feed(self, numbered: protocols.NumberedEvents) -> list[events.RunEvent]:
         shown: list[events.RunEvent] = []
@@ -46,25 +51,40 @@ class OneWay:
                 shown += self._resume(event)
             elif not isinstance(event, events.RunEvent):
                 continue
-            elif isinstance(event, _HELD):
-                self._step.append((seq, event))
-                shown += [] if self.holds else [event]
+            elif isinstance(event, _SETTLING):
+                shown += [*self._settle(), event]
+            elif self.holds and isinstance(event, _HELD):
+                self._held.append((seq, event))
             else:
-                shown += self._pass_on(event)
+                if isinstance(event, events.TextDelta):
+                    self._texts.append(seq)
+                elif isinstance(event, events.ToolCallStarted) and event.client:
+                    self._calls.append(seq)
+                shown.append(event)
         return shown
 
-    def _pass_on(self, event: events.RunEvent) -> list[events.RunEvent]:
-        if not isinstance(event, _SETTLING):
-            return [event]
-        held = [each for _, each in self._step] if self.holds else []
-        self._step.clear()
-        return [*held, event]  # type: ignore[list-item]  # only run events are held
+    def note_texts(self, seq: int, batch: Sequence[events.LogEvent]) -> None:
+        """`feed` for nothing but text, from ``seq`` on, where it is shown as it is."""
+        for event in batch:
+            if type(event) is events.TextDelta:
+                self._texts.append(seq)
+            seq += 1
+
+    def hold_texts(self, seq: int, batch: Sequence[events.LogEvent]) -> bool:
+        """`feed` for nothing but text, from ``seq`` on, with ``hold``."""
+        self._held += enumerate(batch, seq)
+        return True
+
+    def _settle(self) -> list[events.RunEvent]:
+        held = [each for _, each in self._held]
+        self._held, self._texts, self._calls = [], [], []
+        return held  # type: ignore[return-value]  # only run events are held
 
     def _resume(self, event: events.RunResumed) -> list[events.RunEvent]:
-        void = [each for seq, each in self._step if seq >= event.void_from]
-        self._step[:] = [(seq, each) for seq, each in self._step if seq < event.void_from]
-        if self.holds:
-            return []
-        if any(isinstance(each, events.ToolCallStarted) and each.client for each in void):
+        void_from = event.void_from
+        self._held = [each for each in self._held if each[0] < void_from]
+        if any(seq >= void_from for seq in self._calls):
             raise LostCallError
-        return [events.TextDelta(SEPARATOR)] if any(isinstance(each, events.TextDelta) for each in void) else []
+        shown = len(self._texts)
+        self._texts = [seq for seq in self._texts if seq < void_from]
+        return [events.TextDelta(SEPARATOR)] if len(self._texts) < shown else []

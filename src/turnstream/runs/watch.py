@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from operator import itemgetter
 from typing import Any, cast
 
 from turnstream import errors, events, protocols, usage
-from turnstream.runs import log, takeover
+from turnstream.runs import takeover
 from turnstream.runs.interruption import Interruption
-
-_EVENT = itemgetter(1)  # of what is numbered
 
 
 class Watch:
@@ -24,6 +21,10 @@ class Watch:
     pieces of text go as they are stored, and all else as batches.
     """
 
+    __slots__ = (
+        *("_give", "_interruption", "_one_way", "_opening", "_past", "_pauses", "_tail"),
+        *("agent", "failure", "id", "left"),
+    )
     acted = True
 
     def __init__(
@@ -41,12 +42,10 @@ class Watch:
     ) -> None:
         self.id, self.agent = run_id, agent
         self._past = past or []
-        self._after = after
         self._one_way = None if retracts else takeover.OneWay(hold=hold)
         self._opening, self._pauses = opening, pauses
         self._interruption: Interruption | None = None  # while it is followed
         self._give: protocols.Give | None = None
-        self._refused: list[events.RunEvent] = []
         self._tail = runs.tail(run_id, after)
         self.failure: events.RunFailed | None = None
         self.left = False
@@ -63,21 +62,15 @@ class Watch:
             self._interruption = self._give = None
 
     def relay(self, give: protocols.Give) -> None:
-        self._give = give
-        self._tail.relay(self._take)
+        self._give, one_way = give, self._one_way
+        self._tail.relay(one_way.hold_texts if one_way is not None and one_way.holds else self._take)
 
-    def _take(self, numbered: protocols.NumberedEvents) -> bool:
-        batch: list[Any] = list(map(_EVENT, numbered))
-        if not log.TEXTS.issuperset(map(type, batch)):
+    def _take(self, seq: int, batch: Any) -> bool:
+        if self._give is None or not self._give(batch):
             return False
-        if (one_way := self._one_way) is not None:
-            one_way.note_texts(numbered)
-            if one_way.holds:
-                return True
-        if self._give is None or self._give(batch):
-            return True
-        self._after, self._refused = numbered[-1][0], batch
-        return False
+        if self._one_way is not None:
+            self._one_way.note_texts(seq, batch)
+        return True
 
     def leave(self) -> None:
         self.left = self.failure is None
@@ -112,14 +105,10 @@ class Watch:
             self.failure = events.RunFailed(error.code, error.message, error.status, usage.Usage())
 
     def _unshown(self, numbered: protocols.NumberedEvents) -> list[events.RunEvent]:
-        """What can be shown of it, behind what a relay has refused, which is the first of it."""
-        refused, self._refused = self._refused, []
-        fresh = [
-            (seq, event)
-            for seq, event in numbered
-            if seq > self._after and not (self._opening and _voids_nothing(seq, event))
-        ]
-        return [*refused, *self._show(fresh)]
+        """What can be shown of it."""
+        if self._opening is not None:
+            numbered = [each for each in numbered if not _voids_nothing(*each)]
+        return self._show(numbered)
 
     def _show(self, numbered: protocols.NumberedEvents) -> list[events.RunEvent]:
         if self._one_way is not None:
