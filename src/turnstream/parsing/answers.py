@@ -14,8 +14,8 @@ _BOM = b"\xef\xbb\xbf"
 _EXCERPT = 500
 
 
-class Decoder:
-    """Like `sse.Decoder`, but notices what is not an event stream.
+class Decoder(sse.Decoder):
+    """One that notices what is not an event stream.
 
     ``document`` is then the whole body, once closed: JSON for the provider to look into. HTML, nothing at all
     and text without any event raise `ProtocolError` on close. A first line that is a JSON object, and more behind it,
@@ -23,10 +23,9 @@ class Decoder:
     """
 
     def __init__(self, max_size: int = sse.MAX_EVENT) -> None:
+        super().__init__(max_size)
         self.document: bytes | None = None
-        self._sse = sse.Decoder(max_size)
-        self._max = max_size
-        self._head = b""  # the start of a byte order mark; then, what came before the first event, to quote from
+        self._before = b""  # the start of a byte order mark; then, what came before the first event, to quote from
         self._begun = False
         self._is_document = False
         self._lines: ndjson.Decoder | None = None
@@ -43,16 +42,16 @@ class Decoder:
             return _events(self._lines.feed(piece))
         if self._is_document:
             return self._collect(piece)
-        events = self._sse.feed(piece)
+        events = super().feed(piece)
         if events:
             self._any = True
-        elif not self._any and len(self._head) < _EXCERPT:
-            self._head += piece[:_EXCERPT]
+        elif not self._any and len(self._before) < _EXCERPT:
+            self._before += piece[:_EXCERPT]
         return events
 
     def is_between(self) -> bool:
         """As `sse.Decoder.is_between`, once the first event has told that this is a stream."""
-        return self._any and self._lines is None and self._sse.is_between()
+        return self._any and self._lines is None and super().is_between()
 
     def close(self) -> list[sse.Event]:
         if self._lines is not None:
@@ -64,7 +63,7 @@ class Decoder:
                     "The model's vendor answered with a page instead of a stream.", detail=self._quote()
                 )
             return []
-        events = self._sse.close()
+        events = super().close()
         if not events and not self._any:
             if not self._begun:
                 raise errors.ProtocolError("The model's vendor answered with an empty body.", retryable=True)
@@ -78,13 +77,13 @@ class Decoder:
 
     def _begin(self, piece: bytes) -> bytes:
         """Drop blanks and byte order marks until the first byte that tells what this is."""
-        text = (self._head + piece).lstrip(_BLANK)
+        text = (self._before + piece).lstrip(_BLANK)
         while text.startswith(_BOM):
             text = text[len(_BOM) :].lstrip(_BLANK)
         if not text or (len(text) < len(_BOM) and _BOM.startswith(text)):
-            self._head = text
+            self._before = text
             return b""
-        self._head = b""
+        self._before = b""
         self._begun = True
         self._is_document = text[0] in _OTHER
         self._may_be_lines = text[:1] == b"{"
@@ -118,7 +117,7 @@ class Decoder:
         return []
 
     def _quote(self) -> str:
-        return (self.document or self._head)[:_EXCERPT].decode("utf-8", "replace")
+        return (self.document or self._before)[:_EXCERPT].decode("utf-8", "replace")
 
 
 def _events(lines: list[bytes]) -> list[sse.Event]:

@@ -61,7 +61,8 @@ class Decoder:
         Raises `ProtocolError` for an event above the limit, but not before the events ahead of it were given: then
         the next call raises.
         """
-        self._check()
+        if self._error is not None:
+            raise self._error
         if not self._started:
             piece = self._start(piece)
         if self._after_cr or _CR in piece:
@@ -72,10 +73,10 @@ class Decoder:
             # Whole events of one data line each: nearly all reads of nearly all vendors.
             values = piece[6:-2].split(b"\n\ndata: ")
             if piece.count(b"\n") == 2 * len(values) and len(piece) <= self._max:
-                return [Event(value) for value in values]
+                return [*map(Event, values)]
         events = self._events(self._split(piece))
-        if not events:
-            self._check()
+        if not events and self._error is not None:
+            raise self._error
         return events
 
     def is_between(self) -> bool:
@@ -85,14 +86,11 @@ class Decoder:
 
     def close(self) -> list[Event]:
         """The last event, if the stream ended without the blank line that closes it."""
-        self._check()
+        if self._error is not None:
+            raise self._error
         block = b"".join(self._pending)
         self._pending.clear()
         return self._events([block])
-
-    def _check(self) -> None:
-        if self._error is not None:
-            raise self._error
 
     def _start(self, piece: bytes) -> bytes:
         """Drop one leading byte order mark, which may come in pieces."""

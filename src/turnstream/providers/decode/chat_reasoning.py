@@ -106,7 +106,9 @@ class Kept:
         ``field`` is none of them: it names the one that held the text of the reasoning.
         """
         found: dict[str, Any] = {}
-        if any(not self.plain or "signature" in detail or "data" in detail for detail in self._details):
+        if self._details and any(
+            not self.plain or "signature" in detail or "data" in detail for detail in self._details
+        ):
             found["reasoning_details"] = merge_details(self._details)
         if self._blocks:
             found["thinking_blocks"] = merge_blocks(self._blocks)

@@ -33,6 +33,7 @@ _REASONS: dict[str, events.FinishReason] = {
     "model_context_window_exceeded": "length",
 }
 _MOST_ODD = 8
+_MOST_ODD_BEFORE = 1  # events that may stand before the text of an answer that comes in one read
 _LESSONS = 4
 _FEW = 4  # events of one read, which are not worth looking for a template
 _FAILED = ("error", "network_error", "server_error", "insufficient_system_resource")
@@ -53,10 +54,10 @@ class Decoder(frames.SseDecoder):
     def __init__(self, *, show_details: bool = False) -> None:
         super().__init__()
         self._show_details = show_details
-        self._calls = Assembler()
+        self._calls: Assembler | None = None  # from the first call on
         self._finish: str | None = None
         self._usage: dict[str, Any] | None = None
-        self._reasoning = chat_reasoning.Kept()
+        self._reasoning: chat_reasoning.Kept | None = None  # from the first of it on
         self._sources: set[str] | None = None  # whose ids were told
         self._last_sources: tuple[bytes, bytes] = (b"", b"")
         self._settled = False
@@ -82,6 +83,8 @@ class Decoder(frames.SseDecoder):
                     break
                 out += self._read(piece[start:first])
                 start = first
+                if self._odd > _MOST_ODD_BEFORE:
+                    break
                 if self._between and (known := self._template) is not None:
                     last = known.find_end(piece, start, end)  # what follows says something else: that it is the end
                     deltas = known.deltas(piece[start:last])
@@ -105,7 +108,7 @@ class Decoder(frames.SseDecoder):
 
     def take_all(self, frames: list[Event], out: list[events.ModelEvent]) -> None:
         """The first of them say text and nothing else, which is nearly always all: each is decoded as just that."""
-        if self._odd < _MOST_ODD and not self.done and frames:
+        if self._odd < _MOST_ODD and not self.done:
             self._odd += 1
             before = 0
             try:
@@ -123,6 +126,8 @@ class Decoder(frames.SseDecoder):
                 pass
             if before:
                 self._odd = 0
+                if before == len(frames):
+                    return
                 frames = frames[before:]
         super().take_all(frames, out)
 
@@ -136,6 +141,9 @@ class Decoder(frames.SseDecoder):
             self._template = template.learn(data, text, chat_chunks.read_text) or self._template
 
     def take(self, event: Event, out: list[events.ModelEvent]) -> None:
+        if event.data == b"[DONE]":
+            self._end(out)
+            return
         try:
             chunk = chat_chunks.strict(event.data)
         except jsontext.UNDECODABLE:
@@ -207,17 +215,18 @@ class Decoder(frames.SseDecoder):
                 or delta.thought
                 or delta.extra_content
                 or delta.thinking_blocks
-                or self._reasoning.marked
+                or (self._reasoning is not None and self._reasoning.marked)
             ):
-                self._sort_reasoning(delta, out)
+                self._sort_reasoning(self._kept(), delta, out)
             reasoning = delta.reasoning_content or delta.reasoning or delta.reasoning_text
             if reasoning:
-                self._reasoning.plain = True
+                kept = self._kept()
+                kept.plain = True
                 if delta.reasoning:
-                    self._reasoning.field = "reasoning"
+                    kept.field = "reasoning"
                 out.append(events.ReasoningDelta(reasoning))
             elif delta.reasoning_content is not None:
-                self._reasoning.empty = True
+                self._kept().empty = True
             content = delta.content
             if content:
                 if content.__class__ is str:
@@ -248,20 +257,27 @@ class Decoder(frames.SseDecoder):
             self._finish = choice.finish_reason
             self.finished = True
 
-    def _sort_reasoning(self, delta: chat_chunks.Delta, out: list[events.ModelEvent]) -> None:
-        before = self._reasoning.marked
-        if (said := self._reasoning.sort(delta)) and self._show_details:
+    def _kept(self) -> chat_reasoning.Kept:
+        if self._reasoning is None:
+            self._reasoning = chat_reasoning.Kept()
+        return self._reasoning
+
+    def _sort_reasoning(
+        self, kept: chat_reasoning.Kept, delta: chat_chunks.Delta, out: list[events.ModelEvent]
+    ) -> None:
+        before = kept.marked
+        if (said := kept.sort(delta)) and self._show_details:
             out.append(events.ReasoningDelta(said))
-        if self._reasoning.marked != before:  # what follows is content like any other, and must come through here
-            self._odd = _MOST_ODD if self._reasoning.marked or type(self).take is not Decoder.take else 0
+        if kept.marked != before:  # what follows is content like any other, and must come through here
+            self._odd = _MOST_ODD if kept.marked or type(self).take is not Decoder.take else 0
 
     def _rare(self, delta: chat_chunks.Delta, out: list[events.ModelEvent]) -> None:
         if delta.reasoning_details or delta.thinking_blocks or delta.reasoning_opaque:
-            self.hold(self._reasoning.add(delta))
+            self.hold(self._kept().add(delta))
         if delta.refusal:
             out.append(events.RefusalDelta(delta.refusal))
         if delta.function_call is not None:
-            self._calls.feed(0, None, delta.function_call.name, _arguments(delta.function_call), out)
+            self._assembler().feed(0, None, delta.function_call.name, _arguments(delta.function_call), out)
         if delta.annotations:
             self._add_sources(chat_parts.annotation_sources(delta.annotations), out)
         if delta.executed_tools:
@@ -271,7 +287,13 @@ class Decoder(frames.SseDecoder):
         if delta.audio and isinstance(words := delta.audio.get("transcript"), str) and words:
             out.append(events.TextDelta(words))
 
+    def _assembler(self) -> Assembler:
+        if self._calls is None:
+            self._calls = Assembler()
+        return self._calls
+
     def _fragments(self, delta: chat_chunks.Delta, out: list[events.ModelEvent]) -> None:
+        calls = self._assembler()
         for call in delta.tool_calls or ():
             function = call.function
             extra = call.extra_content or None
@@ -279,7 +301,7 @@ class Decoder(frames.SseDecoder):
             if arguments:
                 self.hold(len(arguments))
             name = call.name if function is None else function.name or call.name
-            self._calls.feed(call.index, call.id, name, arguments, out, extra)
+            calls.feed(call.index, call.id, name, arguments, out, extra)
 
     def _extras(self, chunk: chat_chunks.Chunk, out: list[events.ModelEvent]) -> None:
         """Groq's own member, and the sources that Perplexity repeats in every chunk."""
@@ -331,7 +353,7 @@ class Decoder(frames.SseDecoder):
 
     def _end(self, out: list[events.ModelEvent]) -> None:
         """Raises if the finish reason is that the vendor failed."""
-        called = self._calls.started
+        called = self._calls is not None and self._calls.started
         self.settle(out)
         self.done = True
         if self._finish is None:
@@ -346,11 +368,13 @@ class Decoder(frames.SseDecoder):
         if self._settled:
             return
         self._settled = True
-        if tail := self._reasoning.close():
+        reasoning, called = self._reasoning, False
+        if reasoning is not None and (tail := reasoning.close()):
             out.append(events.TextDelta(tail))
-        called = self._calls.started
-        self._calls.close(out)
-        if kept := self._reasoning.members(called=called):
+        if self._calls is not None:
+            called = self._calls.started
+            self._calls.close(out)
+        if reasoning is not None and (kept := reasoning.members(called=called)):
             out.append(events.ItemAdded(messages.ProviderItem("openai", kept)))
         if self._usage is not None:
             out.append(events.UsageReport(chat_usage.read(self._usage)))

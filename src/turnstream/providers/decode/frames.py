@@ -58,7 +58,8 @@ class FramedDecoder(Generic[Frame]):
             return []
         out: list[events.ModelEvent] = []
         try:
-            self.take_all(self._framing.feed(piece), out)
+            if frames := self._framing.feed(piece):
+                self.take_all(frames, out)
         except (errors.ProviderError, *jsontext.UNDECODABLE) as error:
             failure = self._note_failure(error)
             self.settle(out)
