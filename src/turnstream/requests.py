@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -102,8 +102,9 @@ def no_deadline() -> float | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class RunContext:
+# a dataclass for `dataclasses.replace` alone: the struct has all else, and is made in a tenth of the time
+@dataclass(init=False, repr=False, eq=False, match_args=False)
+class RunContext(Struct, frozen=True):
     """What a tool or a model may know of the run that calls it. Each tool call gets its own.
 
     ``principal`` is whom the run works for, ``agent`` the name of the agent that does.
@@ -123,8 +124,8 @@ class RunContext:
     run_id: str = ""
     thread_id: str | None = None
     user: str | None = None
-    values: Mapping[str, Any] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Any] = {}
+    headers: Mapping[str, str] = {}
     tool_call_id: str = ""
     progress: Progress = _no_progress
     approve: Callable[..., Awaitable[bool]] | None = None

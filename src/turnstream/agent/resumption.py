@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 
 import msgspec
 from msgspec import Struct
@@ -79,7 +78,7 @@ async def _decide_begun(
     may do harm: the model is told."""
     if (verify := toolset.verifier(call.name)) is not None:
         try:
-            output = await verify(call, replace(context, tool_call_id=call.id))
+            output = await verify(call, msgspec.structs.replace(context, tool_call_id=call.id))
             return None if output is None else events.ToolResult(step, call, output, 0.0)
         except Exception:  # the boundary to code that is not ours: then nobody knows
             log.exception("the outcome of tool %s in run %s could not be verified", call.name, context.run_id)
