@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from hypothesis import given, strategies as st
 
-from turnstream.agent.step_calls import StepCalls
+from turnstream.agent.step_calls import StepCalls, visible_of
 from turnstream.events import (
     Finish,
     ModelEvent,
@@ -37,10 +37,8 @@ def test_how_the_answer_is_cut_does_not_matter(whole: list[ModelEvent], at: int)
 
 
 @given(model_events)
-def test_calls_that_nobody_wants_are_not_shown(whole: list[ModelEvent]) -> None:
-    named, visible = StepCalls(1, "call", set, wanted=False).feed(whole)
-    assert named == whole
-    assert visible == [event for event in whole if isinstance(event, TextDelta)]
+def test_what_is_shown_without_calls_is_the_text(whole: list[ModelEvent]) -> None:
+    assert visible_of(whole) == [event for event in whole if isinstance(event, TextDelta)]
 
 
 @given(model_events)

@@ -12,24 +12,37 @@ TIMEOUT = 0.02
 
 
 async def test_time_passes_only_while_nobody_holds_it() -> None:
-    limit = PausableTimeout(TIMEOUT)
+    over = asyncio.Event()
+    limit = PausableTimeout(asyncio.get_running_loop(), TIMEOUT, over.set)
     with limit.pause(), limit.pause():
         await asyncio.sleep(2 * TIMEOUT)
-        assert not limit.over.done()
+        assert not over.is_set()
     async with asyncio.timeout(5):
-        await limit.over
+        await over.wait()
 
 
 async def test_it_may_be_held_in_a_thread() -> None:
-    limit = PausableTimeout(TIMEOUT)
+    over = asyncio.Event()
+    limit = PausableTimeout(asyncio.get_running_loop(), TIMEOUT, over.set)
 
     def hold() -> None:
         with limit.pause():
             asyncio.run(asyncio.sleep(2 * TIMEOUT))
 
     await asyncio.to_thread(hold)
-    assert not limit.over.done()
+    assert not over.is_set()
     limit.close()
+
+
+async def test_it_may_be_held_when_it_is_over_or_closed() -> None:
+    times: list[PausableTimeout] = []
+    limit = PausableTimeout(asyncio.get_running_loop(), TIMEOUT, lambda: times.append(limit))
+    await asyncio.sleep(2 * TIMEOUT)
+    limit.close()
+    with limit.pause():
+        await asyncio.sleep(0)
+    await asyncio.sleep(2 * TIMEOUT)
+    assert len(times) == 1
 
 
 class Box:

@@ -150,11 +150,11 @@ class Agent:
         when it has used enough.
         """
         if isinstance(messages, requests.RunRequest):
-            return Run(self, messages, run_id=run_id, approve=approve, meter=meter, wait=wait)
+            return self._run(messages, run_id=run_id, approve=approve, meter=meter, wait=wait)
         if isinstance(messages, str):
             messages = (UserMessage(messages),)
         request = requests.RunRequest(tuple(messages), thread_id=thread_id, user=user, context=dict(context or {}))
-        return Run(self, request, run_id=run_id, approve=approve, meter=meter, wait=wait)
+        return self._run(request, run_id=run_id, approve=approve, meter=meter, wait=wait)
 
     async def admit(self, request: requests.RunRequest, run_id: str) -> requests.RunRequest:
         """What the guardrails leave of a request, for whoever stores it before its run begins (which asks them itself).
@@ -175,17 +175,24 @@ class Agent:
     ) -> Run:
         """A run that is kept, from where it is. ``begin`` is awaited before a call whose effect must not happen twice;
         one that was begun before and has no result is not made again: the model hears that its outcome is unknown."""
-        return Run(self, request, run_id=run_id, approve=approve, progress=progress, begin=begin, meter=meter)
+        return self._run(request, run_id=run_id, approve=approve, progress=progress, begin=begin, meter=meter)
+
+    def _run(self, request: requests.RunRequest, **options: Any) -> Run:
+        if self.guardrails is None:
+            return Run(self, request, **options)
+        from turnstream.agent.guarded_run import GuardedRun  # most agents have none
+
+        return GuardedRun(self.guardrails, self, request, **options)
 
     async def __aenter__(self) -> Self:
         """Open what the model and the tools own. Entered more than once, the last to leave closes it."""
         await self._resources.__aenter__()
         return self
 
-    async def __aexit__(
+    def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._resources.__aexit__(kind, error, trace)
+    ) -> Awaitable[None]:
+        return self._resources.__aexit__(kind, error, trace)
 
     async def _open(self, stack: AsyncExitStack) -> None:
         await resources.enter_all(stack, (*self.models, *self.toolboxes, self.guardrails))

@@ -20,7 +20,7 @@ class Deadline:
     and drop one for each network read, which costs more than all else that the loop does for a token.
     """
 
-    __slots__ = ("_cancelling", "_ends", "_expired", "_interrupting", "_loop", "_seconds", "_timer", "_waiting")
+    __slots__ = ("_cancelling", "_ends", "_expired", "_interrupting", "_seconds", "_timer", "_waiting", "loop")
 
     def __init__(self, seconds: float | None) -> None:
         self._seconds = seconds
@@ -28,20 +28,20 @@ class Deadline:
         self._interrupting = False
         self._cancelling = 0
         self._waiting: asyncio.Task[object] | None = None
-        self._loop = asyncio.get_running_loop()  # to ask for it each time costs a system call in Python 3.11
+        self.loop = asyncio.get_running_loop()  # to ask for it each time costs a system call in Python 3.11
         self._ends = 0.0
         self._timer: timers.Timer | None = None
         if seconds is not None:
-            self._ends = self._loop.time() + seconds
-            self._timer = timers.call_at(self._loop, self._ends, self._expire)
+            self._ends = self.loop.time() + seconds
+            self._timer = timers.call_at(self.loop, self._ends, self._expire)
 
     def __enter__(self) -> None:
-        task = asyncio.current_task(self._loop)
+        task = asyncio.current_task(self.loop)
         assert task is not None
         self._waiting = task
         self._cancelling = task.cancelling()
         if self._expired:
-            self._loop.call_soon(self._expire)
+            self.loop.call_soon(self._expire)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -56,7 +56,7 @@ class Deadline:
 
     def left(self) -> float | None:
         """Seconds."""
-        return None if self._timer is None else max(0.0, self._ends - self._loop.time())
+        return None if self._timer is None else max(0.0, self._ends - self.loop.time())
 
     def close(self) -> None:
         if self._timer is not None:
@@ -88,9 +88,9 @@ class Entering(Generic[T]):
         return self._manager.__aexit__(kind, error, trace)
 
 
-def min_of(*limits: float | None) -> float | None:
+def min_of(one: float | None, other: float | None) -> float | None:
     """The first of the limits that is reached; None if there is none."""
-    return min([limit for limit in limits if limit is not None], default=None)
+    return other if one is None or (other is not None and other < one) else one
 
 
 class TimeLeft:

@@ -6,10 +6,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
@@ -21,6 +20,7 @@ log = logging.getLogger(__name__)
 
 _MOST_WAITING_PROGRESS = 1000
 _GRACE_ON_CANCEL = 1.0
+_NOBODY: frozenset[str] = frozenset()
 
 Approve: TypeAlias = Callable[[messages.ToolCall], Awaitable[bool]]
 Begin: TypeAlias = Callable[[messages.ToolCall], Awaitable[None]]
@@ -39,6 +39,7 @@ class Execution:
 
     def __init__(
         self,
+        loop: asyncio.AbstractEventLoop,
         step: int,
         calls: Sequence[messages.ToolCall],
         toolset: Toolset,
@@ -53,67 +54,63 @@ class Execution:
         can_wait: bool = False,
     ) -> None:
         self.asks = list(asks)
+        self.calls = tuple(calls)
         self._decisions, self._states = progress.decisions, progress.states
         self._can_wait, self._has_results = can_wait, progress.has_results
-        self._redactor = text.Redactor() if redactor is None else redactor
+        self._redactor = redactor
         self._step = step
-        self.calls = tuple(calls)
         self._toolset = toolset
         self._timeout = timeout
         self._approve = approve
         self._begin = begin
-        self._loop = asyncio.get_running_loop()
-        self._events: asyncio.Queue[events.RunEvent | events.Ask] = asyncio.Queue()
-        self._results = {at: known[call.id] for at, call in enumerate(self.calls) if call.id in known}
-        waiting = {ask.tool_call_id for ask in self.asks}
-        self._reported = len(self._results) + len(waiting)
-        self._started = self._loop.time()
-        self._tasks: set[asyncio.Task[toolspec.ToolOutput]] = set()
+        self._loop = loop
+        self._started = loop.time()
+        self._news: list[events.RunEvent] = []
+        self._waiter: asyncio.Future[None] | None = None  # of `next`
+        self._results: dict[int, events.ToolResult] = {}
+        self._tasks: dict[int, asyncio.Task[toolspec.ToolOutput]] = {}  # that have not ended
         self._limits: dict[int, PausableTimeout] = {}  # of the calls that have neither ended nor run out of time
+        asked = {ask.tool_call_id for ask in asks} if asks else _NOBODY
         for at, call in enumerate(self.calls):
-            if at not in self._results and call.id not in waiting:
+            if call.id in known:
+                self._results[at] = known[call.id]
+            elif call.id not in asked:
                 self._start(at, call, context)
 
     @property
     def results(self) -> tuple[events.ToolResult, ...]:
         """In call order; of those that have one."""
-        return tuple(self._results[at] for at in sorted(self._results))
+        return tuple([self._results[at] for at in sorted(self._results)])
 
     @property
     def is_over(self) -> bool:
         """Whether all tools have been reported."""
-        return self._reported >= len(self.calls) and self._events.empty()
+        return not self._limits and not self._news
 
     async def next(self) -> list[events.RunEvent]:
         """The events since the last time, at least one; none when all tools have been reported."""
-        while not self.is_over:
-            news = [await self._events.get()]
-            while not self._events.empty():
-                news.append(self._events.get_nowait())
-            self._reported += sum(isinstance(each, events.ToolResult | events.Ask) for each in news)
-            if batch := [each for each in news if not isinstance(each, events.Ask)]:
-                return batch
-        return []
+        while self._limits and not self._news:
+            self._waiter = self._loop.create_future()
+            await self._waiter
+        news, self._news = self._news, []
+        return news
 
     async def cancel(self) -> None:
         """Cancel what still runs, and wait for it a moment. Nothing is told of it any more."""
         for limit in self._limits.values():
             limit.close()
         self._limits.clear()
-        running = [task for task in self._tasks if not task.done()]
-        for task in running:
+        for task in self._tasks.values():
             task.cancel()
-        if running:
-            await asyncio.wait(running, timeout=_GRACE_ON_CANCEL)
-        self._tasks = {task for task in running if not task.done()}  # how one ended has a traceback, that leads to us
+        if self._tasks:
+            await asyncio.wait([*self._tasks.values()], timeout=_GRACE_ON_CANCEL)
 
     def _start(self, at: int, call: messages.ToolCall, context: requests.RunContext) -> None:
-        limit = self._limits[at] = PausableTimeout(self._toolset.timeout(call.name, self._timeout))
+        seconds = self._toolset.timeout(call.name, self._timeout)
+        limit = self._limits[at] = PausableTimeout(self._loop, seconds, partial(self._give_up, at, call))
         task = self._loop.create_task(self._output(call, self._context(call, context, limit)))
-        self._tasks.add(task)
-        settle = partial(self._settle, at, call, context, task)
-        task.add_done_callback(settle)
-        limit.over.add_done_callback(settle)
+        self._tasks[at] = task
+        task.add_done_callback(partial(self._settle, at, call, context))
 
     def _settle(
         self,
@@ -121,21 +118,17 @@ class Execution:
         call: messages.ToolCall,
         context: requests.RunContext,
         task: asyncio.Task[toolspec.ToolOutput],
-        _: object,
     ) -> None:
-        """The call has ended or its time is over, whichever comes first."""
+        """The call has ended; if its time was over before, nobody hears of it."""
+        del self._tasks[at]  # how it ended has a traceback, that leads to us
         if (limit := self._limits.pop(at, None)) is None:
             return
         limit.close()
-        if not task.done():
-            task.cancel()
-            text = f"The tool {call.name} gave no result within {limit.seconds:g} seconds."
-            output = toolspec.ToolOutput(text, is_error=True)
-        elif task.cancelled():
+        if task.cancelled():
             output = toolspec.ToolOutput(f"The tool {call.name} was cancelled.", is_error=True)
         elif isinstance(error := task.exception(), protocols.AskError):
             self.asks.append(error.ask)
-            self._events.put_nowait(error.ask)
+            self._wake()
             return
         elif error is not None:  # a GeneratorExit, for instance, is not an `Exception`
             output = _output_of(call, context, error)
@@ -143,28 +136,36 @@ class Execution:
             output = task.result()
         self._finish(at, call, output)
 
+    def _give_up(self, at: int, call: messages.ToolCall) -> None:
+        """Its time is over."""
+        task = self._tasks[at]
+        if task.done():  # and is settled next
+            return
+        limit = self._limits.pop(at)
+        limit.close()
+        task.cancel()
+        text = f"The tool {call.name} gave no result within {limit.seconds:g} seconds."
+        self._finish(at, call, toolspec.ToolOutput(text, is_error=True))
+
     def _context(
         self, call: messages.ToolCall, context: requests.RunContext, limit: PausableTimeout
     ) -> requests.RunContext:
-        return replace(
+        begin = context.begin
+        if self._begin is not None and self._toolset.effect(call.name) == "once":
+            begin = partial(self._begin, call)
+        decision = self._decisions.get(call.id)
+        return msgspec.structs.replace(
             context,
             tool_call_id=call.id,
             progress=partial(self._progress, call),
             approve=None if self._approve is None else partial(self._approve, call),
             untimed=limit.pause,
+            begin=begin,
             can_wait=self._can_wait,
             has_results=self._has_results,
-            **self._of_kept_run(call),
+            decision=decision,
+            ask_state=None if decision is None else self._states.get(call.id),
         )
-
-    def _of_kept_run(self, call: messages.ToolCall) -> dict[str, Any]:
-        """What the context of a call has besides."""
-        named: dict[str, Any] = {}
-        if (decision := self._decisions.get(call.id)) is not None:
-            named |= {"decision": decision, "ask_state": self._states.get(call.id)}
-        if self._begin is not None and self._toolset.effect(call.name) == "once":
-            named["begin"] = partial(self._begin, call)
-        return named
 
     async def _output(self, call: messages.ToolCall, context: requests.RunContext) -> toolspec.ToolOutput:
         try:
@@ -182,20 +183,27 @@ class Execution:
         output = toolspec.redact(output, self._redactor.redact) if self._redactor else output
         result = events.ToolResult(self._step, call, output, self._loop.time() - self._started)
         self._results[at] = result
-        self._events.put_nowait(result)
+        self._news.append(result)
         for source in output.sources:
-            self._events.put_nowait(events.SourceFound(source, call.id))
+            self._news.append(events.SourceFound(source, call.id))
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     def _progress(self, call: messages.ToolCall, message: str, fraction: float | None = None) -> None:
         """From any thread. Progress that nobody reads in time is dropped: it must not fill the memory."""
         done = None if fraction is None else float(fraction)  # a numpy scalar, for instance, has no JSON form
-        event = events.ToolProgress(call.id, call.name, self._redactor.redact(str(message)), done)
+        told = str(message) if self._redactor is None else self._redactor.redact(str(message))
+        event = events.ToolProgress(call.id, call.name, told, done)
         with suppress(RuntimeError):  # the loop is closed: a thread outlived everybody who could have listened
             self._loop.call_soon_threadsafe(self._put_progress, event)
 
     def _put_progress(self, event: events.ToolProgress) -> None:
-        if self._events.qsize() < _MOST_WAITING_PROGRESS:
-            self._events.put_nowait(event)
+        if len(self._news) < _MOST_WAITING_PROGRESS:
+            self._news.append(event)
+            self._wake()
 
 
 def tell_edited(output: toolspec.ToolOutput, call: messages.ToolCall) -> toolspec.ToolOutput:

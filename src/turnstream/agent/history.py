@@ -18,7 +18,8 @@ def prepare(
 ) -> tuple[messages.Message, ...]:
     """The agent's instructions, then the client's messages, repaired and trimmed."""
     head: tuple[messages.Message, ...] = (messages.SystemMessage(instructions),) if instructions else ()
-    return head + trim(repair(conversation), limit)
+    whole = repair(conversation)
+    return head + (whole if limit is None else trim(whole, limit))
 
 
 def with_context(conversation: Sequence[messages.Message], context: str) -> tuple[messages.Message, ...]:

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from turnstream import messages, offload, requests
+from turnstream import messages, requests
 from turnstream.agent import history
-from turnstream.agent.deadline import Deadline
 
 if TYPE_CHECKING:
     from turnstream.agent.agent import Agent
 
 
-async def prepare_history(
-    agent: Agent, request: requests.RunRequest, deadline: Deadline, *, housekeeping: bool
-) -> tuple[messages.Message, ...]:
-    """The request's messages under the agent's instructions, within its limit. A front end's own question about the
-    conversation (``housekeeping``) is answered as it stands."""
-    instructions, conversation, limit = agent.instructions, request.messages, agent.history_limit
+def choose_history(
+    agent: Agent, request: requests.RunRequest, *, housekeeping: bool
+) -> tuple[str, Sequence[messages.Message], int | None]:
+    """What `history.prepare` is given: the agent's instructions, the request's messages, the agent's limit. A front
+    end's own question about the conversation (``housekeeping``) is answered as it stands."""
     if housekeeping:
-        instructions, limit = "", None
-    elif agent.context == "shown" and request.client_context:
+        return "", request.messages, None
+    conversation: Sequence[messages.Message] = request.messages
+    if request.client_context and agent.context == "shown":
         conversation = history.with_context(conversation, request.client_context)
-    if len(conversation) < offload.MANY:
-        return history.prepare(instructions, conversation, limit)
-    with deadline:
-        return await offload.run(history.prepare, instructions, conversation, limit)
+    return agent.instructions, conversation, agent.history_limit

@@ -12,6 +12,7 @@ from turnstream import events, messages
 _TOLD = frozenset(
     {
         events.StepStarted,
+        events.StepFinished,
         events.ToolCallsDetected,
         events.ToolResult,
         events.SourceFound,
@@ -22,22 +23,29 @@ _TOLD = frozenset(
 
 
 class Record:
-    """``log`` begins as that of a kept run does."""
+    __slots__ = ("_told",)
 
     def __init__(self, started: events.RunStarted) -> None:
-        self.log: list[events.LogEvent] = [started]
+        self._told: list[events.LogEvent] = [started]
+
+    @property
+    def log(self) -> list[events.LogEvent]:
+        """It begins as that of a kept run does."""
+        log: list[events.LogEvent] = []
+        for event in self._told:
+            if isinstance(event, events.StepFinished):
+                log += _words(event.message)
+            log.append(event)
+        return log
 
     def add_unfinished(self, message: messages.AssistantMessage) -> None:
         """What was shown of a step that is not finished."""
-        self.log += _words(message)
+        self._told += _words(message)
 
     def add(self, batch: Iterable[events.RunEvent]) -> None:
         for event in batch:
-            if isinstance(event, events.StepFinished):
-                self.log += _words(event.message)
-                self.log.append(event)
-            elif type(event) in _TOLD:
-                self.log.append(event)
+            if type(event) in _TOLD:
+                self._told.append(event)
 
 
 def _words(message: messages.AssistantMessage) -> list[events.LogEvent]:

@@ -7,26 +7,29 @@ import logging
 import sys
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import aclosing
-from types import MappingProxyType, TracebackType
+from collections.abc import AsyncGenerator, AsyncIterator
+from types import TracebackType
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from turnstream import conversation, events, messages, offload, protocols, requests, usage
+from turnstream import conversation, events, offload, protocols, requests, usage
 from turnstream.agent import failure, history, options, reviews
 from turnstream.agent.budget import Spending, limit_calls
 from turnstream.agent.context import context_of
 from turnstream.agent.deadline import Deadline, Entering, TimeLeft, min_of
 from turnstream.agent.execution import Approve, Begin, Execution
-from turnstream.agent.preparation import prepare_history
+from turnstream.agent.preparation import choose_history
 from turnstream.agent.resumption import Resumption
-from turnstream.agent.step_calls import VISIBLE, StepCalls
-from turnstream.agent.step_result import StepResult
+from turnstream.agent.step_calls import VISIBLE, StepCalls, has_calls, visible_of
+from turnstream.agent.step_result import Rest, StepResult
 from turnstream.agent.toolset import EMPTY, Toolset
 from turnstream.agent.waiting import Pause
-from turnstream.messages import ToolCall  # by name: a run has ``messages``
+from turnstream.messages import (
+    AssistantMessage,
+    Message,
+    TextPart,
+    ToolCall,
+    ToolMessage,
+)  # by name: a run has ``messages``
 from turnstream.parsing.collect import Collector
 
 if TYPE_CHECKING:
@@ -37,6 +40,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _TEXT = frozenset({events.TextDelta, events.ReasoningDelta, events.RefusalDelta})
+_NO_TOOLS: frozenset[str] = frozenset()
+_NOTHING_USED = usage.Usage()
+_NOT_BEGUN = conversation.Progress()
 
 
 class Run:
@@ -55,11 +61,13 @@ class Run:
 
     __slots__ = (  # beyond thirty attributes a dictionary is four times as large
         *("__weakref__", "acted", "agent", "id", "outcome", "request", "usage", "waiting"),
-        *("_agreed", "_approve", "_asked", "_begin", "_client_tools", "_collector", "_context", "_deadline"),
-        *("_execution", "_generator", "_give", "_guard", "_history", "_housekeeping", "_last_step", "_meter", "_model"),
-        *("_most", "_partial", "_pause", "_progress", "_said", "_shown", "_spending", "_started", "_step"),
-        *("_stream", "_time_left", "_toolset"),
+        *("_approve", "_asked", "_begin", "_calls", "_client_tools", "_collector", "_context", "_deadline"),
+        *("_execution", "_generator", "_give", "_history", "_housekeeping", "_last_step", "_meter", "_model", "_most"),
+        *("_partial", "_pause", "_progress", "_record", "_said", "_spending", "_started", "_step", "_stream"),
+        *("_time_left", "_toolset"),
     )
+    _is_guarded = False  # by guardrails: they let its request in
+    _is_watched = False  # by a guard: it says what may be shown
 
     def __init__(
         self,
@@ -76,12 +84,13 @@ class Run:
         self.agent = agent
         self.request = request
         self.id = run_id or f"run_{uuid.uuid4().hex}"
-        self.usage = usage.Usage()
+        self.usage = _NOTHING_USED
         self.outcome: events.TerminalEvent | None = None
         self.acted = False
         self.waiting: events.RunWaiting | None = None
         self._started = events.RunStarted(self.id, agent.name, request.thread_id)
         self._pause = Pause(self._started, progress, wait, agent.ask_lifetime)
+        self._record = self._pause.record
         self._approve = approve or (self._pause.ask_approval if self._pause.possible else None)
         self._progress = progress
         self._begin = begin
@@ -94,24 +103,22 @@ class Run:
         self._model = agent.model_for(request)
         self._housekeeping = self._model.housekeeping
         self._last_step = False
-        self._history: tuple[messages.Message, ...] = ()
-        self._guard = None if agent.guardrails is None else agent.guardrails.watch(self._context)
-        self._said = conversation.Fold()  # for the model
-        self._shown = self._said if self._guard is None else conversation.Fold()
+        self._history: tuple[Message, ...] = ()
+        self._said: list[Message] = []
         self._toolset = EMPTY
-        self._client_tools = EMPTY.names_left_to_client(request.tools)
+        self._client_tools = _NO_TOOLS
         self._collector = Collector()
+        self._calls: StepCalls | None = None  # of the step, from its first call on
         self._partial = ""
         self._spending: Spending | None = None
         self._stream: protocols.ModelStream | None = None
         self._execution: Execution | None = None
         self._generator: AsyncGenerator[list[events.RunEvent]] | None = None
-        self._agreed: list[events.RunEvent] | None = None  # it is shown as it is: a person has seen to it
         self._give: protocols.Give | None = None
 
     @property
-    def messages(self) -> list[messages.Message]:
-        return self._shown.messages
+    def messages(self) -> list[Message]:
+        return self._said
 
     async def __aenter__(self) -> Self:
         await self.agent.__aenter__()
@@ -137,80 +144,18 @@ class Run:
     def relay(self, give: protocols.Give) -> None:
         """From now on ``give`` is offered what the model says, maybe from within the network read that brought it, and
         what it takes does not come as a batch. A run that may not show it as it comes offers nothing."""
-        if self._guard is None and self.agent.budget is None and self._meter is None:
+        if not self._is_watched and self.agent.budget is None and self._meter is None:
             self._give = give
 
     def batches(self) -> AsyncGenerator[list[events.RunEvent]]:
         """The run's events, as many at a time as came at once. The last event of the last batch is the terminal one."""
         if self._generator is not None:
             raise RuntimeError("a run can be iterated only once")
-        self._generator = self._events() if self._guard is None else self._guard_events(self._guard)
+        self._generator = self._show()
         return self._generator
 
-    async def _guard_events(self, guard: protocols.Guard) -> AsyncGenerator[list[events.RunEvent]]:
-        """What of the run may be read. A guard that stops it ends the model call and the tools at once."""
-        async with aclosing(self._events()) as unguarded:
-            async for batch in unguarded:
-                if batch is self._agreed:
-                    yield self._note(batch, batch)
-                    continue
-                async with aclosing(guard.feed(batch)) as batches:
-                    async for shown in batches:
-                        yield self._note(batch, shown)
-                if reviews.of(guard) and self._can_wait:
-                    break
-                if reviews.of(guard):
-                    yield self._note(batch, guard.decide(await self._ask_now(reviews.of(guard), reviews.ANSWER)))
-                if guard.stopped is not None:
-                    break
-            else:
-                return
-            held = reviews.hold(guard, batch) if reviews.of(guard) else None
-            ending = self._unfinished_step(guard)
-        if held is not None:
-            self._pause.add_unfinished(held.before)
-            self.outcome, self.waiting = None, await self._wait_for(reviews.of(guard), reviews.ANSWER, held)
-            yield [self.waiting]
-            return
-        assert guard.stopped is not None
-        self.outcome = events.RunFinished(guard.stopped, self.usage, self._step)
-        self._shown.feed(ending)
-        yield [*ending, self.outcome]
-
-    def _note(self, batch: list[events.RunEvent], shown: list[events.RunEvent]) -> list[events.RunEvent]:
-        self._shown.feed(shown)
-        self._pause.note_altered(batch, shown)
-        self._pause.add(shown)
-        return shown
-
-    @property
-    def _can_wait(self) -> bool:
-        """A front end's own questions about a conversation cannot: their answers are read by no person."""
-        return self._pause.possible and not self._housekeeping
-
-    async def _wait_for(
-        self, asked: Sequence[protocols.Review], name: str, held: reviews.Held | None = None
-    ) -> events.RunWaiting:
-        calls, asks = reviews.questions(asked, name, self._step, time.time(), held)
-        step, effects = max(1, self._step), self._toolset.effects
-        return await self._pause.begin(self.request, step, calls, asks, self.usage, effects)
-
-    async def _ask_now(self, asked: Sequence[protocols.Review], name: str) -> bool:
-        """Where the run cannot wait: whoever is there, or nobody, and then the answer is no."""
-        if self._approve is None or self._pause.possible:
-            return False
-        for review in asked:
-            if await self._approve(reviews.call_for(review, name, self._step)) is not True:
-                return False
-        return True
-
-    def _unfinished_step(self, guard: protocols.Guard) -> list[events.RunEvent]:
-        message = guard.unfinished()
-        if message is None or guard.stopped is None:
-            return []
-        tokens = self._collector.usage or usage.Usage()
-        duration = time.monotonic() - self._asked
-        return [events.StepFinished(self._step, message, guard.stopped, tokens, self._answering_model(), duration)]
+    def _show(self) -> AsyncGenerator[list[events.RunEvent]]:
+        return self._events()
 
     async def _events(self) -> AsyncGenerator[list[events.RunEvent]]:
         """The loop, and the one place that turns exceptions into events."""
@@ -219,57 +164,77 @@ class Run:
         if self.agent.budget is not None or self._meter is not None:
             before = None if self._progress is None else reviews.count_usage(self._progress)
             self._spending = Spending(self.agent.budget, time.monotonic(), self._meter, before)
-        opening: list[events.RunEvent] = [] if self._progress is not None else [self._started]
+        told: list[events.RunEvent]
+        news: list[events.RunEvent] = [self._started] if self._progress is None else []  # what has not been told yet
+        rest: Rest | None = None
         try:
-            if opening and self._waits_before_model():
-                yield opening
-                opening = []
-            if self.agent.guardrails is not None:
-                await self._admit()
-                if pausing := await self._review_request():
-                    yield pausing
-                    return
-            await self._prepare()
+            toolset = EMPTY if self._housekeeping else self.agent.toolset
+            if news and self._waits_before_model(toolset):
+                told, news = news, []
+                yield told
+            if self._is_guarded and (refused := await self._let_in()):
+                yield refused
+                return
+            await self._prepare(toolset)
             if self._progress is not None:
-                async with aclosing(self._resume(self._progress)) as rest:
-                    async for news in rest:
-                        yield news
-            while self.outcome is None and self.waiting is None:
-                calls = self._begin_step()
-                collector = self._collector
-                if not self._housekeeping and not self._partial:
-                    told, opening = [*opening, *self._tell(events.StepStarted(self._step))], []
+                told, rest = await self._resume(self._progress)
+                if told:
                     yield told
-                self._asked = time.monotonic()
-                answer = self._model.open_stream(self._model_request(), self._context)
-                async with Entering(self._deadline, answer) as stream:
-                    self._stream, relay = stream, protocols.relay_of(stream)
-                    while True:
-                        try:
-                            with self._deadline:
-                                if relay is None or self._give is None:
-                                    batch = await stream.__anext__()
-                                else:
-                                    batch = await relay(self._take)
-                        except StopAsyncIteration:
-                            break
-                        visible: list[events.RunEvent] = batch  # type: ignore[assignment]  # nearly always
-                        if not VISIBLE.issuperset(map(type, batch)):
-                            batch, visible = calls.feed(batch)
-                        collector.feed(batch)
-                        if visible:
-                            yield visible
-                        if (collector.size > self._most or self._spending is not None) and self._cut_off(collector):
-                            break
-                result = self._result(collector, calls)
-                finished = self._finish_step(result, time.monotonic() - self._asked)
-                if not result.server_calls:
-                    yield [finished, *self._end_step(result)]
-                    continue
-                yield self._tell(finished, self._detect(result.server_calls))
-                async with aclosing(self._use_tools(result, self._start_tools(result.server_calls))) as rest:
-                    async for news in rest:
-                        yield news
+            while self.outcome is None and self.waiting is None:
+                if rest is None:
+                    collector = self._begin_step()
+                    if not self._housekeeping and not self._partial:
+                        news += self._tell(events.StepStarted(self._step))
+                    if news:
+                        told, news = news, []
+                        yield told
+                    self._asked = time.monotonic()
+                    answer = self._model.open_stream(self._model_request(), self._context)
+                    async with Entering(self._deadline, answer) as stream:
+                        self._stream, relay = stream, protocols.relay_of(stream)
+                        while True:
+                            try:
+                                with self._deadline:
+                                    if relay is None or self._give is None:
+                                        batch = await stream.__anext__()
+                                    else:
+                                        batch = await relay(self._take)
+                            except StopAsyncIteration:
+                                break
+                            visible: list[events.RunEvent] = batch  # type: ignore[assignment]  # nearly always
+                            if not VISIBLE.issuperset(map(type, batch)):
+                                batch, visible = self._look(batch)
+                            collector.feed(batch)
+                            if visible:
+                                yield visible
+                            if (collector.size > self._most or self._spending is not None) and self._cut_off(collector):
+                                break
+                    rest = self._finish_step(collector, news)
+                if rest.calls:
+                    if news:
+                        told, news = news, []
+                        yield told
+                    execution = self._start_tools(rest)
+                    while not execution.is_over:
+                        if news:
+                            told, news = news, []
+                            yield told
+                        with self._deadline:
+                            news += self._tell(*await execution.next())
+                    if execution.asks:
+                        if news:
+                            told, news = news, []
+                            yield told
+                        news.append(await self._wait(execution))
+                        break
+                    news += self._tell(self._tools_executed(execution))
+                news += self._end_step(rest.result)
+                if news and not rest.calls:  # the last results of calls are told with what follows
+                    told, news = news, []
+                    yield told
+                rest = None
+            if news:
+                yield news
         except (asyncio.CancelledError, GeneratorExit):
             self._add_usage()
             if self.waiting is None:
@@ -278,7 +243,7 @@ class Run:
         except Exception as error:  # whatever it is, the run ends with one terminal event
             self._add_usage()
             self.outcome = failure.end_by(error, self.id, self.usage)
-            yield [*opening, self.outcome]
+            yield [*news, self.outcome]
         finally:
             self._is_spent()  # what the last model call used counts too
             self._deadline.close()
@@ -302,86 +267,56 @@ class Run:
         collector.feed(batch)
         return True
 
-    def _begin_step(self) -> StepCalls:
+    def _look(self, batch: list[events.ModelEvent]) -> tuple[list[events.ModelEvent], list[events.RunEvent]]:
+        """The batch, and what a watcher of the run sees of it, where it is not all shown as it is."""
+        if self._last_step or not has_calls(batch):
+            return batch, visible_of(batch)
+        if self._calls is None:
+            prefix = f"call_{self.id[-12:]}_{self._step}"
+            self._calls = StepCalls(self._step, prefix, self._used_call_ids, self._client_tools)
+        return self._calls.feed(batch)
+
+    def _begin_step(self) -> Collector:
         self._step += 1
-        self._collector = Collector()
+        if self._step > 1:
+            self._collector, self._calls = Collector(), None
         if self._partial:
             self._collector.feed([events.TextDelta(self._partial)])
-        prefix = f"call_{self.id[-12:]}_{self._step}"
-        return StepCalls(self._step, prefix, self._used_call_ids, self._client_tools, wanted=not self._last_step)
+        return self._collector
 
-    async def _resume(self, progress: conversation.Progress) -> AsyncGenerator[list[events.RunEvent]]:
-        """Take over what another owner has done, and finish the step in which it left the run."""
-        for fold in {id(fold): fold for fold in (self._said, self._shown)}.values():
-            fold.messages.extend(progress.messages)
+    async def _resume(self, progress: conversation.Progress) -> tuple[list[events.RunEvent], Rest | None]:
+        """Take over what another owner has done: what there is to tell of it, and the rest of the step in which it left
+        the run."""
+        self._said += progress.messages
         self._step, self.usage, self._partial = progress.steps, progress.usage, progress.partial
         if (held := reviews.read_held(progress)) is not None:
-            async with aclosing(self._resume_held(held, bool(reviews.is_approved(progress)))) as rest:
-                async for news in rest:
-                    yield news
-            return
+            return self._resume_held(held, bool(reviews.is_approved(progress)))
         if progress.last is None:
-            return
-        execution = None
-        if progress.calls and not progress.executed:
-            resumption = await Resumption.of(
-                progress, self._toolset, self._context, self._deadline, self._guard is None
-            )
-            if resumption.results:
-                yield [*resumption.results]
-            execution = self._start_tools(resumption.calls, resumption.known, resumption.asks)
+            return [], None
         answered = progress.calls or progress.answered
         result = StepResult(progress.last.message, answered, progress.client_calls, progress.last.finish)
-        async with aclosing(self._use_tools(result, execution)) as rest:
-            async for news in rest:
-                yield news
+        if not progress.calls or progress.executed:
+            return [], Rest(result)
+        exact = not self._is_watched
+        resumed = await Resumption.of(progress, self._toolset, self._context, self._deadline, exact)
+        return [*resumed.results], Rest(result, resumed.calls, resumed.known, resumed.asks)
 
-    async def _resume_held(self, held: reviews.Held, approved: bool) -> AsyncGenerator[list[events.RunEvent]]:
+    def _resume_held(self, held: reviews.Held, approved: bool) -> tuple[list[events.RunEvent], Rest | None]:
         """Go on behind a step whose rest a guardrail has held."""
         self._step = held.step.step
         self.usage += held.step.usage
         if not approved:
             self.outcome = events.RunFinished("content_filter", self.usage, self._step)
-            self._agreed = [held.deny(), self.outcome]
-            yield self._agreed
-            return
-        self._said.feed([held.step])
-        self._agreed = self._pause.with_effects(held.shown, self._toolset.effects)
-        self._pause.note_altered([self._detect(held.calls)], self._agreed)
-        yield self._agreed
-        result = StepResult(held.step.message, held.calls, held.client_calls, held.step.finish)
-        execution = self._start_tools(held.calls) if held.calls else None
-        async with aclosing(self._use_tools(result, execution)) as rest:
-            async for news in rest:
-                yield news
+            return [held.deny(), self.outcome], None
+        self._remember(held.step.message)
+        agreed = self._pause.with_effects(held.shown, self._toolset.effects)
+        self._pause.note_altered([self._detect(held.calls)], agreed)
+        return agreed, Rest(StepResult(held.step.message, held.calls, held.client_calls, held.step.finish), held.calls)
 
-    async def _use_tools(
-        self, result: StepResult, execution: Execution | None
-    ) -> AsyncGenerator[list[events.RunEvent]]:
-        """The rest of a step: its tools, if they have not all answered yet, and what follows from their results."""
-        if execution is not None:
-            told: list[events.RunEvent] = []
-            while not execution.is_over:
-                if told:
-                    yield told
-                told = self._tell(*await self._next_of(execution))
-            if execution.asks:
-                if told:
-                    yield told
-                self.waiting = await self._pause.begin(
-                    self.request, self._step, execution.calls, execution.asks, self.usage, self._toolset.effects
-                )
-                yield [self.waiting]
-                return
-            yield told + self._tell(self._tools_executed(execution))  # the last results with what follows from them
-        if ending := self._end_step(result):
-            yield ending
-
-    def _tell(self, *batch: events.RunEvent) -> list[events.RunEvent]:
-        """The batch. Behind a guard it is recorded as it is shown."""
-        if self._guard is None:
-            self._pause.add(batch)
-        return [*batch]
+    def _tell(self, *batch: events.RunEvent) -> tuple[events.RunEvent, ...]:
+        if self._record is not None:
+            self._record.add(batch)
+        return batch
 
     def _detect(self, calls: tuple[ToolCall, ...]) -> events.ToolCallsDetected:
         if self._progress is None:
@@ -392,87 +327,75 @@ class Run:
         """What its first model call would ask. The model is not asked, and the run does not begin."""
         self._deadline = Deadline(self.agent.run_timeout)
         try:
-            await self._admit()
-            await self._prepare()
+            if self._is_guarded:
+                await self._admit()
+            await self._prepare(EMPTY if self._housekeeping else self.agent.toolset)
             return self._model_request()
         finally:
             self._deadline.close()
 
+    async def _let_in(self) -> list[events.RunEvent]:
+        """What is told in place of an answer, by a run whose guardrails do not let its request in."""
+        return []
+
     async def _admit(self) -> None:
-        if self.agent.guardrails is not None:
-            with self._deadline:
-                self.request = await self.agent.guardrails.admit(self.request, self._context)
+        return
 
-    async def _review_request(self) -> list[events.RunEvent]:
-        """What the run tells in place of an answer, where a person has to agree to its request first; nothing where it
-        goes on. Once it has begun, somebody has."""
-        progress, guardrails = self._progress or conversation.Progress(), self.agent.guardrails
-        if guardrails is None or progress.last is not None:
-            return []
-        approved = reviews.is_approved(progress) if progress.held is None else True
-        if approved is None:
-            with self._deadline:
-                asked = await reviews.of_request(guardrails, self.request, self._context)
-            if asked and self._can_wait:
-                self.waiting = await self._wait_for(asked, reviews.REQUEST)
-                return [self.waiting]
-            if asked and not await self._ask_now(asked, reviews.REQUEST):
-                raise reviews.refusal()
-        if approved is not False:
-            return []
-        self.request = msgspec.structs.replace(self.request, messages=())  # no thread may have them
-        self.outcome = events.RunFinished("content_filter", self.usage, 0)
-        return [self.outcome]
-
-    def _waits_before_model(self) -> bool:
+    def _waits_before_model(self, toolset: Toolset | None) -> bool:
         """Whether its start is told at once, and not with that of its first step: somebody may have to be asked before
         the model is."""
-        if self._housekeeping or self.agent.guardrails is not None or self.agent.toolset is None:
+        if self._housekeeping or self._is_guarded or toolset is None:
             return True
         return len(self.request.messages) >= offload.MANY
 
-    async def _prepare(self) -> None:
+    async def _prepare(self, toolset: Toolset | None) -> None:
+        """With the tools that are the same for every run of the agent; None where its toolboxes have to be asked."""
         for note in self.request.notes:
             log.info("run %s: %s", self.id, note)
-        if not self._housekeeping:
-            if (fixed := self.agent.toolset) is not None:
-                self._toolset = fixed
-            else:
-                with self._deadline:
-                    self._toolset = await Toolset.of(self.agent.toolboxes, self._context, self.agent.tool_timeout)
-            self._client_tools = self._toolset.names_left_to_client(self.request.tools)
-        self._history = await prepare_history(self.agent, self.request, self._deadline, housekeeping=self._housekeeping)
+        if toolset is None:
+            with self._deadline:
+                toolset = await Toolset.of(self.agent.toolboxes, self._context, self.agent.tool_timeout)
+        self._toolset = toolset
+        if self.request.tools:
+            self._client_tools = toolset.names_left_to_client(self.request.tools)
+        chosen = choose_history(self.agent, self.request, housekeeping=self._housekeeping)
+        if len(self.request.messages) < offload.MANY:
+            self._history = history.prepare(*chosen)
+        else:
+            with self._deadline:
+                self._history = await offload.run(history.prepare, *chosen)
 
     def _model_request(self) -> requests.ModelRequest:
         """The next model call. The last one after ``max_steps`` has no tools, so that the user gets an answer."""
         wanted = self.request.options if self._housekeeping else self.agent.options.overlaid(self.request.options)
-        so_far = (*self._history, *self._said.messages)
+        so_far = (*self._history, *self._said)
         if self._partial:
-            so_far, self._partial = (*so_far, messages.AssistantMessage((messages.TextPart(self._partial),))), ""
+            so_far, self._partial = (*so_far, AssistantMessage((TextPart(self._partial),))), ""
         if self._last_step:
             return requests.ModelRequest(so_far, (), options.without_tools(wanted), time.time())
         if self._step > 1:
             wanted = options.after_first_step(wanted)
         return requests.ModelRequest(so_far, self._toolset.offer(self.request.tools), wanted, time.time())
 
-    async def _next_of(self, execution: Execution) -> list[events.RunEvent]:
-        with self._deadline:
-            return await execution.next()
-
     def _used_call_ids(self) -> set[str]:
-        return history.call_ids((*self._history, *self._said.messages))
+        return history.call_ids((*self._history, *self._said))
 
-    def _result(self, collector: Collector, calls: StepCalls) -> StepResult:
-        return StepResult.of(collector, calls, self._client_tools, with_calls=not self._last_step)
-
-    def _finish_step(self, result: StepResult, duration: float) -> events.StepFinished:
-        """Add up what the model call used, and keep what it said."""
-        tokens = self._collector.usage or usage.Usage()
+    def _finish_step(self, collector: Collector, news: list[events.RunEvent]) -> Rest:
+        """Add up what the model call used, keep what it said, and tell of it. Its calls are left to be made."""
+        duration = time.monotonic() - self._asked
+        result = StepResult.of(collector, self._calls, self._client_tools, with_calls=not self._last_step)
+        tokens = collector.usage or _NOTHING_USED
         self._add_usage()
+        self._remember(result.message)
         name = self._answering_model()
         finished = events.StepFinished(self._step, result.message, result.finish, tokens, name, duration)
-        self._said.feed([finished])
-        return finished
+        calls = result.server_calls
+        news += self._tell(finished, self._detect(calls)) if calls else self._tell(finished)
+        return Rest(result, calls)
+
+    def _remember(self, message: AssistantMessage) -> None:
+        if message.parts:
+            self._said.append(message)
 
     def _cut_off(self, collector: Collector) -> bool:
         """Whether the answer must end here: it is too long, or the run has used up its budget."""
@@ -494,36 +417,48 @@ class Run:
 
     def _answering_model(self) -> str:
         """A stream that may be any of several models' says whose it is."""
-        return str(getattr(self._stream, "model", self._model.name))
+        name = getattr(self._stream, "model", None)
+        return self._model.name if name is None else str(name)
 
     def _add_usage(self) -> None:
         """Once for each model call, also for one that broke off: what it had used until then was used."""
         if self._collector.usage is not None:
             self.usage += self._collector.usage
-            self._collector = Collector()
+            self._collector.usage = None
 
-    def _start_tools(
-        self,
-        calls: Sequence[ToolCall],
-        known: Mapping[str, events.ToolResult] = MappingProxyType({}),
-        asks: Sequence[events.Ask] = (),
-    ) -> Execution:
-        before = sum(isinstance(message, messages.ToolMessage) for message in self._said.messages)
+    def _start_tools(self, rest: Rest) -> Execution:
+        calls, agent, request = rest.calls, self.agent, self.request
         self._is_spent()
-        calls = limit_calls(calls, before, self.agent.max_calls, self.request.max_tool_calls, self._spending)
-        self.acted = self.acted or any(self._toolset.effect(call.name) == "once" for call in calls)
-        timeout = self.agent.tool_timeout
-        hooks = self._approve, self._begin
-        progress = self._progress or conversation.Progress()
-        can_wait, hidden = self._pause.possible, self.agent.redactor
+        if self._spending is not None or request.max_tool_calls is not None or len(calls) > agent.max_calls:
+            before = sum(isinstance(message, ToolMessage) for message in self._said)
+            calls = limit_calls(calls, before, agent.max_calls, request.max_tool_calls, self._spending)
+        for call in calls:
+            self.acted = self.acted or self._toolset.effect(call.name) == "once"
         self._execution = Execution(
-            self._step, calls, self._toolset, self._context, timeout, *hooks, known, asks, progress, hidden, can_wait
+            self._deadline.loop,
+            self._step,
+            calls,
+            self._toolset,
+            self._context,
+            agent.tool_timeout,
+            self._approve,
+            self._begin,
+            rest.known,
+            rest.asks,
+            _NOT_BEGUN if self._progress is None else self._progress,
+            agent.redactor,
+            self._pause.possible,
         )
         return self._execution
 
+    async def _wait(self, execution: Execution) -> events.RunWaiting:
+        asked, effects = (execution.calls, execution.asks), self._toolset.effects
+        self.waiting = await self._pause.begin(self.request, self._step, *asked, self.usage, effects)
+        return self.waiting
+
     def _tools_executed(self, execution: Execution) -> events.ToolsExecuted:
         executed = events.ToolsExecuted(self._step, execution.results)
-        self._said.feed([executed])
+        self._said += map(conversation.tool_message, executed.results)
         return executed
 
     def _end_step(self, result: StepResult) -> list[events.RunEvent]:

@@ -24,12 +24,20 @@ VISIBLE: frozenset[type] = frozenset(
 _CALLS = frozenset({events.ToolCallStart, events.ToolCallDelta, events.ToolCallMalformed})
 
 
+def has_calls(batch: list[events.ModelEvent]) -> bool:
+    return not _CALLS.isdisjoint(map(type, batch))
+
+
+def visible_of(batch: list[events.ModelEvent]) -> list[events.RunEvent]:
+    return [*compress(batch, map(VISIBLE.__contains__, map(type, batch)))]  # type: ignore[list-item]
+
+
 class StepCalls:
     """Model events in, run events out, no I/O. A call's id is the model's, if no call of the conversation has it yet,
     else one that begins with ``prefix``. ``find_used`` is asked when the first call begins: most answers have none.
-    ``client_tools`` are the names of those that the client runs. Calls that are not ``wanted`` are shown to nobody."""
+    ``client_tools`` are the names of those that the client runs."""
 
-    __slots__ = ("_client_tools", "_find_used", "_ids", "_made_up", "_prefix", "_step", "_used", "_wanted")
+    __slots__ = ("_client_tools", "_find_used", "_ids", "_made_up", "_prefix", "_step", "_used")
 
     def __init__(
         self,
@@ -37,10 +45,7 @@ class StepCalls:
         prefix: str,
         find_used: Callable[[], set[str]],
         client_tools: Collection[str] = (),
-        *,
-        wanted: bool = True,
     ) -> None:
-        self._wanted = wanted
         self._step = step
         self._client_tools = client_tools
         self._prefix = prefix
@@ -51,8 +56,6 @@ class StepCalls:
 
     def feed(self, batch: list[events.ModelEvent]) -> tuple[list[events.ModelEvent], list[events.RunEvent]]:
         """The batch with the calls' ids, and what a watcher of the run sees of it."""
-        if not self._wanted or _CALLS.isdisjoint(map(type, batch)):
-            return batch, [*compress(batch, map(VISIBLE.__contains__, map(type, batch)))]  # type: ignore[list-item]
         named: list[events.ModelEvent] = []
         visible: list[events.RunEvent] = []
         for event in batch:

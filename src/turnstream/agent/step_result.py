@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -32,24 +32,44 @@ class StepResult(Struct, frozen=True):
 
     @classmethod
     def of(
-        cls, collector: Collector, step_calls: StepCalls, client_tools: Collection[str], *, with_calls: bool = True
+        cls,
+        collector: Collector,
+        step_calls: StepCalls | None,
+        client_tools: Collection[str],
+        *,
+        with_calls: bool = True,
     ) -> StepResult:
+        """Without ``step_calls`` there are none that anybody wants."""
         finish = collector.finish.reason if collector.finish else "unknown"
+        if not collector.has_calls:
+            return cls(collector.message(), (), (), _final_reason(finish, [], with_calls))
         parts: list[messages.AssistantPart] = []
         calls: list[messages.ToolCall] = []
         said = collector.message().parts
         for part in said:
             if not isinstance(part, messages.ToolCall):
                 parts.append(part)
-            elif with_calls:
+            elif with_calls and step_calls is not None:
                 named = msgspec.structs.replace(part, id=step_calls.id_of(part.id))
                 call = _check(named, finish, is_last=part is said[-1])
                 calls.append(call)
                 parts.append(_for_history(call))
-        left = tuple(call for call in calls if call.malformed is None and call.name in client_tools)
-        server_calls = tuple(call for call in calls if call not in left)
+        left: tuple[messages.ToolCall, ...] = ()
+        if client_tools:
+            left = tuple([call for call in calls if call.malformed is None and call.name in client_tools])
+        own = tuple([call for call in calls if call not in left]) if left else tuple(calls)
         message = messages.AssistantMessage(tuple(parts))
-        return cls(message, server_calls, left, _final_reason(finish, calls, with_calls))
+        return cls(message, own, left, _final_reason(finish, calls, with_calls))
+
+
+class Rest(Struct, frozen=True):
+    """What is left of a step: its ``calls``, and what follows from their results. ``known`` and ``asks`` are as
+    `Execution` is given them."""
+
+    result: StepResult
+    calls: Sequence[messages.ToolCall] = ()
+    known: Mapping[str, events.ToolResult] = {}
+    asks: Sequence[events.Ask] = ()
 
 
 def _final_reason(finish: events.FinishReason, calls: list[messages.ToolCall], with_calls: bool) -> events.FinishReason:

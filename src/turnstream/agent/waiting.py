@@ -21,10 +21,11 @@ _NOTHING: frozenset[Any] = frozenset()  # each of its own takes 216 bytes
 
 
 class Pause:
-    """``possible`` says whether the run can wait: it is kept (``progress``), or can be kept from then on (``wait``).
+    """``possible`` says whether the run can wait: it is kept (``progress``), or can be kept from then on (``wait``);
+    then ``record`` has what it has told.
     ``lifetime`` is how long its questions are answered, in seconds; None: for ever."""
 
-    __slots__ = ("_altered", "_approved", "_lifetime", "_record", "_wait", "possible")
+    __slots__ = ("_altered", "_approved", "_lifetime", "_wait", "possible", "record")
 
     def __init__(
         self,
@@ -37,18 +38,13 @@ class Pause:
         self._approved: frozenset[tuple[str, str]] = _NOTHING if progress is None else progress.approved
         self._wait = wait
         self._lifetime = lifetime
-        self._record = None if wait is None else Record(started)
+        self.record = None if wait is None else Record(started)
         self._altered: frozenset[str] = _NOTHING
-
-    def add(self, batch: Iterable[events.RunEvent]) -> None:
-        """The run has told this, as its readers see it."""
-        if self._record is not None:
-            self._record.add(batch)
 
     def add_unfinished(self, message: messages.AssistantMessage) -> None:
         """What was shown of a step whose rest waits."""
-        if self._record is not None:
-            self._record.add_unfinished(message)
+        if self.record is not None:
+            self.record.add_unfinished(message)
 
     def note_altered(self, batch: Sequence[events.RunEvent], shown: Sequence[events.RunEvent]) -> None:
         """A guard shows the batch so: nobody may approve a call whose arguments are hidden."""
@@ -81,9 +77,9 @@ class Pause:
         until = None if self._lifetime is None else time.time() + self._lifetime
         asked = tuple(codes.name_ask(ask, until) for ask in asks)
         waiting = events.RunWaiting(step, _waiting_calls(calls, asked), asked, tokens)
-        if self._wait is None or self._record is None:
+        if self._wait is None or self.record is None:
             return waiting
-        told = [_with_effects(event, effects) for event in self._record.log]
+        told = [_with_effects(event, effects) for event in self.record.log]
         waiting = msgspec.structs.replace(waiting, seq=len(told) + 1)
         await self._wait(request, [*told, waiting])
         return waiting

@@ -100,7 +100,11 @@ class Collector:
 
     def message(self) -> messages.AssistantMessage:
         """The answer as a message. A refusal is text there: the history has no other place for it."""
-        return messages.AssistantMessage(tuple(piece.complete() for piece in self._parts))
+        return messages.AssistantMessage(tuple(map(_Piece.complete, self._parts)))
+
+    @property
+    def has_calls(self) -> bool:
+        return bool(self._calls)
 
 
 class _Call:
