@@ -178,6 +178,11 @@ class ModelOptions(Struct, frozen=True, omit_defaults=True):
     openai: dict[str, Any] | None = None
 
     @property
+    def are_given(self) -> bool:
+        """Whether any is."""
+        return self != _NO_OPTIONS
+
+    @property
     def output_limit(self) -> int | None:
         """The most tokens that the answer may have, whichever of its two names it came by."""
         return self.max_completion_tokens if self.max_completion_tokens is not None else self.max_tokens

@@ -25,17 +25,20 @@ def request(settings: base.Settings, model_request: requests.ModelRequest) -> ba
         headers[name] = f"Bearer {settings.api_key}" if name == "authorization" else settings.api_key
     url = settings.base_url + settings.quirks.get("path", "/chat/completions")
 
-    def chat(asked: requests.ModelRequest) -> base.HttpRequest:
-        notes: list[str] = []
-        body = chat_body.encode(settings, asked, notes)
-        return base.HttpRequest("POST", url, headers, body, tuple(notes))
-
-    refused = model_rules.needs_responses(settings.model, settings.options, model_request)
-    if refused and settings.quirks.get("responses"):
+    if settings.quirks.get("responses") and model_rules.needs_responses(
+        settings.model, settings.options, model_request
+    ):
         from turnstream.providers import responses_first  # few models and few requests need it
 
+        chat = partial(_chat, settings, url, headers)
         return responses_first.request(settings, model_request, f"{settings.base_url}/responses", chat)
-    return chat(model_request)
+    return _chat(settings, url, headers, model_request)
+
+
+def _chat(settings: base.Settings, url: str, headers: dict[str, str], asked: requests.ModelRequest) -> base.HttpRequest:
+    notes: list[str] = []
+    body = chat_body.encode(settings, asked, notes)
+    return base.HttpRequest("POST", url, headers, body, tuple(notes))
 
 
 PROVIDER = base.Provider("openai", request, partial(chat_stream.Decoder, show_details=True))

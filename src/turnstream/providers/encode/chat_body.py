@@ -66,16 +66,38 @@ def body(settings: base.Settings, request: requests.ModelRequest, notes: list[st
     if request.tools:
         plain = quirks.get("plain_schemas") or tool_schemas.prefers_objects(settings.model)
         whole["tools"] = [tool(spec, plain=bool(plain)) for spec in request.tools]
-    options = model_rules.fit(settings.model, settings.options, request.options, notes)
-    options = model_rules.fit_chat(settings.model, options, notes)
+    lost = chat_thinking.find_lost(history, settings.model) if quirks.get("reasoning") != "none" else []
+    options = request.options
+    if lost or options.are_given or settings.options.are_given:
+        options = _add_options(whole, settings, request, lost, notes)
+    if quirks:
+        if quirks.get("continues") and request.messages and isinstance(request.messages[-1], messages.AssistantMessage):
+            whole |= {"continue_final_message": True, "add_generation_prompt": False}
+        whole |= quirks.get("body", {})
+        for unwanted in quirks.get("without", ()):
+            whole.pop(unwanted, None)
+    return {**whole, **options.extra} if options.extra else whole
+
+
+def _add_options(
+    whole: dict[str, Any],
+    settings: base.Settings,
+    request: requests.ModelRequest,
+    lost: list[dict[str, Any]],
+    notes: list[str],
+) -> requests.ModelOptions:
+    """To the body. Gives those that the model is asked with; ``lost`` are messages without the thoughts that it
+    demands."""
+    quirks, model = settings.quirks, settings.model
+    options = model_rules.fit(model, settings.options, request.options, notes)
+    options = model_rules.fit_chat(model, options, notes)
     limits, most_stops = quirks.get("temperature"), quirks.get("most_stops")
     if limits or most_stops:
         options = model_rules.keep_within(options, notes, temperature=limits, stops=most_stops)
-    lost = chat_thinking.find_lost(history, settings.model) if quirks.get("reasoning") != "none" else []
     switch = quirks.get("thinking_switch")
-    forced = bool(switch and request.tools) and chat_thinking.refuses_choice(settings.model, options)
+    forced = bool(switch and request.tools) and chat_thinking.refuses_choice(model, options)
     if lost or forced:
-        if switch and chat_thinking.can_rest(settings.model):
+        if switch and chat_thinking.can_rest(model):
             whole |= switch if isinstance(switch, dict) else {"thinking": {"type": "disabled"}}
             options = msgspec.structs.replace(options, reasoning_effort=None)
             notes.append(chat_thinking.RESTS if lost else chat_thinking.RESTS_FOR_CHOICE)
@@ -84,24 +106,19 @@ def body(settings: base.Settings, request: requests.ModelRequest, notes: list[st
             if forced:
                 options = msgspec.structs.replace(options, tool_choice="auto")
                 notes.append(chat_thinking.FREED)
-    if switch and (only := chat_thinking.only_tool(settings.model, options)) is not None:
+    if switch and (only := chat_thinking.only_tool(model, options)) is not None:
         whole["tools"] = [named for named in whole["tools"] if named["function"]["name"] == only]
         options = msgspec.structs.replace(options, tool_choice="required")
-    if chat_thinking.says_it_itself(settings.model, options):
+    if chat_thinking.says_it_itself(model, options):
         options = msgspec.structs.replace(options, reasoning_effort=None)
     whole |= _options(options, with_tools=bool(request.tools))
-    limit_name = quirks.get("output_limit") or model_rules.output_limit(settings.model)
+    limit_name = quirks.get("output_limit") or model_rules.output_limit(model)
     if limit_name and options.output_limit is not None:
         whole.pop("max_tokens", None)
         whole.pop("max_completion_tokens", None)
         whole[limit_name] = options.output_limit
     whole |= {name: value for name, value in (options.openai or {}).items() if name != "truncation"}
-    if quirks.get("continues") and request.messages and isinstance(request.messages[-1], messages.AssistantMessage):
-        whole |= {"continue_final_message": True, "add_generation_prompt": False}
-    whole |= quirks.get("body", {})
-    for unwanted in quirks.get("without", ()):
-        whole.pop(unwanted, None)
-    return {**whole, **(options.extra or {})}
+    return options
 
 
 def _options(options: requests.ModelOptions, *, with_tools: bool) -> dict[str, Any]:

@@ -59,7 +59,8 @@ def encode(history: Sequence[messages.Message], quirks: dict[str, Any], model: s
     """As `translate.encode` takes them; dictionaries where the model demands its thoughts (`chat_thinking.demands`)."""
     writer = _Writer(quirks, model)
     writer.write(history)
-    writer.mend_arguments()
+    if writer.functions:
+        writer.mend_arguments()
     takes_turns = quirks.get("alternate") or _alternates(model)
     if not takes_turns and not chat_thinking.demands(model):
         return writer.whole
@@ -76,14 +77,15 @@ class _Writer:
     def __init__(self, quirks: dict[str, Any], model: str) -> None:
         self.whole: list[_Said | _Result | dict[str, Any]] = []
         self._quirks, self._model = quirks, model
-        self._functions: list[_Function] = []  # that are called
+        self.functions: list[_Function] = []  # that are called
+        self._loop: int | None = None  # see `_current_loop`, which only thoughts need
         self._named = bool(quirks.get("assistant_name"))
         self._beside_calls = "" if quirks.get("empty_content") else None
         self._signs_calls = quirks.get("thought_signatures") and _SIGNS_CALLS.search(model) is not None
 
     def write(self, history: Sequence[messages.Message]) -> None:
         """A tool message can only hold text, so images that tools gave follow their tool messages, as the user's."""
-        add, quirks, loop = self.whole.append, self._quirks, _current_loop(history)
+        add, quirks = self.whole.append, self._quirks
         user, answer, result = messages.UserMessage, messages.AssistantMessage, messages.ToolMessage
         shown: list[dict[str, Any]] = []
         message: Any  # to ask for its type once costs less than to match it
@@ -100,7 +102,7 @@ class _Writer:
                 if len(parts) == 1 and type(parts[0]) is messages.TextPart and not message.name:
                     add(_Said("assistant", parts[0].text))
                 else:
-                    add(self._write_answer(message, at >= loop))
+                    add(self._write_answer(message, history, at))
             elif kind is not result:
                 add(_Said(quirks.get("system_role", "system"), message.content))
             elif type(content := message.content) is str and not message.is_error:
@@ -112,7 +114,9 @@ class _Writer:
         if shown:
             add(_Said("user", shown))
 
-    def _write_answer(self, message: messages.AssistantMessage, in_loop: bool) -> _Said | dict[str, Any]:
+    def _write_answer(
+        self, message: messages.AssistantMessage, history: Sequence[messages.Message], at: int
+    ) -> _Said | dict[str, Any]:
         texts: list[str] = []
         calls: list[_Call] = []
         thinks = False
@@ -123,7 +127,7 @@ class _Writer:
                 texts.append(part.text)
             elif kind is messages.ToolCall:
                 function = _Function(part.name, part.arguments or "{}")
-                self._functions.append(function)
+                self.functions.append(function)
                 extra = _extra_content(part.extra) if part.extra else None
                 calls.append(_Call(part.id, "function", function, extra))
             else:
@@ -135,17 +139,19 @@ class _Writer:
             calls[0].extra_content = _UNSIGNED
         if not thinks:
             return said
+        if self._loop is None:
+            self._loop = _current_loop(history)
         field = str(self._quirks.get("reasoning") or "")
-        thoughts = chat_thinking.members(message, field, self._model, in_loop=in_loop)
+        thoughts = chat_thinking.members(message, field, self._model, in_loop=at >= self._loop)
         return _as_dict(said) | thoughts if thoughts else said
 
     def mend_arguments(self) -> None:
         """Many a server parses the arguments of the history, and fails if they are not a JSON object."""
         try:
-            for _ in map(_decode_object, [function.arguments for function in self._functions]):
+            for _ in map(_decode_object, [function.arguments for function in self.functions]):
                 pass
         except (ValueError, RecursionError):
-            for function in self._functions:
+            for function in self.functions:
                 function.arguments = _as_object(function.arguments)
 
 

@@ -114,25 +114,29 @@ def adapt(request: requests.ModelRequest, model: str, rules: Rules) -> tuple[req
     history = head + rest if head else rest
     if _has_short_ids(model):
         history = families.with_short_ids(history)
-    history = _end(history, model)
-    return (
-        msgspec.structs.replace(
-            request,
-            messages=history,
-            tools=tuple(_rename_tool(spec, names) for spec in request.tools) if names.differ else request.tools,
-            options=_rename_choice(request.options, names),
-        ),
-        names,
-    )
+    if history and type(history[-1]) is messages.AssistantMessage:
+        history = _end(history, history[-1], model)
+    tools, options = request.tools, request.options
+    if names.differ:
+        tools = tuple(_rename_tool(spec, names) for spec in tools)
+    if type(options.tool_choice) is dict:
+        options = _rename_choice(options, options.tool_choice, names)
+    return requests.ModelRequest(history, tools, options, request.time), names
 
 
 def _split_head(
     history: tuple[messages.Message, ...],
 ) -> tuple[tuple[messages.Message, ...], tuple[messages.Message, ...]]:
     """The leading system messages as one, and what follows."""
-    at = next((n for n, m in enumerate(history) if not isinstance(m, messages.SystemMessage)), len(history))
-    head = "\n\n".join(m.content for m in history[:at] if isinstance(m, messages.SystemMessage) and m.content.strip())
-    return (messages.SystemMessage(head),) if head else (), history[at:]
+    said: list[str] = []
+    at = 0
+    for message in history:
+        if not isinstance(message, messages.SystemMessage):
+            break
+        at += 1
+        if message.content.strip():
+            said.append(message.content)
+    return (messages.SystemMessage("\n\n".join(said)),) if said else (), history[at:]
 
 
 def _look_for_changes(history: tuple[messages.Message, ...], names: Names) -> tuple[bool, bool, bool]:
@@ -157,6 +161,8 @@ def _look_for_changes(history: tuple[messages.Message, ...], names: Names) -> tu
             answered.add(message.name)
         elif kind is messages.SystemMessage:
             late = True
+    if not ids and not answered:
+        return late, False, pictures
     answered.discard("")  # most results do not say whose they are
     renamed = pictures or any(names.wire(name) != name for name in called | answered)
     return late, len(set(ids)) < len(ids), renamed
@@ -243,17 +249,17 @@ def _rename_tool(spec: toolspec.ToolSpec, names: Names) -> toolspec.ToolSpec:
     return spec if wire == spec.name else msgspec.structs.replace(spec, name=wire)
 
 
-def _rename_choice(options: requests.ModelOptions, names: Names) -> requests.ModelOptions:
-    choice = options.tool_choice
-    if isinstance(choice, dict) and isinstance(name := choice.get("name"), str) and names.wire(name) != name:
+def _rename_choice(options: requests.ModelOptions, choice: dict[str, Any], names: Names) -> requests.ModelOptions:
+    if isinstance(name := choice.get("name"), str) and names.wire(name) != name:
         return msgspec.structs.replace(options, tool_choice={**choice, "name": names.wire(name)})
     return options
 
 
-def _end(history: tuple[messages.Message, ...], model: str) -> tuple[messages.Message, ...]:
+def _end(
+    history: tuple[messages.Message, ...], last: messages.AssistantMessage, model: str
+) -> tuple[messages.Message, ...]:
     """Claude 4.6 and later continue no answer of theirs, but one that paused in the middle of a hosted tool."""
-    last = history[-1] if history else None
-    if not isinstance(last, messages.AssistantMessage) or last.tool_calls or claude_models.continues_answers(model):
+    if last.tool_calls or claude_models.continues_answers(model):
         return history
     if any(isinstance(part, messages.ProviderItem) and _is_hosted(part) for part in last.parts):
         return history
