@@ -47,8 +47,11 @@ class Reader(NamedTuple):
         """
         fields, method = scopes.headers(self.scope), self.scope["method"]
         is_get = method == "GET"
+        body = b"" if is_get else self._take(fields)
+        if body is None:
+            body = await self._body(fields)
         return base.ClientRequest(
-            body=b"" if is_get else await self._body(fields),
+            body=body,
             id=run_id,
             request_id=scopes.request_id(self.scope),
             principal=principal,
@@ -69,7 +72,18 @@ class Reader(NamedTuple):
 
     async def body(self) -> bytes:
         """Of a request that is for no dialect. Raises as `read` does."""
-        return await self._body(scopes.headers(self.scope))
+        fields = scopes.headers(self.scope)
+        body = self._take(fields)
+        return await self._body(fields) if body is None else body
+
+    def _take(self, fields: Mapping[str, str]) -> bytes | None:
+        """The body, as it came, if it is there already. Raises as `read` does."""
+        body = None if "content-encoding" in fields else direct.take_body(self.receive)
+        if body is not None:
+            if len(body) > self.settings.max_body:
+                raise _too_large(self.settings.max_body)
+            self.share.grow(len(body))
+        return body
 
     async def _body(self, fields: Mapping[str, str]) -> bytes:
         limit = self.settings.max_body
@@ -81,11 +95,6 @@ class Reader(NamedTuple):
             raise _too_large(limit)
         if coding in inflate.CODINGS:
             return await self._in_time(self._inflated(limit, coding))
-        if (whole := direct.take_body(self.receive)) is not None:
-            if len(whole) > limit:
-                raise _too_large(limit)
-            self.share.grow(len(whole))
-            return whole
         return await self._in_time(self._pieces(limit))
 
     async def _in_time(self, reading: Coroutine[None, None, bytes]) -> bytes:
