@@ -148,10 +148,8 @@ class Stream:
                                 await self._store(batch)
                             if self._aside is not None:
                                 await asyncio.shield(self._aside)
-                            writer = self._writer
-                            if writer is not None:  # it is no text, which is relayed: more is to follow soon
-                                writer.gather()
-                            if writer is None or not writer.write(data):
+                            # it is no text, which is relayed: more is to follow soon
+                            if self._writer is None or not self._writer.write(data):
                                 await self._send(data)
                 action = self._end()
             except Exception:  # a fault of ours: the client gets an error, and not a stream that just stops

@@ -35,29 +35,26 @@ class Writer(Generic[Batch]):
     ``waits``: no batch may be written now. ``last`` is when it last wrote, by the loop's clock. ``fail`` is called
     where ``encode`` raises, as what handles that."""
 
-    __slots__ = ("_cycle", "_encode", "_fail", "_flow", "_now", "_transport", "last", "waits")
+    __slots__ = ("_cycle", "_encode", "_fail", "_flow", "_now", "_transport", "_write_soon", "last", "waits")
 
     def __init__(self, cycle: RequestResponseCycle, encode: Callable[[Batch], bytes], fail: Callable[[], None]) -> None:
         self._cycle, self._encode, self._fail = cycle, encode, fail
-        self._flow, self._transport = cycle.flow, cycle.transport
+        self._flow = cycle.flow
+        self._transport = transport = cycle.transport
+        self._write_soon = transport.write_soon if type(transport) is gathering.Gathering else transport.write
         self._now = asyncio.get_running_loop().time
         self.waits, self.last = False, 0.0
 
-    def gather(self) -> None:
-        """See `gather`."""
-        if type(self._transport) is gathering.Gathering:
-            self._transport.gather()
-
     def write(self, data: bytes, last: bool = False) -> bool:
-        """Some of the body, and behind the ``last`` its end. False, and nothing is written, where the client does not
-        read as fast, or has gone."""
+        """Some of the body, which goes out with what follows it, and behind the ``last`` its end. False, and nothing is
+        written, where the client does not read as fast, or has gone."""
         cycle = self._cycle
         if self._flow.write_paused or cycle.disconnected or cycle.response_complete:
             return False
         if data:
-            self._transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+            self._write_soon(b"%x\r\n%b\r\n" % (len(data), data))
         if last:
-            self._transport.write(b"0\r\n\r\n")
+            self._write_soon(b"0\r\n\r\n")
             _complete(cycle)
         else:
             self.last = self._now()
@@ -120,7 +117,7 @@ def begin(send: Send, headers: Mapping[str, str]) -> bool:
 def gather(send: Send) -> None:
     """What is sent until this turn of the loop ends, or the response, goes out together."""
     cycle = _cycle_of(send)
-    if cycle is not None and isinstance(cycle.transport, gathering.Gathering):
+    if cycle is not None and type(cycle.transport) is gathering.Gathering:
         cycle.transport.gather()
 
 

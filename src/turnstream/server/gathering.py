@@ -13,8 +13,8 @@ MOST = 64 * 1024  # bytes that are held; more go out at once
 
 
 class Gathering(asyncio.Transport):
-    """The ``transport``. After `gather`, what is written goes out when this turn of the loop ends, or at `flush`;
-    nothing that is written is lost, changes its place, or waits for what comes in a later turn.
+    """The ``transport``. After `gather` or `write_soon`, what is written goes out when this turn of the loop ends, or
+    at `flush`; nothing that is written is lost, changes its place, or waits for what comes in a later turn.
 
     Whoever writes hears in the next turn that the client is slow (`asyncio.Protocol.pause_writing`).
     """
@@ -26,11 +26,23 @@ class Gathering(asyncio.Transport):
         self.write = transport.write  # type: ignore[method-assign]  # as it is: this is called for each token
         self._held: bytearray | None = None
 
-    def gather(self) -> None:
-        if self._held is None:
-            self._held = bytearray()
+    def gather(self) -> bytearray:
+        """What is held."""
+        held = self._held
+        if held is None:
+            held = self._held = bytearray()
             self.write = self._hold  # type: ignore[method-assign]
             self._loop.call_soon(self.flush)
+        return held
+
+    def write_soon(self, data: bytes | bytearray | memoryview) -> None:
+        """What more is to follow within this turn of the loop."""
+        held = self._held
+        if held is None:
+            held = self.gather()
+        held += data
+        if len(held) > MOST:
+            self.flush()
 
     def flush(self) -> None:
         held, self._held = self._held, None
@@ -39,13 +51,10 @@ class Gathering(asyncio.Transport):
             self.write(held)
 
     def _hold(self, data: bytes | bytearray | memoryview) -> None:
-        held = self._held
-        if held is None:  # whoever kept this method
+        if self._held is None:  # whoever kept this method
             self.write(data)
-            return
-        held += data
-        if len(held) > MOST:
-            self.flush()
+        else:
+            self.write_soon(data)
 
     def close(self) -> None:
         self.flush()
