@@ -21,11 +21,11 @@ class Timer:
     """Calls its callback at the time that it is set to, once, in a context of its own: `contextvars` of whoever sets it
     are not there. It can be set again and again."""
 
-    __slots__ = ("_callback", "_number", "_place", "_timers", "when")
+    __slots__ = ("_number", "_place", "_timers", "callback", "when")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> None:
         self._timers = _OF_LOOPS.get(loop) or _begin(loop)
-        self._callback: Callable[[], object] | None = callback
+        self.callback: Callable[[], object] | None = callback
         self.when = math.inf  # by the loop's clock, in seconds; infinite while it is not set
         self._place = math.inf  # the time of its entry in the heap
         self._number = 0  # of that entry
@@ -33,7 +33,10 @@ class Timer:
     def set_at(self, when: float) -> None:
         self.when = when
         if when < self._place:
-            self._timers.put(self, when)
+            if self._place != math.inf:
+                self._timers.note_void()
+            self._place = when
+            self._number = self._timers.put(when, self)
 
     def set_later(self, seconds: float) -> None:
         """So many seconds from now."""
@@ -48,8 +51,8 @@ class Timer:
 
     def cancel(self) -> None:
         """It is never called, and its callback, which may hold the timer, is let go."""
-        if self._callback is not None:
-            self._callback, self.when = None, math.inf
+        if self.callback is not None:
+            self.callback, self.when = None, math.inf
             if self._place != math.inf:
                 self._timers.note_void()
 
@@ -67,13 +70,13 @@ class _Timers:
         self._void = 0  # entries that were left for an earlier one, or whose timer is cancelled
         self._context = contextvars.Context()  # nobody's in particular
 
-    def put(self, timer: Timer, when: float) -> None:
-        if timer._place != math.inf:
-            self.note_void()
-        timer._place, timer._number = when, next(self._numbers)
-        heapq.heappush(self.heap, (when, timer._number, timer))
+    def put(self, when: float, timer: Timer) -> int:
+        """The number of its entry."""
+        number = next(self._numbers)
+        heapq.heappush(self.heap, (when, number, timer))
         if when < self._due:
             self._arm(when)
+        return number
 
     def note_void(self) -> None:
         self._void += 1
@@ -107,14 +110,14 @@ class _Timers:
         timer._place = math.inf
         if timer.when <= now:
             timer.when = math.inf
-            assert timer._callback is not None
-            timer._callback()
+            assert timer.callback is not None
+            timer.callback()
         elif timer.when != math.inf:
-            self.put(timer, timer.when)
+            timer.set_at(timer.when)
 
 
 def _is_valid(entry: tuple[float, int, Timer]) -> bool:
-    return entry[1] == entry[2]._number and entry[2]._callback is not None
+    return entry[1] == entry[2]._number and entry[2].callback is not None
 
 
 _OF_LOOPS: dict[asyncio.AbstractEventLoop, _Timers] = {}

@@ -7,12 +7,13 @@ process needs it, so it is imported when it is.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
 import aiohttp
 from yarl import URL
 
+from turnstream import timers
 from turnstream.providers import base
 from turnstream.providers.transport import plain_http
 
@@ -27,6 +28,13 @@ class Body:
 
     async def readany(self) -> bytes:
         return await _with_plain_failures(self._content.readany())
+
+    def watch(self, callback: Callable[[], object]) -> timers.Timer:
+        self._timer = timers.Timer(asyncio.get_running_loop(), callback)
+        return self._timer
+
+    def unwatch(self) -> None:
+        self._timer.cancel()
 
     def at_eof(self) -> bool:
         return self._content.at_eof()

@@ -107,6 +107,15 @@ class Body:
         self._size = 0
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
+    def watch(self, callback: Callable[[], object]) -> timers.Timer:
+        """The connection's timer, which is the body's until `unwatch`."""
+        timer = self._connection.timer
+        timer.callback = callback
+        return timer
+
+    def unwatch(self) -> None:
+        self._connection.timer.stop()
+
     def at_eof(self) -> bool:
         return self._complete and not self._pieces
 
@@ -167,8 +176,8 @@ class Connection(asyncio.Protocol):
     """One connection of a pool. Answers one request at a time."""
 
     __slots__ = (
-        *("_arrived", "_body", "_fields", "_head", "_head_size", "_keep", "_origin", "_parser", "_pool", "_timer"),
-        *("_transport", "_until_close", "loop", "on_body"),
+        *("_arrived", "_body", "_fields", "_head", "_head_size", "_keep", "_origin", "_parser", "_pool"),
+        *("_transport", "_until_close", "loop", "on_body", "timer"),
     )
 
     def __init__(self, pool: Pool, origin: _Origin) -> None:
@@ -182,7 +191,7 @@ class Connection(asyncio.Protocol):
         self._head_size = 0
         self._until_close = False
         self._keep = False
-        self._timer = timers.Timer(self.loop, self._expire)
+        self.timer = timers.Timer(self.loop, self.abort)  # for what it waits for: a head, a body, its next request
         self._arrived: list[bytes] = []
         self.on_body = self._arrived.append  # the parser's callback: no frame of ours for each HTTP chunk
 
@@ -193,14 +202,15 @@ class Connection(asyncio.Protocol):
         self._head_size, self._keep = 0, False
         self._head = self.loop.create_future()
         self._transport.writelines(request)
-        self._timer.set_at(until)
+        self.timer.callback = self._give_up
+        self.timer.set_at(until)
         try:
             return await self._head
         except BaseException:
             self.abort()
             raise
         finally:
-            self._timer.stop()
+            self.timer.stop()
 
     def release(self) -> None:
         transport, body, self._body, self._head = self._transport, self._body, None, None
@@ -209,7 +219,8 @@ class Connection(asyncio.Protocol):
         if not self._keep or body is None or not body.at_eof() or self._pool.closed:
             transport.abort()
             return
-        self._timer.set_later(self._pool.keep_alive)
+        self.timer.callback = self.abort
+        self.timer.set_later(self._pool.keep_alive)
         self._pool.idle.setdefault(self._origin, []).append(self)
 
     def abort(self) -> None:
@@ -282,16 +293,12 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = self._parser = None  # the parser knows this object
-        self._timer.cancel()
+        self.timer.cancel()
         self._pool.forget(self._origin, self)
         self._fail(error or ConnectionResetError("the connection was closed before the end of the answer"))
 
-    def _expire(self) -> None:
-        """The answer's head has not come in time, or nobody has used the connection for long."""
-        if self._head is None:
-            self.abort()
-        else:
-            self._fail(TimeoutError())
+    def _give_up(self) -> None:
+        self._fail(TimeoutError())
 
     def _fail(self, error: BaseException) -> None:
         if self._head is not None and not self._head.done():

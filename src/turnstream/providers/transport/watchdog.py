@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from turnstream import timers
 from turnstream.providers import base
 from turnstream.providers.transport import connections
 
@@ -40,7 +39,8 @@ class Watchdog:
         self._end = 0.0  # 0 while no finish reason is known
         self._trusted = True
         self._deadline = started + timeouts.first_token
-        self._timer = timers.call_at(loop, self._deadline, self._check)
+        self._timer = content.watch(self._check)
+        self._timer.set_at(self._deadline)
 
     def begin(self) -> None:
         """An event has come."""
@@ -57,7 +57,7 @@ class Watchdog:
             self._check()
 
     def stop(self) -> None:
-        self._timer.cancel()
+        self._content.unwatch()
 
     def _check(self) -> None:
         """Give the stream up, or look again when that is due."""
