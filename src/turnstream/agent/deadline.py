@@ -36,10 +36,8 @@ class Deadline:
             self._timer = timers.call_at(self.loop, self._ends, self._expire)
 
     def __enter__(self) -> None:
-        task = asyncio.current_task(self.loop)
-        assert task is not None
-        self._waiting = task
-        self._cancelling = task.cancelling()
+        task = self._waiting = asyncio.current_task(self.loop)
+        self._cancelling = task.cancelling()  # type: ignore[union-attr]  # whoever waits is in a task
         if self._expired:
             self.loop.call_soon(self._expire)
 
@@ -47,8 +45,7 @@ class Deadline:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         task, self._waiting = self._waiting, None
-        if self._interrupting:
-            assert task is not None
+        if self._interrupting and task is not None:
             self._interrupting = False
             others = task.uncancel() > self._cancelling  # somebody but this deadline wants the task to stop
             if kind is asyncio.CancelledError and not others:

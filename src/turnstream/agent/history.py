@@ -17,9 +17,10 @@ def prepare(
     instructions: str, conversation: Sequence[messages.Message], limit: int | None
 ) -> tuple[messages.Message, ...]:
     """The agent's instructions, then the client's messages, repaired and trimmed."""
-    head: tuple[messages.Message, ...] = (messages.SystemMessage(instructions),) if instructions else ()
     whole = repair(conversation)
-    return head + (whole if limit is None else trim(whole, limit))
+    if limit is not None:
+        whole = trim(whole, limit)
+    return (messages.SystemMessage(instructions), *whole) if instructions else whole
 
 
 def with_context(conversation: Sequence[messages.Message], context: str) -> tuple[messages.Message, ...]:

@@ -23,16 +23,18 @@ _TOLD = frozenset(
 
 
 class Record:
-    __slots__ = ("_told",)
+    """``told`` are the events that such a run's log has, but for the words of its steps."""
+
+    __slots__ = ("told",)
 
     def __init__(self, started: events.RunStarted) -> None:
-        self._told: list[events.LogEvent] = [started]
+        self.told: list[events.LogEvent] = [started]
 
     @property
     def log(self) -> list[events.LogEvent]:
         """It begins as that of a kept run does."""
         log: list[events.LogEvent] = []
-        for event in self._told:
+        for event in self.told:
             if isinstance(event, events.StepFinished):
                 log += _words(event.message)
             log.append(event)
@@ -40,12 +42,12 @@ class Record:
 
     def add_unfinished(self, message: messages.AssistantMessage) -> None:
         """What was shown of a step that is not finished."""
-        self._told += _words(message)
+        self.told += _words(message)
 
     def add(self, batch: Iterable[events.RunEvent]) -> None:
         for event in batch:
             if type(event) in _TOLD:
-                self._told.append(event)
+                self.told.append(event)
 
 
 def _words(message: messages.AssistantMessage) -> list[events.LogEvent]:

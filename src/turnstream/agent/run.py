@@ -220,7 +220,9 @@ class Run:
                             told, news = news, []
                             yield told
                         with self._deadline:
-                            news += self._tell(*await execution.next())
+                            news = await execution.next()
+                        if self._record is not None:
+                            self._record.add(news)
                     if execution.asks:
                         if news:
                             told, news = news, []
@@ -315,7 +317,7 @@ class Run:
 
     def _tell(self, *batch: events.RunEvent) -> tuple[events.RunEvent, ...]:
         if self._record is not None:
-            self._record.add(batch)
+            self._record.told += batch
         return batch
 
     def _detect(self, calls: tuple[ToolCall, ...]) -> events.ToolCallsDetected:
@@ -350,16 +352,17 @@ class Run:
 
     async def _prepare(self, toolset: Toolset | None) -> None:
         """With the tools that are the same for every run of the agent; None where its toolboxes have to be asked."""
-        for note in self.request.notes:
+        request = self.request
+        for note in request.notes:
             log.info("run %s: %s", self.id, note)
         if toolset is None:
             with self._deadline:
                 toolset = await Toolset.of(self.agent.toolboxes, self._context, self.agent.tool_timeout)
         self._toolset = toolset
-        if self.request.tools:
-            self._client_tools = toolset.names_left_to_client(self.request.tools)
-        chosen = choose_history(self.agent, self.request, housekeeping=self._housekeeping)
-        if len(self.request.messages) < offload.MANY:
+        if request.tools:
+            self._client_tools = toolset.names_left_to_client(request.tools)
+        chosen = choose_history(self.agent, request, housekeeping=self._housekeeping)
+        if len(request.messages) < offload.MANY:
             self._history = history.prepare(*chosen)
         else:
             with self._deadline:

@@ -97,14 +97,14 @@ class Toolset:
         verify: Verify | None = getattr(self._tools[name][1], "verify", None) if name in self._tools else None
         return verify
 
-    async def call(self, call: messages.ToolCall, context: requests.RunContext) -> toolspec.ToolOutput:
+    def call(self, call: messages.ToolCall, context: requests.RunContext) -> Awaitable[toolspec.ToolOutput]:
         """Raises `ToolError` for a call that is malformed or of a tool that there is not."""
         if call.malformed is not None:
             raise errors.ToolError(f"This call was not executed: {call.malformed}. It was: {call.arguments[:500]}")
         if call.name not in self._tools:
             known = ", ".join(sorted(self._tools)) or "none"
             raise errors.ToolError(f"There is no tool named {call.name!r}. The tools are: {known}.")
-        return await self._tools[call.name][1].call(call, context)
+        return self._tools[call.name][1].call(call, context)
 
 
 EMPTY = Toolset()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from turnstream import events, messages, usage
@@ -36,32 +36,33 @@ class Collector:
                 if kind in _TEXTS:
                     self._append(_TEXTS[kind], "".join(map(events.text_of, alike)))
                 else:
-                    for event in alike:
-                        self._add(event)
+                    self._add(alike)
         if self._parts and len(self._parts[-1].texts) > _MOST_LOOSE:
             self._parts[-1].pack()
 
-    def _add(self, event: events.ModelEvent) -> None:
-        match event:  # what every answer has is first
-            case events.UsageReport(usage=usage):
-                self.usage = usage
-            case events.Finish():
-                self.finish = event
-            case events.ToolCallDelta(index=index, arguments=arguments):
-                self._call(index).arguments.append(arguments)
-                self.size += len(arguments)
-            case events.ToolCallStart(index=index):
-                call = self._call(index)
-                call.id, call.name, call.extra = event.id, event.name, event.extra
-            case events.ToolCallMalformed(index=index, reason=reason, raw=raw):
-                call = self._call(index)
-                call.malformed, call.raw = reason, raw
-                self.size += len(raw)
-            case events.ItemAdded(item=item):
-                self._parts.append(_Piece("item", [], item))
-                self._texts = None
-            case _:  # hosted tools and sources are shown, not kept: the vendor keeps them in its own items
-                pass
+    def _add(self, alike: Iterable[events.ModelEvent]) -> None:
+        for event in alike:
+            match event:  # what every answer has is first
+                case events.UsageReport(usage=usage):
+                    self.usage = usage
+                case events.Finish():
+                    self.finish = event
+                case events.ToolCallDelta(index=index, arguments=arguments):
+                    call = self._calls.get(index) or self._begin_call(index)
+                    call.arguments.append(arguments)
+                    self.size += len(arguments)
+                case events.ToolCallStart(index=index):
+                    call = self._calls.get(index) or self._begin_call(index)
+                    call.id, call.name, call.extra = event.id, event.name, event.extra
+                case events.ToolCallMalformed(index=index, reason=reason, raw=raw):
+                    call = self._calls.get(index) or self._begin_call(index)
+                    call.malformed, call.raw = reason, raw
+                    self.size += len(raw)
+                case events.ItemAdded(item=item):
+                    self._parts.append(_Piece("item", [], item))
+                    self._texts = None
+                case _:  # hosted tools and sources are shown, not kept: the vendor keeps them in its own items
+                    return
 
     def _append(self, kind: str, text: str) -> None:
         self.size += len(text)
@@ -71,12 +72,10 @@ class Collector:
             self._parts.append(_Piece(kind, [text]))
         self._texts = self._parts[-1].texts if kind == "text" else None
 
-    def _call(self, index: int) -> _Call:
-        call = self._calls.get(index)
-        if call is None:
-            call = self._calls[index] = _Call()
-            self._parts.append(_Piece("call", [], call))
-            self._texts = None
+    def _begin_call(self, index: int) -> _Call:
+        call = self._calls[index] = _Call()
+        self._parts.append(_Piece("call", [], call))
+        self._texts = None
         return call
 
     @property

@@ -48,6 +48,11 @@ class Assembler:
         if call_id == "null":  # Mistral's word for no id
             call_id = None
         call = self._last if index is None else self._by_index.get(index)
+        if call is not None and call.started and not name and not call_id:  # nearly all: more of its arguments
+            self._last = call
+            if arguments:
+                call.add_arguments(arguments, out)
+            return
         if index is None and call_id and (call is None or call.id != call_id):
             call = self._by_id.get(call_id, call)
         if call is None or call.ended_by(call_id, name, arguments, alone=index is None):
@@ -123,14 +128,20 @@ class _Call:
             if self.started:
                 out.append(events.ToolCallStart(self.index, self.id, self.name, self.extra))
         if arguments:
-            self._add_arguments(arguments, out)
+            self.add_arguments(arguments, out)
         if not self.started and self.name and (self.id or self.arguments or self._placeholder):
             self.start(out)
 
     def _may_grow(self, name: str) -> bool:
         return not self.name or (len(self.name) + len(name) <= _LONGEST_NAME and not self._complete())
 
-    def _add_arguments(self, piece: str, out: list[events.ModelEvent]) -> None:
+    def add_arguments(self, piece: str, out: list[events.ModelEvent]) -> None:
+        repeated = self._repeated
+        if repeated is not None and piece[0] != "{" and not self._placeholder and repeated.note(piece):  # nearly all
+            self.arguments.append(piece)
+            if self.started:
+                out.append(events.ToolCallDelta(self.index, piece))
+            return
         if not self.arguments and not self._placeholder and piece.strip() == "{}":
             self._placeholder = piece
             return
@@ -138,12 +149,6 @@ class _Call:
             held, self._placeholder = self._placeholder, ""
             if not piece.lstrip().startswith("{"):
                 piece = held + piece
-        repeated = self._repeated
-        if repeated is not None and piece[0] != "{" and repeated.note(piece):  # nearly all
-            self.arguments.append(piece)
-            if self.started:
-                out.append(events.ToolCallDelta(self.index, piece))
-            return
         if repeated is None:
             repeated = self._repeated = repeated_arguments.Arguments()
         self._say(repeated.feed(piece), out)
@@ -151,7 +156,8 @@ class _Call:
     def _say(self, pieces: list[str], out: list[events.ModelEvent]) -> None:
         self.arguments += pieces
         if self.started:
-            out.extend(events.ToolCallDelta(self.index, piece) for piece in pieces)
+            for piece in pieces:
+                out.append(events.ToolCallDelta(self.index, piece))
 
     def start(self, out: list[events.ModelEvent]) -> None:
         """Say that the call begins, if it can be said: it has a name."""
@@ -159,7 +165,8 @@ class _Call:
             return
         self.started = True
         out.append(events.ToolCallStart(self.index, self.id, self.name, self.extra))
-        out.extend(events.ToolCallDelta(self.index, piece) for piece in self.arguments)
+        for piece in self.arguments:
+            out.append(events.ToolCallDelta(self.index, piece))
 
     def settle(self, out: list[events.ModelEvent]) -> None:
         """No more of the call comes at once: what was held is said."""

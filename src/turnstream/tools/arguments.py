@@ -34,6 +34,7 @@ class Arguments:
         self._defaults = {name: one.default for name, one in parameters.items() if one.default is not one.empty}
         parameters.pop(self.context_name or "", None)
         self._names = tuple(parameters)
+        self._fields = [(name, _field_name(position)) for position, name in enumerate(parameters)]
         self._offered = tuple(_alias(parameter) or name for name, parameter in parameters.items())
         self._field_defaults = {name for name, parameter in parameters.items() if _has_default_in_field(parameter)}
         docs = docstrings.read(_docstring(function), self._names)
@@ -71,7 +72,7 @@ class Arguments:
     def _build(self, parameters: Mapping[str, inspect.Parameter], docs: Mapping[str, str]) -> type[BaseModel]:
         # Fields have neutral names and the arguments' as aliases: any name is a good argument, "json" and "_x" too.
         fields: dict[str, Any] = {
-            f"arg_{position}": _field(name, parameter, docs.get(name))
+            _field_name(position): _field(name, parameter, docs.get(name))
             for position, (name, parameter) in enumerate(parameters.items())
         }
         try:
@@ -108,12 +109,14 @@ class Arguments:
 
         Raises `ToolError`, which tells the model what is wrong and where.
         """
-        from pydantic import ValidationError
-
         text = _unwrap(text)
         try:
             model = self._model.model_validate_json(text.encode("utf-8", "replace"))
-        except ValidationError as error:
+        except ValueError as error:
+            from pydantic import ValidationError
+
+            if not isinstance(error, ValidationError):
+                raise
             coerced = self._coerce(text)
             if coerced is None:
                 from turnstream.tools.complaints import complaint
@@ -123,14 +126,14 @@ class Arguments:
                 ) from error
             model = coerced
         # what the model left out is left to the function's own defaults, unless those are pydantic's Field(…)
-        values = {
-            name: getattr(model, f"arg_{position}")
-            for position, name in enumerate(self._names)
-            if f"arg_{position}" in model.model_fields_set or name in self._field_defaults
-        }
+        values: dict[str, Any] = {}
+        given = model.model_fields_set
+        for name, field in self._fields:
+            if field in given or name in self._field_defaults:
+                values[name] = getattr(model, field)
         if self.context_name is not None:
             values[self.context_name] = context
-        return self._positional_values(values), values
+        return self._positional_values(values) if self._positional else [], values
 
     def _positional_values(self, values: dict[str, Any]) -> list[Any]:
         """Takes them out of ``values``; what is left out before one that is given has its default."""
@@ -151,6 +154,10 @@ class Arguments:
             return None if coerced == given else self._model.model_validate_json(json.dumps(coerced))
         except (ValueError, RecursionError, ValidationError):
             return None
+
+
+def _field_name(position: int) -> str:
+    return f"arg_{position}"
 
 
 def _field(name: str, parameter: inspect.Parameter, doc: str | None) -> tuple[Any, Any]:
