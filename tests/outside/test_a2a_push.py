@@ -195,7 +195,7 @@ async def test_what_opens_the_receiver_is_stored_apart_from_the_request(tmp_path
         gate.set()
         await receiver.wait(1)
     with contextlib.closing(sqlite3.connect(tmp_path / "store.db")) as connection:
-        [(body, request)] = connection.execute("select body, request from run").fetchall()
+        [(body, request)] = connection.execute("select body, request from asked").fetchall()
         [(push,)] = connection.execute("select config from push").fetchall()
     stored = base64.b64decode(json.loads(body)["body"]) + request
     assert [secret in push for secret in (b"push-secret", b"my-token")] == [True, True]

@@ -12,7 +12,7 @@ import pytest
 
 from tests import postgres as servers
 from tests.stores import new_run
-from turnstream import asks, errors, events, messages
+from turnstream import asks, errors, events, messages, protocols
 from turnstream.runs import postgres as postgres_runs, sqlite as runs
 from turnstream.storage import codec, migrations, postgres, sqlite
 
@@ -113,3 +113,47 @@ async def test_they_are_found_in_postgres_too_whatever_else_was_said(
     assert await postgres.migrate(url) == 1
     async with postgres.Database(url) as database, postgres_runs.Runs(database) as found:
         assert [state.id for state in await found.find_asking("K7Q2")] == ["run_1"]
+
+
+async def test_runs_of_before_keep_what_they_were_asked_their_logs_and_all_that_names_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, first = tmp_path / "store.db", new_run(id="run_1", thread="t", key="once")
+    with monkeypatch.context() as patch:
+        before = [each for each in migrations.migrations("sqlite_schema") if each.number < 12]
+        patch.setattr(sqlite, "migrations", lambda folder: before)
+        sqlite.prepare(path)
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        for table, values in rows_of(first).items():
+            connection.execute(f"insert into {table} values ({', '.join('?' * len(values))})", values)
+    async with sqlite.Database(path) as database, runs.Runs(database) as found:
+        state = await found.get(first.principal, "run_1")
+        assert (state and state.body, await found.request("run_1")) == (b"body", first)
+        assert await found.log("run_1") == [(1, events.TextDelta("a")), (2, events.TextDelta("b"))]
+        assert await found.submit(first) == protocols.Submitted("run_1", created=False)
+        assert await database.call(lambda db: db.execute("pragma foreign_key_check").fetchall()) == []
+        assert await counts_of(database) == [1, 1, 1, 1, 1]
+        await found.delete(first.principal, "run_1")
+        assert await counts_of(database) == [0, 0, 0, 0, 0]
+
+
+async def counts_of(database: sqlite.Database) -> list[int]:
+    tables = ("run", "asked", "run_event", "push", "question")
+    return await database.call(
+        lambda db: [db.execute(f"select count(*) from {table}").fetchone()[0] for table in tables]
+    )
+
+
+def rows_of(new: protocols.NewRun) -> dict[str, tuple[object, ...]]:
+    """One run as it was stored before, in each table that knows of it."""
+    whose, log = (new.principal, new.agent), codec.encode_events([events.TextDelta("a"), events.TextDelta("b")])
+    asked = (codec.encode_new_run(new), b"body")
+    return {
+        "thread (principal, agent, id, created_at, updated_at)": (*whose, "t", 1.0, 1.0),
+        "run (id, principal, agent, thread, key, kept, request, body, status, created_at)": (
+            *(new.id, *whose, "t", new.key, True, *asked, "waiting", 1.0),
+        ),
+        "run_event": (new.id, 1, 2, "o", log),
+        "push": (new.id, "p", b"{}"),
+        "question": ("K7Q2", new.id),
+    }

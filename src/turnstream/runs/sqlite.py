@@ -96,8 +96,8 @@ class Runs:
         if not self.database.is_open:
             return self
         select = (
-            f"select request from run where {sqlite_log.OPEN} and kept and (status <> 'waiting' or wanted is not null) "
-            "order by created_at, id"
+            f"select {threads.ASKED_REQUEST} from run where {sqlite_log.OPEN} and kept "
+            "and (status <> 'waiting' or wanted is not null) order by created_at, id"
         )
         for request in await self.database.call(lambda db: [row[0] for row in db.execute(select)]):
             new = codec.decode_new_run(request)
@@ -185,7 +185,7 @@ class Runs:
         def job(db: sqlite3.Connection) -> protocols.NumberedEvents | None:
             """None: the run does not exist. Otherwise what it adds to the log, if nobody executes it."""
             update = f"""update run set wanted = 'cancel'
-                where principal = ? and id = ? and {sqlite_log.OPEN} returning status, request"""
+                where principal = ? and id = ? and {sqlite_log.OPEN} returning status, {threads.ASKED_REQUEST}"""
             if (row := db.execute(update, (principal, run_id)).fetchone()) is None:
                 return None
             status, request = row
@@ -206,7 +206,8 @@ class Runs:
 
     async def answer(self, principal: str, run_id: str, answered: events.RunAnswered) -> bool:
         def job(db: sqlite3.Connection) -> tuple[protocols.NewRun, int, Sequence[events.LogEvent]] | None:
-            select = "select request, ending from run where principal = ? and id = ? and status = 'waiting'"
+            waiting = "from run where principal = ? and id = ? and status = 'waiting'"
+            select = f"select {threads.ASKED_REQUEST}, ending {waiting}"
             if (row := db.execute(select, (principal, run_id)).fetchone()) is None:
                 return None
             new, batch = codec.decode_new_run(row[0]), rules.answer(codec.decode_ending(row[1]), answered)
@@ -265,7 +266,7 @@ class Runs:
         return await self.database.call(job, durable=True)
 
     async def request(self, run_id: str) -> protocols.NewRun | None:
-        select = "select request from run where id = ? and kept"
+        select = f"select {threads.ASKED_REQUEST} from run where id = ? and kept"
         row = await self.database.call(lambda db: db.execute(select, [run_id]).fetchone())
         return None if row is None else codec.decode_new_run(row[0])
 
@@ -347,23 +348,24 @@ class Runs:
         ).fetchone()[0]
         self.limits.check(queued, mine)
         interrupted = [] if new.thread is None else _enter_thread(db, new.thread, new.policy)
-        db.execute(
-            "insert into run (id, principal, agent, thread, key, kept, background, request, dialect, body, created_at, "
-            "status, claims) values (?, ?, ?, ?, ?, true, ?, ?, ?, ?, ?, ?, ?)",
+        threads.insert_run(
+            db,
+            "id, principal, agent, thread, key, kept, background, dialect, created_at, status, claims",
             (
                 new.id,
                 new.principal,
                 new.agent,
                 new.request.thread_id,
                 new.key,
+                True,
                 new.background,
-                codec.encode_new_run(replace(new, body=b"", pushes=())),
                 new.dialect,
-                new.body,
                 time.time(),
                 "queued" if claim is None or start is None else "running",
                 0 if claim is None else 1,
             ),
+            codec.encode_new_run(replace(new, body=b"", pushes=())),
+            new.body,
         )
         if claim is not None and start is not None:
             self._log.begin(db, claim.first_append(start))
@@ -386,8 +388,9 @@ def _enter_thread(db: sqlite3.Connection, key: protocols.ThreadKey, policy: prot
 
 
 def _take(db: sqlite3.Connection, run_id: str) -> _Taken | None:
-    update = "update run set claims = claims + 1 where id = ? returning request, body, status, claims, wanted"
-    if (row := db.execute(update, [run_id]).fetchone()) is None:
+    update = "update run set claims = claims + 1 where id = ?"
+    asked = f"{threads.ASKED_REQUEST}, {threads.ASKED_BODY}"
+    if (row := db.execute(f"{update} returning {asked}, status, claims, wanted", [run_id]).fetchone()) is None:
         return None
     request, body, status, claims, wanted = row
     return _Taken(replace(codec.decode_new_run(request), body=body), status, claims, wanted)

@@ -20,6 +20,8 @@ from turnstream.storage import codec, sqlite
 
 # Of appends and of bytes: then they go to the logs.
 MOST, MOST_BYTES = 10_000, 2**22
+# Into the log of a run that is there.
+INSERT = "insert into run_event (run, seq, count, owner, events) select number, ?, ?, ?, ? from run where id = ?"
 
 
 class _Place:
@@ -119,13 +121,12 @@ class RecentAppends:
 def _write(db: sqlite3.Connection, run_id: str, place: _Place) -> None:
     """As one append for each of its owners."""
     place.change_owner("")
-    insert = "insert into run_event (run_id, seq, count, owner, events) select id, ?, ?, ?, ? from run where id = ?"
     for seq, owner, batch in place.before:
-        db.execute(insert, (seq, len(batch), owner, codec.encode_events(batch), run_id))
+        db.execute(INSERT, (seq, len(batch), owner, codec.encode_events(batch), run_id))
 
 
 def log_end(db: sqlite3.Connection, run_id: str) -> int | None:
     """The seq of the last event that is among the logs, 0 before the first; None for a run that is not there."""
-    last = "select seq + count - 1 from run_event where run_id = ? order by seq desc limit 1"
-    row = db.execute(f"select coalesce(({last}), 0) from run where id = ?", (run_id, run_id)).fetchone()
+    last = "select seq + count - 1 from run_event where run = number order by seq desc limit 1"
+    row = db.execute(f"select coalesce(({last}), 0) from run where id = ?", [run_id]).fetchone()
     return None if row is None else int(row[0])

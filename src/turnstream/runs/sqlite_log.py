@@ -24,8 +24,8 @@ OPEN = "status in ('queued', 'running', 'waiting')"
 # Seconds until a statement that the database refused is tried again.
 _PAUSE = 0.5
 _STATUS = attrgetter("status")
-_INSERT = "insert into run_event (run_id, seq, count, owner, events) values (?, ?, ?, ?, ?)"
-_HOLDER = "select owner from run_event where run_id = ? and seq <= ? order by seq desc limit 1"
+_OF_RUN = "run = (select number from run where id = ?)"
+_HOLDER = f"select owner from run_event where {_OF_RUN} and seq <= ? order by seq desc limit 1"
 
 
 class Log:
@@ -62,19 +62,20 @@ class Log:
             if owner != append.owner:
                 return False
         else:
-            db.execute(_INSERT, append.row)
+            self.begin(db, append)
         if append.status is not None:
             _change_status(db, append)
         return True
 
     def begin(self, db: sqlite3.Connection, append: Append) -> None:
         """The first of a log, with the run."""
-        db.execute(_INSERT, append.row)
+        run_id, *row = append.row
+        db.execute(sqlite_appends.INSERT, (*row, run_id))
 
     def read(self, db: sqlite3.Connection, run_id: str, after: int = 0, limit: int = -1) -> protocols.NumberedEvents:
         """The events behind ``after``, of at most so many appends."""
         self._recent.move(db, run_id)
-        select = "select seq, events from run_event where run_id = ? and seq + count > ? + 1 order by seq limit ?"
+        select = f"select seq, events from run_event where {_OF_RUN} and seq + count > ? + 1 order by seq limit ?"
         rows: list[Any] = db.execute(select, (run_id, after, limit)).fetchall()
         numbered = [each for seq, data in rows for each in codec.decode_events(seq, data)]
         return [each for each in numbered if each[0] > after]
@@ -87,8 +88,8 @@ class Log:
     def expire(self, db: sqlite3.Connection, ended_before: float) -> int:
         """Forget the logs of runs that ended before. The number of appends that they had."""
         self._recent.move_all(db)
-        expired = "select id from run where ended_at < ?"
-        return db.execute(f"delete from run_event where run_id in ({expired})", [ended_before]).rowcount
+        expired = "select number from run where ended_at < ?"
+        return db.execute(f"delete from run_event where run in ({expired})", [ended_before]).rowcount
 
 
 class LogWriter:

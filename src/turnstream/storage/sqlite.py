@@ -141,9 +141,9 @@ class Database:
         connection = sqlite3.connect(self.path, isolation_level=None, cached_statements=256)
         try:
             connection.execute("pragma journal_mode = wal")
-            connection.execute("pragma foreign_keys = on")
             connection.execute("pragma busy_timeout = 5000")
             _migrate(connection, self.path)
+            connection.execute("pragma foreign_keys = on")
         except BaseException as error:
             connection.close()
             if isinstance(error, sqlite3.Error):
@@ -274,6 +274,7 @@ def _migrate(connection: sqlite3.Connection, place: str) -> None:
     left = missing(migrations("sqlite_schema"), applied, place)
     if not left:
         return
+    connection.execute("pragma foreign_keys = off")  # what belongs to a table stays while another takes its place
     connection.execute("create table if not exists schema_file (number integer primary key)")
     connection.executemany("insert or ignore into schema_file values (?)", [(number,) for number in applied])
     for number, _, sql in left:

@@ -14,9 +14,12 @@ from turnstream import jsontext, messages, protocols
 from turnstream.storage import codec
 from turnstream.storage.sqlite import Database
 
+# Of `run`; what a run was asked has a row of its own, see `insert_run`.
+ASKED_BODY = "(select body from asked where number = run.number)"
+ASKED_REQUEST = "(select request from asked where number = run.number)"
 RUN_COLUMNS = (
-    "id, principal, agent, thread, status, created_at, ended_at, ending, length, background, dialect, body, shown, "
-    "outputs"
+    "id, principal, agent, thread, status, created_at, ended_at, ending, length, background, dialect, "
+    f"{ASKED_BODY}, shown, outputs"
 )
 _OF_KEY = "principal = ? and agent = ? and id = ?"
 _OF_THREAD = "principal = ? and agent = ? and thread = ?"
@@ -190,10 +193,17 @@ def run_state(row: Sequence[Any]) -> protocols.RunState:
     )
 
 
+def insert_run(db: sqlite3.Connection, columns: str, values: Sequence[Any], request: bytes | None, body: bytes) -> None:
+    """The run, and under its number what it was asked."""
+    row = db.execute(f"insert into run ({columns}) values ({', '.join('?' * len(values))})", values)
+    db.execute("insert into asked (number, request, body) values (?, ?, ?)", (row.lastrowid, request, body))
+
+
 def _insert_run(db: sqlite3.Connection, run: protocols.RunState, length: int) -> None:
-    names = f"{RUN_COLUMNS}, kept"
-    db.execute(
-        f"insert into run ({names}) values ({', '.join('?' * 15)})",
+    insert_run(
+        db,
+        "id, principal, agent, thread, status, created_at, ended_at, ending, length, background, dialect, shown, "
+        "outputs, kept",
         (
             run.id,
             run.principal,
@@ -206,11 +216,12 @@ def _insert_run(db: sqlite3.Connection, run: protocols.RunState, length: int) ->
             length,
             run.background,
             run.dialect,
-            run.body,
             run.shown,
             run.outputs,
             False,
         ),
+        None,
+        run.body,
     )
 
 
