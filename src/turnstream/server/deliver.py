@@ -143,6 +143,7 @@ class Stream:
                         if this.state is not is_open:
                             if (action := this.batch(batch)) is not None:
                                 await self._begin_with(action, batch)
+                            action = None  # a stream is long, and what it began with is sent
                         elif data := feed(batch):
                             if self._turn is not None:
                                 await self._store(batch)
