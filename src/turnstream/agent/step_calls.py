@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from itertools import compress
+from itertools import compress, groupby
+from typing import Any
 
 import msgspec
 
@@ -58,15 +59,20 @@ class StepCalls:
         """The batch with the calls' ids, and what a watcher of the run sees of it."""
         named: list[events.ModelEvent] = []
         visible: list[events.RunEvent] = []
-        for event in batch:
-            if type(event) is events.ToolCallDelta:
-                if (own := self._ids.get(event.index)) is not None and event.arguments:
-                    visible.append(events.ToolCallArguments(own, event.arguments))
-            elif type(event) is events.ToolCallStart:
-                event = self._name(event, visible)
-            elif type(event) in VISIBLE:
-                visible.append(event)  # type: ignore[arg-type]
-            named.append(event)
+        alike: Any
+        for kind, alike in groupby(batch, type):
+            if kind is events.ToolCallStart:
+                for event in alike:
+                    named.append(self._name(event, visible))
+                continue
+            named += (alike := [*alike])
+            if kind is events.ToolCallDelta:
+                for event in alike:
+                    own = self._ids.get(event.index)
+                    if own is not None and event.arguments:
+                        visible.append(events.ToolCallArguments(own, event.arguments))
+            elif kind in VISIBLE:
+                visible += alike
         return named, visible
 
     def _name(self, event: events.ToolCallStart, visible: list[events.RunEvent]) -> events.ToolCallStart:

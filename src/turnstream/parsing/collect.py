@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from typing import Any
 
 from turnstream import events, messages, usage
 
@@ -36,33 +37,30 @@ class Collector:
                 if kind in _TEXTS:
                     self._append(_TEXTS[kind], "".join(map(events.text_of, alike)))
                 else:
-                    self._add(alike)
+                    self._add(kind, alike)
         if self._parts and len(self._parts[-1].texts) > _MOST_LOOSE:
             self._parts[-1].pack()
 
-    def _add(self, alike: Iterable[events.ModelEvent]) -> None:
+    def _add(self, kind: type[events.ModelEvent], alike: Iterable[Any]) -> None:
         for event in alike:
-            match event:  # what every answer has is first
-                case events.UsageReport(usage=usage):
-                    self.usage = usage
-                case events.Finish():
-                    self.finish = event
-                case events.ToolCallDelta(index=index, arguments=arguments):
-                    call = self._calls.get(index) or self._begin_call(index)
-                    call.arguments.append(arguments)
-                    self.size += len(arguments)
-                case events.ToolCallStart(index=index):
-                    call = self._calls.get(index) or self._begin_call(index)
-                    call.id, call.name, call.extra = event.id, event.name, event.extra
-                case events.ToolCallMalformed(index=index, reason=reason, raw=raw):
-                    call = self._calls.get(index) or self._begin_call(index)
-                    call.malformed, call.raw = reason, raw
-                    self.size += len(raw)
-                case events.ItemAdded(item=item):
-                    self._parts.append(_Piece("item", [], item))
-                    self._texts = None
-                case _:  # hosted tools and sources are shown, not kept: the vendor keeps them in its own items
-                    return
+            if kind is events.ToolCallDelta:
+                call = self._calls.get(event.index) or self._begin_call(event.index)
+                call.arguments.append(event.arguments)
+                self.size += len(event.arguments)
+            elif kind is events.UsageReport:
+                self.usage = event.usage
+            elif kind is events.Finish:
+                self.finish = event
+            elif kind is events.ToolCallStart:
+                call = self._calls.get(event.index) or self._begin_call(event.index)
+                call.id, call.name, call.extra = event.id, event.name, event.extra
+            elif kind is events.ToolCallMalformed:
+                call = self._calls.get(event.index) or self._begin_call(event.index)
+                call.malformed, call.raw = event.reason, event.raw
+                self.size += len(event.raw)
+            elif kind is events.ItemAdded:
+                self._parts.append(_Piece("item", [], event.item))
+                self._texts = None  # hosted tools and sources are shown, not kept: the vendor has them in its own items
 
     def _append(self, kind: str, text: str) -> None:
         self.size += len(text)

@@ -45,14 +45,14 @@ class Assembler:
         extra: dict[str, Any] | None = None,
     ) -> None:
         """One fragment; what it makes known is appended to ``out``."""
-        if call_id == "null":  # Mistral's word for no id
-            call_id = None
         call = self._last if index is None else self._by_index.get(index)
-        if call is not None and call.started and not name and not call_id:  # nearly all: more of its arguments
+        if not name and not call_id and call is not None and call.started:  # nearly all: more of its arguments
             self._last = call
             if arguments:
                 call.add_arguments(arguments, out)
             return
+        if call_id == "null":  # Mistral's word for no id
+            call_id = None
         if index is None and call_id and (call is None or call.id != call_id):
             call = self._by_id.get(call_id, call)
         if call is None or call.ended_by(call_id, name, arguments, alone=index is None):
