@@ -91,7 +91,10 @@ class Execution:
         """The events since the last time, at least one; none when all tools have been reported."""
         while self._limits and not self._news:
             self._waiter = self._loop.create_future()
-            await self._waiter
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None  # one that is cancelled has a traceback, that leads to us
         news, self._news = self._news, []
         return news
 

@@ -8,6 +8,7 @@ import sys
 import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -275,7 +276,8 @@ class Run:
             return batch, visible_of(batch)
         if self._calls is None:
             prefix = f"call_{self.id[-12:]}_{self._step}"
-            self._calls = StepCalls(self._step, prefix, self._used_call_ids, self._client_tools)
+            find_used = partial(history.call_ids, (*self._history, *self._said))  # which does not hold the run
+            self._calls = StepCalls(self._step, prefix, find_used, self._client_tools)
         return self._calls.feed(batch)
 
     def _begin_step(self) -> Collector:
@@ -379,9 +381,6 @@ class Run:
         if self._step > 1:
             wanted = options.after_first_step(wanted)
         return requests.ModelRequest(so_far, self._toolset.offer(self.request.tools), wanted, time.time())
-
-    def _used_call_ids(self) -> set[str]:
-        return history.call_ids((*self._history, *self._said))
 
     def _finish_step(self, collector: Collector, news: list[events.RunEvent]) -> Rest:
         """Add up what the model call used, keep what it said, and tell of it. Its calls are left to be made."""
