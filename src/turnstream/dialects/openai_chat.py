@@ -67,6 +67,8 @@ class Exchange:
 
     headers: Mapping[str, str] = {}
 
+    __slots__ = ("calls", "created", "id", "model", "request", "statuses", "stream", "thread", "usage")
+
     def __init__(self, client: base.ClientRequest, body: api.ChatRequest, request: requests.RunRequest) -> None:
         self.request = request
         self.thread = incoming.thread_ref(request, client.headers, body.metadata)

@@ -109,6 +109,11 @@ class Stream:
     own, which the next batch waits for, and while something is being sent it only looks whether the client still reads.
     """
 
+    __slots__ = (
+        *("_aside", "_client", "_delivery", "_encoder", "_exchange", "_handle", "_last", "_loop", "_sending"),
+        *("_timer", "_turn", "_writer"),
+    )
+
     def __init__(
         self,
         handle: Followed,

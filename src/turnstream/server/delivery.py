@@ -66,6 +66,8 @@ Action: TypeAlias = Write | Refuse | Abort
 
 
 class Delivery:
+    __slots__ = ("_encoder", "_held", "state")
+
     def __init__(self, encoder: base.Encoder) -> None:
         self.state = State.HELD
         self._encoder = encoder

@@ -84,7 +84,9 @@ def ids(scope: Scope) -> dict[str, str]:
     told = {"x-request-id": request_id(scope)}
     if _RATES in scope:
         told.update(scope[_RATES])
-    return {**told, "x-run-id": scope[_RUN_ID]} if _RUN_ID in scope else told
+    if _RUN_ID in scope:
+        told["x-run-id"] = scope[_RUN_ID]
+    return told
 
 
 def set_principal(scope: Scope, principal: requests.Principal) -> None:
