@@ -55,7 +55,7 @@ def _fault_of(version: str, headers: Sequence[tuple[bytes, bytes]]) -> _Refusal 
     return None
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     pass
 
 
@@ -85,7 +85,7 @@ class Connection(HttpToolsProtocol):
     HTTP gets our error envelope, unless an answer is being sent: that just ends.
 
     Where uvicorn asks at each request for what this server never has (WebSockets, a limit of requests, a root path of
-    uvicorn's own), or makes a timer or an event of the loop's own, its method is written anew here.
+    uvicorn's own), or makes a timer or an event of the loop's own, there is a method of ours.
     """
 
     __slots__ = (
@@ -143,7 +143,7 @@ class Connection(HttpToolsProtocol):
     def _end_answer(self, cycle: RequestResponseCycle, task: asyncio.Task[None]) -> None:
         self.tasks.discard(task)
         if cycle.response_complete and not task.cancelled() and task.exception() is None:
-            cycle.on_response = _nothing  # which holds the connection
+            cycle.on_response = _do_nothing  # which holds the connection
             return
         ending = self.loop.create_task(cycle.run_asgi(lambda scope, receive, send: task))  # uvicorn's way to end it
         self.tasks.add(ending)

@@ -13,7 +13,7 @@ from turnstream.service import ServerSettings
 
 
 class Cors:
-    """A request without ``Origin`` comes from no page, so it passes at no cost per write. The others have an
+    """A request without ``Origin`` comes from no page, so it passes at no cost per write. The others have a
     `scopes.Outgoing` of their own, behind this layer."""
 
     def __init__(self, app: ASGIApp, settings: ServerSettings) -> None:
