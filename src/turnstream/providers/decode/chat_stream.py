@@ -35,7 +35,7 @@ _REASONS: dict[str, events.FinishReason] = {
 _MOST_ODD = 8
 _MOST_ODD_BEFORE = 1  # events that may stand before the text of an answer that comes in one read
 _LESSONS = 4
-_FEW = 4  # events of one read, which are not worth looking for a template
+_FEW = 6  # events of one read, which are not worth looking for a template: a whole answer of one text is five
 _FAILED = ("error", "network_error", "server_error", "insufficient_system_resource")
 _UNREADABLE = ("function_call_filter", "malformed_function_call")  # Gemini could not read its model's call
 
