@@ -7,6 +7,7 @@ import json
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from tests.server.serving import Served, serving, until
 from tests.server.test_stores import setting
 from tests.stores import Place
 from turnstream import Agent, identity
+from turnstream.dialects import base, openai_chat
 from turnstream.events import Finish, ModelRequest, TextDelta, ToolOutput
 from turnstream.tools import wrap
 
@@ -332,3 +334,19 @@ async def test_a_name_that_no_database_takes_is_the_clients_fault(place: Place, 
         assert (await served.get(f"/v1/{path}"))[0] in (200, 400, 404)
         status, _, _ = await served.post({"input": "hi", "thread": "a\0b", "background": True}, "/v1/runs")
         assert status in (202, 400)
+
+
+async def test_a_request_whose_agent_keeps_its_runs_is_read_once_where_its_protocol_does_not_care(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    read, seen = openai_chat.ChatCompletions.decode, list[base.ClientRequest]()
+
+    def decode(self: openai_chat.ChatCompletions, client: base.ClientRequest) -> Any:
+        seen.append(client)
+        return read(self, client)
+
+    monkeypatch.setattr(openai_chat.ChatCompletions, "decode", decode)
+    agent = Agent(Scripted(says("x")), name="a", on_disconnect="go_on")
+    async with serving(agent, store=f"sqlite:{tmp_path}/store.db") as served:
+        status, _, _ = await served.post({"messages": [{"role": "user", "content": "hi"}]})
+        assert (status, len(seen)) == (200, 1)

@@ -30,7 +30,9 @@ RETRACTING = frozenset(dialect.name for dialect in (Native, Responses, AgUi, Ver
 """Their encoders know what a takeover of a kept run makes void (`events.RunResumed`)."""
 CHATS = frozenset(dialect.name for dialect in (AgUi, Vercel))
 """A thread of theirs is the one chat of a front end."""
+KEEPING = frozenset(dialect.name for dialect in (Responses, AgUi))
+"""What they say of a run depends on whether it is kept (`base.ClientRequest.kept`)."""
 NAMING = frozenset(dialect.name for dialect in (Responses, A2A))
 """A later request can name an answer of theirs, as `Encoder.snapshot` shows it."""
 
-__all__ = ["CHATS", "DIALECTS", "NAMING", "RETRACTING"]
+__all__ = ["CHATS", "DIALECTS", "KEEPING", "NAMING", "RETRACTING"]

@@ -35,6 +35,7 @@ _RELIED_ON: frozenset[type] = log.TERMINAL | {
     events.ToolResult,
     events.RunWaiting,
 }
+_PIECES: frozenset[type] = log.TEXTS | {events.ToolCallArguments}
 # An agent whose events cannot be stored, because the database is away, stops here until they can.
 MOST_PENDING = 4096
 
@@ -49,6 +50,8 @@ def coalesce(batch: Sequence[events.LogEvent]) -> list[events.LogEvent]:
     result: list[events.LogEvent] = []
     if len(kinds := {*map(type, batch)}) == 1 and kinds <= log.TEXTS:  # nearly always
         return [kinds.pop()("".join(map(events.text_of, batch)))]
+    if _PIECES.isdisjoint(kinds):
+        return [*batch]
     for kind, group in groupby(batch, _kind):
         pieces = list(group)
         match pieces[0]:

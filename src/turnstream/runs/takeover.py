@@ -9,22 +9,27 @@ way; whoever was shown one is told that the stream has failed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, get_args
 
 from turnstream import events, protocols
+from turnstream.runs import log
 
 SEPARATOR = "\n\n---\n\n"
-_HELD = (
-    events.TextDelta
-    | events.ReasoningDelta
-    | events.RefusalDelta
-    | events.HostedToolCall
-    | events.HostedToolResult
-    | events.SourceFound
-    | events.ToolCallStarted
-    | events.ToolCallArguments
+_HELD: frozenset[type] = frozenset(
+    {
+        events.TextDelta,
+        events.ReasoningDelta,
+        events.RefusalDelta,
+        events.HostedToolCall,
+        events.HostedToolResult,
+        events.SourceFound,
+        events.ToolCallStarted,
+        events.ToolCallArguments,
+    }
 )
 # Behind these nothing that was shown becomes void: a run that waits goes on where it was.
-_SETTLING = events.StepFinished | events.RunWaiting | events.RunFailed | events.RunCancelled | events.RunFinished
+_SETTLING: frozenset[type] = log.TERMINAL | {events.StepFinished, events.RunWaiting}
+_SHOWN: frozenset[type] = frozenset(get_args(events.RunEvent))  # the log has others, that only it has
 
 
 class LostCallError(Exception):
@@ -46,19 +51,18 @@ class OneWay:
 
     def feed(self, numbered: protocols.NumberedEvents) -> list[events.RunEvent]:
         shown: list[events.RunEvent] = []
+        event: Any
         for seq, event in numbered:
             if isinstance(event, events.RunResumed):
                 shown += self._resume(event)
-            elif not isinstance(event, events.RunEvent):
-                continue
-            elif isinstance(event, _SETTLING):
+            elif (kind := type(event)) in _SETTLING:
                 shown += [*self._settle(), event]
-            elif self.holds and isinstance(event, _HELD):
+            elif self.holds and kind in _HELD:
                 self._held.append((seq, event))
-            else:
-                if isinstance(event, events.TextDelta):
+            elif kind in _SHOWN:
+                if kind is events.TextDelta:
                     self._texts.append(seq)
-                elif isinstance(event, events.ToolCallStarted) and event.client:
+                elif kind is events.ToolCallStarted and event.client:
                     self._calls.append(seq)
                 shown.append(event)
         return shown

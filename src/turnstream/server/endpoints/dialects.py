@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from turnstream import agent as agents, errors, events, offload, protocols, requests
-from turnstream.dialects import CHATS, RETRACTING, base, native, rate_limits
+from turnstream.dialects import CHATS, KEEPING, RETRACTING, base, native, rate_limits
 from turnstream.runs import admission, places, supervisor
 from turnstream.server import (
     conversations,
@@ -87,7 +87,7 @@ class Dialects:
         if asked or isinstance(decoded, _ANSWERS) or not self._keeps(decoded, incoming, asked is None):
             return incoming, decoded
         incoming = msgspec.structs.replace(incoming, kept=True)
-        return incoming, await self._decode(match, incoming)
+        return incoming, await self._decode(match, incoming) if match.dialect.name in KEEPING else decoded
 
     async def _decode(self, match: routes.Match, incoming: base.ClientRequest) -> base.Exchange | base.Reply | Response:
         principal = incoming.principal
