@@ -87,8 +87,8 @@ class Writer(Protocol):
         """Store it with others that come now. While the database is away it is tried again."""
         ...
 
-    def write_texts(self, entry: codec.Appended, owner: Owner, tell: protocols.TellStored) -> None:
-        """`write` for nothing but text. ``owner`` shows what is stored."""
+    def write_plain(self, entry: codec.Appended, owner: Owner, tell: protocols.TellStored) -> None:
+        """`write` for what is plain (`log.are_plain`). ``owner`` shows what is stored."""
         ...
 
 
@@ -141,18 +141,18 @@ class Owner:
     ) -> None:
         if self._over:
             raise protocols.FencedError(self.new.id)
-        if type(batch[0]) in log.TEXTS if len(batch) == 1 else log.TEXTS.issuperset(map(type, batch)):  # nearly all
-            self._writer.write_texts((self.new.id, self._end + 1, self._owner, batch), self, tell)
+        if log.are_plain(batch):  # nearly all
+            self._writer.write_plain((self.new.id, self._end + 1, self._owner, batch), self, tell)
         else:
             self._writer.write(Append(self.new, self._end + 1, self._owner, batch, said, tell), self.settle)
 
-    def show_texts(self, entry: codec.Appended, tell: protocols.TellStored) -> None:
+    def show_plain(self, entry: codec.Appended, tell: protocols.TellStored) -> None:
         """They are stored."""
         run_id, seq, _, batch = entry
         self._first.stored = True
         self._end = seq + len(batch) - 1
         if (feed := self._watched.get(run_id)) is not None:
-            feed.publish(seq, batch, True)
+            feed.publish(seq, batch, type(batch[0]) is not events.StepStarted)
         tell(None)
 
     def settle(self, append: Append, outcome: bool | BaseException) -> None:

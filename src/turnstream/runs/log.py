@@ -21,6 +21,7 @@ ENDED: tuple[protocols.Status, ...] = ("finished", "failed", "cancelled")
 Terminal = events.RunFinished | events.RunFailed | events.RunCancelled
 TERMINAL: frozenset[type] = frozenset({events.RunFinished, events.RunFailed, events.RunCancelled})
 TEXTS = frozenset({events.TextDelta, events.ReasoningDelta, events.RefusalDelta})
+_PLAIN = TEXTS | {events.StepStarted}
 _SHOWN_IN_STEP = (
     events.StepStarted
     | events.TextDelta
@@ -34,8 +35,15 @@ _SHOWN_IN_STEP = (
 )
 
 
+def are_plain(batch: Sequence[events.LogEvent]) -> bool:
+    """Whether they change nothing but the log, and can always be encoded: text, which may begin a step."""
+    if type(batch[0]) not in _PLAIN:
+        return False
+    return len(batch) == 1 or TEXTS.issuperset(map(type, batch[1:]))
+
+
 def are_texts(batch: Sequence[events.LogEvent]) -> bool:
-    """Whether they are nothing but text, as nearly all appends are."""
+    """Whether they are nothing but text."""
     return type(batch[0]) in TEXTS if len(batch) == 1 else TEXTS.issuperset(map(type, batch))
 
 

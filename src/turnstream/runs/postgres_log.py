@@ -102,7 +102,7 @@ class LogWriter:
         self._waiting.append((append, settle))
         self._something.set()
 
-    def write_texts(self, entry: codec.Appended, owner: Owner, tell: protocols.TellStored) -> None:
+    def write_plain(self, entry: codec.Appended, owner: Owner, tell: protocols.TellStored) -> None:
         self.write(Append(owner.new, *entry[1:], (), tell), owner.settle)
 
     async def run(self) -> None:

@@ -41,10 +41,10 @@ class Log:
             return [True] * len(appends)
         return [self.store(db, append) for append in appends]
 
-    def store_texts(
+    def store_plain(
         self, db: sqlite3.Connection, entries: Sequence[codec.Appended], owners: Sequence[Owner]
     ) -> Sequence[bool]:
-        """`store_all` for what is nothing but text. It begins the transaction that it needs."""
+        """`store_all` for what is plain (`log.are_plain`). It begins the transaction that it needs."""
         if self._recent.add(db, entries):
             return [True] * len(entries)
         sqlite.begin(db)
@@ -98,7 +98,7 @@ class LogWriter:
     def __init__(self, database: Database, log: Log) -> None:
         self._database, self._log = database, log
         self._gathered: list[tuple[Append, Settle]] = []
-        self._texts: list[tuple[codec.Appended, Owner, protocols.TellStored]] = []
+        self._plain: list[tuple[codec.Appended, Owner, protocols.TellStored]] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
     def write(self, append: Append, settle: Settle) -> None:
@@ -114,20 +114,20 @@ class LogWriter:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def write_texts(self, entry: codec.Appended, owner: Owner, tell: protocols.TellStored) -> None:
-        if not self._texts:
-            self._begin(self._store_texts())
-        self._texts.append((entry, owner, tell))
+    def write_plain(self, entry: codec.Appended, owner: Owner, tell: protocols.TellStored) -> None:
+        if not self._plain:
+            self._begin(self._store_plain())
+        self._plain.append((entry, owner, tell))
 
-    async def _store_texts(self) -> None:
+    async def _store_plain(self) -> None:
         """In one statement, for all who have some in this turn of the loop."""
-        texts, self._texts = self._texts, []
-        entries = [text[0] for text in texts]
-        job = partial(self._log.store_texts, entries=entries, owners=[text[1] for text in texts])
+        plain, self._plain = self._plain, []
+        entries = [each[0] for each in plain]
+        job = partial(self._log.store_plain, entries=entries, owners=[each[1] for each in plain])
         stored = await self._persist(job, len(entries), at_once=True, lone=True)
-        for (entry, owner, tell), outcome in zip(texts, stored, strict=True):
+        for (entry, owner, tell), outcome in zip(plain, stored, strict=True):
             if outcome is True:
-                owner.show_texts(entry, tell)
+                owner.show_plain(entry, tell)
             else:
                 owner.settle(Append(owner.new, *entry[1:], (), tell), outcome)
 

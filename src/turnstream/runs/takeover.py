@@ -39,15 +39,15 @@ class LostCallError(Exception):
 class OneWay:
     """``feed`` it the log; it gives what can be shown now. With a takeover that loses a call it raises."""
 
-    __slots__ = ("_calls", "_held", "_texts", "holds")
+    __slots__ = ("_calls", "_held", "holds", "last_text")
 
     def __init__(self, *, hold: bool = False) -> None:
         self.holds = hold
-        # Of the step that is not finished: what is held back; or where in the log are the texts that were shown, and
-        # the calls that its client is to make.
+        # Of the step that is not finished: what is held back; or where in the log the calls are that its client was
+        # shown, and the last text.
         self._held: protocols.NumberedEvents = []
-        self._texts: list[int] = []
         self._calls: list[int] = []
+        self.last_text = 0
 
     def feed(self, numbered: protocols.NumberedEvents) -> list[events.RunEvent]:
         shown: list[events.RunEvent] = []
@@ -61,7 +61,7 @@ class OneWay:
                 self._held.append((seq, event))
             elif kind in _SHOWN:
                 if kind is events.TextDelta:
-                    self._texts.append(seq)
+                    self.last_text = seq
                 elif kind is events.ToolCallStarted and event.client:
                     self._calls.append(seq)
                 shown.append(event)
@@ -69,10 +69,9 @@ class OneWay:
 
     def note_texts(self, seq: int, batch: Sequence[events.LogEvent]) -> None:
         """`feed` for nothing but text, from ``seq`` on, where it is shown as it is."""
-        for event in batch:
+        for at, event in enumerate(batch, seq):
             if type(event) is events.TextDelta:
-                self._texts.append(seq)
-            seq += 1
+                self.last_text = at
 
     def hold_texts(self, seq: int, batch: Sequence[events.LogEvent]) -> bool:
         """`feed` for nothing but text, from ``seq`` on, with ``hold``."""
@@ -81,7 +80,7 @@ class OneWay:
 
     def _settle(self) -> list[events.RunEvent]:
         held = [each for _, each in self._held]
-        self._held, self._texts, self._calls = [], [], []
+        self._held, self._calls, self.last_text = [], [], 0
         return held  # type: ignore[return-value]  # only run events are held
 
     def _resume(self, event: events.RunResumed) -> list[events.RunEvent]:
@@ -89,6 +88,7 @@ class OneWay:
         self._held = [each for each in self._held if each[0] < void_from]
         if any(seq >= void_from for seq in self._calls):
             raise LostCallError
-        shown = len(self._texts)
-        self._texts = [seq for seq in self._texts if seq < void_from]
-        return [events.TextDelta(SEPARATOR)] if len(self._texts) < shown else []
+        if self.last_text < void_from:
+            return []
+        self.last_text = 0  # what is before is not void by any other takeover of this step
+        return [events.TextDelta(SEPARATOR)]

@@ -68,8 +68,11 @@ class Watch:
     def _take(self, seq: int, batch: Any) -> bool:
         if self._give is None or not self._give(batch):
             return False
-        if self._one_way is not None:
-            self._one_way.note_texts(seq, batch)
+        if (one_way := self._one_way) is not None:
+            if len(batch) > 1:
+                one_way.note_texts(seq, batch)
+            elif type(batch[0]) is events.TextDelta:  # the same, for nearly all
+                one_way.last_text = seq
         return True
 
     def leave(self) -> None:
