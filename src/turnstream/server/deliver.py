@@ -210,9 +210,11 @@ class Stream:
         client = self._client
         if client.settings.heartbeat < client.settings.first_byte_hold:
             self._timer.set_later(client.settings.heartbeat)  # else the clock looks in time by itself
-        self._sending = True
-        await client.outgoing.begin({**scopes.ids(client.scope), **STREAM_HEADERS, **self._exchange.headers})
-        self._sending = False
+        headers = {**scopes.ids(client.scope), **STREAM_HEADERS, **self._exchange.headers}
+        if not client.outgoing.begin(headers):
+            self._sending = True
+            await client.outgoing.send_head(headers)
+            self._sending = False
         self._writer = direct.writer(client.outgoing.send, self._encoder.feed, self._break_off)
 
     async def _send(self, data: bytes, last: bool = False) -> None:

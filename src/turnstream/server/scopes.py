@@ -39,12 +39,17 @@ class Outgoing:
             direct.gather(self.send)  # the head goes out with what follows it
         return self.send(message)
 
-    async def begin(self, headers: Mapping[str, str]) -> None:
-        """With a stream."""
+    def begin(self, headers: Mapping[str, str]) -> bool:
+        """With a stream, at once. False where only `send_head` can."""
         if self.begun or not direct.begin(self.send, headers):
-            raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-            await self({"type": "http.response.start", "status": 200, "headers": raw})
+            return False
         self.begun = True
+        return True
+
+    def send_head(self, headers: Mapping[str, str]) -> Awaitable[None]:
+        """Of a stream."""
+        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        return self({"type": "http.response.start", "status": 200, "headers": raw})
 
 
 def headers(scope: Scope) -> Mapping[str, str]:
