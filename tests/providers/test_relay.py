@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from turnstream import errors, events
+from turnstream import errors, events, protocols
 from turnstream.models.text_mode import TextCalls, _Reading
 from turnstream.providers.base import Timeouts
 from turnstream.providers.decode.chat_stream import Decoder
@@ -67,10 +67,14 @@ Reader = Callable[[Any, Iterator[bool]], Awaitable[Outcome]]
 
 async def read(stream: Any, takes: Iterator[bool]) -> Outcome:
     seen: Outcome = []
+    ended = False
     try:
         async for batch in stream:
+            assert not ended, "it had said that it has ended"
             seen += batch
+            ended = protocols.has_ended(stream)
     except errors.ProviderError as error:
+        assert not ended
         seen.append((FAILURE, error.code))
     return merged(seen)
 
@@ -119,6 +123,10 @@ class Plain:
 
     async def relay(self, take: Any) -> list[events.ModelEvent]:
         return self._some(await self._answer.relay(take))
+
+    @property
+    def ended(self) -> bool:
+        return self._answer.ended
 
     def _some(self, batch: list[events.ModelEvent]) -> list[events.ModelEvent]:
         if not batch:
@@ -223,3 +231,13 @@ async def test_an_end_in_the_read_of_the_last_words_is_told_at_once(last: str) -
     body = FRAMES["text"] + FRAMES["text"] + FRAMES[last]
     piece = b"%x\r\n%b\r\n" % (len(body), body)
     assert len(await outcome(relay, [piece], [True], "open", [True], text=False)) == 2
+
+
+@pytest.mark.parametrize(("last", "ended"), [("done", True), ("error", False), ("text", False)])
+async def test_an_answer_that_has_come_whole_says_so(last: str, ended: bool) -> None:
+    async def reader(stream: Any, takes: Iterator[bool]) -> Outcome:
+        return [await anext(stream), protocols.has_ended(stream)]
+
+    body = FRAMES["text"] + FRAMES[last]
+    _, said = await outcome(reader, [b"%x\r\n%b\r\n" % (len(body), body)], [False], "whole", [True], text=False)
+    assert said is ended

@@ -44,6 +44,7 @@ _TEXT = frozenset({events.TextDelta, events.ReasoningDelta, events.RefusalDelta}
 _NO_TOOLS: frozenset[str] = frozenset()
 _NOTHING_USED = usage.Usage()
 _NOT_BEGUN = conversation.Progress()
+_MANY = 10  # events: so many texts are encoded faster by themselves than with the end of their step
 
 
 class Run:
@@ -206,8 +207,13 @@ class Run:
                             if not VISIBLE.issuperset(map(type, batch)):
                                 batch, visible = self._look(batch)
                             collector.feed(batch)
-                            if visible:
+                            is_last = collector.finish is not None and self._is_over(stream)
+                            if is_last and len(visible) < _MANY:
+                                news = [*visible]
+                            elif visible:
                                 yield visible
+                            if is_last:
+                                break
                             if (collector.size > self._most or self._spending is not None) and self._cut_off(collector):
                                 break
                     rest = self._finish_step(collector, news)
@@ -279,6 +285,11 @@ class Run:
             find_used = partial(history.call_ids, (*self._history, *self._said))  # which does not hold the run
             self._calls = StepCalls(self._step, prefix, find_used, self._client_tools)
         return self._calls.feed(batch)
+
+    def _is_over(self, stream: protocols.ModelStream) -> bool:
+        """Whether nothing follows a batch, so that it can be told with the end of its step. A guard and a budget look
+        at an answer before its step ends."""
+        return not self._is_watched and self._spending is None and protocols.has_ended(stream)
 
     def _begin_step(self) -> Collector:
         self._step += 1

@@ -140,6 +140,10 @@ class Stream:
     def model(self) -> str:
         return self._member.name
 
+    @property
+    def ended(self) -> bool:
+        return self._failure is None and protocols.has_ended(self._stream)
+
     async def __aenter__(self) -> Self:
         await self._open()
         return self

@@ -31,6 +31,7 @@ from turnstream.protocols.models import (
     RelayStream as RelayStream,
     RequestModel as RequestModel,
     Take as Take,
+    has_ended as has_ended,
     opener as opener,
     relay_of as relay_of,
 )

@@ -13,7 +13,8 @@ from turnstream import events, requests
 class ModelStream(Protocol):
     """The answer of one model call: an async iterator of batches, each the events of one network read.
 
-    An async generator will do. One that may be the answer of any of several models says in ``model`` which it is.
+    An async generator will do. One that may be the answer of any of several models says in ``model`` which it is. One
+    that knows that its last batch was the last says so in ``ended``, and need not be asked for another.
     """
 
     def __aiter__(self) -> AsyncIterator[list[events.ModelEvent]]: ...
@@ -39,6 +40,10 @@ class RelayStream(ModelStream, Protocol):
 def relay_of(stream: ModelStream) -> Callable[[Take], Awaitable[list[events.ModelEvent]]] | None:
     """``stream.relay``; None if it has none."""
     return getattr(stream, "relay", None)
+
+
+def has_ended(stream: ModelStream) -> bool:
+    return getattr(stream, "ended", False)
 
 
 class Model(Protocol):

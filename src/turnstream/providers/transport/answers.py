@@ -38,6 +38,12 @@ class Answer:
     def blank(self) -> bool:
         return self._decoder.blank
 
+    @property
+    def ended(self) -> bool:
+        """Whether all of it has come, so that another read would give nothing."""
+        whole = self._decoder.done and not self._decoder.failed and self._failure is None
+        return whole and self._response.content.at_eof()
+
     async def read(self) -> list[events.ModelEvent]:
         """[] at the end. Raises `ProviderError`."""
         decoder, content, watchdog = self._decoder, self._response.content, self._watchdog
@@ -157,6 +163,7 @@ class Slip:
     """In place of an answer: the vendor refused the call that the model wrote, and the model shall hear of it."""
 
     blank = False
+    ended = False
 
     def __init__(self, error: failures.MalformedCallError) -> None:
         self._events = error.events

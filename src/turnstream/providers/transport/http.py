@@ -196,6 +196,10 @@ class Stream:
             self._answer.leave()
         await self._pool.__aexit__(kind, error, trace)
 
+    @property
+    def ended(self) -> bool:
+        return self._answer is not None and self._answer.ended
+
     def __aiter__(self) -> Self:
         return self
 
