@@ -68,11 +68,19 @@ class RecentAppends:
         self._bytes += len(data)
         return True
 
-    def move(self, db: sqlite3.Connection, run_id: str) -> None:
-        """Let the log of the run be complete, for whoever reads it, or appends to it by other means."""
+    def begin(self, run_id: str, end: int) -> None:
+        """The log of a new run begins, and is written up to its ``end``."""
+        if self._known:
+            self._places[run_id] = _Place(end)
+
+    def move(self, db: sqlite3.Connection, run_id: str) -> int | None:
+        """Let the log of the run be complete, for whoever reads it, or appends to it by other means. Its end, as
+        `log_end` says it."""
         self._read(db)
-        if (place := self._places.pop(run_id, None)) is not None:
-            _write(db, run_id, place)
+        if (place := self._places.pop(run_id, None)) is None:
+            return log_end(db, run_id)
+        _write(db, run_id, place)
+        return place.end
 
     def move_all(self, db: sqlite3.Connection) -> None:
         self._read(db)

@@ -54,23 +54,22 @@ class Log:
     def store(self, db: sqlite3.Connection, append: Append) -> bool:
         """Nothing is stored in a place that is taken. If it is its own owner's, this is the append whose answer was
         lost: an owner has one at a time."""
-        self._recent.move(db, append.new.id)
-        if (end := sqlite_appends.log_end(db, append.new.id)) is None:
+        if (end := self._recent.move(db, append.new.id)) is None:
             return False
         if append.seq <= end:
             (owner,) = db.execute(_HOLDER, (append.new.id, append.seq)).fetchone()
             if owner != append.owner:
                 return False
         else:
-            self.begin(db, append)
+            _insert(db, append)
         if append.status is not None:
             _change_status(db, append)
         return True
 
     def begin(self, db: sqlite3.Connection, append: Append) -> None:
         """The first of a log, with the run."""
-        run_id, *row = append.row
-        db.execute(sqlite_appends.INSERT, (*row, run_id))
+        _insert(db, append)
+        self._recent.begin(append.new.id, append.last)
 
     def read(self, db: sqlite3.Connection, run_id: str, after: int = 0, limit: int = -1) -> protocols.NumberedEvents:
         """The events behind ``after``, of at most so many appends."""
@@ -82,8 +81,7 @@ class Log:
 
     def end(self, db: sqlite3.Connection, run_id: str) -> int:
         """The seq of the last event, 0 before the first."""
-        self._recent.move(db, run_id)
-        return sqlite_appends.log_end(db, run_id) or 0
+        return self._recent.move(db, run_id) or 0
 
     def expire(self, db: sqlite3.Connection, ended_before: float) -> int:
         """Forget the logs of runs that ended before. The number of appends that they had."""
@@ -163,14 +161,19 @@ class LogWriter:
             await asyncio.wait(self._tasks)
 
 
+def _insert(db: sqlite3.Connection, append: Append) -> None:
+    run_id, *row = append.row
+    db.execute(sqlite_appends.INSERT, (*row, run_id))
+
+
 def _change_status(db: sqlite3.Connection, append: Append) -> None:
     claims = ", claims = 0" if append.status == "waiting" else ""
     update = f"update run set status = ?, ending = ?, ended_at = ?{claims} where id = ? and {OPEN}"
     ended_at = time.time() if append.ends else None
     changed = db.execute(update, (append.status, append.ending, ended_at, append.new.id)).rowcount
     db.execute("delete from question where run_id = ?", [append.new.id])
-    codes = append.codes if changed else []
-    db.executemany("insert into question (code, run_id) values (?, ?)", [(code, append.new.id) for code in codes])
+    if changed and (codes := append.codes):
+        db.executemany("insert into question (code, run_id) values (?, ?)", [(code, append.new.id) for code in codes])
     if changed and append.ends and (key := append.new.thread) is not None:
         length = threads.append_messages(db, key, append.said, append.new.id)
         db.execute("update run set length = ?, outputs = ? where id = ?", (length, append.outputs, append.new.id))
