@@ -6,11 +6,21 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
-from turnstream.events import ModelEvent, ProviderError, TextDelta, ToolCallDelta, ToolCallMalformed, ToolCallStart
+from turnstream.events import (
+    ModelEvent,
+    ProviderError,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallMalformed,
+    ToolCallStart,
+)
 from turnstream.providers import anthropic, cohere, gemini, ollama, openai, openai_responses
 from turnstream.providers.base import Decoder
+from turnstream.providers.decode import converse_stream
 
 GROWING = ('{"q', '{"q":"a', '{"q":"ab"}')
 WHOLE_AGAIN = ('{"q":', '"ab"}', '{"q": "ab"}')
@@ -200,3 +210,65 @@ def test_arguments_that_come_with_their_end_alone_are_not_lost(arguments: Any) -
     ended = {"type": "response.output_item.done", "output_index": 0, "item": {**item, "arguments": arguments}}
     body = sse(added, done, ended, {"type": "response.completed", "response": {"status": "completed"}})
     assert calls(read(body, openai_responses.PROVIDER.decoder)) == [("f", '{"a":1}')]
+
+
+def test_so_it_is_on_bedrock() -> None:
+    for fragments in (GROWING, WHOLE_AGAIN):
+        decoder = converse_stream.Decoder()
+        given: list[ModelEvent] = []
+        tool = {"toolUse": {"toolUseId": "t", "name": "f"}}
+        frames = [("contentBlockStart", {"start": tool})]
+        frames += [("contentBlockDelta", {"delta": {"toolUse": {"input": each}}}) for each in fragments]
+        for kind, payload in [*frames, ("contentBlockStop", {})]:
+            decoder.event(kind, msgspec.convert(payload, converse_stream.Event), 1, given)
+        assert calls(given) == [("f", '{"q":"ab"}')]
+
+
+def content(*pieces: str, **members: Any) -> bytes:
+    return sse(*chat(*({"content": piece, **members} for piece in pieces)))
+
+
+@pytest.mark.parametrize("members", [{}, {"odd": 1}])
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+@pytest.mark.parametrize(
+    "pieces",
+    [("I", "I am", "I am in", "I am in."), ("I am", "I am in", "I am in", "I am in."), ("I am in", "I am in.")],
+)
+def test_texts_that_repeat_all_so_far_are_said_once(
+    pieces: tuple[str, ...], size: int, members: dict[str, Any]
+) -> None:
+    body, decoder = content(*pieces, **members), openai.PROVIDER.decoder()
+    given = [event for at in range(0, len(body), size) for event in decoder.feed(body[at : at + size])]
+    assert texts([*given, *decoder.close()]) == ("I am inI am in." if len(pieces) == 2 else "I am in.")
+
+
+@pytest.mark.parametrize("pieces", [("ha", "haha", " ha"), ("-", "--", "---", "a"), ("\n", "\n", "\n\n"), ("a", "ab")])
+def test_texts_that_repeat_by_chance_are_all_said(pieces: tuple[str, ...]) -> None:
+    assert texts(read(content(*pieces))) == "".join(pieces)
+
+
+def test_a_text_that_was_held_comes_before_the_call_behind_it() -> None:
+    found = read(sse(*chat({"content": "a"}, {"content": "ab"}, chat_call(function={"name": "f", "arguments": "{}"}))))
+    assert [type(event) for event in found][:3] == [TextDelta, TextDelta, ToolCallStart]
+
+
+def test_reasoning_that_repeats_all_so_far_is_said_once() -> None:
+    body = sse(*chat(*({"reasoning_content": each} for each in ("The user", "The user asks", "The user asks me"))))
+    assert "".join(e.text for e in read(body) if isinstance(e, ReasoningDelta)) == "The user asks me"
+
+
+@pytest.mark.parametrize("delta", [{}, {"delta": {}}])
+def test_a_whole_answer_at_the_end_of_a_stream_says_what_the_deltas_did_not(delta: dict[str, Any]) -> None:
+    message = {"content": "ab", "tool_calls": [{"id": "c", "function": {"name": "f", "arguments": "{}"}}]}
+    end = {"object": "chat.completion", "choices": [{"index": 0, "finish_reason": "stop", "message": message, **delta}]}
+    found = read(sse(*chat({"content": "a"}, {"content": "b"})[:-1], end))
+    assert (texts(found), calls(found)) == ("ab", [("f", "{}")])
+
+
+def test_messages_in_place_of_deltas_are_all_said() -> None:
+    ends = [None, None, "stop"]
+    chunks = [
+        {"choices": [{"message": {"content": each}, "finish_reason": end}]}
+        for each, end in zip("abc", ends, strict=True)
+    ]
+    assert texts(read(sse(*chunks))) == "abc"

@@ -14,6 +14,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from turnstream.parsing import repeated_text
 from turnstream.providers.decode import chat_chunks, chat_parts
 
 _TEXTS = ("text", "summary", "data")
@@ -29,12 +30,21 @@ class Kept:
         self._blocks: list[dict[str, Any]] = []
         self._opaque: list[str] = []
         self.plain = False  # its text came as a string
+        self.last: str | None = ""  # its last piece, while each piece may have all so far
         self.empty = False  # that string was empty
         self.field = ""  # its name, where that is not the usual ``reasoning_content``
         self.marked = False  # the last content was marked as thought: what follows may begin with its closing tag
         self._tail = ""  # of content behind that, while it may become the tag
         self._details_said: list[str] = []
         self._details_size = 0
+
+    def new_of(self, piece: str, last: str) -> str:
+        """What of the plain text is new. Nothing is held back: one that is too short to tell is shown twice."""
+        if last and not repeated_text.may_repeat(last, piece):
+            self.last = None if piece != last or len(last) <= _CHANCE else last
+            return piece if self.last is None else ""
+        self.last = piece
+        return piece[len(last) :] if len(last) > _CHANCE and len(set(last)) > 2 else piece
 
     def sort(self, delta: chat_chunks.Delta) -> str:
         """Put what the delta says of reasoning into ``reasoning_content``, and take it out of its content. What stands

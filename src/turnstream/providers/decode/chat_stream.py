@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from turnstream import errors, events, jsontext, messages, toolspec
+from turnstream.parsing import repeated_text
 from turnstream.parsing.sse import Event
 from turnstream.parsing.tool_call_deltas import Assembler
 from turnstream.providers.decode import chat_chunks, chat_parts, chat_reasoning, chat_usage, failures, frames, template
@@ -61,6 +62,9 @@ class Decoder(frames.SseDecoder):
         self._sources: set[str] | None = None  # whose ids were told
         self._last_sources: tuple[bytes, bytes] = (b"", b"")
         self._settled = False
+        self._first: str | None = ""  # the first text, until the next one tells whether texts repeat what was said
+        self._texts: repeated_text.Texts | None = None  # while they do, or may
+        self._by_messages = False  # texts come as messages, each without a delta
         # Reads in a row that did not begin with plain text.
         self._odd = 0 if type(self).take is Decoder.take else _MOST_ODD
         self._template: template.Template | None = None
@@ -118,6 +122,8 @@ class Decoder(frames.SseDecoder):
                     text = self._template.text(frame.data) if self._template is not None else None
                     if text is None:
                         text = chat_chunks.read_text(frame.data)
+                        if self._first is not None and text and self._may_repeat(text):
+                            break
                         self._learn(frame.data, text)
                     if text:
                         out.append(events.TextDelta(text))
@@ -130,6 +136,28 @@ class Decoder(frames.SseDecoder):
                     return
                 frames = frames[before:]
         super().take_all(frames, out)
+
+    def _may_repeat(self, text: str) -> bool:
+        """Whether the second text begins with the first; then they come through `_choice`, as long as that holds."""
+        first = self._first
+        if not first:
+            self._first = text
+            return False
+        self._first = None
+        if not repeated_text.may_repeat(first, text):
+            return False
+        self._texts, self._odd = repeated_text.Texts(first), _MOST_ODD
+        return True
+
+    def _new_of(self, text: str, texts: repeated_text.Texts) -> str:
+        new = texts.feed(text)
+        if texts.over:
+            self._texts, self._odd = None, 0 if type(self).take is Decoder.take else _MOST_ODD
+        return new
+
+    def _release_text(self, out: list[events.ModelEvent]) -> None:
+        if self._texts is not None and (rest := self._texts.close()):
+            out.append(events.TextDelta(rest))
 
     def _learn(self, data: bytes, text: str) -> None:
         """From the second text on: many an answer has but one. A stream whose chunks have something new each time soon
@@ -206,8 +234,8 @@ class Decoder(frames.SseDecoder):
 
     def _choice(self, choice: chat_chunks.Choice, out: list[events.ModelEvent]) -> None:
         delta = choice.delta
-        if delta is None and choice.message is not chat_chunks.ABSENT:
-            delta = chat_chunks.message_delta(choice)
+        if choice.message is not chat_chunks.ABSENT and (delta is None or choice.finish_reason):
+            delta = self._message(choice)
         if delta is not None:
             if (
                 delta.reasoning_details
@@ -224,16 +252,26 @@ class Decoder(frames.SseDecoder):
                 kept.plain = True
                 if delta.reasoning:
                     kept.field = "reasoning"
-                out.append(events.ReasoningDelta(reasoning))
+                if kept.last is not None:
+                    reasoning = kept.new_of(reasoning, kept.last)
+                if reasoning:
+                    out.append(events.ReasoningDelta(reasoning))
             elif delta.reasoning_content is not None:
                 self._kept().empty = True
             content = delta.content
             if content:
                 if content.__class__ is str:
-                    out.append(events.TextDelta(content))
+                    if self._first is not None:
+                        self._may_repeat(content)
+                    if self._texts is not None:
+                        content = self._new_of(content, self._texts)
+                    if content:
+                        out.append(events.TextDelta(content))
                 else:
+                    self._first = None
                     chat_parts.add_parts(content, out)
             if delta.tool_calls:
+                self._release_text(out)
                 self._fragments(delta, out)
             if (
                 delta.refusal
@@ -256,6 +294,22 @@ class Decoder(frames.SseDecoder):
         if choice.finish_reason:
             self._finish = choice.finish_reason
             self.finished = True
+
+    def _message(self, choice: chat_chunks.Choice) -> chat_chunks.Delta | None:
+        """The delta of a choice with a message: where that ends a stream of deltas it says all of it once more
+        (MiniMax), and only what they did not say is new. A message in place of each delta is read as one."""
+        delta, message = choice.delta, chat_chunks.message_delta(choice)
+        if delta is None and (self._by_messages or self._first == "") and self._reasoning is None:
+            self._by_messages = True
+            return message
+        if message is None:
+            return delta
+        delta = delta or chat_chunks.Delta()
+        if self._first == "" and not delta.content:
+            delta.content = message.content
+        if self._calls is None and not delta.tool_calls:
+            delta.tool_calls = message.tool_calls
+        return delta
 
     def _kept(self) -> chat_reasoning.Kept:
         if self._reasoning is None:
@@ -368,6 +422,7 @@ class Decoder(frames.SseDecoder):
         if self._settled:
             return
         self._settled = True
+        self._release_text(out)
         reasoning, called = self._reasoning, False
         if reasoning is not None and (tail := reasoning.close()):
             out.append(events.TextDelta(tail))

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from turnstream import errors, events, jsontext, messages, toolspec, usage
+from turnstream.parsing import repeated_arguments
 from turnstream.parsing.aws_event_stream import Message
 from turnstream.providers.decode import aws_frames, failures, lenient
 from turnstream.providers.encode import converse_body
@@ -84,11 +85,12 @@ _decode = lenient.decoder(Event)
 class _Block:
     """A content block that is still open. ``call`` is its number among the tool calls, -1 if it is none."""
 
-    __slots__ = ("call", "hosted", "redacted", "result", "results", "said", "signature", "size", "text")
+    __slots__ = ("call", "hosted", "input", "redacted", "result", "results", "said", "signature", "size", "text")
 
     def __init__(self) -> None:
         self.call = -1
         self.said = False
+        self.input: repeated_arguments.Arguments | None = None  # of a call, from its first fragment on
         self.size = 0
         self.hosted: ToolUse | None = None
         self.result: dict[str, Any] | None = None
@@ -186,7 +188,10 @@ class Decoder(aws_frames.AwsDecoder):
             self._block(index, len(fragment)).text.append(fragment)
         elif block.call >= 0:
             block.said = True
-            out.append(events.ToolCallDelta(block.call, fragment))
+            if block.input is None:
+                block.input = repeated_arguments.Arguments()
+            for piece in block.input.feed(fragment):
+                out.append(events.ToolCallDelta(block.call, piece))
 
     def _reasoning(self, block: _Block, reasoning: Reasoning, out: list[events.ModelEvent]) -> None:
         if reasoning.text:
@@ -199,6 +204,9 @@ class Decoder(aws_frames.AwsDecoder):
 
     def _stop(self, block: _Block, out: list[events.ModelEvent]) -> None:
         self.release(block.size)
+        if block.input is not None:
+            for piece in block.input.close():
+                out.append(events.ToolCallDelta(block.call, piece))
         if block.call >= 0 and not block.said:
             self._settle_empty(out)
             self._empty = block.call
