@@ -96,6 +96,13 @@ def test_where_its_own_output_goes_is_not_watched(tmp_path: Path) -> None:
     assert log.read_text() == "[True, False, False]\n"
 
 
+def test_a_file_that_is_not_there_is_told_at_once_and_not_waited_for(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "turnstream", "dev", "agnet.yaml"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "there is no file or folder 'agnet.yaml'" in done.stderr
+
+
 @pytest.mark.timeout(30)
 def test_a_server_that_fails_is_waited_for(tmp_path: Path) -> None:
     with supervised(tmp_path, "print('broken', flush=True)\nraise SystemExit(1)") as supervisor:

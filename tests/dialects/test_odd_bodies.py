@@ -11,6 +11,7 @@ from turnstream.dialects.anthropic_messages import AnthropicMessages
 from turnstream.dialects.base import ClientRequest, Dialect, Exchange, is_exchange
 from turnstream.dialects.openai_chat import ChatCompletions
 from turnstream.dialects.openai_responses import Responses
+from turnstream.dialects.vercel import Vercel
 from turnstream.events import (
     AssistantMessage,
     ClientToolCalls,
@@ -265,3 +266,23 @@ def test_mcp_servers_of_a_request_are_left_out_with_a_note() -> None:
     (note,) = messages(mcp_servers=[{"type": "url", "url": "https://e.org", "name": "m"}]).request.notes
     assert "MCP servers" in note
     assert messages(mcp_servers=[]).request.notes == ()
+
+
+def test_a_wrong_field_within_free_form_parts_is_named_by_its_whole_path() -> None:
+    with pytest.raises(RequestError) as caught:
+        exchange(
+            AnthropicMessages(), max_tokens=5, messages=[{"role": "user", "content": [{"type": "text", "text": 5}]}]
+        )
+    assert caught.value.param == "messages[0].content[0].text"
+
+
+def test_an_empty_id_of_a_response_before_is_none() -> None:
+    assert len(exchange(Responses(), input="hi", previous_response_id="").request.messages) == 1
+
+
+def test_messages_for_a_model_are_read_where_those_of_a_page_are_expected() -> None:
+    image = {"type": "image", "image": "data:image/png;base64,aGk=", "mediaType": "image/png"}
+    body = {"messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}, image]}]}
+    assert exchange(Vercel(), **body).request.messages == (
+        UserMessage((TextPart("hi"), ImagePart("data:image/png;base64,aGk="))),
+    )

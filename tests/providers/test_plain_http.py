@@ -252,6 +252,12 @@ async def test_a_compressed_body_is_read_though_nobody_asked_for_it(coding: byte
         assert await body_of(head + packed[:at], packed[at:]) == b"hello"
 
 
+@pytest.mark.parametrize("coding", [b"br", b"zstd", b"gzip, gzip"])
+async def test_a_coding_that_is_not_read_is_named(coding: bytes) -> None:
+    with pytest.raises(OSError, match=f"content-encoding '{coding.decode()}', which was not asked for"):
+        await body_of(HEAD + b"content-encoding: %b\r\ncontent-length: 2\r\n\r\nxx" % coding)
+
+
 @pytest.mark.parametrize("packed", [zlib.compress(bytes(20_000_000), wbits=31), b"not gzip"], ids=["bomb", "garbage"])
 async def test_a_body_that_inflates_to_too_much_or_not_at_all_is_an_error(packed: bytes) -> None:
     with pytest.raises(OSError, match=r"inflates|content-encoding"):

@@ -49,6 +49,7 @@ def dev(
     Example: turnstream dev agent.yaml --port 8080
     """
     if reload:
+        _check_target(target)
         _supervise(_command(target, host, port, model), target)
     else:
         _serve(target, host, port, model)
@@ -91,6 +92,14 @@ def _command(target: str | None, host: str | None, port: int | None, model: str 
         if value is not None:
             command += [option, str(value)]
     return [*command, "--", target] if target is not None else command
+
+
+def _check_target(target: str | None) -> None:
+    """Raises `ConfigurationError` for a file that is not there: nothing is watched in its place."""
+    from turnstream import errors
+
+    if target is not None and ":" not in target and not Path(target).exists():
+        raise errors.ConfigurationError(f"there is no file or folder {target!r}")
 
 
 def _find_folder(target: str | None) -> tuple[Path, bool]:

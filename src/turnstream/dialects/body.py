@@ -37,7 +37,7 @@ def convert(value: Any, type: type[T], path: str) -> T:
     try:
         return msgspec.convert(check_depth(value, path), type=type)
     except msgspec.ValidationError as error:
-        raise _invalid(error) from None
+        raise _invalid(error, path) from None
 
 
 def _decode_slowly(body: bytes, type: type[T]) -> T:
@@ -65,13 +65,16 @@ def _no_constant(name: str) -> Any:
     raise ValueError(name)
 
 
-def _invalid(error: msgspec.ValidationError) -> errors.RequestError:
+def _invalid(error: msgspec.ValidationError, prefix: str = "") -> errors.RequestError:
+    """``prefix`` is where in the body the part stands that is wrong."""
     found = _PATH.match(str(error))
     what, path = (found["what"], found["path"]) if found else (str(error), None)
     missing = re.match(r"Object missing required field `([^`]*)`", what)
     if missing:
         path = f"{path}.{missing[1]}" if path else missing[1]
         what = "this field is required"
+    if prefix:
+        path = f"{prefix}{'' if not path or path[0] == '[' else '.'}{path or ''}"
     what = what.replace("`", "'")
     message = f"{path}: {what}." if path else f"The request body is wrong: {what}."
     return errors.RequestError(message, param=path or None, code="invalid_type" if not missing else "missing_field")

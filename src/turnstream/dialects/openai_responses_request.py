@@ -24,7 +24,7 @@ def run_request(body: api.ResponsesRequest, headers: Mapping[str, str], declared
     choice, offered = tools.choose(body.tool_choice, declared)
     given = openai_responses_input.read(body.input)
     answers = tuple(_answers(body.input))
-    if not given and not answers and body.previous_response_id is None:
+    if not given and not answers and not body.previous_response_id:
         raise errors.RequestError("input: there must be at least one item.", param="input", code="invalid_value")
     instructions = (messages.SystemMessage(body.instructions),) if body.instructions else ()
     metadata = body.metadata or {}

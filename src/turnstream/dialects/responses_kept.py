@@ -18,7 +18,7 @@ def find_named_runs(body: api.ResponsesRequest) -> tuple[str, ...]:
     """The runs that gave what the request names. An item's id is its kind, its run's id, and its place."""
     items = () if isinstance(body.input, str) else body.input
     ids = [_run_of_item(item.id or "") for item in items if item.type == "item_reference" or _is_cut(item)]
-    if body.previous_response_id is not None:
+    if body.previous_response_id:
         ids.append(_run_of_response(body.previous_response_id))
     return tuple(dict.fromkeys(ids))
 
@@ -34,7 +34,7 @@ def name_response(
 
 
 def previous_run(body: api.ResponsesRequest) -> str | None:
-    return None if body.previous_response_id is None else _run_of_response(body.previous_response_id)
+    return _run_of_response(body.previous_response_id) if body.previous_response_id else None
 
 
 def _run_of_response(id: str) -> str:
@@ -85,7 +85,7 @@ def thread_ref(
     can be continued from any of its answers."""
     stores = body.store is not False and not request.housekeeping
     conversation = openai_responses_request.conversation(body)
-    if body.previous_response_id is None:
+    if not body.previous_response_id:
         kept = incoming.thread_ref(request, client.headers, body.metadata)
         if conversation is not None:
             return requests.ThreadRef(conversation, "server", stores=stores)

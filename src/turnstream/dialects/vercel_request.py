@@ -59,7 +59,7 @@ def _tools(tools: Sequence[api.Tool] | dict[str, api.Tool] | None) -> Iterator[t
 
 def _messages(message: api.UIMessage, path: str, drawn: incoming.Drawn) -> list[messages.Message]:
     """A message without content is none."""
-    parts = message.parts or list(_older_parts(message))
+    parts = message.parts or list(_older_parts(message, path))
     match message.role:
         case "user":
             content = [_content(part) for part in parts if part.type in ("text", "file") and (part.text or part.url)]
@@ -76,8 +76,9 @@ def _messages(message: api.UIMessage, path: str, drawn: incoming.Drawn) -> list[
             raise incoming.unknown_role(role, f"{path}.role", "user, assistant or system")
 
 
-def _older_parts(message: api.UIMessage) -> Iterator[api.Part]:
-    """The parts that the AI SDK 5 would have made of this message. Calls come before what was said of them."""
+def _older_parts(message: api.UIMessage, path: str) -> Iterator[api.Part]:
+    """The parts that the AI SDK 5 would have made of this message, or of one for a model, whose content is a list.
+    Calls come before what was said of them."""
     for call in message.tool_invocations or ():
         state = "output-available" if call.state == "result" else "input-available"
         yield api.Part(
@@ -90,6 +91,13 @@ def _older_parts(message: api.UIMessage) -> Iterator[api.Part]:
         )
     if isinstance(message.content, str) and message.content:
         yield api.Part("text", message.content)
+    elif isinstance(message.content, list):
+        for at, item in enumerate(message.content):
+            part = bodies.convert(item, api.Part, f"{path}.content[{at}]")
+            if part.type == "image" or (part.type == "file" and part.url is None):
+                address = next((item[name] for name in ("image", "data") if isinstance(item.get(name), str)), None)
+                part = msgspec.structs.replace(part, type="file", url=address)
+            yield part
     for file in message.experimental_attachments or ():
         yield api.Part("file", url=file.url, media_type=file.content_type, filename=file.name)
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.parsing.text_calls.kinds import reading
+from turnstream.parsing.text_calls import parse
 
 WEATHER = ("weather", {"city": "Oslo"})
 NOW: tuple[str, Any] = ("now", {})
@@ -150,3 +151,15 @@ def test_marks_that_are_doubled_misspelt_or_in_capitals_are_no_text(
     format: str, text: str, left: str, calls: list[tuple[str, Any]], malformed: int
 ) -> None:
     assert reading(text, format) == (left, calls, malformed)
+
+
+@pytest.mark.parametrize("said", ["", "Let me see.\n", "Let me see."])
+@pytest.mark.parametrize("piece", ["<tool_ca", "<function_cal", "[TOOL_CA"])
+def test_a_piece_of_an_opener_that_stands_apart_at_the_very_end_is_not_shown(said: str, piece: str) -> None:
+    for cut in (None, 1, 3):
+        assert parse(said + piece, "auto", cut=cut).text == said
+
+
+@pytest.mark.parametrize("text", ["Write <tool_ca", "`<tool_ca", "a <b", "<too", "x\n<functio"])
+def test_what_may_be_a_word_about_it_or_an_element_is_shown(text: str) -> None:
+    assert parse(text, "auto").text == text

@@ -28,6 +28,7 @@ _BEFORE_MENTION = _QUOTES + " \t\u00a0"
 _VISIBLE = re.compile(r"[^\ufeff\u200b\u200c\u200d\u2060]")
 _NOT_SPACE = re.compile(r"\S")
 _SPACE = re.compile(r"\s")
+_ODD = re.compile(r"[_:｜|]")
 
 
 def read(parse: Parse, form: Format, reasoning_open: bool) -> Parsing[None]:
@@ -67,7 +68,10 @@ class _Machine:
     def _is_cut_marker(self, tail: str) -> bool:
         """Whether a piece of a marker with which the stream ends is dropped."""
         out = self._parse.out
-        return (bool(out.calls) and out.fresh) or (len(tail) > 3 and tail[:2] in ("<|", "<｜", "[|"))
+        if (out.calls and out.fresh) or (len(tail) > 3 and tail[:2] in ("<|", "<｜", "[|")):
+            return True
+        # It stands apart, and has a sign that no word of a text and no element of HTML has: ``<tool_ca``.
+        return tail[:1] in "<[" and len(tail) > 4 and _ODD.search(tail) is not None and not self._within_a_line()
 
     def _marker(self, found: str) -> Parsing[bool]:
         """What a marker begins. Whether what follows stands where an answer begins."""

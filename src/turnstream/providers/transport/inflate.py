@@ -8,6 +8,7 @@ LARGEST = 16 * 1024 * 1024
 """Bytes that one piece of a vendor's may become: nothing compressed was asked for."""
 
 CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
+_PLAIN = ("", "identity", "none", "utf-8")  # the last two are mistakes of servers whose bodies are plain
 
 _ANY_HEADER = zlib.MAX_WBITS | 32  # gzip or zlib
 _NO_HEADER = -zlib.MAX_WBITS
@@ -15,6 +16,23 @@ _NO_HEADER = -zlib.MAX_WBITS
 
 class TooLargeError(OSError):
     """What one piece becomes is too large."""
+
+
+def reader(coding: str) -> Inflater | Refusal | None:
+    """What reads a vendor's body of that coding; None where it is plain."""
+    if coding in CODINGS:
+        return Inflater(coding)
+    return None if coding in _PLAIN else Refusal(coding)
+
+
+class Refusal:
+    """In place of an inflater, for a coding that nobody asked for and that is not read here."""
+
+    def __init__(self, coding: str) -> None:
+        self._coding = coding
+
+    def feed(self, piece: bytes) -> bytes:
+        raise OSError(f"the body has the content-encoding {self._coding[:80]!r}, which was not asked for")
 
 
 class Inflater:

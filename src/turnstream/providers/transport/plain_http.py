@@ -62,7 +62,7 @@ class Body:
 
     def __init__(self, connection: Connection, coding: str) -> None:
         self._connection = connection
-        self._inflater = inflate.Inflater(coding) if coding in inflate.CODINGS else None
+        self._inflater = inflate.reader(coding) if coding else None
         self._pieces: list[bytes] = []
         self._size = 0
         self._complete = False
@@ -83,7 +83,9 @@ class Body:
         finally:
             self.take = self._waiter = None
 
-    def _inflating(self, inflater: inflate.Inflater, take: Callable[[bytes], bool]) -> Callable[[bytes], bool]:
+    def _inflating(
+        self, inflater: inflate.Inflater | inflate.Refusal, take: Callable[[bytes], bool]
+    ) -> Callable[[bytes], bool]:
         def inflated(piece: bytes) -> bool:
             piece = inflater.feed(piece)
             return not piece or take(piece)
