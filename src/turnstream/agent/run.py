@@ -384,7 +384,7 @@ class Run:
     def _model_request(self) -> requests.ModelRequest:
         """The next model call. The last one after ``max_steps`` has no tools, so that the user gets an answer."""
         wanted = self.request.options if self._housekeeping else self.agent.options.overlaid(self.request.options)
-        so_far = (*self._history, *self._said)
+        so_far = (*self._history, *self._said) if self._said else self._history
         if self._partial:
             so_far, self._partial = (*so_far, AssistantMessage((TextPart(self._partial),))), ""
         if self._last_step:

@@ -133,9 +133,8 @@ class _Piece:
         return "".join([*self.packed, *self.texts])
 
     def complete(self) -> messages.AssistantPart:
+        if self.value is None:  # nearly always
+            return messages.ReasoningPart(self.text) if self.kind == "reasoning" else messages.TextPart(self.text)
         if isinstance(self.value, _Call):
             return self.value.complete()
-        if self.value is not None:
-            return self.value  # type: ignore[return-value]
-        text = self.text
-        return messages.ReasoningPart(text) if self.kind == "reasoning" else messages.TextPart(text)
+        return self.value  # type: ignore[return-value]
