@@ -286,3 +286,11 @@ def test_messages_for_a_model_are_read_where_those_of_a_page_are_expected() -> N
     assert exchange(Vercel(), **body).request.messages == (
         UserMessage((TextPart("hi"), ImagePart("data:image/png;base64,aGk="))),
     )
+
+
+def test_messages_that_are_all_without_content_are_no_request() -> None:
+    with pytest.raises(RequestError) as caught:
+        exchange(
+            AnthropicMessages(), max_tokens=5, messages=[{"role": "user", "content": [{"type": "text", "text": ""}]}]
+        )
+    assert caught.value.param == "messages"

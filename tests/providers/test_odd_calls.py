@@ -272,3 +272,14 @@ def test_messages_in_place_of_deltas_are_all_said() -> None:
         for each, end in zip("abc", ends, strict=True)
     ]
     assert texts(read(sse(*chunks))) == "abc"
+
+
+@pytest.mark.parametrize("event", [{"detail": "boom"}, {"status": "error", "message": "boom"}])
+def test_an_error_without_the_usual_members_is_told_in_its_own_words(event: dict[str, Any]) -> None:
+    with pytest.raises(ProviderError) as caught:
+        read(sse(event))
+    assert caught.value.detail == "boom"
+
+
+def test_a_part_whose_text_is_called_content_is_shown() -> None:
+    assert texts(read(sse(*chat({"content": [{"type": "text", "content": "a"}]})))) == "a"

@@ -21,9 +21,11 @@ def run_request(
     system = _system(body.system)
     read = anthropic_tools.count if only_counted else anthropic_tools.read
     tools, notes = read(body.tools or ())
+    conversation = read_messages(body.messages)
+    incoming.require_messages(conversation)  # messages without content are left out
     return incoming.mark_housekeeping(
         requests.RunRequest(
-            messages=(*((messages.SystemMessage(system),) if system else ()), *read_messages(body.messages)),
+            messages=(*((messages.SystemMessage(system),) if system else ()), *conversation),
             agent=body.model or None,
             tools=tools,
             options=_options(body),

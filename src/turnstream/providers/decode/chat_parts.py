@@ -46,6 +46,8 @@ def _texts(value: Any) -> str:
 
 def _text(part: dict[str, Any]) -> str:
     text = part.get("text")
+    if text is None and part.get("type") in ("text", "output_text"):
+        text = part.get("content")
     if isinstance(text, dict):
         text = text.get("value")
     return text if isinstance(text, str) else ""

@@ -226,6 +226,10 @@ class Decoder(frames.SseDecoder):
     def _without_choices(self, chunk: chat_chunks.Chunk, data: bytes) -> None:
         if chat_chunks.is_failure(chunk):
             raise failures.from_status(self.provider, None, failures.parse(data))
+        if b'"detail"' in data or b'"status"' in data:
+            value = failures.parse(data)  # FastAPI's, and those of servers that say no more than this
+            if isinstance(value, dict) and (value.get("detail") or value.get("status") in ("error", "failed")):
+                raise failures.from_status(self.provider, None, value)
 
     def _take_named(self, event: Event, out: list[events.ModelEvent]) -> None:
         """An event with a name, after its chunk was read."""
