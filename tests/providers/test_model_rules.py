@@ -64,6 +64,20 @@ def test_kimi_and_grok_refuse_some() -> None:
     assert left("xai:grok-4.3") == {"temperature", "top_p", "stop"}
 
 
+@pytest.mark.parametrize(
+    "model", ["openai:gpt-4o-mini-search-preview-2025-03-11", "openrouter:openai/gpt-4o-search-preview"]
+)
+def test_models_that_search_refuse_all_but_stop(model: str) -> None:
+    assert left(model) == {"stop"}
+
+
+@pytest.mark.parametrize("model", ["openrouter:google/gemini-2.5-flash", "litellm:gemini/gemini-3-pro"])
+def test_gemini_refuses_penalties_since_it_thinks(model: str) -> None:
+    assert left(model) == {"temperature", "top_p", "stop"}
+    assert "Penalty" not in str(json.loads(request("gemini:gemini-2.5-pro", **SAMPLING).body)["generationConfig"])
+    assert left("openrouter:google/gemini-2.0-flash-001") == SAMPLING.keys()
+
+
 def test_the_one_temperature_that_is_taken_is_sent() -> None:
     assert json.loads(request("openai:gpt-5", temperature=1.0).body)["temperature"] == 1.0
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from turnstream import errors, messages, requests, toolspec
 from turnstream.providers import base
-from turnstream.providers.encode import data_urls, tool_schemas, translate
+from turnstream.providers.encode import data_urls, model_rules, tool_schemas, translate
 
 Part = dict[str, Any]
 NAME = "gemini"
@@ -30,7 +30,7 @@ def version(model: str) -> tuple[int, int] | None:
 
 
 def body(settings: base.Settings, model_request: requests.ModelRequest, notes: list[str]) -> dict[str, Any]:
-    options = translate.options_of(settings, model_request)
+    options = model_rules.fit(settings.model, settings.options, model_request.options, notes)
     known = version(settings.model)
     payload: dict[str, Any] = {
         "contents": _Contents(model_request.messages, signed=bool(known and known >= (3, 0))).contents

@@ -17,6 +17,8 @@ _OPENAI = re.compile(r"(?:^|[/.:])(o[1-9]|gpt-5(?:\.(\d+))?)(?![\d.])(?!.*chat)"
 _KIMI_FIXED = re.compile(r"kimi-k2[.p-]?[5-9]")
 _GROK = re.compile(r"(?:^|[/.:])grok-")
 _GROK_THINKS = re.compile(r"grok-3-mini|grok-4\.(?:[3-9]|\d\d-multi)|multi-agent|grok-[5-9]")
+_SEARCHES = re.compile(r"gpt-[\w.-]*-search-(?:preview|api)")
+_GEMINI = re.compile(r"(?:^|[/.:])gemini-(?:2\.5|[3-9])")  # of the older ones some take penalties
 _ALL = ("temperature", "top_p", "stop", "presence_penalty", "frequency_penalty")
 _PENALTIES = ("presence_penalty", "frequency_penalty")
 _BIAS = "logit_bias"
@@ -107,12 +109,14 @@ def fit(
 @lru_cache(256)
 def _refuse(model: str, effort: str | None) -> tuple[str, ...]:
     lower, number = model.lower(), generation(model)
+    if _SEARCHES.search(lower):
+        return ("temperature", "top_p", *_PENALTIES)
     if number is not None:
         calm = effort == "none" or (effort is None and (5, 1) <= number < (5, 6))
         return ("stop", *_PENALTIES) if number >= (5, 1) and calm else _ALL
     if _KIMI_FIXED.search(lower):
         return ("temperature", "top_p")
-    return _PENALTIES if _GROK.search(lower) else ()
+    return _PENALTIES if _GROK.search(lower) or _GEMINI.search(lower) else ()
 
 
 def _fit_effort(model: str, effort: str | None) -> str | None:
