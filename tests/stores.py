@@ -37,7 +37,7 @@ class Place:
     async def open(self, **limits: int) -> AsyncGenerator[Store]:
         if self.kind == "sqlite":
             async with sqlite.Database(self.url) as file, sqlite_runs.Runs(file, rules.Limits(**limits)) as runs:
-                yield Store(runs, sqlite_threads.Threads(file), runs.claims())
+                yield Store(runs, sqlite_threads.Threads(file, runs.empty_journal), runs.claims())
             return
         async with (
             postgres.Database(self.url, connections=4) as database,

@@ -132,3 +132,17 @@ async def test_the_events_of_a_run_that_expired_do_not_come_back(claims: Any) ->
     assert await store.runs.expire(-1) > 0
     store.runs._log._recent.forget()
     assert await store.runs.log(claim.new.id) == []
+
+
+@pytest.mark.parametrize("how", ["delete", "erase"])
+async def test_what_is_deleted_is_in_the_journal_no_more(claims: tuple[Any, list[protocols.Claim]], how: str) -> None:
+    store, (one, two, _) = claims
+    await append_together((one, "secret"), (two, "other"))
+    if how == "delete":
+        assert await store.runs.delete(one.new.principal, one.new.id)
+        assert [event for _, event in await store.runs.log(two.new.id)][1:] == [events.TextDelta("other")]
+    else:
+        assert await store.threads.erase(one.new.principal) == 3
+    assert await count(store, "recent_append") == 0
+    find = "select count(*) from run_event where instr(cast(events as text), 'secret')"
+    assert await store.runs.database.call(lambda db: db.execute(find).fetchone()[0]) == 0

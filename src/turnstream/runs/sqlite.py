@@ -87,6 +87,7 @@ class Runs:
         self.limits = limits or rules.Limits()
         self.feeds = feeds.Feeds(self.read, self._log_state)
         self._log = sqlite_log.Log(database)
+        self.empty_journal = self._log.empty_journal
         self.writer = sqlite_log.LogWriter(database, self._log)
         self._queue = LocalQueue()
         self._claims: dict[str, Claim] = {}
@@ -271,8 +272,11 @@ class Runs:
         return None if row is None else codec.decode_new_run(row[0])
 
     async def delete(self, principal: str, run_id: str) -> bool:
-        delete = "delete from run where principal = ? and id = ?"
-        return await self.database.call(lambda db: db.execute(delete, (principal, run_id)).rowcount > 0, durable=True)
+        def job(db: sqlite3.Connection) -> bool:
+            self.empty_journal(db)
+            return db.execute("delete from run where principal = ? and id = ?", (principal, run_id)).rowcount > 0
+
+        return await self.database.call(job, durable=True)
 
     async def expire(self, older_than: float) -> int:
         def job(db: sqlite3.Connection) -> int:

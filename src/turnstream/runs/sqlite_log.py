@@ -83,6 +83,10 @@ class Log:
         """The seq of the last event, 0 before the first."""
         return self._recent.move(db, run_id) or 0
 
+    def empty_journal(self, db: sqlite3.Connection) -> None:
+        """So that what is deleted from the logs, in the same transaction, is in no other place."""
+        self._recent.move_all(db)
+
     def expire(self, db: sqlite3.Connection, ended_before: float) -> int:
         """Forget the logs of runs that ended before. The number of appends that they had."""
         self._recent.move_all(db)

@@ -178,7 +178,7 @@ def _in_sqlite(file: Path, *, lazy: bool = False) -> Store:
     kept, fired, letters = runs.Runs(database), firings.SqliteFirings(database), outbox.SqliteOutbox(database)
     return Store(
         f"sqlite:{file}",
-        threads.Threads(database),
+        threads.Threads(database, kept.empty_journal),
         kept,
         database,
         kept,

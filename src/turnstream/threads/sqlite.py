@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -27,10 +27,11 @@ _THREAD = "select principal, agent, id, title, length, created_at, updated_at, m
 
 
 class Threads:
-    """See `protocols.Threads`. The database belongs to whoever opened it."""
+    """See `protocols.Threads`. The database belongs to whoever opened it. ``empty_journal`` is called before runs are
+    erased."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, empty_journal: Callable[[sqlite3.Connection], None] | None = None) -> None:
+        self._database, self._empty_journal = database, empty_journal
 
     async def get(self, key: protocols.ThreadKey) -> protocols.Thread | None:
         return await self._database.call(lambda db: _find(db, key))
@@ -147,6 +148,8 @@ class Threads:
 
     async def erase(self, principal: str) -> int:
         def job(db: sqlite3.Connection) -> int:
+            if self._empty_journal is not None:
+                self._empty_journal(db)
             runs = db.execute("delete from run where principal = ?", [principal]).rowcount
             return runs + db.execute("delete from thread where principal = ?", [principal]).rowcount
 
