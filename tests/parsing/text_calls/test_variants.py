@@ -242,6 +242,8 @@ NOW: tuple[str, Any] = ("now", {})
         ),
         ("auto", '<tool_calls>[{"name": "weather", "arguments": {"city": "Oslo"}}]</tool_calls>x', "x", [WEATHER], 0),
         ("auto", '<|python_tag|>{"name": "weather", "parameters": {"city": "Oslo"}}<|eom_id|>', "", [WEATHER], 0),
+        ("auto", '<|python_tag|>weather.call(city="Oslo")<|eom_id|>', "", [WEATHER], 0),
+        ("llama3_json", '<|python_tag|>weather.call(city="Oslo")', "", [WEATHER], 0),
         ("auto", '<function=weather>{"city": "Oslo"}</function>x', "x", [WEATHER], 0),
         (
             "auto",

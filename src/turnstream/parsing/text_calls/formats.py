@@ -57,6 +57,7 @@ GLM = Region(("</tool_call>",), pairs=tags.GLM)
 ARRAY = Region(("</tool_calls>",))
 FREE = Region(())
 """JSON without a closer."""
+FREE_OR_PYTHON = Region((), python=True)
 PYTHON = Region(("<|python_end|>",), json=None, python=True)
 GLM_NOISE = ("<|role_end|>", "<|user|>", "<|observation|>", "<|endoftext|>")
 COHERE_END = "<|END_OF_TURN_TOKEN|>"
@@ -177,7 +178,9 @@ _ROWS = (
         ),
     ),
     # JSON after a marker, or after none.
-    Format("llama3_json", {"<|python_tag|>": FREE, "\n{": bare_json, ': {"': announce, **FENCED}, start=bare_json),
+    Format(
+        "llama3_json", {"<|python_tag|>": FREE_OR_PYTHON, "\n{": bare_json, ': {"': announce, **FENCED}, start=bare_json
+    ),
     Format("bare_json", {"{": bare_call, "[": bare_call}, start=bare_call),
     Format("json_array", {"{": bare_call, "[": bare_call}, start=bare_call),
     Format("fenced_json", FENCED),

@@ -16,6 +16,7 @@ from turnstream.parsing.text_calls.reader import Parsing, Stops, stops
 from turnstream.parsing.text_calls.state import NOT_JSON, Call, MalformedError, NotACallError, Parse
 from turnstream.parsing.text_calls.strings import BrokenError, TruncatedError
 
+_METHOD = ".call"  # Llama 3.1 has its tools as objects: ``brave_search.call(query="…")``
 _NOT_NAME = re.compile(r"[^\w.\-:/]")
 _BEGINS = re.compile(r"\s*(?:\)\s*(?:[,\]\n;]|\Z)|\w+\s*(?:=(?!=)|:|\Z)|\*\*|[\"'\[{\d(\-]|\Z)")
 _NOT_SPACE = re.compile(r"\S")
@@ -31,6 +32,8 @@ def one(parse: Parse, *, ends: Stops, weak: bool) -> Parsing[bool]:
     yield from reader.space()
     if not name or name[0].isdigit() or not (yield from reader.take("(")):
         raise NotACallError
+    if name.endswith(_METHOD) and not parse.tools.offers(parse.tools.find(name)):
+        name = name.removesuffix(_METHOD)
     if (weak or parse.inline) and not parse.tools.offers(parse.tools.find(name)):
         raise NotACallError
     if weak and not _BEGINS.match((yield from reader.peek(80))):
