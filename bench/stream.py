@@ -65,22 +65,23 @@ class Phase(Struct, frozen=True):
 
 
 def phases(quick: bool) -> list[Phase]:
-    """Streams begin 100 a second, so that a start is measured but does not drown what follows; in the phases that are
-    about starts all begin within 1.5 seconds."""
-    tokens, few = (100, 60) if quick else (200, 300)
+    """What is compared with each other stands side by side: a machine's speed changes within a minute. Streams begin
+    100 a second, so that a start is measured but does not drown what follows; in the phases that are about starts all
+    begin within 1.5 seconds."""
+    tokens, few = (100, 120) if quick else (200, 600)
     return [
         Phase("burst", "burst", 4, 25 if quick else 50, 512, beside_peers=True),
         Phase("request", "burst", 4, few, 1, beside_peers=True),
+        Phase("tool", "tool", 4, few // 4, 128, servers=OURS, beside_peers=True),
+        Phase("tools-200", "burst", 4, few // 2, 1, servers=OURS, agent=MANY_TOOLS, apart=True),
         Phase("paced-100", "paced", 100, 1, tokens, 20, 1, servers=EVERY, beside_peers=True),
+        Phase("kept-100", "paced", 100, 1, tokens, 20, 1, servers=OURS, agent=KEPT, apart=True),
         Phase("paced-500", "paced", 500, 1, tokens, 20, 5, servers=EVERY),
         Phase("start-500", "paced", 500, 1, 20, 20, 1.5, servers=EVERY),
         Phase("start-1000", "paced", 1000, 1, 20, 20, 1.5, servers=EVERY),
-        Phase("tool", "tool", 4, few // 2, 128, servers=OURS, beside_peers=True),
-        Phase("tools-200", "burst", 4, few, 1, servers=OURS, agent=MANY_TOOLS, apart=True),
-        Phase("history-1000", "burst", 2, few // 6, 1, history=1000, apart=True),
-        Phase("history-10000", "burst", 1, few // 12, 1, history=10_000, apart=True),
+        Phase("history-1000", "burst", 2, few // 12, 1, history=1000, apart=True),
+        Phase("history-10000", "burst", 1, few // 24, 1, history=10_000, apart=True),
         Phase("beside-10000", "paced", 20, 1, 60, 20, beside=10_000, servers=EVERY, apart=True),
-        Phase("kept-100", "paced", 100, 1, tokens, 20, 1, servers=OURS, agent=KEPT, apart=True),
         Phase("paced-1000", "paced", 1000, 1, tokens, 20, 10, once=True),
     ]
 
