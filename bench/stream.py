@@ -75,6 +75,7 @@ def phases(quick: bool) -> list[Phase]:
         Phase("tool", "tool", 4, few // 4, 128, servers=OURS, beside_peers=True),
         Phase("tools-200", "burst", 4, few // 2, 1, servers=OURS, agent=MANY_TOOLS, apart=True),
         Phase("paced-100", "paced", 100, 1, tokens, 20, 1, servers=EVERY, beside_peers=True),
+        Phase("unkept-100", "paced", 100, 1, tokens, 20, 1, servers=OURS, apart=True),
         Phase("kept-100", "paced", 100, 1, tokens, 20, 1, servers=OURS, agent=KEPT, apart=True),
         Phase("paced-500", "paced", 500, 1, tokens, 20, 5, servers=EVERY),
         Phase("start-500", "paced", 500, 1, 20, 20, 1.5, servers=EVERY),
