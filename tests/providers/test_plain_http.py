@@ -170,6 +170,17 @@ async def test_a_connection_is_used_again_only_after_a_whole_answer() -> None:
         assert vendor.connections == 2
 
 
+@pytest.mark.parametrize("size", [1, 5, 12, 20, 40])
+async def test_the_beginning_of_a_second_answer_is_not_the_next_ones(size: int) -> None:
+    first, second = HEAD + b"content-length: 1\r\n\r\na", HEAD + b"content-length: 1\r\n\r\nb"
+    async with upstream(raw(first + second[:size]), raw(first)) as vendor, pool() as connections:
+        response = await connections.request(ask(vendor.base_url), Timeouts(connect=5))
+        assert await read(response) == b"a"
+        response.release()
+        assert await read(await connections.request(ask(vendor.base_url), Timeouts(connect=5))) == b"a"
+        assert vendor.connections == 2
+
+
 async def test_a_second_answer_to_one_request_is_not_the_next_ones() -> None:
     twice = (HEAD + b"content-length: 1\r\n\r\na") * 2
     async with upstream(raw(twice)) as vendor, pool() as connections:

@@ -201,7 +201,7 @@ class Connection(asyncio.Protocol):
         """Send a request, in pieces, and wait for the head of its answer. Raises `TimeoutError` at ``until``, by the
         loop's clock."""
         assert self._transport is not None
-        self._head_size, self._keep = 0, False
+        self._head_size = 0
         self._head = self.loop.create_future()
         self._transport.writelines(request)
         self.timer.callback = self._give_up
@@ -309,6 +309,10 @@ class Connection(asyncio.Protocol):
             self._body.set_exception(error)
 
     # ------------------------------------------------------------------------------------- httptools.HttpResponseParser
+
+    def on_message_begin(self) -> None:
+        """Also behind an answer's end: the beginning of one that nobody asked for would be the next request's."""
+        self._keep = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._head_size += len(name) + len(value)
