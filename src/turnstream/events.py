@@ -175,6 +175,12 @@ ModelEvent: TypeAlias = (
 text_of: Callable[[Any], str] = attrgetter("text")
 """What a delta of text, reasoning or a refusal says, without a call into Python: they are many."""
 
+TEXTS: frozenset[type] = frozenset({TextDelta, ReasoningDelta, RefusalDelta})
+"""Pieces of what a model says: see `text_of`."""
+
+VISIBLE: frozenset[type] = TEXTS | {HostedToolCall, HostedToolResult, SourceFound}
+"""Model events that are shown as they are, as they come."""
+
 UNSEEN: frozenset[type] = frozenset({UsageReport, Finish, ItemAdded, ToolCallMalformed})
 """Model events that nobody sees before the answer is complete: until others have come, a model may be asked again."""
 

@@ -20,7 +20,7 @@ from turnstream.agent.deadline import Deadline, Entering, TimeLeft, min_of
 from turnstream.agent.execution import Approve, Begin, Execution
 from turnstream.agent.preparation import choose_history
 from turnstream.agent.resumption import Resumption
-from turnstream.agent.step_calls import VISIBLE, StepCalls, has_calls, visible_of
+from turnstream.agent.step_calls import StepCalls, has_calls, visible_of
 from turnstream.agent.step_result import Rest, StepResult
 from turnstream.agent.toolset import EMPTY, Toolset
 from turnstream.agent.waiting import Pause
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_TEXT = frozenset({events.TextDelta, events.ReasoningDelta, events.RefusalDelta})
 _NO_TOOLS: frozenset[str] = frozenset()
 _NOTHING_USED = usage.Usage()
 _NOT_BEGUN = conversation.Progress()
@@ -204,7 +203,7 @@ class Run:
                             except StopAsyncIteration:
                                 break
                             visible: list[events.RunEvent] = batch  # type: ignore[assignment]  # nearly always
-                            if not VISIBLE.issuperset(map(type, batch)):
+                            if not events.VISIBLE.issuperset(map(type, batch)):
                                 batch, visible = self._look(batch)
                             collector.feed(batch)
                             is_last = collector.finish is not None and self._is_over(stream)
@@ -263,10 +262,10 @@ class Run:
     def _take(self, batch: list[events.ModelEvent]) -> bool:
         """Hand on what is nothing but text, as the loop would; it must see to all else."""
         if len(batch) == 1:  # nearly always
-            if type(event := batch[0]) not in _TEXT:
+            if type(event := batch[0]) not in events.TEXTS:
                 return False
             size = len(event.text)  # type: ignore[union-attr]
-        elif _TEXT.issuperset(map(type, batch)):
+        elif events.TEXTS.issuperset(map(type, batch)):
             size = sum(map(len, map(events.text_of, batch)))
         else:
             return False

@@ -10,18 +10,6 @@ import msgspec
 
 from turnstream import events
 
-VISIBLE: frozenset[type] = frozenset(
-    {
-        events.TextDelta,
-        events.ReasoningDelta,
-        events.RefusalDelta,
-        events.HostedToolCall,
-        events.HostedToolResult,
-        events.SourceFound,
-    }
-)
-"""What of an answer is shown as it comes."""
-
 _CALLS = frozenset({events.ToolCallStart, events.ToolCallDelta, events.ToolCallMalformed})
 
 
@@ -30,7 +18,7 @@ def has_calls(batch: list[events.ModelEvent]) -> bool:
 
 
 def visible_of(batch: list[events.ModelEvent]) -> list[events.RunEvent]:
-    return [*compress(batch, map(VISIBLE.__contains__, map(type, batch)))]  # type: ignore[list-item]
+    return [*compress(batch, map(events.VISIBLE.__contains__, map(type, batch)))]  # type: ignore[list-item]
 
 
 class StepCalls:
@@ -71,7 +59,7 @@ class StepCalls:
                     own = self._ids.get(event.index)
                     if own is not None and event.arguments:
                         visible.append(events.ToolCallArguments(own, event.arguments))
-            elif kind in VISIBLE:
+            elif kind in events.VISIBLE:
                 visible += alike
         return named, visible
 

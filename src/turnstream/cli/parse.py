@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from turnstream import errors, text as texts
+from turnstream import errors
 
 
 def parse(
@@ -28,12 +28,9 @@ def parse(
     """
     import msgspec
 
-    from turnstream.parsing.text_calls import FORMATS, report
+    from turnstream.parsing.text_calls import check_format, report
 
-    if format not in FORMATS:
-        close = texts.find_near(format, FORMATS, 3, 0.5)
-        hint = f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
-        raise errors.ConfigurationError(f"unknown tool-call format {format!r}{hint}")
+    check_format(format)
     try:
         offered = report.tools_of(_text(tools)) if tools else None
     except ValueError as error:

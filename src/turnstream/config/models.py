@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from turnstream import errors, providers, requests, text
+from turnstream import errors, providers, requests
 from turnstream.config import automatic, context, files, foreign
 from turnstream.config.sections import (
     Count,
@@ -187,9 +187,6 @@ def read_text_calls(model: AnyModel, how: str | TextCallsSection) -> AnyModel:
     if not isinstance(how, TextCallsSection):
         return text_mode.TextMode(model, family, describe=how == "text")
     format = how.format or family
-    if format not in text_calls.FORMATS:
-        close = text.find_near(format, text_calls.FORMATS, 3, 0.5)
-        hint = f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
-        raise errors.ConfigurationError(f"unknown tool-call format {format!r}{hint}")
+    text_calls.check_format(format)
     more = how.given("prompt") if how.prompt else {}
     return text_mode.TextMode(model, format, describe=how.describe, reasoning_open=how.reasoning_open, **more)

@@ -35,7 +35,7 @@ _RELIED_ON: frozenset[type] = log.TERMINAL | {
     events.ToolResult,
     events.RunWaiting,
 }
-_PIECES: frozenset[type] = log.TEXTS | {events.ToolCallArguments}
+_PIECES: frozenset[type] = events.TEXTS | {events.ToolCallArguments}
 # An agent whose events cannot be stored, because the database is away, stops here until they can.
 MOST_PENDING = 4096
 
@@ -48,7 +48,7 @@ def interval(runs: int) -> float:
 def coalesce(batch: Sequence[events.LogEvent]) -> list[events.LogEvent]:
     """Neighbouring pieces of one text, or of the arguments of one call, as one event."""
     result: list[events.LogEvent] = []
-    if len(kinds := {*map(type, batch)}) == 1 and kinds <= log.TEXTS:  # nearly always
+    if len(kinds := {*map(type, batch)}) == 1 and kinds <= events.TEXTS:  # nearly always
         return [kinds.pop()("".join(map(events.text_of, batch)))]
     if _PIECES.isdisjoint(kinds):
         return [*batch]

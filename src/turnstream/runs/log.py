@@ -20,31 +20,20 @@ from turnstream.messages import Message, ToolCall, ToolMessage  # by name: `Fold
 ENDED: tuple[protocols.Status, ...] = ("finished", "failed", "cancelled")
 Terminal = events.RunFinished | events.RunFailed | events.RunCancelled
 TERMINAL: frozenset[type] = frozenset({events.RunFinished, events.RunFailed, events.RunCancelled})
-TEXTS = frozenset({events.TextDelta, events.ReasoningDelta, events.RefusalDelta})
-_PLAIN = TEXTS | {events.StepStarted}
-_SHOWN_IN_STEP = (
-    events.StepStarted
-    | events.TextDelta
-    | events.ReasoningDelta
-    | events.RefusalDelta
-    | events.HostedToolCall
-    | events.HostedToolResult
-    | events.SourceFound
-    | events.ToolCallStarted
-    | events.ToolCallArguments
-)
+_PLAIN = events.TEXTS | {events.StepStarted}
+_SHOWN_IN_STEP = events.VISIBLE | {events.StepStarted, events.ToolCallStarted, events.ToolCallArguments}
 
 
 def are_plain(batch: Sequence[events.LogEvent]) -> bool:
     """Whether they change nothing but the log, and can always be encoded: text, which may begin a step."""
     if type(batch[0]) not in _PLAIN:
         return False
-    return len(batch) == 1 or TEXTS.issuperset(map(type, batch[1:]))
+    return len(batch) == 1 or events.TEXTS.issuperset(map(type, batch[1:]))
 
 
 def are_texts(batch: Sequence[events.LogEvent]) -> bool:
     """Whether they are nothing but text."""
-    return type(batch[0]) in TEXTS if len(batch) == 1 else TEXTS.issuperset(map(type, batch))
+    return type(batch[0]) in events.TEXTS if len(batch) == 1 else events.TEXTS.issuperset(map(type, batch))
 
 
 class Fold:
@@ -161,7 +150,7 @@ class Fold:
                         self._begin_review(ask.state)
             case events.RunFinished() | events.RunFailed() | events.RunCancelled():
                 self.ending = event
-            case _ if isinstance(event, _SHOWN_IN_STEP):
+            case _ if type(event) in _SHOWN_IN_STEP:
                 self._unsafe = self._unsafe or seq
                 if isinstance(event, events.TextDelta):
                     self._texts.append(event.text)

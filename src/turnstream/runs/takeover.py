@@ -15,18 +15,7 @@ from turnstream import events, protocols
 from turnstream.runs import log
 
 SEPARATOR = "\n\n---\n\n"
-_HELD: frozenset[type] = frozenset(
-    {
-        events.TextDelta,
-        events.ReasoningDelta,
-        events.RefusalDelta,
-        events.HostedToolCall,
-        events.HostedToolResult,
-        events.SourceFound,
-        events.ToolCallStarted,
-        events.ToolCallArguments,
-    }
-)
+_HELD = events.VISIBLE | {events.ToolCallStarted, events.ToolCallArguments}
 # Behind these nothing that was shown becomes void: a run that waits goes on where it was.
 _SETTLING: frozenset[type] = log.TERMINAL | {events.StepFinished, events.RunWaiting}
 _SHOWN: frozenset[type] = frozenset(get_args(events.RunEvent))  # the log has others, that only it has

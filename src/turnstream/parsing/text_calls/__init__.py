@@ -8,8 +8,20 @@
 from turnstream.parsing.text_calls.decoder import Broken, Call, Decoder, Parsed, parse
 from turnstream.parsing.text_calls.families import format_for
 from turnstream.parsing.text_calls.format import Format
-from turnstream.parsing.text_calls.formats import FORMATS
+from turnstream.parsing.text_calls.formats import FORMATS, check_format
 from turnstream.parsing.text_calls.policy import Policy
 from turnstream.parsing.text_calls.state import CUT_OFF
 
-__all__ = ["CUT_OFF", "FORMATS", "Broken", "Call", "Decoder", "Format", "Parsed", "Policy", "format_for", "parse"]
+__all__ = [
+    "CUT_OFF",
+    "FORMATS",
+    "Broken",
+    "Call",
+    "Decoder",
+    "Format",
+    "Parsed",
+    "Policy",
+    "check_format",
+    "format_for",
+    "parse",
+]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from turnstream import errors, text
 from turnstream.parsing.text_calls import (
     commands,
     elements,
@@ -347,3 +348,12 @@ _ROWS = (
 
 FORMATS: Mapping[str, Format] = with_auto(_ROWS)
 """Every format by its name; ``auto`` is all of them."""
+
+
+def check_format(name: str) -> None:
+    """Raises `ConfigurationError` for what is not the name of a format."""
+    if name in FORMATS:
+        return
+    close = text.find_near(name, FORMATS, 3, 0.5)
+    hint = f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
+    raise errors.ConfigurationError(f"unknown tool-call format {name!r}{hint}")
